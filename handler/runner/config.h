@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From a cfgstring to a map's configuration (DESIGN 5): the forms "name" and "/dev/a;/dev/b",
+ * map files and mpath.conf.  Text only: no device is ever looked at here, because check_config
+ * also runs when tcmu-runner restarts (D11).
+ */
+#ifndef MPATH_CONFIG_H
+#define MPATH_CONFIG_H
+
+#include "mpath/core.h"
+
+/* Where things are; tests set their own. */
+struct config_paths {
+	const char *conf;     /* /etc/tcmu/mpath.conf */
+	const char *map_dir;  /* /etc/tcmu/mpath.d */
+	const char *last_good; /* /var/lib/tcmu-mpath/.last-good */
+};
+extern const struct config_paths config_default_paths;
+
+struct map_config {
+	char *name;	  /* the map's: NAME, or for the paths form the backstore's name */
+	char *cfgstring;  /* as given, with "mpath/" */
+	struct mpath_table *table;
+	struct mpath_settings settings;
+	char *warning; /* NULL, or why the last good copy is used */
+};
+
+/*
+ * @cfgstring is "mpath/REST".  @backstore names the paths form's map; NULL when unknown yet
+ * (check_config).  @use_last_good: an invalid map file falls back to its last good copy, which a
+ * valid one replaces.  0 or -errno with the whole story in @error: file, key, word, expectation.
+ */
+int map_config_load(const struct config_paths *paths, const char *cfgstring, const char *backstore,
+		    bool use_last_good, struct map_config **config, struct strbuf *error);
+void map_config_free(struct map_config *config);
+
+#endif

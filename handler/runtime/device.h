@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A device is a map in service: a struct multipath, the loop that owns it, the transport under
+ * its paths, and whoever brings the commands (the ring, or a test).  It turns letters and
+ * completions into events for mpath_step() and performs the actions.  It decides nothing.
+ */
+#ifndef MPATH_DEVICE_H
+#define MPATH_DEVICE_H
+
+#include "mpath/core.h"
+#include "mpath/path_transport.h"
+#include "runtime/loop.h"
+
+struct device;
+
+/* Who brings the commands.  All on the owner thread. */
+struct device_front {
+	/* io is answered with io->result; it belongs to the front again. */
+	void (*complete)(void *front, struct mpath_io *io);
+	/* After a batch in which complete was called: kick whoever waits, once. */
+	void (*flush)(void *front);
+	/* A worker: read the backstore's attributes anew.  False: not now. */
+	bool (*read_backstore)(void *front, struct mpath_backstore *backstore);
+	/* A worker: the LUN was seen for the first time, or its size is new. */
+	void (*lun_changed)(void *front, const struct lun_facts *lun);
+};
+
+struct device_config {
+	const char *name;	/* of the map: in logs, on D-Bus */
+	const char *state_name; /* file name under /var/lib/tcmu-mpath for the pinned WWID */
+	const struct mpath_table *table;
+	const struct mpath_settings *settings;
+	const struct path_transport_type *transport;
+	const char *warning; /* NULL, or what status must show: "map file invalid, using ..." */
+};
+
+/*
+ * Start a device: loads what is kept of its LUN, creates the map, begins to open the paths.
+ * Returns at once, NULL with words in @error if it cannot be built.  Not on an owner thread.
+ */
+struct device *device_start(const struct device_config *config, const struct device_front *ops,
+			    void *front, struct strbuf *error);
+
+/* Wait until every path was looked at once, at most @ms milliseconds.  Not on an owner thread. */
+void device_wait_settled(struct device *device, unsigned int ms);
+
+/*
+ * Drain and free: what is held is answered, reads are given up, writes in flight are waited for
+ * (D9, D11).  Blocks; not on an owner thread.  The front is called for the last time inside.
+ */
+void device_stop(struct device *device);
+
+struct loop *device_loop(struct device *device);
+
+/* Owner thread, from a letter of the front's. */
+void device_submit(struct device *device, struct mpath_io *io);
+void device_abort(struct device *device, struct mpath_io *io);
+void device_set_backstore(struct device *device, const struct mpath_backstore *backstore);
+
+/* SIGTERM: what every device holds is answered BUSY from now on.  Any thread; does not wait. */
+void device_shutdown_all(void);
+
+/*
+ * Control, any thread, never blocks: the request is answered by done, on the owner thread, which
+ * must not block either (pass it on to your own thread).  The caller owns the memory until then.
+ * With the words "status" "info|table|detail" it is a status request, else a message.
+ */
+struct device_request {
+	struct letter letter;
+	struct mpath_message message; /* argc, argv and reply.text are the caller's */
+	void (*done)(struct device_request *request);
+};
+
+/* False: there is no map of this name.  done is called exactly once otherwise. */
+bool device_request(const char *map, struct device_request *request);
+
+/* Maps come and go: called with each name, from the thread that starts or stops the device. */
+struct device_watcher {
+	void (*added)(const char *map);
+	void (*removed)(const char *map);
+};
+void device_watch(const struct device_watcher *watcher); /* once, before the first device */
+
+#endif

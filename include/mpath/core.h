@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The core: every decision of a multipath map, in one state machine.
+ *
+ * mpath_step() takes an event with its time and fills lists of things to do.  The contract:
+ *  1. It never blocks, allocates, reads a clock or calls out (but for the trace sink).
+ *  2. It cannot fail: memory for a command comes with the command, memory for paths at creation.
+ *  3. Each mpath_io is on exactly one list at any time.
+ *  4. The caller performs the actions after the call returns, lists in the order of struct
+ *     mpath_actions, each list in its own order.
+ *  5. The same events give the same actions, always.
+ *  6. One caller at a time: the map's owner thread.
+ */
+#ifndef MPATH_CORE_H
+#define MPATH_CORE_H
+
+#include "mpath/io.h"
+#include "mpath/lun.h"
+#include "mpath/path.h"
+#include "mpath/path_selector.h"
+#include "mpath/table.h"
+
+struct path_checker_type;
+
+#define MPATH_NAME_MAX 65 /* bytes with NUL */
+#define NSEC_PER_MSEC  1000000ull
+#define NSEC_PER_SEC   1000000000ull
+
+/* What a map file or mpath.conf may set besides the table.  Times in milliseconds. */
+struct mpath_settings {
+	const struct path_checker_type *checker; /* NULL: paths are not checked (checker "none") */
+	uint32_t recheck_interval_ms;		 /* between checks of a failed path */
+	uint32_t polling_interval_ms;		 /* between checks of a good path */
+	uint32_t checker_timeout_ms;		 /* of one checker command */
+	uint32_t path_timeout_ms; /* of one try of an initiator's command on one path */
+	uint32_t restart_wait_ms; /* writes wait so long for commands of a dead process (D9) */
+	char wwid[WWID_MAX];	  /* empty: pin the first LUN that is seen */
+};
+
+/* The defaults that /etc/tcmu/mpath.conf documents. */
+void mpath_settings_init(struct mpath_settings *settings);
+
+/* What the backstore in configfs says; re-read by the runtime, never by the core. */
+struct mpath_backstore {
+	uint32_t cmd_time_out_ms; /* the kernel answers for us after that; 0: never */
+	uint32_t block_size;	  /* hw_block_size, bytes; 0: unknown */
+	uint64_t size;		  /* dev_size, bytes; 0: take the LUN's */
+	char name[64];		  /* the storage object's name */
+	char serial[128];	  /* vpd_unit_serial */
+};
+
+enum mpath_event_type {
+	MPATH_SUBMIT,	     /* io: a command of an initiator's; cmd and arrival_ns are set */
+	MPATH_END_IO,	     /* io: its transport has reported io->result */
+	MPATH_ABANDONED,     /* io: its transport has let go of it */
+	MPATH_ABORT,	     /* io: a task management function named it */
+	MPATH_TIMEOUT,	     /* nothing but the time */
+	MPATH_PATH_OPENED,   /* path: facts */
+	MPATH_PATH_REFUSED,  /* path: reason; it could not be opened */
+	MPATH_PATH_CLOSED,   /* path: the close that was asked for is done */
+	MPATH_PATH_COUNTED,  /* path: outstanding commands at the device (D9 Restart) */
+	MPATH_BACKSTORE,     /* backstore: its attributes were (re-)read */
+	MPATH_MESSAGE,	     /* message: words in, errno and reply out */
+	MPATH_SHUTDOWN,	     /* SIGTERM: what is held is answered BUSY, nothing is held any more */
+	MPATH_STOP,	     /* close(): as SHUTDOWN, reads are given up, paths are closed */
+};
+
+/*
+ * A message, dm's or ours: D-Bus, configfs, the CLI and the tests all use this.  On return error
+ * is 0 or a negative errno, and the reply says in words what was wrong, or what was done.
+ */
+struct mpath_message {
+	int argc;
+	const char *const *argv; /* "fail_path" "8:16" */
+	int error;
+	struct strbuf reply;
+};
+
+struct mpath_event {
+	enum mpath_event_type type;
+	uint64_t now_ns; /* monotonic; never runs backwards */
+	struct mpath_io *io;
+	struct path *path;
+	union {
+		const struct path_facts *facts;
+		const char *reason;
+		int64_t outstanding; /* commands, ours included; negative: could not be read */
+		const struct mpath_backstore *backstore;
+		struct mpath_message *message;
+	};
+};
+
+struct mpath_actions {
+	struct list open;     /* path.action_node: open the path; answer with OPENED or REFUSED */
+	struct list count;    /* path.action_node: count its commands; answer with COUNTED */
+	struct list start;    /* io.node: send it down io->path */
+	struct list abandon;  /* io.node: give it up at io->path; answer with ABANDONED */
+	struct list close;    /* path.action_node: close the path; answer with CLOSED */
+	struct list complete; /* io.node: answer the initiator with io->result */
+	uint64_t wake_ns;     /* step again with MPATH_TIMEOUT at that time; 0: no need */
+	bool lun_changed;     /* mpath_lun() is new: keep it over restarts */
+	bool forget_wwid;     /* drop what is kept */
+	bool stopped;	      /* after MPATH_STOP: nothing is left, the map may be destroyed */
+};
+
+void mpath_actions_init(struct mpath_actions *actions);
+
+/*
+ * Build a map.  Table and settings are copied.  @lun is what was kept from an earlier run, or
+ * NULL.  NULL is returned when memory is short or a plug-in refuses, with words in @error.
+ * Nothing happens before the first MPATH_TIMEOUT, which also opens the paths.
+ */
+struct multipath *mpath_create(const char *name, const struct mpath_table *table,
+			       const struct mpath_settings *settings, const struct lun_facts *lun,
+			       struct strbuf *error);
+/* Not while commands or paths are with the caller; NULL is fine. */
+void mpath_destroy(struct multipath *m);
+
+/* The one entry.  @actions must be empty lists; they are the caller's afterwards. */
+void mpath_step(struct multipath *m, const struct mpath_event *event,
+		struct mpath_actions *actions);
+
+/* Status lines, byte for byte as the kernel's dm-multipath prints them. */
+void mpath_status(struct multipath *m, enum status_type type, struct strbuf *out);
+/* For people: version, WWID, each path with its state and the reason why it is not in use. */
+void mpath_status_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out);
+
+const char *mpath_name(const struct multipath *m);
+const struct lun_facts *mpath_lun(const struct multipath *m);
+/* The kernel's cmd_time_out would answer commands that this map wants to hold (D11). */
+bool mpath_queueing_defeated(const struct multipath *m);
+/* True once every path has been looked at once since creation: open() waits a moment for it. */
+bool mpath_settled(const struct multipath *m);
+
+/* Paths in table order; NULL past the last. */
+struct path *mpath_path(struct multipath *m, unsigned int id);
+
+/* Every invariant of the private struct, by assertion: for tests and the simulator. */
+void mpath_check_invariants(const struct multipath *m);
+
+/*
+ * What an administrator should know, one line per state change (D13), in the order in which it
+ * happened.  The core keeps the last few; the runtime takes them after each step.
+ */
+enum mpath_notice_kind {
+	NOTICE_PATH_FAILED,
+	NOTICE_PATH_REINSTATED,
+	NOTICE_PATH_EXCLUDED,
+	NOTICE_GROUP,
+	NOTICE_QUEUEING,
+	NOTICE_LUN,
+	NOTICE_OTHER,
+};
+
+struct mpath_notice {
+	enum mpath_notice_kind kind;
+	const struct path *path; /* NULL: about the map */
+	char text[200];
+};
+
+bool mpath_next_notice(struct multipath *m, struct mpath_notice *notice);
+
+/*
+ * The trace sink: one sentence per decision, the language of the tests.  It gets the time of the
+ * step and must not touch the map.  NULL (the default) costs one branch.
+ */
+typedef void (*mpath_trace_fn)(void *arg, uint64_t now_ns, const char *sentence);
+void mpath_set_trace(struct multipath *m, mpath_trace_fn fn, void *arg);
+
+#endif

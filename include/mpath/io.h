@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A SCSI command, what became of it, and the mpath_io that carries both down one path after
+ * another until there is an answer.  This is the currency that all layers pass around.
+ *
+ * Ownership: an mpath_io belongs to whoever created it (the runtime's pool, or a path for its
+ * probe).  It is lent to the core with MPATH_SUBMIT and comes back on mpath_actions.complete.
+ * Thread: the owner thread of the map, except where a field says otherwise.
+ */
+#ifndef MPATH_IO_H
+#define MPATH_IO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "mpath/list.h"
+
+struct path;
+
+#define SCSI_CDB_MAX   32 /* bytes; what the kernel's sg driver takes */
+#define SCSI_SENSE_MAX 96 /* bytes; what a TCMU response carries */
+
+/* SAM status bytes that we tell apart. */
+#define SAM_GOOD                 0x00
+#define SAM_CHECK_CONDITION      0x02
+#define SAM_CONDITION_MET        0x04
+#define SAM_BUSY                 0x08
+#define SAM_RESERVATION_CONFLICT 0x18
+#define SAM_TASK_SET_FULL        0x28
+#define SAM_ACA_ACTIVE           0x30
+#define SAM_TASK_ABORTED         0x40
+
+enum scsi_dir { SCSI_NO_DATA, SCSI_DATA_IN /* to the initiator */, SCSI_DATA_OUT };
+
+/* How often may a command be executed? (DESIGN D9) */
+enum cmd_class {
+	CMD_READ,	/* changes nothing: any number of times, in any order */
+	CMD_IDEMPOTENT, /* a write that leaves the same state when repeated at once */
+	CMD_ONCE,	/* COMPARE AND WRITE, PERSISTENT RESERVE OUT, ...: at most once */
+};
+
+struct scsi_cmd {
+	uint8_t cdb[SCSI_CDB_MAX];
+	uint8_t cdb_len;
+	enum scsi_dir dir;
+	enum cmd_class class;
+	bool medium;	     /* medium access: may be held while there is no path (DESIGN D15) */
+	uint32_t timeout_ms; /* for one try on one path */
+	const struct iovec *iov; /* read-only: a retry sends the same bytes again */
+	size_t iov_cnt;
+	size_t data_len; /* bytes to transfer; at most the sum of the iovec */
+};
+
+/*
+ * What the way to the target did.  Everything up to TRANSPORT_GONE was never sent, so the command
+ * cannot have been executed; the rest may have been, and may still be (hazards.md H10).
+ */
+enum transport_error {
+	TRANSPORT_OK,	    /* the target answered: see scsi_result.status */
+	TRANSPORT_BUSY,	    /* a local resource is used up: nobody's fault, try again shortly */
+	TRANSPORT_REFUSED,  /* this host cannot carry this command down this path */
+	TRANSPORT_NOT_SENT, /* the path is not ready (device offline) */
+	TRANSPORT_GONE,	    /* the device does not exist any more: close the path, open it anew */
+	TRANSPORT_LOST,	    /* the link or the target was lost while the command was out */
+	TRANSPORT_TIMEOUT,  /* no answer in time */
+	TRANSPORT_FAULT,    /* the host adapter reports an error that may be anybody's */
+};
+
+static inline bool transport_never_sent(enum transport_error error)
+{
+	return error >= TRANSPORT_BUSY && error <= TRANSPORT_GONE;
+}
+
+struct scsi_result {
+	enum transport_error transport;
+	uint8_t status; /* SAM status byte, if transport is TRANSPORT_OK */
+	uint8_t sense_len;
+	uint8_t sense[SCSI_SENSE_MAX];
+	uint32_t residual; /* bytes of data_len that were not transferred */
+};
+
+/* A command leaves at most this many paths in doubt; then it is at fault itself (H7). */
+#define IO_SUSPICIONS_MAX 8
+
+struct mpath_io {
+	struct list node; /* on exactly one list at any time; whose, says the state below */
+	struct scsi_cmd cmd;
+	struct scsi_result result; /* from the last path that tried, or our own answer */
+	struct path *path;	   /* set while the command is on that path */
+	uint64_t arrival_ns;	   /* when the initiator's command reached us */
+	uint64_t start_ns;	   /* of the current try */
+	uint64_t retry_ns;	   /* while delayed: when to try again */
+	uint64_t retries_until_ns; /* same-path retries end here; 0 before the first */
+	uint16_t suspected[IO_SUSPICIONS_MAX]; /* ids of the paths that this command left in doubt */
+	uint8_t nr_suspected;
+	uint8_t nr_retries; /* on the same path */
+	uint16_t nr_tries;  /* that ended in a transport error or a path sense */
+	bool is_probe;	    /* a path's own command: checker, identity, hardware handler */
+	bool aborted;	    /* a task management function named it: never submit again */
+	bool abandoned;	    /* the transport is giving it up; no answer of the path counts */
+	bool reroute;	    /* once given up, try another path instead of answering */
+	void *transport_data; /* the transport's, while the command is on a path */
+	void *owner;	      /* the creator's; the core never looks at it */
+};
+
+#endif

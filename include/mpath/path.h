@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One path: a way to the LUN, as a word in the table names it.  Shared by the core and all
+ * plug-ins; each field says whose it is.  Everything runs on the map's owner thread.
+ */
+#ifndef MPATH_PATH_H
+#define MPATH_PATH_H
+
+#include "mpath/io.h"
+
+struct multipath;
+struct priority_group;
+
+#define PATH_NAME_MAX	    32
+#define PATH_REASON_MAX	    160
+#define PATH_PROBE_BUF_SIZE 1024 /* bytes; no page that we ask for is longer */
+
+/* Is there a transport under the path? */
+enum path_link_state {
+	LINK_CLOSED,
+	LINK_OPENING, /* the runtime was asked to open it */
+	LINK_OPEN,
+	LINK_CLOSING, /* waits for its last command, or for the runtime */
+};
+
+/* What a path's probe is busy with. */
+enum probe_purpose { PROBE_NONE, PROBE_IDENTIFY, PROBE_CHECK, PROBE_ACTIVATE };
+
+/* What the transport learnt when it opened the path; filled off the owner thread. */
+struct path_facts {
+	char name[PATH_NAME_MAX];   /* "8:16", as dm's status prints it */
+	char device[PATH_NAME_MAX]; /* "sdb", for people */
+	bool unstable_name;	    /* the table used sdX or maj:min */
+	bool read_only;
+	uint32_t queue_depth;	     /* commands that we may have in flight there */
+	uint64_t max_transfer_bytes; /* of one command */
+	uint64_t foreign;	     /* commands in flight that are not ours (H3) */
+};
+
+struct path {
+	struct list node; /* in its priority group, in table order */
+	struct list action_node; /* on mpath_actions.open or .close */
+	struct multipath *m;
+	struct priority_group *pg;
+	void *selector_data;   /* owned by the group's selector */
+	void *transport_data;  /* owned by the runtime: the open link */
+	unsigned int id;       /* counts from 0 in table order */
+	unsigned int in_flight; /* initiators' commands on this path */
+
+	/* dm's state */
+	bool active; /* dm's is_active: the selector may choose it ("A" in INFO, else "F") */
+	bool failed_by_message; /* stays failed until reinstate_path */
+	unsigned int fail_count; /* cumulative, never reset */
+
+	/* ours */
+	bool suspect;	 /* active, but not chosen until its probe has cleared it */
+	bool identified; /* WWID and size were the map's, and nothing raised a doubt since */
+	bool lun_gone;	 /* the target says that there is no such LUN (05/25/00) */
+	enum path_link_state link;
+	uint64_t suspect_since_ns;
+	uint64_t next_check_ns;	 /* 0: not scheduled */
+	uint64_t log_quiet_until_ns; /* a flapping path is logged at most every 10 s ... */
+	unsigned int log_suppressed; /* ... with the count of what was left out */
+
+	struct mpath_io probe; /* at most one of our own commands is out on a path */
+	enum probe_purpose probing;
+	unsigned int probe_step;
+	bool recheck_identity; /* asked for while the probe was busy */
+	void *checker_context;
+	void *hw_data; /* owned by the hardware handler */
+	struct iovec probe_iov;
+	uint8_t probe_buf[PATH_PROBE_BUF_SIZE];
+
+	char *address; /* owned: the word in the table */
+	struct path_facts facts; /* valid while the link is open, name also after that */
+	char reason[PATH_REASON_MAX]; /* why the path is not in use; empty when it is */
+};
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Transports: the only plug-ins that touch the world.  A transport carries SCSI commands down one
+ * path and reports each exactly once.
+ *
+ * Two kinds of threads call it.  open and close run on a worker and may block; they never see a
+ * struct path.  submit and abandon run on the map's owner thread and never block.
+ */
+#ifndef MPATH_PATH_TRANSPORT_H
+#define MPATH_PATH_TRANSPORT_H
+
+#include "mpath/path.h"
+#include "mpath/strbuf.h"
+
+struct loop;
+struct path_link; /* the transport's: one open path */
+
+/* Who gets the answers, and on which thread. */
+struct link_events {
+	/* Once per submit, on the owner thread, never from inside submit.  io->result is set. */
+	void (*done)(struct mpath_io *io);
+	/* Once per abandon, on the owner thread: nothing of the command can reach its buffers. */
+	void (*abandoned)(struct mpath_io *io);
+};
+
+struct link_request {
+	const char *map;     /* the map's name: paths are claimed for it */
+	const char *address; /* the word in the table */
+	struct loop *loop;   /* whose thread submits and gets the answers */
+	const struct link_events *events;
+};
+
+struct path_transport_type {
+	const char *name; /* "sg" */
+
+	/*
+	 * Worker.  Resolve the address anew, claim the device, open it, and learn @facts.
+	 * 0 with *link set, or -errno with the reason in @reason, in an administrator's words
+	 * (a device held by somebody else: by whom).
+	 */
+	int (*open)(const struct link_request *request, struct path_link **link,
+		    struct path_facts *facts, struct strbuf *reason);
+
+	/* Worker.  Nothing is in flight or being abandoned any more.  Frees @link. */
+	void (*close)(struct path_link *link);
+
+	/* Worker.  Commands in flight at the device now, ours included (H3); -errno if unknown. */
+	int64_t (*count_outstanding)(struct path_link *link);
+
+	/*
+	 * Owner thread.  Send io->cmd.  Cannot fail: what goes wrong is reported by done, later,
+	 * with a transport_error.  The iovec is read-only and may be read until done.
+	 */
+	void (*submit)(struct path_link *link, struct mpath_io *io);
+
+	/*
+	 * Owner thread.  Give up a command that was submitted and not yet reported: done is not
+	 * called for it any more, its answer is never read, and abandoned is called once no byte
+	 * of it can reach the initiator's buffers (D6: after its fd was closed).
+	 */
+	void (*abandon)(struct path_link *link, struct mpath_io *io);
+};
+
+extern const struct path_transport_type sg_transport;
+
+#endif

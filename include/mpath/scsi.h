@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * SCSI bytes: encode and decode, no policy.  Pure; every byte that comes in may be hostile.
+ * What libsgutils2 has (sense and opcode texts, designator iteration) is called, not rewritten.
+ */
+#ifndef MPATH_SCSI_H
+#define MPATH_SCSI_H
+
+#include "mpath/conversation.h"
+#include "mpath/io.h"
+#include "mpath/lun.h"
+#include "mpath/strbuf.h"
+
+/* --- cdb.c: what a CDB means --- */
+
+enum cdb_status {
+	CDB_OK,
+	CDB_UNKNOWN,   /* an opcode or service action with data whose direction nobody told us */
+	CDB_BAD_FIELD, /* the command carries less data than its CDB says */
+	CDB_TOO_LONG,  /* longer than SCSI_CDB_MAX */
+};
+
+/*
+ * Fill cmd->dir, class, medium, data_len and timeout_ms from cmd->cdb.  @iov_len is what the
+ * initiator expects to transfer, @block_size the LUN's (0: unknown).  @path_timeout_ms is for
+ * commands that take ordinary time; FORMAT UNIT and its like get longer.
+ */
+enum cdb_status scsi_cdb_fill(struct scsi_cmd *cmd, size_t iov_len, uint32_t block_size,
+			      uint32_t path_timeout_ms);
+/* Bytes of a CDB by its first bytes (@avail of them); 0: cannot tell (vendor group). */
+size_t scsi_cdb_len(const uint8_t *cdb, size_t avail);
+/* The name of the command, for people ("Write(10)"). */
+void scsi_cdb_name(const uint8_t *cdb, size_t len, struct strbuf *out);
+
+/* --- sense.c --- */
+
+struct scsi_sense {
+	uint8_t response_code; /* 70h..73h, 0: none or not decodable */
+	uint8_t key;
+	uint8_t asc;
+	uint8_t ascq;
+	bool deferred; /* about an earlier command: this one was not executed because of it */
+};
+
+/* Fixed and descriptor format; truncated sense gives what is there.  False: no valid sense. */
+bool scsi_sense_decode(const uint8_t *sense, size_t len, struct scsi_sense *out);
+/* Fixed-format sense into a result, with CHECK CONDITION and the whole transfer as residual. */
+void scsi_sense_set(struct scsi_result *result, uint32_t data_len, uint8_t key, uint8_t asc,
+		    uint8_t ascq);
+/* "NOT READY 02/04/0b: ...", for logs and status. */
+void scsi_sense_text(const struct scsi_sense *sense, struct strbuf *out);
+
+/* --- identity.c: which LUN is this? --- */
+
+/*
+ * The WWID that udev's scsi_id and multipath-tools give this page 83h, for example
+ * "36001405b922ff67a...".  False: no usable designator of the logical unit.
+ */
+bool scsi_wwid_from_vpd83(const uint8_t *page, size_t len, char wwid[WWID_MAX]);
+/* READ CAPACITY(16) data.  False: too short, or no block size. */
+bool scsi_capacity_decode(const uint8_t *data, size_t len, uint64_t *nr_blocks,
+			  uint32_t *block_size);
+/* Is this standard INQUIRY data of one of our own LUNs (H13)? */
+bool scsi_inquiry_is_ours(const uint8_t *data, size_t len);
+
+/* --- lun_pages.c: what our own LUN says of itself (DESIGN D15, D16) --- */
+
+struct lun_identity {
+	const char *name;   /* of the storage object */
+	const char *serial; /* vpd_unit_serial; may be empty */
+	uint64_t max_transfer_bytes; /* minimum over the paths and of what we carry; 0: no limit */
+};
+
+/*
+ * Answers to INQUIRY and to commands that every LUN of ours answers alike.  @lun may be unknown
+ * (known == false): then INQUIRY has qualifier 001b.  Returns true when io->result and the data
+ * are set, false when the command has to go down a path.  The data is written into io->cmd.iov.
+ */
+bool scsi_lun_answers(struct mpath_io *io, const struct lun_facts *lun,
+		      const struct lun_identity *identity);
+/* READ CAPACITY from what is kept, for the time when no path is usable.  True as above. */
+bool scsi_lun_answers_capacity(struct mpath_io *io, const struct lun_facts *lun);
+
+/* --- iov.c --- */
+
+/* Copy @len bytes into the iovec, at most io->cmd.data_len; GOOD, residual set. */
+void scsi_reply(struct mpath_io *io, const void *data, size_t len);
+/* Zero everything from byte @from of the iovec on: no stale byte goes to the initiator. */
+void scsi_iov_zero_from(const struct iovec *iov, size_t iov_cnt, size_t from);
+size_t scsi_iov_len(const struct iovec *iov, size_t iov_cnt);
+
+#endif

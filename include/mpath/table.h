@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The dm-multipath table: parameters as "dmsetup table" prints them, with or without what stands
+ * before them (NAME:, START LENGTH multipath).  Parsing is pure: devices are only words here.
+ *
+ * A parsed table is one allocation tree, owned by the caller: mpath_table_free().
+ */
+#ifndef MPATH_TABLE_H
+#define MPATH_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mpath/strbuf.h"
+
+struct path_selector_type;
+struct hw_handler_type;
+
+enum queue_mode { QUEUE_MODE_RQ, QUEUE_MODE_BIO };
+
+struct table_path {
+	char *address; /* "8:16" or an absolute path name */
+	char **argv;   /* the selector's words for this path */
+	int argc;
+};
+
+struct table_group {
+	const struct path_selector_type *selector;
+	char **selector_argv;
+	int selector_argc;
+	struct table_path *paths;
+	unsigned int nr_paths;
+};
+
+struct mpath_table {
+	bool has_length;     /* START LENGTH stood before the parameters; START was 0 */
+	uint64_t nr_sectors; /* LENGTH, in 512-byte sectors */
+
+	bool queue_if_no_path;
+	bool retain_attached_hw_handler;
+	unsigned int pg_init_retries;	 /* 0: not given */
+	int pg_init_delay_msecs;	 /* -1: not given */
+	enum queue_mode queue_mode;
+
+	const struct hw_handler_type *hw_handler; /* NULL: none */
+	char **hw_argv;
+	int hw_argc;
+
+	struct table_group *groups;
+	unsigned int nr_groups;
+	unsigned int initial_group; /* counts from 1; 0 only without groups */
+};
+
+/*
+ * Parse @text.  On success *table is the caller's.  On a mistake: -EINVAL (or -ENOMEM), *table is
+ * NULL, and @error says it in dm's words, then which word and what was expected, for example:
+ *   invalid number of feature args: word 1 is "9", expected a number from 0 to 8
+ */
+int mpath_table_parse(const char *text, struct mpath_table **table, struct strbuf *error);
+void mpath_table_free(struct mpath_table *table);
+
+/*
+ * The table for a list of paths without a table of their own.  @grouping is multipathd's word
+ * ("failover": one group per path, "multibus": one group), @selector as in a table.
+ */
+int mpath_table_from_paths(const char *const *addresses, unsigned int nr_addresses,
+			   const char *grouping, const char *selector, struct mpath_table **table,
+			   struct strbuf *error);
+
+#endif
