@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The test VM itself: do topologies, cuts and load do what the other cases rely on?"""
+
+import time
+
+from lib import case, cuts, dm, fio, lio, scsi, system, topology
+from lib.case import defer, expect, expect_equal, note
+from lib.runner import Runner, check_config
+
+
+def check_paths(made, n):
+    """n paths, all usable, one LUN: what is written through one is read through each other."""
+    expect_equal(len(made.paths), n, "paths")
+    expect_equal(len({path.wwid for path in made.paths}), 1, "number of WWIDs")
+    for i, path in enumerate(made.paths):
+        expect(scsi.usable(path), f"{path} is not usable")
+        expect_equal(scsi.read_capacity(path), (made.sectors, 512), "capacity")
+        data = bytes([i + 1]) * 4096
+        answer = scsi.write10(path, 8 * i, data)
+        expect(answer.good, f"write on {path}: {answer}")
+        for other in made.paths:
+            answer = scsi.read16(other, 8 * i, 8)
+            expect(answer.good and answer.data == data, f"read on {other}: {answer}")
+    note(f"{made.name}: WWID {made.wwid}")
+
+
+def check_cut(cut, path, others):
+    """The path goes, the others stay, the path comes back."""
+    begin = time.monotonic()
+    with cut.on(path):
+        lost = system.wait_for(lambda: not scsi.usable(path), 15, f"{path} not usable") and time.monotonic()
+        for other in others:
+            expect(scsi.usable(other) != cut.all_paths, f"{other} after {cut} of {path}")
+    back = time.monotonic()
+    cuts.wait_usable(path, 60)
+    note(f"{cut.name}: gone after {lost - begin:.2f} s, back after {time.monotonic() - back:.2f} s")
+
+
+def check_topology(made, n=2):
+    defer(made.teardown)
+    check_paths(made, n)
+    for cut in made.cuts():
+        for path in made.paths:
+            check_cut(cut, path, [other for other in made.paths if other is not path])
+
+
+def test_lio_loopback():
+    check_topology(topology.LioLoopback())
+
+
+def test_scsi_debug():
+    check_topology(topology.ScsiDebug(timeout=3))
+
+
+def test_iscsi():
+    check_topology(topology.Iscsi())
+
+
+def test_fcoe():
+    check_topology(topology.FcoeVn2vn())
+
+
+def test_sixteen_paths():
+    for kind in (topology.LioLoopback, topology.ScsiDebug, topology.Iscsi):
+        with kind(16) as made:
+            check_paths(made, 16)
+
+
+def load_through_dm(made, cut, seconds=8):
+    """fio on the kernel's dm-multipath while a path is cut: what our own cases compare with."""
+    with dm.Multipath(made.paths) as ref:
+        load = fio.Fio(ref, seconds)
+        defer(load.kill)
+        path = made.paths[0]
+        system.wait_for(lambda: path.in_flight, 5, "load on the first path")
+        time.sleep(1)       # not to wait for something, but to have load to compare with
+        with cut.on(path):
+            time.sleep(2)
+        result = load.finish()
+    note(f"{made.name}, {cut.name}: {result!r}")
+    expect(result.clean, f"{result!r}\n{result.stderr[-2000:]}")
+    expect(result.reads > 20 and result.writes > 20, f"hardly any load: {result!r}")
+    return result
+
+
+def test_load():
+    """fio itself, and the stall that a cut causes."""
+    with topology.LioLoopback() as made:
+        result = load_through_dm(made, cuts.TRANSPORT_STATUS)
+        expect(result.stall < 2, f"stall of {result.stall} s")
+    with topology.Iscsi() as made:
+        result = load_through_dm(made, cuts.NFT_DROP, 15)
+        expect(result.stall < 12, f"stall of {result.stall} s")
+
+
+def test_miscompare_is_found():
+    """A block changed behind fio's back: the harness must not be blind."""
+    with topology.LioLoopback() as made:
+        load = fio.Fio(made.paths[0], 3)
+        defer(load.kill)
+        time.sleep(2.8)
+        for lba in range(0, made.sectors, 8):
+            scsi.write10(made.paths[1], lba, bytes(512))
+        result = load.finish()
+    expect(result.miscompares > 0, f"{result!r}")
+
+
+def test_one_hung_path():
+    """A host held as in error recovery: its commands wait, the other path's do not."""
+    with topology.ScsiDebug() as made, cuts.HOST_RECOVERY.on(made.paths[0]):
+        with scsi.Pending(made.paths[0], bytes(6)) as hung:
+            expect(hung.wait(0.5) is None, "the command is answered on a held host")
+            expect(scsi.usable(made.paths[1]), "the other path")
+            cuts.HOST_RECOVERY.restore(made.paths[0])
+            answer = hung.wait(5)
+            expect(answer is not None, "the command is not answered when the host runs again")
+            cuts.HOST_RECOVERY.cut(made.paths[0])
+
+
+def test_runner():
+    """tcmu-runner with one of its own handlers: starts, serves, is killed, serves again."""
+    runner = Runner()
+    defer(runner.end)
+    runner.start()
+    with open("/run/cd", "wb") as f:
+        f.write(bytes(1 << 20))
+    accepted, reason = check_config("/run/cd", handler="fbo")
+    expect(accepted, f"fbo refuses: {reason}")
+    with lio.UserBackstore("cd", "/run/cd", 1 << 20, handler="fbo") as backstore:
+        expect(backstore.uio, "no uio device")
+        with lio.LoopTarget(backstore, wait=0) as target:
+            system.wait_for(lambda: target.path.sg, 5, "the exported device")
+            expect(scsi.usable(target.path), "not usable")
+            runner.kill()
+            expect(not scsi.usable(target.path), "answered without a tcmu-runner")
+            runner.start()
+            cuts.wait_usable(target.path, 20)
+    expect(runner.resources()[2] > 0, "no threads")
+    expect_equal(runner.stop(), 0, "tcmu-runner's exit status")
+
+
+def test_by_id():
+    system.start_udev()
+    with topology.LioLoopback() as made:
+        system.settle_udev()
+        for path in made.paths:
+            expect(made.wwid in (path.by_id or ""), f"by-id name of {path}: {path.by_id}")
+
+
+def test_nothing_left():
+    expect_equal(lio.leftovers(), [], "left in configfs")
+    expect_equal(case.devices(), [], "disks left")
+
+
+if __name__ == "__main__":
+    case.main()
