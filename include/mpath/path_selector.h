@@ -38,7 +38,10 @@ struct path_selector_type {
 	/* Free what create and add_path took; paths may still be linked.  Not for NULL contexts. */
 	void (*destroy)(struct path_selector *ps);
 
-	/* A new path, active, with its words from the table.  0 or -errno with *error set. */
+	/*
+	 * A new path, active, with its words from the table.  -errno with *error set, or 0; then
+	 * *error may be set to a warning, for example that a word is not used as given.
+	 */
 	int (*add_path)(struct path_selector *ps, struct path *path, int argc,
 			const char *const *argv, const char **error);
 	/* The path must not be chosen any more.  Never called for a path that has failed. */

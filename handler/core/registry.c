@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * All plug-ins at one glance.  A new one is its file, its line here and its test.
+ */
+#include <string.h>
+
+#include "core/registry.h"
+
+extern const struct path_selector_type round_robin_selector;
+
+extern const struct path_checker_type tur_checker;
+
+static const struct path_selector_type *const selectors[] = {
+	&round_robin_selector,
+	NULL,
+};
+
+static const struct hw_handler_type *const hw_handlers[] = {
+	NULL,
+};
+
+static const struct path_checker_type *const checkers[] = {
+	&tur_checker,
+	NULL,
+};
+
+const struct path_selector_type *path_selector_find(const char *name)
+{
+	for (size_t i = 0; selectors[i]; i++)
+		if (!strcmp(selectors[i]->name, name))
+			return selectors[i];
+	return NULL;
+}
+
+const struct hw_handler_type *hw_handler_find(const char *name)
+{
+	for (size_t i = 0; hw_handlers[i]; i++)
+		if (!strcmp(hw_handlers[i]->name, name))
+			return hw_handlers[i];
+	return NULL;
+}
+
+const struct path_checker_type *path_checker_find(const char *name)
+{
+	for (size_t i = 0; checkers[i]; i++)
+		if (!strcmp(checkers[i]->name, name))
+			return checkers[i];
+	return NULL;
+}
+
+static void print_name(struct strbuf *out, size_t i, const char *name)
+{
+	strbuf_printf(out, "%s%s", i ? ", " : ": ", name);
+}
+
+void path_selector_names(struct strbuf *out)
+{
+	for (size_t i = 0; selectors[i]; i++)
+		print_name(out, i, selectors[i]->name);
+	if (!selectors[0])
+		strbuf_printf(out, " none");
+}
+
+void hw_handler_names(struct strbuf *out)
+{
+	for (size_t i = 0; hw_handlers[i]; i++)
+		print_name(out, i, hw_handlers[i]->name);
+	if (!hw_handlers[0])
+		strbuf_printf(out, " none");
+}
+
+void path_checker_names(struct strbuf *out)
+{
+	for (size_t i = 0; checkers[i]; i++)
+		print_name(out, i, checkers[i]->name);
+	if (!checkers[0])
+		strbuf_printf(out, " none");
+}

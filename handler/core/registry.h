@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The plug-ins that this version has, by the word that names them in a table or a map file.
+ */
+#ifndef MPATH_REGISTRY_H
+#define MPATH_REGISTRY_H
+
+#include "mpath/hw_handler.h"
+#include "mpath/path_checker.h"
+#include "mpath/path_selector.h"
+#include "mpath/strbuf.h"
+
+/* NULL: this version has none of that name.  Names are case-sensitive, as dm's. */
+const struct path_selector_type *path_selector_find(const char *name);
+const struct hw_handler_type *hw_handler_find(const char *name);
+const struct path_checker_type *path_checker_find(const char *name);
+
+/* For error texts: " none", or ": " and the names with ", " between them. */
+void path_selector_names(struct strbuf *out);
+void hw_handler_names(struct strbuf *out);
+void path_checker_names(struct strbuf *out);
+
+#endif
