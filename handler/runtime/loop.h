@@ -29,19 +29,19 @@ struct letter {
 struct watch {
 	int fd;
 	void (*ready)(struct watch *watch, uint32_t epoll_events); /* owner thread */
-	uint32_t generation; /* the loop's: guards against events of an fd closed in this batch */
 };
 
-/* One timer; coalesced with the others of its loop. */
+/* One timer; coalesced with the others of its loop.  list_init(&node) before its first use. */
 struct timer {
 	struct list node;
-	uint64_t due_ns; /* monotonic */
+	uint64_t due_ns;    /* monotonic */
+	uint64_t queued_ns; /* the loop's: where it stands in the queue, at most due_ns */
 	void (*fire)(struct timer *timer, uint64_t now_ns); /* owner thread */
 };
 
 /* Called once at the end of each batch of letters and events, when it was asked for. */
 struct batch_end {
-	struct list node;
+	struct list node; /* list_init() before its first use */
 	void (*end)(struct batch_end *batch_end); /* owner thread */
 };
 
@@ -49,12 +49,17 @@ struct batch_end {
 struct loop *loop_acquire(void);
 void loop_release(struct loop *loop);
 
-void loop_post(struct loop *loop, struct letter *letter); /* any thread */
+/*
+ * Any thread.  The wake-up is a write(), a cancellation point, after the letter has been linked: a
+ * thread that may be cancelled has to disable that around the call.
+ */
+void loop_post(struct loop *loop, struct letter *letter);
 bool loop_is_current(const struct loop *loop);
 
 /* Owner thread.  loop_now_ns() is read once per batch. */
 uint64_t loop_now_ns(const struct loop *loop);
-int loop_watch(struct loop *loop, struct watch *watch); /* 0 or -errno; any thread */
+int loop_watch(struct loop *loop, struct watch *watch); /* 0 or -errno */
+/* Before the fd is closed; ready is not called any more, not even in this batch. */
 void loop_unwatch(struct loop *loop, struct watch *watch);
 void loop_timer_set(struct loop *loop, struct timer *timer, uint64_t due_ns); /* 0: off */
 void loop_at_batch_end(struct loop *loop, struct batch_end *batch_end);

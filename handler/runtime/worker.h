@@ -9,6 +9,7 @@
 
 #include "runtime/loop.h"
 
+/* Belongs to what its jobs are about.  May be freed when all its jobs have been delivered. */
 struct job_queue {
 	struct list jobs; /* the worker pool's */
 	struct list node;
@@ -17,13 +18,22 @@ struct job_queue {
 
 struct job {
 	struct letter letter; /* letter.deliver: on the owner thread, after run; may free the job */
-	struct list node;
-	struct job_queue *queue;
-	struct loop *loop; /* NULL: the job is not delivered, run() frees it */
+	struct list node; /* in its queue */
+	struct loop *loop;
 	void (*run)(struct job *job); /* a worker; may block */
 };
 
 void job_queue_init(struct job_queue *queue);
+void job_init(struct job *job, struct loop *loop, void (*run)(struct job *job),
+	      void (*deliver)(struct letter *letter));
 void job_start(struct job_queue *queue, struct job *job); /* any thread; never blocks */
+
+static inline struct job *job_of_letter(struct letter *letter)
+{
+	return container_of(letter, struct job, letter);
+}
+
+/* There is at least one worker, or one could be started.  To be asked before the first job. */
+bool workers_ready(void);
 
 #endif
