@@ -16,6 +16,11 @@
 struct path_selector_type;
 struct hw_handler_type;
 
+#define TABLE_TEXT_MAX	   (256 * 1024) /* bytes: fewer than 65536 paths, see mpath_io.suspected */
+#define TABLE_WORD_MAX	   4095		/* bytes: the longest path name */
+#define TABLE_WARNINGS_MAX 4
+#define TABLE_WARNING_SIZE 160
+
 enum queue_mode { QUEUE_MODE_RQ, QUEUE_MODE_BIO };
 
 struct table_path {
@@ -48,13 +53,26 @@ struct mpath_table {
 
 	struct table_group *groups;
 	unsigned int nr_groups;
-	unsigned int initial_group; /* counts from 1; 0 only without groups */
+	unsigned int initial_group; /* counts from 1, may exceed nr_groups; 0 without groups */
+
+	/* For the log: what was accepted, but will not be done as the words say; each kind once. */
+	char warnings[TABLE_WARNINGS_MAX][TABLE_WARNING_SIZE];
+	unsigned int nr_warnings;
+
+	char *text;   /* owned: the words that the pointers above point to */
+	char **words; /* owned: the vector that the argvs above point into */
 };
 
 /*
  * Parse @text.  On success *table is the caller's.  On a mistake: -EINVAL (or -ENOMEM), *table is
- * NULL, and @error says it in dm's words, then which word and what was expected, for example:
+ * NULL, and @error gets appended: dm's words, then which word and what was expected, for example:
  *   invalid number of feature args: word 1 is "9", expected a number from 0 to 8
+ *   invalid number of paths: the table ends after word 6, expected a number from 1 to 1024
+ * Words are counted from 1 over the parameters, without what stands before them.
+ *
+ * The grammar is Linux 6.1's (up to 8 feature args; the seed had 6).  Any white space separates
+ * words, a backslash takes the next character as it is.  Selectors see their words here already,
+ * so a table that parses can be created.
  */
 int mpath_table_parse(const char *text, struct mpath_table **table, struct strbuf *error);
 void mpath_table_free(struct mpath_table *table);
