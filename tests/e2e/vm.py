@@ -68,7 +68,7 @@ def test_sixteen_paths():
 
 def load_through_dm(made, cut, seconds=8):
     """fio on the kernel's dm-multipath while a path is cut: what our own cases compare with."""
-    with dm.Multipath(made.paths) as ref:
+    with dm.Multipath(made.paths, reinstate=0.5) as ref:
         load = fio.Fio(ref, seconds)
         defer(load.kill)
         path = made.paths[0]
@@ -94,15 +94,17 @@ def test_load():
 
 
 def test_miscompare_is_found():
-    """A block changed behind fio's back: the harness must not be blind."""
+    """A sector changed behind fio's back, in each half: the harness must not be blind."""
     with topology.LioLoopback() as made:
-        load = fio.Fio(made.paths[0], 3)
-        defer(load.kill)
-        time.sleep(2.8)
-        for lba in range(0, made.sectors, 8):
-            scsi.write10(made.paths[1], lba, bytes(512))
-        result = load.finish()
-    expect(result.miscompares > 0, f"{result!r}")
+        for half in 0, 1:
+            load = fio.Fio(made.paths[0], 2)
+            defer(load.kill)
+            end = load.begin + 2
+            while time.monotonic() < end:
+                for lba in range(half * made.sectors // 2, (half + 1) * made.sectors // 2, 1024):
+                    scsi.write10(made.paths[1], lba, bytes(512))
+            result = load.finish()
+            expect(result.miscompares > 0, f"half {half}: {result!r}")
 
 
 def test_one_hung_path():
@@ -143,8 +145,9 @@ def test_by_id():
     system.start_udev()
     with topology.LioLoopback() as made:
         system.settle_udev()
-        for path in made.paths:
-            expect(made.wwid in (path.by_id or ""), f"by-id name of {path}: {path.by_id}")
+        names = [path.by_id for path in made.paths if path.by_id]
+        expect(names, "no path has the by-id name")
+        expect(made.wwid[1:] in names[0], f"by-id name {names[0]}")
 
 
 def test_nothing_left():

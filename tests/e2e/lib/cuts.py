@@ -99,12 +99,14 @@ class DeviceDelete(Cut):
         return True
 
     def cut(self, path):
+        # The new device would have the default again; so would one in the field, by a udev rule.
+        path.timeout_before = path.timeout
         write(path.device + "/delete", "1")
 
     def restore(self, path):
         # Without wild cards tcm_loop's hosts refuse (they claim to have no LUN at all).
         lio.scan_host(path.host)
-        path.wait()
+        path.wait().timeout = path.timeout_before
 
 
 class ScsiDebugHang(Cut):
@@ -131,7 +133,8 @@ class HostRecovery(Cut):
     """The path's host is held as if in error recovery: commands wait in the kernel, unanswered.
 
     It is the one hang that every transport has for a single path.  The command is not with the
-    device yet, and its time-out does not run: it waits until restore().
+    device yet, and its time-out does not run: it waits until restore().  Not while commands that
+    ScsiDebugHang swallowed still time out: the host's real error handling needs its own state.
     """
     name = "host-recovery"
     at_once = False
@@ -224,7 +227,7 @@ TPGT_DISABLE = TpgtDisable()
 FC_LINK_DOWN = FcLinkDown()
 
 ALL = (ALUA_STANDBY, ALUA_UNAVAILABLE, ALUA_OFFLINE, TRANSPORT_STATUS, DEVICE_STATE, DEVICE_DELETE,
-       SCSI_DEBUG_HANG, HOST_RECOVERY, NFT_DROP, NFT_RESET, TPGT_DISABLE, FC_LINK_DOWN)
+       HOST_RECOVERY, SCSI_DEBUG_HANG, NFT_DROP, NFT_RESET, TPGT_DISABLE, FC_LINK_DOWN)
 
 
 def wait_usable(path, seconds):

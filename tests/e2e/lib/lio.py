@@ -65,8 +65,18 @@ class Path:
 
     @property
     def by_id(self):
-        """The name that a map file should use; needs system.start_udev()."""
-        names = sorted(glob.glob("/dev/disk/by-id/wwn-*") + glob.glob("/dev/disk/by-id/scsi-*"))
+        """The by-id name with the WWID, of the path that udev gave it to; needs start_udev().
+
+        All paths of a LUN have the same one: it points to the last that udev saw, and is None for
+        the others.
+        """
+        names = glob.glob("/dev/disk/by-id/wwn-*") + glob.glob("/dev/disk/by-id/scsi-3*")
+        return next((n for n in names if os.path.realpath(n) == self.dev), None)
+
+    @property
+    def by_path(self):
+        """The by-path name, which is each path's own where the transport has one."""
+        names = sorted(glob.glob("/dev/disk/by-path/*"))
         return next((n for n in names if os.path.realpath(n) == self.dev), None)
 
     @property
