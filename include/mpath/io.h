@@ -83,8 +83,15 @@ struct scsi_result {
 /* A command leaves at most this many paths in doubt; then it is at fault itself (H7). */
 #define IO_SUSPICIONS_MAX 8
 
+/* A command left this path in doubt; void once the path has really failed since. */
+struct suspicion {
+	uint16_t path_id;
+	uint16_t fail_count;
+};
+
 struct mpath_io {
 	struct list node; /* on exactly one list at any time; whose, says the state below */
+	struct list flight; /* on path->flying, while it is on a path */
 	struct scsi_cmd cmd;
 	struct scsi_result result; /* from the last path that tried, or our own answer */
 	struct path *path;	   /* set while the command is on that path */
@@ -92,14 +99,14 @@ struct mpath_io {
 	uint64_t start_ns;	   /* of the current try */
 	uint64_t retry_ns;	   /* while delayed: when to try again */
 	uint64_t retries_until_ns; /* same-path retries end here; 0 before the first */
-	uint16_t suspected[IO_SUSPICIONS_MAX]; /* ids of the paths that this command left in doubt */
-	uint8_t nr_suspected;
+	struct path *prefer; /* retry there, if it is still usable */
+	struct suspicion suspicions[IO_SUSPICIONS_MAX];
+	uint8_t nr_suspicions;
 	uint8_t nr_retries; /* on the same path */
 	uint16_t nr_tries;  /* that ended in a transport error or a path sense */
 	bool is_probe;	    /* a path's own command: checker, identity, hardware handler */
 	bool aborted;	    /* a task management function named it: never submit again */
 	bool abandoned;	    /* the transport is giving it up; no answer of the path counts */
-	bool reroute;	    /* once given up, try another path instead of answering */
 	void *transport_data; /* the transport's, while the command is on a path */
 	void *owner;	      /* the creator's; the core never looks at it */
 };

@@ -7,6 +7,7 @@
 #define MPATH_PATH_H
 
 #include "mpath/io.h"
+#include "mpath/lun.h"
 
 struct multipath;
 struct priority_group;
@@ -46,6 +47,7 @@ struct path {
 	void *transport_data;  /* owned by the runtime: the open link */
 	unsigned int id;       /* counts from 0 in table order */
 	unsigned int in_flight; /* initiators' commands on this path */
+	struct list flying;	/* mpath_io.flight: the same */
 
 	/* dm's state */
 	bool active; /* dm's is_active: the selector may choose it ("A" in INFO, else "F") */
@@ -54,10 +56,18 @@ struct path {
 
 	/* ours */
 	bool suspect;	 /* active, but not chosen until its probe has cleared it */
+	bool selectable; /* the selector counts it among its valid paths */
 	bool identified; /* WWID and size were the map's, and nothing raised a doubt since */
 	bool lun_gone;	 /* the target says that there is no such LUN (05/25/00) */
+	bool settled;	 /* was looked at once since the map was created */
+	bool reopen;	 /* the device went away: close the link and resolve the address anew */
+	bool foreign;	 /* commands of a dead process may still be out there (D9 Restart) */
+	bool counting;	 /* the runtime was asked for the outstanding commands */
 	enum path_link_state link;
-	uint64_t suspect_since_ns;
+	uint32_t flow;		 /* counts starts and ends of commands, to date a count */
+	uint32_t flow_at_count;
+	unsigned int out_at_count;
+	uint64_t suspect_since_ns; /* 0: not suspect, not transitioning */
 	uint64_t next_check_ns;	 /* 0: not scheduled */
 	uint64_t log_quiet_until_ns; /* a flapping path is logged at most every 10 s ... */
 	unsigned int log_suppressed; /* ... with the count of what was left out */
@@ -65,7 +75,9 @@ struct path {
 	struct mpath_io probe; /* at most one of our own commands is out on a path */
 	enum probe_purpose probing;
 	unsigned int probe_step;
-	bool recheck_identity; /* asked for while the probe was busy */
+	unsigned int probe_retries;
+	bool recheck_identity; /* a unit attention raised a doubt */
+	struct lun_facts seen; /* what the identity check has read so far */
 	void *checker_context;
 	void *hw_data; /* owned by the hardware handler */
 	struct iovec probe_iov;

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which group, which path: dm-multipath's order (dm-multipath.md A5, as the 6.1 kernel has it):
+ * a group that was asked for, the current group while it has a path, every group that is not
+ * bypassed, the bypassed ones.
+ */
+#include "core/multipath.h"
+
+/* Why a group had nothing for this command. */
+struct misses {
+	bool full;  /* a usable path has all the commands that it takes */
+	bool tried; /* a usable path was tried by this command already */
+};
+
+static bool has_room(const struct path *path)
+{
+	return path->in_flight < path->facts.queue_depth;
+}
+
+static bool takes(const struct path *path, const struct mpath_io *io, struct misses *misses)
+{
+	if (!path->active || path->suspect)
+		return false;
+	if (io->nr_suspicions && io_suspects(io, path)) {
+		misses->tried = true;
+		return false;
+	}
+	if (!has_room(path)) {
+		misses->full = true;
+		return false;
+	}
+	return true;
+}
+
+/* The selector's choice, or if that cannot take this command any path of the group that can. */
+static struct path *choose_in_group(struct multipath *m, struct priority_group *pg,
+				    struct mpath_io *io, struct misses *misses)
+{
+	struct select_hint hint = {.now_ns = m->now_ns, .nr_bytes = io->cmd.data_len, .cpu = -1};
+	struct path *path = pg->selector.type->select_path(&pg->selector, &hint);
+
+	if (!path)
+		return NULL;
+	if (takes(path, io, misses))
+		return path;
+
+	list_for_each_entry(path, &pg->paths, node)
+		if (takes(path, io, misses))
+			return path;
+	return NULL;
+}
+
+static void switch_group(struct multipath *m, struct priority_group *pg)
+{
+	m->queue_io = false;
+	if (pg == m->current_pg)
+		return;
+	trace(m, "group %u: now current", pg->number);
+	if (m->current_pg)
+		notice(m, NOTICE_GROUP, NULL, "switched to priority group %u", pg->number);
+	m->current_pg = pg;
+}
+
+/*
+ * A command that is suspected of breaking paths by itself must not move everybody else to another
+ * group: only the others' choice changes the current group.
+ */
+static struct path *try_group(struct multipath *m, struct priority_group *pg, struct mpath_io *io,
+			      struct misses *misses)
+{
+	struct path *path = choose_in_group(m, pg, io, misses);
+
+	if (path && !io->nr_suspicions)
+		switch_group(m, pg);
+	return path;
+}
+
+static struct path *try_groups(struct multipath *m, bool bypassed, struct mpath_io *io,
+			       struct misses *misses)
+{
+	struct path *path;
+	unsigned int i;
+
+	for (i = 0; i < m->nr_groups; i++) {
+		if (m->groups[i].bypassed != bypassed)
+			continue;
+		path = try_group(m, &m->groups[i], io, misses);
+		if (path || misses->full)
+			return path;
+	}
+	return NULL;
+}
+
+static struct path *choose(struct multipath *m, struct mpath_io *io, struct misses *misses)
+{
+	struct priority_group *asked_for = m->next_pg;
+	struct path *path;
+
+	if (asked_for) {
+		m->next_pg = NULL;
+		path = try_group(m, asked_for, io, misses);
+		if (path || misses->full)
+			return path;
+	}
+	if (m->current_pg) {
+		path = try_group(m, m->current_pg, io, misses);
+		if (path || misses->full)
+			return path;
+	}
+	path = try_groups(m, false, io, misses);
+	if (path || misses->full)
+		return path;
+	return try_groups(m, true, io, misses);
+}
+
+/* All paths may look dead because some are only in doubt: their probes will tell soon. */
+static bool may_improve(const struct multipath *m)
+{
+	return m->nr_suspect || m->nr_unsettled;
+}
+
+enum choice choose_path(struct multipath *m, struct mpath_io *io, struct path **path)
+{
+	struct misses misses = {0};
+
+	if (io->prefer) {
+		*path = io->prefer;
+		io->prefer = NULL;
+		if (takes(*path, io, &misses))
+			return CHOSE_PATH;
+		misses = (struct misses){0};
+	}
+
+	if (m->nr_valid == 0) {
+		m->queue_io = false;
+		m->current_pg = NULL;
+	} else {
+		*path = choose(m, io, &misses);
+		if (*path)
+			return CHOSE_PATH;
+		if (misses.full)
+			return CHOSE_WAIT_FOR_ROOM;
+	}
+	if (may_improve(m))
+		return CHOSE_WAIT_FOR_PATH;
+	return misses.tried ? CHOSE_EXHAUSTED : CHOSE_NONE;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What an answer means: done, again, or elsewhere (DESIGN D9, D10).
+ */
+#include <assert.h>
+
+#include "core/multipath.h"
+#include "core/verdict.h"
+#include "mpath/scsi.h"
+
+/* Same-path retries: pauses in milliseconds.  After the last the answer goes up as it is. */
+static const uint32_t retry_pause_ms[] = {0, 0, 10, 50, 100, 200, 400, 800};
+#define RETRIES_MAX	 (sizeof(retry_pause_ms) / sizeof(retry_pause_ms[0]))
+#define RETRY_TIME_NS	 (5 * NSEC_PER_SEC)
+
+/* A local resource was used up: pause, and for how long at the most. */
+#define REQUEUE_PAUSE_NS (5 * NSEC_PER_MSEC)
+#define REQUEUE_TIME_NS	 (30 * NSEC_PER_SEC)
+
+/* Tries that may fail, besides one per path: ends what no other limit ends (H7). */
+#define TRIES_MAX 32
+
+bool io_suspects(const struct mpath_io *io, const struct path *path)
+{
+	unsigned int i;
+
+	for (i = 0; i < io->nr_suspicions; i++)
+		if (io->suspicions[i].path_id == path->id &&
+		    io->suspicions[i].fail_count == (uint16_t)path->fail_count)
+			return true;
+	return false;
+}
+
+/* A suspicion against a path that has really failed since is void: the command was innocent. */
+static void drop_void_suspicions(struct multipath *m, struct mpath_io *io)
+{
+	unsigned int i, kept = 0;
+
+	for (i = 0; i < io->nr_suspicions; i++)
+		if (io->suspicions[i].fail_count ==
+		    (uint16_t)m->paths[io->suspicions[i].path_id].fail_count)
+			io->suspicions[kept++] = io->suspicions[i];
+	io->nr_suspicions = (uint8_t)kept;
+}
+
+/* False: this command has left so many paths in doubt that it is at fault itself. */
+static bool note_suspicion(struct multipath *m, struct mpath_io *io, const struct path *path)
+{
+	drop_void_suspicions(m, io);
+	if (io->nr_suspicions == IO_SUSPICIONS_MAX)
+		return false;
+	io->suspicions[io->nr_suspicions++] = (struct suspicion){
+		.path_id = (uint16_t)path->id,
+		.fail_count = (uint16_t)path->fail_count,
+	};
+	return true;
+}
+
+/* No path could carry the command to an answer: say so in our own words. */
+void give_up(struct multipath *m, struct mpath_io *io)
+{
+	if (io->result.transport == TRANSPORT_OK)
+		complete_io(m, io); /* a target's word is better than ours */
+	else if (io->result.transport == TRANSPORT_REFUSED)
+		complete_with_sense(m, io, 0x05, 0x24, 0x00);
+	else
+		complete_with_sense(m, io, 0x04, 0x08, 0x00);
+}
+
+/*
+ * The path did not bring an answer that counts.  A command that was never executed goes elsewhere
+ * whatever its class; otherwise the class decides.
+ */
+static void go_elsewhere(struct multipath *m, struct mpath_io *io, bool may_have_run)
+{
+	if (may_have_run && io->cmd.class == CMD_ONCE) {
+		trace(m, "io %02x: may have been executed, not repeated", io->cmd.cdb[0]);
+		complete_with_sense(m, io, 0x04, 0x08, 0x01);
+		return;
+	}
+	if (++io->nr_tries > TRIES_MAX + m->nr_paths) {
+		trace(m, "io %02x: too many tries", io->cmd.cdb[0]);
+		give_up(m, io);
+		return;
+	}
+	if (may_have_run && io->cmd.class == CMD_IDEMPOTENT && !fence_passed(io))
+		return;
+	map_io(m, io);
+}
+
+static void retry(struct multipath *m, struct mpath_io *io, struct path *path, bool may_have_run)
+{
+	if (!io->retries_until_ns)
+		io->retries_until_ns = m->now_ns + RETRY_TIME_NS;
+	if (io->nr_retries == RETRIES_MAX || m->now_ns >= io->retries_until_ns ||
+	    (may_have_run && io->cmd.class == CMD_ONCE)) {
+		complete_io(m, io);
+		return;
+	}
+	trace(m, "io %02x: again on %s", io->cmd.cdb[0], path_name(path));
+	io->prefer = path;
+	delay_io(m, io, retry_pause_ms[io->nr_retries++] * NSEC_PER_MSEC);
+}
+
+static void requeue(struct multipath *m, struct mpath_io *io)
+{
+	if (!io->retries_until_ns)
+		io->retries_until_ns = m->now_ns + REQUEUE_TIME_NS;
+	if (m->now_ns >= io->retries_until_ns)
+		complete_with_status(m, io, SAM_BUSY);
+	else
+		delay_io(m, io, REQUEUE_PAUSE_NS);
+}
+
+static void doubt(struct multipath *m, struct mpath_io *io, struct path *path,
+		  const struct verdict *verdict)
+{
+	bool innocent = note_suspicion(m, io, path);
+
+	suspect_path(m, path, verdict->why);
+	if (innocent || (verdict->may_have_run && io->cmd.class == CMD_ONCE))
+		go_elsewhere(m, io, verdict->may_have_run);
+	else
+		give_up(m, io);
+}
+
+void end_io(struct multipath *m, struct mpath_io *io)
+{
+	struct path *path = io->path;
+	struct verdict verdict = judge(&io->result);
+
+	take_off_path(m, io);
+	if (verdict.verdict != IO_DONE)
+		trace(m, "io %02x: %s on %s", io->cmd.cdb[0], verdict.why, path_name(path));
+
+	switch (verdict.verdict) {
+	case IO_DONE:
+		complete_io(m, io);
+		break;
+	case IO_RETRY:
+		retry(m, io, path, verdict.may_have_run);
+		break;
+	case IO_REIDENTIFY:
+		path->recheck_identity = true;
+		suspect_path(m, path, verdict.why);
+		retry(m, io, path, verdict.may_have_run);
+		break;
+	case IO_TRANSITIONING:
+		suspect_path(m, path, verdict.why);
+		go_elsewhere(m, io, verdict.may_have_run);
+		break;
+	case IO_PATH_FAILED:
+		path->reopen |= io->result.transport == TRANSPORT_GONE ||
+				io->result.transport == TRANSPORT_NOT_SENT;
+		fail_path(m, path, verdict.why);
+		go_elsewhere(m, io, verdict.may_have_run);
+		break;
+	case IO_PATH_SUSPECT:
+		doubt(m, io, path, &verdict);
+		break;
+	case IO_REQUEUE:
+		requeue(m, io);
+		break;
+	case IO_CANNOT_CARRY:
+		if (note_suspicion(m, io, path))
+			go_elsewhere(m, io, false);
+		else
+			give_up(m, io);
+		break;
+	}
+	run_backlog(m);
+}
+
+/* The transport has let go of a read that was given up: its buffer is the initiator's again. */
+void io_abandoned(struct multipath *m, struct mpath_io *io)
+{
+	assert(io->abandoned);
+	io->abandoned = false;
+	take_off_path(m, io);
+	io->result = (struct scsi_result){.transport = TRANSPORT_TIMEOUT};
+	go_elsewhere(m, io, true);
+	run_backlog(m);
+}

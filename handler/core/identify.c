@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Is this path a way to our LUN?  A conversation of INQUIRY, VPD pages and READ CAPACITY, before
+ * a path is used, before it comes back, and whenever a unit attention raises a doubt (D8).
+ */
+#include <string.h>
+
+#include "core/multipath.h"
+#include "mpath/scsi.h"
+
+#define UA_RETRIES_MAX 8
+
+#define VPD_SUPPORTED 0x00
+#define VPD_DEVICE_ID 0x83
+#define VPD_LIMITS    0xb0
+#define VPD_FEATURES  0xb1
+#define VPD_THIN      0xb2
+
+/* The questions, in this order. */
+enum { ASK_INQUIRY, ASK_PAGES, ASK_WWID, ASK_CAPACITY, ASK_LIMITS, ASK_FEATURES, ASK_THIN, ASK_END };
+
+static void ask_inquiry(const struct scsi_question *next, bool vpd, uint8_t page, uint16_t len)
+{
+	const uint8_t cdb[6] = {0x12, vpd, page, (uint8_t)(len >> 8), (uint8_t)len};
+
+	memcpy(next->cmd->cdb, cdb, sizeof(cdb));
+	next->cmd->cdb_len = sizeof(cdb);
+	next->cmd->dir = SCSI_DATA_IN;
+	next->cmd->data_len = len;
+}
+
+static void ask_capacity(const struct scsi_question *next)
+{
+	const uint8_t cdb[16] = {[0] = 0x9e, [1] = 0x10, [13] = LUN_CAPACITY_LEN};
+
+	memcpy(next->cmd->cdb, cdb, sizeof(cdb));
+	next->cmd->cdb_len = sizeof(cdb);
+	next->cmd->dir = SCSI_DATA_IN;
+	next->cmd->data_len = LUN_CAPACITY_LEN;
+}
+
+static bool has_page(const struct lun_facts *lun, uint8_t page)
+{
+	return memchr(lun->vpd_pages, page, lun->nr_vpd_pages) != NULL;
+}
+
+/* Ask question number path->probe_step; false when there is none left. */
+static bool ask(struct path *path, const struct scsi_question *next)
+{
+	static const uint8_t page_of[] = {
+		[ASK_LIMITS] = VPD_LIMITS, [ASK_FEATURES] = VPD_FEATURES, [ASK_THIN] = VPD_THIN};
+
+	while (path->probe_step >= ASK_LIMITS && path->probe_step < ASK_END &&
+	       !has_page(&path->seen, page_of[path->probe_step]))
+		path->probe_step++;
+
+	switch (path->probe_step) {
+	case ASK_INQUIRY:
+		ask_inquiry(next, false, 0, LUN_INQUIRY_MAX);
+		return true;
+	case ASK_PAGES:
+		ask_inquiry(next, true, VPD_SUPPORTED, 255);
+		return true;
+	case ASK_WWID:
+		ask_inquiry(next, true, VPD_DEVICE_ID, PATH_PROBE_BUF_SIZE);
+		return true;
+	case ASK_CAPACITY:
+		ask_capacity(next);
+		return true;
+	case ASK_LIMITS:
+	case ASK_FEATURES:
+	case ASK_THIN:
+		ask_inquiry(next, true, page_of[path->probe_step], LUN_VPD_MAX);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool refuse(struct strbuf *reason, const char *why)
+{
+	strbuf_printf(reason, "%s", why);
+	return false;
+}
+
+static bool learn_inquiry(struct lun_facts *seen, const struct scsi_answer *answer,
+			  struct strbuf *reason)
+{
+	if (answer->len < 36)
+		return refuse(reason, "INQUIRY data is too short");
+	if (answer->data[0] >> 5)
+		return refuse(reason, "the target has no LUN here (INQUIRY peripheral qualifier)");
+	if ((answer->data[0] & 0x1f) != 0)
+		return refuse(reason, "not a disk (INQUIRY peripheral device type)");
+	if (scsi_inquiry_is_ours(answer->data, answer->len))
+		return refuse(reason, "a LUN that tcmu-mpath itself exports");
+	seen->inquiry_len = (uint8_t)(answer->len < LUN_INQUIRY_MAX ? answer->len : LUN_INQUIRY_MAX);
+	memcpy(seen->inquiry, answer->data, seen->inquiry_len);
+	return true;
+}
+
+static void learn_pages(struct lun_facts *seen, const struct scsi_answer *answer)
+{
+	size_t count;
+
+	if (answer->len < 4)
+		return;
+	count = answer->data[3];
+	if (count > answer->len - 4)
+		count = answer->len - 4;
+	if (count > sizeof(seen->vpd_pages))
+		count = sizeof(seen->vpd_pages);
+	memcpy(seen->vpd_pages, answer->data + 4, count);
+	seen->nr_vpd_pages = (uint8_t)count;
+}
+
+static void learn_page(struct lun_page *page, const struct scsi_answer *answer)
+{
+	page->len = (uint8_t)(answer->len < LUN_VPD_MAX ? answer->len : LUN_VPD_MAX);
+	memcpy(page->data, answer->data, page->len);
+}
+
+static bool learn(struct path *path, const struct scsi_answer *answer, struct strbuf *reason)
+{
+	struct lun_facts *seen = &path->seen;
+
+	switch (path->probe_step) {
+	case ASK_INQUIRY:
+		return learn_inquiry(seen, answer, reason);
+	case ASK_PAGES:
+		learn_pages(seen, answer);
+		return true;
+	case ASK_WWID:
+		if (!scsi_wwid_from_vpd83(answer->data, answer->len, seen->wwid))
+			return refuse(reason, "no WWID: VPD page 83h names no logical unit");
+		return true;
+	case ASK_CAPACITY:
+		if (!scsi_capacity_decode(answer->data, answer->len, &seen->nr_blocks,
+					  &seen->block_size))
+			return refuse(reason, "READ CAPACITY(16) data is not valid");
+		memset(seen->capacity, 0, sizeof(seen->capacity));
+		memcpy(seen->capacity, answer->data,
+		       answer->len < LUN_CAPACITY_LEN ? answer->len : LUN_CAPACITY_LEN);
+		return true;
+	case ASK_LIMITS:
+		learn_page(&seen->limits, answer);
+		return true;
+	case ASK_FEATURES:
+		learn_page(&seen->features, answer);
+		return true;
+	default:
+		learn_page(&seen->thin, answer);
+		return true;
+	}
+}
+
+/* The map pins the first LUN that it sees: the table's first path that can be had decides. */
+static bool an_earlier_path_decides(const struct multipath *m, const struct path *path)
+{
+	unsigned int i;
+
+	if (m->lun.known || m->settings.wwid[0])
+		return false;
+	for (i = 0; i < path->id; i++)
+		if (!m->paths[i].settled)
+			return true;
+	return false;
+}
+
+static bool another_path_is_identified(const struct multipath *m, const struct path *path)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->nr_paths; i++)
+		if (&m->paths[i] != path && m->paths[i].identified)
+			return true;
+	return false;
+}
+
+static bool wwid_agrees(const struct multipath *m, const struct lun_facts *seen,
+			struct strbuf *reason)
+{
+	const char *want = m->settings.wwid[0] ? m->settings.wwid : m->lun.wwid;
+
+	if (!want[0] || strcmp(want, seen->wwid) == 0)
+		return true;
+	strbuf_printf(reason, "WWID is %s, the map's is %s", seen->wwid, want);
+	return false;
+}
+
+/* A LUN may have grown while nobody used it; it never shrinks, and all paths must agree. */
+static bool size_agrees(const struct multipath *m, const struct path *path, struct strbuf *reason)
+{
+	const struct lun_facts *seen = &path->seen;
+	bool grew = m->lun.block_size == seen->block_size && seen->nr_blocks > m->lun.nr_blocks;
+
+	if (m->backstore.block_size && seen->block_size != m->backstore.block_size) {
+		strbuf_printf(reason,
+			      "has %u-byte blocks, the backstore %u-byte ones: create it with "
+			      "control=hw_block_size=%u",
+			      seen->block_size, m->backstore.block_size, seen->block_size);
+		return false;
+	}
+	if (m->table_sectors > seen->nr_blocks * (seen->block_size / 512)) {
+		strbuf_printf(reason, "has %llu blocks of %u bytes, the table's LENGTH is %llu",
+			      (unsigned long long)seen->nr_blocks, seen->block_size,
+			      (unsigned long long)m->table_sectors);
+		return false;
+	}
+	if (!m->lun.known ||
+	    (m->lun.block_size == seen->block_size && m->lun.nr_blocks == seen->nr_blocks))
+		return true;
+	if (grew && !another_path_is_identified(m, path))
+		return true;
+	strbuf_printf(reason, "size is %llu x %u bytes, the map's is %llu x %u",
+		      (unsigned long long)seen->nr_blocks, seen->block_size,
+		      (unsigned long long)m->lun.nr_blocks, m->lun.block_size);
+	return false;
+}
+
+static enum identify_result compare(const struct path *path, struct strbuf *reason)
+{
+	const struct multipath *m = path->m;
+
+	if (an_earlier_path_decides(m, path))
+		return IDENTIFY_LATER;
+	if (!wwid_agrees(m, &path->seen, reason) || !size_agrees(m, path, reason))
+		return IDENTIFY_OTHER;
+	return IDENTIFY_OK;
+}
+
+static void say_what_failed(const struct scsi_result *result, struct strbuf *reason)
+{
+	struct scsi_sense sense;
+
+	strbuf_printf(reason, "cannot be identified: ");
+	if (result->transport != TRANSPORT_OK)
+		strbuf_printf(reason, "no answer");
+	else if (scsi_sense_decode(result->sense, result->sense_len, &sense))
+		scsi_sense_text(&sense, reason);
+	else
+		strbuf_printf(reason, "status %02x", result->status);
+}
+
+/* A unit attention is about something else: the same question again. */
+static bool ask_again(struct path *path, const struct scsi_result *result)
+{
+	struct scsi_sense sense;
+
+	if (path->probe_retries == UA_RETRIES_MAX || result->transport != TRANSPORT_OK)
+		return false;
+	if (result->status == SAM_BUSY || result->status == SAM_TASK_SET_FULL ||
+	    (scsi_sense_decode(result->sense, result->sense_len, &sense) && sense.key == 0x06)) {
+		path->probe_retries++;
+		return true;
+	}
+	return false;
+}
+
+/* The optional pages may be refused: then the LUN does not have them. */
+static bool is_optional(const struct path *path)
+{
+	return path->probe_step == ASK_PAGES || path->probe_step >= ASK_LIMITS;
+}
+
+enum identify_result identify(struct path *path, const struct scsi_answer *last,
+			      const struct scsi_question *next, struct strbuf *reason)
+{
+	if (!last) {
+		memset(&path->seen, 0, sizeof(path->seen));
+	} else if (last->result->transport == TRANSPORT_OK && last->result->status == SAM_GOOD) {
+		if (!learn(path, last, reason))
+			return IDENTIFY_OTHER;
+		path->probe_step++;
+	} else if (!ask_again(path, last->result)) {
+		if (last->result->transport != TRANSPORT_OK || !is_optional(path)) {
+			say_what_failed(last->result, reason);
+			return IDENTIFY_DOWN;
+		}
+		path->probe_step++;
+	}
+
+	if (ask(path, next))
+		return IDENTIFY_ASK;
+	path->seen.known = true;
+	return compare(path, reason);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What always holds between two steps.  Tests and the simulator check it after each one.
+ */
+#include <assert.h>
+
+#include "core/multipath.h"
+
+static unsigned int count_waiting(const struct list *queue)
+{
+	const struct list *node;
+	unsigned int n = 0;
+
+	for (node = queue->next; node != queue; node = node->next) {
+		const struct mpath_io *io = container_of(node, struct mpath_io, node);
+
+		assert(!io->path && !io->abandoned);
+		n++;
+	}
+	return n;
+}
+
+static void check_path(const struct path *path, unsigned int *in_flight)
+{
+	const struct list *node;
+	unsigned int n = 0;
+
+	for (node = path->flying.next; node != &path->flying; node = node->next) {
+		const struct mpath_io *io = container_of(node, struct mpath_io, flight);
+
+		assert(io->path == path);
+		n++;
+	}
+	assert(n == path->in_flight);
+	*in_flight += n;
+
+	assert(!path->suspect || path->active);
+	assert(!path->active || path->identified || path->recheck_identity ||
+	       path->link != LINK_OPEN);
+	assert(!path->active || !path->failed_by_message);
+	assert(path->settled ? path->selectable == (path->active && !path->suspect) : true);
+	assert(path->link == LINK_OPEN || path->link == LINK_CLOSING || !path->in_flight);
+	assert(path->probing == PROBE_NONE || path->link == LINK_OPEN ||
+	       path->link == LINK_CLOSING);
+}
+
+void mpath_check_invariants(const struct multipath *m)
+{
+	unsigned int i, valid = 0, suspect = 0, unsettled = 0, in_flight = 0;
+
+	for (i = 0; i < m->nr_paths; i++) {
+		check_path(&m->paths[i], &in_flight);
+		valid += m->paths[i].active;
+		suspect += m->paths[i].suspect;
+		unsettled += !m->paths[i].settled;
+	}
+	assert(valid == m->nr_valid);
+	assert(suspect == m->nr_suspect);
+	assert(unsettled == m->nr_unsettled);
+	assert(in_flight == m->nr_in_flight);
+	assert(m->nr_ios == in_flight + count_waiting(&m->held) + count_waiting(&m->backlog) +
+				    count_waiting(&m->delayed) + count_waiting(&m->restarting));
+	assert(!m->shutdown || (list_empty(&m->held) && list_empty(&m->backlog)));
+}

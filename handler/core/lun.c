@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the map knows of its LUN, and the commands that are answered from it.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/multipath.h"
+#include "mpath/scsi.h"
+
+const struct lun_facts *mpath_lun(const struct multipath *m)
+{
+	return &m->lun;
+}
+
+/* Block limits are the minimum over the paths (VPD B0h). */
+static uint64_t max_transfer_bytes(const struct multipath *m)
+{
+	uint64_t least = 0;
+	unsigned int i;
+
+	for (i = 0; i < m->nr_paths; i++) {
+		uint64_t bytes = m->paths[i].facts.max_transfer_bytes;
+
+		if (bytes && (!least || bytes < least))
+			least = bytes;
+	}
+	return least;
+}
+
+/*
+ * INQUIRY and what every LUN of ours answers alike.  A map that has not looked at its paths yet
+ * cannot know what it is: then the command waits with the others.
+ */
+bool lun_answers(struct multipath *m, struct mpath_io *io)
+{
+	struct lun_identity identity = {.name = m->backstore.name, .serial = m->backstore.serial};
+
+	switch (io->cmd.cdb[0]) {
+	case 0x12: /* INQUIRY */
+	case 0xa3: /* MAINTENANCE IN */
+	case 0xa4: /* MAINTENANCE OUT */
+		break;
+	default:
+		return false;
+	}
+	if (!m->lun.known && m->nr_unsettled)
+		return false;
+	identity.max_transfer_bytes = max_transfer_bytes(m);
+	return scsi_lun_answers(io, &m->lun, &identity);
+}
+
+static void tell_size(struct multipath *m, const char *what)
+{
+	uint64_t bytes = m->lun.nr_blocks * m->lun.block_size;
+
+	notice(m, NOTICE_LUN, NULL, "%s %s, %" PRIu64 " blocks of %u bytes", what, m->lun.wwid,
+	       m->lun.nr_blocks, m->lun.block_size);
+	if (m->backstore.size && m->backstore.size != bytes)
+		notice(m, NOTICE_LUN, NULL,
+		       "the backstore's size is %" PRIu64 " bytes, the LUN's %" PRIu64
+		       ": initiators see the LUN's",
+		       m->backstore.size, bytes);
+}
+
+/* A path has proved to be a way to our LUN.  The first one tells what that LUN is. */
+void lun_identified(struct multipath *m, const struct lun_facts *seen)
+{
+	bool first = !m->lun.known;
+
+	/* Pages may differ from port to port: the first path's are kept. */
+	if (m->lun_seen && m->lun.nr_blocks == seen->nr_blocks)
+		return;
+	m->lun_seen = true;
+	if (memcmp(&m->lun, seen, sizeof(m->lun)) == 0)
+		return;
+	memcpy(&m->lun, seen, sizeof(m->lun)); /* padding too: it is compared above */
+	m->actions->lun_changed = true;
+	m->run_held = true;
+	tell_size(m, first ? "the LUN is" : "the LUN is now");
+}
+
+/* The message forget_wwid: false while a path is in use. */
+bool forget_lun(struct multipath *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->nr_paths; i++)
+		if (m->paths[i].identified)
+			return false;
+	memset(&m->lun, 0, sizeof(m->lun));
+	m->lun_seen = false;
+	m->actions->forget_wwid = true;
+	notice(m, NOTICE_LUN, NULL, "the pinned WWID is forgotten");
+	return true;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A command's way through the map: in, down a path, and back with an answer.
+ */
+#include <assert.h>
+
+#include "core/multipath.h"
+#include "mpath/scsi.h"
+
+void submit_io(struct multipath *m, struct mpath_io *io)
+{
+	assert(!io->path && !io->is_probe);
+	m->nr_ios++;
+	map_io(m, io);
+}
+
+static void start_io(struct multipath *m, struct mpath_io *io, struct path *path)
+{
+	struct path_selector *ps = &path->pg->selector;
+
+	trace(m, "io %02x: start on %s", io->cmd.cdb[0], path_name(path));
+	io->path = path;
+	io->start_ns = m->now_ns;
+	path->in_flight++;
+	path->flow++;
+	m->nr_in_flight++;
+	list_push_back(&path->flying, &io->flight);
+	if (ps->type->start_io)
+		ps->type->start_io(ps, path, io->cmd.data_len, m->now_ns);
+	list_push_back(&m->actions->start, &io->node);
+}
+
+/*
+ * Every submit, the first and each further one, passes here: never after a task management
+ * function named the command, never after its deadline (hazards.md H4).
+ */
+void map_io(struct multipath *m, struct mpath_io *io)
+{
+	struct path *path;
+	enum choice choice;
+
+	if (io->aborted) {
+		complete_with_status(m, io, SAM_TASK_ABORTED);
+		return;
+	}
+	if (m->stopping) {
+		complete_with_status(m, io, SAM_BUSY);
+		return;
+	}
+	if (lun_answers(m, io)) {
+		complete_io(m, io);
+		return;
+	}
+	if (past_deadline(m, io)) {
+		trace(m, "io %02x: deadline passed", io->cmd.cdb[0]);
+		complete_with_sense(m, io, 0x02, 0x08, 0x00);
+		return;
+	}
+	if (must_wait_for_restart(m, io)) {
+		trace(m, "io %02x: waits for commands of a former process", io->cmd.cdb[0]);
+		hold_io(m, &m->restarting, io);
+		return;
+	}
+
+	choice = choose_path(m, io, &path);
+	if (choice == CHOSE_PATH)
+		start_io(m, io, path);
+	else
+		no_path_for(m, io, choice);
+}
+
+/* The command has left its path, with an answer or without. */
+void take_off_path(struct multipath *m, struct mpath_io *io)
+{
+	struct path *path = io->path;
+	struct path_selector *ps = &path->pg->selector;
+
+	assert(path->in_flight && m->nr_in_flight);
+	list_del(&io->flight);
+	path->in_flight--;
+	path->flow++;
+	m->nr_in_flight--;
+	if (ps->type->end_io)
+		ps->type->end_io(ps, path, io->cmd.data_len, io->start_ns, m->now_ns);
+	io->path = NULL;
+	if (path->link == LINK_CLOSING)
+		close_link_if_idle(m, path);
+}
+
+/*
+ * Give up a command that is on a path.  Only for commands that change nothing: a write is answered
+ * after its own answer or its fence, never before (D9).
+ */
+void abandon_io(struct multipath *m, struct mpath_io *io)
+{
+	assert(io->cmd.class == CMD_READ);
+	if (io->abandoned)
+		return;
+	trace(m, "io %02x: given up on %s", io->cmd.cdb[0], path_name(io->path));
+	io->abandoned = true;
+	list_push_back(&m->actions->abandon, &io->node);
+}
+
+void complete_io(struct multipath *m, struct mpath_io *io)
+{
+	assert(!io->path && m->nr_ios);
+	if (io->result.transport == TRANSPORT_OK && io->result.status == SAM_GOOD)
+		trace(m, "io %02x: good", io->cmd.cdb[0]);
+	else
+		trace(m, "io %02x: status %02x", io->cmd.cdb[0], io->result.status);
+	m->nr_ios--;
+	list_push_back(&m->actions->complete, &io->node);
+}
+
+void complete_with_sense(struct multipath *m, struct mpath_io *io, uint8_t key, uint8_t asc,
+			 uint8_t ascq)
+{
+	scsi_sense_set(&io->result, (uint32_t)io->cmd.data_len, key, asc, ascq);
+	complete_io(m, io);
+}
+
+void complete_with_status(struct multipath *m, struct mpath_io *io, uint8_t status)
+{
+	io->result = (struct scsi_result){.status = status,
+					  .residual = (uint32_t)io->cmd.data_len};
+	complete_io(m, io);
+}
+
+void delay_io(struct multipath *m, struct mpath_io *io, uint64_t delay_ns)
+{
+	io->retry_ns = m->now_ns + delay_ns;
+	wake_by(m, io->retry_ns);
+	list_push_back(&m->delayed, &io->node);
+}

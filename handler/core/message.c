@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dm-multipath's messages, and forget_wwid (dm-multipath.md A4).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/multipath.h"
+
+static void refuse(struct mpath_message *message, int error, const char *text)
+{
+	message->error = error;
+	strbuf_printf(&message->reply, "%s", text);
+}
+
+static void set_queueing(struct multipath *m, bool on)
+{
+	if (m->queue_if_no_path == on)
+		return;
+	m->queue_if_no_path = on;
+	m->run_held = true;
+	trace(m, "queueing: %s", on ? "on" : "off");
+	notice(m, NOTICE_QUEUEING, NULL, on ? "queue_if_no_path" : "fail_if_no_path");
+}
+
+/* As dm does with sscanf("%u%c"): a number and nothing behind it. */
+static struct priority_group *find_group(struct multipath *m, const char *word)
+{
+	unsigned int number;
+	char rest;
+
+	if (sscanf(word, "%u%c", &number, &rest) != 1 || !number || number > m->nr_groups)
+		return NULL;
+	return &m->groups[number - 1];
+}
+
+/* dm forgets the current group, so that the next command chooses anew. */
+static void choose_anew(struct multipath *m)
+{
+	m->current_pg = NULL;
+	m->run_held = true;
+}
+
+static void bypass_group(struct multipath *m, struct mpath_message *message, bool bypass)
+{
+	struct priority_group *pg = find_group(m, message->argv[1]);
+
+	if (!pg) {
+		message->error = -EINVAL;
+		strbuf_printf(&message->reply,
+			      "invalid PG number supplied to bypass_pg: \"%s\", expected 1 to %u",
+			      message->argv[1], m->nr_groups);
+		return;
+	}
+	pg->bypassed = bypass;
+	choose_anew(m);
+	trace(m, "group %u: %s", pg->number, bypass ? "bypassed" : "enabled");
+	notice(m, NOTICE_GROUP, NULL, "priority group %u %s", pg->number,
+	       bypass ? "disabled" : "enabled");
+}
+
+static void switch_group(struct multipath *m, struct mpath_message *message)
+{
+	struct priority_group *pg = find_group(m, message->argv[1]);
+	unsigned int i;
+
+	if (!pg) {
+		message->error = -EINVAL;
+		strbuf_printf(
+			&message->reply,
+			"invalid PG number supplied to switch_pg_num: \"%s\", expected 1 to %u",
+			message->argv[1], m->nr_groups);
+		return;
+	}
+	for (i = 0; i < m->nr_groups; i++)
+		m->groups[i].bypassed = false;
+	m->next_pg = pg;
+	choose_anew(m);
+	trace(m, "group %u: asked for", pg->number);
+	notice(m, NOTICE_GROUP, NULL, "asked to switch to priority group %u", pg->number);
+}
+
+/* maj:min, the word in the table, /dev/sdX or sdX. */
+static bool path_is_named(const struct path *path, const char *word)
+{
+	const char *base = strncmp(word, "/dev/", 5) == 0 ? word + 5 : word;
+
+	return strcmp(word, path->address) == 0 ||
+	       (path->facts.name[0] && strcmp(word, path->facts.name) == 0) ||
+	       (path->facts.device[0] && strcmp(base, path->facts.device) == 0);
+}
+
+static void fail_by_message(struct multipath *m, struct path *path)
+{
+	path->failed_by_message = true;
+	fail_path(m, path, "fail_path message");
+	if (!path->reason[0])
+		snprintf(path->reason, sizeof(path->reason), "fail_path message");
+}
+
+/* Before it comes back the path must prove that it is usable and still our LUN (D8). */
+static void reinstate_by_message(struct multipath *m, struct path *path)
+{
+	path->failed_by_message = false;
+	if (!path->active)
+		probe_path_now(m, path);
+}
+
+/* As in dm, every path of the map that is this device. */
+static void for_named_paths(struct multipath *m, struct mpath_message *message,
+			    void (*action)(struct multipath *m, struct path *path))
+{
+	bool found = false;
+	unsigned int i;
+
+	for (i = 0; i < m->nr_paths; i++) {
+		if (!path_is_named(&m->paths[i], message->argv[1]))
+			continue;
+		found = true;
+		action(m, &m->paths[i]);
+	}
+	if (!found) {
+		message->error = -EINVAL;
+		strbuf_printf(&message->reply, "message: error getting device %s: not in map %s",
+			      message->argv[1], m->name);
+	}
+}
+
+static void wrong_count(struct mpath_message *message)
+{
+	message->error = -EINVAL;
+	strbuf_printf(&message->reply,
+		      "Invalid multipath message arguments. Expected 2 arguments, got %d.",
+		      message->argc);
+}
+
+static void unrecognised(struct mpath_message *message)
+{
+	message->error = -EINVAL;
+	strbuf_printf(&message->reply,
+		      "Unrecognised multipath message received: %s, expected queue_if_no_path, "
+		      "fail_if_no_path, disable_group, enable_group, switch_group, fail_path, "
+		      "reinstate_path or forget_wwid",
+		      message->argc ? message->argv[0] : "(nothing)");
+}
+
+static bool one_word_message(struct multipath *m, struct mpath_message *message)
+{
+	const char *word = message->argv[0];
+
+	if (strcasecmp(word, "queue_if_no_path") == 0) {
+		set_queueing(m, true);
+	} else if (strcasecmp(word, "fail_if_no_path") == 0) {
+		set_queueing(m, false);
+	} else if (strcasecmp(word, "forget_wwid") == 0) {
+		if (!forget_lun(m))
+			refuse(message, -EBUSY, "forget_wwid: a path of the map is in use");
+	} else {
+		return false;
+	}
+	return true;
+}
+
+void handle_message(struct multipath *m, struct mpath_message *message)
+{
+	const char *word;
+
+	message->error = 0;
+	if (message->argc == 1 && one_word_message(m, message))
+		return;
+	if (message->argc != 2) {
+		wrong_count(message);
+		return;
+	}
+
+	word = message->argv[0];
+	if (strcasecmp(word, "disable_group") == 0)
+		bypass_group(m, message, true);
+	else if (strcasecmp(word, "enable_group") == 0)
+		bypass_group(m, message, false);
+	else if (strcasecmp(word, "switch_group") == 0)
+		switch_group(m, message);
+	else if (strcasecmp(word, "reinstate_path") == 0)
+		for_named_paths(m, message, reinstate_by_message);
+	else if (strcasecmp(word, "fail_path") == 0)
+		for_named_paths(m, message, fail_by_message);
+	else
+		unrecognised(message);
+}

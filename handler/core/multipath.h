@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The private side of a map: its fields, and what the core's files offer each other.
+ *
+ * Words that dm does not have:
+ *   held	 no path is usable: the command waits for one (queue_if_no_path, or a path in doubt)
+ *   backlog	 every usable path has as many commands as it takes: waits for room
+ *   delayed	 waits for retry_ns, then is mapped again
+ *   restarting	 a write that waits until the commands of a dead process are gone (D9 Restart)
+ *   suspect	 an active path that is in doubt: no new commands until its probe has answered
+ */
+#ifndef MPATH_MULTIPATH_H
+#define MPATH_MULTIPATH_H
+
+#include "mpath/core.h"
+#include "mpath/hw_handler.h"
+#include "mpath/path_checker.h"
+
+#define NOTICES_MAX 16
+
+struct priority_group {
+	struct multipath *m;
+	unsigned int number; /* from 1, as dm counts */
+	unsigned int nr_paths;
+	bool bypassed;
+	struct list paths; /* path.node, in table order */
+	struct path_selector selector;
+};
+
+struct multipath {
+	char name[MPATH_NAME_MAX];
+	struct mpath_settings settings;
+	struct mpath_backstore backstore;
+	struct lun_facts lun;
+	bool lun_seen; /* by this process: lun is not only what was kept */
+
+	struct priority_group *groups;
+	struct path *paths; /* by id */
+	unsigned int nr_groups;
+	unsigned int nr_paths;
+
+	/* what the table said */
+	bool queue_if_no_path;
+	bool retain_attached_hw_handler;
+	unsigned int pg_init_retries;
+	int pg_init_delay_msecs;
+	enum queue_mode queue_mode;
+	uint64_t table_sectors; /* 0: the table did not say */
+
+	/* dm's state */
+	struct priority_group *current_pg;
+	struct priority_group *next_pg; /* asked for; consumed by the next command */
+	bool queue_io;			/* INFO's first word: no group was chosen yet */
+	unsigned int nr_valid;		/* active paths */
+
+	/* commands with us, each counted in nr_ios and on one list or in flight */
+	struct list held;
+	struct list backlog;
+	struct list delayed;
+	struct list restarting;
+	unsigned int nr_ios;
+	unsigned int nr_in_flight; /* on a path, abandoned ones included */
+	bool run_held;		   /* something changed for the better: map the held ones again */
+
+	unsigned int nr_suspect;   /* active paths in doubt */
+	unsigned int nr_unsettled; /* paths that were not looked at yet */
+	bool started;
+	bool restart_over; /* no command of a dead process is feared any more */
+	uint64_t started_ns;
+	bool defeated; /* mpath_queueing_defeated(), as it was last told */
+	bool shutdown;
+	bool stopping;
+
+	uint64_t now_ns;	       /* of the current step */
+	uint64_t wake_ns;	       /* the earliest time that somebody asked for */
+	struct mpath_actions *actions; /* of the current step */
+
+	struct mpath_notice notices[NOTICES_MAX];
+	unsigned int first_notice;
+	unsigned int nr_notices;
+	unsigned int lost_notices;
+
+	mpath_trace_fn trace_fn;
+	void *trace_arg;
+};
+
+/* trace.c */
+#define trace(m, ...)                                                                              \
+	do {                                                                                       \
+		if ((m)->trace_fn)                                                                 \
+			mpath_trace(m, __VA_ARGS__);                                               \
+	} while (0)
+__attribute__((format(printf, 2, 3))) void mpath_trace(struct multipath *m, const char *format,
+						       ...);
+__attribute__((format(printf, 4, 5))) void notice(struct multipath *m, enum mpath_notice_kind kind,
+						  const struct path *path, const char *format,
+						  ...);
+/* "8:16", or the word in the table while nothing is known of the device. */
+const char *path_name(const struct path *path);
+
+/* choose.c: which path? */
+enum choice {
+	CHOSE_PATH,
+	CHOSE_WAIT_FOR_ROOM, /* usable paths, but each has all the commands that it takes */
+	CHOSE_WAIT_FOR_PATH, /* none now, but one is in doubt or not looked at yet */
+	CHOSE_EXHAUSTED,     /* usable paths, but this command has been tried on each of them */
+	CHOSE_NONE,
+};
+enum choice choose_path(struct multipath *m, struct mpath_io *io, struct path **path);
+
+/* map.c: a command's way through the map */
+void submit_io(struct multipath *m, struct mpath_io *io);
+void map_io(struct multipath *m, struct mpath_io *io);
+void complete_io(struct multipath *m, struct mpath_io *io);
+void complete_with_sense(struct multipath *m, struct mpath_io *io, uint8_t key, uint8_t asc,
+			 uint8_t ascq);
+void complete_with_status(struct multipath *m, struct mpath_io *io, uint8_t status);
+void delay_io(struct multipath *m, struct mpath_io *io, uint64_t delay_ns);
+void abandon_io(struct multipath *m, struct mpath_io *io);
+void take_off_path(struct multipath *m, struct mpath_io *io);
+
+/* end_io.c: what an answer means */
+void end_io(struct multipath *m, struct mpath_io *io);
+void io_abandoned(struct multipath *m, struct mpath_io *io);
+void give_up(struct multipath *m, struct mpath_io *io);
+bool io_suspects(const struct mpath_io *io, const struct path *path);
+
+/* queue.c: commands that wait */
+void hold_io(struct multipath *m, struct list *queue, struct mpath_io *io);
+void no_path_for(struct multipath *m, struct mpath_io *io, enum choice choice);
+void run_queues(struct multipath *m);
+void run_backlog(struct multipath *m);
+void queues_timeout(struct multipath *m);
+void abort_io(struct multipath *m, struct mpath_io *io);
+void answer_all_busy(struct multipath *m);
+bool past_deadline(const struct multipath *m, const struct mpath_io *io);
+uint64_t io_deadline(const struct multipath *m, const struct mpath_io *io); /* 0: none */
+
+/* restart.c: commands of a dead process (D9 Restart) */
+bool must_wait_for_restart(struct multipath *m, const struct mpath_io *io);
+void restart_path_opened(struct multipath *m, struct path *path);
+void restart_path_counted(struct multipath *m, struct path *path, int64_t outstanding);
+void restart_timeout(struct multipath *m);
+void restart_reconsider(struct multipath *m);
+
+/* fence.c */
+bool fence_passed(const struct mpath_io *io);
+
+/* path_state.c: fail, reinstate, suspect */
+void fail_path(struct multipath *m, struct path *path, const char *why);
+void reinstate_path(struct multipath *m, struct path *path);
+void suspect_path(struct multipath *m, struct path *path, const char *why);
+void clear_suspicion(struct multipath *m, struct path *path);
+void exclude_path(struct multipath *m, struct path *path, const char *reason);
+void path_settled(struct multipath *m, struct path *path);
+
+/* probe.c: links, checkers and the identity check */
+void paths_timeout(struct multipath *m);
+void probe_path_now(struct multipath *m, struct path *path);
+void probe_answered(struct multipath *m, struct path *path);
+void probe_abandoned(struct multipath *m, struct path *path);
+void path_opened(struct multipath *m, struct path *path, const struct path_facts *facts);
+void path_refused(struct multipath *m, struct path *path, const char *reason);
+void path_closed(struct multipath *m, struct path *path);
+void close_link(struct multipath *m, struct path *path);
+void close_link_if_idle(struct multipath *m, struct path *path);
+
+/* identify.c: is this our LUN?  A conversation (D2, D8). */
+enum identify_result { IDENTIFY_ASK, IDENTIFY_OK, IDENTIFY_OTHER, IDENTIFY_DOWN, IDENTIFY_LATER };
+enum identify_result identify(struct path *path, const struct scsi_answer *last,
+			      const struct scsi_question *next, struct strbuf *reason);
+
+/* lun.c: what the map knows of its LUN */
+bool lun_answers(struct multipath *m, struct mpath_io *io);
+void lun_identified(struct multipath *m, const struct lun_facts *seen);
+bool forget_lun(struct multipath *m);
+
+/* message.c */
+void handle_message(struct multipath *m, struct mpath_message *message);
+
+/* step.c */
+void wake_by(struct multipath *m, uint64_t at_ns);
+
+#endif

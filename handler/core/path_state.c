@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A path fails, comes back, is in doubt.  dm's counters are kept as dm keeps them: fail_count and
+ * the number of valid paths change only when a path really fails or is reinstated.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/multipath.h"
+
+/* The selector chooses among paths that are active and not in doubt. */
+static void sync_selector(struct path *path)
+{
+	struct path_selector *ps = &path->pg->selector;
+	bool want = path->active && !path->suspect;
+
+	if (want == path->selectable)
+		return;
+	path->selectable = want;
+	if (want)
+		ps->type->reinstate_path(ps, path);
+	else
+		ps->type->fail_path(ps, path);
+}
+
+static void set_reason(struct path *path, const char *reason)
+{
+	snprintf(path->reason, sizeof(path->reason), "%s", reason);
+}
+
+static void end_of_doubt(struct multipath *m, struct path *path)
+{
+	if (!path->suspect)
+		return;
+	path->suspect = false;
+	path->suspect_since_ns = 0;
+	m->nr_suspect--;
+}
+
+static void tell_last_path(struct multipath *m)
+{
+	if (m->nr_valid)
+		return;
+	notice(m, NOTICE_QUEUEING, NULL, "no usable path is left: commands %s",
+	       m->queue_if_no_path ? "are queued (queue_if_no_path)" : "fail");
+}
+
+void fail_path(struct multipath *m, struct path *path, const char *why)
+{
+	if (!path->active)
+		return;
+	path->active = false;
+	path->fail_count++;
+	m->nr_valid--;
+	end_of_doubt(m, path);
+	sync_selector(path);
+	set_reason(path, why);
+	path->next_check_ns = m->now_ns + m->settings.recheck_interval_ms * NSEC_PER_MSEC;
+	wake_by(m, path->next_check_ns);
+	m->run_held = true; /* who waited for this path's probe must look again */
+
+	trace(m, "path %s: failed (%s), %u left", path_name(path), why, m->nr_valid);
+	notice(m, NOTICE_PATH_FAILED, path, "failed (%s), %u of %u usable", why, m->nr_valid,
+	       m->nr_paths);
+	tell_last_path(m);
+}
+
+void reinstate_path(struct multipath *m, struct path *path)
+{
+	if (path->active)
+		return;
+	path->active = true;
+	path->lun_gone = false;
+	path->suspect_since_ns = 0;
+	path->reason[0] = '\0';
+	m->nr_valid++;
+	m->run_held = true;
+	sync_selector(path);
+
+	trace(m, "path %s: reinstated, %u usable", path_name(path), m->nr_valid);
+	notice(m, NOTICE_PATH_REINSTATED, path, "%s, %u of %u usable",
+	       path->settled ? "reinstated" : "usable", m->nr_valid, m->nr_paths);
+}
+
+/*
+ * Perhaps the path, perhaps the command: no new command goes there until a probe has told.  The
+ * path has not failed.  Without a checker nobody would ever tell, so it fails, as in dm.
+ */
+void suspect_path(struct multipath *m, struct path *path, const char *why)
+{
+	if (!path->active || path->suspect)
+		return;
+	if (!m->settings.checker && !path->recheck_identity) {
+		fail_path(m, path, why);
+		return;
+	}
+	trace(m, "path %s: in doubt (%s)", path_name(path), why);
+	path->suspect = true;
+	path->suspect_since_ns = m->now_ns;
+	m->nr_suspect++;
+	sync_selector(path);
+	set_reason(path, why);
+	probe_path_now(m, path);
+}
+
+void clear_suspicion(struct multipath *m, struct path *path)
+{
+	if (!path->suspect)
+		return;
+	trace(m, "path %s: cleared", path_name(path));
+	end_of_doubt(m, path);
+	sync_selector(path);
+	path->reason[0] = '\0';
+	m->run_held = true;
+}
+
+/* Not a way to our LUN, or not to be had: told once for each new reason. */
+void exclude_path(struct multipath *m, struct path *path, const char *reason)
+{
+	bool news = strcmp(path->reason, reason) != 0;
+
+	path->identified = false;
+	fail_path(m, path, reason);
+	set_reason(path, reason);
+	sync_selector(path);
+	if (!news)
+		return;
+	trace(m, "path %s: excluded: %s", path_name(path), reason);
+	notice(m, NOTICE_PATH_EXCLUDED, path, "not used: %s", reason);
+}
+
+void path_settled(struct multipath *m, struct path *path)
+{
+	if (path->settled)
+		return;
+	path->settled = true;
+	m->nr_unsettled--;
+	m->run_held = true;
+	sync_selector(path);
+	restart_reconsider(m);
+}

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Looking after paths: opening them, asking whether they are usable (the checker) and whether
+ * they lead to our LUN (identify.c), closing them.
+ *
+ * A failed path is asked every recheck_interval, a good one every polling_interval, spread in
+ * time.  A path comes back when the checker says up and then its identity is confirmed (D8).
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/multipath.h"
+
+/* The kernel's own time-out of a probe.  We stop waiting for it long before. */
+#define PROBE_TIMEOUT_MS 10000
+
+/* A path in transition is in doubt for that long, then it has failed (scsi_dh_alua: 60..255 s). */
+#define TRANSITION_MAX_NS (60 * NSEC_PER_SEC)
+
+/* The first LUN seen is pinned: wait for the path that the table names first. */
+#define IDENTIFY_LATER_NS (50 * NSEC_PER_MSEC)
+
+static void converse(struct multipath *m, struct path *path, const struct scsi_answer *answer);
+
+static void check_at(struct multipath *m, struct path *path, uint64_t at_ns)
+{
+	path->next_check_ns = at_ns;
+	wake_by(m, at_ns);
+}
+
+static void check_again(struct multipath *m, struct path *path)
+{
+	uint64_t interval_ms = path->active && !path->suspect ? m->settings.polling_interval_ms
+							      : m->settings.recheck_interval_ms;
+
+	check_at(m, path, m->now_ns + interval_ms * NSEC_PER_MSEC);
+}
+
+/* A good path's checks keep their place in the interval, each path another one. */
+static void check_in_turn(struct multipath *m, struct path *path)
+{
+	uint64_t interval = m->settings.polling_interval_ms * NSEC_PER_MSEC;
+	uint64_t at = m->now_ns - m->now_ns % interval + interval * path->id / m->nr_paths;
+
+	check_at(m, path, at > m->now_ns ? at : at + interval);
+}
+
+static void begin(struct multipath *m, struct path *path, enum probe_purpose purpose)
+{
+	assert(path->link == LINK_OPEN && path->probing == PROBE_NONE);
+	path->probing = purpose;
+	path->probe_step = 0;
+	path->probe_retries = 0;
+	if (purpose == PROBE_CHECK)
+		memset(path->checker_context, 0, m->settings.checker->context_size);
+	converse(m, path, NULL);
+}
+
+/* What to ask a path: a good one whether it is up, a failed one whether it is still our LUN too. */
+static void begin_check(struct multipath *m, struct path *path)
+{
+	path->next_check_ns = 0;
+	if (m->settings.checker && !path->recheck_identity)
+		begin(m, path, PROBE_CHECK);
+	else if (path->recheck_identity || (!path->active && !path->failed_by_message))
+		begin(m, path, PROBE_IDENTIFY);
+}
+
+static void send_probe(struct multipath *m, struct path *path)
+{
+	struct mpath_io *io = &path->probe;
+
+	path->probe_iov =
+		(struct iovec){.iov_base = path->probe_buf, .iov_len = io->cmd.data_len};
+	io->cmd.iov = &path->probe_iov;
+	io->cmd.iov_cnt = io->cmd.data_len ? 1 : 0;
+	io->path = path;
+	io->start_ns = m->now_ns;
+	path->flow++;
+	list_push_back(&m->actions->start, &io->node);
+}
+
+/* We wait so long for a probe; the kernel's time-out would come much later. */
+static uint64_t probe_patience_ns(const struct multipath *m, const struct path *path)
+{
+	uint32_t ms = path->active ? m->settings.checker_timeout_ms
+				   : m->settings.recheck_interval_ms;
+
+	return (ms < 1000 ? 1000 : ms) * NSEC_PER_MSEC;
+}
+
+static void end_probe(struct multipath *m, struct path *path)
+{
+	path->probing = PROBE_NONE;
+	if (path->link == LINK_CLOSING)
+		close_link_if_idle(m, path);
+}
+
+/* The path does not answer, or not as a path should. */
+static void path_down(struct multipath *m, struct path *path, const char *why)
+{
+	if (path->active)
+		fail_path(m, path, why);
+	else if (path->reason[0] == '\0' || !path->settled)
+		exclude_path(m, path, why);
+	path_settled(m, path);
+	check_again(m, path);
+}
+
+static void path_in_transition(struct multipath *m, struct path *path)
+{
+	if (!path->suspect_since_ns)
+		path->suspect_since_ns = m->now_ns;
+	if (m->now_ns - path->suspect_since_ns >= TRANSITION_MAX_NS) {
+		path_down(m, path, "asymmetric access state transition takes too long");
+		return;
+	}
+	suspect_path(m, path, "asymmetric access state transition");
+	path_settled(m, path);
+	check_at(m, path, m->now_ns + m->settings.recheck_interval_ms * NSEC_PER_MSEC);
+}
+
+static void checked(struct multipath *m, struct path *path, enum check_result result)
+{
+	end_probe(m, path);
+	if (path->link != LINK_OPEN)
+		return;
+
+	switch (result) {
+	case CHECK_ASK:
+		assert(!"the conversation goes on");
+		return;
+	case CHECK_UP:
+		path->lun_gone = false;
+		if (path->failed_by_message) {
+			path_settled(m, path);
+			check_again(m, path);
+		} else if (!path->active || path->recheck_identity) {
+			begin(m, path, PROBE_IDENTIFY);
+		} else {
+			clear_suspicion(m, path);
+			check_in_turn(m, path);
+		}
+		return;
+	case CHECK_DOWN:
+		path_down(m, path, "checker: down");
+		return;
+	case CHECK_GHOST:
+		path_down(m, path, "checker: ghost (standby)");
+		return;
+	case CHECK_PENDING:
+		path_in_transition(m, path);
+		return;
+	case CHECK_LUN_GONE:
+		path_down(m, path, "the target has no such LUN (05/25/00)");
+		path->lun_gone = true;
+		m->run_held = true;
+		return;
+	}
+}
+
+static void identified(struct multipath *m, struct path *path, enum identify_result result,
+		       const char *reason)
+{
+	end_probe(m, path);
+	if (path->link != LINK_OPEN)
+		return;
+
+	switch (result) {
+	case IDENTIFY_ASK:
+		assert(!"the conversation goes on");
+		return;
+	case IDENTIFY_LATER:
+		check_at(m, path, m->now_ns + IDENTIFY_LATER_NS);
+		return;
+	case IDENTIFY_OTHER:
+		path->recheck_identity = false;
+		exclude_path(m, path, reason);
+		path_settled(m, path);
+		check_again(m, path);
+		return;
+	case IDENTIFY_DOWN:
+		path_down(m, path, reason);
+		return;
+	case IDENTIFY_OK:
+		path->identified = true;
+		path->recheck_identity = false;
+		lun_identified(m, &path->seen);
+		clear_suspicion(m, path);
+		if (!path->failed_by_message)
+			reinstate_path(m, path);
+		path_settled(m, path);
+		check_in_turn(m, path);
+		return;
+	}
+}
+
+static void converse(struct multipath *m, struct path *path, const struct scsi_answer *answer)
+{
+	struct scsi_question question = {.cmd = &path->probe.cmd, .data = path->probe_buf};
+	char text[PATH_REASON_MAX];
+	struct strbuf reason;
+
+	strbuf_init(&reason, text, sizeof(text));
+	path->probe.cmd = (struct scsi_cmd){.timeout_ms = PROBE_TIMEOUT_MS};
+	if (path->probing == PROBE_CHECK) {
+		enum check_result result = m->settings.checker->check(path->checker_context,
+								      answer, &question);
+		if (result != CHECK_ASK) {
+			trace(m, "path %s: checked", path_name(path));
+			checked(m, path, result);
+			return;
+		}
+	} else {
+		enum identify_result result = identify(path, answer, &question, &reason);
+
+		if (result != IDENTIFY_ASK) {
+			identified(m, path, result, text);
+			return;
+		}
+	}
+	send_probe(m, path);
+	wake_by(m, m->now_ns + probe_patience_ns(m, path));
+}
+
+void probe_answered(struct multipath *m, struct path *path)
+{
+	struct mpath_io *io = &path->probe;
+	struct scsi_answer answer = {.result = &io->result, .data = path->probe_buf};
+
+	path->flow++;
+	if (io->result.residual < io->cmd.data_len)
+		answer.len = io->cmd.data_len - io->result.residual;
+	if (io->result.transport == TRANSPORT_GONE || io->result.transport == TRANSPORT_NOT_SENT)
+		path->reopen = true;
+	if (path->link != LINK_OPEN)
+		end_probe(m, path);
+	else
+		converse(m, path, &answer);
+}
+
+static void abandon_probe(struct multipath *m, struct path *path)
+{
+	if (path->probing == PROBE_NONE || path->probe.abandoned)
+		return;
+	path->probe.abandoned = true;
+	list_push_back(&m->actions->abandon, &path->probe.node);
+}
+
+void probe_abandoned(struct multipath *m, struct path *path)
+{
+	path->flow++;
+	path->probe.abandoned = false;
+	end_probe(m, path);
+	path_settled(m, path);
+	if (path->link == LINK_OPEN)
+		check_at(m, path, m->now_ns);
+}
+
+static void give_up_reads(struct multipath *m, struct path *path)
+{
+	struct mpath_io *io;
+
+	list_for_each_entry(io, &path->flying, flight)
+		if (io->cmd.class == CMD_READ)
+			abandon_io(m, io);
+}
+
+/*
+ * The path swallows commands.  Reads that are out there are given up, which is always safe, and
+ * go elsewhere; writes have to wait for their own answer.
+ */
+static void probe_hung(struct multipath *m, struct path *path)
+{
+	trace(m, "path %s: the probe is not answered", path_name(path));
+	path_down(m, path, "checker: no answer");
+	give_up_reads(m, path);
+	abandon_probe(m, path);
+}
+
+static void open_link(struct multipath *m, struct path *path)
+{
+	path->next_check_ns = 0;
+	path->link = LINK_OPENING;
+	list_push_back(&m->actions->open, &path->action_node);
+}
+
+static void path_due(struct multipath *m, struct path *path)
+{
+	switch (path->link) {
+	case LINK_CLOSED:
+		open_link(m, path);
+		return;
+	case LINK_OPEN:
+		if (path->reopen)
+			close_link(m, path);
+		else
+			begin_check(m, path);
+		return;
+	case LINK_OPENING:
+	case LINK_CLOSING:
+		path->next_check_ns = 0; /* the answer schedules the next */
+		return;
+	}
+}
+
+static void path_timeout(struct multipath *m, struct path *path)
+{
+	uint64_t patience_ends;
+
+	if (path->probing != PROBE_NONE) {
+		if (path->probe.abandoned)
+			return;
+		patience_ends = path->probe.start_ns + probe_patience_ns(m, path);
+		if (m->now_ns >= patience_ends)
+			probe_hung(m, path);
+		else
+			wake_by(m, patience_ends);
+		return;
+	}
+	if (!path->next_check_ns)
+		return;
+	if (m->now_ns >= path->next_check_ns)
+		path_due(m, path);
+	else
+		wake_by(m, path->next_check_ns);
+}
+
+void paths_timeout(struct multipath *m)
+{
+	unsigned int i;
+
+	if (m->stopping)
+		return;
+	for (i = 0; i < m->nr_paths; i++)
+		path_timeout(m, &m->paths[i]);
+}
+
+void probe_path_now(struct multipath *m, struct path *path)
+{
+	if (path->link == LINK_OPEN && path->probing == PROBE_NONE && !path->reopen)
+		begin_check(m, path);
+	else if (path->probing == PROBE_NONE)
+		check_at(m, path, m->now_ns);
+}
+
+void path_opened(struct multipath *m, struct path *path, const struct path_facts *facts)
+{
+	assert(path->link == LINK_OPENING);
+	path->link = LINK_OPEN;
+	path->reopen = false;
+	path->facts = *facts;
+	if (!path->facts.queue_depth)
+		path->facts.queue_depth = 1;
+	trace(m, "path %s: open", path_name(path));
+	if (m->stopping) {
+		close_link(m, path);
+		return;
+	}
+	if (facts->unstable_name && !path->settled)
+		notice(m, NOTICE_OTHER, path,
+		       "%s may name another disk after a reboot: use /dev/disk/by-id",
+		       path->address);
+	restart_path_opened(m, path);
+	begin_check(m, path);
+}
+
+void path_refused(struct multipath *m, struct path *path, const char *reason)
+{
+	assert(path->link == LINK_OPENING);
+	path->link = LINK_CLOSED;
+	if (m->stopping)
+		return;
+	exclude_path(m, path, reason);
+	path_settled(m, path);
+	check_again(m, path);
+}
+
+void path_closed(struct multipath *m, struct path *path)
+{
+	assert(path->link == LINK_CLOSING);
+	path->link = LINK_CLOSED;
+	if (!m->stopping)
+		check_at(m, path, m->now_ns);
+}
+
+void close_link(struct multipath *m, struct path *path)
+{
+	if (path->link != LINK_OPEN)
+		return;
+	trace(m, "path %s: close", path_name(path));
+	path->link = LINK_CLOSING;
+	path->identified = false;
+	if (!m->stopping)
+		fail_path(m, path, "the device went away");
+	give_up_reads(m, path);
+	abandon_probe(m, path);
+	close_link_if_idle(m, path);
+}
+
+/* The runtime may close the link once nothing of ours is out there. */
+void close_link_if_idle(struct multipath *m, struct path *path)
+{
+	if (path->in_flight || path->probing != PROBE_NONE || path->counting)
+		return;
+	list_push_back(&m->actions->close, &path->action_node);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Commands that wait: for a path (held), for room (backlog), for a moment (delayed).  What waits
+ * can always be aborted, and is answered before the kernel would answer in our place.
+ */
+#include <assert.h>
+
+#include "core/multipath.h"
+#include "mpath/scsi.h"
+
+/* Commands end this long before the kernel's cmd_time_out, or at half of a short one. */
+#define DEADLINE_MARGIN_MS 2000
+
+uint64_t io_deadline(const struct multipath *m, const struct mpath_io *io)
+{
+	uint64_t limit_ms = m->backstore.cmd_time_out_ms;
+
+	if (!limit_ms)
+		return 0;
+	limit_ms -= limit_ms / 2 < DEADLINE_MARGIN_MS ? limit_ms / 2 : DEADLINE_MARGIN_MS;
+	return io->arrival_ns + limit_ms * NSEC_PER_MSEC;
+}
+
+bool past_deadline(const struct multipath *m, const struct mpath_io *io)
+{
+	return m->backstore.cmd_time_out_ms && m->now_ns >= io_deadline(m, io);
+}
+
+void hold_io(struct multipath *m, struct list *queue, struct mpath_io *io)
+{
+	uint64_t deadline = io_deadline(m, io);
+
+	if (deadline)
+		wake_by(m, deadline);
+	list_push_back(queue, &io->node);
+}
+
+/* Every path says that the LUN does not exist: waiting is of no use (PDL, F34). */
+static bool lun_is_gone(const struct multipath *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->nr_paths; i++)
+		if (!m->paths[i].lun_gone)
+			return false;
+	return m->nr_paths > 0;
+}
+
+static bool may_hold(const struct multipath *m, const struct mpath_io *io)
+{
+	return m->queue_if_no_path && io->cmd.medium && m->lun.known && !lun_is_gone(m);
+}
+
+/* There is nothing to wait for: answer with what the last path said, else in our own words. */
+static void answer_without_path(struct multipath *m, struct mpath_io *io)
+{
+	bool target_spoke = io->nr_tries && io->result.transport == TRANSPORT_OK;
+
+	trace(m, "io %02x: no path", io->cmd.cdb[0]);
+	if (target_spoke || (m->lun.known && scsi_lun_answers_capacity(io, &m->lun)))
+		complete_io(m, io);
+	else if (m->lun.known)
+		complete_with_sense(m, io, 0x02, 0x08, 0x00);
+	else
+		complete_with_sense(m, io, 0x02, 0x04, 0x00);
+}
+
+void no_path_for(struct multipath *m, struct mpath_io *io, enum choice choice)
+{
+	if (m->shutdown) {
+		complete_with_status(m, io, SAM_BUSY);
+		return;
+	}
+
+	switch (choice) {
+	case CHOSE_PATH:
+		assert(!"a command with a path has no need to wait");
+		return;
+	case CHOSE_WAIT_FOR_ROOM:
+		hold_io(m, &m->backlog, io);
+		return;
+	case CHOSE_WAIT_FOR_PATH:
+		trace(m, "io %02x: waits for a path in doubt", io->cmd.cdb[0]);
+		hold_io(m, &m->held, io);
+		return;
+	case CHOSE_EXHAUSTED:
+		/* It failed alike on every path, and the paths are good (H7). */
+		trace(m, "io %02x: tried on every path", io->cmd.cdb[0]);
+		give_up(m, io);
+		return;
+	case CHOSE_NONE:
+		if (may_hold(m, io)) {
+			trace(m, "io %02x: no path -> queue", io->cmd.cdb[0]);
+			hold_io(m, &m->held, io);
+		} else {
+			answer_without_path(m, io);
+		}
+		return;
+	}
+}
+
+/* A path is usable again, or nothing may be held any more: everybody once more. */
+void run_queues(struct multipath *m)
+{
+	struct list todo;
+	struct list *node;
+
+	/* Take the queues first: an io that finds no path goes back on them. */
+	list_init(&todo);
+	m->run_held = false;
+	list_splice(&todo, &m->held);
+	list_splice(&todo, &m->backlog);
+	while ((node = list_pop(&todo)))
+		map_io(m, container_of(node, struct mpath_io, node));
+}
+
+/* A command has left a path: there is room for those that waited for it. */
+void run_backlog(struct multipath *m)
+{
+	struct mpath_io *io;
+
+	if (list_empty(&m->backlog))
+		return;
+	io = list_first_entry(&m->backlog, struct mpath_io, node);
+	list_del(&io->node);
+	map_io(m, io);
+}
+
+static void expire(struct multipath *m, struct list *queue)
+{
+	struct mpath_io *io, *next;
+
+	list_for_each_entry_safe(io, next, queue, node) {
+		uint64_t deadline = io_deadline(m, io);
+
+		if (!deadline)
+			return;
+		if (m->now_ns < deadline) {
+			wake_by(m, deadline);
+			continue;
+		}
+		list_del(&io->node);
+		trace(m, "io %02x: deadline passed", io->cmd.cdb[0]);
+		complete_with_sense(m, io, 0x02, 0x08, 0x00);
+	}
+}
+
+void queues_timeout(struct multipath *m)
+{
+	struct mpath_io *io, *next;
+	struct list due;
+
+	expire(m, &m->held);
+	expire(m, &m->backlog);
+	expire(m, &m->restarting);
+
+	list_init(&due);
+	list_for_each_entry_safe(io, next, &m->delayed, node) {
+		if (m->now_ns < io->retry_ns) {
+			wake_by(m, io->retry_ns);
+			continue;
+		}
+		list_del(&io->node);
+		list_push_back(&due, &io->node);
+	}
+	while (!list_empty(&due)) {
+		io = list_first_entry(&due, struct mpath_io, node);
+		list_del(&io->node);
+		map_io(m, io);
+	}
+}
+
+/*
+ * A task management function named the command.  What waits is answered at once; a read is given
+ * up; a write on a path is answered after its own answer (D9).
+ */
+void abort_io(struct multipath *m, struct mpath_io *io)
+{
+	trace(m, "io %02x: aborted", io->cmd.cdb[0]);
+	io->aborted = true;
+	if (!io->path) {
+		list_del(&io->node);
+		complete_with_status(m, io, SAM_TASK_ABORTED);
+	} else if (io->cmd.class == CMD_READ) {
+		abandon_io(m, io);
+	}
+}
+
+void answer_all_busy(struct multipath *m)
+{
+	struct list todo;
+	struct list *node;
+
+	list_init(&todo);
+	list_splice(&todo, &m->held);
+	list_splice(&todo, &m->backlog);
+	list_splice(&todo, &m->delayed);
+	list_splice(&todo, &m->restarting);
+	while ((node = list_pop(&todo)))
+		complete_with_status(m, container_of(node, struct mpath_io, node), SAM_BUSY);
+}

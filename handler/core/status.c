@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Status lines: INFO and TABLE as the kernel's dm-multipath prints them (dm-multipath.md A3, in
+ * the 6.1 kernel's form, every word followed by a space), and a text for people.
+ */
+#include <inttypes.h>
+
+#include "core/multipath.h"
+#include "mpath/scsi.h"
+#include "mpath/version.h"
+
+static unsigned int shown_group(const struct multipath *m)
+{
+	if (m->next_pg)
+		return m->next_pg->number;
+	if (m->current_pg)
+		return m->current_pg->number;
+	return m->nr_groups ? 1 : 0;
+}
+
+static char group_state(const struct multipath *m, const struct priority_group *pg)
+{
+	if (pg->bypassed)
+		return 'D';
+	return pg == m->current_pg ? 'A' : 'E';
+}
+
+static void info(struct multipath *m, struct strbuf *out)
+{
+	struct path *path;
+	unsigned int i;
+
+	strbuf_printf(out, "2 %u %u 0 %u %u ", m->queue_io, 0u, m->nr_groups, shown_group(m));
+	for (i = 0; i < m->nr_groups; i++) {
+		struct priority_group *pg = &m->groups[i];
+		struct path_selector *ps = &pg->selector;
+
+		strbuf_printf(out, "%c ", group_state(m, pg));
+		ps->type->status(ps, NULL, STATUS_INFO, out);
+		strbuf_printf(out, "%u %u ", pg->nr_paths, ps->type->info_args);
+		list_for_each_entry(path, &pg->paths, node) {
+			strbuf_printf(out, "%s %c %u ", path_name(path), path->active ? 'A' : 'F',
+				      path->fail_count);
+			if (ps->type->info_args)
+				ps->type->status(ps, path, STATUS_INFO, out);
+		}
+	}
+}
+
+static void features(const struct multipath *m, struct strbuf *out)
+{
+	strbuf_printf(out, "%u ",
+		      m->queue_if_no_path + (m->pg_init_retries > 0) * 2u +
+			      (m->pg_init_delay_msecs >= 0) * 2u + m->retain_attached_hw_handler +
+			      (m->queue_mode == QUEUE_MODE_BIO) * 2u);
+	if (m->queue_if_no_path)
+		strbuf_printf(out, "queue_if_no_path ");
+	if (m->pg_init_retries)
+		strbuf_printf(out, "pg_init_retries %u ", m->pg_init_retries);
+	if (m->pg_init_delay_msecs >= 0)
+		strbuf_printf(out, "pg_init_delay_msecs %d ", m->pg_init_delay_msecs);
+	if (m->retain_attached_hw_handler)
+		strbuf_printf(out, "retain_attached_hw_handler ");
+	if (m->queue_mode == QUEUE_MODE_BIO)
+		strbuf_printf(out, "queue_mode bio ");
+}
+
+static void table(struct multipath *m, struct strbuf *out)
+{
+	struct path *path;
+	unsigned int i;
+
+	features(m, out);
+	strbuf_printf(out, "0 %u %u ", m->nr_groups, shown_group(m));
+	for (i = 0; i < m->nr_groups; i++) {
+		struct priority_group *pg = &m->groups[i];
+		struct path_selector *ps = &pg->selector;
+
+		strbuf_printf(out, "%s ", ps->type->name);
+		ps->type->status(ps, NULL, STATUS_TABLE, out);
+		strbuf_printf(out, "%u %u ", pg->nr_paths, ps->type->table_args);
+		list_for_each_entry(path, &pg->paths, node) {
+			strbuf_printf(out, "%s ", path_name(path));
+			if (ps->type->table_args)
+				ps->type->status(ps, path, STATUS_TABLE, out);
+		}
+	}
+}
+
+void mpath_status(struct multipath *m, enum status_type type, struct strbuf *out)
+{
+	switch (type) {
+	case STATUS_INFO:
+		info(m, out);
+		return;
+	case STATUS_TABLE:
+		table(m, out);
+		return;
+	}
+}
+
+static const char *path_state(const struct path *path)
+{
+	if (path->failed_by_message)
+		return "failed by message";
+	if (path->suspect)
+		return "in doubt";
+	if (path->active)
+		return "active";
+	return path->identified ? "failed" : "excluded";
+}
+
+static void path_detail(const struct path *path, struct strbuf *out)
+{
+	strbuf_printf(out, "    %s", path->facts.device[0] ? path->facts.device : "-");
+	strbuf_printf(out, " %s: %s", path_name(path), path_state(path));
+	if (path->reason[0])
+		strbuf_printf(out, ": %s", path->reason);
+	strbuf_printf(out, " [%u in flight, failed %u times", path->in_flight, path->fail_count);
+	if (path->facts.read_only)
+		strbuf_printf(out, ", read-only");
+	if (path->foreign)
+		strbuf_printf(out, ", has commands of a former process");
+	strbuf_printf(out, "] %s\n", path->address);
+}
+
+static unsigned int length(const struct list *queue)
+{
+	const struct list *node;
+	unsigned int n = 0;
+
+	for (node = queue->next; node != queue; node = node->next)
+		n++;
+	return n;
+}
+
+static void queue_detail(struct multipath *m, struct strbuf *out)
+{
+	strbuf_printf(out, "  commands: %u in flight, %u held, %u waiting for room, %u delayed\n",
+		      m->nr_in_flight, length(&m->held), length(&m->backlog), length(&m->delayed));
+	strbuf_printf(out, "  no path: %s, cmd_time_out %u s\n",
+		      m->queue_if_no_path ? "queue" : "fail",
+		      m->backstore.cmd_time_out_ms / 1000);
+	if (mpath_queueing_defeated(m))
+		strbuf_printf(out, "  warning: cmd_time_out limits queue_if_no_path: set it to 0\n");
+	if (!list_empty(&m->restarting))
+		strbuf_printf(out, "  %u writes wait for commands of a former process\n",
+			      length(&m->restarting));
+}
+
+void mpath_status_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out)
+{
+	struct path *path;
+	unsigned int i;
+
+	(void)now_ns;
+	strbuf_printf(out, "%s: ", m->name);
+	if (m->lun.known)
+		strbuf_printf(out, "%s, %" PRIu64 " blocks of %u bytes", m->lun.wwid,
+			      m->lun.nr_blocks, m->lun.block_size);
+	else
+		strbuf_printf(out, "its LUN was never seen");
+	strbuf_printf(out, " (tcmu-mpath %s, build %s)\n", MPATH_VERSION, MPATH_BUILD_ID);
+	queue_detail(m, out);
+	for (i = 0; i < m->nr_groups; i++) {
+		struct priority_group *pg = &m->groups[i];
+
+		strbuf_printf(out, "  group %u: %s, %s\n", pg->number, pg->selector.type->name,
+			      pg->bypassed ? "disabled" : (pg == m->current_pg ? "active" : "enabled"));
+		list_for_each_entry(path, &pg->paths, node)
+			path_detail(path, out);
+	}
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * mpath_step(): the only way into a map.  Read this first: each event is one call.
+ */
+#include <assert.h>
+
+#include "core/multipath.h"
+
+void mpath_actions_init(struct mpath_actions *actions)
+{
+	*actions = (struct mpath_actions){0};
+	list_init(&actions->open);
+	list_init(&actions->count);
+	list_init(&actions->start);
+	list_init(&actions->abandon);
+	list_init(&actions->close);
+	list_init(&actions->complete);
+}
+
+void wake_by(struct multipath *m, uint64_t at_ns)
+{
+	if (!m->wake_ns || at_ns < m->wake_ns)
+		m->wake_ns = at_ns;
+}
+
+static void timeout(struct multipath *m)
+{
+	if (!m->started) {
+		m->started = true;
+		m->started_ns = m->now_ns;
+	}
+
+	/* Whoever still needs to be woken says so again. */
+	m->wake_ns = 0;
+	paths_timeout(m);
+	restart_timeout(m);
+	queues_timeout(m);
+}
+
+/* queue_if_no_path promises to wait, but the kernel answers for us when cmd_time_out is over. */
+bool mpath_queueing_defeated(const struct multipath *m)
+{
+	return m->queue_if_no_path && m->backstore.cmd_time_out_ms;
+}
+
+static void tell_if_defeated(struct multipath *m)
+{
+	bool defeated = mpath_queueing_defeated(m);
+
+	if (defeated && !m->defeated)
+		notice(m, NOTICE_QUEUEING, NULL,
+		       "queue_if_no_path is limited by the backstore's cmd_time_out of %u s: "
+		       "set attribute cmd_time_out=0 before the LUN is exported",
+		       m->backstore.cmd_time_out_ms / 1000);
+	m->defeated = defeated;
+}
+
+static void shut_down(struct multipath *m)
+{
+	if (!m->shutdown)
+		trace(m, "shutdown: nothing is held any more");
+	m->shutdown = true;
+	answer_all_busy(m);
+}
+
+/* close() of the LUN: reads are given up, writes in flight are waited for (D11). */
+static void stop(struct multipath *m)
+{
+	unsigned int i;
+
+	m->stopping = true;
+	shut_down(m);
+	for (i = 0; i < m->nr_paths; i++)
+		close_link(m, &m->paths[i]);
+}
+
+static bool all_links_closed(const struct multipath *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->nr_paths; i++)
+		if (m->paths[i].link != LINK_CLOSED)
+			return false;
+	return true;
+}
+
+void mpath_step(struct multipath *m, const struct mpath_event *event,
+		struct mpath_actions *actions)
+{
+	assert(event->now_ns >= m->now_ns);
+	m->now_ns = event->now_ns;
+	m->actions = actions;
+
+	switch (event->type) {
+	case MPATH_SUBMIT:
+		submit_io(m, event->io);
+		break;
+	case MPATH_END_IO:
+		if (event->io->is_probe)
+			probe_answered(m, event->io->path);
+		else
+			end_io(m, event->io);
+		break;
+	case MPATH_ABANDONED:
+		if (event->io->is_probe)
+			probe_abandoned(m, event->io->path);
+		else
+			io_abandoned(m, event->io);
+		break;
+	case MPATH_ABORT:
+		abort_io(m, event->io);
+		break;
+	case MPATH_TIMEOUT:
+		timeout(m);
+		break;
+	case MPATH_PATH_OPENED:
+		path_opened(m, event->path, event->facts);
+		break;
+	case MPATH_PATH_REFUSED:
+		path_refused(m, event->path, event->reason);
+		break;
+	case MPATH_PATH_CLOSED:
+		path_closed(m, event->path);
+		break;
+	case MPATH_PATH_COUNTED:
+		restart_path_counted(m, event->path, event->outstanding);
+		break;
+	case MPATH_BACKSTORE:
+		m->backstore = *event->backstore;
+		tell_if_defeated(m);
+		queues_timeout(m);
+		break;
+	case MPATH_MESSAGE:
+		handle_message(m, event->message);
+		tell_if_defeated(m);
+		break;
+	case MPATH_SHUTDOWN:
+		shut_down(m);
+		break;
+	case MPATH_STOP:
+		stop(m);
+		break;
+	}
+
+	if (m->run_held)
+		run_queues(m);
+	if (m->stopping)
+		actions->stopped = m->nr_ios == 0 && all_links_closed(m);
+	actions->wake_ns = m->wake_ns;
+	m->actions = NULL;
+}

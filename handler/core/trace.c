@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Words: the trace (one sentence per decision, for tests) and notices (one line per change of
+ * state, for administrators).
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "core/multipath.h"
+
+/* A path that flaps is not told more often than this (D13). */
+#define NOTICE_QUIET_NS (10 * NSEC_PER_SEC)
+
+void mpath_set_trace(struct multipath *m, mpath_trace_fn fn, void *arg)
+{
+	m->trace_fn = fn;
+	m->trace_arg = arg;
+}
+
+void mpath_trace(struct multipath *m, const char *format, ...)
+{
+	char sentence[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(sentence, sizeof(sentence), format, args);
+	va_end(args);
+	m->trace_fn(m->trace_arg, m->now_ns, sentence);
+}
+
+const char *path_name(const struct path *path)
+{
+	return path->facts.name[0] ? path->facts.name : path->address;
+}
+
+static struct mpath_notice *new_notice(struct multipath *m)
+{
+	if (m->nr_notices == NOTICES_MAX) {
+		m->first_notice = (m->first_notice + 1) % NOTICES_MAX;
+		m->nr_notices--;
+		m->lost_notices++;
+	}
+	return &m->notices[(m->first_notice + m->nr_notices++) % NOTICES_MAX];
+}
+
+/* A path's failing and coming back may flap; everything else is always told. */
+static bool flaps(enum mpath_notice_kind kind)
+{
+	return kind == NOTICE_PATH_FAILED || kind == NOTICE_PATH_REINSTATED;
+}
+
+/*
+ * The first fail-and-return of a path is told at once; what follows within 10 s is counted, and
+ * the count goes with the next line.
+ */
+static bool is_quiet(struct multipath *m, struct path *path, enum mpath_notice_kind kind)
+{
+	if (m->now_ns < path->log_quiet_until_ns) {
+		path->log_suppressed++;
+		return true;
+	}
+	if (kind == NOTICE_PATH_REINSTATED)
+		path->log_quiet_until_ns = m->now_ns + NOTICE_QUIET_NS;
+	return false;
+}
+
+void notice(struct multipath *m, enum mpath_notice_kind kind, const struct path *path,
+	    const char *format, ...)
+{
+	struct mpath_notice *n;
+	struct strbuf text;
+	va_list args;
+
+	/* Paths live in m->paths: the map may change what it only shows to others. */
+	if (path && flaps(kind) && is_quiet(m, &m->paths[path->id], kind))
+		return;
+
+	n = new_notice(m);
+	n->kind = kind;
+	n->path = path;
+	strbuf_init(&text, n->text, sizeof(n->text));
+	va_start(args, format);
+	strbuf_vprintf(&text, format, args);
+	va_end(args);
+	if (path && path->log_suppressed) {
+		strbuf_printf(&text, " (%u changes in the last 10 s not logged)",
+			      path->log_suppressed);
+		m->paths[path->id].log_suppressed = 0;
+	}
+}
+
+bool mpath_next_notice(struct multipath *m, struct mpath_notice *n)
+{
+	if (m->lost_notices) {
+		*n = (struct mpath_notice){.kind = NOTICE_OTHER};
+		snprintf(n->text, sizeof(n->text), "%u lines were lost here", m->lost_notices);
+		m->lost_notices = 0;
+		return true;
+	}
+	if (!m->nr_notices)
+		return false;
+	*n = m->notices[m->first_notice];
+	m->first_notice = (m->first_notice + 1) % NOTICES_MAX;
+	m->nr_notices--;
+	return true;
+}
