@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Which LUN is this?  A path is used only if it leads to the map's LUN, and the name of a LUN is
+ * its WWID, spelt as "multipath -ll" and udev print it, so that it can be compared with theirs.
+ *
+ * The WWID comes from VPD page 83h, from the best designator that names the logical unit itself
+ * (not the port or the target).  Vendor specific designators are not used: they are unique only
+ * within a vendor's model, if at all.
+ */
+#include <ctype.h>
+#include <scsi/sg_lib.h>
+#include <string.h>
+
+#include "mpath/scsi.h"
+
+#include "scsi/our_lun.h"
+
+#define DESIGNATOR_T10	0x1
+#define DESIGNATOR_EUI	0x2
+#define DESIGNATOR_NAA	0x3
+#define DESIGNATOR_NAME 0x8
+
+#define ASSOCIATION_LUN 0
+
+/* How much a designator is worth; multipath-tools' order. */
+enum designator_rank {
+	RANK_USELESS,
+	RANK_NAA_LOCAL,
+	RANK_T10,
+	RANK_NAME,
+	RANK_EUI,
+	RANK_NAA_EXTENDED,
+	RANK_NAA_REGISTERED,
+	RANK_NAA_REGISTERED_EXTENDED,
+};
+
+struct designator {
+	uint8_t type;
+	uint8_t len;
+	const uint8_t *id;
+};
+
+static enum designator_rank rank_naa(const struct designator *d)
+{
+	if (d->len != 8 && d->len != 16)
+		return RANK_USELESS;
+
+	switch (d->id[0] >> 4) {
+	case 2:
+		return d->len == 8 ? RANK_NAA_EXTENDED : RANK_USELESS;
+	case 3:
+		return d->len == 8 ? RANK_NAA_LOCAL : RANK_USELESS;
+	case 5:
+		return d->len == 8 ? RANK_NAA_REGISTERED : RANK_USELESS;
+	case 6:
+		return d->len == 16 ? RANK_NAA_REGISTERED_EXTENDED : RANK_USELESS;
+	}
+	return RANK_USELESS;
+}
+
+static bool has_prefix(const struct designator *d, const char *prefix)
+{
+	return d->len > 4 && memcmp(d->id, prefix, 4) == 0 && d->id[4] != '\0';
+}
+
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\0';
+}
+
+/* The vendor alone ("LIO-ORG", then nothing) is no name: every LUN of the array would have it. */
+static enum designator_rank rank_t10(const struct designator *d)
+{
+	unsigned int i;
+
+	for (i = 8; i < d->len; i++)
+		if (!is_blank(d->id[i]))
+			return RANK_T10;
+	return RANK_USELESS;
+}
+
+static enum designator_rank rank(const struct designator *d)
+{
+	switch (d->type) {
+	case DESIGNATOR_NAA:
+		return rank_naa(d);
+	case DESIGNATOR_EUI:
+		return d->len == 8 || d->len == 12 || d->len == 16 ? RANK_EUI : RANK_USELESS;
+	case DESIGNATOR_NAME:
+		if (has_prefix(d, "eui.") || has_prefix(d, "naa.") || has_prefix(d, "iqn."))
+			return RANK_NAME;
+		return RANK_USELESS;
+	case DESIGNATOR_T10:
+		return rank_t10(d);
+	}
+	return RANK_USELESS;
+}
+
+static void spell_hex(const struct designator *d, struct strbuf *out)
+{
+	unsigned int i;
+
+	strbuf_printf(out, "%u", d->type);
+	for (i = 0; i < d->len; i++)
+		strbuf_printf(out, "%02x", d->id[i]);
+}
+
+/* The prefix becomes the digit that the binary form would have; hex digits are lower case. */
+static void spell_name(const struct designator *d, struct strbuf *out)
+{
+	bool is_iqn = has_prefix(d, "iqn.");
+	unsigned int i;
+
+	strbuf_printf(out, "%c", is_iqn ? '8' : has_prefix(d, "eui.") ? '2' : '3');
+	for (i = 4; i < d->len && d->id[i] != '\0'; i++) {
+		int c = isgraph(d->id[i]) ? d->id[i] : '_';
+
+		strbuf_printf(out, "%c", is_iqn ? c : tolower(c));
+	}
+}
+
+/* Each run of blanks becomes one "_", none at the end; a NUL ends the text. */
+static void spell_t10(const struct designator *d, struct strbuf *out)
+{
+	bool gap = false;
+	unsigned int i;
+
+	strbuf_printf(out, "1");
+	for (i = 0; i < d->len && d->id[i] != '\0'; i++) {
+		if (d->id[i] == ' ') {
+			gap = true;
+			continue;
+		}
+		if (gap)
+			strbuf_printf(out, "_");
+		gap = false;
+		strbuf_printf(out, "%c", isgraph(d->id[i]) ? d->id[i] : '_');
+	}
+}
+
+static void spell(const struct designator *d, struct strbuf *out)
+{
+	switch (d->type) {
+	case DESIGNATOR_NAA:
+	case DESIGNATOR_EUI:
+		spell_hex(d, out);
+		return;
+	case DESIGNATOR_NAME:
+		spell_name(d, out);
+		return;
+	case DESIGNATOR_T10:
+		spell_t10(d, out);
+		return;
+	}
+}
+
+bool scsi_wwid_from_vpd83(const uint8_t *page, size_t len, char wwid[WWID_MAX])
+{
+	enum designator_rank best_rank = RANK_USELESS;
+	struct designator best = {0};
+	struct strbuf out;
+	int page_len, off = -1;
+
+	strbuf_init(&out, wwid, WWID_MAX);
+	if (len < 4 || page[1] != 0x83)
+		return false;
+	page_len = page[2] << 8 | page[3];
+	if ((size_t)page_len > len - 4)
+		page_len = (int)(len - 4);
+
+	while (sg_vpd_dev_id_iter(page + 4, page_len, &off, ASSOCIATION_LUN, -1, -1) == 0) {
+		const uint8_t *raw = page + 4 + off;
+		struct designator d = {.type = raw[1] & 0x0f, .len = raw[3], .id = raw + 4};
+
+		if (off + 4 + d.len > page_len)
+			break; /* cut off, or the target lied about its length */
+		if (rank(&d) > best_rank) {
+			best_rank = rank(&d);
+			best = d;
+		}
+	}
+	if (best_rank == RANK_USELESS)
+		return false;
+	spell(&best, &out);
+	/* A name that does not fit would be the name of other LUNs as well. */
+	return !out.truncated;
+}
+
+bool scsi_capacity_decode(const uint8_t *data, size_t len, uint64_t *nr_blocks,
+			  uint32_t *block_size)
+{
+	uint64_t last_lba = 0;
+	uint32_t size = 0;
+	unsigned int i;
+
+	if (len < 12)
+		return false;
+	for (i = 0; i < 8; i++)
+		last_lba = last_lba << 8 | data[i];
+	for (i = 8; i < 12; i++)
+		size = size << 8 | data[i];
+	if (size == 0 || last_lba == UINT64_MAX)
+		return false;
+	*nr_blocks = last_lba + 1;
+	*block_size = size;
+	return true;
+}
+
+bool scsi_inquiry_is_ours(const uint8_t *data, size_t len)
+{
+	return len >= OUR_MARK_AT + sizeof(OUR_MARK) - 1 &&
+	       memcmp(data + OUR_MARK_AT, OUR_MARK, sizeof(OUR_MARK) - 1) == 0;
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The initiator's buffer: in TCMU's data area, in pieces.  What we answer ourselves is copied into
+ * it here, and what a short answer leaves is cleared, since the area held other commands' data.
+ */
+#include <string.h>
+
+#include "mpath/scsi.h"
+
+size_t scsi_iov_len(const struct iovec *iov, size_t iov_cnt)
+{
+	size_t len = 0;
+	size_t i;
+
+	for (i = 0; i < iov_cnt; i++)
+		len += iov[i].iov_len;
+	return len;
+}
+
+void scsi_iov_zero_from(const struct iovec *iov, size_t iov_cnt, size_t from)
+{
+	size_t i;
+
+	for (i = 0; i < iov_cnt; i++) {
+		if (from >= iov[i].iov_len) {
+			from -= iov[i].iov_len;
+			continue;
+		}
+		memset((char *)iov[i].iov_base + from, 0, iov[i].iov_len - from);
+		from = 0;
+	}
+}
+
+static size_t copy_to_iov(const struct iovec *iov, size_t iov_cnt, const char *data, size_t len)
+{
+	size_t done = 0;
+	size_t i;
+
+	for (i = 0; i < iov_cnt && done < len; i++) {
+		size_t n = iov[i].iov_len < len - done ? iov[i].iov_len : len - done;
+
+		if (n == 0)
+			continue;
+		memcpy(iov[i].iov_base, data + done, n);
+		done += n;
+	}
+	return done;
+}
+
+void scsi_reply(struct mpath_io *io, const void *data, size_t len)
+{
+	struct scsi_cmd *cmd = &io->cmd;
+	size_t copied = copy_to_iov(cmd->iov, cmd->iov_cnt, data,
+				    len < cmd->data_len ? len : cmd->data_len);
+
+	io->result = (struct scsi_result){
+		.transport = TRANSPORT_OK,
+		.status = SAM_GOOD,
+		.residual = (uint32_t)(cmd->data_len - copied),
+	};
+}

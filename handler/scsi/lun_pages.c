@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What our own LUN says of itself.
+ *
+ * Towards the initiator the LUN is LIO's: the same vendor, serial number and WWID that any other
+ * LIO backstore of that name and serial would have (DESIGN D16).  What the array can do (device
+ * type, block limits, thin provisioning) is passed on; what names the array or its ports is not,
+ * and neither is ALUA, since the paths behind us are no business of the initiator's.
+ *
+ * These answers need no path, so a LUN is recognised also while all paths are down (D15).
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "mpath/scsi.h"
+
+#include "scsi/our_lun.h"
+
+#define OPCODE_INQUIRY		 0x12
+#define OPCODE_READ_CAPACITY_10	 0x25
+#define OPCODE_SERVICE_ACTION_IN 0x9e
+#define OPCODE_MAINTENANCE_IN	 0xa3
+#define OPCODE_MAINTENANCE_OUT	 0xa4
+#define SA_READ_CAPACITY_16	 0x10
+#define SA_TARGET_PORT_GROUPS	 0x0a /* REPORT and SET */
+
+#define SENSE_ILLEGAL_REQUEST 0x05
+#define ASC_INVALID_OPCODE    0x20
+#define ASC_INVALID_FIELD     0x24
+
+#define VPD_PAGES    0x00
+#define VPD_SERIAL   0x80
+#define VPD_IDENTITY 0x83
+#define VPD_LIMITS   0xb0
+#define VPD_FEATURES 0xb1
+#define VPD_THIN     0xb2
+
+#define INQUIRY_LEN	  96   /* as LIO's: up to the end of the reserved bytes */
+#define QUALIFIER_UNKNOWN 0x20 /* 001b: no such device now, but there may be one */
+#define VERSION_SPC4	  0x06
+#define BLOCK_LIMITS_LEN  64
+#define IEEE_COMPANY_LIO  0x001405
+#define PAGE_BUF_LEN	  512
+#define SERIAL_MAX	  200
+
+static uint32_t get_be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static void put_be32(uint8_t *p, uint32_t value)
+{
+	p[0] = (uint8_t)(value >> 24);
+	p[1] = (uint8_t)(value >> 16);
+	p[2] = (uint8_t)(value >> 8);
+	p[3] = (uint8_t)value;
+}
+
+static void put_be64(uint8_t *p, uint64_t value)
+{
+	put_be32(p, (uint32_t)(value >> 32));
+	put_be32(p + 4, (uint32_t)value);
+}
+
+static bool refuse(struct mpath_io *io, uint8_t asc)
+{
+	scsi_sense_set(&io->result, (uint32_t)io->cmd.data_len, SENSE_ILLEGAL_REQUEST, asc, 0);
+	return true;
+}
+
+/* First byte of INQUIRY data and of each VPD page: qualifier and device type. */
+static uint8_t peripheral(const struct lun_facts *lun)
+{
+	return lun->known ? lun->inquiry[0] & 0x1f : QUALIFIER_UNKNOWN;
+}
+
+/* SPC-5 4.4.1: left-aligned, filled with blanks, printable ASCII only. */
+static void put_text(uint8_t *field, size_t len, const char *text)
+{
+	size_t i;
+
+	memset(field, ' ', len);
+	for (i = 0; i < len && text[i] != '\0'; i++)
+		field[i] = isprint((unsigned char)text[i]) ? (uint8_t)text[i] : '_';
+}
+
+/*
+ * The bits that describe the array's ports, enclosure, ALUA or protection information are not
+ * ours; those that describe what the medium and its commands can do are kept.
+ */
+static void put_array_features(uint8_t *data, const struct lun_facts *lun)
+{
+	uint8_t array[INQUIRY_LEN] = {0};
+
+	memcpy(array, lun->inquiry,
+	       lun->inquiry_len < sizeof(array) ? lun->inquiry_len : sizeof(array));
+	data[1] = array[1] & 0x80;	   /* RMB */
+	data[2] = array[2];		   /* version */
+	data[5] = array[5] & 0x08;	   /* 3PC */
+	data[7] = array[7] & 0x02;	   /* CMDQUE */
+	memcpy(data + 58, array + 58, 16); /* version descriptors */
+}
+
+static bool answer_standard_inquiry(struct mpath_io *io, const struct lun_facts *lun,
+				    const struct lun_identity *identity)
+{
+	uint8_t data[INQUIRY_LEN] = {0};
+
+	data[2] = VERSION_SPC4;
+	data[7] = 0x02; /* CMDQUE */
+	if (lun->known)
+		put_array_features(data, lun);
+	data[0] = peripheral(lun);
+	data[3] = 0x02; /* response data format */
+	data[4] = INQUIRY_LEN - 5;
+	put_text(data + 8, 8, "LIO-ORG");
+	put_text(data + 16, 16, identity->name);
+	put_text(data + 32, 4, "0002");
+	memcpy(data + OUR_MARK_AT, OUR_MARK, sizeof(OUR_MARK) - 1);
+	scsi_reply(io, data, sizeof(data));
+	return true;
+}
+
+/* Pages that are the array's own words about medium and commands: they go down a path. */
+static bool page_is_forwarded(uint8_t page)
+{
+	switch (page) {
+	case 0x86: /* extended INQUIRY data */
+	case 0x8a: /* power condition */
+	case 0x8d: /* power consumption */
+	case 0x8f: /* third-party copy */
+		return true;
+	}
+	return page > VPD_THIN && page <= 0xbf; /* referrals, zoned devices, ... */
+}
+
+static bool array_has_page(const struct lun_facts *lun, uint8_t page)
+{
+	size_t nr_pages = lun->nr_vpd_pages;
+
+	if (nr_pages > sizeof(lun->vpd_pages))
+		nr_pages = sizeof(lun->vpd_pages);
+	return memchr(lun->vpd_pages, page, nr_pages) != NULL;
+}
+
+static bool page_is_shown(const struct lun_facts *lun, const struct lun_identity *identity,
+			  uint8_t page)
+{
+	switch (page) {
+	case VPD_PAGES:
+	case VPD_SERIAL:
+	case VPD_IDENTITY:
+		return true;
+	case VPD_LIMITS:
+		/* An array without limits still sits behind hosts that have some. */
+		return lun->known && (lun->limits.len > 0 || identity->max_transfer_bytes > 0);
+	case VPD_FEATURES:
+		return lun->known && lun->features.len > 0;
+	case VPD_THIN:
+		return lun->known && lun->thin.len > 0;
+	}
+	return lun->known && page_is_forwarded(page) && array_has_page(lun, page);
+}
+
+/* Send a page whose length field is still to be set. */
+static bool answer_page(struct mpath_io *io, const struct lun_facts *lun, uint8_t *page, size_t len,
+			uint8_t code)
+{
+	page[0] = peripheral(lun);
+	page[1] = code;
+	page[2] = (uint8_t)((len - 4) >> 8);
+	page[3] = (uint8_t)(len - 4);
+	scsi_reply(io, page, len);
+	return true;
+}
+
+static bool answer_page_list(struct mpath_io *io, const struct lun_facts *lun,
+			     const struct lun_identity *identity)
+{
+	uint8_t page[4 + 256];
+	size_t len = 4;
+	unsigned int code;
+
+	for (code = 0; code < 256; code++)
+		if (page_is_shown(lun, identity, (uint8_t)code))
+			page[len++] = (uint8_t)code;
+	return answer_page(io, lun, page, len, VPD_PAGES);
+}
+
+/* LIO counts the terminating NUL as part of the number; so do we, to be told from it by nobody. */
+static bool answer_serial(struct mpath_io *io, const struct lun_facts *lun,
+			  const struct lun_identity *identity)
+{
+	uint8_t page[PAGE_BUF_LEN] = {0};
+	size_t len = strnlen(identity->serial, SERIAL_MAX);
+
+	memcpy(page + 4, identity->serial, len);
+	return answer_page(io, lun, page, 4 + (len > 0 ? len + 1 : 0), VPD_SERIAL);
+}
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/*
+ * NAA IEEE Registered Extended: 6h, LIO's company id, then the hex digits of the serial number.
+ * A serial number that is a UUID has more digits than there is room for 25 of them.
+ */
+static size_t put_naa_designator(uint8_t *p, const char *serial)
+{
+	uint8_t *id = p + 4;
+	unsigned int nibble = 7; /* the first six digits are the company id */
+
+	memset(p, 0, 20);
+	p[0] = 0x01; /* binary */
+	p[1] = 0x03; /* NAA, of the logical unit */
+	p[3] = 16;
+	put_be32(id, 0x6u << 28 | (uint32_t)IEEE_COMPANY_LIO << 4);
+	for (; *serial != '\0' && nibble < 32; serial++) {
+		int value = hex_value(*serial);
+
+		if (value < 0)
+			continue;
+		id[nibble / 2] |= (uint8_t)(nibble % 2 ? value : value << 4);
+		nibble++;
+	}
+	return 20;
+}
+
+/* T10 vendor id: "LIO-ORG ", then product:serial with its NUL, as LIO spells it. */
+static size_t put_t10_designator(uint8_t *p, const struct lun_identity *identity)
+{
+	char text[16 + 1 + SERIAL_MAX + 1] = "";
+	size_t len;
+
+	if (identity->serial[0] != '\0')
+		snprintf(text, sizeof(text), "%.16s:%.*s", identity->name, SERIAL_MAX,
+			 identity->serial);
+	len = strlen(text) + 1;
+	p[0] = 0x02; /* ASCII */
+	p[1] = 0x01; /* T10 vendor id, of the logical unit */
+	p[2] = 0;
+	p[3] = (uint8_t)(8 + len);
+	put_text(p + 4, 8, "LIO-ORG");
+	memcpy(p + 12, text, len);
+	return 12 + len;
+}
+
+static bool answer_identity(struct mpath_io *io, const struct lun_facts *lun,
+			    const struct lun_identity *identity)
+{
+	uint8_t page[PAGE_BUF_LEN];
+	size_t len = 4;
+
+	/* The serial number comes late (targetcli sets it after enable): no NAA name without it. */
+	if (identity->serial[0] != '\0')
+		len += put_naa_designator(page + len, identity->serial);
+	len += put_t10_designator(page + len, identity);
+	return answer_page(io, lun, page, len, VPD_IDENTITY);
+}
+
+/* What the LUN takes in one command: the smaller of what array and paths can; 0 is "no limit". */
+static uint32_t max_transfer_blocks(uint32_t array, const struct lun_facts *lun,
+				    const struct lun_identity *identity)
+{
+	uint64_t ours;
+
+	if (identity->max_transfer_bytes == 0 || lun->block_size == 0)
+		return array;
+	ours = identity->max_transfer_bytes / lun->block_size;
+	if (ours == 0)
+		ours = 1;
+	if (array != 0 && array < ours)
+		return array;
+	return ours > UINT32_MAX ? UINT32_MAX : (uint32_t)ours;
+}
+
+static bool answer_limits(struct mpath_io *io, const struct lun_facts *lun,
+			  const struct lun_identity *identity)
+{
+	uint8_t page[BLOCK_LIMITS_LEN] = {0};
+	size_t len = lun->limits.len;
+	uint32_t max, optimal;
+
+	if (len > sizeof(page))
+		len = sizeof(page);
+	memcpy(page, lun->limits.data, len);
+	if (len < 16) /* SBC-2's page, or none at all */
+		len = sizeof(page);
+
+	max = max_transfer_blocks(get_be32(page + 8), lun, identity);
+	optimal = get_be32(page + 12);
+	put_be32(page + 8, max);
+	if (max != 0 && optimal > max)
+		put_be32(page + 12, max);
+	return answer_page(io, lun, page, len, VPD_LIMITS);
+}
+
+static bool answer_kept_page(struct mpath_io *io, const struct lun_facts *lun,
+			     const struct lun_page *kept, uint8_t code)
+{
+	uint8_t page[LUN_VPD_MAX] = {0};
+	size_t len = kept->len;
+
+	if (len > sizeof(page))
+		len = sizeof(page);
+	memcpy(page, kept->data, len);
+	if (len < 4)
+		len = 4;
+	/* The provisioning group behind the eight bytes of B2h names the array's pool. */
+	if (code == VPD_THIN && len > 8) {
+		page[5] &= 0xfe; /* DP */
+		len = 8;
+	}
+	return answer_page(io, lun, page, len, code);
+}
+
+static bool answer_vpd(struct mpath_io *io, const struct lun_facts *lun,
+		       const struct lun_identity *identity, uint8_t code)
+{
+	/* Before the LUN was seen nobody can say which pages it has. */
+	if (!page_is_shown(lun, identity, code))
+		return lun->known && refuse(io, ASC_INVALID_FIELD);
+
+	switch (code) {
+	case VPD_PAGES:
+		return answer_page_list(io, lun, identity);
+	case VPD_SERIAL:
+		return answer_serial(io, lun, identity);
+	case VPD_IDENTITY:
+		return answer_identity(io, lun, identity);
+	case VPD_LIMITS:
+		return answer_limits(io, lun, identity);
+	case VPD_FEATURES:
+		return answer_kept_page(io, lun, &lun->features, VPD_FEATURES);
+	case VPD_THIN:
+		return answer_kept_page(io, lun, &lun->thin, VPD_THIN);
+	}
+	return false;
+}
+
+static bool answer_inquiry(struct mpath_io *io, const struct lun_facts *lun,
+			   const struct lun_identity *identity)
+{
+	const uint8_t *cdb = io->cmd.cdb;
+	bool evpd = cdb[1] & 0x01;
+	bool cmddt = cdb[1] & 0x02;
+
+	if (cmddt || (!evpd && cdb[2] != 0))
+		return refuse(io, ASC_INVALID_FIELD);
+	if (evpd)
+		return answer_vpd(io, lun, identity, cdb[2]);
+	return answer_standard_inquiry(io, lun, identity);
+}
+
+bool scsi_lun_answers(struct mpath_io *io, const struct lun_facts *lun,
+		      const struct lun_identity *identity)
+{
+	const uint8_t *cdb = io->cmd.cdb;
+
+	switch (cdb[0]) {
+	case OPCODE_INQUIRY:
+		return answer_inquiry(io, lun, identity);
+	case OPCODE_MAINTENANCE_IN:
+	case OPCODE_MAINTENANCE_OUT:
+		/* TPGS is 0: as any LUN without ALUA */
+		if ((cdb[1] & 0x1f) == SA_TARGET_PORT_GROUPS)
+			return refuse(io, ASC_INVALID_OPCODE);
+		return false;
+	}
+	return false;
+}
+
+static bool answer_capacity_10(struct mpath_io *io, const struct lun_facts *lun)
+{
+	uint64_t last_lba = lun->nr_blocks - 1;
+	uint8_t data[8];
+
+	/* SBC-4: all ones tell the initiator to ask with READ CAPACITY(16). */
+	put_be32(data, last_lba > UINT32_MAX ? UINT32_MAX : (uint32_t)last_lba);
+	put_be32(data + 4, lun->block_size);
+	scsi_reply(io, data, sizeof(data));
+	return true;
+}
+
+static bool answer_capacity_16(struct mpath_io *io, const struct lun_facts *lun)
+{
+	uint8_t data[LUN_CAPACITY_LEN];
+
+	memcpy(data, lun->capacity, sizeof(data));
+	put_be64(data, lun->nr_blocks - 1);
+	put_be32(data + 8, lun->block_size);
+	scsi_reply(io, data, sizeof(data));
+	return true;
+}
+
+bool scsi_lun_answers_capacity(struct mpath_io *io, const struct lun_facts *lun)
+{
+	const uint8_t *cdb = io->cmd.cdb;
+
+	if (!lun->known || lun->nr_blocks == 0)
+		return false;
+	if (cdb[0] == OPCODE_READ_CAPACITY_10)
+		return answer_capacity_10(io, lun);
+	if (cdb[0] == OPCODE_SERVICE_ACTION_IN && (cdb[1] & 0x1f) == SA_READ_CAPACITY_16)
+		return answer_capacity_16(io, lun);
+	return false;
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Sense data: what a target says about a command that it did not complete as usual.
+ *
+ * SPC has two formats, fixed (70h, 71h) and descriptor (72h, 73h); the odd codes are deferred
+ * errors, which are about a command that was answered before.  Sense comes from the wire: it may
+ * be cut, or lie about its length.
+ */
+#include <scsi/sg_lib.h>
+#include <string.h>
+
+#include "mpath/scsi.h"
+
+#define SENSE_FIXED		  0x70
+#define SENSE_FIXED_DEFERRED	  0x71
+#define SENSE_DESCRIPTOR	  0x72
+#define SENSE_DESCRIPTOR_DEFERRED 0x73
+#define SENSE_FIXED_LEN		  18
+
+static bool decode_fixed(const uint8_t *sense, size_t len, struct scsi_sense *out)
+{
+	size_t end = len;
+
+	if (len < 3)
+		return false;
+	/* Byte 7 counts the bytes after it; what lies behind them is not sense. */
+	if (len > 7 && sense[7] + 8u < end)
+		end = sense[7] + 8u;
+
+	out->key = sense[2] & 0x0f;
+	out->asc = end > 12 ? sense[12] : 0;
+	out->ascq = end > 13 ? sense[13] : 0;
+	return true;
+}
+
+static bool decode_descriptor(const uint8_t *sense, size_t len, struct scsi_sense *out)
+{
+	if (len < 2)
+		return false;
+	out->key = sense[1] & 0x0f;
+	out->asc = len > 2 ? sense[2] : 0;
+	out->ascq = len > 3 ? sense[3] : 0;
+	return true;
+}
+
+bool scsi_sense_decode(const uint8_t *sense, size_t len, struct scsi_sense *out)
+{
+	uint8_t response_code = len > 0 ? sense[0] & 0x7f : 0;
+	bool valid = false;
+
+	*out = (struct scsi_sense){0};
+	switch (response_code) {
+	case SENSE_FIXED:
+	case SENSE_FIXED_DEFERRED:
+		valid = decode_fixed(sense, len, out);
+		break;
+	case SENSE_DESCRIPTOR:
+	case SENSE_DESCRIPTOR_DEFERRED:
+		valid = decode_descriptor(sense, len, out);
+		break;
+	}
+	if (!valid)
+		return false;
+	out->response_code = response_code;
+	out->deferred = response_code & 1;
+	return true;
+}
+
+void scsi_sense_set(struct scsi_result *result, uint32_t data_len, uint8_t key, uint8_t asc,
+		    uint8_t ascq)
+{
+	*result = (struct scsi_result){
+		.transport = TRANSPORT_OK,
+		.status = SAM_CHECK_CONDITION,
+		.sense_len = SENSE_FIXED_LEN,
+		.residual = data_len,
+	};
+	result->sense[0] = SENSE_FIXED;
+	result->sense[2] = key;
+	result->sense[7] = SENSE_FIXED_LEN - 8;
+	result->sense[12] = asc;
+	result->sense[13] = ascq;
+}
+
+void scsi_sense_text(const struct scsi_sense *sense, struct strbuf *out)
+{
+	static const char prefix[] = "Additional sense: ";
+	char key[40];
+	char text[100];
+	const char *start = text;
+
+	if (sense->response_code == 0) {
+		strbuf_printf(out, "no sense data");
+		return;
+	}
+	sg_get_sense_key_str(sense->key, sizeof(key), key);
+	sg_get_asc_ascq_str(sense->asc, sense->ascq, sizeof(text), text);
+	if (strncmp(text, prefix, sizeof(prefix) - 1) == 0)
+		start += sizeof(prefix) - 1;
+	strbuf_printf(out, "%s%s %02x/%02x/%02x: %s", sense->deferred ? "deferred " : "", key,
+		      sense->key, sense->asc, sense->ascq, start);
+}
