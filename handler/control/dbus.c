@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The D-Bus service org.tcmu.Mpath1
+ *
+ * One object per map, found through the ObjectManager at /org/tcmu/Mpath1.  It has a thread, a
+ * GMainContext and a connection of its own: what is on tcmu-runner's connection can be called by
+ * every local user, and its main thread stands still while a device is opened (D12).
+ *
+ * All state here belongs to the control thread.  Others hand in work as a source on its context:
+ * maps that come and go (map_added, map_removed), answers of maps (call.c).
+ */
+#include "control/control.h"
+
+#include <gio/gio.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+
+#include "control/call.h"
+#include "mpath-dbus.h"
+#include "runtime/device.h"
+#include "runtime/log.h"
+
+#define BUS_NAME      "org.tcmu.Mpath1"
+#define ROOT_PATH     "/org/tcmu/Mpath1"
+#define RETRY_SECONDS 1
+
+/* The D-Bus specification's, of the method RequestName. */
+#define REQUEST_NAME_DO_NOT_QUEUE  4u
+#define REQUEST_NAME_PRIMARY_OWNER 1u
+#define REQUEST_NAME_ALREADY_OWNER 4u
+
+static struct {
+	GMainContext *context;
+	GDBusObjectManagerServer *manager;  /* keeps the objects, with or without a connection */
+	GDBusConnection *connection;	    /* NULL: there is none */
+	GDBusConnection *runner_connection; /* the one that tcmu-runner shares with us */
+	bool serving;			    /* the name is ours */
+	bool complained;		    /* about no bus or no name: once, not every second */
+} service;
+
+/* --- the objects --- */
+
+static char *map_path(const char *map)
+{
+	char *escaped = g_dbus_escape_object_path(map);
+	char *path = g_strconcat(ROOT_PATH "/map/", escaped, NULL);
+
+	g_free(escaped);
+	return path;
+}
+
+static gboolean handle_message(MpathDbusMap *map, GDBusMethodInvocation *invocation,
+			       const char *const *words, gpointer data)
+{
+	(void)data;
+	call_map(service.context, invocation, mpath_dbus_map_get_name(map), words);
+	return TRUE;
+}
+
+static gboolean handle_status(MpathDbusMap *map, GDBusMethodInvocation *invocation,
+			      const char *kind, gpointer data)
+{
+	const char *const words[] = {"status", kind, NULL};
+
+	(void)data;
+	call_map(service.context, invocation, mpath_dbus_map_get_name(map), words);
+	return TRUE;
+}
+
+static void export_map(const char *name)
+{
+	char *path = map_path(name);
+	MpathDbusObjectSkeleton *object = mpath_dbus_object_skeleton_new(path);
+	MpathDbusMap *map = mpath_dbus_map_skeleton_new();
+
+	mpath_dbus_map_set_name(map, name);
+	g_signal_connect(map, "handle-message", G_CALLBACK(handle_message), NULL);
+	g_signal_connect(map, "handle-status", G_CALLBACK(handle_status), NULL);
+	mpath_dbus_object_skeleton_set_map(object, map);
+	g_dbus_object_manager_server_export(service.manager, G_DBUS_OBJECT_SKELETON(object));
+	g_object_unref(map);
+	g_object_unref(object);
+	g_free(path);
+}
+
+static void unexport_map(const char *name)
+{
+	char *path = map_path(name);
+
+	g_dbus_object_manager_server_unexport(service.manager, path);
+	g_free(path);
+}
+
+/* --- maps come and go --- */
+
+struct map_change {
+	bool added;
+	char name[];
+};
+
+static gboolean apply_map_change(gpointer data)
+{
+	const struct map_change *change = data;
+
+	if (change->added)
+		export_map(change->name);
+	else
+		unexport_map(change->name);
+	return G_SOURCE_REMOVE;
+}
+
+/* Any thread.  Sources of one priority run in the order in which they were attached. */
+static void post_map_change(const char *map, bool added)
+{
+	/* Every name that cfgstrings allow is ASCII, but a backstore's is what its creator typed.
+	 */
+	char *name = g_utf8_make_valid(map, -1);
+	struct map_change *change = g_malloc(sizeof(*change) + strlen(name) + 1);
+	GSource *source = g_idle_source_new();
+
+	change->added = added;
+	strcpy(change->name, name);
+	g_source_set_priority(source, G_PRIORITY_DEFAULT);
+	g_source_set_callback(source, apply_map_change, change, g_free);
+	g_source_attach(source, service.context);
+	g_source_unref(source);
+	g_free(name);
+}
+
+static void map_added(const char *map)
+{
+	post_map_change(map, true);
+}
+
+static void map_removed(const char *map)
+{
+	post_map_change(map, false);
+}
+
+/* --- the bus --- */
+
+static gboolean go_on_the_bus(gpointer data);
+
+static void retry_later(void)
+{
+	GSource *source = g_timeout_source_new_seconds(RETRY_SECONDS);
+
+	g_source_set_callback(source, go_on_the_bus, NULL, NULL);
+	g_source_attach(source, service.context);
+	g_source_unref(source);
+}
+
+/* Only the first of a row of failures is worth a line. */
+static void complain(const char *what, const char *why)
+{
+	if (!service.complained)
+		mpath_log(MPATH_LOG_WARN, NULL, NULL, "D-Bus: %s (%s), trying again every second",
+			  what, why);
+	service.complained = true;
+}
+
+/* dbus-daemon may not have read a policy file that was installed a moment ago. */
+static void on_name_reply(GObject *source, GAsyncResult *result, gpointer data)
+{
+	GDBusConnection *connection = G_DBUS_CONNECTION(source);
+	GError *error = NULL;
+	GVariant *reply = g_dbus_connection_call_finish(connection, result, &error);
+	guint32 code = 0;
+
+	(void)data;
+	if (reply) {
+		g_variant_get(reply, "(u)", &code);
+		g_variant_unref(reply);
+	}
+	if (connection != service.connection) {
+		g_clear_error(&error);
+		return; /* closed meanwhile */
+	}
+	if (code == REQUEST_NAME_PRIMARY_OWNER || code == REQUEST_NAME_ALREADY_OWNER) {
+		service.serving = true;
+		service.complained = false;
+		mpath_log(MPATH_LOG_INFO, NULL, NULL, "D-Bus: serving " BUS_NAME);
+		return;
+	}
+	complain("cannot own " BUS_NAME, error ? error->message : "another process has it");
+	g_clear_error(&error);
+	retry_later();
+}
+
+/* Nobody can take the name from us afterwards, so there is nothing to watch but the connection. */
+static void request_name(void)
+{
+	g_dbus_connection_call(service.connection, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+			       "org.freedesktop.DBus", "RequestName",
+			       g_variant_new("(su)", BUS_NAME, REQUEST_NAME_DO_NOT_QUEUE),
+			       G_VARIANT_TYPE("(u)"), G_DBUS_CALL_FLAGS_NONE, -1, NULL,
+			       on_name_reply, NULL);
+}
+
+static void on_closed(GDBusConnection *connection, gboolean by_peer, GError *error, gpointer data)
+{
+	(void)connection;
+	(void)by_peer;
+	(void)data;
+	complain("connection lost", error ? error->message : "closed");
+	g_dbus_object_manager_server_set_connection(service.manager, NULL);
+	g_clear_object(&service.connection);
+	service.serving = false;
+	retry_later();
+}
+
+/*
+ * tcmu-runner's own connection has exit-on-close set, GLib's default: when dbus-daemon goes, GLib
+ * sends the process a SIGTERM, and every LUN of every handler with it.
+ */
+static void keep_runner_alive(void)
+{
+	if (service.runner_connection)
+		return;
+	service.runner_connection = g_bus_get_sync(G_BUS_TYPE_SYSTEM, NULL, NULL);
+	if (service.runner_connection)
+		g_dbus_connection_set_exit_on_close(service.runner_connection, FALSE);
+}
+
+/* May block on a bus that does not answer: this thread only. */
+static GDBusConnection *open_connection(GError **error)
+{
+	GDBusConnection *connection;
+	char *address = g_dbus_address_get_for_bus_sync(G_BUS_TYPE_SYSTEM, NULL, error);
+
+	if (!address)
+		return NULL;
+	connection = g_dbus_connection_new_for_address_sync(
+		address,
+		G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+			G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
+		NULL, NULL, error);
+	g_free(address);
+	return connection;
+}
+
+static bool connect_to_bus(void)
+{
+	GError *error = NULL;
+
+	keep_runner_alive();
+	service.connection = open_connection(&error);
+	if (!service.connection) {
+		complain("no connection", error->message);
+		g_error_free(error);
+		return false;
+	}
+	g_dbus_connection_set_exit_on_close(service.connection, FALSE);
+	g_signal_connect(service.connection, "closed", G_CALLBACK(on_closed), NULL);
+	g_dbus_object_manager_server_set_connection(service.manager, service.connection);
+	return true;
+}
+
+/* The next step to being served: a connection, then our name on it. */
+static gboolean go_on_the_bus(gpointer data)
+{
+	(void)data;
+	if (!service.connection && !connect_to_bus())
+		retry_later();
+	else if (!service.serving)
+		request_name();
+	return G_SOURCE_REMOVE;
+}
+
+/* --- the thread --- */
+
+static void *control_thread(void *arg)
+{
+	GMainLoop *loop;
+
+	(void)arg;
+	pthread_setname_np(pthread_self(), "mpath-dbus");
+	g_main_context_push_thread_default(service.context);
+	service.manager = g_dbus_object_manager_server_new(ROOT_PATH);
+	go_on_the_bus(NULL);
+	loop = g_main_loop_new(service.context, FALSE);
+	g_main_loop_run(loop);
+	return NULL;
+}
+
+static const struct device_watcher watcher = {
+	.added = map_added,
+	.removed = map_removed,
+};
+
+void control_start(void)
+{
+	pthread_t thread;
+	sigset_t all, before;
+	int err;
+
+	service.context = g_main_context_new();
+	device_watch(&watcher);
+
+	/* Inherited by the thread, and by the worker thread that GDBus starts from it (H15). */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&thread, NULL, control_thread, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (err) {
+		mpath_log(MPATH_LOG_ERROR, NULL, NULL, "D-Bus: no thread: %s", g_strerror(err));
+		return;
+	}
+	pthread_detach(thread);
+}
