@@ -608,7 +608,7 @@ static void test_the_error_is_appended(void)
 static void test_damaged_tables(void)
 {
 	static const char good[] = "m: 0 9 multipath 3 queue_if_no_path queue_mode bio 1 alua 2 1 "
-				   "round-robin 1 x 2 1 8:16 1 /a\\ b 7 round-robin 0 1 0 8:48";
+				   "round-robin 1 x 2 1 8:16 1 /dev/sd\\c 7 round-robin 0 1 0 8:48";
 	static const char bytes[] = "019: \\x/\n\xff";
 	char text[sizeof(good)];
 	struct mpath_table *table;
