@@ -18,8 +18,8 @@ struct config_paths {
 extern const struct config_paths config_default_paths;
 
 struct map_config {
-	char *name;	  /* the map's: NAME, or for the paths form the backstore's name */
-	char *cfgstring;  /* as given, with "mpath/" */
+	char *name;	 /* the map's: NAME, or for the paths form the backstore's name, or NULL */
+	char *cfgstring; /* as given, with "mpath/" */
 	struct mpath_table *table;
 	struct mpath_settings settings;
 	char *warning; /* NULL, or why the last good copy is used */
@@ -27,8 +27,9 @@ struct map_config {
 
 /*
  * @cfgstring is "mpath/REST".  @backstore names the paths form's map; NULL when unknown yet
- * (check_config).  @use_last_good: an invalid map file falls back to its last good copy, which a
- * valid one replaces.  0 or -errno with the whole story in @error: file, key, word, expectation.
+ * (check_config).  @use_last_good: when the files are invalid, or the map file is missing, their
+ * last good copy is used; valid ones replace it.  0 or -errno with the whole story in @error:
+ * file, key, word, expectation.
  */
 int map_config_load(const struct config_paths *paths, const char *cfgstring, const char *backstore,
 		    bool use_last_good, struct map_config **config, struct strbuf *error);

@@ -1,0 +1,667 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Map files and mpath.conf; see config.h.  config/mpath.conf and config/examples/ document the
+ * keys for the administrator.
+ *
+ * All keys are first collected as text, mpath.conf's first, then the map file's over them.  Each
+ * is checked where it is read, so that a message can name its file; only then the table is built.
+ * The collection is also what the last good copy holds.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <glib.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/registry.h"
+#include "mpath/number.h"
+#include "mpath/table.h"
+#include "runner/cfgstring.h"
+#include "runner/config.h"
+#include "runtime/log.h"
+
+#define FILE_SIZE_MAX (1024 * 1024)
+
+const struct config_paths config_default_paths = {
+	.conf = "/etc/tcmu/mpath.conf",
+	.map_dir = "/etc/tcmu/mpath.d",
+	.last_good = "/var/lib/tcmu-mpath/.last-good",
+};
+
+/* --- the keys --- */
+
+enum key_id {
+	KEY_TABLE,
+	KEY_PATHS,
+	KEY_WWID,
+	KEY_GROUPING,
+	KEY_SELECTOR,
+	KEY_NO_PATH_RETRY,
+	KEY_PATH_CHECKER,
+	KEY_RECHECK_INTERVAL,
+	KEY_POLLING_INTERVAL,
+	KEY_CHECKER_TIMEOUT,
+	KEY_PATH_TIMEOUT,
+	KEY_RESTART_WAIT,
+	NR_KEYS,
+};
+
+struct key {
+	const char *name;
+	bool map_only; /* makes no sense in mpath.conf */
+	/* 0, or -EINVAL with what is wrong with @value appended to @error. */
+	int (*check)(const struct key *key, const char *value, struct strbuf *error);
+	uint64_t min; /* of a time in milliseconds */
+	uint64_t max;
+};
+
+/* What the files say: values by key, and which file says it. */
+struct key_values {
+	char *text[NR_KEYS]; /* NULL: not given */
+	char *file[NR_KEYS];
+};
+
+static int check_table(const struct key *key, const char *value, struct strbuf *error)
+{
+	struct mpath_table *table;
+	int err = mpath_table_parse(value, &table, error);
+
+	(void)key;
+	if (!err)
+		mpath_table_free(table);
+	return err;
+}
+
+/* A list of paths is checked when it is parsed, which needs the file's name anyway. */
+static int check_nothing(const struct key *key, const char *value, struct strbuf *error)
+{
+	(void)key;
+	(void)value;
+	(void)error;
+	return 0;
+}
+
+static int check_wwid(const struct key *key, const char *value, struct strbuf *error)
+{
+	(void)key;
+	if (strlen(value) < WWID_MAX && !strpbrk(value, " \t\"'"))
+		return 0;
+	strbuf_printf(error, "\"%.64s\", expected a WWID as \"multipath -ll\" prints it", value);
+	return -EINVAL;
+}
+
+static int check_grouping(const struct key *key, const char *value, struct strbuf *error)
+{
+	(void)key;
+	if (!strcmp(value, "failover") || !strcmp(value, "multibus"))
+		return 0;
+	strbuf_printf(error, "\"%s\"%s, expected failover or multibus", value,
+		      g_str_has_prefix(value, "group_by_") ? " is not implemented yet" : "");
+	return -EINVAL;
+}
+
+/* Only a table can tell whether a selector likes its words. */
+static int check_selector(const struct key *key, const char *value, struct strbuf *error)
+{
+	static const char *const some_path[] = {"/dev/null"};
+	struct mpath_table *table;
+	int err = mpath_table_from_paths(some_path, 1, "failover", value, &table, error);
+
+	(void)key;
+	if (!err)
+		mpath_table_free(table);
+	return err;
+}
+
+static int check_no_path_retry(const struct key *key, const char *value, struct strbuf *error)
+{
+	uint64_t number;
+
+	(void)key;
+	if (!strcmp(value, "fail") || !strcmp(value, "queue"))
+		return 0;
+	strbuf_printf(error, "\"%s\"%s, expected fail or queue", value,
+		      parse_number(value, UINT32_MAX, &number) ?
+			      ": a number of retries is not implemented yet" : "");
+	return -EINVAL;
+}
+
+static int check_path_checker(const struct key *key, const char *value, struct strbuf *error)
+{
+	(void)key;
+	if (!strcmp(value, "none") || path_checker_find(value))
+		return 0;
+	strbuf_printf(error, "\"%s\", expected none or one of", value);
+	path_checker_names(error);
+	return -EINVAL;
+}
+
+static int check_ms(const struct key *key, const char *value, struct strbuf *error)
+{
+	uint64_t ms;
+
+	if (parse_number(value, key->max, &ms) && ms >= key->min)
+		return 0;
+	strbuf_printf(error, "\"%s\", expected a number of milliseconds from %ju to %ju", value,
+		      (uintmax_t)key->min, (uintmax_t)key->max);
+	return -EINVAL;
+}
+
+#define HOUR_MS (3600 * 1000)
+
+static const struct key keys[NR_KEYS] = {
+	[KEY_TABLE] = {"table", true, check_table, 0, 0},
+	[KEY_PATHS] = {"paths", true, check_nothing, 0, 0},
+	[KEY_WWID] = {"wwid", true, check_wwid, 0, 0},
+	[KEY_GROUPING] = {"grouping", false, check_grouping, 0, 0},
+	[KEY_SELECTOR] = {"selector", false, check_selector, 0, 0},
+	[KEY_NO_PATH_RETRY] = {"no_path_retry", false, check_no_path_retry, 0, 0},
+	[KEY_PATH_CHECKER] = {"path_checker", false, check_path_checker, 0, 0},
+	[KEY_RECHECK_INTERVAL] = {"recheck_interval_ms", false, check_ms, 10, HOUR_MS},
+	[KEY_POLLING_INTERVAL] = {"polling_interval_ms", false, check_ms, 100, HOUR_MS},
+	[KEY_CHECKER_TIMEOUT] = {"checker_timeout_ms", false, check_ms, 100, HOUR_MS},
+	[KEY_PATH_TIMEOUT] = {"path_timeout_ms", false, check_ms, 1000, HOUR_MS},
+	[KEY_RESTART_WAIT] = {"restart_wait_ms", false, check_ms, 0, HOUR_MS},
+};
+
+/* Words that an administrator may know from our documentation or from multipath.conf. */
+static const char *const keys_to_come[] = {
+	"dev_loss_tmo", "failback", "fast_io_fail_tmo", "features", "fence", "fence_time_ms",
+	"hardware_handler", "hw_handler", "identity", "marginal_path_err_rate_threshold",
+	"max_sectors_kb", "minio", "no_path_timeout_ms", "path_grouping_policy", "path_selector",
+	"prio", "prio_args", "reservation_key", "rr_min_io", "rr_min_io_rq", "rr_weight",
+	"san_path_err_threshold", NULL,
+};
+
+static const struct key *find_key(const char *name)
+{
+	for (unsigned int i = 0; i < NR_KEYS; i++)
+		if (!strcmp(keys[i].name, name))
+			return &keys[i];
+	return NULL;
+}
+
+static int refuse_key(const char *file, const char *name, struct strbuf *error)
+{
+	if (g_strv_contains(keys_to_come, name)) {
+		strbuf_printf(error, "%s: %s: this key is not implemented yet", file, name);
+		return -EINVAL;
+	}
+	strbuf_printf(error, "%s: %s: unknown key, expected one of", file, name);
+	for (unsigned int i = 0; i < NR_KEYS; i++)
+		strbuf_printf(error, "%s %s", i ? "," : "", keys[i].name);
+	return -EINVAL;
+}
+
+/* --- one file --- */
+
+static void values_clear(struct key_values *values)
+{
+	for (unsigned int i = 0; i < NR_KEYS; i++) {
+		g_free(values->text[i]);
+		g_free(values->file[i]);
+	}
+	*values = (struct key_values){0};
+}
+
+static void set_value(struct key_values *values, const struct key *key, const char *file,
+		      const char *text)
+{
+	size_t i = (size_t)(key - keys);
+
+	g_free(values->text[i]);
+	g_free(values->file[i]);
+	values->text[i] = g_strdup(text);
+	values->file[i] = g_strdup(file);
+}
+
+/* The whole regular file, NUL-terminated, or NULL with errno set. */
+static char *read_file(const char *file, size_t *len)
+{
+	char *text = NULL;
+	struct stat st = {0};
+	ssize_t n = 0;
+	int err, fd;
+
+	/* O_NONBLOCK: a fifo must not hold up tcmu-runner's main thread. */
+	fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size > FILE_SIZE_MAX) {
+		close(fd);
+		errno = S_ISDIR(st.st_mode) ? EISDIR : S_ISREG(st.st_mode) ? EFBIG : EINVAL;
+		return NULL;
+	}
+
+	text = g_malloc(FILE_SIZE_MAX + 1);
+	*len = 0;
+	while (*len < FILE_SIZE_MAX && (n = read(fd, text + *len, FILE_SIZE_MAX - *len)) > 0)
+		*len += (size_t)n;
+	err = n < 0 ? errno : 0;
+	close(fd);
+	if (err) {
+		g_free(text);
+		errno = err;
+		return NULL;
+	}
+	text[*len] = '\0';
+	return text;
+}
+
+static int check_groups(GKeyFile *key_file, const char *file, const char *group,
+			struct strbuf *error)
+{
+	char **groups = g_key_file_get_groups(key_file, NULL);
+	int err = 0;
+
+	for (char **g = groups; *g && !err; g++) {
+		if (!strcmp(*g, group))
+			continue;
+		strbuf_printf(error, "%s: unknown group [%s], expected [%s]", file, *g, group);
+		err = -EINVAL;
+	}
+	g_strfreev(groups);
+	return err;
+}
+
+static int take_key(struct key_values *values, const char *file, bool is_map, const char *name,
+		    const char *text, struct strbuf *error)
+{
+	const struct key *key = find_key(name);
+
+	if (!key)
+		return refuse_key(file, name, error);
+	if (key->map_only && !is_map) {
+		strbuf_printf(error, "%s: %s: this key belongs into a map file", file, name);
+		return -EINVAL;
+	}
+	strbuf_printf(error, "%s: %s: ", file, name);
+	if (!text[0]) {
+		strbuf_printf(error, "there is no value");
+		return -EINVAL;
+	}
+	if (key->check(key, text, error))
+		return -EINVAL;
+	strbuf_init(error, error->text, error->size);
+	set_value(values, key, file, text);
+	return 0;
+}
+
+static int take_keys(struct key_values *values, GKeyFile *key_file, const char *file,
+		     const char *group, bool is_map, struct strbuf *error)
+{
+	char **names = g_key_file_get_keys(key_file, group, NULL, NULL);
+	int err = 0;
+
+	for (char **name = names; name && *name && !err; name++) {
+		/* get_value: the text as it stands, as device names contain backslashes. */
+		char *text = g_key_file_get_value(key_file, group, *name, NULL);
+
+		err = take_key(values, file, is_map, *name, g_strstrip(text), error);
+		g_free(text);
+	}
+	g_strfreev(names);
+	return err;
+}
+
+static int parse_file(struct key_values *values, const char *file, const char *text, size_t len,
+		      bool is_map, struct strbuf *error)
+{
+	const char *group = is_map ? "multipath" : "defaults";
+	GKeyFile *key_file = g_key_file_new();
+	GError *gerror = NULL;
+	int err;
+
+	if (strlen(text) != len) {
+		strbuf_printf(error, "%s: there is a NUL byte in the file", file);
+		err = -EINVAL;
+	} else if (!len) {
+		err = 0; /* which GLib calls an error */
+	} else if (!g_key_file_load_from_data(key_file, text, len, G_KEY_FILE_NONE, &gerror)) {
+		strbuf_printf(error, "%s: %s", file, gerror->message);
+		g_error_free(gerror);
+		err = -EINVAL;
+	} else {
+		err = check_groups(key_file, file, group, error);
+	}
+	if (!err)
+		err = take_keys(values, key_file, file, group, is_map, error);
+	g_key_file_free(key_file);
+	return err;
+}
+
+static int load_file(struct key_values *values, const char *file, bool is_map, bool may_be_missing,
+		     struct strbuf *error)
+{
+	size_t len;
+	char *text = read_file(file, &len);
+	int err;
+
+	if (!text && errno == ENOENT && may_be_missing)
+		return 0;
+	if (!text) {
+		err = -errno;
+		strbuf_printf(error, "%s: cannot be read: %s", file, strerror(-err));
+		return err;
+	}
+	err = parse_file(values, file, text, len, is_map, error);
+	g_free(text);
+	return err;
+}
+
+/* --- from keys to a configuration --- */
+
+static const char *value_or(const struct key_values *values, enum key_id id, const char *otherwise)
+{
+	return values->text[id] ? values->text[id] : otherwise;
+}
+
+static void set_ms(const struct key_values *values, enum key_id id, uint32_t *ms)
+{
+	uint64_t number;
+
+	if (values->text[id] && parse_number(values->text[id], keys[id].max, &number))
+		*ms = (uint32_t)number;
+}
+
+static void apply_settings(const struct key_values *values, struct mpath_settings *settings)
+{
+	const char *checker = values->text[KEY_PATH_CHECKER];
+
+	mpath_settings_init(settings);
+	if (checker)
+		settings->checker = path_checker_find(checker); /* "none" is none: NULL */
+	set_ms(values, KEY_RECHECK_INTERVAL, &settings->recheck_interval_ms);
+	set_ms(values, KEY_POLLING_INTERVAL, &settings->polling_interval_ms);
+	set_ms(values, KEY_CHECKER_TIMEOUT, &settings->checker_timeout_ms);
+	set_ms(values, KEY_PATH_TIMEOUT, &settings->path_timeout_ms);
+	set_ms(values, KEY_RESTART_WAIT, &settings->restart_wait_ms);
+	g_strlcpy(settings->wwid, value_or(values, KEY_WWID, ""), sizeof(settings->wwid));
+}
+
+static int table_from_list(const struct key_values *values, const struct path_list *paths,
+			   struct mpath_table **table, struct strbuf *error)
+{
+	return mpath_table_from_paths((const char *const *)paths->words, paths->nr_words,
+				      value_or(values, KEY_GROUPING, "failover"),
+				      value_or(values, KEY_SELECTOR, "round-robin 0"), table, error);
+}
+
+static int table_from_paths_key(const struct key_values *values, struct mpath_table **table,
+				struct strbuf *error)
+{
+	char *where = g_strdup_printf("%s: paths", values->file[KEY_PATHS]);
+	struct path_list paths;
+	int err = path_list_parse(values->text[KEY_PATHS], where, &paths, error);
+
+	g_free(where);
+	if (err)
+		return err;
+	err = table_from_list(values, &paths, table, error);
+	path_list_clear(&paths);
+	return err;
+}
+
+/* Which words do not go together in a map file, or are missing there? */
+static int check_map_keys(const struct key_values *values, const char *file, struct strbuf *error)
+{
+	static const enum key_id for_paths[] = {KEY_GROUPING, KEY_SELECTOR};
+
+	if (!values->text[KEY_TABLE] && !values->text[KEY_PATHS]) {
+		strbuf_printf(error, "%s: %s", file,
+			      values->text[KEY_WWID] ?
+				      "wwid: finding the paths of a WWID is not implemented yet, "
+				      "expected table= or paths= beside it" :
+				      "there is neither table= nor paths=");
+		return -EINVAL;
+	}
+	if (!values->text[KEY_TABLE])
+		return 0;
+	if (values->text[KEY_PATHS]) {
+		strbuf_printf(error, "%s: there are both table= and paths=, expected one of them", file);
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(for_paths); i++) {
+		enum key_id id = for_paths[i];
+
+		/* mpath.conf may well have it for other maps. */
+		if (!values->file[id] || strcmp(values->file[id], file))
+			continue;
+		strbuf_printf(error, "%s: %s: goes with paths=, the table says this itself", file,
+			      keys[id].name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int build_table(const struct key_values *values, const struct cfgstring *cfgstring,
+		       const char *file, struct mpath_table **table, struct strbuf *error)
+{
+	int err;
+
+	if (cfgstring->form == CFGSTRING_PATHS)
+		return table_from_list(values, &cfgstring->paths, table, error);
+
+	err = check_map_keys(values, file, error);
+	if (err)
+		return err;
+	if (values->text[KEY_TABLE])
+		return mpath_table_parse(values->text[KEY_TABLE], table, error);
+	return table_from_paths_key(values, table, error);
+}
+
+static int build_config(const struct key_values *values, const struct cfgstring *cfgstring,
+			const char *file, struct map_config *config, struct strbuf *error)
+{
+	int err = build_table(values, cfgstring, file, &config->table, error);
+
+	if (err)
+		return err;
+	/* The table's own word comes last: it can switch queueing on, and has none for off. */
+	if (!strcmp(value_or(values, KEY_NO_PATH_RETRY, "fail"), "queue"))
+		config->table->queue_if_no_path = true;
+	apply_settings(values, &config->settings);
+	return 0;
+}
+
+/* --- the last good copy (D11) --- */
+
+static char *last_good_file(const struct config_paths *paths, const struct map_config *config,
+			    const struct cfgstring *cfgstring)
+{
+	/* Maps with and without a map file have names of their own. */
+	return g_strdup_printf("%s/%s.%s", paths->last_good, config->name,
+			       cfgstring->form == CFGSTRING_PATHS ? "paths" : "map");
+}
+
+static char *values_to_text(const struct key_values *values)
+{
+	GString *text = g_string_new("# The last valid configuration of this map, as tcmu-mpath "
+				     "used it.\n# Written by it; changes here are lost.\n"
+				     "[multipath]\n");
+
+	for (unsigned int i = 0; i < NR_KEYS; i++)
+		if (values->text[i])
+			g_string_append_printf(text, "%s=%s\n", keys[i].name, values->text[i]);
+	return g_string_free(text, FALSE);
+}
+
+static int write_all(int fd, const char *text)
+{
+	size_t len = strlen(text);
+
+	while (len) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0)
+			return -errno;
+		text += n;
+		len -= (size_t)n;
+	}
+	return fsync(fd) ? -errno : 0;
+}
+
+static int sync_directory(const char *directory)
+{
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static int replace_file(const char *directory, const char *file, const char *text)
+{
+	char *tmp = g_strconcat(file, ".new", NULL);
+	int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int err;
+
+	if (fd < 0) {
+		err = -errno;
+		goto free_tmp;
+	}
+	err = write_all(fd, text);
+	close(fd);
+	if (!err && rename(tmp, file))
+		err = -errno;
+	if (!err)
+		err = sync_directory(directory);
+	else
+		unlink(tmp);
+free_tmp:
+	g_free(tmp);
+	return err;
+}
+
+/* Keep what is valid.  A map can run without this, so a failure is only logged. */
+static void keep_last_good(const struct config_paths *paths, const struct map_config *config,
+			   const struct cfgstring *cfgstring, const struct key_values *values)
+{
+	char *file = last_good_file(paths, config, cfgstring);
+	char *text = values_to_text(values);
+	size_t len;
+	char *old = read_file(file, &len);
+	int err = 0;
+
+	if (!old || strcmp(old, text)) {
+		if (g_mkdir_with_parents(paths->last_good, 0700))
+			err = -errno;
+		else
+			err = replace_file(paths->last_good, file, text);
+	}
+	if (err)
+		mpath_log(MPATH_LOG_WARN, config->name, NULL, "cannot write %s: %s", file,
+			  strerror(-err));
+	g_free(old);
+	g_free(text);
+	g_free(file);
+}
+
+/* Returns 0 with config->warning set, or -errno; @error then still tells what is wrong. */
+static int load_last_good(const struct config_paths *paths, const struct cfgstring *cfgstring,
+			  struct map_config *config, struct strbuf *error)
+{
+	char *file = last_good_file(paths, config, cfgstring);
+	struct key_values values = {0};
+	struct strbuf copy_error;
+	char text[512];
+	int err;
+
+	strbuf_init(&copy_error, text, sizeof(text));
+	err = load_file(&values, file, true, false, &copy_error);
+	if (!err)
+		err = build_config(&values, cfgstring, file, config, &copy_error);
+	if (!err)
+		config->warning = g_strdup_printf("the last good configuration is used, because: %s",
+						  error->text);
+	else if (err != -ENOENT)
+		strbuf_printf(error, "; and the last good copy is of no use: %s", copy_error.text);
+	values_clear(&values);
+	g_free(file);
+	return err;
+}
+
+/* --- all of it --- */
+
+static int load_files(const struct config_paths *paths, const struct cfgstring *cfgstring,
+		      const char *map_file, struct map_config *config, struct key_values *values,
+		      struct strbuf *error)
+{
+	int err = load_file(values, paths->conf, false, true, error);
+
+	if (!err && cfgstring->form == CFGSTRING_NAME)
+		err = load_file(values, map_file, true, false, error);
+	if (!err)
+		err = build_config(values, cfgstring, map_file, config, error);
+	return err;
+}
+
+static int load(const struct config_paths *paths, const struct cfgstring *cfgstring,
+		bool use_last_good, struct map_config *config, struct strbuf *error)
+{
+	char *map_file = g_strdup_printf("%s/%s.map", paths->map_dir,
+					 cfgstring->name ? cfgstring->name : "");
+	struct key_values values = {0};
+	int err = load_files(paths, cfgstring, map_file, config, &values, error);
+
+	/* Without a name (check_config of the paths form) there is nothing to look under. */
+	if (use_last_good && config->name) {
+		if (err)
+			err = load_last_good(paths, cfgstring, config, error);
+		else
+			keep_last_good(paths, config, cfgstring, &values);
+	}
+	values_clear(&values);
+	g_free(map_file);
+	return err;
+}
+
+int map_config_load(const struct config_paths *paths, const char *cfgstring, const char *backstore,
+		    bool use_last_good, struct map_config **config, struct strbuf *error)
+{
+	struct cfgstring parsed;
+	struct map_config *c;
+	int err;
+
+	*config = NULL;
+	err = cfgstring_parse(cfgstring, &parsed, error);
+	if (err)
+		return err;
+	if (parsed.form == CFGSTRING_PATHS && backstore && !map_name_is_valid(backstore)) {
+		strbuf_printf(error,
+			      "the backstore's name \"%.64s\" cannot be the map's, expected 1 to %d "
+			      "of the characters A-Z a-z 0-9 . _ + - without a dot in front",
+			      backstore, MPATH_NAME_MAX - 1);
+		cfgstring_clear(&parsed);
+		return -EINVAL;
+	}
+
+	c = g_new0(struct map_config, 1);
+	c->cfgstring = g_strdup(parsed.text);
+	c->name = g_strdup(parsed.form == CFGSTRING_NAME ? parsed.name : backstore);
+	err = load(paths, &parsed, use_last_good, c, error);
+	cfgstring_clear(&parsed);
+	if (err) {
+		map_config_free(c);
+		return err;
+	}
+	*config = c;
+	return 0;
+}
+
+void map_config_free(struct map_config *config)
+{
+	if (!config)
+		return;
+	mpath_table_free(config->table);
+	g_free(config->name);
+	g_free(config->cfgstring);
+	g_free(config->warning);
+	g_free(config);
+}

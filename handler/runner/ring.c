@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The TCMU ring, owned.
+ *
+ * libtcmu reads the ring with a pointer of its own and hands out what it understands.  It steps
+ * over the rest without a word: padding, task management (TMR) entries, and commands with opcodes
+ * 60h-7Eh and C0h-FFh, which it never answers.  We follow behind with a pointer of our own,
+ * "passed", and see to those.
+ *
+ * Why "passed" matters: a response overlays the request in its slot.  Were it written before
+ * libtcmu has read the slot, libtcmu would take sense bytes for the address of a CDB.  So
+ * responses go only into slots before "passed", and "passed" moves only when it is certain that
+ * libtcmu is beyond:
+ *  - up to and including a command, when handle_cmd() was called for it;
+ *  - over entries that libtcmu does not hand out, when it is seen to be idle (pass_by_idleness).
+ * A command is started when its slot is passed.  Hence there are always at least as many passed
+ * slots as commands to answer, and a response never has to wait for one.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mpath/core.h"
+#include "mpath/scsi.h"
+#include "runner/ring.h"
+#include "runtime/log.h"
+
+int ring_init(struct ring *ring, void *base, size_t len, const struct ring_ops *ops, void *arg)
+{
+	*ring = (struct ring){.ops = ops, .arg = arg};
+	if (!ring_view_init(&ring->view, base, len))
+		return -EINVAL;
+
+	ring->tail = ring_view_tail(&ring->view);
+	ring->published = ring->tail;
+	ring->passed = ring->tail;
+	for (unsigned int i = 0; i < RING_HASH_SIZE; i++)
+		list_init(&ring->by_id[i]);
+	return 0;
+}
+
+static void ring_break(struct ring *ring, const char *what)
+{
+	if (!ring->broken)
+		mpath_log(MPATH_LOG_ERROR, NULL, NULL,
+			  "the TCMU ring is broken (%s at %u, head %u): no command is answered any "
+			  "more; restart tcmu-runner to reset the ring",
+			  what, ring->passed, ring_view_head(&ring->view));
+	ring->broken = true;
+}
+
+/* --- responses --- */
+
+/* The next slot for a response; padding and TMR entries take none. */
+static bool next_slot(struct ring *ring, struct ring_entry *entry)
+{
+	while (ring->tail != ring->passed) {
+		*entry = ring_entry_at(&ring->view, ring->tail, ring->passed);
+		switch (entry->kind) {
+		case ENTRY_SKIP:
+		case ENTRY_TMR:
+			ring->tail = entry->next;
+			continue;
+		case ENTRY_CMD:
+		case ENTRY_DROPPED:
+			return true;
+		case ENTRY_NONE:
+		case ENTRY_BROKEN:
+			ring_break(ring, "no entry");
+			return false;
+		}
+	}
+	return false;
+}
+
+static void respond(struct ring *ring, uint16_t id, const struct ring_response *response)
+{
+	struct ring_entry slot;
+
+	if (ring->broken)
+		return;
+	if (!next_slot(ring, &slot)) {
+		ring_break(ring, "no slot for a response");
+		return;
+	}
+	ring_response_write(&ring->view, &slot, id, response);
+	ring->tail = slot.next;
+}
+
+void ring_complete(struct ring *ring, struct mpath_io *io)
+{
+	struct ring_cmd *cmd = io->owner;
+	struct ring_response response;
+
+	if (!list_empty(&cmd->by_id))
+		ring->outstanding--;
+	list_del(&cmd->by_id);
+	ring_response_fill(&ring->view, io, &response);
+	respond(ring, cmd->id, &response);
+	ring_cmd_put(cmd);
+}
+
+void ring_flush(struct ring *ring)
+{
+	struct ring_entry entry;
+
+	/* A TMR that is last in the ring must not keep the ring from being seen as empty. */
+	if (!ring->broken)
+		next_slot(ring, &entry);
+	if (ring->tail == ring->published)
+		return;
+	ring->published = ring->tail;
+	ring_view_set_tail(&ring->view, ring->tail);
+	ring->ops->kick(ring->arg);
+}
+
+/* --- commands and task management --- */
+
+static struct list *bucket(struct ring *ring, uint16_t id)
+{
+	return &ring->by_id[id % RING_HASH_SIZE];
+}
+
+static struct ring_cmd *find_cmd(struct ring *ring, uint16_t id)
+{
+	struct ring_cmd *cmd;
+
+	list_for_each_entry(cmd, bucket(ring, id), by_id)
+		if (cmd->id == id)
+			return cmd;
+	return NULL;
+}
+
+static void start(struct ring *ring, struct ring_cmd *cmd)
+{
+	list_push_front(bucket(ring, cmd->id), &cmd->by_id);
+	ring->outstanding++;
+	if (cmd->refused) {
+		ring_complete(ring, &cmd->io);
+		return;
+	}
+	ring->ops->submit(ring->arg, &cmd->io);
+}
+
+static void refuse_for_memory(struct ring *ring, uint16_t id)
+{
+	const struct ring_response response = {.scsi_status = SAM_TASK_SET_FULL};
+
+	respond(ring, id, &response);
+}
+
+/*
+ * Everything before the TMR in the ring has been started, and nothing behind it: so its ids mean
+ * the commands that bear them now, although the kernel uses ids again.
+ */
+static void act_on_tmr(struct ring *ring, const struct ring_entry *entry)
+{
+	size_t count = ring_tmr_count(&ring->view, entry);
+
+	for (size_t i = 0; i < count; i++) {
+		struct ring_cmd *cmd = find_cmd(ring, ring_tmr_id(&ring->view, entry, i));
+
+		if (cmd)
+			ring->ops->abort(ring->arg, &cmd->io);
+	}
+}
+
+/* Iovecs and command in one piece of memory: what libtcmu drops is rare and may allocate. */
+static struct ring_cmd *dropped_cmd(struct ring *ring, const struct ring_entry *entry)
+{
+	ssize_t iov_cnt = ring_entry_iov(&ring->view, entry, NULL, 0);
+	struct ring_cmd *cmd;
+	struct iovec *iov;
+
+	if (iov_cnt < 0)
+		iov_cnt = 0;
+	cmd = calloc(1, sizeof(*cmd) + (size_t)iov_cnt * sizeof(*iov));
+	if (!cmd)
+		return NULL;
+
+	iov = (struct iovec *)(void *)(cmd + 1);
+	list_init(&cmd->by_id);
+	list_init(&cmd->io.node);
+	list_init(&cmd->io.flight);
+	cmd->id = entry->id;
+	cmd->io.owner = cmd;
+	cmd->io.cmd.cdb_len = (uint8_t)ring_entry_cdb(&ring->view, entry, cmd->io.cmd.cdb);
+	cmd->io.cmd.iov = iov;
+	cmd->io.cmd.iov_cnt = (size_t)iov_cnt;
+	ring_entry_iov(&ring->view, entry, iov, (size_t)iov_cnt);
+	return cmd;
+}
+
+static void start_dropped(struct ring *ring, const struct ring_entry *entry)
+{
+	struct ring_cmd *cmd = dropped_cmd(ring, entry);
+
+	if (!cmd) {
+		refuse_for_memory(ring, entry->id);
+		return;
+	}
+	ring->ops->prepare(ring->arg, cmd);
+	start(ring, cmd);
+}
+
+/* --- following libtcmu --- */
+
+/*
+ * libtcmu has passed @entry, which stands at ring->passed.  A dropped command is copied out by
+ * start_dropped() before any response can be written over it.
+ */
+static void pass_over(struct ring *ring, const struct ring_entry *entry)
+{
+	bool peeked = ring->peeked >= entry->len;
+
+	ring->passed = entry->next;
+	ring->peeked -= peeked ? entry->len : ring->peeked;
+	if (entry->kind == ENTRY_TMR && !peeked)
+		act_on_tmr(ring, entry);
+	if (entry->kind == ENTRY_DROPPED)
+		start_dropped(ring, entry);
+}
+
+/* Task management is urgent, and reading needs no proof: look ahead up to the next command. */
+static void peek(struct ring *ring)
+{
+	uint32_t head = ring_view_head(&ring->view);
+	uint32_t at = (ring->passed + ring->peeked) % ring->view.ring_size;
+
+	while (!ring->broken) {
+		struct ring_entry entry = ring_entry_at(&ring->view, at, head);
+
+		/* A dropped command may be named by a TMR behind it: first things first. */
+		if (entry.kind != ENTRY_SKIP && entry.kind != ENTRY_TMR)
+			return;
+		at = entry.next;
+		ring->peeked += entry.len;
+		if (entry.kind == ENTRY_TMR)
+			act_on_tmr(ring, &entry);
+	}
+}
+
+/* Pass everything up to the command with @id, for which handle_cmd() was called, and that too. */
+static bool pass_until(struct ring *ring, uint16_t id)
+{
+	uint32_t head = ring_view_head(&ring->view);
+
+	while (!ring->broken) {
+		struct ring_entry entry = ring_entry_at(&ring->view, ring->passed, head);
+
+		switch (entry.kind) {
+		case ENTRY_DROPPED:
+		case ENTRY_CMD:
+			/* A libtcmu to come may know opcodes that today's drops: ask the id first. */
+			if (entry.id == id) {
+				entry.kind = ENTRY_CMD;
+				pass_over(ring, &entry);
+				return true;
+			}
+			if (entry.kind == ENTRY_CMD)
+				ring_break(ring, "a command that was not handed out");
+			else
+				pass_over(ring, &entry);
+			break;
+		case ENTRY_SKIP:
+		case ENTRY_TMR:
+			pass_over(ring, &entry);
+			break;
+		case ENTRY_NONE:
+		case ENTRY_BROKEN:
+			ring_break(ring, "a command that is not there");
+			break;
+		}
+	}
+	return false;
+}
+
+void ring_take(struct ring *ring, struct ring_cmd *cmd)
+{
+	cmd->id = cmd->lib_cmd->cmd_id;
+	if (pass_until(ring, cmd->id))
+		start(ring, cmd);
+	else
+		ring_cmd_put(cmd);
+}
+
+void ring_take_overflow(struct ring *ring, struct tcmulib_cmd *lib_cmd)
+{
+	if (pass_until(ring, lib_cmd->cmd_id))
+		refuse_for_memory(ring, lib_cmd->cmd_id);
+	free(lib_cmd);
+}
+
+/* Pass what libtcmu does not hand out, up to @head or to the next command that it does. */
+static void pass_to(struct ring *ring, uint32_t head)
+{
+	while (!ring->broken) {
+		struct ring_entry entry = ring_entry_at(&ring->view, ring->passed, head);
+
+		switch (entry.kind) {
+		case ENTRY_SKIP:
+		case ENTRY_TMR:
+		case ENTRY_DROPPED:
+			pass_over(ring, &entry);
+			break;
+		case ENTRY_CMD:
+		case ENTRY_NONE:
+			return;
+		case ENTRY_BROKEN:
+			ring_break(ring, "no entry");
+			return;
+		}
+	}
+}
+
+/*
+ * Is there something at ring->passed that no handle_cmd() will ever tell us about, and has it
+ * been there for a while?
+ */
+static bool waits_for_idleness(struct ring *ring, uint64_t now_ns)
+{
+	uint32_t head = ring_view_head(&ring->view);
+	struct ring_entry entry = ring_entry_at(&ring->view, ring->passed, head);
+
+	if (ring->broken || entry.kind == ENTRY_NONE || entry.kind == ENTRY_CMD) {
+		ring->waiting = false;
+		return false;
+	}
+	if (!ring->waiting || ring->waiting_at != ring->passed) {
+		ring->waiting = true;
+		ring->waiting_at = ring->passed;
+		ring->waiting_head = head;
+		ring->waiting_since_ns = now_ns;
+		return false;
+	}
+	return now_ns - ring->waiting_since_ns >= RING_TICK_NS;
+}
+
+/*
+ * libtcmu is idle: it has seen every entry that the kernel had told it about.  The proof is
+ * ring_ops.libtcmu_idle()'s (cmdproc.c); what is added here is age.  The kernel first moves the
+ * head and then tells; it normally does both under one lock, but a front end that submits in
+ * batches (tcm_loop, vhost) delays the telling to the end of its batch.  Entries count as told
+ * only when they were there a tick ago.
+ */
+static void pass_by_idleness(struct ring *ring, uint64_t now_ns)
+{
+	if (!waits_for_idleness(ring, now_ns) || !ring->ops->libtcmu_idle(ring->arg))
+		return;
+	ring->waiting = false;
+	pass_to(ring, ring->waiting_head);
+}
+
+void ring_tick(struct ring *ring, uint64_t now_ns)
+{
+	peek(ring);
+	pass_by_idleness(ring, now_ns);
+	ring_flush(ring);
+}
+
+bool ring_busy(const struct ring *ring)
+{
+	return ring->outstanding || ring->passed != ring_view_head(&ring->view);
+}
+
+void ring_close(struct ring *ring)
+{
+	pass_to(ring, ring_view_head(&ring->view));
+	ring_flush(ring);
+}

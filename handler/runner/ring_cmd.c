@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The pool of a LUN's commands: one thread takes, another gives back, nobody waits.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runner/ring.h"
+
+#define CHUNK_CMDS 64
+
+struct ring_cmd_chunk {
+	struct ring_cmd_chunk *next;
+	struct ring_cmd cmds[CHUNK_CMDS];
+};
+
+void ring_cmd_pool_init(struct ring_cmd_pool *pool)
+{
+	pool->free = NULL;
+	pool->chunks = NULL;
+	atomic_init(&pool->returned, NULL);
+}
+
+void ring_cmd_pool_destroy(struct ring_cmd_pool *pool)
+{
+	struct ring_cmd_chunk *chunk;
+
+	while ((chunk = pool->chunks)) {
+		pool->chunks = chunk->next;
+		free(chunk);
+	}
+}
+
+static void add_chunk(struct ring_cmd_pool *pool)
+{
+	struct ring_cmd_chunk *chunk = malloc(sizeof(*chunk));
+
+	if (!chunk)
+		return;
+	chunk->next = pool->chunks;
+	pool->chunks = chunk;
+	for (unsigned int i = 0; i < CHUNK_CMDS; i++) {
+		chunk->cmds[i].pool = pool;
+		chunk->cmds[i].next_free = pool->free;
+		pool->free = &chunk->cmds[i];
+	}
+}
+
+struct ring_cmd *ring_cmd_get(struct ring_cmd_pool *pool)
+{
+	struct ring_cmd *cmd;
+
+	/* Taking all that came back at once is what makes this safe without a lock. */
+	if (!pool->free)
+		pool->free = atomic_exchange_explicit(&pool->returned, NULL, memory_order_acquire);
+	if (!pool->free)
+		add_chunk(pool);
+	cmd = pool->free;
+	if (!cmd)
+		return NULL;
+
+	pool->free = cmd->next_free;
+	memset(cmd, 0, sizeof(*cmd));
+	cmd->pool = pool;
+	cmd->io.owner = cmd;
+	list_init(&cmd->io.node);
+	list_init(&cmd->io.flight);
+	list_init(&cmd->by_id);
+	return cmd;
+}
+
+void ring_cmd_put(struct ring_cmd *cmd)
+{
+	struct ring_cmd_pool *pool = cmd->pool;
+
+	/* It came with malloc(), and nobody else keeps it: we are the ones to complete it (D3). */
+	free(cmd->lib_cmd);
+	cmd->lib_cmd = NULL;
+	if (!pool) {
+		free(cmd);
+		return;
+	}
+	cmd->next_free = atomic_load_explicit(&pool->returned, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(&pool->returned, &cmd->next_free, cmd,
+						      memory_order_release, memory_order_relaxed))
+		;
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reading and answering entries of the TCMU ring; see ring_entry.h.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "mpath/scsi.h"
+#include "runner/ring_entry.h"
+
+static struct ring_mailbox *mailbox(const struct ring_view *view)
+{
+	return (struct ring_mailbox *)(void *)view->base;
+}
+
+static uint8_t *entry_bytes(const struct ring_view *view, uint32_t at)
+{
+	return view->base + view->ring_off + at;
+}
+
+bool ring_view_init(struct ring_view *view, void *base, size_t len)
+{
+	const struct ring_mailbox *mb = base;
+
+	if (len < sizeof(*mb) || mb->version != RING_VERSION)
+		return false;
+
+	*view = (struct ring_view){
+		.base = base,
+		.len = len,
+		.ring_off = mb->ring_off,
+		.ring_size = mb->ring_size,
+		.flags = mb->flags,
+	};
+	return view->ring_off >= sizeof(*mb) && view->ring_off % RING_ALIGN == 0 &&
+	       view->ring_size >= sizeof(struct ring_response) &&
+	       view->ring_size % RING_ALIGN == 0 && view->ring_off <= len &&
+	       view->ring_size <= len - view->ring_off;
+}
+
+uint32_t ring_view_head(const struct ring_view *view)
+{
+	return __atomic_load_n(&mailbox(view)->head, __ATOMIC_ACQUIRE);
+}
+
+uint32_t ring_view_tail(const struct ring_view *view)
+{
+	return __atomic_load_n(&mailbox(view)->tail, __ATOMIC_ACQUIRE);
+}
+
+void ring_view_set_tail(const struct ring_view *view, uint32_t tail)
+{
+	__atomic_store_n(&mailbox(view)->tail, tail, __ATOMIC_RELEASE);
+}
+
+size_t ring_libtcmu_cdb_len(const uint8_t *cdb)
+{
+	switch (cdb[0] >> 5) {
+	case 0:
+		return 6;
+	case 1:
+	case 2:
+		return 10;
+	case 3:
+		return cdb[0] == 0x7f ? 8 + (size_t)cdb[7] : 0;
+	case 4:
+		return 16;
+	case 5:
+		return 12;
+	}
+	return 0;
+}
+
+/* The kernel's table for the groups that libtcmu drops: what it has copied into the ring. */
+static size_t dropped_cdb_len(uint8_t opcode)
+{
+	return opcode >> 5 == 3 ? 12 : 10;
+}
+
+static struct ring_request entry_request(const struct ring_view *view, uint32_t at)
+{
+	struct ring_request request;
+
+	memcpy(&request, entry_bytes(view, at), sizeof(request));
+	return request;
+}
+
+/* Where the CDB lies, with at least @len bytes inside the entry; NULL if it does not. */
+static const uint8_t *entry_cdb(const struct ring_view *view, const struct ring_entry *entry,
+				size_t len)
+{
+	uint64_t cdb_off = entry_request(view, entry->at).cdb_off;
+	uint64_t start = (uint64_t)view->ring_off + entry->at;
+
+	if (cdb_off < start + sizeof(struct ring_request) || cdb_off > start + entry->len ||
+	    start + entry->len - cdb_off < len)
+		return NULL;
+	return view->base + cdb_off;
+}
+
+static enum ring_entry_kind command_kind(const struct ring_view *view,
+					 const struct ring_entry *entry)
+{
+	const uint8_t *cdb = entry_cdb(view, entry, 8);
+
+	/* A slot must hold a response; the CDB is padded to 8 bytes. */
+	if (entry->len < sizeof(struct ring_response) || !cdb)
+		return ENTRY_BROKEN;
+	return ring_libtcmu_cdb_len(cdb) ? ENTRY_CMD : ENTRY_DROPPED;
+}
+
+struct ring_entry ring_entry_at(const struct ring_view *view, uint32_t at, uint32_t head)
+{
+	struct ring_entry entry = {.kind = ENTRY_BROKEN, .at = at, .next = at};
+	struct ring_header header;
+	uint32_t room;
+
+	if (at >= view->ring_size || head >= view->ring_size || at % RING_ALIGN)
+		return entry;
+	if (at == head) {
+		entry.kind = ENTRY_NONE;
+		return entry;
+	}
+	room = (head > at ? head : view->ring_size) - at;
+	if (room < sizeof(header))
+		return entry;
+
+	memcpy(&header, entry_bytes(view, at), sizeof(header));
+	entry.len = header.len_op & ~RING_OP_MASK;
+	if (entry.len < sizeof(header) || entry.len > room)
+		return entry;
+	entry.next = (at + entry.len) % view->ring_size;
+	entry.id = header.cmd_id;
+
+	switch (header.len_op & RING_OP_MASK) {
+	case RING_OP_CMD:
+		entry.kind = command_kind(view, &entry);
+		break;
+	case RING_OP_TMR:
+		entry.kind = entry.len < sizeof(struct ring_tmr) ? ENTRY_BROKEN : ENTRY_TMR;
+		break;
+	default:
+		entry.kind = ENTRY_SKIP;
+		break;
+	}
+	return entry;
+}
+
+size_t ring_tmr_count(const struct ring_view *view, const struct ring_entry *entry)
+{
+	size_t room = (entry->len - sizeof(struct ring_tmr)) / sizeof(uint16_t);
+	struct ring_tmr tmr;
+
+	memcpy(&tmr, entry_bytes(view, entry->at), sizeof(tmr));
+	return tmr.cmd_cnt < room ? tmr.cmd_cnt : room;
+}
+
+uint16_t ring_tmr_id(const struct ring_view *view, const struct ring_entry *entry, size_t i)
+{
+	uint16_t id;
+
+	memcpy(&id, entry_bytes(view, entry->at) + offsetof(struct ring_tmr, cmd_ids) + i * sizeof(id),
+	       sizeof(id));
+	return id;
+}
+
+size_t ring_entry_cdb(const struct ring_view *view, const struct ring_entry *entry,
+		      uint8_t cdb[SCSI_CDB_MAX])
+{
+	const uint8_t *bytes = entry_cdb(view, entry, 8);
+	size_t len;
+
+	if (!bytes)
+		return 0;
+	len = dropped_cdb_len(bytes[0]);
+	bytes = entry_cdb(view, entry, len);
+	if (!bytes)
+		return 0;
+	memset(cdb, 0, SCSI_CDB_MAX);
+	memcpy(cdb, bytes, len);
+	return len;
+}
+
+ssize_t ring_entry_iov(const struct ring_view *view, const struct ring_entry *entry,
+		       struct iovec *iov, size_t max)
+{
+	uint32_t iov_cnt = entry_request(view, entry->at).iov_cnt;
+	size_t room = (entry->len - sizeof(struct ring_request)) / sizeof(struct ring_iovec);
+	const uint8_t *from = entry_bytes(view, entry->at) + offsetof(struct ring_request, iov);
+
+	if (iov_cnt > room)
+		return -1;
+	for (size_t i = 0; i < iov_cnt; i++) {
+		struct ring_iovec ri;
+
+		memcpy(&ri, from + i * sizeof(ri), sizeof(ri));
+		if (ri.offset > view->len || ri.len > view->len - ri.offset ||
+		    ri.offset < (uint64_t)view->ring_off + view->ring_size)
+			return -1;
+		if (iov && i < max)
+			iov[i] = (struct iovec){view->base + ri.offset, ri.len};
+	}
+	return iov_cnt;
+}
+
+/* How many bytes of a DATA_IN command are the target's. */
+static size_t bytes_transferred(const struct mpath_io *io)
+{
+	const struct scsi_result *result = &io->result;
+
+	/*
+	 * With any other status the kernel either copies nothing (CHECK CONDITION) or everything,
+	 * whatever we say: so there must be nothing of another command's left in the buffer, even
+	 * if the transport reported a full transfer.
+	 */
+	if (result->status != SAM_GOOD && result->status != SAM_CONDITION_MET)
+		return 0;
+	return result->residual < io->cmd.data_len ? io->cmd.data_len - result->residual : 0;
+}
+
+void ring_response_fill(const struct ring_view *view, const struct mpath_io *io,
+			struct ring_response *response)
+{
+	const struct scsi_result *result = &io->result;
+	size_t expected, transferred;
+
+	/* An answer is the target's, or one that the core has made up in its name. */
+	assert(result->transport == TRANSPORT_OK);
+
+	memset(response, 0, sizeof(*response));
+	response->scsi_status = result->status;
+	if (result->status == SAM_CHECK_CONDITION) {
+		assert(result->sense_len <= sizeof(response->sense));
+		memcpy(response->sense, result->sense, result->sense_len);
+	}
+	if (io->cmd.dir != SCSI_DATA_IN)
+		return;
+
+	/*
+	 * The kernel hands the initiator the whole buffer, with what an earlier command left in
+	 * it, unless we say how much of it is valid.  It cannot be told "nothing", and together
+	 * with CHECK CONDITION the length would mean a tape's short read and hide the sense.
+	 */
+	expected = scsi_iov_len(io->cmd.iov, io->cmd.iov_cnt);
+	transferred = bytes_transferred(io);
+	if (transferred >= expected)
+		return;
+	scsi_iov_zero_from(io->cmd.iov, io->cmd.iov_cnt, transferred);
+	if (transferred && view->flags & RING_CAN_READ_LEN) {
+		response->header.uflags = RING_UFLAG_READ_LEN;
+		response->read_len = (uint32_t)transferred;
+	}
+}
+
+void ring_response_write(const struct ring_view *view, const struct ring_entry *entry, uint16_t id,
+			 const struct ring_response *response)
+{
+	struct ring_response out = *response;
+	uint8_t *bytes = entry_bytes(view, entry->at);
+
+	memcpy(&out.header.len_op, bytes, sizeof(out.header.len_op));
+	out.header.cmd_id = id;
+	memcpy(bytes, &out, sizeof(out));
+}
