@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a CDB means: in which direction its data goes and how much, whether it may be executed
  * twice, whether it touches the medium, and how long it may take.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Which LUN is this?  A path is used only if it leads to the map's LUN, and the name of a LUN is
  * its WWID, spelt as "multipath -ll" and udev print it, so that it can be compared with theirs.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The initiator's buffer: in TCMU's data area, in pieces.  What we answer ourselves is copied into
  * it here, and what a short answer leaves is cleared, since the area held other commands' data.
