@@ -47,7 +47,7 @@ while [ $# -gt 0 ]; do
 done
 suite=${suite:-all}
 
-lists=("$here/host-packages")
+lists=("$here/../config/build-packages" "$here/host-packages")
 case $suite in
 contract | e2e | bench | all) lists+=("$here/vm/host-packages") ;;
 esac
