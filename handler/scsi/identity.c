@@ -7,7 +7,6 @@
  * (not the port or the target).  Vendor specific designators are not used: they are unique only
  * within a vendor's model, if at all.
  */
-#include <ctype.h>
 #include <scsi/sg_lib.h>
 #include <string.h>
 
@@ -96,6 +95,17 @@ static enum designator_rank rank(const struct designator *d)
 	return RANK_USELESS;
 }
 
+/* Not <ctype.h>'s: a LUN's name must not depend on the locale. */
+static char printable(uint8_t c)
+{
+	return c > ' ' && c < 0x7f ? (char)c : '_';
+}
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 static void spell_hex(const struct designator *d, struct strbuf *out)
 {
 	unsigned int i;
@@ -113,9 +123,9 @@ static void spell_name(const struct designator *d, struct strbuf *out)
 
 	strbuf_printf(out, "%c", is_iqn ? '8' : has_prefix(d, "eui.") ? '2' : '3');
 	for (i = 4; i < d->len && d->id[i] != '\0'; i++) {
-		int c = isgraph(d->id[i]) ? d->id[i] : '_';
+		char c = printable(d->id[i]);
 
-		strbuf_printf(out, "%c", is_iqn ? c : tolower(c));
+		strbuf_printf(out, "%c", is_iqn ? c : lower(c));
 	}
 }
 
@@ -134,7 +144,7 @@ static void spell_t10(const struct designator *d, struct strbuf *out)
 		if (gap)
 			strbuf_printf(out, "_");
 		gap = false;
-		strbuf_printf(out, "%c", isgraph(d->id[i]) ? d->id[i] : '_');
+		strbuf_printf(out, "%c", printable(d->id[i]));
 	}
 }
 

@@ -9,7 +9,6 @@
  *
  * These answers need no path, so a LUN is recognised also while all paths are down (D15).
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,7 +81,7 @@ static void put_text(uint8_t *field, size_t len, const char *text)
 
 	memset(field, ' ', len);
 	for (i = 0; i < len && text[i] != '\0'; i++)
-		field[i] = isprint((unsigned char)text[i]) ? (uint8_t)text[i] : '_';
+		field[i] = text[i] >= ' ' && text[i] < 0x7f ? (uint8_t)text[i] : '_';
 }
 
 /*

@@ -16,14 +16,15 @@
 enum cdb_status {
 	CDB_OK,
 	CDB_UNKNOWN,   /* an opcode or service action with data whose direction nobody told us */
-	CDB_BAD_FIELD, /* the command carries less data than its CDB says */
+	CDB_BAD_FIELD, /* less data than its CDB says, or a CDB shorter than its opcode says */
 	CDB_TOO_LONG,  /* longer than SCSI_CDB_MAX */
 };
 
 /*
- * Fill cmd->dir, class, medium, data_len and timeout_ms from cmd->cdb.  @iov_len is what the
- * initiator expects to transfer, @block_size the LUN's (0: unknown).  @path_timeout_ms is for
- * commands that take ordinary time; FORMAT UNIT and its like get longer.
+ * Fill cmd->dir, class, medium, data_len and timeout_ms from cmd->cdb, which must be zero behind
+ * cdb_len.  @iov_len is what the initiator expects to transfer, @block_size the LUN's (0: unknown,
+ * then the initiator's word is taken).  @path_timeout_ms is for commands that take ordinary time;
+ * FORMAT UNIT and its like get longer.  Only after CDB_OK are the fields valid.
  */
 enum cdb_status scsi_cdb_fill(struct scsi_cmd *cmd, size_t iov_len, uint32_t block_size,
 			      uint32_t path_timeout_ms);
@@ -47,14 +48,15 @@ bool scsi_sense_decode(const uint8_t *sense, size_t len, struct scsi_sense *out)
 /* Fixed-format sense into a result, with CHECK CONDITION and the whole transfer as residual. */
 void scsi_sense_set(struct scsi_result *result, uint32_t data_len, uint8_t key, uint8_t asc,
 		    uint8_t ascq);
-/* "NOT READY 02/04/0b: ...", for logs and status. */
+/* "Not Ready 02/04/0b: Logical unit not accessible, ...", for logs and status. */
 void scsi_sense_text(const struct scsi_sense *sense, struct strbuf *out);
 
 /* --- identity.c: which LUN is this? --- */
 
 /*
- * The WWID that udev's scsi_id and multipath-tools give this page 83h, for example
- * "36001405b922ff67a...".  False: no usable designator of the logical unit.
+ * The WWID that multipath-tools gives this page 83h, for example "36001405b922ff67a...".  False:
+ * no usable designator of the logical unit (vendor specific ones, and T10 ones that consist of
+ * nothing but the vendor, are not: other LUNs would have the same).
  */
 bool scsi_wwid_from_vpd83(const uint8_t *page, size_t len, char wwid[WWID_MAX]);
 /* READ CAPACITY(16) data.  False: too short, or no block size. */
