@@ -19,9 +19,14 @@ struct device_front {
 	void (*complete)(void *front, struct mpath_io *io);
 	/* After a batch in which complete was called: kick whoever waits, once. */
 	void (*flush)(void *front);
-	/* A worker: read the backstore's attributes anew.  False: not now. */
+	/*
+	 * A worker, and once inside device_start: read the backstore's attributes anew.  False: not
+	 * now.  device_stop waits for this and for lun_changed, while rmdir holds the backstore's
+	 * configfs directory: no name may be looked up in that directory itself, only in its
+	 * subdirectories (attrib, wwn) through descriptors opened before.
+	 */
 	bool (*read_backstore)(void *front, struct mpath_backstore *backstore);
-	/* A worker: the LUN was seen for the first time, or its size is new. */
+	/* A worker: the LUN was seen for the first time, or its size is new.  As above. */
 	void (*lun_changed)(void *front, const struct lun_facts *lun);
 };
 
@@ -36,7 +41,8 @@ struct device_config {
 
 /*
  * Start a device: loads what is kept of its LUN, creates the map, begins to open the paths.
- * Returns at once, NULL with words in @error if it cannot be built.  Not on an owner thread.
+ * Returns at once, NULL with words in @error if it cannot be built, or if a map of this name is in
+ * service already.  Not on an owner thread.  @config may be freed afterwards.
  */
 struct device *device_start(const struct device_config *config, const struct device_front *ops,
 			    void *front, struct strbuf *error);
@@ -66,7 +72,8 @@ void device_shutdown_all(void);
  * With the words "status" "info|table|detail" it is a status request, else a message.
  */
 struct device_request {
-	struct letter letter;
+	struct letter letter; /* the runtime's, like device */
+	struct device *device;
 	struct mpath_message message; /* argc, argv and reply.text are the caller's */
 	void (*done)(struct device_request *request);
 };

@@ -41,7 +41,7 @@ struct timer {
 
 /* Called once at the end of each batch of letters and events, when it was asked for. */
 struct batch_end {
-	struct list node; /* list_init() before its first use */
+	struct list node;			  /* list_init() before its first use */
 	void (*end)(struct batch_end *batch_end); /* owner thread */
 };
 

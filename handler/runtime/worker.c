@@ -24,7 +24,7 @@ static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t pool_work;
 static pthread_once_t pool_once = PTHREAD_ONCE_INIT;
 static struct list pool_queues = {&pool_queues, &pool_queues}; /* those with work, not running */
-static unsigned int nr_ready; /* queues on pool_queues */
+static unsigned int nr_ready;				       /* queues on pool_queues */
 static unsigned int nr_workers;
 static unsigned int nr_idle;
 

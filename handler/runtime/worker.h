@@ -18,7 +18,7 @@ struct job_queue {
 
 struct job {
 	struct letter letter; /* letter.deliver: on the owner thread, after run; may free the job */
-	struct list node; /* in its queue */
+	struct list node;     /* in its queue */
 	struct loop *loop;
 	void (*run)(struct job *job); /* a worker; may block */
 };

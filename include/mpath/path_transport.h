@@ -3,8 +3,8 @@
  * Transports: the only plug-ins that touch the world.  A transport carries SCSI commands down one
  * path and reports each exactly once.
  *
- * Two kinds of threads call it.  open and close run on a worker and may block; they never see a
- * struct path.  submit and abandon run on the map's owner thread and never block.
+ * Two kinds of threads call it.  open and count_outstanding run on a worker and may block; they
+ * never see a struct path.  The others run on the map's owner thread and never block.
  */
 #ifndef MPATH_PATH_TRANSPORT_H
 #define MPATH_PATH_TRANSPORT_H
@@ -12,6 +12,7 @@
 #include "mpath/path.h"
 #include "mpath/strbuf.h"
 
+struct letter;
 struct loop;
 struct path_link; /* the transport's: one open path */
 
@@ -41,15 +42,17 @@ struct path_transport_type {
 	int (*open)(const struct link_request *request, struct path_link **link,
 		    struct path_facts *facts, struct strbuf *reason);
 
-	/* Worker.  Nothing is in flight or being abandoned any more.  Frees @link. */
-	void (*close)(struct path_link *link);
-
-	/* Worker.  Commands in flight at the device now, ours included (H3); -errno if unknown. */
+	/*
+	 * Worker, while the link is open.  Commands in flight at the device now, ours included
+	 * (H3); -errno if unknown.
+	 */
 	int64_t (*count_outstanding)(struct path_link *link);
 
 	/*
 	 * Owner thread.  Send io->cmd.  Cannot fail: what goes wrong is reported by done, later,
-	 * with a transport_error.  The iovec is read-only and may be read until done.
+	 * with a transport_error.  The iovec is read-only and may be read until done.  For a READ,
+	 * bytes beyond data_len - residual are undefined: the caller clears them (io->node and
+	 * io->transport_data are the transport's meanwhile).
 	 */
 	void (*submit)(struct path_link *link, struct mpath_io *io);
 
@@ -59,6 +62,13 @@ struct path_transport_type {
 	 * of it can reach the initiator's buffers (D6: after its fd was closed).
 	 */
 	void (*abandon)(struct path_link *link, struct mpath_io *io);
+
+	/*
+	 * Owner thread.  Nothing is in flight, being abandoned or being counted any more.  What may
+	 * block is done by a worker; @closed is delivered when the claim on the device is given
+	 * back and @link is freed.
+	 */
+	void (*close)(struct path_link *link, struct letter *closed);
 };
 
 extern const struct path_transport_type sg_transport;

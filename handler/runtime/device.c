@@ -1,0 +1,769 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A device: a map in service.
+ *
+ * Everything that happens to a map becomes an event for mpath_step(): a command from the ring, the
+ * answer of a path, a timer, a message.  What the step asks for is done here, in the order that
+ * core.h gives: paths are opened, commands sent or given up, answers handed back.  What may block
+ * is a job for a worker, and comes back as an event.  Nothing is decided here.
+ *
+ * Life: device_start -> (letters, completions, jobs) -> device_stop: MPATH_STOP, then the core
+ * says when nothing is left, then the last job comes back, then the memory goes.
+ */
+#include "runtime/device.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "runtime/log.h"
+#include "runtime/registry.h"
+#include "runtime/state.h"
+#include "runtime/worker.h"
+
+#define REFRESH_INTERVAL_NS NSEC_PER_SEC
+
+/* A path as the runtime sees it; path->transport_data points here. */
+struct device_path {
+	struct device *device;
+	struct path *path;
+	struct path_link *link; /* NULL while closed */
+	struct job_queue jobs;	/* so a path that hangs holds up only itself */
+
+	struct job open;
+	struct link_request request;
+	struct path_facts facts; /* what the open job has learnt */
+	int open_error;
+	char reason[PATH_REASON_MAX];
+
+	struct job count;
+	int64_t outstanding;
+
+	struct letter closed;
+};
+
+/* The backstore's attributes, read again and again by a worker. */
+struct refresh {
+	struct timer timer;
+	struct job job;
+	struct job_queue jobs;
+	bool running;
+	bool valid; /* the last reading succeeded */
+	struct mpath_backstore read;
+	struct mpath_backstore known; /* what the map was told last */
+};
+
+/* What is kept of the LUN over restarts: at most one save at a time, always of the newest. */
+struct keeper {
+	struct job job;
+	struct job_queue jobs;
+	bool running;
+	bool again;  /* there was news while the job ran */
+	bool news;   /* for the front, with the next job */
+	bool failed; /* to be tried again; was logged */
+
+	/* The job's, while it runs. */
+	struct lun_facts lun; /* unknown: forget */
+	bool tell_front;
+	int error;
+};
+
+struct device {
+	char *name;
+	char *state_name;
+	char *warning; /* NULL or owned */
+	const struct path_transport_type *transport;
+	const struct device_front *ops;
+	void *front;
+
+	struct multipath *map;
+	struct device_path *paths; /* owned, in the order of their ids */
+	unsigned int nr_paths;
+	struct loop *loop;
+	struct timer wake;
+	struct batch_end batch_end;
+	bool flush_wanted; /* batch_end waits to call the front's flush */
+	struct refresh refresh;
+	struct keeper keeper;
+	unsigned int nr_jobs; /* on the way, or with the transport to be closed */
+
+	struct letter start;
+	struct letter stop;
+	struct registration registration;
+	bool stopping;
+	bool stopped; /* the core has nothing left */
+
+	pthread_mutex_t lock; /* for the threads that wait for us */
+	pthread_cond_t changed;
+	bool settled;
+	bool finished; /* the owner thread will not touch the device again */
+};
+
+static void device_step(struct device *d, struct mpath_event *event);
+
+static uint64_t device_now_ns(const struct device *d)
+{
+	return loop_now_ns(d->loop);
+}
+
+static struct device_path *device_path_of(const struct mpath_io *io)
+{
+	return io->path->transport_data;
+}
+
+/* --- ends and waiters --- */
+
+/*
+ * Always the last thing that a handler does: once it has found the device finished, device_stop
+ * may free it at any moment.
+ */
+static void device_check_finished(struct device *d)
+{
+	if (!d->stopped || d->nr_jobs || d->flush_wanted)
+		return;
+	loop_timer_set(d->loop, &d->wake, 0);
+	pthread_mutex_lock(&d->lock);
+	d->finished = true;
+	pthread_cond_broadcast(&d->changed);
+	pthread_mutex_unlock(&d->lock);
+}
+
+static void device_start_job(struct device *d, struct job_queue *queue, struct job *job)
+{
+	d->nr_jobs++;
+	job_start(queue, job);
+}
+
+static void device_check_settled(struct device *d)
+{
+	if (d->settled || !mpath_settled(d->map)) /* only the owner thread writes it */
+		return;
+	pthread_mutex_lock(&d->lock);
+	d->settled = true;
+	pthread_cond_broadcast(&d->changed);
+	pthread_mutex_unlock(&d->lock);
+}
+
+/* --- answers of the transport --- */
+
+static void device_io_done(struct mpath_io *io)
+{
+	struct device *d = device_path_of(io)->device;
+
+	device_step(d, &(struct mpath_event){.type = MPATH_END_IO, .io = io});
+}
+
+static void device_io_abandoned(struct mpath_io *io)
+{
+	struct device *d = device_path_of(io)->device;
+
+	device_step(d, &(struct mpath_event){.type = MPATH_ABANDONED, .io = io});
+}
+
+static const struct link_events device_link_events = {
+	.done = device_io_done,
+	.abandoned = device_io_abandoned,
+};
+
+/* --- paths: open, count, close --- */
+
+static void path_open_run(struct job *job)
+{
+	struct device_path *dp = container_of(job, struct device_path, open);
+	struct strbuf reason;
+
+	strbuf_init(&reason, dp->reason, sizeof(dp->reason));
+	dp->facts = (struct path_facts){0};
+	dp->open_error = dp->device->transport->open(&dp->request, &dp->link, &dp->facts, &reason);
+}
+
+static void path_opened(struct letter *letter)
+{
+	struct device_path *dp = container_of(letter, struct device_path, open.letter);
+	struct mpath_event event = {.path = dp->path};
+
+	dp->device->nr_jobs--;
+	if (dp->open_error) {
+		dp->link = NULL;
+		event.type = MPATH_PATH_REFUSED;
+		event.reason = dp->reason;
+	} else {
+		event.type = MPATH_PATH_OPENED;
+		event.facts = &dp->facts;
+	}
+	device_step(dp->device, &event);
+}
+
+static void path_count_run(struct job *job)
+{
+	struct device_path *dp = container_of(job, struct device_path, count);
+
+	dp->outstanding = dp->device->transport->count_outstanding(dp->link);
+}
+
+static void path_counted(struct letter *letter)
+{
+	struct device_path *dp = container_of(letter, struct device_path, count.letter);
+
+	dp->device->nr_jobs--;
+	device_step(dp->device, &(struct mpath_event){.type = MPATH_PATH_COUNTED,
+						      .path = dp->path,
+						      .outstanding = dp->outstanding});
+}
+
+static void path_closed(struct letter *letter)
+{
+	struct device_path *dp = container_of(letter, struct device_path, closed);
+
+	dp->device->nr_jobs--;
+	device_step(dp->device, &(struct mpath_event){.type = MPATH_PATH_CLOSED, .path = dp->path});
+}
+
+static void path_close(struct device_path *dp)
+{
+	struct path_link *link = dp->link;
+
+	assert(link);
+	dp->link = NULL;
+	dp->device->nr_jobs++;
+	dp->device->transport->close(link, &dp->closed);
+}
+
+/* --- what is kept of the LUN --- */
+
+static void keeper_run(struct job *job)
+{
+	struct device *d = container_of(job, struct device, keeper.job);
+	struct keeper *keeper = &d->keeper;
+
+	if (!keeper->lun.known) {
+		keeper->error = state_forget(d->state_name);
+		return;
+	}
+	keeper->error = state_save(d->state_name, &keeper->lun);
+	if (keeper->tell_front && d->ops->lun_changed)
+		d->ops->lun_changed(d->front, &keeper->lun);
+}
+
+static void keeper_start(struct device *d)
+{
+	struct keeper *keeper = &d->keeper;
+
+	if (keeper->running) {
+		keeper->again = true;
+		return;
+	}
+	keeper->running = true;
+	keeper->again = false;
+	keeper->tell_front = keeper->news;
+	keeper->news = false;
+	keeper->lun = *mpath_lun(d->map);
+	device_start_job(d, &keeper->jobs, &keeper->job);
+}
+
+/* Without the pinned WWID on disk, a restart could take another LUN for ours: say so, try again. */
+static void keeper_check_error(struct device *d)
+{
+	struct keeper *keeper = &d->keeper;
+
+	if (keeper->error && !keeper->failed)
+		mpath_log(MPATH_LOG_ERROR, d->name, NULL,
+			  "the WWID of the LUN cannot be kept over a restart: %s",
+			  strerror(-keeper->error));
+	if (!keeper->error && keeper->failed)
+		mpath_log(MPATH_LOG_INFO, d->name, NULL,
+			  "the WWID of the LUN is kept over a restart now");
+	keeper->failed = keeper->error != 0;
+}
+
+static void keeper_done(struct letter *letter)
+{
+	struct device *d = container_of(letter, struct device, keeper.job.letter);
+	struct keeper *keeper = &d->keeper;
+
+	d->nr_jobs--;
+	keeper->running = false;
+	keeper_check_error(d);
+	if (keeper->again)
+		keeper_start(d);
+	device_check_finished(d);
+}
+
+static void device_keep_lun(struct device *d, const struct mpath_actions *actions)
+{
+	if (!actions->lun_changed && !actions->forget_wwid)
+		return;
+	if (actions->lun_changed)
+		d->keeper.news = true;
+	keeper_start(d);
+}
+
+/* --- the backstore's attributes --- */
+
+static bool backstore_equal(const struct mpath_backstore *a, const struct mpath_backstore *b)
+{
+	return a->cmd_time_out_ms == b->cmd_time_out_ms && a->block_size == b->block_size &&
+	       a->size == b->size && strcmp(a->name, b->name) == 0 &&
+	       strcmp(a->serial, b->serial) == 0;
+}
+
+static void refresh_run(struct job *job)
+{
+	struct device *d = container_of(job, struct device, refresh.job);
+
+	d->refresh.read = (struct mpath_backstore){0};
+	d->refresh.valid = d->ops->read_backstore(d->front, &d->refresh.read);
+}
+
+static void refresh_done(struct letter *letter)
+{
+	struct device *d = container_of(letter, struct device, refresh.job.letter);
+
+	d->nr_jobs--;
+	d->refresh.running = false;
+	if (!d->stopping && d->refresh.valid &&
+	    !backstore_equal(&d->refresh.read, &d->refresh.known)) {
+		device_set_backstore(d, &d->refresh.read);
+		return;
+	}
+	device_check_finished(d);
+}
+
+static void refresh_fire(struct timer *timer, uint64_t now_ns)
+{
+	struct device *d = container_of(timer, struct device, refresh.timer);
+
+	loop_timer_set(d->loop, timer, now_ns + REFRESH_INTERVAL_NS);
+	if (d->keeper.failed && !d->keeper.running)
+		keeper_start(d);
+	if (d->refresh.running)
+		return; /* configfs is slow: one reader at a time */
+	d->refresh.running = true;
+	device_start_job(d, &d->refresh.jobs, &d->refresh.job);
+}
+
+void device_set_backstore(struct device *d, const struct mpath_backstore *backstore)
+{
+	d->refresh.known = *backstore;
+	device_step(d,
+		    &(struct mpath_event){.type = MPATH_BACKSTORE, .backstore = &d->refresh.known});
+}
+
+/* --- performing the actions --- */
+
+static void device_open_paths(struct device *d, struct list *paths)
+{
+	struct list *node;
+
+	while ((node = list_pop(paths))) {
+		struct path *path = container_of(node, struct path, action_node);
+		struct device_path *dp = path->transport_data;
+
+		assert(!dp->link);
+		device_start_job(d, &dp->jobs, &dp->open);
+	}
+}
+
+static void device_count_paths(struct device *d, struct list *paths)
+{
+	struct list *node;
+
+	while ((node = list_pop(paths))) {
+		struct path *path = container_of(node, struct path, action_node);
+		struct device_path *dp = path->transport_data;
+
+		assert(dp->link);
+		device_start_job(d, &dp->jobs, &dp->count);
+	}
+}
+
+static void device_close_paths(struct list *paths)
+{
+	struct list *node;
+
+	while ((node = list_pop(paths)))
+		path_close(container_of(node, struct path, action_node)->transport_data);
+}
+
+static void device_submit_ios(struct device *d, struct list *ios)
+{
+	struct list *node;
+
+	while ((node = list_pop(ios))) {
+		struct mpath_io *io = container_of(node, struct mpath_io, node);
+
+		d->transport->submit(device_path_of(io)->link, io);
+	}
+}
+
+static void device_abandon_ios(struct device *d, struct list *ios)
+{
+	struct list *node;
+
+	while ((node = list_pop(ios))) {
+		struct mpath_io *io = container_of(node, struct mpath_io, node);
+
+		d->transport->abandon(device_path_of(io)->link, io);
+	}
+}
+
+static void device_flush(struct batch_end *batch_end)
+{
+	struct device *d = container_of(batch_end, struct device, batch_end);
+
+	d->flush_wanted = false;
+	d->ops->flush(d->front);
+	device_check_finished(d);
+}
+
+static void device_complete_ios(struct device *d, struct list *ios)
+{
+	struct list *node;
+
+	if (list_empty(ios))
+		return;
+	d->flush_wanted = true;
+	loop_at_batch_end(d->loop, &d->batch_end);
+	while ((node = list_pop(ios)))
+		d->ops->complete(d->front, container_of(node, struct mpath_io, node));
+}
+
+static enum log_level notice_level(enum mpath_notice_kind kind)
+{
+	switch (kind) {
+	case NOTICE_PATH_FAILED:
+	case NOTICE_PATH_EXCLUDED:
+		return MPATH_LOG_WARN;
+	case NOTICE_PATH_REINSTATED:
+	case NOTICE_GROUP:
+	case NOTICE_QUEUEING:
+	case NOTICE_LUN:
+	case NOTICE_OTHER:
+		return MPATH_LOG_INFO;
+	}
+	return MPATH_LOG_INFO;
+}
+
+static void device_log_notices(struct device *d)
+{
+	struct mpath_notice notice;
+
+	while (mpath_next_notice(d->map, &notice)) {
+		const struct path *path = notice.path;
+		const char *name = NULL;
+
+		if (path)
+			name = path->facts.device[0] ? path->facts.device : path->address;
+		mpath_log(notice_level(notice.kind), d->name, name, "%s", notice.text);
+	}
+}
+
+static void device_perform(struct device *d, struct mpath_actions *actions)
+{
+	/* First, because a command that is completed may bring the next one in at once, and with it
+	 * a step that knows better. */
+	loop_timer_set(d->loop, &d->wake, actions->wake_ns);
+
+	device_open_paths(d, &actions->open);
+	device_count_paths(d, &actions->count);
+	device_submit_ios(d, &actions->start);
+	device_abandon_ios(d, &actions->abandon);
+	device_close_paths(&actions->close);
+	device_complete_ios(d, &actions->complete);
+
+	device_keep_lun(d, actions);
+	if (actions->stopped)
+		d->stopped = true;
+}
+
+static void device_step(struct device *d, struct mpath_event *event)
+{
+	struct mpath_actions actions;
+
+	event->now_ns = device_now_ns(d);
+	mpath_actions_init(&actions);
+	mpath_step(d->map, event, &actions);
+	device_perform(d, &actions);
+	device_log_notices(d);
+	device_check_settled(d);
+	device_check_finished(d);
+}
+
+static void device_wake(struct timer *timer, uint64_t now_ns)
+{
+	struct device *d = container_of(timer, struct device, wake);
+
+	(void)now_ns;
+	device_step(d, &(struct mpath_event){.type = MPATH_TIMEOUT});
+}
+
+/* --- from the front --- */
+
+void device_submit(struct device *d, struct mpath_io *io)
+{
+	/* The clock is read once per batch: a command may have come in since. */
+	if (io->arrival_ns > device_now_ns(d))
+		io->arrival_ns = device_now_ns(d);
+	device_step(d, &(struct mpath_event){.type = MPATH_SUBMIT, .io = io});
+}
+
+void device_abort(struct device *d, struct mpath_io *io)
+{
+	device_step(d, &(struct mpath_event){.type = MPATH_ABORT, .io = io});
+}
+
+struct loop *device_loop(struct device *d)
+{
+	return d->loop;
+}
+
+/* --- control --- */
+
+static void status_unknown(struct mpath_message *message)
+{
+	message->error = -EINVAL;
+	strbuf_printf(&message->reply, "status wants one of: info table detail");
+}
+
+static void device_status(struct device *d, struct mpath_message *message)
+{
+	const char *type = message->argc == 2 ? message->argv[1] : "";
+
+	message->error = 0;
+	if (strcmp(type, "info") == 0) {
+		mpath_status(d->map, STATUS_INFO, &message->reply);
+	} else if (strcmp(type, "table") == 0) {
+		mpath_status(d->map, STATUS_TABLE, &message->reply);
+	} else if (strcmp(type, "detail") == 0) {
+		mpath_status_detail(d->map, device_now_ns(d), &message->reply);
+		if (d->warning)
+			strbuf_printf(&message->reply, "warning: %s\n", d->warning);
+	} else {
+		status_unknown(message);
+	}
+}
+
+void device_handle_request(struct letter *letter)
+{
+	struct device_request *request = container_of(letter, struct device_request, letter);
+	struct mpath_message *message = &request->message;
+	struct device *d = request->device;
+
+	if (message->argc > 0 && strcmp(message->argv[0], "status") == 0)
+		device_status(d, message);
+	else
+		device_step(d, &(struct mpath_event){.type = MPATH_MESSAGE, .message = message});
+	request->done(request);
+}
+
+static void device_handle_shutdown(struct letter *letter)
+{
+	struct device *d = container_of(letter, struct device, registration.shutdown);
+
+	device_step(d, &(struct mpath_event){.type = MPATH_SHUTDOWN});
+}
+
+/* --- start and stop --- */
+
+static void device_handle_start(struct letter *letter)
+{
+	struct device *d = container_of(letter, struct device, start);
+
+	if (d->refresh.valid)
+		device_set_backstore(d, &d->refresh.read);
+	loop_timer_set(d->loop, &d->refresh.timer, device_now_ns(d) + REFRESH_INTERVAL_NS);
+	device_step(d, &(struct mpath_event){.type = MPATH_TIMEOUT});
+}
+
+static void device_handle_stop(struct letter *letter)
+{
+	struct device *d = container_of(letter, struct device, stop);
+
+	d->stopping = true;
+	loop_timer_set(d->loop, &d->refresh.timer, 0);
+	device_step(d, &(struct mpath_event){.type = MPATH_STOP});
+}
+
+static struct multipath *device_create_map(const struct device_config *config, struct strbuf *error)
+{
+	char why[200];
+	struct strbuf load_error;
+	struct lun_facts lun;
+	int err;
+
+	strbuf_init(&load_error, why, sizeof(why));
+	err = state_load(config->state_name, &lun, &load_error);
+	if (err && err != -ENOENT)
+		mpath_log(MPATH_LOG_WARN, config->name, NULL,
+			  "what was kept of the LUN is ignored: %s", why);
+	return mpath_create(config->name, config->table, config->settings, err ? NULL : &lun,
+			    error);
+}
+
+static bool device_create_paths(struct device *d)
+{
+	unsigned int i;
+
+	while (mpath_path(d->map, d->nr_paths))
+		d->nr_paths++;
+	d->paths = calloc(d->nr_paths ? d->nr_paths : 1, sizeof(*d->paths));
+	if (!d->paths)
+		return false;
+	for (i = 0; i < d->nr_paths; i++) {
+		struct device_path *dp = &d->paths[i];
+
+		dp->device = d;
+		dp->path = mpath_path(d->map, i);
+		dp->path->transport_data = dp;
+		job_queue_init(&dp->jobs);
+		job_init(&dp->open, d->loop, path_open_run, path_opened);
+		job_init(&dp->count, d->loop, path_count_run, path_counted);
+		dp->closed.deliver = path_closed;
+		dp->request = (struct link_request){.map = d->name,
+						    .address = dp->path->address,
+						    .loop = d->loop,
+						    .events = &device_link_events};
+	}
+	return true;
+}
+
+static void device_init_waiters(struct device *d)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&d->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&d->changed, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+static void device_init_parts(struct device *d)
+{
+	list_init(&d->wake.node);
+	d->wake.fire = device_wake;
+	list_init(&d->batch_end.node);
+	d->batch_end.end = device_flush;
+
+	list_init(&d->refresh.timer.node);
+	d->refresh.timer.fire = refresh_fire;
+	job_queue_init(&d->refresh.jobs);
+	job_init(&d->refresh.job, d->loop, refresh_run, refresh_done);
+
+	job_queue_init(&d->keeper.jobs);
+	job_init(&d->keeper.job, d->loop, keeper_run, keeper_done);
+
+	d->start.deliver = device_handle_start;
+	d->stop.deliver = device_handle_stop;
+	d->registration.name = d->name;
+	d->registration.device = d;
+	d->registration.loop = d->loop;
+	d->registration.shutdown.deliver = device_handle_shutdown;
+	device_init_waiters(d);
+}
+
+static void device_free(struct device *d)
+{
+	if (d->loop) {
+		loop_release(d->loop);
+		pthread_cond_destroy(&d->changed);
+		pthread_mutex_destroy(&d->lock);
+	}
+	mpath_destroy(d->map);
+	free(d->paths);
+	free(d->warning);
+	free(d->state_name);
+	free(d->name);
+	free(d);
+}
+
+static struct device *device_create(const struct device_config *config, struct strbuf *error)
+{
+	struct device *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		goto no_memory;
+	d->transport = config->transport;
+	d->name = strdup(config->name);
+	d->state_name = strdup(config->state_name);
+	if (config->warning)
+		d->warning = strdup(config->warning);
+	if (!d->name || !d->state_name || (config->warning && !d->warning))
+		goto no_memory;
+	d->map = device_create_map(config, error);
+	if (!d->map)
+		goto free_device;
+	d->loop = workers_ready() ? loop_acquire() : NULL;
+	if (!d->loop) {
+		strbuf_printf(error, "cannot start a thread");
+		goto free_device;
+	}
+	device_init_parts(d);
+	if (!device_create_paths(d))
+		goto no_memory;
+	return d;
+
+no_memory:
+	strbuf_printf(error, "out of memory");
+free_device:
+	if (d)
+		device_free(d);
+	return NULL;
+}
+
+struct device *device_start(const struct device_config *config, const struct device_front *ops,
+			    void *front, struct strbuf *error)
+{
+	struct device *d = device_create(config, error);
+
+	if (!d)
+		return NULL;
+	d->ops = ops;
+	d->front = front;
+	d->refresh.valid = ops->read_backstore(front, &d->refresh.read);
+	if (!registry_add(&d->registration)) {
+		strbuf_printf(error, "the map %s is in use by another backstore", d->name);
+		device_free(d);
+		return NULL;
+	}
+	loop_post(d->loop, &d->start);
+	registry_list(&d->registration);
+	return d;
+}
+
+void device_wait_settled(struct device *d, unsigned int ms)
+{
+	struct timespec until;
+	int err = 0;
+
+	assert(!loop_is_current(d->loop));
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	pthread_mutex_lock(&d->lock);
+	while (!d->settled && err != ETIMEDOUT)
+		err = pthread_cond_timedwait(&d->changed, &d->lock, &until);
+	pthread_mutex_unlock(&d->lock);
+}
+
+void device_stop(struct device *d)
+{
+	assert(!loop_is_current(d->loop));
+	registry_unlist(&d->registration);
+	loop_post(d->loop, &d->stop);
+
+	pthread_mutex_lock(&d->lock);
+	while (!d->finished)
+		pthread_cond_wait(&d->changed, &d->lock);
+	pthread_mutex_unlock(&d->lock);
+
+	registry_remove(&d->registration);
+	device_free(d);
+}

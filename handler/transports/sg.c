@@ -1,0 +1,1087 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The sg transport: SCSI disks of this host, through their /dev/sgN.
+ *
+ * Every command goes down as the SCSI command that it is, by write() to an sg node, and its answer
+ * comes back by read(): status, sense and residual are the array's own, and neither sd nor scsi_dh
+ * nor a kernel retry stands between.  Data is copied by the kernel inside write() and read(), so
+ * that no page of the initiator's is touched at any other time (DESIGN D6, hazards.md H1, H2).
+ *
+ * A link has slots, each an fd of its own with one command at a time.  (One fd could carry 16, but
+ * only the first one uses the fd's buffer; the others cost four times as much.)  Slots are opened
+ * by a worker when they are needed, used last in, first out, and closed when they have been idle.
+ *
+ * A command that is given up is never read(): its fd is closed, by a worker, and only then is it
+ * handed back.  In sg.c an answer to a closed fd is freed by a kernel thread, which has no memory
+ * to copy to.  Such an orphan still holds one of the host's tags, so it counts against the path and
+ * its host until the device's own counters show that it has gone, or its time is long over.
+ *
+ * Besides the slots a link holds /dev/sdX with O_EXCL, so that nobody else uses the disk (claim.c),
+ * and one sg fd without commands, the anchor: as long as that is open, the kernel cannot give
+ * sgN's number to another disk, and a slot can be opened by name.
+ */
+#include "mpath/path_transport.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <scsi/sg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "mpath/core.h"
+#include "runtime/worker.h"
+#include "transports/claim.h"
+#include "transports/sg_device.h"
+#include "transports/sg_host.h"
+
+/*
+ * An fd's buffer: sg.c allocates it in elements of 32 KiB, so less saves nothing.  A slot that gets
+ * a larger command grows its buffer, up to the second figure; what is larger still is allocated by
+ * the kernel each time.  Idle slots are closed, and their buffers with them.
+ */
+#define SG_RESERVE_MIN (32 * 1024)
+#define SG_RESERVE_MAX (128 * 1024)
+
+#define SG_OPEN_AT_ONCE	 8   /* slots that one job opens */
+#define SG_DEPTH_MAX	 256 /* slots of a link; each is an fd */
+#define SG_TICK_NS	 (200 * NSEC_PER_MSEC)
+#define SG_TRIM_NS	 (10 * NSEC_PER_SEC) /* a slot that was not needed for so long is closed */
+#define SG_WAIT_MAX_NS	 (1 * NSEC_PER_SEC)  /* for a slot; then the core tries elsewhere */
+#define SG_OPEN_RETRY_NS (1 * NSEC_PER_SEC)
+/* A device was removed: in-flight commands mostly still get their answer at once. */
+#define SG_HANG_UP_NS (1 * NSEC_PER_SEC)
+/* An orphan is gone for certain when its time-out and the error handling after it are over. */
+#define SG_ORPHAN_NS (30 * NSEC_PER_SEC)
+
+#ifndef SG_FLAG_Q_AT_TAIL
+#define SG_FLAG_Q_AT_TAIL                                                                          \
+	0x10 /* missing in glibc's scsi/sg.h; sg's default is last in, first out */
+#endif
+
+/* linux/scsi/scsi_status.h: not exported to programs. */
+enum host_byte {
+	DID_OK = 0x00,
+	DID_NO_CONNECT = 0x01,
+	DID_TIME_OUT = 0x03,
+	DID_BAD_TARGET = 0x04,
+	DID_TRANSPORT_DISRUPTED = 0x0e,
+	DID_TRANSPORT_FAILFAST = 0x0f,
+	DID_TARGET_FAILURE = 0x10,
+	DID_NEXUS_FAILURE = 0x11,
+	DID_ALLOC_FAILURE = 0x12,
+	DID_MEDIUM_ERROR = 0x13,
+	DID_TRANSPORT_MARGINAL = 0x14,
+};
+#define DRIVER_BYTE_TIMEOUT 0x06
+#define DRIVER_BYTE_SENSE   0x08
+
+enum slot_state {
+	SLOT_CLOSED,  /* on link->closed_slots, or about to be opened */
+	SLOT_IDLE,    /* on link->idle_slots */
+	SLOT_BUSY,    /* on link->busy_slots, with a command */
+	SLOT_CLOSING, /* on no list: a worker closes it; what it carried is handed back then */
+};
+
+struct sg_slot {
+	struct path_link *link;
+	struct list node;
+	enum slot_state state;
+	struct watch watch;
+	bool watched;
+	int reserve;	     /* bytes of the fd's buffer */
+	struct mpath_io *io; /* NULL: none */
+	uint64_t hung_up_ns; /* the device went away meanwhile; 0: no */
+	bool abandoned;	     /* nobody waits for the answer; else it is reported as lost */
+	struct job closer;
+	uint8_t sense[SCSI_SENSE_MAX];
+};
+
+struct path_link {
+	struct loop *loop;
+	const struct link_events *events;
+	struct sg_node node;
+	struct claim *claim;
+	struct sg_host *host;
+	int anchor_fd;
+	int requested_fd; /* the device's counters; -1: it has none */
+	int done_fd;
+
+	/* The rest belongs to the owner thread, once it has the link. */
+	struct sg_slot *slots; /* owned; node.queue_depth of them */
+	struct list closed_slots;
+	struct list idle_slots; /* the one used last first */
+	struct list busy_slots;
+	unsigned int nr_open; /* idle and busy */
+	unsigned int nr_idle;
+	unsigned int nr_busy;
+	unsigned int nr_closing;
+	unsigned int nr_idle_min; /* since the last trimming */
+	struct job_queue closers;
+
+	struct list waiting;  /* commands that wait for a slot */
+	struct list failed;   /* commands whose result is set; reported by the letter */
+	struct list released; /* given up before they were sent; likewise */
+	struct letter report;
+	bool report_posted;
+
+	struct job opener;
+	struct job_queue openers;
+	bool opening;
+	unsigned int nr_to_open; /* the job's, while opening */
+	unsigned int nr_opened;
+	int opened_fds[SG_OPEN_AT_ONCE];
+	int open_error;
+	uint64_t open_again_ns; /* it failed: not before */
+
+	struct job counter;
+	bool counting;
+	int64_t outstanding; /* the job's, while counting */
+	unsigned int nr_orphans;
+	uint64_t orphans_until_ns;
+
+	struct timer tick;
+	uint64_t trim_ns;
+	bool active; /* counted as a user of the host */
+	bool used;   /* since the last trimming */
+	struct job end;
+	struct letter *closed; /* sg_close was called; delivered at the end */
+};
+
+static void link_start_waiting(struct path_link *link);
+static void link_check_closed(struct path_link *link);
+
+/* --- reporting, later, on the owner thread --- */
+
+static void link_post_report(struct path_link *link)
+{
+	if (link->report_posted)
+		return;
+	link->report_posted = true;
+	loop_post(link->loop, &link->report);
+}
+
+static void link_report(struct letter *letter)
+{
+	struct path_link *link = container_of(letter, struct path_link, report);
+	struct list *node;
+
+	link->report_posted = false;
+	while ((node = list_pop(&link->released)))
+		link->events->abandoned(container_of(node, struct mpath_io, node));
+	while ((node = list_pop(&link->failed)))
+		link->events->done(container_of(node, struct mpath_io, node));
+}
+
+static void link_fail_io(struct path_link *link, struct mpath_io *io, enum transport_error error)
+{
+	io->result =
+		(struct scsi_result){.transport = error, .residual = (uint32_t)io->cmd.data_len};
+	io->transport_data = NULL;
+	list_push_back(&link->failed, &io->node);
+	link_post_report(link);
+}
+
+static void link_fail_waiting(struct path_link *link, enum transport_error error)
+{
+	struct list *node;
+
+	while ((node = list_pop(&link->waiting)))
+		link_fail_io(link, container_of(node, struct mpath_io, node), error);
+}
+
+/* --- the timer for whatever is not in a hurry --- */
+
+static void link_tick_by(struct path_link *link, uint64_t delay_ns)
+{
+	uint64_t due_ns = loop_now_ns(link->loop) + delay_ns;
+
+	if (list_empty(&link->tick.node) || link->tick.due_ns > due_ns)
+		loop_timer_set(link->loop, &link->tick, due_ns);
+}
+
+/* --- slots: opening --- */
+
+static int sg_open_slot(const struct path_link *link)
+{
+	int reserve = SG_RESERVE_MIN;
+	int fd = sg_open_node(link->node.name, link->node.dev, S_IFCHR, O_RDWR | O_NONBLOCK);
+
+	/* The system's default may be anything (/proc/scsi/sg/def_reserved_size). */
+	if (fd >= 0)
+		ioctl(fd, SG_SET_RESERVED_SIZE, &reserve);
+	return fd;
+}
+
+static void opener_run(struct job *job)
+{
+	struct path_link *link = container_of(job, struct path_link, opener);
+
+	link->nr_opened = 0;
+	link->open_error = 0;
+	while (link->nr_opened < link->nr_to_open) {
+		int fd = sg_open_slot(link);
+
+		if (fd < 0) {
+			link->open_error = fd;
+			return;
+		}
+		link->opened_fds[link->nr_opened++] = fd;
+	}
+}
+
+static enum transport_error error_of_open(int err)
+{
+	switch (err) {
+	case -ENODEV:
+	case -ENOENT:
+		return TRANSPORT_GONE;
+	case -ENXIO:
+		return TRANSPORT_NOT_SENT;
+	default:
+		return TRANSPORT_BUSY; /* no fds, no memory: ours to wait for */
+	}
+}
+
+static void link_add_slot(struct path_link *link, int fd)
+{
+	struct sg_slot *slot = container_of(list_pop(&link->closed_slots), struct sg_slot, node);
+
+	slot->watch.fd = fd;
+	slot->state = SLOT_IDLE;
+	slot->reserve = SG_RESERVE_MIN;
+	slot->watched = false;
+	list_push_back(&link->idle_slots, &slot->node);
+	link->nr_open++;
+	link->nr_idle++;
+}
+
+static void opener_done(struct letter *letter)
+{
+	struct path_link *link = container_of(letter, struct path_link, opener.letter);
+	unsigned int i;
+
+	link->opening = false;
+	for (i = 0; i < link->nr_opened; i++)
+		link_add_slot(link, link->opened_fds[i]);
+	if (link->open_error) {
+		link->open_again_ns = loop_now_ns(link->loop) + SG_OPEN_RETRY_NS;
+		if (!link->nr_open)
+			link_fail_waiting(link, error_of_open(link->open_error));
+	}
+	if (link->nr_open > 1)
+		link_tick_by(link, SG_TRIM_NS);
+	link_start_waiting(link);
+	link_check_closed(link);
+}
+
+static void link_open_slots(struct path_link *link)
+{
+	unsigned int possible = link->node.queue_depth - link->nr_open - link->nr_closing;
+	unsigned int wanted = 0;
+	struct list *node;
+
+	if (link->opening || loop_now_ns(link->loop) < link->open_again_ns)
+		return;
+	for (node = link->waiting.next; node != &link->waiting; node = node->next)
+		if (++wanted == SG_OPEN_AT_ONCE)
+			break;
+	if (wanted > possible)
+		wanted = possible;
+	if (!wanted)
+		return;
+	link->opening = true;
+	link->nr_to_open = wanted;
+	job_start(&link->openers, &link->opener);
+}
+
+/* --- slots: closing --- */
+
+static void slot_forget_io(struct sg_slot *slot)
+{
+	slot->io = NULL;
+	slot->hung_up_ns = 0;
+	slot->abandoned = false;
+}
+
+/* Off the lists and off the loop; a worker closes the fd. */
+static void slot_close(struct sg_slot *slot)
+{
+	struct path_link *link = slot->link;
+
+	if (slot->watched)
+		loop_unwatch(link->loop, &slot->watch);
+	slot->watched = false;
+	list_del(&slot->node);
+	if (slot->state == SLOT_IDLE)
+		link->nr_idle--;
+	else
+		link->nr_busy--;
+	link->nr_open--;
+	link->nr_closing++;
+	slot->state = SLOT_CLOSING;
+	job_start(&link->closers, &slot->closer);
+}
+
+static void slot_closer_run(struct job *job)
+{
+	close(container_of(job, struct sg_slot, closer)->watch.fd);
+}
+
+static void slot_closed(struct letter *letter)
+{
+	struct sg_slot *slot = container_of(letter, struct sg_slot, closer.letter);
+	struct path_link *link = slot->link;
+	struct mpath_io *io = slot->io;
+	bool abandoned = slot->abandoned;
+
+	slot_forget_io(slot);
+	slot->state = SLOT_CLOSED;
+	list_push_back(&link->closed_slots, &slot->node);
+	link->nr_closing--;
+	if (io && abandoned) {
+		io->transport_data = NULL;
+		list_push_back(&link->released, &io->node);
+		link_post_report(link);
+	} else if (io) {
+		link_fail_io(link, io, TRANSPORT_LOST);
+	}
+	link_start_waiting(link);
+	link_check_closed(link);
+}
+
+/* The command is out and nobody will read its answer: an orphan from now on. */
+static void slot_give_up(struct sg_slot *slot)
+{
+	struct path_link *link = slot->link;
+	uint64_t until_ns =
+		slot->io->start_ns + slot->io->cmd.timeout_ms * NSEC_PER_MSEC + SG_ORPHAN_NS;
+
+	list_del(&slot->io->node);
+	link->nr_orphans++;
+	if (link->orphans_until_ns < until_ns)
+		link->orphans_until_ns = until_ns;
+	link_tick_by(link, SG_TICK_NS);
+	slot_close(slot);
+}
+
+/* --- orphans --- */
+
+static void link_drop_orphans(struct path_link *link, unsigned int nr_left)
+{
+	sg_host_leave(link->host, link->nr_orphans - nr_left);
+	link->nr_orphans = nr_left;
+}
+
+static bool read_counter(int fd, int64_t *value)
+{
+	char text[32];
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	*value = strtoll(text, NULL, 0);
+	return true;
+}
+
+static int64_t sg_count_outstanding(struct path_link *link)
+{
+	int64_t requested, done;
+
+	/* In this order, so that a command between the two readings is counted as out. */
+	if (!read_counter(link->done_fd, &done) || !read_counter(link->requested_fd, &requested))
+		return -ENODEV;
+	return requested > done ? requested - done : 0;
+}
+
+static void counter_run(struct job *job)
+{
+	struct path_link *link = container_of(job, struct path_link, counter);
+
+	link->outstanding = sg_count_outstanding(link);
+}
+
+/*
+ * What is out and is not in a slot is an orphan; or somebody else's, hence never more than we know
+ * of.  Commands of ours that came and went meanwhile make this inexact by as many: the next tick
+ * looks again.
+ */
+static void counter_done(struct letter *letter)
+{
+	struct path_link *link = container_of(letter, struct path_link, counter.letter);
+	int64_t others = link->outstanding - (int64_t)link->nr_busy;
+
+	link->counting = false;
+	if (link->outstanding >= 0 && others < (int64_t)link->nr_orphans)
+		link_drop_orphans(link, others > 0 ? (unsigned int)others : 0);
+	link_start_waiting(link);
+	link_check_closed(link);
+}
+
+static void link_count_orphans(struct path_link *link, uint64_t now_ns)
+{
+	if (!link->nr_orphans || link->counting)
+		return;
+	if (now_ns >= link->orphans_until_ns) {
+		link_drop_orphans(link, 0);
+		return;
+	}
+	link->counting = true;
+	job_start(&link->openers, &link->counter);
+}
+
+/* --- sending --- */
+
+/* Entries of the iovec that the data takes: sg.c takes the shorter of iovec and length. */
+static size_t iov_entries(const struct scsi_cmd *cmd)
+{
+	size_t bytes = 0, i;
+
+	for (i = 0; i < cmd->iov_cnt && bytes < cmd->data_len; i++)
+		bytes += cmd->iov[i].iov_len;
+	return i;
+}
+
+static int sg_direction(enum scsi_dir dir)
+{
+	switch (dir) {
+	case SCSI_NO_DATA:
+		return SG_DXFER_NONE;
+	case SCSI_DATA_IN:
+		return SG_DXFER_FROM_DEV;
+	case SCSI_DATA_OUT:
+		return SG_DXFER_TO_DEV;
+	}
+	return SG_DXFER_NONE;
+}
+
+static bool slot_fill_header(struct sg_slot *slot, struct mpath_io *io, struct sg_io_hdr *hdr)
+{
+	const struct scsi_cmd *cmd = &io->cmd;
+	size_t entries = iov_entries(cmd);
+
+	*hdr = (struct sg_io_hdr){
+		.interface_id = 'S',
+		.dxfer_direction = sg_direction(cmd->dir),
+		.cmd_len = cmd->cdb_len,
+		.cmdp = io->cmd.cdb,
+		.mx_sb_len = sizeof(slot->sense),
+		.sbp = slot->sense,
+		.timeout = cmd->timeout_ms,
+		.flags = SG_FLAG_Q_AT_TAIL,
+	};
+	if (cmd->dir == SCSI_NO_DATA || !cmd->data_len) {
+		hdr->dxfer_direction = SG_DXFER_NONE;
+		return true;
+	}
+	if (cmd->data_len > UINT_MAX || entries > IOV_MAX)
+		return false;
+	hdr->dxfer_len = (unsigned int)cmd->data_len;
+	if (entries == 1) {
+		hdr->dxferp = cmd->iov[0].iov_base;
+		return true;
+	}
+	hdr->iovec_count = (unsigned short)entries;
+	hdr->dxferp = (void *)(uintptr_t)cmd->iov; /* sg's sg_iovec_t is struct iovec */
+	return true;
+}
+
+/* Its buffer is idle now; the allocation takes no longer than the one that it saves. */
+static void slot_grow_reserve(struct sg_slot *slot, size_t data_len)
+{
+	int reserve = slot->reserve;
+
+	if (data_len <= (size_t)reserve || data_len > SG_RESERVE_MAX)
+		return;
+	while ((size_t)reserve < data_len)
+		reserve *= 2;
+	ioctl(slot->watch.fd, SG_SET_RESERVED_SIZE, &reserve);
+	slot->reserve = reserve; /* also when memory was short: do not ask again for each command */
+}
+
+static enum transport_error error_of_write(int err)
+{
+	switch (err) {
+	case ENODEV:
+		return TRANSPORT_GONE;
+	case ENXIO:
+		return TRANSPORT_NOT_SENT;
+	case EAGAIN:
+	case ENOMEM:
+	case EDOM: /* sixteen commands on this fd: not ours, but not the path's fault either */
+	case EBUSY:
+		return TRANSPORT_BUSY;
+	case EINVAL: /* more than the adapter takes */
+	case EMSGSIZE:
+	case E2BIG:
+	case EPERM:
+		return TRANSPORT_REFUSED;
+	default:
+		return TRANSPORT_FAULT;
+	}
+}
+
+/* TRANSPORT_OK: it is on its way. */
+static enum transport_error slot_send(struct sg_slot *slot, struct mpath_io *io)
+{
+	struct sg_io_hdr hdr;
+	int err;
+
+	if (!slot_fill_header(slot, io, &hdr))
+		return TRANSPORT_REFUSED;
+	if (!slot->watched) {
+		err = loop_watch(slot->link->loop, &slot->watch);
+		if (err)
+			return TRANSPORT_BUSY;
+		slot->watched = true;
+	}
+	slot_grow_reserve(slot, io->cmd.data_len);
+	if (write(slot->watch.fd, &hdr, sizeof(hdr)) < 0)
+		return error_of_write(errno);
+	return TRANSPORT_OK;
+}
+
+static void link_put_idle(struct path_link *link, struct sg_slot *slot)
+{
+	slot->state = SLOT_IDLE;
+	list_push_front(&link->idle_slots, &slot->node);
+	link->nr_idle++;
+}
+
+static struct sg_slot *link_take_idle(struct path_link *link)
+{
+	struct list *node = list_pop(&link->idle_slots);
+
+	if (!node)
+		return NULL;
+	link->nr_idle--;
+	if (link->nr_idle_min > link->nr_idle)
+		link->nr_idle_min = link->nr_idle;
+	return container_of(node, struct sg_slot, node);
+}
+
+static void link_mark_used(struct path_link *link)
+{
+	link->used = true;
+	if (link->active)
+		return;
+	link->active = true;
+	sg_host_set_active(link->host, true);
+	link_tick_by(link, SG_TRIM_NS);
+}
+
+static void link_send(struct path_link *link, struct sg_slot *slot, struct mpath_io *io)
+{
+	enum transport_error error = slot_send(slot, io);
+
+	if (error != TRANSPORT_OK) {
+		link_put_idle(link, slot);
+		sg_host_leave(link->host, 1);
+		link_fail_io(link, io, error);
+		return;
+	}
+	io->transport_data = slot;
+	slot->io = io;
+	slot->state = SLOT_BUSY;
+	link->nr_busy++;
+	list_push_back(&link->busy_slots, &slot->node);
+	list_init(&io->node); /* on no list: its slot has it */
+	link_mark_used(link);
+}
+
+/*
+ * One of the device's queue depth is left to the path's own probe, so that the state of a path
+ * whose commands all hang can still be asked for.
+ */
+static bool link_has_room(const struct path_link *link, const struct mpath_io *io)
+{
+	unsigned int depth = link->node.queue_depth;
+	unsigned int share;
+
+	if (link->node.shares_tags) {
+		share = sg_host_share(link->host);
+		if (depth > share)
+			depth = share;
+	}
+	if (!io->is_probe && depth > 1)
+		depth--;
+	return link->nr_busy + link->nr_orphans < depth;
+}
+
+static void link_start_waiting(struct path_link *link)
+{
+	while (!list_empty(&link->waiting)) {
+		struct mpath_io *io = list_first_entry(&link->waiting, struct mpath_io, node);
+		struct sg_slot *slot;
+
+		if (!link_has_room(link, io))
+			return;
+		slot = link_take_idle(link);
+		if (!slot) {
+			link_open_slots(link);
+			return;
+		}
+		list_del(&io->node);
+		if (!sg_host_enter(link->host, link->nr_busy + link->nr_orphans, io->is_probe)) {
+			link_put_idle(link, slot);
+			link_fail_io(link, io, TRANSPORT_BUSY);
+			continue;
+		}
+		link_send(link, slot, io);
+	}
+}
+
+static void sg_submit(struct path_link *link, struct mpath_io *io)
+{
+	assert(!link->closed);
+	io->transport_data = NULL;
+	if (io->is_probe)
+		list_push_front(&link->waiting, &io->node);
+	else
+		list_push_back(&link->waiting, &io->node);
+	link_start_waiting(link);
+	if (!list_empty(&link->waiting))
+		link_tick_by(link, SG_TICK_NS);
+}
+
+/* --- receiving --- */
+
+/* The target has answered if there is a status, or if nobody else claims the failure. */
+static bool target_answered(const struct sg_io_hdr *hdr)
+{
+	switch (hdr->host_status) {
+	case DID_OK:
+		return hdr->status || (hdr->driver_status & 0x0f) == 0 ||
+		       (hdr->driver_status & 0x0f) == DRIVER_BYTE_SENSE;
+	/* The kernel's digest of a status; most versions take it back before we see it. */
+	case DID_TARGET_FAILURE:
+	case DID_NEXUS_FAILURE:
+	case DID_ALLOC_FAILURE:
+	case DID_MEDIUM_ERROR:
+		return hdr->status != 0;
+	default:
+		return false;
+	}
+}
+
+static enum transport_error error_of_answer(const struct sg_io_hdr *hdr)
+{
+	if (target_answered(hdr))
+		return TRANSPORT_OK;
+	switch (hdr->host_status) {
+	case DID_NO_CONNECT:
+	case DID_BAD_TARGET:
+	case DID_TRANSPORT_DISRUPTED:
+	case DID_TRANSPORT_FAILFAST:
+	case DID_TRANSPORT_MARGINAL:
+		return TRANSPORT_LOST;
+	case DID_TIME_OUT:
+		return TRANSPORT_TIMEOUT;
+	case DID_OK:
+		return (hdr->driver_status & 0x0f) == DRIVER_BYTE_TIMEOUT ? TRANSPORT_TIMEOUT
+									  : TRANSPORT_FAULT;
+	default:
+		return TRANSPORT_FAULT;
+	}
+}
+
+static void slot_fill_result(const struct sg_slot *slot, const struct sg_io_hdr *hdr,
+			     struct mpath_io *io)
+{
+	struct scsi_result *result = &io->result;
+	int64_t residual = hdr->resid;
+
+	*result = (struct scsi_result){.transport = error_of_answer(hdr)};
+	if (result->transport != TRANSPORT_OK) {
+		result->residual = (uint32_t)io->cmd.data_len;
+		return;
+	}
+	result->status = hdr->status;
+	result->sense_len = hdr->sb_len_wr < SCSI_SENSE_MAX ? hdr->sb_len_wr : SCSI_SENSE_MAX;
+	memcpy(result->sense, slot->sense, result->sense_len);
+	if (residual < 0)
+		residual = 0;
+	if (residual > (int64_t)io->cmd.data_len)
+		residual = (int64_t)io->cmd.data_len;
+	result->residual = (uint32_t)residual;
+}
+
+static void slot_finish(struct sg_slot *slot)
+{
+	struct path_link *link = slot->link;
+	struct mpath_io *io = slot->io;
+
+	slot_forget_io(slot);
+	list_del(&slot->node);
+	link->nr_busy--;
+	link_put_idle(link, slot);
+	sg_host_leave(link->host, 1);
+	io->transport_data = NULL;
+	link->events->done(io);
+	link_start_waiting(link);
+}
+
+/* The device is being removed.  Most drivers end what is in flight at once: wait for that. */
+static void slot_hang_up(struct sg_slot *slot)
+{
+	if (slot->hung_up_ns)
+		return;
+	slot->hung_up_ns = loop_now_ns(slot->link->loop);
+	link_tick_by(slot->link, SG_HANG_UP_NS);
+}
+
+static void slot_read_failed(struct sg_slot *slot, int err, uint32_t epoll_events)
+{
+	switch (err) {
+	case EAGAIN:
+		if (epoll_events & (EPOLLHUP | EPOLLERR))
+			slot_hang_up(slot);
+		return;
+	case EFAULT: /* the answer was there, and is consumed */
+		slot->io->result = (struct scsi_result){.transport = TRANSPORT_FAULT};
+		slot->io->result.residual = (uint32_t)slot->io->cmd.data_len;
+		slot_finish(slot);
+		return;
+	default: /* ENODEV from older kernels: the answer, if any, cannot be had */
+		slot_give_up(slot);
+		return;
+	}
+}
+
+static void slot_ready(struct watch *watch, uint32_t epoll_events)
+{
+	struct sg_slot *slot = container_of(watch, struct sg_slot, watch);
+	struct sg_io_hdr hdr = {.interface_id = 'S'};
+
+	if (slot->state != SLOT_BUSY)
+		return; /* the device went away while the slot was idle: the next write() tells */
+	if (read(watch->fd, &hdr, sizeof(hdr)) < 0) {
+		slot_read_failed(slot, errno, epoll_events);
+		return;
+	}
+	slot_fill_result(slot, &hdr, slot->io);
+	slot_finish(slot);
+}
+
+/* --- giving up --- */
+
+static void sg_abandon(struct path_link *link, struct mpath_io *io)
+{
+	struct sg_slot *slot = io->transport_data;
+
+	if (!slot) { /* never sent, or failed and not yet reported */
+		list_del(&io->node);
+		list_push_back(&link->released, &io->node);
+		link_post_report(link);
+		return;
+	}
+	assert(slot->io == io && !slot->abandoned);
+	slot->abandoned = true;
+	if (slot->state == SLOT_BUSY)
+		slot_give_up(slot); /* else it was lost, and its fd is being closed already */
+}
+
+/* --- the tick --- */
+
+static void link_fail_stale(struct path_link *link, uint64_t now_ns)
+{
+	struct mpath_io *io, *tmp;
+
+	list_for_each_entry_safe(io, tmp, &link->waiting, node) {
+		if (now_ns - io->start_ns < SG_WAIT_MAX_NS)
+			continue;
+		list_del(&io->node);
+		link_fail_io(link, io, TRANSPORT_BUSY);
+	}
+}
+
+static void link_give_up_hung_up(struct path_link *link, uint64_t now_ns)
+{
+	struct sg_slot *slot, *tmp;
+
+	list_for_each_entry_safe(slot, tmp, &link->busy_slots, node) {
+		if (!slot->hung_up_ns)
+			continue;
+		if (now_ns - slot->hung_up_ns >= SG_HANG_UP_NS)
+			slot_give_up(slot);
+		else
+			link_tick_by(link, SG_TICK_NS);
+	}
+}
+
+static void link_trim(struct path_link *link, uint64_t now_ns)
+{
+	unsigned int surplus = link->nr_idle_min;
+
+	if (now_ns < link->trim_ns)
+		return;
+	link->trim_ns = now_ns + SG_TRIM_NS;
+	if (surplus == link->nr_open && surplus)
+		surplus--; /* one stays */
+	while (surplus--)
+		slot_close(container_of(link->idle_slots.prev, struct sg_slot, node));
+	link->nr_idle_min = link->nr_idle;
+	if (link->active && !link->used && !link->nr_busy) {
+		link->active = false;
+		sg_host_set_active(link->host, false);
+	}
+	link->used = false;
+}
+
+static void link_tick(struct timer *timer, uint64_t now_ns)
+{
+	struct path_link *link = container_of(timer, struct path_link, tick);
+
+	if (link->closed)
+		return;
+	link_fail_stale(link, now_ns);
+	link_give_up_hung_up(link, now_ns);
+	link_count_orphans(link, now_ns);
+	link_trim(link, now_ns);
+	link_start_waiting(link);
+	if (link->nr_orphans || !list_empty(&link->waiting))
+		link_tick_by(link, SG_TICK_NS);
+	else if (link->nr_open > 1 || link->active)
+		link_tick_by(link, SG_TRIM_NS);
+}
+
+/* --- open --- */
+
+static void link_close_fds(struct path_link *link)
+{
+	struct sg_slot *slot;
+
+	list_for_each_entry(slot, &link->idle_slots, node)
+		close(slot->watch.fd);
+	if (link->anchor_fd >= 0)
+		close(link->anchor_fd);
+	if (link->requested_fd >= 0)
+		close(link->requested_fd);
+	if (link->done_fd >= 0)
+		close(link->done_fd);
+	if (link->host)
+		sg_host_put(link->host);
+	if (link->claim)
+		claim_release(link->claim); /* last: until here the disk is ours */
+}
+
+static void link_free(struct path_link *link)
+{
+	free(link->slots);
+	free(link);
+}
+
+static void end_run(struct job *job)
+{
+	link_close_fds(container_of(job, struct path_link, end));
+}
+
+static void end_done(struct letter *letter)
+{
+	struct path_link *link = container_of(letter, struct path_link, end.letter);
+	struct letter *closed = link->closed;
+
+	link_free(link);
+	closed->deliver(closed);
+}
+
+static void link_init(struct path_link *link, const struct link_request *request)
+{
+	link->loop = request->loop;
+	link->events = request->events;
+	link->anchor_fd = -1;
+	link->requested_fd = -1;
+	link->done_fd = -1;
+	list_init(&link->closed_slots);
+	list_init(&link->idle_slots);
+	list_init(&link->busy_slots);
+	list_init(&link->waiting);
+	list_init(&link->failed);
+	list_init(&link->released);
+	list_init(&link->tick.node);
+	link->tick.fire = link_tick;
+	link->report.deliver = link_report;
+	job_queue_init(&link->closers);
+	job_queue_init(&link->openers);
+	job_init(&link->opener, link->loop, opener_run, opener_done);
+	job_init(&link->counter, link->loop, counter_run, counter_done);
+	job_init(&link->end, link->loop, end_run, end_done);
+}
+
+static bool link_create_slots(struct path_link *link)
+{
+	unsigned int i;
+
+	if (link->node.queue_depth > SG_DEPTH_MAX)
+		link->node.queue_depth = SG_DEPTH_MAX;
+	link->slots = calloc(link->node.queue_depth, sizeof(*link->slots));
+	if (!link->slots)
+		return false;
+	for (i = 0; i < link->node.queue_depth; i++) {
+		struct sg_slot *slot = &link->slots[i];
+
+		slot->link = link;
+		slot->watch.ready = slot_ready;
+		job_init(&slot->closer, link->loop, slot_closer_run, slot_closed);
+		list_push_back(&link->closed_slots, &slot->node);
+	}
+	return true;
+}
+
+static void link_open_counters(struct path_link *link, const struct sg_disk *disk)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/class/block/%s/device/iorequest_cnt", disk->name);
+	link->requested_fd = open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/sys/class/block/%s/device/iodone_cnt", disk->name);
+	link->done_fd = open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Is the node that was opened the disk that is claimed?  Names may have changed in between. */
+static bool anchor_is_disk(const struct path_link *link)
+{
+	struct sg_scsi_id id;
+
+	if (ioctl(link->anchor_fd, SG_GET_SCSI_ID, &id))
+		return false;
+	return (unsigned int)id.host_no == link->node.host &&
+	       (unsigned int)id.channel == link->node.channel &&
+	       (unsigned int)id.scsi_id == link->node.target &&
+	       (unsigned int)id.lun == (unsigned int)link->node.lun;
+}
+
+static int link_open_anchor(struct path_link *link, struct strbuf *reason)
+{
+	link->anchor_fd = sg_open_slot(link);
+	if (link->anchor_fd < 0) {
+		int err = link->anchor_fd;
+
+		if (err == -EBUSY)
+			strbuf_printf(reason, "/dev/%s is held by another process with O_EXCL",
+				      link->node.name);
+		else
+			strbuf_printf(reason, "/dev/%s: %s", link->node.name, strerror(-err));
+		return err;
+	}
+	if (!anchor_is_disk(link)) {
+		strbuf_printf(reason, "/dev/%s is not the disk any more that it was",
+			      link->node.name);
+		return -ENODEV;
+	}
+	return 0;
+}
+
+static int link_open(struct path_link *link, const struct sg_disk *disk, const char *map,
+		     struct strbuf *reason)
+{
+	int err, fd;
+
+	err = claim_take(disk, map, &link->claim, reason);
+	if (err)
+		return err;
+	err = sg_node_find(disk, &link->node, reason);
+	if (err)
+		return err;
+	err = link_open_anchor(link, reason);
+	if (err)
+		return err;
+	link_open_counters(link, disk);
+	link->host = sg_host_get(link->node.host, link->node.can_queue);
+	if (!link->host || !link_create_slots(link)) {
+		strbuf_printf(reason, "out of memory");
+		return -ENOMEM;
+	}
+	fd = sg_open_slot(link); /* so that the first command need not wait for one */
+	if (fd >= 0)
+		link_add_slot(link, fd);
+	return 0;
+}
+
+static void link_fill_facts(struct path_link *link, const struct sg_disk *disk,
+			    struct path_facts *facts)
+{
+	const struct sg_node *node = &link->node;
+	int64_t foreign = sg_count_outstanding(link);
+
+	*facts = (struct path_facts){
+		.unstable_name = disk->unstable_name,
+		.read_only = node->read_only,
+		.queue_depth = node->queue_depth > 1 ? node->queue_depth - 1 : 1,
+		.max_transfer_bytes = node->max_transfer_bytes,
+		.foreign = foreign > 0 ? (uint64_t)foreign : 0,
+	};
+	snprintf(facts->name, sizeof(facts->name), "%u:%u", major(disk->dev), minor(disk->dev));
+	snprintf(facts->device, sizeof(facts->device), "%s", disk->name);
+}
+
+static int sg_open(const struct link_request *request, struct path_link **link,
+		   struct path_facts *facts, struct strbuf *reason)
+{
+	struct path_link *fresh;
+	struct sg_disk disk;
+	int err;
+
+	err = sg_disk_resolve(request->address, &disk, reason);
+	if (err)
+		return err;
+	fresh = calloc(1, sizeof(*fresh));
+	if (!fresh) {
+		strbuf_printf(reason, "out of memory");
+		return -ENOMEM;
+	}
+	link_init(fresh, request);
+	err = link_open(fresh, &disk, request->map, reason);
+	if (err) {
+		link_close_fds(fresh);
+		link_free(fresh);
+		return err;
+	}
+	link_fill_facts(fresh, &disk, facts);
+	*link = fresh;
+	return 0;
+}
+
+/* --- close --- */
+
+/* When the last job is back, one more closes what is left. */
+static void link_check_closed(struct path_link *link)
+{
+	struct sg_slot *slot;
+
+	if (!link->closed || link->opening || link->counting || link->nr_closing)
+		return;
+	loop_timer_set(link->loop, &link->tick, 0);
+	list_for_each_entry(slot, &link->idle_slots, node)
+		if (slot->watched)
+			loop_unwatch(link->loop, &slot->watch);
+	link_drop_orphans(link, 0); /* the next open counts them as foreign */
+	if (link->active)
+		sg_host_set_active(link->host, false);
+	job_start(&link->closers, &link->end);
+}
+
+static void sg_close(struct path_link *link, struct letter *closed)
+{
+	assert(!link->nr_busy && list_empty(&link->waiting) && list_empty(&link->failed) &&
+	       list_empty(&link->released));
+	link->closed = closed;
+	link_check_closed(link);
+}
+
+const struct path_transport_type sg_transport = {
+	.name = "sg",
+	.open = sg_open,
+	.count_outstanding = sg_count_outstanding,
+	.submit = sg_submit,
+	.abandon = sg_abandon,
+	.close = sg_close,
+};

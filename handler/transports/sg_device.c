@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From the word in a table to the disk and its sg node.
+ *
+ * The word may be a number (8:16), a disk (/dev/sdb), its sg node (/dev/sg3) or any symbolic link
+ * to one of them.  It is looked up anew at each open, because the kernel hands out sdX and sgN in
+ * the order in which devices appear.
+ */
+#include "transports/sg_device.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libkmod.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "transports/sysfs.h"
+
+#define SCSI_GENERIC_MAJOR 21
+#define SCSI_TYPE_DISK	   0
+#define NODE_WAIT_MS	   2000 /* for the kernel to make the nodes of a module just loaded */
+#define SG_TRANSFER_MAX	   (256u * 1024 * 1024 - 4096) /* sg.c refuses 256 MiB */
+#define SG_ELEMENT_DEFAULT 32768
+
+/* --- the word --- */
+
+static bool parse_dev(const char *text, dev_t *dev)
+{
+	unsigned int maj, min;
+	char end;
+
+	if (sscanf(text, "%u:%u%c", &maj, &min, &end) != 2)
+		return false;
+	*dev = makedev(maj, min);
+	return true;
+}
+
+/* Symbolic links are made by udev from what the disk says of itself; other names by the kernel. */
+static bool name_is_unstable(const char *path)
+{
+	struct stat st;
+
+	if (strncmp(path, "/dev/block/", 11) == 0 || strncmp(path, "/dev/char/", 10) == 0)
+		return true;
+	return lstat(path, &st) == 0 && !S_ISLNK(st.st_mode);
+}
+
+static int disk_from_block(dev_t dev, const char *address, struct sg_disk *disk,
+			   struct strbuf *reason)
+{
+	char subsystem[32];
+
+	if (!sysfs_read_link(disk->name, sizeof(disk->name), "/sys/dev/block/%u:%u", major(dev),
+			     minor(dev))) {
+		strbuf_printf(reason, "%s: no such device", address);
+		return -ENODEV;
+	}
+	disk->dev = dev;
+	if (sysfs_exists("/sys/class/block/%s/partition", disk->name)) {
+		strbuf_printf(reason, "%s is a partition: name the whole disk", disk->name);
+		return -ENOTBLK;
+	}
+	if (!sysfs_read_link(subsystem, sizeof(subsystem), "/sys/class/block/%s/device/subsystem",
+			     disk->name) ||
+	    strcmp(subsystem, "scsi") != 0) {
+		strbuf_printf(reason, "%s is not a SCSI device", disk->name);
+		return -ENOTBLK;
+	}
+	return 0;
+}
+
+static int disk_from_sg(dev_t dev, const char *address, struct sg_disk *disk, struct strbuf *reason)
+{
+	char sg[PATH_NAME_MAX], name[PATH_NAME_MAX], text[32];
+	dev_t block;
+
+	if (!sysfs_read_link(sg, sizeof(sg), "/sys/dev/char/%u:%u", major(dev), minor(dev))) {
+		strbuf_printf(reason, "%s: no such device", address);
+		return -ENODEV;
+	}
+	if (!sysfs_first_entry(name, sizeof(name), "/sys/class/scsi_generic/%s/device/block", sg) ||
+	    !sysfs_read(text, sizeof(text), "/sys/class/block/%s/dev", name) ||
+	    !parse_dev(text, &block)) {
+		strbuf_printf(reason, "%s is not a disk", sg);
+		return -ENOTBLK;
+	}
+	return disk_from_block(block, address, disk, reason);
+}
+
+int sg_disk_resolve(const char *address, struct sg_disk *disk, struct strbuf *reason)
+{
+	struct stat st;
+	dev_t dev;
+
+	*disk = (struct sg_disk){0};
+	if (parse_dev(address, &dev)) {
+		disk->unstable_name = true;
+		return disk_from_block(dev, address, disk, reason);
+	}
+	if (stat(address, &st)) {
+		int err = errno;
+
+		if (err == ENOENT)
+			strbuf_printf(reason, "%s: no such device", address);
+		else
+			strbuf_printf(reason, "%s: %s", address, strerror(err));
+		return -err;
+	}
+	disk->unstable_name = name_is_unstable(address);
+	if (S_ISBLK(st.st_mode))
+		return disk_from_block(st.st_rdev, address, disk, reason);
+	if (S_ISCHR(st.st_mode) && major(st.st_rdev) == SCSI_GENERIC_MAJOR)
+		return disk_from_sg(st.st_rdev, address, disk, reason);
+	strbuf_printf(reason, "%s is not a disk", address);
+	return -ENOTBLK;
+}
+
+/* --- the sg node --- */
+
+static void sleep_ms(unsigned int ms)
+{
+	struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+
+	nanosleep(&ts, NULL);
+}
+
+static int load_module_sg(struct strbuf *reason)
+{
+	struct kmod_list *list = NULL, *entry;
+	struct kmod_ctx *ctx = kmod_new(NULL, NULL);
+	int err = ctx ? kmod_module_new_from_lookup(ctx, "sg", &list) : -ENOMEM;
+
+	if (!err && !list)
+		err = -ENOENT;
+	kmod_list_foreach(entry, list) {
+		struct kmod_module *module = kmod_module_get_module(entry);
+
+		if (!err)
+			err = kmod_module_probe_insert_module(module, 0, NULL, NULL, NULL, NULL);
+		kmod_module_unref(module);
+	}
+	kmod_module_unref_list(list);
+	if (ctx)
+		kmod_unref(ctx);
+	if (err)
+		strbuf_printf(reason, "the kernel module sg cannot be loaded: %s", strerror(-err));
+	return err;
+}
+
+static bool find_sg_name(const struct sg_disk *disk, struct sg_node *node)
+{
+	return sysfs_first_entry(node->name, sizeof(node->name),
+				 "/sys/class/block/%s/device/scsi_generic", disk->name);
+}
+
+static int find_sg(const struct sg_disk *disk, struct sg_node *node, struct strbuf *reason)
+{
+	unsigned int waited_ms;
+	char text[32];
+	int err;
+
+	if (!sysfs_exists("/sys/class/scsi_generic")) {
+		err = load_module_sg(reason);
+		if (err)
+			return err;
+	}
+	for (waited_ms = 0; !find_sg_name(disk, node) && waited_ms < NODE_WAIT_MS; waited_ms += 20)
+		sleep_ms(20);
+	if (!node->name[0] ||
+	    !sysfs_read(text, sizeof(text), "/sys/class/scsi_generic/%s/dev", node->name) ||
+	    !parse_dev(text, &node->dev)) {
+		strbuf_printf(reason, "%s has no sg node", disk->name);
+		return -ENODEV;
+	}
+	for (waited_ms = 0; waited_ms < NODE_WAIT_MS; waited_ms += 20) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/dev/%s", node->name);
+		if (access(path, F_OK) == 0)
+			return 0;
+		sleep_ms(20);
+	}
+	strbuf_printf(reason, "there is no /dev/%s: is devtmpfs mounted?", node->name);
+	return -ENODEV;
+}
+
+static int find_address(const struct sg_disk *disk, struct sg_node *node, struct strbuf *reason)
+{
+	char hctl[64];
+	unsigned long long lun;
+
+	if (!sysfs_read_link(hctl, sizeof(hctl), "/sys/class/block/%s/device", disk->name) ||
+	    sscanf(hctl, "%u:%u:%u:%llu", &node->host, &node->channel, &node->target, &lun) != 4) {
+		strbuf_printf(reason, "%s has gone away", disk->name);
+		return -ENODEV;
+	}
+	node->lun = lun;
+	return 0;
+}
+
+/* --- limits --- */
+
+static uint64_t number_or(uint64_t otherwise, const char *disk, const char *file)
+{
+	uint64_t number;
+
+	if (!sysfs_read_number(&number, "/sys/class/block/%s/%s", disk, file))
+		return otherwise;
+	return number;
+}
+
+/*
+ * sg collects a command's data in elements of its own (32 KiB unless its parameter says otherwise),
+ * so the adapter's number of segments limits a command as much as its number of sectors does.
+ */
+static uint64_t max_transfer_bytes(const char *disk)
+{
+	uint64_t bytes = number_or(512, disk, "queue/max_hw_sectors_kb") * 1024;
+	uint64_t segments = number_or(128, disk, "queue/max_segments");
+	uint64_t segment_bytes = number_or(65536, disk, "queue/max_segment_size");
+	uint64_t element_bytes;
+
+	if (!sysfs_read_number(&element_bytes, "/sys/module/sg/parameters/scatter_elem_sz"))
+		element_bytes = SG_ELEMENT_DEFAULT;
+	if (segment_bytes > element_bytes)
+		segment_bytes = element_bytes;
+	if (bytes > segments * segment_bytes)
+		bytes = segments * segment_bytes;
+	return bytes < SG_TRANSFER_MAX ? bytes : SG_TRANSFER_MAX;
+}
+
+static void find_limits(const struct sg_disk *disk, struct sg_node *node)
+{
+	uint64_t depth = number_or(1, disk->name, "device/queue_depth");
+	uint64_t requests = number_or(128, disk->name, "queue/nr_requests");
+	uint64_t can_queue;
+	char scheduler[128];
+
+	if (!sysfs_read_number(&can_queue, "/sys/class/scsi_host/host%u/can_queue", node->host))
+		can_queue = depth;
+	/* Over either of these write() would sleep (H8). */
+	if (depth > requests)
+		depth = requests;
+	if (depth > can_queue)
+		depth = can_queue;
+	node->queue_depth = depth ? (unsigned int)depth : 1;
+	node->can_queue = can_queue ? (unsigned int)can_queue : 1;
+	node->shares_tags = sysfs_read(scheduler, sizeof(scheduler),
+				       "/sys/class/block/%s/queue/scheduler", disk->name) &&
+			    (strstr(scheduler, "[none]") || strcmp(scheduler, "none") == 0);
+	node->max_transfer_bytes = max_transfer_bytes(disk->name);
+	node->read_only = number_or(0, disk->name, "ro") != 0;
+}
+
+int sg_node_find(const struct sg_disk *disk, struct sg_node *node, struct strbuf *reason)
+{
+	int err;
+
+	*node = (struct sg_node){0};
+	if (number_or(SCSI_TYPE_DISK, disk->name, "device/type") != SCSI_TYPE_DISK) {
+		strbuf_printf(reason, "%s is not a disk", disk->name);
+		return -ENOTBLK;
+	}
+	err = find_address(disk, node, reason);
+	if (err)
+		return err;
+	err = find_sg(disk, node, reason);
+	if (err)
+		return err;
+	find_limits(disk, node);
+	return 0;
+}
+
+int sg_open_node(const char *name, dev_t dev, mode_t type, int flags)
+{
+	char path[64];
+	struct stat st;
+	int err, fd;
+
+	snprintf(path, sizeof(path), "/dev/%s", name);
+	fd = open(path, flags | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st))
+		err = -errno;
+	else if ((st.st_mode & S_IFMT) != type || st.st_rdev != dev)
+		err = -ENODEV; /* the name has changed hands since it was looked up */
+	else
+		return fd;
+	close(fd);
+	return err;
+}

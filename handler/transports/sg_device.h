@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From the word in a table to the disk and its sg node (sg_device.c).  Blocks: workers only.
+ */
+#ifndef MPATH_SG_DEVICE_H
+#define MPATH_SG_DEVICE_H
+
+#include <sys/types.h>
+
+#include "mpath/path.h"
+#include "mpath/strbuf.h"
+
+struct sg_disk {
+	char name[PATH_NAME_MAX]; /* "sdb" */
+	dev_t dev;
+	bool unstable_name; /* another disk may have this word after a reboot */
+};
+
+/* What is known of a disk that is claimed, so that its name cannot change hands. */
+struct sg_node {
+	char name[PATH_NAME_MAX]; /* "sg3" */
+	dev_t dev;
+	unsigned int host; /* the SCSI address: host:channel:target:lun */
+	unsigned int channel;
+	unsigned int target;
+	uint64_t lun;
+	unsigned int queue_depth;
+	unsigned int can_queue;	     /* of the host */
+	bool shares_tags;	     /* no I/O scheduler: the kernel divides the host's tags */
+	uint64_t max_transfer_bytes; /* of one command */
+	bool read_only;
+};
+
+/* "8:16", /dev/sdb, /dev/sg3, /dev/disk/by-id/...  0, or -errno with the reason. */
+int sg_disk_resolve(const char *address, struct sg_disk *disk, struct strbuf *reason);
+
+/* The claimed disk's sg node and its limits; loads the module sg when it is missing. */
+int sg_node_find(const struct sg_disk *disk, struct sg_node *node, struct strbuf *reason);
+
+/* Open /dev/@name and see that it is what it should be.  The fd, or -errno. */
+int sg_open_node(const char *name, dev_t dev, mode_t type, int flags);
+
+#endif

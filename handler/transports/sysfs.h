@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading small facts from sysfs.  Blocks now and then: workers only.
+ */
+#ifndef MPATH_SYSFS_H
+#define MPATH_SYSFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The first line of a file, without its end.  False: it cannot be read. */
+__attribute__((format(printf, 3, 4))) bool sysfs_read(char *text, size_t size, const char *format,
+						      ...);
+/* A number in any of C's notations. */
+__attribute__((format(printf, 2, 3))) bool sysfs_read_number(uint64_t *number, const char *format,
+							     ...);
+/* The last component of what a symbolic link points to. */
+__attribute__((format(printf, 3, 4))) bool sysfs_read_link(char *name, size_t size,
+							   const char *format, ...);
+/* The first entry of a directory. */
+__attribute__((format(printf, 3, 4))) bool sysfs_first_entry(char *name, size_t size,
+							     const char *format, ...);
+__attribute__((format(printf, 1, 2))) bool sysfs_exists(const char *format, ...);
+
+#endif
