@@ -79,6 +79,7 @@ static const struct row rows[] = {
 	{"Write long(10)", {0x3f, 0x40}, NO, 0, SAME, true, PATH_MS}, /* WR_UNCOR */
 	{"Write same(10)", {0x41, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, OUT, BS, SAME, true, PATH_MS},
 	{"Write same(10)", {0x41, 0x08, 0, 0, 0, 0, 0, 0, 1}, OUT, BS, SAME, true, PATH_MS}, /* UNMAP */
+	{"Write same(10)", {0x41, 0x01, 0, 0, 0, 0, 0, 0, 1}, OUT, BS, SAME, true, PATH_MS}, /* no NDOB */
 	{"Write same(10)", {0x41}, OUT, BS, SAME, true, COPY_TIME}, /* up to the end */
 	{"Unmap", {0x42, 0, 0, 0, 0, 0, 0, 0, 24}, OUT, 24, SAME, true, MINUTES},
 	{"Sanitize", {0x48, 0x01, 0, 0, 0, 0, 0, 0, 8}, OUT, 8, ONCE, true, DAY},
@@ -334,6 +335,8 @@ static void test_length_is_not_in_the_cdb(void)
 	const uint8_t reassign[32] = {0x07};
 	const uint8_t ata_tpsiu[32] = {0x85, 0x08, 0x0f};
 	const uint8_t ata_count_0[32] = {0x85, 0x08, 0x0e};
+	const uint8_t ata_sectors[32] = {0x85, 0x08, 0x0e, [6] = 1};
+	const uint8_t ata_blocks[32] = {0x85, 0x08, 0x1e, [6] = 1};
 	struct scsi_cmd cmd;
 
 	assert(fill(&cmd, format, 12, 512) == CDB_OK);
@@ -346,6 +349,9 @@ static void test_length_is_not_in_the_cdb(void)
 	assert(fill(&cmd, ata_tpsiu, 100, 512) == CDB_OK);
 	assert(cmd.dir == SCSI_DATA_IN && cmd.data_len == 100);
 	assert(fill(&cmd, ata_count_0, 512, 512) == CDB_OK && cmd.data_len == 512);
+	/* T_TYPE: sectors of 512 bytes, or the LUN's blocks */
+	assert(fill(&cmd, ata_sectors, 4096, 4096) == CDB_OK && cmd.data_len == 512);
+	assert(fill(&cmd, ata_blocks, 4096, 4096) == CDB_OK && cmd.data_len == 4096);
 }
 
 static void check_unknown(const uint8_t *cdb)

@@ -79,6 +79,7 @@ static void test_additional_length(void)
 	uint8_t descriptor[8] = {0x72, 0x05, 0x24, 0x01, [7] = 0xff};
 
 	check(fixed, sizeof(fixed), 0x70, 5, 0, 0);
+	check(fixed, 13, 0x70, 5, 0, 0);
 	fixed[7] = 5;
 	check(fixed, sizeof(fixed), 0x70, 5, 0x24, 0);
 	fixed[7] = 0xff;
