@@ -21,8 +21,8 @@ enum cdb_status {
 };
 
 /*
- * Fill cmd->dir, class, medium, data_len and timeout_ms from cmd->cdb, which must be zero behind
- * cdb_len.  @iov_len is what the initiator expects to transfer, @block_size the LUN's (0: unknown,
+ * Fill cmd->dir, class, medium, data_len and timeout_ms from cmd->cdb.  @iov_len is what the
+ * initiator expects to transfer, @block_size the LUN's (0: unknown,
  * then the initiator's word is taken).  @path_timeout_ms is for commands that take ordinary time;
  * FORMAT UNIT and its like get longer.  Only after CDB_OK are the fields valid.
  */
