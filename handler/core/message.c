@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "core/multipath.h"
+#include "mpath/number.h"
 
 static void refuse(struct mpath_message *message, int error, const char *text)
 {
@@ -25,13 +26,11 @@ static void set_queueing(struct multipath *m, bool on)
 	notice(m, NOTICE_QUEUEING, NULL, on ? "queue_if_no_path" : "fail_if_no_path");
 }
 
-/* As dm does with sscanf("%u%c"): a number and nothing behind it. */
 static struct priority_group *find_group(struct multipath *m, const char *word)
 {
-	unsigned int number;
-	char rest;
+	uint64_t number;
 
-	if (sscanf(word, "%u%c", &number, &rest) != 1 || !number || number > m->nr_groups)
+	if (!parse_number(word, m->nr_groups, &number) || !number)
 		return NULL;
 	return &m->groups[number - 1];
 }
