@@ -368,11 +368,9 @@ static void set_ms(const struct key_values *values, enum key_id id, uint32_t *ms
 
 static void apply_settings(const struct key_values *values, struct mpath_settings *settings)
 {
-	const char *checker = values->text[KEY_PATH_CHECKER];
-
 	mpath_settings_init(settings);
-	if (checker)
-		settings->checker = path_checker_find(checker); /* "none" is none: NULL */
+	/* There is none with the name "none": NULL. */
+	settings->checker = path_checker_find(value_or(values, KEY_PATH_CHECKER, "tur"));
 	set_ms(values, KEY_RECHECK_INTERVAL, &settings->recheck_interval_ms);
 	set_ms(values, KEY_POLLING_INTERVAL, &settings->polling_interval_ms);
 	set_ms(values, KEY_CHECKER_TIMEOUT, &settings->checker_timeout_ms);

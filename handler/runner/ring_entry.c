@@ -77,21 +77,21 @@ static size_t dropped_cdb_len(uint8_t opcode)
 	return opcode >> 5 == 3 ? 12 : 10;
 }
 
-static struct ring_request entry_request(const struct ring_view *view, uint32_t at)
+static void read_request(const struct ring_view *view, uint32_t at, struct ring_request *request)
 {
-	struct ring_request request;
-
-	memcpy(&request, entry_bytes(view, at), sizeof(request));
-	return request;
+	memcpy(request, entry_bytes(view, at), sizeof(*request));
 }
 
 /* Where the CDB lies, with at least @len bytes inside the entry; NULL if it does not. */
 static const uint8_t *entry_cdb(const struct ring_view *view, const struct ring_entry *entry,
 				size_t len)
 {
-	uint64_t cdb_off = entry_request(view, entry->at).cdb_off;
 	uint64_t start = (uint64_t)view->ring_off + entry->at;
+	struct ring_request request;
+	uint64_t cdb_off;
 
+	read_request(view, entry->at, &request);
+	cdb_off = request.cdb_off;
 	if (cdb_off < start + sizeof(struct ring_request) || cdb_off > start + entry->len ||
 	    start + entry->len - cdb_off < len)
 		return NULL;
@@ -184,13 +184,14 @@ size_t ring_entry_cdb(const struct ring_view *view, const struct ring_entry *ent
 ssize_t ring_entry_iov(const struct ring_view *view, const struct ring_entry *entry,
 		       struct iovec *iov, size_t max)
 {
-	uint32_t iov_cnt = entry_request(view, entry->at).iov_cnt;
 	size_t room = (entry->len - sizeof(struct ring_request)) / sizeof(struct ring_iovec);
 	const uint8_t *from = entry_bytes(view, entry->at) + offsetof(struct ring_request, iov);
+	struct ring_request request;
 
-	if (iov_cnt > room)
+	read_request(view, entry->at, &request);
+	if (request.iov_cnt > room)
 		return -1;
-	for (size_t i = 0; i < iov_cnt; i++) {
+	for (size_t i = 0; i < request.iov_cnt; i++) {
 		struct ring_iovec ri;
 
 		memcpy(&ri, from + i * sizeof(ri), sizeof(ri));
@@ -200,13 +201,16 @@ ssize_t ring_entry_iov(const struct ring_view *view, const struct ring_entry *en
 		if (iov && i < max)
 			iov[i] = (struct iovec){view->base + ri.offset, ri.len};
 	}
-	return iov_cnt;
+	return request.iov_cnt;
 }
 
 /* How many bytes of a DATA_IN command are the target's. */
 static size_t bytes_transferred(const struct mpath_io *io)
 {
 	const struct scsi_result *result = &io->result;
+
+	if (io->cmd.dir != SCSI_DATA_IN)
+		return 0;
 
 	/*
 	 * With any other status the kernel either copies nothing (CHECK CONDITION) or everything,
@@ -233,11 +237,12 @@ void ring_response_fill(const struct ring_view *view, const struct mpath_io *io,
 		assert(result->sense_len <= sizeof(response->sense));
 		memcpy(response->sense, result->sense, result->sense_len);
 	}
-	if (io->cmd.dir != SCSI_DATA_IN)
+	if (io->cmd.dir == SCSI_DATA_OUT)
 		return;
 
 	/*
-	 * The kernel hands the initiator the whole buffer, with what an earlier command left in
+	 * The direction is our reading of the CDB, the buffer is the initiator's: one that asks
+	 * for no data, or that we refused, may come with a buffer too.  The kernel hands the initiator the whole buffer, with what an earlier command left in
 	 * it, unless we say how much of it is valid.  It cannot be told "nothing", and together
 	 * with CHECK CONDITION the length would mean a tape's short read and hide the sense.
 	 */

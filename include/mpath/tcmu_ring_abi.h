@@ -58,7 +58,7 @@ struct ring_request {
 	uint64_t cdb_off; /* from the mailbox; the kernel puts the CDB behind the iovecs */
 	uint64_t pad[2];
 	struct ring_iovec iov[];
-} __attribute__((packed));
+};
 
 /* Overlays the request. */
 struct ring_response {
@@ -67,7 +67,7 @@ struct ring_response {
 	uint8_t pad[3];
 	uint32_t read_len;
 	uint8_t sense[96];
-} __attribute__((packed));
+};
 
 struct ring_tmr {
 	struct ring_header header;
@@ -76,7 +76,7 @@ struct ring_tmr {
 	uint32_t cmd_cnt;
 	uint64_t pads[2];
 	uint16_t cmd_ids[];
-} __attribute__((packed));
+};
 
 _Static_assert(offsetof(struct ring_mailbox, flags) == 2, "tcmu_mailbox.flags");
 _Static_assert(offsetof(struct ring_mailbox, ring_off) == 4, "tcmu_mailbox.cmdr_off");
@@ -84,8 +84,8 @@ _Static_assert(offsetof(struct ring_mailbox, ring_size) == 8, "tcmu_mailbox.cmdr
 _Static_assert(offsetof(struct ring_mailbox, head) == 12, "tcmu_mailbox.cmd_head");
 _Static_assert(offsetof(struct ring_mailbox, tail) == 64, "tcmu_mailbox.cmd_tail");
 _Static_assert(sizeof(struct ring_header) == 8, "tcmu_cmd_entry_hdr");
-_Static_assert(offsetof(struct ring_request, cdb_off) == 20, "tcmu_cmd_entry.req.cdb_off");
-_Static_assert(offsetof(struct ring_request, iov) == 44, "tcmu_cmd_entry.req.iov");
+_Static_assert(offsetof(struct ring_request, cdb_off) == 24, "tcmu_cmd_entry.req.cdb_off");
+_Static_assert(offsetof(struct ring_request, iov) == 48, "tcmu_cmd_entry.req.iov");
 _Static_assert(offsetof(struct ring_response, scsi_status) == 8, "tcmu_cmd_entry.rsp.scsi_status");
 _Static_assert(offsetof(struct ring_response, read_len) == 12, "tcmu_cmd_entry.rsp.read_len");
 _Static_assert(offsetof(struct ring_response, sense) == 16, "tcmu_cmd_entry.rsp.sense_buffer");

@@ -1,0 +1,1169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The TCMU ring: stories about a kernel that writes entries, a libtcmu that reads them late and
+ * tells only half, and initiators that must each get their own answer, once, and nobody else's
+ * bytes.  The mailbox is a piece of memory; kernel and libtcmu are played by the helpers below.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mpath/scsi.h"
+#include "runner/ring.h"
+
+#define RING_OFF   128u
+#define RING_SIZE  4096u
+#define DATA_OFF   (RING_OFF + RING_SIZE)
+#define DATA_SIZE  16384u
+#define MEM_SIZE   (DATA_OFF + DATA_SIZE)
+#define STALE	   0xee /* what another command has left in the data area */
+#define MAX_CMDS   64
+#define READ_10	   0x28
+#define VENDOR	   0xc1
+
+struct world {
+	_Alignas(64) uint8_t mem[MEM_SIZE];
+	struct ring ring;
+	struct ring_cmd_pool pool;
+	uint32_t kernel_tail; /* what the kernel has taken of our responses */
+	uint32_t libtcmu;     /* libtcmu's read pointer */
+	uint64_t now_ns;
+	unsigned int kicks;
+	bool idle; /* libtcmu is provably asleep */
+	unsigned int nr_asked;
+	bool refuse_prepare;
+	bool complete_on_abort;
+	struct mpath_io *submitted[65536]; /* by id, while the core has it */
+	char trace[4096];
+	struct strbuf said;
+};
+
+static struct world w;
+
+static struct ring_mailbox *mailbox(void)
+{
+	return (struct ring_mailbox *)(void *)w.mem;
+}
+
+static struct ring_cmd *cmd_of(struct mpath_io *io)
+{
+	return io->owner;
+}
+
+/* --- what the ring asks of the world --- */
+
+static void kick(void *arg)
+{
+	assert(arg == &w);
+	w.kicks++;
+}
+
+static bool libtcmu_idle(void *arg)
+{
+	assert(arg == &w);
+	w.nr_asked++;
+	return w.idle;
+}
+
+static void prepare(void *arg, struct ring_cmd *cmd)
+{
+	assert(arg == &w);
+	cmd->io.cmd.dir = SCSI_DATA_IN;
+	cmd->io.cmd.data_len = scsi_iov_len(cmd->io.cmd.iov, cmd->io.cmd.iov_cnt);
+	if (!w.refuse_prepare)
+		return;
+	scsi_sense_set(&cmd->io.result, 0, 0x05, 0x20, 0x00);
+	cmd->refused = true;
+}
+
+static void submit(void *arg, struct mpath_io *io)
+{
+	struct ring_cmd *cmd = cmd_of(io);
+
+	assert(arg == &w && !w.submitted[cmd->id]);
+	w.submitted[cmd->id] = io;
+	strbuf_printf(&w.said, "start %u op %02x\n", cmd->id, io->cmd.cdb[0]);
+}
+
+static void answer(uint16_t id, uint8_t status);
+
+static void abort_io(void *arg, struct mpath_io *io)
+{
+	uint16_t id = cmd_of(io)->id;
+
+	assert(arg == &w);
+	strbuf_printf(&w.said, "abort %u\n", id);
+	if (w.complete_on_abort)
+		answer(id, SAM_TASK_ABORTED);
+}
+
+static const struct ring_ops ops = {
+	.kick = kick,
+	.libtcmu_idle = libtcmu_idle,
+	.prepare = prepare,
+	.submit = submit,
+	.abort = abort_io,
+};
+
+/* --- the kernel --- */
+
+static void begin_at(uint32_t at, uint16_t flags)
+{
+	memset(&w, 0, sizeof(w));
+	memset(w.mem + DATA_OFF, STALE, DATA_SIZE);
+	*mailbox() = (struct ring_mailbox){
+		.version = RING_VERSION,
+		.flags = flags,
+		.ring_off = RING_OFF,
+		.ring_size = RING_SIZE,
+		.head = at,
+		.tail = at,
+	};
+	w.kernel_tail = w.libtcmu = at;
+	strbuf_init(&w.said, w.trace, sizeof(w.trace));
+	ring_cmd_pool_init(&w.pool);
+	assert(!ring_init(&w.ring, w.mem, sizeof(w.mem), &ops, &w));
+}
+
+static void begin(void)
+{
+	begin_at(0, RING_CAN_READ_LEN | RING_CAN_TMR);
+}
+
+static void end(void)
+{
+	for (unsigned int id = 0; id < 65536; id++)
+		assert(!w.submitted[id]);
+	assert(!w.ring.outstanding);
+	ring_cmd_pool_destroy(&w.pool);
+}
+
+static uint8_t *at(uint32_t offset)
+{
+	return w.mem + RING_OFF + offset;
+}
+
+static void set_header(uint32_t offset, uint32_t op, uint32_t len, uint16_t id)
+{
+	const struct ring_header header = {.len_op = len | op, .cmd_id = id};
+
+	memcpy(at(offset), &header, sizeof(header));
+}
+
+/* Room for an entry that must not cross the end of the ring, as the kernel makes it. */
+static uint32_t make_room(uint32_t len)
+{
+	uint32_t head = mailbox()->head;
+
+	if (head + len > RING_SIZE) {
+		memset(at(head), 0, RING_SIZE - head);
+		set_header(head, RING_OP_PAD, RING_SIZE - head, 0);
+		head = 0;
+	}
+	memset(at(head), 0, len);
+	mailbox()->head = (head + len) % RING_SIZE;
+	return head;
+}
+
+/* A command with @data_len bytes of data at DATA_OFF + 512 * @id, in two iovecs. */
+static uint32_t put_cmd(uint16_t id, uint8_t opcode, uint32_t data_len)
+{
+	struct ring_request request = {.iov_cnt = data_len ? 2 : 0};
+	struct ring_iovec iov[2] = {
+		{DATA_OFF + 512u * id, data_len / 2},
+		{DATA_OFF + 512u * id + data_len / 2, data_len - data_len / 2},
+	};
+	uint32_t offset = make_room(128);
+
+	set_header(offset, RING_OP_CMD, 128, id);
+	memcpy(&request.header, at(offset), sizeof(request.header));
+	request.cdb_off = RING_OFF + offset + 112;
+	memcpy(at(offset), &request, sizeof(request));
+	memcpy(at(offset) + offsetof(struct ring_request, iov), iov, sizeof(iov));
+	at(offset)[112] = opcode;
+	at(offset)[113] = (uint8_t)id;
+	return offset;
+}
+
+static uint32_t put_tmr(const uint16_t *ids, uint32_t count)
+{
+	struct ring_tmr tmr = {.type = 5, .cmd_cnt = count};
+	uint32_t len = (uint32_t)(sizeof(tmr) + count * sizeof(*ids) + 7) & ~7u;
+	uint32_t offset = make_room(len);
+
+	set_header(offset, RING_OP_TMR, len, 0);
+	memcpy(&tmr.header, at(offset), sizeof(tmr.header));
+	memcpy(at(offset), &tmr, sizeof(tmr));
+	memcpy(at(offset) + sizeof(tmr), ids, count * sizeof(*ids));
+	return offset;
+}
+
+/* The kernel takes what is answered; "2=00" is id and status. */
+static void kernel_takes(const char *expected)
+{
+	char text[1024];
+	struct strbuf out;
+
+	strbuf_init(&out, text, sizeof(text));
+	while (w.kernel_tail != mailbox()->tail) {
+		struct ring_response response;
+		uint32_t op;
+
+		memcpy(&response, at(w.kernel_tail), sizeof(response));
+		op = response.header.len_op & RING_OP_MASK;
+		if (op == RING_OP_CMD)
+			strbuf_printf(&out, "%s%u=%02x", out.len ? " " : "",
+				      response.header.cmd_id, response.scsi_status);
+		w.kernel_tail = (w.kernel_tail + (response.header.len_op & ~RING_OP_MASK)) % RING_SIZE;
+	}
+	if (strcmp(text, expected))
+		fprintf(stderr, "the kernel got \"%s\", expected \"%s\"\n", text, expected);
+	assert(!strcmp(text, expected));
+}
+
+/* --- libtcmu --- */
+
+static bool libtcmu_drops(uint32_t offset)
+{
+	return !ring_libtcmu_cdb_len(at(offset) + 112);
+}
+
+/* libtcmu walks up to the next command that it understands; false: there is none. */
+static bool libtcmu_walks(struct tcmulib_cmd **lib_cmd)
+{
+	while (w.libtcmu != mailbox()->head) {
+		struct ring_request request;
+		uint32_t offset = w.libtcmu;
+
+		memcpy(&request, at(offset), sizeof(request));
+		w.libtcmu = (offset + (request.header.len_op & ~RING_OP_MASK)) % RING_SIZE;
+		if ((request.header.len_op & RING_OP_MASK) != RING_OP_CMD || libtcmu_drops(offset))
+			continue;
+
+		*lib_cmd = calloc(1, sizeof(**lib_cmd) + 2 * sizeof(struct iovec) + 16);
+		assert(*lib_cmd);
+		(*lib_cmd)->cmd_id = request.header.cmd_id;
+		(*lib_cmd)->iov_cnt = request.iov_cnt;
+		(*lib_cmd)->iovec = (struct iovec *)(void *)(*lib_cmd + 1);
+		for (uint32_t i = 0; i < request.iov_cnt; i++) {
+			struct ring_iovec iov;
+
+			memcpy(&iov, at(offset) + offsetof(struct ring_request, iov) + i * sizeof(iov),
+			       sizeof(iov));
+			(*lib_cmd)->iovec[i] = (struct iovec){w.mem + iov.offset, iov.len};
+		}
+		(*lib_cmd)->cdb = (uint8_t *)((*lib_cmd)->iovec + 2);
+		memcpy((*lib_cmd)->cdb, at(offset) + 112, 16);
+		return true;
+	}
+	return false;
+}
+
+/* What handler.c makes of handle_cmd(). */
+static struct ring_cmd *handle(struct tcmulib_cmd *lib_cmd)
+{
+	struct ring_cmd *cmd = ring_cmd_get(&w.pool);
+
+	assert(cmd);
+	cmd->lib_cmd = lib_cmd;
+	cmd->io.cmd.iov = lib_cmd->iovec;
+	cmd->io.cmd.iov_cnt = lib_cmd->iov_cnt;
+	memcpy(cmd->io.cmd.cdb, lib_cmd->cdb, 16);
+	prepare(&w, cmd);
+	return cmd;
+}
+
+static void libtcmu_runs(void)
+{
+	struct tcmulib_cmd *lib_cmd;
+
+	while (libtcmu_walks(&lib_cmd))
+		ring_take(&w.ring, handle(lib_cmd));
+}
+
+/* --- the core, and the passing of time --- */
+
+static struct mpath_io *take_io(uint16_t id)
+{
+	struct mpath_io *io = w.submitted[id];
+
+	assert(io);
+	w.submitted[id] = NULL;
+	return io;
+}
+
+static void answer(uint16_t id, uint8_t status)
+{
+	struct mpath_io *io = take_io(id);
+
+	io->result.status = status;
+	ring_complete(&w.ring, io);
+}
+
+static void tick(void)
+{
+	w.now_ns += RING_TICK_NS;
+	ring_tick(&w.ring, w.now_ns);
+}
+
+static void expect_said(const char *expected)
+{
+	if (strcmp(w.trace, expected))
+		fprintf(stderr, "got:\n%sexpected:\n%s", w.trace, expected);
+	assert(!strcmp(w.trace, expected));
+	strbuf_init(&w.said, w.trace, sizeof(w.trace));
+}
+
+/* --- stories --- */
+
+/* Three commands end in another order than they came; the kernel is told once. */
+static void test_out_of_order(void)
+{
+	begin();
+	put_cmd(1, READ_10, 0);
+	put_cmd(2, READ_10, 0);
+	put_cmd(3, READ_10, 0);
+	libtcmu_runs();
+	expect_said("start 1 op 28\nstart 2 op 28\nstart 3 op 28\n");
+
+	answer(3, SAM_GOOD);
+	answer(1, SAM_RESERVATION_CONFLICT);
+	kernel_takes("");
+	ring_flush(&w.ring);
+	assert(w.kicks == 1);
+	kernel_takes("3=00 1=18");
+
+	ring_flush(&w.ring);
+	assert(w.kicks == 1); /* nothing new, no kick */
+	answer(2, SAM_TASK_ABORTED);
+	ring_flush(&w.ring);
+	kernel_takes("2=40");
+	assert(w.kicks == 2);
+	end();
+}
+
+/* The last entry before the end of the ring is padding: no answer goes there. */
+static void test_padding_at_the_wrap(void)
+{
+	begin_at(RING_SIZE - 160, RING_CAN_READ_LEN);
+	put_cmd(1, READ_10, 0);
+	put_cmd(2, READ_10, 0); /* does not fit behind it: 32 bytes of padding */
+	assert(mailbox()->head == 128);
+	libtcmu_runs();
+	expect_said("start 1 op 28\nstart 2 op 28\n");
+	answer(2, SAM_GOOD);
+	answer(1, SAM_BUSY);
+	ring_flush(&w.ring);
+	kernel_takes("2=00 1=08");
+	assert(mailbox()->tail == 128);
+	end();
+}
+
+/* Many rounds through a small ring, with entries of the size that wraps at odd places. */
+static void test_round_and_round(void)
+{
+	const uint16_t ids[] = {1, 2, 3};
+
+	begin();
+	for (unsigned int i = 0; i < 500; i++) {
+		put_cmd(1, READ_10, 64);
+		put_tmr(ids, 1 + i % 3);
+		libtcmu_runs();
+		answer(1, SAM_GOOD);
+		ring_flush(&w.ring);
+		kernel_takes("1=00");
+		strbuf_init(&w.said, w.trace, sizeof(w.trace));
+	}
+	end();
+}
+
+/*
+ * A LUN reset while a command is held: it is acted upon although libtcmu says nothing, and the
+ * tail gets past the entry once libtcmu has.
+ */
+static void test_tmr_is_last_in_the_ring(void)
+{
+	const uint16_t ids[] = {7, 99};
+
+	begin();
+	put_cmd(7, READ_10, 0);
+	libtcmu_runs();
+	put_tmr(ids, 2);
+	tick();
+	expect_said("start 7 op 28\nabort 7\n");
+	answer(7, SAM_TASK_ABORTED);
+	ring_flush(&w.ring);
+	kernel_takes("7=40");
+	assert(mailbox()->tail != mailbox()->head);
+
+	tick(); /* libtcmu is not asleep: nothing moves */
+	tick();
+	assert(mailbox()->tail != mailbox()->head && w.nr_asked == 2);
+	w.idle = true;
+	tick();
+	assert(mailbox()->tail == mailbox()->head);
+	assert(!ring_busy(&w.ring));
+	expect_said(""); /* acted upon once */
+	end();
+}
+
+/* A task management function is acted upon when the next command comes, if that is sooner. */
+static void test_tmr_before_a_command(void)
+{
+	const uint16_t ids[] = {7};
+
+	begin();
+	put_cmd(7, READ_10, 0);
+	libtcmu_runs();
+	put_tmr(ids, 1);
+	put_cmd(8, READ_10, 0);
+	libtcmu_runs();
+	expect_said("start 7 op 28\nabort 7\nstart 8 op 28\n");
+	answer(8, SAM_GOOD);
+	answer(7, SAM_TASK_ABORTED);
+	ring_flush(&w.ring);
+	kernel_takes("8=00 7=40");
+	assert(mailbox()->tail == mailbox()->head);
+	end();
+}
+
+/* The kernel uses an id again: the TMR meant the command before it, not the one behind. */
+static void test_tmr_and_an_id_used_again(void)
+{
+	const uint16_t ids[] = {7};
+
+	begin();
+	put_cmd(7, READ_10, 0);
+	libtcmu_runs();
+	answer(7, SAM_GOOD);
+	ring_flush(&w.ring);
+	kernel_takes("7=00");
+	put_tmr(ids, 1);
+	put_cmd(7, READ_10, 0);
+	libtcmu_runs();
+	expect_said("start 7 op 28\nstart 7 op 28\n");
+	answer(7, SAM_GOOD);
+	ring_flush(&w.ring);
+	kernel_takes("7=00");
+	end();
+}
+
+/* A TMR names a command that libtcmu has not handed out yet: it is acted upon after its start. */
+static void test_tmr_for_a_command_that_is_late(void)
+{
+	const uint16_t ids[] = {7};
+
+	begin();
+	put_cmd(7, READ_10, 0);
+	put_tmr(ids, 1);
+	tick();
+	tick();
+	expect_said("");
+	libtcmu_runs();
+	expect_said("start 7 op 28\n");
+	tick();
+	expect_said("abort 7\n");
+	answer(7, SAM_TASK_ABORTED);
+	w.idle = true;
+	tick();
+	kernel_takes("7=40");
+	assert(mailbox()->tail == mailbox()->head);
+	end();
+}
+
+/* The core may answer an aborted command at once. */
+static void test_abort_answers_at_once(void)
+{
+	const uint16_t ids[] = {1, 2, 3};
+
+	begin();
+	w.complete_on_abort = true;
+	for (uint16_t id = 1; id <= 3; id++)
+		put_cmd(id, READ_10, 0);
+	libtcmu_runs();
+	put_tmr(ids, 3);
+	tick();
+	expect_said("start 1 op 28\nstart 2 op 28\nstart 3 op 28\nabort 1\nabort 2\nabort 3\n");
+	kernel_takes("1=40 2=40 3=40");
+	assert(w.kicks == 1);
+	end();
+}
+
+/* A vendor's opcode on an idle LUN: found, started with CDB and data, and answered. */
+static void test_dropped_opcode_is_last_in_the_ring(void)
+{
+	struct mpath_io *io;
+
+	begin();
+	put_cmd(3, VENDOR, 512);
+	libtcmu_runs();
+	expect_said("");
+	w.idle = true;
+	tick(); /* seen */
+	tick(); /* old enough, and libtcmu is asleep */
+	expect_said("start 3 op c1\n");
+
+	io = w.submitted[3];
+	assert(io->cmd.cdb_len == 10 && io->cmd.cdb[1] == 3 && io->cmd.iov_cnt == 2);
+	assert(io->cmd.iov[0].iov_base == w.mem + DATA_OFF + 3 * 512);
+	assert(io->cmd.iov[0].iov_len == 256 && io->cmd.iov[1].iov_len == 256);
+	answer(3, SAM_GOOD);
+	ring_flush(&w.ring);
+	kernel_takes("3=00");
+	end();
+}
+
+static void test_refused_opcode(void)
+{
+	struct ring_response response;
+
+	begin();
+	w.refuse_prepare = true;
+	put_cmd(3, 0x65, 512);
+	w.idle = true;
+	tick();
+	tick();
+	expect_said("");
+	memcpy(&response, at(0), sizeof(response));
+	assert(response.sense[0] == 0x70 && response.sense[2] == 0x05 && response.sense[12] == 0x20);
+	kernel_takes("3=02");
+	end();
+}
+
+/* A dropped opcode between others is started when the next command shows that it was passed. */
+static void test_dropped_opcode_between_others(void)
+{
+	begin();
+	put_cmd(1, READ_10, 0);
+	put_cmd(2, VENDOR, 0);
+	put_cmd(3, READ_10, 0);
+	libtcmu_runs();
+	expect_said("start 1 op 28\nstart 2 op c1\nstart 3 op 28\n");
+	answer(3, SAM_GOOD);
+	answer(2, SAM_GOOD);
+	answer(1, SAM_GOOD);
+	ring_flush(&w.ring);
+	kernel_takes("3=00 2=00 1=00");
+	end();
+}
+
+/*
+ * The cmdproc thread is delayed, however long: nothing is written into a slot that libtcmu has not
+ * read, for it would take our sense bytes for the address of a CDB.
+ */
+static void test_cmdproc_is_delayed(void)
+{
+	const uint16_t ids[] = {1};
+	uint8_t before[RING_SIZE];
+
+	begin();
+	put_cmd(1, READ_10, 0);
+	libtcmu_runs();
+	put_cmd(2, VENDOR, 0);
+	put_tmr(ids, 1);
+	put_cmd(3, READ_10, 0);
+	put_cmd(4, VENDOR, 0);
+	memcpy(before, at(0), RING_SIZE);
+	for (unsigned int i = 0; i < 50; i++)
+		tick();
+	answer(1, SAM_CHECK_CONDITION);
+	ring_flush(&w.ring);
+	for (unsigned int i = 0; i < 50; i++)
+		tick();
+	kernel_takes("1=02");
+	assert(!memcmp(before + 128, at(128), RING_SIZE - 128));
+	expect_said("start 1 op 28\n");
+
+	libtcmu_runs(); /* at last: 3 is handed out; 4 it drops, and goes to sleep */
+	w.idle = true;
+	tick();
+	tick();
+	expect_said("start 2 op c1\nstart 3 op 28\nstart 4 op c1\n");
+	for (uint16_t id = 2; id <= 4; id++)
+		answer(id, SAM_GOOD);
+	ring_flush(&w.ring);
+	kernel_takes("2=00 3=00 4=00");
+	end();
+}
+
+/*
+ * libtcmu is asleep, but has not been told of an entry yet that the kernel has just written: it
+ * counts only after a tick; and what came during that tick waits for the next.
+ */
+static void test_entry_newer_than_the_event(void)
+{
+	begin();
+	w.idle = true;
+	put_cmd(1, VENDOR, 0);
+	tick();
+	assert(w.nr_asked == 0);
+	put_cmd(2, VENDOR, 0);
+	tick();
+	expect_said("start 1 op c1\n");
+	assert(w.nr_asked == 1);
+	tick();
+	assert(w.nr_asked == 1);
+	tick();
+	expect_said("start 2 op c1\n");
+	answer(1, SAM_GOOD);
+	answer(2, SAM_GOOD);
+	ring_flush(&w.ring);
+	kernel_takes("1=00 2=00");
+	end();
+}
+
+/* A command that libtcmu understands but does not hand out (no memory) is not touched. */
+static void test_asleep_before_a_known_opcode(void)
+{
+	begin();
+	w.idle = true;
+	put_cmd(1, READ_10, 0);
+	for (unsigned int i = 0; i < 10; i++)
+		tick();
+	expect_said("");
+	assert(w.nr_asked == 0 && ring_busy(&w.ring));
+	libtcmu_runs();
+	expect_said("start 1 op 28\n");
+	answer(1, SAM_GOOD);
+	ring_flush(&w.ring);
+	end();
+}
+
+/* A later libtcmu hands out the opcodes that today's drops: it is not started twice. */
+static void test_libtcmu_that_knows_more(void)
+{
+	struct tcmulib_cmd *lib_cmd = calloc(1, sizeof(*lib_cmd) + 16);
+
+	begin();
+	put_cmd(5, VENDOR, 0);
+	assert(lib_cmd);
+	lib_cmd->cmd_id = 5;
+	lib_cmd->cdb = (uint8_t *)(lib_cmd + 1);
+	lib_cmd->cdb[0] = VENDOR;
+	ring_take(&w.ring, handle(lib_cmd));
+	w.idle = true;
+	tick();
+	tick();
+	expect_said("start 5 op c1\n");
+	answer(5, SAM_GOOD);
+	ring_flush(&w.ring);
+	kernel_takes("5=00");
+	end();
+}
+
+/* No memory for a command: the initiator is asked to come again. */
+static void test_no_memory(void)
+{
+	struct tcmulib_cmd *lib_cmd;
+
+	begin();
+	put_cmd(1, READ_10, 0);
+	assert(libtcmu_walks(&lib_cmd));
+	ring_take_overflow(&w.ring, lib_cmd);
+	ring_flush(&w.ring);
+	kernel_takes("1=28");
+	expect_said("");
+	end();
+}
+
+/* The device is closed: what libtcmu has not passed it never will. */
+static void test_close(void)
+{
+	const uint16_t ids[] = {1};
+
+	begin();
+	put_cmd(1, READ_10, 0);
+	libtcmu_runs();
+	put_tmr(ids, 1);
+	answer(1, SAM_GOOD);
+	ring_close(&w.ring);
+	kernel_takes("1=00");
+	assert(mailbox()->tail == mailbox()->head);
+	end();
+}
+
+/* --- responses --- */
+
+struct answer_case {
+	const char *what;
+	enum scsi_dir dir;
+	uint8_t status;
+	size_t buffer;	 /* bytes that the initiator expects */
+	size_t data_len; /* bytes that the CDB asks for */
+	uint32_t residual;
+	uint16_t flags;
+	uint32_t read_len; /* expected in the response; 0: not given */
+	size_t valid;	   /* bytes of the buffer that are the target's; the rest must be zero */
+};
+
+static const struct answer_case answer_cases[] = {
+	{"all of it", SCSI_DATA_IN, SAM_GOOD, 512, 512, 0, RING_CAN_READ_LEN, 0, 512},
+	{"a short one", SCSI_DATA_IN, SAM_GOOD, 512, 512, 412, RING_CAN_READ_LEN, 100, 100},
+	{"a short one, old kernel", SCSI_DATA_IN, SAM_GOOD, 512, 512, 412, 0, 0, 100},
+	{"the CDB asks for less", SCSI_DATA_IN, SAM_GOOD, 512, 36, 0, RING_CAN_READ_LEN, 36, 36},
+	{"less, and short", SCSI_DATA_IN, SAM_GOOD, 512, 36, 30, RING_CAN_READ_LEN, 6, 6},
+	{"one byte", SCSI_DATA_IN, SAM_GOOD, 512, 512, 511, RING_CAN_READ_LEN, 1, 1},
+	{"nothing", SCSI_DATA_IN, SAM_GOOD, 512, 512, 512, RING_CAN_READ_LEN, 0, 0},
+	{"residual beyond the data", SCSI_DATA_IN, SAM_GOOD, 512, 512, 9999, RING_CAN_READ_LEN, 0, 0},
+	{"condition met", SCSI_DATA_IN, SAM_CONDITION_MET, 512, 512, 500, RING_CAN_READ_LEN, 12, 12},
+	{"sense, residual 0", SCSI_DATA_IN, SAM_CHECK_CONDITION, 512, 512, 0, RING_CAN_READ_LEN, 0, 0},
+	{"sense, short", SCSI_DATA_IN, SAM_CHECK_CONDITION, 512, 512, 12, RING_CAN_READ_LEN, 0, 0},
+	{"busy", SCSI_DATA_IN, SAM_BUSY, 512, 512, 0, RING_CAN_READ_LEN, 0, 0},
+	{"conflict", SCSI_DATA_IN, SAM_RESERVATION_CONFLICT, 512, 512, 0, RING_CAN_READ_LEN, 0, 0},
+	{"length 0 in the CDB", SCSI_NO_DATA, SAM_GOOD, 512, 0, 0, RING_CAN_READ_LEN, 0, 0},
+	{"a write", SCSI_DATA_OUT, SAM_GOOD, 512, 512, 100, RING_CAN_READ_LEN, 0, 512},
+	{"no buffer", SCSI_DATA_IN, SAM_GOOD, 0, 0, 0, RING_CAN_READ_LEN, 0, 0},
+};
+
+/* What the kernel is told of a transfer, and that no byte of another command's is left. */
+static void check_answer(const struct answer_case *c)
+{
+	struct ring_response response;
+	struct mpath_io *io;
+	const uint8_t *data;
+
+	begin_at(0, c->flags);
+	put_cmd(1, READ_10, (uint32_t)c->buffer);
+	libtcmu_runs();
+	data = w.mem + DATA_OFF + 512;
+	io = take_io(1);
+	io->cmd.dir = c->dir;
+	io->cmd.data_len = c->data_len;
+	io->result.status = c->status;
+	io->result.residual = c->residual;
+	memset(w.mem + DATA_OFF + 512, 0x11, c->valid);
+	ring_complete(&w.ring, io);
+	ring_flush(&w.ring);
+
+	memcpy(&response, at(0), sizeof(response));
+	if (response.read_len != c->read_len)
+		fprintf(stderr, "%s: read_len %u\n", c->what, response.read_len);
+	assert(response.scsi_status == c->status);
+	assert(response.read_len == c->read_len);
+	assert(response.header.uflags == (c->read_len ? RING_UFLAG_READ_LEN : 0));
+	for (size_t i = 0; i < c->buffer; i++)
+		assert(data[i] == (i < c->valid ? 0x11 : 0));
+	assert(data[c->buffer] == STALE); /* and not a byte beyond */
+	end();
+}
+
+static void test_read_length_and_stale_bytes(void)
+{
+	for (size_t i = 0; i < sizeof(answer_cases) / sizeof(answer_cases[0]); i++)
+		check_answer(&answer_cases[i]);
+}
+
+/* The array's sense arrives to the bit, descriptor format and all 96 bytes; nothing behind it. */
+static void test_sense_is_copied(void)
+{
+	struct ring_response response;
+	struct mpath_io *io;
+
+	for (unsigned int len = 0; len <= SCSI_SENSE_MAX; len += 12) {
+		begin();
+		put_cmd(1, READ_10, 0);
+		libtcmu_runs();
+		io = take_io(1);
+		io->result.status = SAM_CHECK_CONDITION;
+		io->result.sense_len = (uint8_t)len;
+		for (unsigned int i = 0; i < SCSI_SENSE_MAX; i++)
+			io->result.sense[i] = (uint8_t)(0x72 + i);
+		ring_complete(&w.ring, io);
+		memcpy(&response, at(0), sizeof(response));
+		assert(response.scsi_status == SAM_CHECK_CONDITION);
+		for (unsigned int i = 0; i < SCSI_SENSE_MAX; i++)
+			assert(response.sense[i] == (i < len ? 0x72 + i : 0));
+		end();
+	}
+}
+
+static void test_any_status(void)
+{
+	static const uint8_t statuses[] = {0x00, 0x02, 0x04, 0x08, 0x18, 0x28, 0x30, 0x40, 0xff};
+	char expected[16];
+
+	for (size_t i = 0; i < sizeof(statuses); i++) {
+		begin();
+		put_cmd(1, READ_10, 0);
+		libtcmu_runs();
+		answer(1, statuses[i]);
+		ring_flush(&w.ring);
+		snprintf(expected, sizeof(expected), "1=%02x", statuses[i]);
+		kernel_takes(expected);
+		end();
+	}
+}
+
+/* --- entries that make no sense --- */
+
+static void set_u32(uint32_t offset, size_t field, uint32_t value)
+{
+	memcpy(at(offset) + field, &value, sizeof(value));
+}
+
+static void set_u64(uint32_t offset, size_t field, uint64_t value)
+{
+	memcpy(at(offset) + field, &value, sizeof(value));
+}
+
+/* The ring stops, nothing is written or read out of bounds (ASan watches), and nothing crashes. */
+static void expect_broken(void)
+{
+	uint8_t before[RING_SIZE];
+
+	memcpy(before, at(0), RING_SIZE);
+	w.idle = true;
+	for (unsigned int i = 0; i < 4; i++)
+		tick();
+	ring_close(&w.ring);
+	assert(w.ring.broken);
+	assert(!memcmp(before, at(0), RING_SIZE));
+	expect_said("");
+	end();
+}
+
+static void test_hostile_entries(void)
+{
+	static const uint32_t lengths[] = {0, 104, RING_SIZE, 0xfffffff8};
+
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		begin();
+		set_u32(put_cmd(1, VENDOR, 0), 0, lengths[i] | RING_OP_CMD);
+		expect_broken();
+	}
+	begin(); /* a TMR too short for its own fields */
+	set_header(make_room(24), RING_OP_TMR, 24, 0);
+	expect_broken();
+	begin(); /* a CDB outside of its entry */
+	set_u64(put_cmd(1, VENDOR, 0), offsetof(struct ring_request, cdb_off), 0);
+	expect_broken();
+	begin();
+	set_u64(put_cmd(1, VENDOR, 0), offsetof(struct ring_request, cdb_off), UINT64_MAX - 3);
+	expect_broken();
+	begin();
+	set_u64(put_cmd(1, VENDOR, 0), offsetof(struct ring_request, cdb_off), RING_OFF + 124);
+	expect_broken();
+	begin(); /* the head points nowhere */
+	put_cmd(1, VENDOR, 0);
+	mailbox()->head = RING_SIZE + 8;
+	expect_broken();
+	begin();
+	put_cmd(1, VENDOR, 0);
+	mailbox()->head = 64;
+	expect_broken();
+}
+
+/* Data that lies elsewhere than in the data area is not the initiator's: none is used. */
+static void test_hostile_iovecs(void)
+{
+	static const struct ring_iovec iovecs[] = {
+		{0, 64},		      /* the mailbox */
+		{RING_OFF, 64},		      /* the ring */
+		{MEM_SIZE, 1},		      /* behind the end */
+		{MEM_SIZE - 8, 16},	      /* across it */
+		{UINT64_MAX, 2},	      /* wraps */
+		{DATA_OFF, UINT64_MAX},	      /* likewise */
+	};
+
+	for (size_t i = 0; i < sizeof(iovecs) / sizeof(iovecs[0]); i++) {
+		uint32_t offset;
+
+		begin();
+		w.idle = true;
+		offset = put_cmd(1, VENDOR, 64);
+		memcpy(at(offset) + offsetof(struct ring_request, iov), &iovecs[i], sizeof(iovecs[i]));
+		tick();
+		tick();
+		assert(w.submitted[1]->cmd.iov_cnt == 0);
+		answer(1, SAM_GOOD);
+		end();
+	}
+	begin();
+	w.idle = true;
+	set_u32(put_cmd(1, VENDOR, 64), offsetof(struct ring_request, iov_cnt), UINT32_MAX);
+	tick();
+	tick();
+	assert(w.submitted[1]->cmd.iov_cnt == 0);
+	answer(1, SAM_GOOD);
+	end();
+}
+
+static void test_tmr_that_counts_too_many(void)
+{
+	const uint16_t ids[] = {1, 1, 1, 1};
+
+	begin();
+	put_cmd(1, READ_10, 0);
+	libtcmu_runs();
+	set_u32(put_tmr(ids, 4), offsetof(struct ring_tmr, cmd_cnt), UINT32_MAX);
+	tick();
+	expect_said("start 1 op 28\nabort 1\nabort 1\nabort 1\nabort 1\n");
+	answer(1, SAM_GOOD);
+	end();
+}
+
+/* handle_cmd() for a command that is not in the ring: whoever is wrong, nothing is overwritten. */
+static void test_command_that_is_not_there(void)
+{
+	struct tcmulib_cmd *lib_cmd;
+
+	begin();
+	put_cmd(1, READ_10, 0);
+	assert(libtcmu_walks(&lib_cmd));
+	lib_cmd->cmd_id = 2;
+	ring_take(&w.ring, handle(lib_cmd));
+	assert(w.ring.broken && !w.kicks);
+	expect_said("");
+	end();
+}
+
+static void test_hostile_mailboxes(void)
+{
+	struct ring ring;
+
+	for (unsigned int i = 0; i < 8; i++) {
+		size_t len = sizeof(w.mem);
+
+		begin();
+		ring_cmd_pool_destroy(&w.pool);
+		if (i == 0)
+			mailbox()->version = 1;
+		else if (i == 1)
+			mailbox()->ring_off = 8;
+		else if (i == 2)
+			mailbox()->ring_off = RING_OFF + 4;
+		else if (i == 3)
+			mailbox()->ring_size = 8;
+		else if (i == 4)
+			mailbox()->ring_size = RING_SIZE + 4;
+		else if (i == 5)
+			mailbox()->ring_size = 0xfffffff8;
+		else if (i == 6)
+			mailbox()->ring_off = 0xfffffff8;
+		else
+			len = 64;
+		assert(ring_init(&ring, w.mem, len, &ops, &w));
+	}
+}
+
+/* --- everything at once --- */
+
+static uint64_t random_state;
+
+static unsigned int pick(unsigned int n)
+{
+	random_state = random_state * 6364136223846793005ull + 1442695040888963407ull;
+	return (unsigned int)(random_state >> 33) % n;
+}
+
+struct chaos {
+	uint8_t written[RING_SIZE]; /* as the kernel wrote it */
+	bool in_ring[MAX_CMDS];	    /* by id: the kernel waits for an answer */
+	unsigned int used;	    /* bytes between the kernel's tail and head */
+	unsigned int nr_answered;
+	struct ring_cmd *letters[MAX_CMDS]; /* on the way from cmdproc to the owner */
+	unsigned int nr_letters;
+	bool delayed; /* libtcmu does not get the CPU for a while */
+};
+
+static struct chaos chaos;
+
+static void chaos_note_written(uint32_t head)
+{
+	uint32_t end_at = mailbox()->head;
+	uint32_t offset;
+
+	for (offset = head; offset != end_at; offset = (offset + 8) % RING_SIZE)
+		memcpy(chaos.written + offset, at(offset), 8);
+	chaos.used += (end_at - head + RING_SIZE) % RING_SIZE;
+}
+
+static void chaos_kernel_writes(void)
+{
+	uint16_t id = (uint16_t)pick(16);
+	uint32_t head = mailbox()->head;
+
+	if (chaos.used + 600 > RING_SIZE)
+		return;
+	if (!pick(6)) {
+		const uint16_t ids[] = {(uint16_t)pick(16), (uint16_t)pick(16), (uint16_t)pick(16)};
+
+		put_tmr(ids, 1 + pick(3));
+	} else if (!chaos.in_ring[id]) {
+		put_cmd(id, pick(4) ? READ_10 : (uint8_t)(VENDOR + pick(8)), pick(2) * 64);
+		chaos.in_ring[id] = true;
+	}
+	chaos_note_written(head);
+}
+
+static void chaos_kernel_takes(void)
+{
+	while (w.kernel_tail != mailbox()->tail) {
+		struct ring_header header;
+		uint32_t len;
+
+		memcpy(&header, at(w.kernel_tail), sizeof(header));
+		len = header.len_op & ~RING_OP_MASK;
+		if ((header.len_op & RING_OP_MASK) == RING_OP_CMD) {
+			assert(chaos.in_ring[header.cmd_id]);
+			chaos.in_ring[header.cmd_id] = false;
+			chaos.nr_answered++;
+		}
+		w.kernel_tail = (w.kernel_tail + len) % RING_SIZE;
+		chaos.used -= len;
+	}
+}
+
+/* Whatever libtcmu reads must be as the kernel wrote it. */
+static void chaos_libtcmu_reads(void)
+{
+	uint32_t from = w.libtcmu;
+	struct tcmulib_cmd *lib_cmd;
+
+	if (chaos.nr_letters == MAX_CMDS)
+		return;
+	if (libtcmu_walks(&lib_cmd))
+		chaos.letters[chaos.nr_letters++] = handle(lib_cmd);
+	for (; from != w.libtcmu; from = (from + 8) % RING_SIZE)
+		assert(!memcmp(chaos.written + from, at(from), 8));
+}
+
+static void chaos_letter_arrives(void)
+{
+	if (!chaos.nr_letters)
+		return;
+	ring_take(&w.ring, chaos.letters[0]);
+	chaos.nr_letters--;
+	memmove(chaos.letters, chaos.letters + 1, chaos.nr_letters * sizeof(chaos.letters[0]));
+}
+
+static void chaos_core_answers(void)
+{
+	uint16_t id = (uint16_t)pick(16);
+
+	if (w.submitted[id])
+		answer(id, pick(2) ? SAM_CHECK_CONDITION : SAM_GOOD);
+}
+
+static void chaos_step(void)
+{
+	if (!pick(50))
+		chaos.delayed = pick(2);
+	w.idle = w.libtcmu == mailbox()->head && !chaos.nr_letters;
+	switch (pick(8)) {
+	case 0:
+	case 1:
+		chaos_kernel_writes();
+		break;
+	case 2:
+		if (!chaos.delayed)
+			chaos_libtcmu_reads();
+		break;
+	case 3:
+	case 4:
+		chaos_letter_arrives();
+		break;
+	case 5:
+		chaos_core_answers();
+		break;
+	case 6:
+		tick();
+		break;
+	case 7:
+		ring_flush(&w.ring);
+		chaos_kernel_takes();
+		break;
+	}
+	assert(!w.ring.broken);
+	strbuf_init(&w.said, w.trace, sizeof(w.trace));
+}
+
+static void chaos_ends(void)
+{
+	for (unsigned int i = 0; i < 200; i++) {
+		chaos_libtcmu_reads();
+		chaos_letter_arrives();
+		w.idle = w.libtcmu == mailbox()->head && !chaos.nr_letters;
+		tick();
+		for (uint16_t id = 0; id < 16; id++)
+			if (w.submitted[id])
+				answer(id, SAM_GOOD);
+		ring_flush(&w.ring);
+		chaos_kernel_takes();
+		strbuf_init(&w.said, w.trace, sizeof(w.trace));
+	}
+	for (unsigned int id = 0; id < MAX_CMDS; id++)
+		assert(!chaos.in_ring[id]);
+	assert(mailbox()->tail == mailbox()->head && !ring_busy(&w.ring));
+}
+
+/* Each command is answered exactly once, and libtcmu never reads what we have written. */
+static void test_chaos(void)
+{
+	for (unsigned int seed = 1; seed <= 40; seed++) {
+		random_state = seed;
+		memset(&chaos, 0, sizeof(chaos));
+		begin();
+		w.complete_on_abort = seed % 2;
+		for (unsigned int i = 0; i < 5000; i++)
+			chaos_step();
+		chaos_ends();
+		assert(chaos.nr_answered > 100);
+		end();
+	}
+}
+
+/* Commands go round between two owners; none is lost, and the pool stops growing. */
+static void test_pool(void)
+{
+	struct ring_cmd *cmds[200];
+	struct ring_cmd_chunk *chunks;
+
+	begin();
+	for (unsigned int round = 0; round < 10; round++) {
+		for (unsigned int i = 0; i < 200; i++) {
+			cmds[i] = ring_cmd_get(&w.pool);
+			assert(cmds[i] && cmds[i]->io.owner == cmds[i] && !cmds[i]->refused);
+			cmds[i]->refused = true;
+		}
+		if (round == 0)
+			chunks = w.pool.chunks;
+		assert(chunks == w.pool.chunks);
+		for (unsigned int i = 0; i < 200; i++)
+			ring_cmd_put(cmds[i]);
+	}
+	end();
+}
+
+int main(void)
+{
+	test_out_of_order();
+	test_padding_at_the_wrap();
+	test_round_and_round();
+	test_tmr_is_last_in_the_ring();
+	test_tmr_before_a_command();
+	test_tmr_and_an_id_used_again();
+	test_tmr_for_a_command_that_is_late();
+	test_abort_answers_at_once();
+	test_dropped_opcode_is_last_in_the_ring();
+	test_refused_opcode();
+	test_dropped_opcode_between_others();
+	test_cmdproc_is_delayed();
+	test_entry_newer_than_the_event();
+	test_asleep_before_a_known_opcode();
+	test_libtcmu_that_knows_more();
+	test_no_memory();
+	test_close();
+	test_read_length_and_stale_bytes();
+	test_sense_is_copied();
+	test_any_status();
+	test_hostile_entries();
+	test_hostile_iovecs();
+	test_tmr_that_counts_too_many();
+	test_command_that_is_not_there();
+	test_hostile_mailboxes();
+	test_chaos();
+	test_pool();
+	return 0;
+}
