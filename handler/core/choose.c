@@ -97,9 +97,11 @@ static struct path *choose(struct multipath *m, struct mpath_io *io, struct miss
 	struct path *path;
 
 	if (asked_for) {
-		m->next_pg = NULL;
 		path = try_group(m, asked_for, io, misses);
-		if (path || misses->full)
+		if (misses->full && !path)
+			return NULL; /* it is still asked for */
+		m->next_pg = NULL;
+		if (path)
 			return path;
 	}
 	if (m->current_pg) {
@@ -116,7 +118,7 @@ static struct path *choose(struct multipath *m, struct mpath_io *io, struct miss
 /* All paths may look dead because some are only in doubt: their probes will tell soon. */
 static bool may_improve(const struct multipath *m)
 {
-	return m->nr_suspect || m->nr_unsettled;
+	return m->nr_suspect || still_settling(m);
 }
 
 enum choice choose_path(struct multipath *m, struct mpath_io *io, struct path **path)

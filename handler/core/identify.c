@@ -273,6 +273,8 @@ enum identify_result identify(struct path *path, const struct scsi_answer *last,
 			return IDENTIFY_OTHER;
 		path->probe_step++;
 	} else if (!ask_again(path, last->result)) {
+		if (last->result->transport == TRANSPORT_BUSY)
+			return IDENTIFY_LATER; /* a local shortage is not the path's fault (H7) */
 		if (last->result->transport != TRANSPORT_OK || !is_optional(path)) {
 			say_what_failed(last->result, reason);
 			return IDENTIFY_DOWN;

@@ -44,7 +44,7 @@ bool lun_answers(struct multipath *m, struct mpath_io *io)
 	default:
 		return false;
 	}
-	if (!m->lun.known && m->nr_unsettled)
+	if (!m->lun.known && still_settling(m))
 		return false;
 	identity.max_transfer_bytes = max_transfer_bytes(m);
 	return scsi_lun_answers(io, &m->lun, &identity);

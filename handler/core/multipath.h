@@ -65,6 +65,7 @@ struct multipath {
 	unsigned int nr_suspect;   /* active paths in doubt */
 	unsigned int nr_unsettled; /* paths that were not looked at yet */
 	bool started;
+	bool settling_over;
 	bool restart_over; /* no command of a dead process is feared any more */
 	uint64_t started_ns;
 	bool defeated; /* mpath_queueing_defeated(), as it was last told */
@@ -146,7 +147,12 @@ void restart_reconsider(struct multipath *m);
 /* fence.c */
 bool fence_passed(const struct mpath_io *io);
 
-/* path_state.c: fail, reinstate, suspect */
+/*
+ * path_state.c: fail, reinstate, suspect; settled: looked at once since the map was created.
+ * A path that hangs in open() must not hold up commands for ever: settling takes 10 s at most.
+ */
+bool still_settling(const struct multipath *m);
+void settling_timeout(struct multipath *m);
 void fail_path(struct multipath *m, struct path *path, const char *why);
 void reinstate_path(struct multipath *m, struct path *path);
 void suspect_path(struct multipath *m, struct path *path, const char *why);

@@ -8,6 +8,8 @@
 
 #include "core/multipath.h"
 
+#define SETTLING_MAX_NS (10 * NSEC_PER_SEC)
+
 /* The selector chooses among paths that are active and not in doubt. */
 static void sync_selector(struct path *path)
 {
@@ -138,4 +140,24 @@ void path_settled(struct multipath *m, struct path *path)
 	m->run_held = true;
 	sync_selector(path);
 	restart_reconsider(m);
+}
+
+bool still_settling(const struct multipath *m)
+{
+	return m->nr_unsettled && !m->settling_over;
+}
+
+void settling_timeout(struct multipath *m)
+{
+	uint64_t ends_ns = m->started_ns + SETTLING_MAX_NS;
+
+	if (!still_settling(m))
+		return;
+	if (m->now_ns < ends_ns) {
+		wake_by(m, ends_ns);
+		return;
+	}
+	trace(m, "%u paths cannot be looked at, the others go on", m->nr_unsettled);
+	m->settling_over = true;
+	m->run_held = true;
 }

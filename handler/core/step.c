@@ -33,6 +33,7 @@ static void timeout(struct multipath *m)
 	/* Whoever still needs to be woken says so again. */
 	m->wake_ns = 0;
 	paths_timeout(m);
+	settling_timeout(m);
 	restart_timeout(m);
 	queues_timeout(m);
 }
