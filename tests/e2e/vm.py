@@ -69,14 +69,8 @@ def test_sixteen_paths():
 def load_through_dm(made, cut, seconds=8):
     """fio on the kernel's dm-multipath while a path is cut: what our own cases compare with."""
     with dm.Multipath(made.paths, reinstate=0.5) as ref:
-        load = fio.Fio(ref, seconds)
-        defer(load.kill)
-        path = made.paths[0]
-        system.wait_for(lambda: path.in_flight, 5, "load on the first path")
-        time.sleep(1)       # not to wait for something, but to have load to compare with
-        with cut.on(path):
-            time.sleep(2)
-        result = load.finish()
+        result = fio.under_cut(ref, cut, made.paths[0], seconds)
+        system.wait_for(lambda: set(ref.path_states().values()) == {"A"}, 15, "paths back in the map")
     note(f"{made.name}, {cut.name}: {result!r}")
     expect(result.clean, f"{result!r}\n{result.stderr[-2000:]}")
     expect(result.reads > 20 and result.writes > 20, f"hardly any load: {result!r}")
@@ -117,6 +111,31 @@ def test_one_hung_path():
             answer = hung.wait(5)
             expect(answer is not None, "the command is not answered when the host runs again")
             cuts.HOST_RECOVERY.cut(made.paths[0])
+
+
+def test_half_of_sixteen_hung():
+    """Packets of 8 sessions out of 16 are dropped, and nothing tells the initiator."""
+    with topology.Iscsi(16, noop_seconds=0) as made:
+        for path in made.paths[::2]:
+            cuts.NFT_DROP.cut(path)
+        hung = [scsi.Pending(path, bytes(6)) for path in made.paths[::2]]
+        for path in made.paths[1::2]:
+            begin = time.monotonic()
+            answer = scsi.synchronize_cache(path)
+            expect(answer.good and time.monotonic() - begin < 1, f"{path}: {answer}")
+        expect(not any(command.wait(0) for command in hung), "an answer over a dropped path")
+        for path in made.paths[::2]:
+            cuts.NFT_DROP.restore(path)
+        for command in hung:
+            expect(command.wait(10) is not None, "no answer after the path is back")
+
+
+def test_iscsi_export():
+    """A backstore exported over iSCSI and logged in again, as the demo does."""
+    with lio.Ramdisk("export", 16) as backstore, lio.IscsiTarget(backstore) as target:
+        with lio.IscsiLogin(target) as login:
+            expect(scsi.usable(login.paths[0]), "not usable")
+            expect_equal(login.paths[0].sectors, 32768, "sectors")
 
 
 def test_runner():

@@ -26,6 +26,8 @@ import subprocess
 import tempfile
 import time
 
+from .system import wait_for
+
 VERIFY_ERROR = 84       # EILSEQ, by which fio reports a miscompare
 
 
@@ -179,3 +181,22 @@ class Fio:
 
 def run(device, seconds, **options):
     return Fio(device, seconds, **options).finish()
+
+
+def under_cut(device, cut, path, seconds=8, hold=2.0, before=1.0, **options):
+    """A run on device in which path is cut `before` seconds after its load was seen, for `hold`.
+
+    The same function for our LUN and for dm-multipath over the same paths (dm.Multipath), one after
+    the other in one run, is what a comparison of stalls is made of.  path must be one that carries
+    load now.  Returns the Result.
+    """
+    load = Fio(device, seconds, **options)
+    try:
+        wait_for(lambda: path.in_flight > 0, 10, f"load on {path}")
+        time.sleep(before)      # not a wait for anything: load to compare the cut with
+        with cut.on(path):
+            time.sleep(hold)
+        return load.finish()
+    except BaseException:
+        load.kill()
+        raise
