@@ -102,12 +102,28 @@ static int check_grouping(const struct key *key, const char *value, struct strbu
 	return -EINVAL;
 }
 
-/* Only a table can tell whether a selector likes its words. */
+/* multipath.conf writes the number of the selector's arguments behind it: "round-robin 0". */
+static int paths_to_table(const struct path_list *paths, const char *grouping, const char *selector,
+			  struct mpath_table **table, struct strbuf *error)
+{
+	char *name = g_str_has_suffix(selector, " 0") ?
+			     g_strchomp(g_strndup(selector, strlen(selector) - 2)) :
+			     g_strdup(selector);
+	int err = mpath_table_from_paths((const char *const *)paths->words, paths->nr_words,
+					 grouping, name, table, error);
+
+	g_free(name);
+	return err;
+}
+
+/* Only a table can tell whether there is such a selector. */
 static int check_selector(const struct key *key, const char *value, struct strbuf *error)
 {
-	static const char *const some_path[] = {"/dev/null"};
+	char path[] = "/dev/null";
+	char *words[] = {path};
+	const struct path_list some_paths = {.words = words, .nr_words = 1};
 	struct mpath_table *table;
-	int err = mpath_table_from_paths(some_path, 1, "failover", value, &table, error);
+	int err = paths_to_table(&some_paths, "failover", value, &table, error);
 
 	(void)key;
 	if (!err)
@@ -382,9 +398,8 @@ static void apply_settings(const struct key_values *values, struct mpath_setting
 static int table_from_list(const struct key_values *values, const struct path_list *paths,
 			   struct mpath_table **table, struct strbuf *error)
 {
-	return mpath_table_from_paths((const char *const *)paths->words, paths->nr_words,
-				      value_or(values, KEY_GROUPING, "failover"),
-				      value_or(values, KEY_SELECTOR, "round-robin 0"), table, error);
+	return paths_to_table(paths, value_or(values, KEY_GROUPING, "failover"),
+			      value_or(values, KEY_SELECTOR, "round-robin 0"), table, error);
 }
 
 static int table_from_paths_key(const struct key_values *values, struct mpath_table **table,
