@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sim/lib/array.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "scsi/our_lun.h"
+
+void sim_lun_init(struct sim_lun *lun, unsigned int number)
+{
+	size_t i, len;
+
+	*lun = (struct sim_lun){.naa = {0x60, 0x00, 0xd3, 0x10, [15] = (uint8_t)number}};
+	len = (size_t)snprintf(lun->wwid, sizeof(lun->wwid), "3");
+	for (i = 0; i < sizeof(lun->naa); i++)
+		len += (size_t)snprintf(lun->wwid + len, sizeof(lun->wwid) - len, "%02x",
+					lun->naa[i]);
+}
+
+uint64_t sim_stamp(const uint8_t *data, unsigned int nr)
+{
+	uint64_t stamp;
+
+	memcpy(&stamp, data + (size_t)nr * SIM_BLOCK_SIZE, sizeof(stamp));
+	return stamp;
+}
+
+void sim_put_stamp(uint8_t *data, unsigned int nr, uint64_t stamp)
+{
+	memcpy(data + (size_t)nr * SIM_BLOCK_SIZE, &stamp, sizeof(stamp));
+}
+
+static uint64_t be(const uint8_t *p, unsigned int width)
+{
+	uint64_t value = 0;
+
+	while (width--)
+		value = value << 8 | *p++;
+	return value;
+}
+
+static void put_be(uint8_t *p, unsigned int width, uint64_t value)
+{
+	while (width--) {
+		p[width] = (uint8_t)value;
+		value >>= 8;
+	}
+}
+
+uint64_t sim_lba(const uint8_t *cdb)
+{
+	return cdb[0] >= 0x80 ? be(cdb + 2, 8) : be(cdb + 2, 4);
+}
+
+unsigned int sim_nr_blocks(const uint8_t *cdb)
+{
+	switch (cdb[0]) {
+	case 0x28:
+	case 0x2a:
+		return (unsigned int)be(cdb + 7, 2);
+	case 0x89:
+		return cdb[13];
+	case 0x88:
+	case 0x8a:
+		return (unsigned int)be(cdb + 10, 4);
+	}
+	return 0;
+}
+
+void sim_check_condition(struct scsi_result *result, size_t data_len, uint8_t key, uint8_t asc,
+			 uint8_t ascq)
+{
+	*result = (struct scsi_result){
+		.status = SAM_CHECK_CONDITION,
+		.sense_len = 18,
+		.sense = {0x70, 0, key, [7] = 10, [12] = asc, [13] = ascq},
+		.residual = (uint32_t)data_len,
+	};
+}
+
+static void reply(const struct scsi_cmd *cmd, struct scsi_result *result, const uint8_t *data,
+		  size_t len)
+{
+	if (len > cmd->data_len)
+		len = cmd->data_len;
+	if (len)
+		memcpy(cmd->iov[0].iov_base, data, len);
+	*result = (struct scsi_result){.residual = (uint32_t)(cmd->data_len - len)};
+}
+
+static void inquiry(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
+		    struct scsi_result *result)
+{
+	uint8_t data[96] = {nexus->device_type, 0, 0x06, 0x12, 91, 0, 0, 0x02};
+
+	memcpy(data + 8, "SIM     VIRTUAL ARRAY   0001", 28);
+	if (nexus->ours)
+		memcpy(data + OUR_MARK_AT, OUR_MARK, sizeof(OUR_MARK) - 1);
+	reply(cmd, result, data, sizeof(data));
+}
+
+static void vpd(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result)
+{
+	uint8_t data[64] = {nexus->device_type, cmd->cdb[2]};
+
+	switch (cmd->cdb[2]) {
+	case 0x00:
+		memcpy(data + 3, "\x05\x00\x80\x83\xb0\xb1", 6);
+		reply(cmd, result, data, 9);
+		return;
+	case 0x80:
+		memcpy(data + 3, "\x04SIM1", 5);
+		reply(cmd, result, data, 8);
+		return;
+	case 0x83:
+		if (nexus->no_wwid) {
+			reply(cmd, result, data, 4);
+			return;
+		}
+		memcpy(data + 3, "\x14\x01\x03\x00\x10", 5);
+		memcpy(data + 8, nexus->lun->naa, 16);
+		reply(cmd, result, data, 24);
+		return;
+	case 0xb0:
+		data[3] = 60;
+		put_be(data + 8, 4, 128); /* MAXIMUM TRANSFER LENGTH */
+		reply(cmd, result, data, 64);
+		return;
+	case 0xb1:
+		data[3] = 60;
+		put_be(data + 4, 2, 7200);
+		reply(cmd, result, data, 64);
+		return;
+	}
+	sim_check_condition(result, cmd->data_len, 0x05, 0x24, 0x00);
+}
+
+static void read_capacity_16(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
+			     struct scsi_result *result)
+{
+	uint8_t data[32] = {0};
+
+	put_be(data, 8, nexus->nr_blocks - 1);
+	put_be(data + 8, 4, nexus->block_size);
+	reply(cmd, result, data, sizeof(data));
+}
+
+static void read_capacity_10(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
+			     struct scsi_result *result)
+{
+	uint8_t data[8] = {0};
+
+	put_be(data, 4, nexus->nr_blocks - 1);
+	put_be(data + 4, 4, nexus->block_size);
+	reply(cmd, result, data, sizeof(data));
+}
+
+static bool in_range(const struct scsi_cmd *cmd, struct scsi_result *result)
+{
+	if (sim_lba(cmd->cdb) + sim_nr_blocks(cmd->cdb) <= SIM_BLOCKS)
+		return true;
+	sim_check_condition(result, cmd->data_len, 0x05, 0x21, 0x00);
+	return false;
+}
+
+static void read_blocks(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
+			struct scsi_result *result)
+{
+	uint8_t *data = cmd->iov[0].iov_base;
+	unsigned int i;
+
+	if (!in_range(cmd, result))
+		return;
+	for (i = 0; i < sim_nr_blocks(cmd->cdb); i++)
+		sim_put_stamp(data, i, nexus->lun->stamps[sim_lba(cmd->cdb) + i]);
+	*result = (struct scsi_result){0};
+}
+
+static bool write_blocks(struct sim_nexus *nexus, const struct scsi_cmd *cmd, const uint8_t *data,
+			 struct scsi_result *result)
+{
+	unsigned int i;
+
+	if (!in_range(cmd, result))
+		return false;
+	for (i = 0; i < sim_nr_blocks(cmd->cdb); i++)
+		nexus->lun->stamps[sim_lba(cmd->cdb) + i] = sim_stamp(data, i);
+	nexus->lun->nr_writes++;
+	*result = (struct scsi_result){0};
+	return true;
+}
+
+/* The buffer brings what should be there, then what is to be written. */
+static bool compare_and_write(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
+			      struct scsi_result *result)
+{
+	const uint8_t *data = cmd->iov[0].iov_base;
+	unsigned int i, n = sim_nr_blocks(cmd->cdb);
+
+	if (!in_range(cmd, result))
+		return false;
+	for (i = 0; i < n; i++) {
+		if (nexus->lun->stamps[sim_lba(cmd->cdb) + i] != sim_stamp(data, i)) {
+			sim_check_condition(result, cmd->data_len, 0x0e, 0x1d, 0x00);
+			return false;
+		}
+	}
+	return write_blocks(nexus, cmd, data + (size_t)n * SIM_BLOCK_SIZE, result);
+}
+
+/* SAM-5 5.14: INQUIRY, REPORT LUNS and REQUEST SENSE do not report a unit attention so. */
+static bool attention(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
+		      struct scsi_result *result)
+{
+	uint8_t opcode = cmd->cdb[0];
+	uint16_t ua;
+
+	if (!nexus->nr_uas || opcode == 0x12 || opcode == 0xa0 || opcode == 0x03)
+		return false;
+	ua = nexus->uas[0];
+	nexus->nr_uas--;
+	memmove(nexus->uas, nexus->uas + 1, nexus->nr_uas * sizeof(ua));
+	sim_check_condition(result, cmd->data_len, 0x06, (uint8_t)(ua >> 8), (uint8_t)ua);
+	return true;
+}
+
+bool sim_execute(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result)
+{
+	if (attention(nexus, cmd, result))
+		return false;
+
+	switch (cmd->cdb[0]) {
+	case 0x12:
+		if (cmd->cdb[1] & 1)
+			vpd(nexus, cmd, result);
+		else
+			inquiry(nexus, cmd, result);
+		return false;
+	case 0x9e:
+		read_capacity_16(nexus, cmd, result);
+		return false;
+	case 0x25:
+		read_capacity_10(nexus, cmd, result);
+		return false;
+	case 0x28:
+	case 0x88:
+		read_blocks(nexus, cmd, result);
+		return false;
+	case 0x2a:
+	case 0x8a:
+		return write_blocks(nexus, cmd, cmd->iov[0].iov_base, result);
+	case 0x89:
+		return compare_and_write(nexus, cmd, result);
+	case 0x00:
+	case 0x35:
+		*result = (struct scsi_result){0};
+		return false;
+	case 0x5f: /* PERSISTENT RESERVE OUT: done, whatever it was */
+		*result = (struct scsi_result){0};
+		return true;
+	}
+	sim_check_condition(result, cmd->data_len, 0x05, 0x20, 0x00);
+	return false;
+}

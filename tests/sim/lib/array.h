@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The storage array of the virtual world: LUNs whose blocks are version stamps, so that a test can
+ * tell which write a read has seen, and the SCSI commands that a disk answers.
+ */
+#ifndef SIM_ARRAY_H
+#define SIM_ARRAY_H
+
+#include "mpath/io.h"
+
+#define SIM_BLOCK_SIZE 512
+#define SIM_BLOCKS     64   /* that can be read and written */
+#define SIM_NR_BLOCKS  2048 /* that a LUN says it has, unless told otherwise */
+#define SIM_UAS_MAX    16
+
+struct sim_lun {
+	uint8_t naa[16];
+	char wwid[40];	     /* as "multipath -ll" prints it */
+	uint64_t stamps[SIM_BLOCKS];
+	uint64_t nr_writes;
+};
+
+/* One port's view of its LUN. */
+struct sim_nexus {
+	struct sim_lun *lun;
+	uint64_t nr_blocks;  /* that READ CAPACITY answers */
+	uint32_t block_size;
+	uint8_t device_type; /* first byte of INQUIRY: qualifier and type */
+	bool ours;	     /* a LUN that tcmu-mpath itself exports (H13) */
+	bool no_wwid;	     /* page 83h is empty */
+	uint16_t uas[SIM_UAS_MAX]; /* pending unit attentions: asc << 8 | ascq */
+	unsigned int nr_uas;
+};
+
+void sim_lun_init(struct sim_lun *lun, unsigned int number);
+
+/* The stamp of block @nr in a command's buffer. */
+uint64_t sim_stamp(const uint8_t *data, unsigned int nr);
+void sim_put_stamp(uint8_t *data, unsigned int nr, uint64_t stamp);
+uint64_t sim_lba(const uint8_t *cdb);
+unsigned int sim_nr_blocks(const uint8_t *cdb);
+
+/* Carry out @cmd now.  @result is what the target says; true when the medium or a state changed. */
+bool sim_execute(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result);
+
+/* CHECK CONDITION with fixed-format sense, as a disk builds it. */
+void sim_check_condition(struct scsi_result *result, size_t data_len, uint8_t key, uint8_t asc,
+			 uint8_t ascq);
+
+#endif

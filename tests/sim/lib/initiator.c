@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Initiators, administrators and tcmu-runner: what they ask of the map.
+ */
+#include "sim/lib/world.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "mpath/scsi.h"
+
+static struct sim_io *new_io(struct world *w, const uint8_t *cdb, size_t cdb_len, size_t data_len)
+{
+	struct sim_io *io = &w->ios[w->nr_ios];
+	struct scsi_cmd *cmd = &io->io.cmd;
+
+	oracle_check(w, w->nr_ios < SIM_IOS_MAX, "too many commands");
+	oracle_check(w, data_len <= SIM_IO_BYTES, "too much data for one command");
+	io->id = w->nr_ios++;
+	io->iov = (struct iovec){io->buf, data_len};
+	io->io.owner = io;
+	list_init(&io->io.node);
+	list_init(&io->io.flight);
+	memcpy(cmd->cdb, cdb, cdb_len);
+	cmd->cdb_len = (uint8_t)cdb_len;
+	cmd->iov = &io->iov;
+	cmd->iov_cnt = data_len ? 1 : 0;
+	oracle_check(w,
+		     scsi_cdb_fill(cmd, data_len, SIM_BLOCK_SIZE, w->settings.path_timeout_ms) ==
+			     CDB_OK,
+		     "a CDB that the runner would refuse");
+	return io;
+}
+
+static struct sim_io *submit(struct world *w, struct sim_io *io)
+{
+	struct mpath_event event = {.type = MPATH_SUBMIT, .io = &io->io};
+
+	io->io.arrival_ns = w->now_ns;
+	io->state = SIM_IO_OUT;
+	oracle_submitted(w, io);
+	world_step(w, &event);
+	return io;
+}
+
+static struct sim_io *new_rw(struct world *w, uint8_t opcode, uint64_t lba, unsigned int nr_blocks)
+{
+	const uint8_t cdb[10] = {opcode,	  0, 0, 0, (uint8_t)(lba >> 8), (uint8_t)lba, 0, 0,
+				 (uint8_t)nr_blocks};
+
+	return new_io(w, cdb, sizeof(cdb), (size_t)nr_blocks * SIM_BLOCK_SIZE);
+}
+
+struct sim_io *submit_read(struct world *w, uint64_t lba, unsigned int nr_blocks)
+{
+	return submit(w, new_rw(w, 0x28, lba, nr_blocks));
+}
+
+struct sim_io *submit_write(struct world *w, uint64_t lba, unsigned int nr_blocks)
+{
+	struct sim_io *io = new_rw(w, 0x2a, lba, nr_blocks);
+	unsigned int i;
+
+	io->stamp = io->id + 1;
+	for (i = 0; i < nr_blocks; i++)
+		sim_put_stamp(io->buf, i, io->stamp);
+	return submit(w, io);
+}
+
+struct sim_io *submit_caw(struct world *w, uint64_t lba, uint64_t expected)
+{
+	const uint8_t cdb[16] = {0x89, [9] = (uint8_t)lba, [13] = 1};
+	struct sim_io *io = new_io(w, cdb, sizeof(cdb), 2 * SIM_BLOCK_SIZE);
+
+	io->stamp = io->id + 1;
+	sim_put_stamp(io->buf, 0, expected);
+	sim_put_stamp(io->buf, 1, io->stamp);
+	return submit(w, io);
+}
+
+struct sim_io *submit_cdb(struct world *w, const uint8_t *cdb, size_t cdb_len, size_t data_len)
+{
+	return submit(w, new_io(w, cdb, cdb_len, data_len));
+}
+
+/* A command that no host adapter can carry, though every path is well (H7). */
+struct sim_io *submit_poison(struct world *w)
+{
+	struct sim_io *io = new_rw(w, 0x28, 0, 1);
+
+	io->poison = true;
+	return submit(w, io);
+}
+
+void abort_task(struct world *w, struct sim_io *io)
+{
+	struct mpath_event event = {.type = MPATH_ABORT, .io = &io->io};
+
+	oracle_check(w, io->state == SIM_IO_OUT, "only commands that are out can be aborted");
+	io->tmr = true;
+	world_step(w, &event);
+}
+
+/* --- messages, attributes, ends --- */
+
+int message(struct world *w, const char *words)
+{
+	const char *argv[8];
+	struct mpath_message msg = {.argv = argv};
+	struct mpath_event event = {.type = MPATH_MESSAGE, .message = &msg};
+	char text[256], *save = NULL, *word;
+
+	snprintf(text, sizeof(text), "%s", words);
+	for (word = strtok_r(text, " ", &save); word && msg.argc < 8;
+	     word = strtok_r(NULL, " ", &save))
+		argv[msg.argc++] = word;
+	strbuf_init(&msg.reply, w->text, sizeof(w->text));
+	world_step(w, &event);
+	return msg.error;
+}
+
+void set_cmd_time_out(struct world *w, unsigned int seconds)
+{
+	struct mpath_event event = {.type = MPATH_BACKSTORE, .backstore = &w->backstore};
+
+	w->backstore.cmd_time_out_ms = seconds * 1000;
+	w->has_backstore = true;
+	if (w->m)
+		world_step(w, &event);
+}
+
+void shut_down_world(struct world *w)
+{
+	struct mpath_event event = {.type = MPATH_SHUTDOWN};
+
+	w->shut_down = true;
+	world_step(w, &event);
+}
+
+void stop_world(struct world *w)
+{
+	struct mpath_event event = {.type = MPATH_STOP};
+
+	w->shut_down = true;
+	w->stopping = true;
+	world_step(w, &event);
+}

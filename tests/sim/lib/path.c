@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Paths of the virtual world: what becomes of a command, an open, a count.
+ */
+#include "sim/lib/path.h"
+
+#include <string.h>
+
+void sim_path_add(struct world *w, const char *address)
+{
+	struct sim_path *p = &w->paths[w->nr_paths];
+
+	oracle_check(w, w->nr_paths < SIM_PATHS_MAX, "too many paths");
+	p->w = w;
+	p->id = w->nr_paths++;
+	if (address[0] == '/')
+		snprintf(p->name, sizeof(p->name), "8:%u", 16 * p->id);
+	else
+		snprintf(p->name, sizeof(p->name), "%s", address);
+	snprintf(p->device, sizeof(p->device), "sd%c%c", p->id < 26 ? 'a' + (int)p->id : 'z',
+		 p->id < 26 ? '\0' : 'a' + (int)p->id - 26);
+	p->nexus = (struct sim_nexus){
+		.lun = &w->luns[0], .nr_blocks = SIM_NR_BLOCKS, .block_size = SIM_BLOCK_SIZE};
+	p->latency_ns = SIM_LATENCY;
+	p->open_latency_ns = SIM_LATENCY;
+	p->queue_depth = 32;
+	p->max_transfer_bytes = 1 << 20;
+}
+
+struct sim_path *sim_path(struct world *w, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nr_paths; i++)
+		if (strcmp(w->paths[i].name, name) == 0)
+			return &w->paths[i];
+	fail_at(w, __FILE__, __LINE__, "no path %s in this world", name);
+}
+
+/* --- open, close, count --- */
+
+void sim_path_begin_open(struct sim_path *p)
+{
+	oracle_check(p->w, !p->is_open && !p->opening, "%s is opened twice", p->name);
+	p->opening = true;
+	sim_event_add(p->w, SIM_OPENED, p, NULL,
+		      p->open_hangs ? 0 : p->w->now_ns + p->open_latency_ns);
+}
+
+const char *sim_path_open(struct sim_path *p, struct path_facts *facts)
+{
+	p->opening = false;
+	if (p->refused)
+		return p->refused;
+	if (p->mode == MODE_GONE)
+		return "no such device";
+	*facts = (struct path_facts){
+		.unstable_name = p->unstable_name,
+		.read_only = p->read_only,
+		.queue_depth = p->queue_depth,
+		.max_transfer_bytes = p->max_transfer_bytes,
+		.foreign = p->foreign - p->hidden,
+	};
+	memcpy(facts->name, p->name, sizeof(p->name));
+	memcpy(facts->device, p->device, sizeof(p->device));
+	p->is_open = true;
+	p->nr_opens++;
+	return NULL;
+}
+
+void sim_path_begin_close(struct sim_path *p)
+{
+	unsigned int i;
+
+	oracle_check(p->w, p->is_open, "%s is closed, but not open", p->name);
+	for (i = 0; i < p->w->nr_events; i++)
+		oracle_check(p->w, p->w->events[i].path != p, "%s is closed while it is busy",
+			     p->name);
+	p->is_open = false;
+	sim_event_add(p->w, SIM_CLOSED, p, NULL, p->w->now_ns + SIM_LATENCY);
+}
+
+void sim_path_close(struct sim_path *p)
+{
+	p->nr_closes++;
+}
+
+/* As in /sys: all commands of the device that are out, ours, a dead process's. */
+static int64_t count_now(const struct sim_path *p)
+{
+	int64_t n = p->foreign - p->hidden;
+	unsigned int i;
+
+	if (p->uncountable)
+		return -1;
+	for (i = 0; i < p->w->nr_events; i++)
+		n += p->w->events[i].path == p && p->w->events[i].io;
+	return n;
+}
+
+/* The counters are read at some time between question and answer: now early, now late. */
+void sim_path_begin_count(struct sim_path *p)
+{
+	int64_t outstanding = count_now(p);
+	struct sim_event *e;
+
+	oracle_check(p->w, p->is_open, "%s is counted, but not open", p->name);
+	e = sim_event_add(p->w, SIM_COUNTED, p, NULL, p->w->now_ns + SIM_LATENCY);
+	e->outstanding = e->seq % 2 ? outstanding : INT64_MIN;
+}
+
+int64_t sim_path_count(struct sim_path *p, int64_t counted_before)
+{
+	return counted_before == INT64_MIN ? count_now(p) : counted_before;
+}
+
+/* --- commands --- */
+
+static enum sim_mode mode_for(struct sim_path *p, const struct mpath_io *io)
+{
+	if (io->is_probe)
+		return p->mode;
+	if (((struct sim_io *)io->owner)->poison && p->mode == MODE_UP)
+		return MODE_FAULT;
+	return p->io_mode != MODE_UP ? p->io_mode : p->mode;
+}
+
+static uint64_t due_ns(struct sim_path *p, const struct mpath_io *io)
+{
+	switch (mode_for(p, io)) {
+	case MODE_HUNG:
+		return 0;
+	case MODE_TIMEOUT:
+		return p->w->now_ns + io->cmd.timeout_ms * NSEC_PER_MSEC;
+	default:
+		return p->w->now_ns + p->latency_ns;
+	}
+}
+
+void sim_path_submit(struct sim_path *p, struct mpath_io *io)
+{
+	oracle_check(p->w, !sim_event_of(p->w, io), "a command is started twice");
+	oracle_check(p->w, io->cmd.cdb_len, "a command without a CDB is started");
+	if (io->is_probe) {
+		p->nr_probes++;
+	} else {
+		oracle_started(p->w, io->owner, p);
+		p->nr_out++;
+		if (p->nr_out > p->max_out)
+			p->max_out = p->nr_out;
+	}
+	sim_event_add(p->w, SIM_COMMAND, p, io, due_ns(p, io));
+}
+
+/* The target carries the command out, if it does not object. */
+static void execute(struct sim_path *p, struct mpath_io *io, struct scsi_result *result)
+{
+	bool changed = sim_execute(&p->nexus, &io->cmd, result);
+
+	if (!io->is_probe && changed) {
+		((struct sim_io *)io->owner)->nr_executions++;
+		oracle_check(p->w, strcmp(p->nexus.lun->wwid, mpath_lun(p->w->m)->wwid) == 0,
+			     "a write went to another LUN");
+	}
+	if (!io->is_probe && io->cmd.dir == SCSI_DATA_IN && result->status == SAM_GOOD &&
+	    io->cmd.medium)
+		oracle_check(p->w, strcmp(p->nexus.lun->wwid, mpath_lun(p->w->m)->wwid) == 0,
+			     "data of another LUN was read");
+}
+
+static void in_doubt(struct sim_path *p, struct mpath_io *io, enum transport_error error)
+{
+	bool lands = p->w->coin ? p->w->coin(p->w) : p->lands;
+	struct scsi_result ignored;
+
+	if (lands && io->cmd.dir != SCSI_DATA_IN)
+		execute(p, io, &ignored);
+	io->result = (struct scsi_result){.transport = error,
+					  .residual = (uint32_t)io->cmd.data_len};
+	if (!io->is_probe)
+		((struct sim_io *)io->owner)->nr_doubts++;
+}
+
+static void not_sent(struct mpath_io *io, enum transport_error error)
+{
+	io->result = (struct scsi_result){.transport = error,
+					  .residual = (uint32_t)io->cmd.data_len};
+}
+
+/* The port is alive, but passive: it answers who it is, but lets nobody at the medium. */
+static void port_state(struct sim_path *p, struct mpath_io *io, uint8_t ascq)
+{
+	if (io->cmd.cdb[0] == 0x12)
+		execute(p, io, &io->result);
+	else
+		sim_check_condition(&io->result, io->cmd.data_len, 0x02, 0x04, ascq);
+}
+
+static void lun_gone(struct sim_path *p, struct mpath_io *io)
+{
+	uint8_t type = p->nexus.device_type;
+
+	if (io->cmd.cdb[0] == 0x12 && !(io->cmd.cdb[1] & 1)) {
+		p->nexus.device_type = 0x7f;
+		execute(p, io, &io->result);
+		p->nexus.device_type = type;
+		return;
+	}
+	sim_check_condition(&io->result, io->cmd.data_len, 0x05, 0x25, 0x00);
+}
+
+static void carry(struct sim_path *p, struct mpath_io *io)
+{
+	io->result = (struct scsi_result){0};
+	switch (mode_for(p, io)) {
+	case MODE_UP:
+	case MODE_HUNG: /* set while the answer was on its way */
+		execute(p, io, &io->result);
+		return;
+	case MODE_LOST:
+		in_doubt(p, io, TRANSPORT_LOST);
+		return;
+	case MODE_FAULT:
+		in_doubt(p, io, TRANSPORT_FAULT);
+		return;
+	case MODE_TIMEOUT:
+		in_doubt(p, io, TRANSPORT_TIMEOUT);
+		return;
+	case MODE_NOT_SENT:
+		not_sent(io, TRANSPORT_NOT_SENT);
+		return;
+	case MODE_GONE:
+		not_sent(io, TRANSPORT_GONE);
+		return;
+	case MODE_LOCAL_BUSY:
+		not_sent(io, TRANSPORT_BUSY);
+		return;
+	case MODE_REFUSED:
+		not_sent(io, TRANSPORT_REFUSED);
+		return;
+	case MODE_STANDBY:
+		port_state(p, io, 0x0b);
+		return;
+	case MODE_UNAVAILABLE:
+		port_state(p, io, 0x0c);
+		return;
+	case MODE_TRANSITIONING:
+		port_state(p, io, 0x0a);
+		return;
+	case MODE_LUN_GONE:
+		lun_gone(p, io);
+		return;
+	case MODE_ANSWER:
+		io->result = p->answer;
+		io->result.residual = (uint32_t)io->cmd.data_len;
+		return;
+	}
+}
+
+/* An answer after which the command, not the path, may be at fault. */
+static bool is_fault(const struct scsi_result *result)
+{
+	switch (result->transport) {
+	case TRANSPORT_OK:
+		return result->status != SAM_GOOD;
+	case TRANSPORT_BUSY:
+	case TRANSPORT_REFUSED:
+	case TRANSPORT_TIMEOUT:
+	case TRANSPORT_FAULT:
+		return true;
+	case TRANSPORT_NOT_SENT:
+	case TRANSPORT_GONE:
+	case TRANSPORT_LOST:
+		return false;
+	}
+	return true;
+}
+
+void sim_path_answer(struct sim_path *p, struct mpath_io *io)
+{
+	struct sim_io *sio = io->owner;
+
+	carry(p, io);
+	if (io->is_probe)
+		return;
+	if (p->io_mode != MODE_UP && p->io_left && --p->io_left == 0)
+		p->io_mode = MODE_UP;
+	sio->nr_faults += is_fault(&io->result);
+	sio->sent = false;
+	p->nr_out--;
+}
+
+void sim_path_let_go(struct sim_path *p, struct mpath_io *io)
+{
+	if (io->is_probe)
+		return;
+	((struct sim_io *)io->owner)->sent = false;
+	p->nr_out--;
+}
+
+/* --- what a test sets --- */
+
+/* Commands that are out hear of it a moment later. */
+static void share_fate(struct sim_path *p)
+{
+	struct world *w = p->w;
+	unsigned int i;
+
+	for (i = 0; i < w->nr_events; i++) {
+		struct sim_event *e = &w->events[i];
+
+		if (e->path == p && e->type == SIM_COMMAND)
+			e->due_ns = due_ns(p, e->io);
+		if (e->path == p && e->type == SIM_OPENED && !e->due_ns && !p->open_hangs)
+			e->due_ns = w->now_ns + SIM_LATENCY;
+	}
+}
+
+void set_mode(struct sim_path *p, enum sim_mode mode)
+{
+	p->mode = mode;
+	share_fate(p);
+}
+
+void set_io_mode(struct sim_path *p, enum sim_mode mode, unsigned int count)
+{
+	p->io_mode = mode;
+	p->io_left = count;
+	share_fate(p);
+}
+
+void answer_with(struct sim_path *p, const struct scsi_result *answer, unsigned int count)
+{
+	p->answer = *answer;
+	p->io_mode = MODE_ANSWER;
+	p->io_left = count;
+}
+
+void answer_with_status(struct sim_path *p, uint8_t status, unsigned int count)
+{
+	answer_with(p, &(struct scsi_result){.status = status}, count);
+}
+
+void answer_with_sense(struct sim_path *p, uint8_t key, uint8_t asc, uint8_t ascq,
+		       unsigned int count)
+{
+	struct scsi_result answer;
+
+	sim_check_condition(&answer, 0, key, asc, ascq);
+	answer_with(p, &answer, count);
+}
+
+void push_ua(struct sim_path *p, uint8_t asc, uint8_t ascq)
+{
+	oracle_check(p->w, p->nexus.nr_uas < SIM_UAS_MAX, "too many unit attentions");
+	p->nexus.uas[p->nexus.nr_uas++] = (uint16_t)(asc << 8 | ascq);
+}
+
+void exchange_lun(struct sim_path *p, unsigned int number)
+{
+	p->nexus.lun = &p->w->luns[number];
+	push_ua(p, 0x3f, 0x0e);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * For the files of the virtual world only: its paths, as world.c moves them.
+ */
+#ifndef SIM_PATH_H
+#define SIM_PATH_H
+
+#include "sim/lib/world.h"
+
+void sim_path_add(struct world *w, const char *address);
+void sim_path_begin_open(struct sim_path *p);
+/* NULL: it is open, and these are the facts.  Else the reason why not. */
+const char *sim_path_open(struct sim_path *p, struct path_facts *facts);
+void sim_path_begin_close(struct sim_path *p);
+void sim_path_close(struct sim_path *p);
+void sim_path_begin_count(struct sim_path *p);
+int64_t sim_path_count(struct sim_path *p, int64_t counted_before);
+void sim_path_submit(struct sim_path *p, struct mpath_io *io);
+void sim_path_answer(struct sim_path *p, struct mpath_io *io);
+void sim_path_let_go(struct sim_path *p, struct mpath_io *io);
+
+struct sim_event *sim_event_add(struct world *w, enum sim_event_type type, struct sim_path *p,
+				struct mpath_io *io, uint64_t due_ns);
+struct sim_event *sim_event_of(struct world *w, const struct mpath_io *io);
+void sim_event_remove(struct world *w, struct sim_event *e);
+
+#endif

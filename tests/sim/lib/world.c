@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The clock and the events of the virtual world, and the actions of the core in it.
+ */
+#include "sim/lib/world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/lib/path.h"
+
+uint64_t now_ms(const struct world *w)
+{
+	return w->now_ns / NSEC_PER_MSEC;
+}
+
+static void append(char **text, size_t *len, size_t *size, const char *line)
+{
+	size_t n = strlen(line);
+
+	if (*len + n + 1 > *size) {
+		*size = (*len + n + 1) * 2;
+		*text = realloc(*text, *size);
+	}
+	memcpy(*text + *len, line, n + 1);
+	*len += n;
+}
+
+static void world_trace(void *arg, uint64_t now_ns, const char *sentence)
+{
+	struct world *w = arg;
+	char line[320];
+
+	snprintf(line, sizeof(line), "[%6llu] %s\n", (unsigned long long)(now_ns / NSEC_PER_MSEC),
+		 sentence);
+	append(&w->trace, &w->trace_len, &w->trace_size, line);
+	if (getenv("SIM_VERBOSE"))
+		fputs(line, stdout);
+}
+
+static void take_notices(struct world *w)
+{
+	struct mpath_notice notice;
+	char line[320];
+
+	while (mpath_next_notice(w->m, &notice)) {
+		snprintf(line, sizeof(line), "[%6llu] %s: %s\n", (unsigned long long)now_ms(w),
+			 notice.path ? path_name(notice.path) : mpath_name(w->m), notice.text);
+		append(&w->notices, &w->notices_len, &w->notices_size, line);
+		if (getenv("SIM_VERBOSE"))
+			printf("         NOTICE %s", line);
+	}
+}
+
+/* --- a world's life --- */
+
+static struct mpath_table *parse_table(struct world *w)
+{
+	struct mpath_table *table = NULL;
+	struct strbuf error;
+	unsigned int i;
+
+	strbuf_init(&error, w->text, sizeof(w->text));
+	if (mpath_table_parse(w->table, &table, &error))
+		fail_at(w, __FILE__, __LINE__, "table: %s", w->text);
+	for (i = 0; i < table->nr_groups; i++)
+		table->groups[i].selector = oracle_selector(table->groups[i].selector);
+	return table;
+}
+
+static void add_paths(struct world *w)
+{
+	struct mpath_table *table = parse_table(w);
+	unsigned int g, i;
+
+	for (g = 0; g < table->nr_groups; g++)
+		for (i = 0; i < table->groups[g].nr_paths; i++)
+			sim_path_add(w, table->groups[g].paths[i].address);
+	mpath_table_free(table);
+}
+
+struct world *world_new(const char *table)
+{
+	extern const struct path_checker_type tur_checker;
+	struct world *w = calloc(1, sizeof(*w));
+	unsigned int i;
+
+	w->table = strdup(table);
+	w->ios = calloc(SIM_IOS_MAX, sizeof(*w->ios));
+	w->events = calloc(SIM_EVENTS_MAX, sizeof(*w->events));
+	append(&w->trace, &w->trace_len, &w->trace_size, "");
+	append(&w->notices, &w->notices_len, &w->notices_size, "");
+	for (i = 0; i < SIM_LUNS_MAX; i++)
+		sim_lun_init(&w->luns[i], i + 1);
+	mpath_settings_init(&w->settings);
+	w->settings.checker = &tur_checker;
+	oracle_new(w);
+	add_paths(w);
+	return w;
+}
+
+void world_start(struct world *w)
+{
+	struct mpath_event timeout = {.type = MPATH_TIMEOUT};
+	struct mpath_event backstore = {.type = MPATH_BACKSTORE, .backstore = &w->backstore};
+	struct mpath_table *table = parse_table(w);
+	struct strbuf error;
+	unsigned int i;
+
+	strbuf_init(&error, w->text, sizeof(w->text));
+	w->m = mpath_create("mpatha", table, &w->settings, w->kept.known ? &w->kept : NULL,
+			    &error);
+	oracle_check(w, w->m, "mpath_create: %s", w->text);
+	mpath_table_free(table);
+	for (i = 0; i < w->nr_paths; i++)
+		w->paths[i].path = mpath_path(w->m, i);
+	oracle_check(w, !mpath_path(w->m, w->nr_paths), "more paths than the table has");
+	mpath_set_trace(w->m, world_trace, w);
+	if (w->has_backstore)
+		world_step(w, &backstore);
+	w->start_ns = w->now_ns;
+	world_step(w, &timeout);
+}
+
+void world_up(struct world *w)
+{
+	world_start(w);
+	advance(w, 100);
+	while (!mpath_settled(w->m) && now_ms(w) < 60000)
+		advance(w, 100);
+	forget_trace(w);
+}
+
+void world_end(struct world *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nr_paths; i++) {
+		struct sim_path *p = &w->paths[i];
+
+		if (p->open_hangs || p->mode == MODE_HUNG || p->io_mode == MODE_HUNG) {
+			p->open_hangs = false;
+			set_io_mode(p, MODE_UP, 0);
+			set_mode(p, MODE_UP);
+		}
+	}
+	if (!w->stopping)
+		stop_world(w);
+	for (i = 0; i < 1000 && !w->stopped; i++)
+		advance(w, 100);
+	oracle_ended(w);
+	mpath_destroy(w->m);
+	oracle_free(w);
+	free(w->table);
+	free(w->ios);
+	free(w->events);
+	free(w->trace);
+	free(w->notices);
+	free(w);
+}
+
+/* --- events --- */
+
+struct sim_event *sim_event_add(struct world *w, enum sim_event_type type, struct sim_path *p,
+				struct mpath_io *io, uint64_t due_ns)
+{
+	struct sim_event *e = &w->events[w->nr_events++];
+
+	oracle_check(w, w->nr_events < SIM_EVENTS_MAX, "too many events");
+	*e = (struct sim_event){
+		.type = type, .due_ns = due_ns, .seq = ++w->seq, .path = p, .io = io};
+	return e;
+}
+
+static struct sim_event *next_event(struct world *w)
+{
+	struct sim_event *next = NULL;
+	unsigned int i;
+
+	for (i = 0; i < w->nr_events; i++) {
+		struct sim_event *e = &w->events[i];
+
+		if (e->due_ns && (!next || e->due_ns < next->due_ns ||
+				  (e->due_ns == next->due_ns && e->seq < next->seq)))
+			next = e;
+	}
+	return next;
+}
+
+struct sim_event *sim_event_of(struct world *w, const struct mpath_io *io)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nr_events; i++)
+		if (w->events[i].io == io)
+			return &w->events[i];
+	return NULL;
+}
+
+void sim_event_remove(struct world *w, struct sim_event *e)
+{
+	*e = w->events[--w->nr_events];
+}
+
+static void fire(struct world *w, struct sim_event *from)
+{
+	struct mpath_event event = {0};
+	struct sim_event e = *from;
+	struct path_facts facts;
+
+	sim_event_remove(w, from);
+	event.path = e.path->path;
+	event.io = e.io;
+	switch (e.type) {
+	case SIM_COMMAND:
+		event.type = MPATH_END_IO;
+		sim_path_answer(e.path, e.io);
+		break;
+	case SIM_ABANDONED:
+		event.type = MPATH_ABANDONED;
+		sim_path_let_go(e.path, e.io);
+		break;
+	case SIM_OPENED:
+		event.reason = sim_path_open(e.path, &facts);
+		event.type = event.reason ? MPATH_PATH_REFUSED : MPATH_PATH_OPENED;
+		if (!event.reason)
+			event.facts = &facts;
+		break;
+	case SIM_CLOSED:
+		event.type = MPATH_PATH_CLOSED;
+		sim_path_close(e.path);
+		break;
+	case SIM_COUNTED:
+		event.type = MPATH_PATH_COUNTED;
+		event.outstanding = sim_path_count(e.path, e.outstanding);
+		break;
+	}
+	world_step(w, &event);
+}
+
+void advance(struct world *w, uint64_t ms)
+{
+	uint64_t until = w->now_ns + ms * NSEC_PER_MSEC;
+
+	for (;;) {
+		struct mpath_event timeout = {.type = MPATH_TIMEOUT};
+		struct sim_event *e = next_event(w);
+		uint64_t at = e ? e->due_ns : UINT64_MAX;
+		bool wake = w->wake_ns && w->wake_ns <= at;
+
+		if (wake)
+			at = w->wake_ns;
+		if (at > until)
+			break;
+		if (at > w->now_ns) {
+			w->now_ns = at;
+			w->steps_at_once = 0;
+		}
+		oracle_check(w, w->steps_at_once++ < SIM_STEPS_AT_ONCE_MAX, "livelock");
+		if (wake)
+			world_step(w, &timeout);
+		else
+			fire(w, e);
+	}
+	if (until > w->now_ns) {
+		w->now_ns = until;
+		w->steps_at_once = 0;
+	}
+}
+
+/* --- actions --- */
+
+static struct sim_path *path_of_action(struct world *w, struct list *node)
+{
+	return &w->paths[container_of(node, struct path, action_node)->id];
+}
+
+static void perform_start(struct world *w, struct mpath_io *io)
+{
+	struct sim_path *p;
+
+	oracle_check(w, io->path, "a command is started on no path");
+	p = &w->paths[io->path->id];
+	oracle_check(w, p->is_open, "a command is started on %s, which is not open", p->name);
+	oracle_check(w, !io->abandoned, "a command is started and abandoned in one step");
+	sim_path_submit(p, io);
+}
+
+static void perform_abandon(struct world *w, struct mpath_io *io)
+{
+	struct sim_event *e = sim_event_of(w, io);
+
+	oracle_check(w, e && e->type == SIM_COMMAND, "what is abandoned is not on a path");
+	oracle_check(w, io->is_probe || io->cmd.class == CMD_READ, "a write is abandoned");
+	e->type = SIM_ABANDONED;
+	e->due_ns = w->now_ns + SIM_LATENCY;
+}
+
+static void perform_complete(struct world *w, struct mpath_io *mio)
+{
+	struct sim_io *io = mio->owner;
+
+	oracle_check(w, !mio->is_probe, "a probe is answered to nobody");
+	io->answered_ns = w->now_ns;
+	oracle_answered(w, io);
+	io->state = SIM_IO_ANSWERED;
+}
+
+static void perform(struct world *w, struct mpath_actions *a)
+{
+	struct list *node;
+
+	while ((node = list_pop(&a->open)))
+		sim_path_begin_open(path_of_action(w, node));
+	while ((node = list_pop(&a->count)))
+		sim_path_begin_count(path_of_action(w, node));
+	while ((node = list_pop(&a->start)))
+		perform_start(w, container_of(node, struct mpath_io, node));
+	while ((node = list_pop(&a->abandon)))
+		perform_abandon(w, container_of(node, struct mpath_io, node));
+	while ((node = list_pop(&a->close)))
+		sim_path_begin_close(path_of_action(w, node));
+	while ((node = list_pop(&a->complete)))
+		perform_complete(w, container_of(node, struct mpath_io, node));
+	w->wake_ns = a->wake_ns;
+	w->nr_lun_changes += a->lun_changed;
+	w->nr_forgets += a->forget_wwid;
+	oracle_check(w, !a->stopped || w->stopping, "stopped, but nobody asked for it");
+	w->stopped = a->stopped;
+}
+
+void world_step(struct world *w, struct mpath_event *event)
+{
+	struct mpath_actions actions;
+
+	mpath_actions_init(&actions);
+	event->now_ns = w->now_ns;
+	mpath_step(w->m, event, &actions);
+	mpath_check_invariants(w->m);
+	take_notices(w);
+	perform(w, &actions);
+	oracle_stepped(w);
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The virtual world: the real core with a clock, paths, an array and initiators that exist only
+ * here.  Time moves when a test moves it; a minute takes microseconds, and twice the same.
+ *
+ * The world does what the runtime and the transports promise in core.h and path_transport.h, and
+ * after each step the oracle (oracle.c) looks at what the core did.  What the paths do is set by
+ * the test: see enum sim_mode.  SIM_VERBOSE=1 prints what happens while it happens.
+ */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include "core/multipath.h"
+#include "sim/lib/array.h"
+
+#define SIM_PATHS_MAX 64
+#define SIM_LUNS_MAX  3
+#define SIM_IOS_MAX   4096
+#define SIM_IO_BYTES  (8 * SIM_BLOCK_SIZE)
+#define SIM_LATENCY   NSEC_PER_MSEC /* of a command, an open, a close, ... */
+#define SIM_STEPS_AT_ONCE_MAX 20000 /* more at one point in time is a livelock */
+
+/* What becomes of a command on a path. */
+enum sim_mode {
+	MODE_UP,
+	MODE_LOST,	    /* TRANSPORT_LOST */
+	MODE_NOT_SENT,	    /* TRANSPORT_NOT_SENT: the device is offline */
+	MODE_GONE,	    /* TRANSPORT_GONE, and the device cannot be opened any more */
+	MODE_LOCAL_BUSY,    /* TRANSPORT_BUSY */
+	MODE_REFUSED,	    /* TRANSPORT_REFUSED */
+	MODE_FAULT,	    /* TRANSPORT_FAULT */
+	MODE_TIMEOUT,	    /* TRANSPORT_TIMEOUT after the command's own time-out */
+	MODE_HUNG,	    /* no answer, until the mode changes */
+	MODE_STANDBY,	    /* 02/04/0b, for all that wants the medium */
+	MODE_UNAVAILABLE,   /* 02/04/0c */
+	MODE_TRANSITIONING, /* 02/04/0a */
+	MODE_LUN_GONE,	    /* 05/25/00 */
+	MODE_ANSWER,	    /* path->answer, for initiators' commands only */
+};
+
+struct sim_path {
+	struct world *w;
+	struct path *path; /* the core's */
+	unsigned int id;
+	char name[16];	   /* "8:16" */
+	char device[16];   /* "sdb" */
+	struct sim_nexus nexus;
+
+	enum sim_mode mode;    /* for every command */
+	enum sim_mode io_mode; /* for initiators' commands, if not MODE_UP */
+	unsigned int io_left;  /* so many of them, then io_mode is MODE_UP again; 0: for ever */
+	struct scsi_result answer; /* of MODE_ANSWER */
+	bool lands;	       /* what ends in doubt was carried out all the same */
+	uint64_t latency_ns;
+	const char *refused;   /* open is refused, for that reason; NULL: it is not */
+	bool open_hangs;
+	uint64_t open_latency_ns;
+	bool unstable_name;
+	bool read_only;
+	uint32_t queue_depth;
+	uint64_t max_transfer_bytes;
+	unsigned int foreign;  /* commands of a dead process that are out there */
+	unsigned int hidden;   /* of these, such as the counters do not show any more (H3) */
+	bool uncountable;      /* the counters cannot be read */
+
+	bool is_open;	       /* as the core was told */
+	bool opening;
+	unsigned int nr_opens;
+	unsigned int nr_closes;
+	unsigned int nr_probes;
+	unsigned int nr_out;   /* initiators' commands */
+	unsigned int max_out;
+};
+
+enum sim_io_state { SIM_IO_FREE, SIM_IO_OUT, SIM_IO_ANSWERED };
+
+/* A command of an initiator's. */
+struct sim_io {
+	struct mpath_io io;
+	unsigned int id;
+	enum sim_io_state state;
+	struct iovec iov;
+	uint8_t buf[SIM_IO_BYTES];
+
+	bool poison;	       /* TRANSPORT_FAULT wherever it goes */
+	bool sent;	       /* on a path, as the world sees it */
+	bool tmr;	       /* a task management function named it */
+	bool queueing_lapsed;  /* see oracle.c */
+	unsigned int nr_starts;
+	unsigned int nr_doubts; /* answers after which it may have been carried out */
+	unsigned int nr_faults; /* TRANSPORT_FAULT, TIMEOUT, REFUSED, BUSY and path senses */
+	unsigned int nr_executions;
+	uint64_t stamp;	       /* that it writes */
+	uint64_t submitted_seq;
+	uint64_t answered_seq;
+	uint64_t answered_ns;
+	struct sim_path *last_path;
+};
+
+/* Something that happens on its own at due_ns. */
+enum sim_event_type { SIM_COMMAND, SIM_OPENED, SIM_CLOSED, SIM_COUNTED, SIM_ABANDONED };
+
+struct sim_event {
+	enum sim_event_type type;
+	uint64_t due_ns; /* 0: not before something changes */
+	uint64_t seq;
+	struct sim_path *path;
+	struct mpath_io *io;
+	int64_t outstanding;
+};
+
+#define SIM_EVENTS_MAX (SIM_IOS_MAX + 4 * SIM_PATHS_MAX)
+
+struct world {
+	/* for the test to set before world_start() */
+	struct mpath_settings settings;
+	struct mpath_backstore backstore;
+	bool has_backstore;
+	struct lun_facts kept; /* from an earlier run, if kept.known */
+
+	struct sim_lun luns[SIM_LUNS_MAX];
+	struct sim_path paths[SIM_PATHS_MAX];
+	unsigned int nr_paths;
+	struct sim_io *ios;
+	unsigned int nr_ios;
+	struct sim_event *events;
+	unsigned int nr_events;
+
+	char *table;
+	struct multipath *m;
+	uint64_t now_ns;
+	uint64_t wake_ns;
+	uint64_t start_ns;
+	uint64_t seq;
+	unsigned int steps_at_once;
+	bool shut_down;
+	bool stopping;
+	bool stopped;
+	unsigned int nr_lun_changes;
+	unsigned int nr_forgets;
+	bool (*coin)(struct world *w); /* does a command in doubt land?  NULL: path->lands */
+
+	char *trace; /* the core's sentences */
+	size_t trace_len, trace_size, trace_mark;
+	char *notices;
+	size_t notices_len, notices_size, notices_mark;
+	char text[16384]; /* the last reply or status line */
+
+	struct oracle *oracle;
+};
+
+/* --- a world's life --- */
+
+/* @table as dmsetup prints it; paths are named as its devices (maj:min), or by their number. */
+struct world *world_new(const char *table);
+/* Create the map, and step it for the first time. */
+void world_start(struct world *w);
+/* Start, and let all paths be looked at; ends at a time of full 100 ms with an empty trace. */
+void world_up(struct world *w);
+/* Release what hangs, stop the map, check that nothing is left. */
+void world_end(struct world *w);
+
+/* --- time and events --- */
+
+void advance(struct world *w, uint64_t ms);
+/* Step the map now: one event, and its actions. */
+void world_step(struct world *w, struct mpath_event *event);
+uint64_t now_ms(const struct world *w);
+
+/* --- what the paths do --- */
+
+struct sim_path *sim_path(struct world *w, const char *name);
+/* Commands that are on the path now share its fate. */
+void set_mode(struct sim_path *path, enum sim_mode mode);
+void set_io_mode(struct sim_path *path, enum sim_mode mode, unsigned int count);
+/* The next @count initiators' commands are answered so (0: all). */
+void answer_with(struct sim_path *path, const struct scsi_result *answer, unsigned int count);
+void answer_with_status(struct sim_path *path, uint8_t status, unsigned int count);
+void answer_with_sense(struct sim_path *path, uint8_t key, uint8_t asc, uint8_t ascq,
+		       unsigned int count);
+void push_ua(struct sim_path *path, uint8_t asc, uint8_t ascq);
+/* Another LUN behind this path from now on, with the unit attention that an array sends. */
+void exchange_lun(struct sim_path *path, unsigned int number);
+
+/* --- what initiators do --- */
+
+struct sim_io *submit_read(struct world *w, uint64_t lba, unsigned int nr_blocks);
+struct sim_io *submit_write(struct world *w, uint64_t lba, unsigned int nr_blocks);
+/* COMPARE AND WRITE of one block, which is expected to have @expected. */
+struct sim_io *submit_caw(struct world *w, uint64_t lba, uint64_t expected);
+struct sim_io *submit_cdb(struct world *w, const uint8_t *cdb, size_t cdb_len, size_t data_len);
+struct sim_io *submit_poison(struct world *w);
+#define submit_tur(w)	  submit_cdb(w, (const uint8_t[6]){0}, 6, 0)
+#define submit_inquiry(w) submit_cdb(w, (const uint8_t[6]){0x12, 0, 0, 0, 96}, 6, 96)
+#define submit_pr_out(w)  submit_cdb(w, (const uint8_t[10]){0x5f, [8] = 24}, 10, 24)
+#define submit_capacity(w)                                                                         \
+	submit_cdb(w, (const uint8_t[16]){0x9e, 0x10, [13] = 32}, 16, 32)
+void abort_task(struct world *w, struct sim_io *io);
+
+/* --- what the administrator and tcmu-runner do --- */
+
+/* "fail_path 8:16"; returns the errno, the reply is in w->text. */
+int message(struct world *w, const char *words);
+void set_cmd_time_out(struct world *w, unsigned int seconds);
+void shut_down_world(struct world *w);
+void stop_world(struct world *w);
+
+/* --- story.c: what a story expects --- */
+
+/*
+ * The core's sentences since the last call, each as "[ ms] sentence".  Left out are those that say
+ * only that a path was checked.  A line "..." stands for any number of lines, also none.
+ */
+void expect_trace_at(struct world *w, const char *file, int line, const char *want);
+void expect_notice_at(struct world *w, const char *file, int line, const char *part);
+void expect_no_notice_at(struct world *w, const char *file, int line, const char *part);
+void expect_answer_at(struct world *w, const char *file, int line, const struct sim_io *io,
+		      uint8_t status);
+void expect_sense_at(struct world *w, const char *file, int line, const struct sim_io *io,
+		     uint8_t key, uint8_t asc, uint8_t ascq);
+void expect_pending_at(struct world *w, const char *file, int line, const struct sim_io *io);
+void expect_status_at(struct world *w, const char *file, int line, enum status_type type,
+		      const char *want);
+void expect_detail_at(struct world *w, const char *file, int line, const char *part);
+void expect_at(struct world *w, const char *file, int line, bool holds, const char *what);
+__attribute__((noreturn, format(printf, 4, 5))) void fail_at(struct world *w, const char *file,
+							     int line, const char *format, ...);
+void forget_trace(struct world *w);
+void forget_notices(struct world *w);
+/* How often @part stands in the notices since they were last forgotten. */
+unsigned int count_notices(struct world *w, const char *part);
+
+#define expect_trace(w, want)	       expect_trace_at(w, __FILE__, __LINE__, want)
+#define expect_notice(w, part)	       expect_notice_at(w, __FILE__, __LINE__, part)
+#define expect_no_notice(w, part)      expect_no_notice_at(w, __FILE__, __LINE__, part)
+#define expect_answer(w, io, status)   expect_answer_at(w, __FILE__, __LINE__, io, status)
+#define expect_good(w, io)	       expect_answer_at(w, __FILE__, __LINE__, io, SAM_GOOD)
+#define expect_sense(w, io, k, a, q)   expect_sense_at(w, __FILE__, __LINE__, io, k, a, q)
+#define expect_pending(w, io)	       expect_pending_at(w, __FILE__, __LINE__, io)
+#define expect_info(w, want)	       expect_status_at(w, __FILE__, __LINE__, STATUS_INFO, want)
+#define expect_table(w, want)	       expect_status_at(w, __FILE__, __LINE__, STATUS_TABLE, want)
+#define expect_detail(w, part)	       expect_detail_at(w, __FILE__, __LINE__, part)
+#define expect(w, holds)	       expect_at(w, __FILE__, __LINE__, holds, #holds)
+
+/* A story is void (*)(void); this prints its name should it fail. */
+void tell_story(const char *name, void (*story)(void));
+#define STORY(name) tell_story(#name, name)
+/* The exit code. */
+int end_of_stories(void);
+
+/* How to replay what is running, for the message of a failure. */
+extern const char *sim_replay;
+
+/* --- oracle.c --- */
+
+void oracle_new(struct world *w);
+void oracle_free(struct world *w);
+void oracle_submitted(struct world *w, struct sim_io *io);
+void oracle_started(struct world *w, struct sim_io *io, struct sim_path *path);
+void oracle_answered(struct world *w, struct sim_io *io);
+void oracle_stepped(struct world *w);
+void oracle_ended(struct world *w);
+/* A write of a dead process: it lands without anybody's waiting for it. */
+void oracle_foreign_write(struct world *w, uint64_t lba, uint64_t stamp);
+/* dm's round-robin, with the calls to it checked. */
+const struct path_selector_type *oracle_selector(const struct path_selector_type *type);
+
+#define oracle_check(w, holds, ...)                                                                \
+	do {                                                                                       \
+		if (!(holds))                                                                      \
+			fail_at(w, __FILE__, __LINE__, __VA_ARGS__);                               \
+	} while (0)
+
+#endif

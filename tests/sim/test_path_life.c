@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A path's life: opened, looked at, used, lost, looked at again, back.
+ */
+#include "sim/lib/tables.h"
+#include "sim/lib/world.h"
+
+/* A new map: each path is opened, asked whether it is ready and who it is, and only then used. */
+static void a_new_map_looks_at_its_paths_first(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+
+	world_start(w);
+	io = submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_trace(w, "[0] io 28: waits for a path in doubt\n"
+			"[1] path 8:0: open\n"
+			"[1] path 8:16: open\n"
+			"[8] path 8:0: reinstated, 1 usable\n"
+			"[8] group 1: now current\n"
+			"[8] io 28: start on 8:0\n"
+			"[8] path 8:16: reinstated, 2 usable\n"
+			"[8] restart: no command of a former process is left, writes may go\n"
+			"[9] io 28: good\n");
+	expect_good(w, io);
+	expect_notice(w, "8:0: usable, 1 of 2 usable");
+	expect_notice(w, "8:16: usable, 2 of 2 usable");
+	expect_notice(w, "the LUN is 36000d310000000000000000000000001, 2048 blocks of 512 bytes");
+	expect(w, w->nr_lun_changes == 1);
+	world_end(w);
+}
+
+/* Commands take turns over a group's paths. */
+static void round_robin_takes_turns(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	world_up(w);
+	submit_read(w, 0, 1);
+	submit_write(w, 0, 1);
+	submit_read(w, 0, 1);
+	submit_tur(w);
+	advance(w, 1);
+	expect_trace(w, "[100] group 1: now current\n"
+			"[100] io 28: start on 8:0\n"
+			"[100] io 2a: start on 8:16\n"
+			"[100] io 28: start on 8:0\n"
+			"[100] io 00: start on 8:16\n"
+			"[101] io 28: good\n"
+			"[101] io 2a: good\n"
+			"[101] io 28: good\n"
+			"[101] io 00: good\n");
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 0 8:16 A 0 ");
+	world_end(w);
+}
+
+/* A read is lost with its path: it is sent down the other one, and the initiator sees nothing. */
+static void a_lost_path_is_left_and_comes_back(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+
+	world_up(w);
+	advance(w, 60000);
+	forget_trace(w);
+	forget_notices(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	io = submit_read(w, 0, 1);
+	advance(w, 500);
+	expect_good(w, io);
+	expect_trace(w, "[60100] group 1: now current\n"
+			"[60100] io 28: start on 8:0\n"
+			"[60101] io 28: transport lost on 8:0\n"
+			"[60101] path 8:0: failed (transport lost), 1 left\n"
+			"[60101] io 28: start on 8:16\n"
+			"[60102] io 28: good\n");
+	expect_notice(w, "8:0: failed (transport lost), 1 of 2 usable");
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 F 1 8:16 A 0 ");
+	expect_detail(w, "sda 8:0: failed: transport lost");
+
+	/* It is asked every second, and comes back after TUR and identity; the count stays. */
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 600);
+	expect_trace(w, "[61108] path 8:0: reinstated, 2 usable\n");
+	expect_notice(w, "8:0: reinstated, 2 of 2 usable");
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 1 8:16 A 0 ");
+
+	/* As in dm, the one that came back is next. */
+	submit_read(w, 0, 1);
+	expect_trace(w, "[61200] io 28: start on 8:0\n");
+	world_end(w);
+}
+
+/* A path that fails seconds after the map was made is news like any other. */
+static void the_first_failure_is_told_at_once(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_notice(w, "8:0: failed (transport lost), 1 of 2 usable");
+	world_end(w);
+}
+
+/* Without any command the checker notices within its interval of 5 s that a path is down. */
+static void an_idle_path_is_found_down(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	world_up(w);
+	set_mode(sim_path(w, "8:16"), MODE_LOST);
+	advance(w, 5001);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 F 1 ");
+	world_end(w);
+}
+
+/* Good paths are asked every 5 s, spread over that time; failed ones every second. */
+static void checks_keep_their_intervals(void)
+{
+	struct world *w = world_new(FAIL SIXTEEN_PATHS);
+	unsigned int i, before[16], most_at_once = 0, ms;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	advance(w, 9900);
+	for (i = 0; i < 16; i++)
+		before[i] = w->paths[i].nr_probes;
+	for (ms = 0; ms < 50000; ms += 10) {
+		unsigned int sum = 0, was = 0;
+
+		for (i = 1; i < 16; i++)
+			was += w->paths[i].nr_probes;
+		advance(w, 10);
+		for (i = 1; i < 16; i++)
+			sum += w->paths[i].nr_probes;
+		if (sum - was > most_at_once)
+			most_at_once = sum - was;
+	}
+	expect(w, w->paths[0].nr_probes - before[0] >= 48);
+	expect(w, w->paths[0].nr_probes - before[0] <= 52);
+	for (i = 1; i < 16; i++)
+		expect(w, w->paths[i].nr_probes - before[i] == 10);
+	expect(w, most_at_once <= 2);
+	world_end(w);
+}
+
+/* A device that is not there yet is excluded with the reason, and picked up when it comes. */
+static void a_path_that_comes_later_is_picked_up(void)
+{
+	struct world *w = world_new(FAIL "0 1 1 round-robin 0 2 1 8:0 1 /dev/disk/by-id/x 1");
+	struct sim_path *p = &w->paths[1];
+
+	p->refused = "no such device";
+	world_up(w);
+	expect_notice(w, "/dev/disk/by-id/x: not used: no such device");
+	expect_detail(w, "/dev/disk/by-id/x: excluded: no such device");
+	expect_table(w, "0 0 1 1 round-robin 0 2 1 8:0 1 /dev/disk/by-id/x 1 ");
+
+	forget_notices(w);
+	advance(w, 60000);
+	expect_no_notice(w, "not used"); /* told once for each new reason */
+	p->refused = "held by md0";
+	advance(w, 1500);
+	expect_notice(w, "/dev/disk/by-id/x: not used: held by md0");
+	p->refused = NULL;
+	advance(w, 1500);
+	expect_notice(w, "8:16: ");
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 A 0 ");
+	expect_table(w, "0 0 1 1 round-robin 0 2 1 8:0 1 8:16 1 ");
+	world_end(w);
+}
+
+/* A device that vanishes is closed, and opened anew under its name when it is there again. */
+static void a_vanished_device_is_closed_and_opened_anew(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_path *p = sim_path(w, "8:0");
+	struct sim_io *io;
+
+	world_up(w);
+	set_mode(p, MODE_GONE);
+	io = submit_caw(w, 1, 0); /* never sent, so it may go elsewhere whatever it is */
+	advance(w, 3000);
+	expect_good(w, io);
+	expect(w, !p->is_open && p->nr_closes == 1);
+	expect_detail(w, "no such device");
+	set_mode(p, MODE_UP);
+	advance(w, 1500);
+	expect(w, p->is_open && p->nr_opens == 2);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 1 8:16 A 0 ");
+	world_end(w);
+}
+
+/* Behind a name that was reused there is another LUN: not a byte goes there (F42). */
+static void a_reused_name_is_another_lun(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_path *p = sim_path(w, "8:0");
+
+	world_up(w);
+	set_mode(p, MODE_GONE);
+	submit_read(w, 0, 1);
+	advance(w, 3000);
+	p->nexus.lun = &w->luns[1]; /* no unit attention: it is a new device */
+	set_mode(p, MODE_UP);
+	advance(w, 3000);
+	expect_notice(w, "8:0: not used: WWID is 36000d310000000000000000000000002, "
+			 "the map's is 36000d310000000000000000000000001");
+	submit_write(w, 0, 1);
+	submit_write(w, 0, 1);
+	advance(w, 10);
+	expect(w, w->luns[1].nr_writes == 0);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 F 1 8:16 A 0 ");
+	world_end(w);
+}
+
+/* An offline device sends nothing: its commands go elsewhere, also those that may run only once. */
+static void an_offline_device_sends_nothing(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_NOT_SENT);
+	io = submit_caw(w, 1, 0);
+	advance(w, 10);
+	expect_good(w, io);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 F 1 8:16 A 0 ");
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 2500);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 1 8:16 A 0 ");
+	world_end(w);
+}
+
+/* A path swallows commands: its probe is not answered in time, so it has failed, and its reads
+ * are given up and read elsewhere.  A write has to wait for its own answer. */
+static void a_hung_path_is_left(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_path *p = sim_path(w, "8:0");
+	struct sim_io *read, *write, *tur;
+
+	world_up(w);
+	set_mode(p, MODE_HUNG);
+	read = submit_read(w, 0, 1);
+	submit_read(w, 0, 1);
+	write = submit_write(w, 1, 1);
+	expect(w, read->last_path == p && write->last_path == p);
+	forget_trace(w);
+
+	/* interval and checker time-out are 5 s each */
+	advance(w, 10100);
+	expect_good(w, read);
+	expect_pending(w, write);
+	expect_trace(w, "[101] io 28: good\n"
+			"[10000] path 8:0: the probe is not answered\n"
+			"[10000] path 8:0: failed (checker: no answer), 1 left\n"
+			"[10000] io 28: given up on 8:0\n"
+			"[10001] io 28: start on 8:16\n"
+			"[10002] io 28: good\n");
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 F 1 8:16 A 0 ");
+
+	/* Nobody else notices anything. */
+	tur = submit_tur(w);
+	advance(w, 2);
+	expect_good(w, tur);
+
+	/* It comes back with the answer. */
+	set_mode(p, MODE_UP);
+	advance(w, 2500);
+	expect_good(w, write);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 1 8:16 A 0 ");
+	world_end(w);
+}
+
+/* Half of 16 paths hang: a command on a healthy path is answered as ever, and no path takes more
+ * than its queue depth (issue 1, measure 7). */
+static void half_of_sixteen_paths_hang(void)
+{
+	struct world *w = world_new(QUEUE SIXTEEN_PATHS);
+	struct sim_io *io;
+	unsigned int i, round;
+
+	for (i = 0; i < w->nr_paths; i++)
+		w->paths[i].queue_depth = 4;
+	world_up(w);
+	for (i = 0; i < 16; i += 2)
+		set_mode(&w->paths[i], MODE_HUNG);
+	for (i = 0; i < 64; i++)
+		submit_read(w, i, 1);
+	advance(w, 5);
+
+	for (round = 0; round < 100; round++) {
+		io = submit_tur(w);
+		advance(w, 150);
+		if (io->last_path->mode == MODE_UP)
+			expect_good(w, io);
+	}
+	advance(w, 10000);
+	for (i = 0; i < w->nr_ios; i++)
+		expect_good(w, &w->ios[i]);
+	for (i = 1; i < 16; i += 2)
+		expect(w, w->paths[i].path->fail_count == 0);
+	world_end(w);
+}
+
+/* Standby and unavailable ports fail the path; TUR keeps it so until the port's state changes. */
+static void a_port_in_standby_is_not_used(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_STANDBY);
+	io = submit_caw(w, 0, 0); /* refused, so not executed */
+	advance(w, 5000);
+	expect_good(w, io);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 F 1 8:16 A 0 ");
+
+	set_mode(sim_path(w, "8:0"), MODE_UNAVAILABLE);
+	advance(w, 5000);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 F 1 8:16 A 0 ");
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 1500);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 1 8:16 A 0 ");
+	world_end(w);
+}
+
+/* A port group that changes its state: commands wait or go elsewhere, and no path has failed. */
+static void a_transition_does_not_fail_the_path(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *one, *two;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_TRANSITIONING);
+	one = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_good(w, one);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 0 8:16 A 0 ");
+	expect_detail(w, "8:0: in doubt");
+
+	set_mode(sim_path(w, "8:16"), MODE_TRANSITIONING);
+	one = submit_write(w, 0, 1);
+	two = submit_caw(w, 1, 0);
+	advance(w, 30000);
+	expect_pending(w, one);
+	expect_pending(w, two);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	set_mode(sim_path(w, "8:16"), MODE_UP);
+	advance(w, 1100);
+	expect_good(w, one);
+	expect_good(w, two);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 0 8:16 A 0 ");
+	world_end(w);
+}
+
+/* Some never come to an end of it: after a minute the path has failed. */
+static void a_transition_without_end_fails_the_path(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *io;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_TRANSITIONING);
+	io = submit_read(w, 0, 1);
+	advance(w, 59000);
+	expect_pending(w, io);
+	advance(w, 3000);
+	expect_sense(w, io, 0x02, 0x04, 0x0a);
+	expect_info(w, "2 0 0 0 1 1 E 0 1 0 8:0 F 1 ");
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 1500);
+	expect_info(w, "2 0 0 0 1 1 E 0 1 0 8:0 A 1 ");
+	world_end(w);
+}
+
+/* A path that is in transition when the map is made is not used, and the status says why. */
+static void a_map_is_made_during_a_transition(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	set_mode(sim_path(w, "8:0"), MODE_TRANSITIONING);
+	world_up(w);
+	expect(w, mpath_settled(w->m));
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 F 0 8:16 A 0 ");
+	expect_detail(w, "asymmetric access state transition");
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 1500);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 A 0 ");
+	world_end(w);
+}
+
+/* One path's checks are slow; the other's go on meanwhile (F48). */
+static void a_slow_check_changes_nothing(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	unsigned int before;
+
+	world_up(w);
+	sim_path(w, "8:0")->latency_ns = 4 * NSEC_PER_SEC;
+	before = sim_path(w, "8:16")->nr_probes;
+	advance(w, 60000);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 A 0 ");
+	expect(w, sim_path(w, "8:16")->nr_probes - before == 12);
+	world_end(w);
+}
+
+/* TUR is good, but reads fail: the path comes and goes, and other paths do the work (F45). */
+static void a_path_that_answers_only_tur(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	unsigned int i;
+
+	world_up(w);
+	set_io_mode(sim_path(w, "8:0"), MODE_LOST, 0);
+	for (i = 0; i < 600; i++) {
+		struct sim_io *io = submit_read(w, 0, 1);
+
+		advance(w, 100);
+		expect_good(w, io);
+	}
+	expect(w, sim_path(w, "8:0")->path->fail_count >= 30);
+	expect(w, sim_path(w, "8:0")->path->fail_count <= 62);
+	expect(w, sim_path(w, "8:16")->path->fail_count == 0);
+	/* D13: a flapping path is told at most once in 10 s, with a count */
+	expect(w, count_notices(w, "8:0: failed") <= 8);
+	expect(w, count_notices(w, "8:0: failed") >= 5);
+	expect_notice(w, "changes in the last 10 s not logged");
+	world_end(w);
+}
+
+/* The last thing that the log says of a path is how it is, also after it has flapped. */
+static void the_log_ends_with_the_truth(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_path *p = sim_path(w, "8:0");
+
+	world_up(w);
+	advance(w, 20000);
+	set_mode(p, MODE_LOST);
+	advance(w, 6000);
+	set_mode(p, MODE_UP);
+	advance(w, 2000);
+	forget_notices(w);
+	set_mode(p, MODE_LOST);
+	advance(w, 30000);
+	expect(w, count_notices(w, "8:0: failed") == 1);
+	world_end(w);
+}
+
+/* A device that comes and goes by name flaps too: it must not fill the log either. */
+static void a_flapping_device_does_not_fill_the_log(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	unsigned int i;
+
+	world_up(w);
+	forget_notices(w);
+	for (i = 0; i < 30; i++) {
+		set_mode(sim_path(w, "8:0"), MODE_GONE);
+		submit_read(w, 0, 1);
+		submit_read(w, 0, 1);
+		advance(w, 1500);
+		set_mode(sim_path(w, "8:0"), MODE_UP);
+		advance(w, 1500);
+	}
+	expect(w, sim_path(w, "8:0")->path->fail_count >= 25);
+	expect(w, count_notices(w, "8:0: ") <= 30);
+	world_end(w);
+}
+
+/* The only path flaps: the log says so, but not each time. */
+static void a_flapping_only_path_does_not_fill_the_log(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	unsigned int i;
+
+	world_up(w);
+	forget_notices(w);
+	set_io_mode(sim_path(w, "8:0"), MODE_LOST, 0);
+	for (i = 0; i < 90; i++) {
+		submit_read(w, 0, 1);
+		advance(w, 1000);
+	}
+	expect(w, sim_path(w, "8:0")->path->fail_count >= 40);
+	expect_notice(w, "no usable path is left: commands are queued (queue_if_no_path)");
+	expect(w, count_notices(w, "mpatha: ") + count_notices(w, "8:0: ") <= 40);
+	set_io_mode(sim_path(w, "8:0"), MODE_UP, 0);
+	world_end(w);
+}
+
+/* sdX and maj:min are warned of: they may be another disk's after a reboot. */
+static void unstable_names_are_warned_of(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	sim_path(w, "8:0")->unstable_name = true;
+	sim_path(w, "8:16")->read_only = true;
+	world_up(w);
+	expect_notice(w, "8:0 may name another disk after a reboot: use /dev/disk/by-id");
+	expect_no_notice(w, "8:16 may");
+	expect_detail(w, "read-only");
+	world_end(w);
+}
+
+/* Without a checker nobody asks good paths; a failed one must still prove who it is. */
+static void without_a_checker(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	unsigned int before;
+	struct sim_io *io;
+
+	w->settings.checker = NULL;
+	world_up(w);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 A 0 ");
+	before = sim_path(w, "8:0")->nr_probes;
+	advance(w, 60000);
+	expect(w, sim_path(w, "8:0")->nr_probes == before);
+
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	io = submit_read(w, 0, 1);
+	advance(w, 3000);
+	expect_good(w, io);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 F 1 8:16 A 0 ");
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 1500);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 1 8:16 A 0 ");
+	world_end(w);
+}
+
+/* A message fails a path of such a map before it was ever looked at: nobody waits for it. */
+static void without_a_checker_failed_before_it_was_seen(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *io;
+
+	w->settings.checker = NULL;
+	world_start(w);
+	expect(w, message(w, "fail_path 8:0") == 0);
+	io = submit_read(w, 0, 1);
+	advance(w, 100);
+	expect(w, mpath_settled(w->m));
+	expect_answer(w, io, SAM_CHECK_CONDITION);
+	expect(w, message(w, "reinstate_path 8:0") == 0);
+	advance(w, 100);
+	io = submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_good(w, io);
+	world_end(w);
+}
+
+/* The worker that opens the table's first path hangs.  Others that were opened do not wait for
+ * ever, if it is known which LUN this map is. */
+static void an_open_that_hangs(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+
+	snprintf(w->settings.wwid, sizeof(w->settings.wwid), "%s", w->luns[0].wwid);
+	sim_path(w, "8:0")->open_hangs = true;
+	world_up(w);
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_good(w, io);
+	expect(w, !mpath_settled(w->m));
+	sim_path(w, "8:0")->open_hangs = false;
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 100);
+	expect(w, mpath_settled(w->m));
+	world_end(w);
+}
+
+int main(void)
+{
+	STORY(a_new_map_looks_at_its_paths_first);
+	STORY(round_robin_takes_turns);
+	STORY(a_lost_path_is_left_and_comes_back);
+	STORY(the_first_failure_is_told_at_once);
+	STORY(an_idle_path_is_found_down);
+	STORY(checks_keep_their_intervals);
+	STORY(a_path_that_comes_later_is_picked_up);
+	STORY(a_vanished_device_is_closed_and_opened_anew);
+	STORY(a_reused_name_is_another_lun);
+	STORY(an_offline_device_sends_nothing);
+	STORY(a_hung_path_is_left);
+	STORY(half_of_sixteen_paths_hang);
+	STORY(a_port_in_standby_is_not_used);
+	STORY(a_transition_does_not_fail_the_path);
+	STORY(a_transition_without_end_fails_the_path);
+	STORY(a_map_is_made_during_a_transition);
+	STORY(a_slow_check_changes_nothing);
+	STORY(a_path_that_answers_only_tur);
+	STORY(the_log_ends_with_the_truth);
+	STORY(a_flapping_device_does_not_fill_the_log);
+	STORY(a_flapping_only_path_does_not_fill_the_log);
+	STORY(unstable_names_are_warned_of);
+	STORY(without_a_checker);
+	STORY(without_a_checker_failed_before_it_was_seen);
+	STORY(an_open_that_hangs);
+	return end_of_stories();
+}
