@@ -93,9 +93,11 @@ struct multipath {
 	} while (0)
 __attribute__((format(printf, 2, 3))) void mpath_trace(struct multipath *m, const char *format,
 						       ...);
-__attribute__((format(printf, 4, 5))) void notice(struct multipath *m, enum mpath_notice_kind kind,
+/* False: the path flaps, and the line was only counted. */
+__attribute__((format(printf, 4, 5))) bool notice(struct multipath *m, enum mpath_notice_kind kind,
 						  const struct path *path, const char *format,
 						  ...);
+void quiet_is_over(struct multipath *m, struct path *path);
 /* "8:16", or the word in the table while nothing is known of the device. */
 const char *path_name(const struct path *path);
 

@@ -62,9 +62,9 @@ void fail_path(struct multipath *m, struct path *path, const char *why)
 	m->run_held = true; /* who waited for this path's probe must look again */
 
 	trace(m, "path %s: failed (%s), %u left", path_name(path), why, m->nr_valid);
-	notice(m, NOTICE_PATH_FAILED, path, "failed (%s), %u of %u usable", why, m->nr_valid,
-	       m->nr_paths);
-	tell_last_path(m);
+	if (notice(m, NOTICE_PATH_FAILED, path, "failed (%s), %u of %u usable", why, m->nr_valid,
+		   m->nr_paths))
+		tell_last_path(m);
 }
 
 void reinstate_path(struct multipath *m, struct path *path)

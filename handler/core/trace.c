@@ -46,25 +46,36 @@ static struct mpath_notice *new_notice(struct multipath *m)
 /* A path's failing and coming back may flap; everything else is always told. */
 static bool flaps(enum mpath_notice_kind kind)
 {
-	return kind == NOTICE_PATH_FAILED || kind == NOTICE_PATH_REINSTATED;
+	return kind == NOTICE_PATH_FAILED || kind == NOTICE_PATH_REINSTATED ||
+	       kind == NOTICE_PATH_EXCLUDED;
 }
 
 /*
- * The first fail-and-return of a path is told at once; what follows within 10 s is counted, and
- * the count goes with the next line.
+ * A path that fails and comes back, or is excluded for one reason and then for another, is told of
+ * at once.  Further changes within 10 s are only counted; then quiet_is_over() tells where they
+ * have led to.
  */
 static bool is_quiet(struct multipath *m, struct path *path, enum mpath_notice_kind kind)
 {
+	bool again;
+
 	if (m->now_ns < path->log_quiet_until_ns) {
 		path->log_suppressed++;
+		wake_by(m, path->log_quiet_until_ns);
 		return true;
 	}
-	if (kind == NOTICE_PATH_REINSTATED)
+	if (kind == NOTICE_PATH_EXCLUDED) {
+		again = path->log_excluded_ns && m->now_ns - path->log_excluded_ns < NOTICE_QUIET_NS;
+		path->log_excluded_ns = m->now_ns;
+	} else {
+		again = kind == NOTICE_PATH_REINSTATED && path->settled;
+	}
+	if (again)
 		path->log_quiet_until_ns = m->now_ns + NOTICE_QUIET_NS;
 	return false;
 }
 
-void notice(struct multipath *m, enum mpath_notice_kind kind, const struct path *path,
+bool notice(struct multipath *m, enum mpath_notice_kind kind, const struct path *path,
 	    const char *format, ...)
 {
 	struct mpath_notice *n;
@@ -73,7 +84,7 @@ void notice(struct multipath *m, enum mpath_notice_kind kind, const struct path 
 
 	/* Paths live in m->paths: the map may change what it only shows to others. */
 	if (path && flaps(kind) && is_quiet(m, &m->paths[path->id], kind))
-		return;
+		return false;
 
 	n = new_notice(m);
 	n->kind = kind;
@@ -87,6 +98,25 @@ void notice(struct multipath *m, enum mpath_notice_kind kind, const struct path 
 			      path->log_suppressed);
 		m->paths[path->id].log_suppressed = 0;
 	}
+	return true;
+}
+
+/* The log must not end with a state that the path has left long ago. */
+void quiet_is_over(struct multipath *m, struct path *path)
+{
+	if (!path->log_suppressed)
+		return;
+	if (m->now_ns < path->log_quiet_until_ns) {
+		wake_by(m, path->log_quiet_until_ns);
+		return;
+	}
+	if (path->active)
+		notice(m, NOTICE_PATH_REINSTATED, path, "usable, %u of %u usable", m->nr_valid,
+		       m->nr_paths);
+	else
+		notice(m, NOTICE_PATH_FAILED, path, "failed (%s), %u of %u usable", path->reason,
+		       m->nr_valid, m->nr_paths);
+	path->log_quiet_until_ns = m->now_ns + NOTICE_QUIET_NS;
 }
 
 bool mpath_next_notice(struct multipath *m, struct mpath_notice *n)

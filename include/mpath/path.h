@@ -71,6 +71,7 @@ struct path {
 	uint64_t next_check_ns;	 /* 0: not scheduled */
 	uint64_t log_quiet_until_ns; /* a flapping path is logged at most every 10 s ... */
 	unsigned int log_suppressed; /* ... with the count of what was left out */
+	uint64_t log_excluded_ns;  /* when the path was last logged as excluded */
 
 	struct mpath_io probe; /* at most one of our own commands is out on a path */
 	enum probe_purpose probing;
