@@ -65,6 +65,8 @@ static void begin_check(struct multipath *m, struct path *path)
 		begin(m, path, PROBE_CHECK);
 	else if (path->recheck_identity || (!path->active && !path->failed_by_message))
 		begin(m, path, PROBE_IDENTIFY);
+	else
+		path_settled(m, path); /* failed by message before it was looked at */
 }
 
 static void send_probe(struct multipath *m, struct path *path)
@@ -110,13 +112,18 @@ static void path_down(struct multipath *m, struct path *path, const char *why)
 
 static void path_in_transition(struct multipath *m, struct path *path)
 {
+	const char *why = "asymmetric access state transition";
+
 	if (!path->suspect_since_ns)
 		path->suspect_since_ns = m->now_ns;
 	if (m->now_ns - path->suspect_since_ns >= TRANSITION_MAX_NS) {
 		path_down(m, path, "asymmetric access state transition takes too long");
 		return;
 	}
-	suspect_path(m, path, "asymmetric access state transition");
+	if (path->active)
+		suspect_path(m, path, why);
+	else if (!path->settled)
+		exclude_path(m, path, why);
 	path_settled(m, path);
 	check_at(m, path, m->now_ns + m->settings.recheck_interval_ms * NSEC_PER_MSEC);
 }
@@ -333,8 +340,10 @@ void paths_timeout(struct multipath *m)
 
 	if (m->stopping)
 		return;
-	for (i = 0; i < m->nr_paths; i++)
+	for (i = 0; i < m->nr_paths; i++) {
 		path_timeout(m, &m->paths[i]);
+		quiet_is_over(m, &m->paths[i]);
+	}
 }
 
 void probe_path_now(struct multipath *m, struct path *path)
