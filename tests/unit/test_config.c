@@ -1,0 +1,869 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Configuration: what an administrator may write, and the exact words for what is wrong with it.
+ * Each error text stands here in full, for at least two mistakes.  D means the directory of the
+ * test in expected texts.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/registry.h"
+#include "mpath/table.h"
+#include "runner/cfgstring.h"
+#include "runner/config.h"
+#include "runtime/log.h"
+
+#define NR(array) (sizeof(array) / sizeof((array)[0]))
+#define KEYS                                                                                       \
+	"table, paths, wwid, grouping, selector, no_path_retry, path_checker, "                    \
+	"recheck_interval_ms, polling_interval_ms, checker_timeout_ms, path_timeout_ms, "          \
+	"restart_wait_ms"
+
+static char dir[] = "/tmp/test_config.XXXXXX";
+static char conf[64], map_dir[64], last_good[64];
+static struct config_paths paths = {conf, map_dir, last_good};
+static char error_text[2048];
+static char logged[512];
+
+static void log_line(enum log_level level, const char *map, const char *path, const char *text)
+{
+	(void)level;
+	(void)map;
+	(void)path;
+	snprintf(logged, sizeof(logged), "%s", text);
+}
+
+static void write_file(const char *file, const char *text)
+{
+	FILE *f = fopen(file, "w");
+
+	assert(f);
+	assert(fputs(text, f) >= 0);
+	assert(!fclose(f));
+}
+
+static void write_map(const char *text)
+{
+	char file[128];
+
+	snprintf(file, sizeof(file), "%s/m.map", map_dir);
+	write_file(file, text);
+}
+
+static void write_conf(const char *text)
+{
+	write_file(conf, text);
+}
+
+static void remove_map(void)
+{
+	char file[128];
+
+	snprintf(file, sizeof(file), "%s/m.map", map_dir);
+	unlink(file);
+}
+
+static void forget(void)
+{
+	char command[256];
+
+	/* The directory is the test's own, from mkdtemp(). */
+	snprintf(command, sizeof(command), "rm -rf %s", last_good);
+	assert(!system(command));
+	remove_map();
+	unlink(conf);
+	logged[0] = '\0';
+}
+
+static int load(const char *cfgstring, const char *backstore, bool use_last_good,
+		struct map_config **config)
+{
+	struct strbuf error;
+	int err;
+
+	strbuf_init(&error, error_text, sizeof(error_text));
+	err = map_config_load(&paths, cfgstring, backstore, use_last_good, config, &error);
+	assert(err ? !*config && error.len : *config != NULL);
+	assert(!error.truncated);
+	return err;
+}
+
+static struct map_config *accept(const char *cfgstring)
+{
+	struct map_config *config;
+
+	if (load(cfgstring, "store", false, &config))
+		fprintf(stderr, "%s refused: %s\n", cfgstring, error_text);
+	assert(config);
+	assert(!config->warning);
+	return config;
+}
+
+/* "D/" at the start of an expected text, or behind a space, is the directory. */
+static void expand(const char *text, char *out, size_t size)
+{
+	struct strbuf sb;
+
+	strbuf_init(&sb, out, size);
+	for (const char *c = text; *c; c++) {
+		if (c[0] == 'D' && c[1] == '/' && (c == text || c[-1] == ' '))
+			strbuf_printf(&sb, "%s", dir);
+		else
+			strbuf_printf(&sb, "%c", *c);
+	}
+}
+
+static void expect_text(const char *got, const char *expected)
+{
+	char text[2048];
+
+	expand(expected, text, sizeof(text));
+	if (strcmp(got, text))
+		fprintf(stderr, "got:      %s\nexpected: %s\n", got, text);
+	assert(!strcmp(got, text));
+}
+
+static void refuse(const char *cfgstring, const char *expected)
+{
+	struct map_config *config;
+
+	if (!load(cfgstring, "store", false, &config))
+		fprintf(stderr, "%s\n  not refused: %s\n", cfgstring, expected);
+	assert(!config);
+	expect_text(error_text, expected);
+}
+
+static void refuse_map(const char *map, const char *expected)
+{
+	write_map(map);
+	refuse("mpath/m", expected);
+}
+
+static void refuse_conf(const char *text, const char *expected)
+{
+	write_conf(text);
+	write_map("[multipath]\npaths=/dev/a\n");
+	refuse("mpath/m", expected);
+	refuse("mpath//dev/a", expected);
+	unlink(conf);
+}
+
+/* --- the cfgstring --- */
+
+static void test_forms(void)
+{
+	struct map_config *config;
+
+	config = accept("mpath//dev/sda");
+	assert(!strcmp(config->name, "store") && config->table->nr_groups == 1);
+	map_config_free(config);
+
+	config = accept("mpath//dev/sda;/dev/disk/by-id/wwn-0x5000c500a1b2c3d4\n");
+	assert(!strcmp(config->cfgstring, "mpath//dev/sda;/dev/disk/by-id/wwn-0x5000c500a1b2c3d4"));
+	assert(config->table->nr_groups == 2); /* failover: a group each */
+	assert(!strcmp(config->table->groups[1].paths[0].address,
+		       "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4"));
+	assert(config->settings.checker == path_checker_find("tur"));
+	assert(!config->settings.wwid[0] && !config->table->queue_if_no_path);
+	map_config_free(config);
+
+	write_map("[multipath]\npaths = /dev/b ; /dev/a\n");
+	config = accept("mpath/m\n");
+	assert(!strcmp(config->name, "m"));
+	assert(!strcmp(config->table->groups[0].paths[0].address, "/dev/b"));
+	assert(!strcmp(config->table->groups[1].paths[0].address, "/dev/a"));
+	map_config_free(config);
+	remove_map();
+}
+
+/* check_config does not know the backstore's name. */
+static void test_without_a_backstore(void)
+{
+	struct map_config *config;
+
+	assert(!load("mpath//dev/sda", NULL, true, &config));
+	assert(!config->name);
+	map_config_free(config);
+	assert(access(last_good, F_OK));
+}
+
+static void test_whole_strings_refused(void)
+{
+	char text[400];
+
+	refuse("file/m", "cfgstring: \"file/m\" does not begin with \"mpath/\"");
+	refuse("", "cfgstring: \"\" does not begin with \"mpath/\"");
+	refuse("mpath/", "cfgstring: nothing behind \"mpath/\", expected the name of a map file, "
+			 "or paths like /dev/sda;/dev/sdb");
+	refuse("mpath/\n", "cfgstring: nothing behind \"mpath/\", expected the name of a map file, "
+			   "or paths like /dev/sda;/dev/sdb");
+
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "mpath//", 7);
+	text[255] = '\0';
+	map_config_free(accept(text));
+	text[255] = 'x';
+	text[256] = '\0';
+	refuse(text, "cfgstring: 256 bytes with \"mpath/\", at most 255 are possible: put the paths "
+		     "into a map file and give its name");
+	text[256] = 'x';
+	text[399] = '\0';
+	refuse(text, "cfgstring: 399 bytes with \"mpath/\", at most 255 are possible: put the paths "
+		     "into a map file and give its name");
+
+	refuse("mpath/m;tcmur_cmd_time_out=5;",
+	       "cfgstring: tcmur_cmd_time_out is not possible here: set the backstore's attribute "
+	       "cmd_time_out");
+	refuse("mpath//dev/a;tcmur_cmd_time_out=5",
+	       "cfgstring: tcmur_cmd_time_out is not possible here: set the backstore's attribute "
+	       "cmd_time_out");
+	refuse("mpath/wwid=36001405b922ff67a",
+	       "cfgstring: \"wwid=36001405b922ff67a\": finding the paths of a WWID is not "
+	       "implemented yet: name the paths, or a map file that has paths= and wwid=");
+	refuse("mpath/wwid=",
+	       "cfgstring: \"wwid=\": finding the paths of a WWID is not implemented yet: name the "
+	       "paths, or a map file that has paths= and wwid=");
+}
+
+/* All that some layer above would swallow or cut at, silently. */
+static void test_characters_refused(void)
+{
+	static const char forbidden[] = " \"'`:,{}|^";
+	char text[64], expected[200];
+
+	for (const char *c = forbidden; *c; c++) {
+		snprintf(text, sizeof(text), "mpath//dev/a%cb", *c);
+		snprintf(expected, sizeof(expected),
+			 "cfgstring: '%c' at position 13 cannot be in a cfgstring: put the paths "
+			 "into a map file and give its name", *c);
+		refuse(text, expected);
+	}
+	refuse("mpath/a\n\n", "cfgstring: byte 0Ah at position 8 cannot be in a cfgstring");
+	refuse("mpath/\ta", "cfgstring: byte 09h at position 7 cannot be in a cfgstring");
+	refuse("mpath/caf\xc3\xa9", "cfgstring: byte C3h at position 10 cannot be in a cfgstring");
+	/* What udev makes of strange names can be written. */
+	map_config_free(accept("mpath//dev/disk/by-id/scsi-1A\\x20B=C@D#E%F+G(1)"));
+}
+
+static void refuse_name(const char *name)
+{
+	char text[200], expected[400];
+
+	snprintf(text, sizeof(text), "mpath/%s", name);
+	snprintf(expected, sizeof(expected),
+		 "cfgstring: \"%s\" is no name of a map, expected 1 to 64 of the characters A-Z a-z "
+		 "0-9 . _ + - without a dot in front, or paths that begin with \"/\"", name);
+	refuse(text, expected);
+}
+
+static void test_names(void)
+{
+	char name[66] = "";
+
+	refuse_name(".hidden");
+	refuse_name("..");
+	refuse_name("a/b");
+	refuse_name("../m");
+	refuse_name("dev/sda;/dev/sdb");
+	refuse_name("a=b");
+	memset(name, 'n', 65);
+	refuse_name(name);
+
+	name[64] = '\0';
+	assert(map_name_is_valid(name));
+	assert(map_name_is_valid("A.z_0+9-"));
+	assert(!map_name_is_valid(""));
+}
+
+static void test_path_lists_refused(void)
+{
+	refuse("mpath//dev/a;dev/b", "cfgstring: path 2 is \"dev/b\", expected an absolute path name");
+	refuse("mpath//dev/a;8-16;/dev/b",
+	       "cfgstring: path 2 is \"8-16\", expected an absolute path name");
+	refuse("mpath//dev/a;", "cfgstring: path 2 is \"\", expected an absolute path name");
+	refuse("mpath//dev/a;/dev/b;/dev/a",
+	       "cfgstring: path 3 is \"/dev/a\", as path 1 is: each path can be there once");
+	refuse("mpath//dev/a;/dev/a",
+	       "cfgstring: path 2 is \"/dev/a\", as path 1 is: each path can be there once");
+}
+
+static void test_backstores_names(void)
+{
+	struct map_config *config;
+
+	assert(load("mpath//dev/a", "my disk", false, &config) == -EINVAL);
+	expect_text(error_text, "the backstore's name \"my disk\" cannot be the map's, expected 1 to "
+				"64 of the characters A-Z a-z 0-9 . _ + - without a dot in front");
+	assert(load("mpath//dev/a", ".last-good", false, &config) == -EINVAL);
+	expect_text(error_text, "the backstore's name \".last-good\" cannot be the map's, expected 1 "
+				"to 64 of the characters A-Z a-z 0-9 . _ + - without a dot in front");
+	/* With a map file it does not matter. */
+	write_map("[multipath]\npaths=/dev/a\n");
+	assert(!load("mpath/m", "my disk", false, &config));
+	map_config_free(config);
+	remove_map();
+}
+
+static void test_newlines(void)
+{
+	assert(cfgstring_equal("mpath/a", "mpath/a\n"));
+	assert(cfgstring_equal("mpath/a\n", "mpath/a"));
+	assert(!cfgstring_equal("mpath/a", "mpath/a\n\n"));
+	assert(!cfgstring_equal("mpath/a", "mpath/b"));
+	assert(!cfgstring_equal("mpath/a", "mpath/ab"));
+	assert(cfgstring_equal("", "\n"));
+}
+
+/* --- map files and mpath.conf --- */
+
+static void test_all_keys(void)
+{
+	struct map_config *config;
+
+	write_map("# comment\n[multipath]\n"
+		  "paths=/dev/a;/dev/b;/dev/c\n"
+		  "wwid=36001405b922ff67a\n"
+		  "grouping=multibus  \n"
+		  "selector = round-robin 0\n"
+		  "no_path_retry=queue\n"
+		  "path_checker=none\n"
+		  "recheck_interval_ms=10\n"
+		  "polling_interval_ms=3600000\n"
+		  "checker_timeout_ms=100\n"
+		  "path_timeout_ms=1000\n"
+		  "restart_wait_ms=0\n");
+	config = accept("mpath/m");
+	assert(config->table->nr_groups == 1 && config->table->groups[0].nr_paths == 3);
+	assert(config->table->groups[0].selector == path_selector_find("round-robin"));
+	assert(config->table->queue_if_no_path);
+	assert(!strcmp(config->settings.wwid, "36001405b922ff67a"));
+	assert(!config->settings.checker);
+	assert(config->settings.recheck_interval_ms == 10);
+	assert(config->settings.polling_interval_ms == 3600000);
+	assert(config->settings.checker_timeout_ms == 100);
+	assert(config->settings.path_timeout_ms == 1000);
+	assert(config->settings.restart_wait_ms == 0);
+	map_config_free(config);
+	remove_map();
+}
+
+/* mpath.conf, then the map's keys, then the table's own words. */
+static void test_order(void)
+{
+	struct map_config *config;
+
+	write_conf("[defaults]\nno_path_retry=queue\npath_timeout_ms=7000\ngrouping=multibus\n"
+		   "selector=round-robin\nrecheck_interval_ms=500\n");
+	write_map("[multipath]\npath_timeout_ms=8000\ntable=0 0 1 1 round-robin 0 1 1 8:16 1\n");
+	config = accept("mpath/m");
+	assert(config->settings.path_timeout_ms == 8000);
+	assert(config->settings.recheck_interval_ms == 500);
+	assert(config->table->queue_if_no_path); /* the table has no word against it */
+	map_config_free(config);
+
+	write_map("[multipath]\nno_path_retry=fail\n"
+		  "table=1 queue_if_no_path 0 1 1 round-robin 0 1 1 /dev/a 1\n");
+	config = accept("mpath/m");
+	assert(config->table->queue_if_no_path); /* the table's word */
+	map_config_free(config);
+
+	write_map("[multipath]\nno_path_retry=fail\npaths=/dev/a;/dev/b\n");
+	config = accept("mpath/m");
+	assert(!config->table->queue_if_no_path);
+	assert(config->table->nr_groups == 1); /* mpath.conf's grouping */
+	map_config_free(config);
+
+	config = accept("mpath//dev/a;/dev/b"); /* and for paths in the cfgstring */
+	assert(config->table->queue_if_no_path && config->table->nr_groups == 1);
+	map_config_free(config);
+	remove_map();
+	unlink(conf);
+}
+
+static void test_tables(void)
+{
+	struct map_config *config;
+
+	write_map("[multipath]\n"
+		  "table=mpatha: 0 131072 multipath 1 queue_if_no_path 0 2 1 round-robin 0 2 1 8:16 1 "
+		  "/dev/b 1 round-robin 0 1 1 /dev/disk/by-id/scsi-1A\\\\x20B 1\n");
+	config = accept("mpath/m");
+	assert(config->table->has_length && config->table->nr_sectors == 131072);
+	assert(config->table->nr_groups == 2);
+	assert(!strcmp(config->table->groups[1].paths[0].address, "/dev/disk/by-id/scsi-1A\\x20B"));
+	map_config_free(config);
+	remove_map();
+}
+
+static void test_files_refused(void)
+{
+	refuse("mpath/m", "D/maps/m.map: cannot be read: No such file or directory");
+	refuse("mpath/other", "D/maps/other.map: cannot be read: No such file or directory");
+
+	refuse_map("table=0 0 0 0\n", "D/maps/m.map: Key file does not start with a group");
+	refuse_map("paths=/dev/a\n[multipath]\n", "D/maps/m.map: Key file does not start with a group");
+	refuse_map("[multipath]\nwhat is this\n",
+		   "D/maps/m.map: Key file contains line “what is this” which is not a key-value "
+		   "pair, group, or comment");
+	refuse_map("[multipath]\nmultibus\n",
+		   "D/maps/m.map: Key file contains line “multibus” which is not a key-value pair, "
+		   "group, or comment");
+	refuse_map("[multipath]\npaths=/dev/a\n[other]\n",
+		   "D/maps/m.map: unknown group [other], expected [multipath]");
+	refuse_map("[defaults]\n", "D/maps/m.map: unknown group [defaults], expected [multipath]");
+	refuse_conf("[multipath]\n", "D/mpath.conf: unknown group [multipath], expected [defaults]");
+	remove_map();
+}
+
+static void test_odd_files_refused(void)
+{
+	char file[128];
+	FILE *f;
+
+	snprintf(file, sizeof(file), "%s/m.map", map_dir);
+	assert(!mkdir(file, 0700));
+	refuse("mpath/m", "D/maps/m.map: cannot be read: Is a directory");
+	rmdir(file);
+	assert(!mkfifo(file, 0600));
+	refuse("mpath/m", "D/maps/m.map: cannot be read: Invalid argument");
+	unlink(file);
+
+	f = fopen(file, "w");
+	assert(f && fwrite("[multipath]\0paths=/dev/a\n", 25, 1, f) == 1 && !fclose(f));
+	refuse("mpath/m", "D/maps/m.map: there is a NUL byte in the file");
+	f = fopen(file, "w");
+	assert(f && fwrite("\0", 1, 1, f) == 1 && !fclose(f));
+	refuse("mpath/m", "D/maps/m.map: there is a NUL byte in the file");
+
+	assert(!truncate(file, 2 * 1024 * 1024));
+	refuse("mpath/m", "D/maps/m.map: cannot be read: File too large");
+	unlink(file);
+}
+
+static void test_empty_files(void)
+{
+	write_map("");
+	refuse("mpath/m", "D/maps/m.map: there is neither table= nor paths=");
+	write_map("# nothing\n\n");
+	refuse("mpath/m", "D/maps/m.map: there is neither table= nor paths=");
+	write_map("[multipath]\nno_path_retry=queue\n");
+	refuse("mpath/m", "D/maps/m.map: there is neither table= nor paths=");
+
+	write_map("[multipath]\npaths=/dev/a\n");
+	write_conf("");
+	map_config_free(accept("mpath/m"));
+	write_conf("# all is commented out\n");
+	map_config_free(accept("mpath/m"));
+	write_conf("[defaults]\n");
+	map_config_free(accept("mpath/m"));
+	unlink(conf);
+	remove_map();
+}
+
+static void test_keys_refused(void)
+{
+	refuse_map("[multipath]\npath=/dev/a\n",
+		   "D/maps/m.map: path: unknown key, expected one of " KEYS);
+	refuse_map("[multipath]\npaths=/dev/a\nPaths=/dev/b\n",
+		   "D/maps/m.map: Paths: unknown key, expected one of " KEYS);
+	refuse_conf("[defaults]\nuser_friendly_names=yes\n",
+		    "D/mpath.conf: user_friendly_names: unknown key, expected one of " KEYS);
+
+	refuse_map("[multipath]\nfailback=immediate\n",
+		   "D/maps/m.map: failback: this key is not implemented yet");
+	refuse_map("[multipath]\npaths=/dev/a\nhw_handler=1 alua\n",
+		   "D/maps/m.map: hw_handler: this key is not implemented yet");
+	refuse_map("[multipath]\nidentity=array\n",
+		   "D/maps/m.map: identity: this key is not implemented yet");
+	refuse_conf("[defaults]\nfence=reset\n",
+		    "D/mpath.conf: fence: this key is not implemented yet");
+	refuse_conf("[defaults]\nfence_time_ms=60000\n",
+		    "D/mpath.conf: fence_time_ms: this key is not implemented yet");
+	refuse_conf("[defaults]\nprio=alua\n",
+		    "D/mpath.conf: prio: this key is not implemented yet");
+
+	refuse_conf("[defaults]\npaths=/dev/a\n",
+		    "D/mpath.conf: paths: this key belongs into a map file");
+	refuse_conf("[defaults]\ntable=0 0 0 0\n",
+		    "D/mpath.conf: table: this key belongs into a map file");
+	refuse_conf("[defaults]\nwwid=3600\n",
+		    "D/mpath.conf: wwid: this key belongs into a map file");
+
+	refuse_map("[multipath]\npaths=\n", "D/maps/m.map: paths: there is no value");
+	refuse_map("[multipath]\ntable=  \n", "D/maps/m.map: table: there is no value");
+	refuse_conf("[defaults]\ngrouping=\n", "D/mpath.conf: grouping: there is no value");
+	remove_map();
+}
+
+static void test_combinations_refused(void)
+{
+	refuse_map("[multipath]\nwwid=3600\n",
+		   "D/maps/m.map: wwid: finding the paths of a WWID is not implemented yet, expected "
+		   "table= or paths= beside it");
+	refuse_map("[multipath]\nwwid=naa.5000\nno_path_retry=fail\n",
+		   "D/maps/m.map: wwid: finding the paths of a WWID is not implemented yet, expected "
+		   "table= or paths= beside it");
+	refuse_map("[multipath]\ntable=0 0 0 0\npaths=/dev/a\n",
+		   "D/maps/m.map: there are both table= and paths=, expected one of them");
+	refuse_map("[multipath]\npaths=/dev/a\nwwid=3600\ntable=0 0 0 0\n",
+		   "D/maps/m.map: there are both table= and paths=, expected one of them");
+	refuse_map("[multipath]\ntable=0 0 0 0\ngrouping=multibus\n",
+		   "D/maps/m.map: grouping: goes with paths=, the table says this itself");
+	refuse_map("[multipath]\ntable=0 0 0 0\nselector=round-robin 0\n",
+		   "D/maps/m.map: selector: goes with paths=, the table says this itself");
+	remove_map();
+}
+
+static void test_values_refused(void)
+{
+	char map[WWID_MAX + 64];
+	size_t start;
+
+	refuse_map("[multipath]\npaths=/dev/a;sdb\n",
+		   "D/maps/m.map: paths: path 2 is \"sdb\", expected an absolute path name");
+	refuse_map("[multipath]\npaths=/dev/a;;/dev/b\n",
+		   "D/maps/m.map: paths: path 2 is \"\", expected an absolute path name");
+	refuse_map("[multipath]\npaths=/dev/a; /dev/b ;/dev/b\n",
+		   "D/maps/m.map: paths: path 3 is \"/dev/b\", as path 2 is: each path can be there "
+		   "once");
+
+	refuse_map("[multipath]\npaths=/dev/a\ngrouping=all\n",
+		   "D/maps/m.map: grouping: \"all\", expected failover or multibus");
+	refuse_map("[multipath]\npaths=/dev/a\ngrouping=group_by_prio\n",
+		   "D/maps/m.map: grouping: \"group_by_prio\" is not implemented yet, expected "
+		   "failover or multibus");
+	refuse_conf("[defaults]\ngrouping=Failover\n",
+		    "D/mpath.conf: grouping: \"Failover\", expected failover or multibus");
+
+	refuse_map("[multipath]\npaths=/dev/a\nno_path_retry=12\n",
+		   "D/maps/m.map: no_path_retry: \"12\": a number of retries is not implemented yet, "
+		   "expected fail or queue");
+	refuse_map("[multipath]\npaths=/dev/a\nno_path_retry=yes\n",
+		   "D/maps/m.map: no_path_retry: \"yes\", expected fail or queue");
+	refuse_conf("[defaults]\nno_path_retry=0\n",
+		    "D/mpath.conf: no_path_retry: \"0\": a number of retries is not implemented yet, "
+		    "expected fail or queue");
+
+	refuse_map("[multipath]\npaths=/dev/a\npath_checker=directio\n",
+		   "D/maps/m.map: path_checker: \"directio\", expected none or one of: tur");
+	refuse_conf("[defaults]\npath_checker=TUR\n",
+		    "D/mpath.conf: path_checker: \"TUR\", expected none or one of: tur");
+
+	refuse_map("[multipath]\npaths=/dev/a\nselector=service-time 0\n",
+		   "D/maps/m.map: selector: unknown path selector type: \"service-time\", this "
+		   "version has: round-robin");
+	refuse_conf("[defaults]\nselector=round-robin 1 2\n",
+		    "D/mpath.conf: selector: unknown path selector type: \"round-robin 1 2\", this "
+		    "version has: round-robin");
+
+	refuse_map("[multipath]\nwwid=\"3600\"\npaths=/dev/a\n",
+		   "D/maps/m.map: wwid: \"\"3600\"\", expected a WWID as \"multipath -ll\" prints it");
+	start = (size_t)snprintf(map, sizeof(map), "[multipath]\npaths=/dev/a\nwwid=");
+	memset(map + start, 'w', WWID_MAX);
+	map[start + WWID_MAX] = '\0';
+	refuse_map(map, "D/maps/m.map: wwid: \"wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww"
+			"wwwwwwwwww\", expected a WWID as \"multipath -ll\" prints it");
+	map[start + WWID_MAX - 1] = '\0';
+	write_map(map);
+	map_config_free(accept("mpath/m"));
+	remove_map();
+}
+
+struct ms_case {
+	const char *key;
+	const char *low; /* refused; NULL: there is nothing below */
+	const char *range;
+};
+
+static const struct ms_case ms_cases[] = {
+	{"recheck_interval_ms", "9", "10 to 3600000"},
+	{"polling_interval_ms", "99", "100 to 3600000"},
+	{"checker_timeout_ms", "99", "100 to 3600000"},
+	{"path_timeout_ms", "999", "1000 to 3600000"},
+	{"restart_wait_ms", NULL, "0 to 3600000"},
+};
+
+static void refuse_ms(const struct ms_case *c, const char *value)
+{
+	char map[200], expected[300];
+
+	snprintf(map, sizeof(map), "[multipath]\npaths=/dev/a\n%s=%s\n", c->key, value);
+	snprintf(expected, sizeof(expected),
+		 "D/maps/m.map: %s: \"%s\", expected a number of milliseconds from %s", c->key,
+		 value, c->range);
+	refuse_map(map, expected);
+}
+
+static void test_times_refused(void)
+{
+	static const char *const values[] = {"3600001", "-1", "1s", "0x10", "1e3", "4294968296",
+					     "18446744073709552616", "abc"};
+
+	for (size_t i = 0; i < NR(ms_cases); i++) {
+		if (ms_cases[i].low)
+			refuse_ms(&ms_cases[i], ms_cases[i].low);
+		for (size_t k = 0; k < NR(values); k++)
+			refuse_ms(&ms_cases[i], values[k]);
+	}
+	remove_map();
+}
+
+/* The table's own errors come with file and key in front. */
+static void test_tables_refused(void)
+{
+	refuse_map("[multipath]\ntable=9 0 0 0\n",
+		   "D/maps/m.map: table: invalid number of feature args: word 1 is \"9\", expected a "
+		   "number from 0 to 8");
+	refuse_map("[multipath]\ntable=0 0 1 1 round-robin 0 0 1\n",
+		   "D/maps/m.map: table: invalid number of paths: word 7 is \"0\", expected a number "
+		   "from 1 to 1024");
+	remove_map();
+}
+
+/* --- the last good copy --- */
+
+static void expect_last_good(const char *file, const char *expected)
+{
+	char name[128], text[1024] = "";
+	struct stat st;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "%s/%s", last_good, file);
+	f = fopen(name, "r");
+	assert(f);
+	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	fclose(f);
+	expect_text(strstr(text, "[multipath]"), expected);
+	assert(!stat(name, &st) && (st.st_mode & 0777) == 0600);
+}
+
+static struct map_config *load_in_service(const char *cfgstring)
+{
+	struct map_config *config;
+
+	if (load(cfgstring, "store", true, &config))
+		fprintf(stderr, "%s\n", error_text);
+	assert(config);
+	return config;
+}
+
+/* A typo, made while the map is in service, does not take the LUN away at the next restart. */
+static void test_last_good_copy(void)
+{
+	struct map_config *config;
+
+	forget();
+	write_conf("[defaults]\npath_timeout_ms=7000\n");
+	write_map("[multipath]\npaths=/dev/a;/dev/b\nno_path_retry=queue\n");
+	map_config_free(load_in_service("mpath/m"));
+	expect_last_good("m.map", "[multipath]\npaths=/dev/a;/dev/b\nno_path_retry=queue\n"
+				  "path_timeout_ms=7000\n");
+
+	write_map("[multipath]\npaths=/dev/a;dev/b\n");
+	config = load_in_service("mpath/m");
+	expect_text(config->warning, "the last good configuration is used, because: D/maps/m.map: "
+				     "paths: path 2 is \"dev/b\", expected an absolute path name");
+	assert(config->table->nr_groups == 2 && config->table->queue_if_no_path);
+	assert(config->settings.path_timeout_ms == 7000);
+	map_config_free(config);
+
+	remove_map();
+	unlink(conf);
+	config = load_in_service("mpath/m");
+	expect_text(config->warning, "the last good configuration is used, because: D/maps/m.map: "
+				     "cannot be read: No such file or directory");
+	assert(config->settings.path_timeout_ms == 7000);
+	map_config_free(config);
+
+	write_map("[multipath]\npaths=/dev/c\n"); /* right again: replaces the copy */
+	config = load_in_service("mpath/m");
+	assert(!config->warning);
+	map_config_free(config);
+	expect_last_good("m.map", "[multipath]\npaths=/dev/c\n");
+	assert(!logged[0]);
+}
+
+/* mpath.conf goes for maps without a file, too; and names of the two kinds are different things. */
+static void test_last_good_copy_of_paths(void)
+{
+	struct map_config *config;
+
+	forget();
+	write_conf("[defaults]\nno_path_retry=queue\n");
+	map_config_free(load_in_service("mpath//dev/a;/dev/b"));
+	expect_last_good("store.paths", "[multipath]\nno_path_retry=queue\n");
+
+	write_conf("[defaults]\nno_path_retry=maybe\n");
+	config = load_in_service("mpath//dev/a;/dev/b");
+	expect_text(config->warning, "the last good configuration is used, because: D/mpath.conf: "
+				     "no_path_retry: \"maybe\", expected fail or queue");
+	assert(config->table->nr_groups == 2 && config->table->queue_if_no_path);
+	map_config_free(config);
+
+	assert(load("mpath/store", "x", true, &config) == -ENOENT);
+	expect_text(error_text, "D/mpath.conf: no_path_retry: \"maybe\", expected fail or queue");
+	forget();
+}
+
+static void test_no_use_for_the_copy(void)
+{
+	struct map_config *config;
+	char file[128];
+
+	forget();
+	write_map("[multipath]\npaths=/dev/a\n");
+	map_config_free(load_in_service("mpath/m"));
+	write_map("[multipath]\npaths=a\n");
+
+	/* A new backstore must be right. */
+	assert(load("mpath/m", NULL, false, &config) == -EINVAL);
+	expect_text(error_text,
+		    "D/maps/m.map: paths: path 1 is \"a\", expected an absolute path name");
+
+	/* A copy from a later version, or damaged. */
+	snprintf(file, sizeof(file), "%s/m.map", last_good);
+	write_file(file, "[multipath]\npaths=/dev/a\nfence=reset\n");
+	assert(load("mpath/m", "store", true, &config) == -EINVAL);
+	expect_text(error_text,
+		    "D/maps/m.map: paths: path 1 is \"a\", expected an absolute path name; and the "
+		    "last good copy is of no use: D/last/m.map: fence: this key is not implemented "
+		    "yet");
+	write_file(file, "");
+	assert(load("mpath/m", "store", true, &config) == -EINVAL);
+	expect_text(error_text,
+		    "D/maps/m.map: paths: path 1 is \"a\", expected an absolute path name; and the "
+		    "last good copy is of no use: D/last/m.map: there is neither table= nor paths=");
+	/* A cfgstring that is wrong has no copy. */
+	assert(load("mpath/", "store", true, &config) == -EINVAL);
+	forget();
+}
+
+/* The map works without its copy, and the administrator hears of it. */
+static void test_copy_cannot_be_written(void)
+{
+	struct config_paths real = paths;
+
+	forget();
+	write_map("[multipath]\npaths=/dev/a\n");
+	paths.last_good = "/proc/nowhere";
+	map_config_free(load_in_service("mpath/m"));
+	mpath_log_flush(2000);
+	expect_text(logged, "cannot write /proc/nowhere/m.map: No such file or directory");
+	paths.last_good = "/dev/null";
+	map_config_free(load_in_service("mpath/m"));
+	mpath_log_flush(2000);
+	expect_text(logged, "cannot write /dev/null/m.map: Not a directory");
+	paths = real;
+	forget();
+}
+
+/* --- what we ship --- */
+
+static void read_shipped(const char *name, char *text, size_t size)
+{
+	char file[512];
+	const char *end = strstr(__FILE__, "tests/unit/");
+	FILE *f;
+
+	assert(end);
+	snprintf(file, sizeof(file), "%.*sconfig/%s", (int)(end - __FILE__), __FILE__, name);
+	f = fopen(file, "r");
+	assert(f);
+	text[fread(text, 1, size - 1, f)] = '\0';
+	fclose(f);
+}
+
+/* "#key=value" becomes "key=value"; comments have a space behind the "#". */
+static void uncomment(char *text)
+{
+	char *out = text;
+
+	for (const char *c = text; *c; c++)
+		if (!(c[0] == '#' && (c == text || c[-1] == '\n') && c[1] != ' ' && c[1] != '\n'))
+			*out++ = *c;
+	*out = '\0';
+}
+
+/* The values that mpath.conf shows are the ones that are used without it. */
+static void test_shipped_conf(void)
+{
+	struct map_config *without, *with;
+	char text[8192];
+
+	forget();
+	without = accept("mpath//dev/a;/dev/b");
+	read_shipped("mpath.conf", text, sizeof(text));
+	write_conf(text);
+	map_config_free(accept("mpath//dev/a;/dev/b"));
+	uncomment(text);
+	assert(strstr(text, "\nrestart_wait_ms="));
+	write_conf(text);
+	with = accept("mpath//dev/a;/dev/b");
+	assert(!memcmp(&with->settings, &without->settings, sizeof(with->settings)));
+	assert(with->table->nr_groups == without->table->nr_groups);
+	assert(with->table->queue_if_no_path == without->table->queue_if_no_path);
+	map_config_free(with);
+	map_config_free(without);
+	unlink(conf);
+}
+
+/* The examples can be copied as they are, and with all their keys in use. */
+static void test_shipped_examples(void)
+{
+	static const char *const names[] = {"examples/paths.map", "examples/table.map"};
+	char text[8192];
+
+	for (size_t i = 0; i < NR(names); i++) {
+		read_shipped(names[i], text, sizeof(text));
+		write_map(text);
+		map_config_free(accept("mpath/m"));
+		uncomment(text);
+		write_map(text);
+		map_config_free(accept("mpath/m"));
+	}
+	remove_map();
+}
+
+int main(void)
+{
+	mpath_log_set_sink(log_line);
+	assert(mkdtemp(dir));
+	snprintf(conf, sizeof(conf), "%s/mpath.conf", dir);
+	snprintf(map_dir, sizeof(map_dir), "%s/maps", dir);
+	snprintf(last_good, sizeof(last_good), "%s/last", dir);
+	assert(!mkdir(map_dir, 0700));
+
+	test_forms();
+	test_without_a_backstore();
+	test_whole_strings_refused();
+	test_characters_refused();
+	test_names();
+	test_path_lists_refused();
+	test_backstores_names();
+	test_newlines();
+	test_all_keys();
+	test_order();
+	test_tables();
+	test_files_refused();
+	test_odd_files_refused();
+	test_empty_files();
+	test_keys_refused();
+	test_combinations_refused();
+	test_values_refused();
+	test_times_refused();
+	test_tables_refused();
+	test_last_good_copy();
+	test_last_good_copy_of_paths();
+	test_no_use_for_the_copy();
+	test_copy_cannot_be_written();
+	test_shipped_conf();
+	test_shipped_examples();
+
+	assert(!rmdir(map_dir) && !rmdir(dir));
+	return 0;
+}
