@@ -53,16 +53,22 @@ class Device:
         self.remove()
 
 
+def multipath_words(devices, features, hw_handler, grouping, selector):
+    """The parameters of a table: what dm-multipath and we share."""
+    groups = [[device] for device in devices] if grouping == "failover" else [list(devices)]
+    words = [len(features), *features, len(hw_handler), *hw_handler, len(groups), 1]
+    for group in groups:
+        words += [selector, 0, len(group), 1]
+        for device in group:
+            words += [device, 1]
+    return words
+
+
 def multipath_table(paths, sectors, features=("queue_if_no_path",), hw_handler=(), grouping="failover",
                     selector="round-robin"):
     """grouping: failover (a group for each path) or multibus (one group for all)."""
-    groups = [[path] for path in paths] if grouping == "failover" else [list(paths)]
-    words = ["0", sectors, "multipath", len(features), *features, len(hw_handler), *hw_handler,
-             len(groups), 1]
-    for group in groups:
-        words += [selector, 0, len(group), 1]
-        for path in group:
-            words += [path.devno, 1]
+    words = ["0", sectors, "multipath"] + multipath_words([path.devno for path in paths], features,
+                                                          hw_handler, grouping, selector)
     return " ".join(map(str, words))
 
 
@@ -72,6 +78,7 @@ class Multipath(Device):
     def __init__(self, paths, name="ref", reinstate=1.0, **table):
         system.modprobe("dm_multipath", "dm_round_robin")
         self.paths = list(paths)
+        self.words = table
         self.devnos = {path.devno: path for path in self.paths}
         super().__init__(name, multipath_table(self.paths, self.paths[0].sectors, **table))
         self._stop = threading.Event()
@@ -79,6 +86,16 @@ class Multipath(Device):
         if reinstate:
             self._thread = threading.Thread(target=self._check, args=(reinstate,), daemon=True)
             self._thread.start()
+
+    def relink(self):
+        """Takes the paths in by the numbers that they have now, as multipathd does after a scan."""
+        if set(self.devnos) == {path.devno for path in self.paths}:
+            return
+        self.devnos = {path.devno: path for path in self.paths}
+        dmsetup("load", self.name, "--table",
+                multipath_table(self.paths, self.paths[0].sectors, **self.words))
+        self.suspend()
+        self.resume()
 
     def path_states(self):
         """{"8:0": "A" or "F"}"""

@@ -34,10 +34,11 @@ VERIFY_ERROR = 84       # EILSEQ, by which fio reports a miscompare
 class Result:
     """errors, miscompares: counts.  stall, read_stall, write_stall: seconds.  reads, writes: counts.
 
-    read_gaps and write_gaps are the five longest, as (seconds, seconds after the start).
+    read_gaps and write_gaps are the five longest, as (seconds, seconds after the start).  The start
+    is Fio.begin, so that stalls(t, t + 2) is about what happened at a time of time.monotonic().
     """
 
-    def __init__(self, status, report, stderr, logs, end_ms):
+    def __init__(self, status, report, stderr, logs, begin, begin_ms, seconds):
         self.status = status
         self.stderr = stderr
         self.report = report
@@ -50,21 +51,30 @@ class Result:
         self.errors = max(failed - self.miscompares, 0)
         if status and not failed and not self.miscompares:
             self.errors += 1
-        self._gaps(logs, end_ms)
+        self.begin = begin
+        self._gaps(logs, begin_ms, seconds * 1000)
 
-    def _gaps(self, logs, end_ms):
-        times = {"0": [], "1": []}
+    def _gaps(self, logs, begin_ms, end_ms):
+        self._times = times = {"0": [], "1": []}
         for text in logs:
             for line in text.splitlines():
                 words = line.split(", ", 3)
-                if len(words) > 2 and words[2] in times and int(words[0]) <= end_ms:
-                    times[words[2]].append(int(words[0]))
+                if len(words) > 2 and words[2] in times:
+                    times[words[2]].append(int(words[0]) - begin_ms)
+        # What comes after the load's time is the verify; stalls() still wants to know.
+        times = {key: [t for t in all if t <= end_ms] for key, all in times.items()}
         both = sorted(times["0"] + times["1"])
         self.read_gaps = _longest_gaps(sorted(times["0"]))
         self.write_gaps = _longest_gaps(sorted(times["1"]))
         self.gaps = _longest_gaps(both)
         self.stall, self.read_stall, self.write_stall = (
             gaps[0][0] if gaps else 0.0 for gaps in (self.gaps, self.read_gaps, self.write_gaps))
+
+    def stalls(self, begin, end):
+        """The longest stalls (of the reads, of the writes) that touch this time, in seconds."""
+        first, last = (begin - self.begin) * 1000, (end - self.begin) * 1000
+        return tuple(max((b - a for a, b in zip(times, times[1:]) if b >= first and a <= last),
+                         default=0) / 1000 for times in map(sorted, self._times.values()))
 
     @property
     def clean(self):
@@ -98,7 +108,7 @@ class Fio:
         # Not in /out: a log line per command through 9p would be part of what is measured.
         self.dir = tempfile.mkdtemp(prefix="fio.", dir="/run")
         common = {"filename": self.device, "rw": rw, "ioengine": ioengine, "direct": 1,
-                  "randrepeat": 0, "continue_on_error": "all"}
+                  "randrepeat": 0, "continue_on_error": "all", "log_unix_epoch": 1}
         common["bsrange" if "-" in bs else "bs"] = bs
         if "-" in bs:
             common["blockalign"] = "512"
@@ -124,6 +134,7 @@ class Fio:
             words = dict(common, write_lat_log=f"{self.dir}/{name}", **words)
             command += [f"--name={name}"] + [f"--{key}={value}" for key, value in words.items()]
         self.begin = time.monotonic()
+        self.begin_ms = time.time() * 1000
         with open(self.dir + "/stderr", "wb") as err:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=err,
                                             stderr=err, cwd=self.dir)
@@ -160,7 +171,7 @@ class Fio:
         logs = [self._text(name) for name in sorted(os.listdir(self.dir))
                 if re.search(r"_lat\.\d+\.log$", name) and "_clat" not in name and "_slat" not in name]
         result = Result(self.process.returncode, report, stderr, logs,
-                        self.seconds * 1000)
+                        self.begin, int(self.begin_ms), self.seconds)
         shutil.rmtree(self.dir, ignore_errors=True)
         return result
 

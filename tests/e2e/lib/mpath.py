@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A map of ours in service: map file, backstore, export, and what control says of it."""
+
+import os
+import time
+
+from . import dbus, lio
+from .dm import multipath_words
+from .system import wait_for
+
+BUS_NAME = "org.tcmu.Mpath1"
+MAP_DIR = "/etc/tcmu/mpath.d"
+NAMES_DIR = "/run/mpath-names"
+
+
+def map_call(name, method, signature, *args):
+    """A method of a map's D-Bus object."""
+    # In a D-Bus path every byte but letters and digits is written as _XX.
+    path = "".join(c if c.isalnum() else f"_{ord(c):02x}" for c in name)
+    with dbus.Bus() as bus:
+        return bus.call(BUS_NAME, f"/org/tcmu/Mpath1/map/{path}", BUS_NAME + ".Map", method, signature,
+                        *args)
+
+
+class Map:
+    """`with Map(paths) as m`: m.dev, m.sg_dev is the LUN as an initiator on tcm_loop sees it.
+
+    The table is dm's, with the same words as dm.multipath_table().  Each path has a symbolic link as
+    its name, as udev would make one; relink() does udev's work after a device was deleted and found
+    again.  keys are further lines of the map file, attributes those of the backstore, set before it
+    is exported.  tcmu-runner (runner.Runner) must run.
+    """
+
+    def __init__(self, paths, name="mpatha", features=("queue_if_no_path",), grouping="failover",
+                 attributes=(), export=True, **keys):
+        self.name = name
+        self.paths = list(paths)
+        self.names = [f"{NAMES_DIR}/{name}-{i}" for i in range(len(self.paths))]
+        self.file = f"{MAP_DIR}/{name}.map"
+        self.backstore = self.target = None
+        os.makedirs(NAMES_DIR, exist_ok=True)
+        self.relink()
+        words = multipath_words(self.names, features, (), grouping, "round-robin")
+        with open(self.file, "w") as f:
+            f.write("[multipath]\ntable=" + " ".join(map(str, words)) + "\n")
+            f.writelines(f"{key}={value}\n" for key, value in keys.items())
+        try:
+            self.backstore = lio.UserBackstore(name, name, attributes=attributes)
+            if export:
+                self.target = lio.LoopTarget(self.backstore)
+        except BaseException:
+            self.delete()
+            raise
+
+    @property
+    def path(self):
+        return self.target.path
+
+    @property
+    def dev(self):
+        return self.path.dev
+
+    @property
+    def sg_dev(self):
+        return self.path.sg_dev
+
+    def relink(self):
+        for path, name in zip(self.paths, self.names):
+            if path.dev and (not os.path.islink(name) or os.readlink(name) != path.dev):
+                os.symlink(path.dev, name + ".new")
+                os.rename(name + ".new", name)
+
+    def message(self, *words):
+        return map_call(self.name, "Message", "as", list(words))
+
+    def status(self, kind="info"):
+        return map_call(self.name, "Status", "s", kind)
+
+    def path_states(self):
+        """{"8:0": "A" or "F"}, as INFO has it; by the name in the table for what was never open."""
+        words = self.status().split()
+        return {words[i - 1]: word for i, word in enumerate(words) if word in "AF" and i > 7
+                and not words[i - 1].isdigit() and words[i + 1].isdigit()}
+
+    def in_use(self, path):
+        return self.path_states().get(path.devno) == "A"
+
+    def wait_in_use(self, *paths, seconds=10):
+        for path in paths or self.paths:
+            wait_for(lambda path=path: self.in_use(path), seconds, f"{path} in use by {self.name}")
+
+    def wait_failed(self, *paths, seconds=10):
+        for path in paths or self.paths:
+            wait_for(lambda path=path: not self.in_use(path), seconds,
+                     f"{path} seen as failed by {self.name}")
+
+    def commands(self):
+        """{"in flight": n, "held": n, ...} of the status text."""
+        line = next(line for line in self.status("detail").splitlines() if "commands:" in line)
+        words = (word.strip().split(" ", 1) for word in line.split(":", 1)[1].split(","))
+        return {what: int(number) for number, what in words}
+
+    def wait_held(self, n=1, seconds=5):
+        wait_for(lambda: self.commands()["held"] >= n, seconds, f"{n} commands held")
+
+    def delete(self):
+        try:
+            # What is held for lack of paths would keep the export busy.
+            if self.backstore:
+                self.message("fail_if_no_path")
+        except dbus.DBusError:
+            pass        # it is not in service any more
+        if self.target:
+            self.target.delete()
+        if self.backstore:
+            self.backstore.delete()
+        for name in [self.file, *self.names]:
+            if os.path.lexists(name):
+                os.unlink(name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.delete()
