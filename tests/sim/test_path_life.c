@@ -574,6 +574,23 @@ static void an_open_that_hangs(void)
 	world_end(w);
 }
 
+/* The same, and it is not known which LUN this map is: the table's first path would decide, but
+ * not if it cannot be looked at for 5 s. */
+static void an_open_that_hangs_at_first_use(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+
+	sim_path(w, "8:0")->open_hangs = true;
+	world_start(w);
+	io = submit_read(w, 0, 1);
+	advance(w, 4000);
+	expect_pending(w, io);
+	advance(w, 2000);
+	expect_good(w, io);
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(a_new_map_looks_at_its_paths_first);
@@ -601,5 +618,6 @@ int main(void)
 	STORY(without_a_checker);
 	STORY(without_a_checker_failed_before_it_was_seen);
 	STORY(an_open_that_hangs);
+	STORY(an_open_that_hangs_at_first_use);
 	return end_of_stories();
 }

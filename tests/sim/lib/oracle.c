@@ -119,11 +119,18 @@ static void check_block_read(struct world *w, const struct sim_io *io, unsigned 
 
 /* --- commands --- */
 
+/* A map that never saw its LUN has nothing to wait for (D15). */
+static bool queues(const struct world *w)
+{
+	return w->m->queue_if_no_path && mpath_lun(w->m)->known;
+}
+
 void oracle_submitted(struct world *w, struct sim_io *io)
 {
 	unsigned int i;
 
 	io->submitted_seq = ++w->seq;
+	io->queueing_lapsed = !queues(w);
 	for (i = 0; i < written_blocks(io); i++)
 		add_write(w, sim_lba(io->io.cmd.cdb) + i,
 			  &(struct write_record){.stamp = io->stamp,
@@ -257,7 +264,6 @@ static void check_waiting(struct world *w, struct sim_io *io)
 
 void oracle_stepped(struct world *w)
 {
-	bool queues = w->m->queue_if_no_path && mpath_lun(w->m)->known;
 	unsigned int i;
 
 	while (w->oracle->first_out < w->nr_ios &&
@@ -268,7 +274,7 @@ void oracle_stepped(struct world *w)
 
 		if (io->state != SIM_IO_OUT)
 			continue;
-		io->queueing_lapsed |= !queues;
+		io->queueing_lapsed |= !queues(w);
 		if (!io->sent)
 			check_waiting(w, io);
 	}
