@@ -96,7 +96,7 @@ static struct path *choose(struct multipath *m, struct mpath_io *io, struct miss
 	struct priority_group *asked_for = m->next_pg;
 	struct path *path;
 
-	if (asked_for) {
+	if (asked_for && !io->nr_suspicions) {
 		path = try_group(m, asked_for, io, misses);
 		if (misses->full && !path)
 			return NULL; /* it is still asked for */
