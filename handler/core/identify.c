@@ -10,6 +10,9 @@
 
 #define UA_RETRIES_MAX 8
 
+/* A path that cannot be opened for so long does not decide which LUN the map is. */
+#define FIRST_PATH_MAX_NS (5 * NSEC_PER_SEC)
+
 #define VPD_SUPPORTED 0x00
 #define VPD_DEVICE_ID 0x83
 #define VPD_LIMITS    0xb0
@@ -159,7 +162,8 @@ static bool an_earlier_path_decides(const struct multipath *m, const struct path
 {
 	unsigned int i;
 
-	if (m->lun.known || m->settings.wwid[0])
+	if (m->lun.known || m->settings.wwid[0] ||
+	    m->now_ns - m->started_ns >= FIRST_PATH_MAX_NS)
 		return false;
 	for (i = 0; i < path->id; i++)
 		if (!m->paths[i].settled)
