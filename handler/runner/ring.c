@@ -143,9 +143,10 @@ static void start(struct ring *ring, struct ring_cmd *cmd)
 	ring->ops->submit(ring->arg, &cmd->io);
 }
 
-static void refuse_for_memory(struct ring *ring, uint16_t id)
+/* The initiator is to come again. */
+static void put_off(struct ring *ring, uint16_t id, uint8_t status)
 {
-	const struct ring_response response = {.scsi_status = SAM_TASK_SET_FULL};
+	const struct ring_response response = {.scsi_status = status};
 
 	respond(ring, id, &response);
 }
@@ -194,10 +195,15 @@ static struct ring_cmd *dropped_cmd(struct ring *ring, const struct ring_entry *
 
 static void start_dropped(struct ring *ring, const struct ring_entry *entry)
 {
-	struct ring_cmd *cmd = dropped_cmd(ring, entry);
+	struct ring_cmd *cmd;
 
+	if (ring->closing) {
+		put_off(ring, entry->id, SAM_BUSY);
+		return;
+	}
+	cmd = dropped_cmd(ring, entry);
 	if (!cmd) {
-		refuse_for_memory(ring, entry->id);
+		put_off(ring, entry->id, SAM_TASK_SET_FULL);
 		return;
 	}
 	ring->ops->prepare(ring->arg, cmd);
@@ -288,7 +294,7 @@ void ring_take(struct ring *ring, struct ring_cmd *cmd)
 void ring_take_overflow(struct ring *ring, struct tcmulib_cmd *lib_cmd)
 {
 	if (pass_until(ring, lib_cmd->cmd_id))
-		refuse_for_memory(ring, lib_cmd->cmd_id);
+		put_off(ring, lib_cmd->cmd_id, SAM_TASK_SET_FULL);
 	free(lib_cmd);
 }
 
@@ -366,6 +372,7 @@ bool ring_busy(const struct ring *ring)
 
 void ring_close(struct ring *ring)
 {
+	ring->closing = true;
 	pass_to(ring, ring_view_head(&ring->view));
 	ring_flush(ring);
 }

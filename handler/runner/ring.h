@@ -80,6 +80,7 @@ struct ring {
 	uint32_t tail;	    /* the next response goes here */
 	uint32_t published; /* mailbox->tail */
 	bool broken;	    /* what we found there makes no sense: write nothing more */
+	bool closing;	    /* nobody is there any more to submit to */
 	unsigned int outstanding;
 	struct list by_id[RING_HASH_SIZE];
 
@@ -109,7 +110,10 @@ void ring_flush(struct ring *ring);
 void ring_tick(struct ring *ring, uint64_t now_ns);
 bool ring_busy(const struct ring *ring);
 
-/* libtcmu will not read the ring again: what is left there is all ours. */
+/*
+ * libtcmu will not read the ring again, and nothing may be submitted any more.  What is left there
+ * is all ours: what libtcmu would have dropped is answered BUSY.
+ */
 void ring_close(struct ring *ring);
 
 #endif

@@ -683,6 +683,18 @@ static void test_close(void)
 	end();
 }
 
+/* A dropped opcode that nobody has seen until then: the device is gone, so it is not submitted. */
+static void test_close_with_a_dropped_opcode(void)
+{
+	begin();
+	put_cmd(1, VENDOR, 512);
+	put_cmd(2, READ_10, 0); /* libtcmu was cancelled before it came to this one: it stays */
+	ring_close(&w.ring);
+	expect_said("");
+	kernel_takes("1=08");
+	end();
+}
+
 /* --- responses --- */
 
 struct answer_case {
@@ -1155,6 +1167,7 @@ int main(void)
 	test_libtcmu_that_knows_more();
 	test_no_memory();
 	test_close();
+	test_close_with_a_dropped_opcode();
 	test_read_length_and_stale_bytes();
 	test_sense_is_copied();
 	test_any_status();
