@@ -111,8 +111,7 @@ struct path_link {
 	struct claim *claim;
 	struct sg_host *host;
 	int anchor_fd;
-	int requested_fd; /* the device's counters; -1: it has none */
-	int done_fd;
+	struct sg_counters counters;
 
 	/* The rest belongs to the owner thread, once it has the link. */
 	struct sg_slot *slots; /* owned; node.queue_depth of them */
@@ -271,11 +270,8 @@ static void opener_done(struct letter *letter)
 	link->opening = false;
 	for (i = 0; i < link->nr_opened; i++)
 		link_add_slot(link, link->opened_fds[i]);
-	if (link->open_error) {
+	if (link->open_error)
 		link->open_again_ns = loop_now_ns(link->loop) + SG_OPEN_RETRY_NS;
-		if (!link->nr_open)
-			link_fail_waiting(link, error_of_open(link->open_error));
-	}
 	if (link->nr_open > 1)
 		link_tick_by(link, SG_TRIM_NS);
 	link_start_waiting(link);
@@ -288,8 +284,13 @@ static void link_open_slots(struct path_link *link)
 	unsigned int wanted = 0;
 	struct list *node;
 
-	if (link->opening || loop_now_ns(link->loop) < link->open_again_ns)
+	if (link->opening)
 		return;
+	if (loop_now_ns(link->loop) < link->open_again_ns) {
+		if (!link->nr_open)
+			link_fail_waiting(link, error_of_open(link->open_error));
+		return; /* else there will be a slot when one of the commands ends */
+	}
 	for (node = link->waiting.next; node != &link->waiting; node = node->next)
 		if (++wanted == SG_OPEN_AT_ONCE)
 			break;
@@ -380,26 +381,9 @@ static void link_drop_orphans(struct path_link *link, unsigned int nr_left)
 	link->nr_orphans = nr_left;
 }
 
-static bool read_counter(int fd, int64_t *value)
-{
-	char text[32];
-	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
-
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
-	*value = strtoll(text, NULL, 0);
-	return true;
-}
-
 static int64_t sg_count_outstanding(struct path_link *link)
 {
-	int64_t requested, done;
-
-	/* In this order, so that a command between the two readings is counted as out. */
-	if (!read_counter(link->done_fd, &done) || !read_counter(link->requested_fd, &requested))
-		return -ENODEV;
-	return requested > done ? requested - done : 0;
+	return sg_counters_read(&link->counters);
 }
 
 static void counter_run(struct job *job)
@@ -482,7 +466,8 @@ static bool slot_fill_header(struct sg_slot *slot, struct mpath_io *io, struct s
 		hdr->dxfer_direction = SG_DXFER_NONE;
 		return true;
 	}
-	if (cmd->data_len > UINT_MAX || entries > IOV_MAX)
+	/* The kernel would say "no memory" to what is too long, as if that could change. */
+	if (cmd->data_len > slot->link->node.max_transfer_bytes || entries > IOV_MAX)
 		return false;
 	hdr->dxfer_len = (unsigned int)cmd->data_len;
 	if (entries == 1) {
@@ -863,10 +848,7 @@ static void link_close_fds(struct path_link *link)
 		close(slot->watch.fd);
 	if (link->anchor_fd >= 0)
 		close(link->anchor_fd);
-	if (link->requested_fd >= 0)
-		close(link->requested_fd);
-	if (link->done_fd >= 0)
-		close(link->done_fd);
+	sg_counters_close(&link->counters);
 	if (link->host)
 		sg_host_put(link->host);
 	if (link->claim)
@@ -898,8 +880,7 @@ static void link_init(struct path_link *link, const struct link_request *request
 	link->loop = request->loop;
 	link->events = request->events;
 	link->anchor_fd = -1;
-	link->requested_fd = -1;
-	link->done_fd = -1;
+	link->counters = (struct sg_counters){-1, -1, -1};
 	list_init(&link->closed_slots);
 	list_init(&link->idle_slots);
 	list_init(&link->busy_slots);
@@ -934,16 +915,6 @@ static bool link_create_slots(struct path_link *link)
 		list_push_back(&link->closed_slots, &slot->node);
 	}
 	return true;
-}
-
-static void link_open_counters(struct path_link *link, const struct sg_disk *disk)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "/sys/class/block/%s/device/iorequest_cnt", disk->name);
-	link->requested_fd = open(path, O_RDONLY | O_CLOEXEC);
-	snprintf(path, sizeof(path), "/sys/class/block/%s/device/iodone_cnt", disk->name);
-	link->done_fd = open(path, O_RDONLY | O_CLOEXEC);
 }
 
 /* Is the node that was opened the disk that is claimed?  Names may have changed in between. */
@@ -994,7 +965,7 @@ static int link_open(struct path_link *link, const struct sg_disk *disk, const c
 	err = link_open_anchor(link, reason);
 	if (err)
 		return err;
-	link_open_counters(link, disk);
+	sg_counters_open(&link->counters, disk);
 	link->host = sg_host_get(link->node.host, link->node.can_queue);
 	if (!link->host || !link_create_slots(link)) {
 		strbuf_printf(reason, "out of memory");

@@ -37,6 +37,22 @@ int sg_disk_resolve(const char *address, struct sg_disk *disk, struct strbuf *re
 /* The claimed disk's sg node and its limits; loads the module sg when it is missing. */
 int sg_node_find(const struct sg_disk *disk, struct sg_node *node, struct strbuf *reason);
 
+/*
+ * The device's own counters, kept open so that they stay this device's (hazards.md H3).  Linux 6.1
+ * never counts a command that timed out as done, but only as timed out; later kernels count it as
+ * both.
+ */
+struct sg_counters {
+	int requested_fd;
+	int done_fd;
+	int timed_out_fd; /* -1: those are among the done */
+};
+
+void sg_counters_open(struct sg_counters *counters, const struct sg_disk *disk);
+void sg_counters_close(struct sg_counters *counters);
+/* Commands that the device has not answered, or -errno. */
+int64_t sg_counters_read(const struct sg_counters *counters);
+
 /* Open /dev/@name and see that it is what it should be.  The fd, or -errno. */
 int sg_open_node(const char *name, dev_t dev, mode_t type, int flags);
 

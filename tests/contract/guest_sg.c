@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The sg transport on scsi_debug: sg.py runs this in the guest.
+ *
+ *   guest_sg contract DISK DISK [PATTERN]   the suite of all transports
+ *   guest_sg own DISK                       what only sg promises
+ *   guest_sg open MAP ADDRESS...            opens paths, says how that went, and holds them until
+ *                                           its input ends
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "contract/lib/contract.h"
+#include "mpath/core.h"
+#include "runtime/worker.h"
+
+#define SCSI_DEBUG "/sys/bus/pseudo/drivers/scsi_debug"
+
+static const char *disks[2]; /* "sda" */
+
+static bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	n = write(fd, text, strlen(text));
+	close(fd);
+	return n == (ssize_t)strlen(text);
+}
+
+/* scsi_debug answers "busy" as long as a command is out. */
+static void set_parameter(const char *name, const char *value)
+{
+	char path[128];
+	unsigned int tries = 0;
+
+	snprintf(path, sizeof(path), SCSI_DEBUG "/%s", name);
+	while (!write_file(path, value)) {
+		check(errno == EBUSY && tries++ < 300);
+		contract_sleep_ms(20);
+	}
+}
+
+static void sg_set_hang(bool on)
+{
+	set_parameter("opts", on ? "4" : "0");
+	set_parameter("every_nth", on ? "1" : "0");
+}
+
+static void sg_set_delay(unsigned int ms)
+{
+	char ns[32];
+
+	if (!ms) {
+		set_parameter("delay", "0");
+		return;
+	}
+	snprintf(ns, sizeof(ns), "%u", ms < 1000 ? ms * 1000000 : 999999999);
+	set_parameter("ndelay", ns);
+}
+
+/* In a process of its own: the kernel waits there for the commands that are out. */
+static void sg_remove(void)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/class/block/%s/device/delete", disks[1]);
+	if (fork() == 0)
+		_exit(write_file(path, "1\n") ? 0 : 1);
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static struct rig make_rig(char **paths)
+{
+	struct rig rig = {
+		.transport = &sg_transport,
+		.set_hang = sg_set_hang,
+		.set_delay = sg_set_delay,
+		.remove = sg_remove,
+	};
+	unsigned int i;
+
+	for (i = 0; i < 2 && paths[i]; i++) {
+		rig.paths[i] = paths[i];
+		disks[i] = base_name(paths[i]);
+	}
+	return rig;
+}
+
+/* --- what only sg promises --- */
+
+#define LEN_1M (1024 * 1024)
+
+static unsigned int nr_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int nr = 0;
+
+	check(dir);
+	while (readdir(dir))
+		nr++;
+	closedir(dir);
+	return nr;
+}
+
+static struct contract_path *open_disk(const struct rig *rig, struct path_facts *facts)
+{
+	char text[PATH_REASON_MAX];
+	struct contract_path *path;
+	struct strbuf reason;
+	int tries = 10;
+
+	strbuf_init(&reason, text, sizeof(text));
+	path = contract_open(rig, rig->paths[0], "own", facts, &reason);
+	if (!path)
+		contract_failed(rig->paths[0], 0, text);
+	while (tries-- && contract_do(path, "00 00 00 00 00 00", SCSI_NO_DATA, 0).status)
+		;
+	return path;
+}
+
+/* A write's data is taken inside submit: what the initiator's memory holds later is not written. */
+static void test_write_is_taken_at_submit(const struct rig *rig)
+{
+	struct path_facts facts;
+	struct contract_path *path = open_disk(rig, &facts);
+	struct contract_shot *shot =
+		shot_new(path, "2a 00 00 00 00 10 00 00 08 00", SCSI_DATA_OUT, 4096, 3, 0x21);
+	struct contract_shot *back;
+
+	rig->set_delay(200);
+	shot_submit(shot);
+	memset(shot_data(shot), 0xee, 4096 + 4 * 64);
+	check(shot_wait(shot, 5000) && shot_io(shot)->result.status == SAM_GOOD);
+	shot_free(shot);
+	rig->set_delay(0);
+	back = shot_new(path, "28 00 00 00 00 10 00 00 08 00", SCSI_DATA_IN, 4096, 1, 0);
+	shot_submit(back);
+	check(shot_wait(back, 5000));
+	check(*(uint8_t *)shot_io(back)->cmd.iov[0].iov_base == 0x21);
+	check(((uint8_t *)shot_io(back)->cmd.iov[0].iov_base)[4095] == 0x21);
+	shot_free(back);
+	contract_close(path);
+}
+
+/* The same for a write that is given up: it may land, but only with what it was sent with. */
+static void test_abandoned_write_lands_as_sent(const struct rig *rig)
+{
+	struct path_facts facts;
+	struct contract_path *path = open_disk(rig, &facts);
+	struct contract_shot *shot =
+		shot_new(path, "2a 00 00 00 00 10 00 00 08 00", SCSI_DATA_OUT, 4096, 2, 0x43);
+	struct contract_shot *back;
+
+	rig->set_delay(300);
+	shot_submit(shot);
+	shot_abandon(shot);
+	memset(shot_data(shot), 0xee, 4096 + 3 * 64);
+	check(shot_wait(shot, 250));
+	shot_free(shot);
+	while (contract_nr_out(path))
+		contract_sleep_ms(20);
+	rig->set_delay(0);
+	back = shot_new(path, "28 00 00 00 00 10 00 00 08 00", SCSI_DATA_IN, 4096, 1, 0);
+	shot_submit(back);
+	check(shot_wait(back, 5000));
+	check(*(uint8_t *)shot_io(back)->cmd.iov[0].iov_base == 0x43);
+	shot_free(back);
+	contract_close(path);
+}
+
+/* From one block to the largest that the path takes; one more is this host's refusal. */
+static void test_transfer_sizes(const struct rig *rig)
+{
+	static const unsigned int sizes[] = {1, 8, 64, 65, 128, 256, 1024, 2048, 16384};
+	struct path_facts facts;
+	struct contract_path *path = open_disk(rig, &facts);
+	struct contract_shot *shot;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		size_t len = sizes[i] * 512;
+		char cdb[64];
+
+		if (len > facts.max_transfer_bytes)
+			continue;
+		snprintf(cdb, sizeof(cdb), "2a 00 00 00 00 00 00 %02x %02x 00", sizes[i] >> 8,
+			 sizes[i] & 0xff);
+		shot = shot_new(path, cdb, SCSI_DATA_OUT, len, 1 + i, (uint8_t)sizes[i]);
+		shot_submit(shot);
+		check(shot_wait(shot, 5000));
+		check(shot_io(shot)->result.transport == TRANSPORT_OK);
+		check(shot_io(shot)->result.status == SAM_GOOD);
+		shot_free(shot);
+		cdb[1] = '8';
+		cdb[0] = '2';
+		shot = shot_new(path, cdb, SCSI_DATA_IN, len, 5 + i, (uint8_t)sizes[i]);
+		shot_submit(shot);
+		check(shot_wait(shot, 5000));
+		check(shot_io(shot)->result.status == SAM_GOOD);
+		check(shot_io(shot)->result.residual == 0);
+		check(*(uint8_t *)shot_io(shot)->cmd.iov[4 + i].iov_base == (uint8_t)sizes[i]);
+		shot_free(shot);
+	}
+	shot = shot_new(path, "28 00 00 00 00 00 00 00 08 00", SCSI_DATA_IN,
+			facts.max_transfer_bytes + 65536, 1, 0);
+	shot_submit(shot);
+	check(shot_wait(shot, 5000));
+	check(shot_io(shot)->result.transport == TRANSPORT_REFUSED);
+	shot_free(shot);
+	printf("     largest transfer: %llu bytes\n", (unsigned long long)facts.max_transfer_bytes);
+	check(facts.max_transfer_bytes >= LEN_1M / 2);
+	contract_close(path);
+}
+
+/* Descriptors come when commands need them, and go when they do not, all of them at the end. */
+static void test_descriptors(const struct rig *rig)
+{
+	struct contract_shot *shots[48];
+	struct path_facts facts;
+	struct contract_path *path;
+	unsigned int before, idle, busy, later, i;
+
+	contract_close(open_disk(rig, &facts)); /* whatever is opened once and kept */
+	before = nr_fds();
+	path = open_disk(rig, &facts);
+	idle = nr_fds();
+	rig->set_delay(300);
+	for (i = 0; i < 48; i++) {
+		shots[i] = shot_new(path, "00 00 00 00 00 00", SCSI_NO_DATA, 0, 1, 0);
+		shot_submit(shots[i]);
+	}
+	for (i = 0; i < 48; i++) {
+		check(shot_wait(shots[i], 5000));
+		check(shot_io(shots[i])->result.transport == TRANSPORT_OK);
+		shot_free(shots[i]);
+	}
+	rig->set_delay(0);
+	busy = nr_fds();
+	contract_sleep_ms(25000);
+	later = nr_fds();
+	printf("     descriptors: %u idle, %u busy, %u when idle again\n", idle - before,
+	       busy - before, later - before);
+	check(idle - before <= 6 && busy - before >= 48 && later == idle);
+	contract_close(path);
+	check(nr_fds() == before);
+}
+
+/* A disk that was set offline says so, and no command hangs. */
+static void test_offline(const struct rig *rig)
+{
+	struct path_facts facts;
+	struct contract_path *path = open_disk(rig, &facts);
+	struct scsi_result result;
+	char state[128];
+
+	snprintf(state, sizeof(state), "/sys/class/block/%s/device/state", disks[0]);
+	check(write_file(state, "offline\n"));
+	result = contract_do(path, "00 00 00 00 00 00", SCSI_NO_DATA, 0);
+	printf("     offline: transport error %d\n", (int)result.transport);
+	check(result.transport == TRANSPORT_NOT_SENT || result.transport == TRANSPORT_LOST);
+	check(write_file(state, "running\n"));
+	check(contract_do(path, "00 00 00 00 00 00", SCSI_NO_DATA, 0).transport == TRANSPORT_OK);
+	contract_close(path);
+}
+
+static void run_own(const struct rig *rig)
+{
+	static const struct {
+		const char *name;
+		void (*run)(const struct rig *rig);
+	} tests[] = {
+		{"write-is-taken-at-submit", test_write_is_taken_at_submit},
+		{"abandoned-write-lands-as-sent", test_abandoned_write_lands_as_sent},
+		{"transfer-sizes", test_transfer_sizes},
+		{"offline", test_offline},
+		{"descriptors", test_descriptors},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+		tests[i].run(rig);
+		printf("ok   %s\n", tests[i].name);
+	}
+}
+
+/* --- opening --- */
+
+static void tell(const char *address, const struct path_facts *facts)
+{
+	printf("%s: opened %s %s depth %u max %llu foreign %llu%s%s\n", address, facts->name,
+	       facts->device, facts->queue_depth, (unsigned long long)facts->max_transfer_bytes,
+	       (unsigned long long)facts->foreign, facts->unstable_name ? " unstable" : "",
+	       facts->read_only ? " read-only" : "");
+}
+
+static void run_open(const char *map, char **addresses)
+{
+	const struct rig rig = {.transport = &sg_transport};
+	struct contract_path *paths[16];
+	unsigned int nr = 0;
+	char c;
+
+	for (; *addresses && nr < 16; addresses++) {
+		char text[PATH_REASON_MAX];
+		struct path_facts facts;
+		struct strbuf reason;
+
+		strbuf_init(&reason, text, sizeof(text));
+		paths[nr] = contract_open(&rig, *addresses, map, &facts, &reason);
+		if (paths[nr]) {
+			tell(*addresses, &facts);
+			nr++;
+		} else {
+			printf("%s: refused: %s\n", *addresses, text);
+		}
+	}
+	printf("ready\n");
+	while (read(0, &c, 1) > 0)
+		;
+	while (nr)
+		contract_close(paths[--nr]);
+}
+
+int main(int argc, char **argv)
+{
+	struct rig rig;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	check(workers_ready());
+	if (argc >= 4 && strcmp(argv[1], "open") == 0) {
+		run_open(argv[2], argv + 3);
+		return 0;
+	}
+	check(argc >= 3);
+	rig = make_rig(argv + 2);
+	if (strcmp(argv[1], "own") == 0)
+		run_own(&rig);
+	else
+		contract_run(&rig, argc > 4 ? argv[4] : "");
+	return 0;
+}

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The fake transport; see fake.h.
+ */
+#include "contract/lib/fake.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "mpath/core.h"
+#include "mpath/scsi.h"
+#include "runtime/worker.h"
+
+struct path_link {
+	struct fake_path *path;
+	struct loop *loop;
+	const struct link_events *events;
+	unsigned int nr_in_flight;
+	struct list waiting; /* over the queue depth */
+	struct list flying;
+	struct job_queue closers;
+	struct job closer;
+	struct letter *closed;
+};
+
+/* A command at the device.  It outlives its mpath_io when that is given up, and its link. */
+struct fake_cmd {
+	struct timer timer;
+	struct fake_path *path;
+	struct path_link *link; /* NULL: orphan */
+	struct mpath_io *io;	/* NULL: orphan */
+	struct loop *loop;
+	enum fake_mode mode;
+	struct scsi_cmd cmd; /* a copy; its iovec is not looked at */
+	uint8_t *data;	     /* as written, or to be read */
+	struct scsi_result result;
+	/* Giving up: done by a worker, as closing an fd would be. */
+	struct job give_up;
+	struct job_queue *queue;
+	struct mpath_io *given_up;
+	struct path_link *given_up_link;
+	bool executed;
+};
+
+static pthread_mutex_t fake_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct list fake_paths = {&fake_paths, &fake_paths};
+
+static void link_start_waiting(struct path_link *link);
+
+/* --- the disk --- */
+
+static uint64_t get_be(const uint8_t *bytes, size_t len)
+{
+	uint64_t value = 0;
+
+	while (len--)
+		value = value << 8 | *bytes++;
+	return value;
+}
+
+static void put_be(uint8_t *bytes, size_t len, uint64_t value)
+{
+	while (len--) {
+		bytes[len] = (uint8_t)value;
+		value >>= 8;
+	}
+}
+
+static void cmd_answer(struct fake_cmd *fc, const void *data, size_t len)
+{
+	if (len > fc->cmd.data_len)
+		len = fc->cmd.data_len;
+	memcpy(fc->data, data, len);
+	fc->result.residual = (uint32_t)(fc->cmd.data_len - len);
+}
+
+static void cmd_refuse(struct fake_cmd *fc, uint8_t asc)
+{
+	scsi_sense_set(&fc->result, (uint32_t)fc->cmd.data_len, 0x05, asc, 0);
+}
+
+static void disk_inquiry(struct fake_cmd *fc)
+{
+	uint8_t page[96] = {0};
+	const char *serial = fc->path->disk->serial;
+	size_t len = strlen(serial);
+
+	if (!(fc->cmd.cdb[1] & 1)) {
+		page[2] = 6;
+		page[4] = 31;
+		memcpy(page + 8, "FAKE    DISK            1   ", 28);
+		cmd_answer(fc, page, 36);
+		return;
+	}
+	page[1] = fc->cmd.cdb[2];
+	switch (fc->cmd.cdb[2]) {
+	case 0x00:
+		page[3] = 3;
+		memcpy(page + 4, "\x00\x80\x83", 3);
+		break;
+	case 0x80:
+		page[3] = (uint8_t)len;
+		memcpy(page + 4, serial, len);
+		break;
+	case 0x83: /* one designator: a T10 vendor identification */
+		page[3] = (uint8_t)(4 + 8 + len);
+		page[4] = 2;
+		page[5] = 1;
+		page[7] = (uint8_t)(8 + len);
+		memcpy(page + 8, "FAKE    ", 8);
+		memcpy(page + 16, serial, len);
+		break;
+	default:
+		cmd_refuse(fc, 0x24);
+		return;
+	}
+	cmd_answer(fc, page, 4u + page[3]);
+}
+
+static void disk_capacity(struct fake_cmd *fc)
+{
+	uint8_t data[32] = {0};
+
+	put_be(data, 8, FAKE_NR_BLOCKS - 1);
+	put_be(data + 8, 4, FAKE_BLOCK_SIZE);
+	cmd_answer(fc, data, sizeof(data));
+}
+
+static void disk_transfer(struct fake_cmd *fc, uint64_t lba)
+{
+	size_t blocks = fc->cmd.data_len / FAKE_BLOCK_SIZE;
+	uint8_t *place;
+
+	if (lba + blocks > FAKE_NR_BLOCKS) {
+		cmd_refuse(fc, 0x21);
+		return;
+	}
+	place = fc->path->disk->blocks + lba * FAKE_BLOCK_SIZE;
+	pthread_mutex_lock(&fake_lock);
+	if (fc->cmd.dir == SCSI_DATA_OUT)
+		memcpy(place, fc->data, fc->cmd.data_len);
+	else
+		memcpy(fc->data, place, fc->cmd.data_len);
+	pthread_mutex_unlock(&fake_lock);
+}
+
+static void disk_execute(struct fake_cmd *fc)
+{
+	const uint8_t *cdb = fc->cmd.cdb;
+
+	switch (cdb[0]) {
+	case 0x00: /* TEST UNIT READY */
+	case 0x35: /* SYNCHRONIZE CACHE */
+		return;
+	case 0x12:
+		disk_inquiry(fc);
+		return;
+	case 0x9e:
+		disk_capacity(fc);
+		return;
+	case 0x28: /* READ(10), WRITE(10) */
+	case 0x2a:
+		disk_transfer(fc, get_be(cdb + 2, 4));
+		return;
+	default:
+		cmd_refuse(fc, 0x20);
+		return;
+	}
+}
+
+/* --- commands --- */
+
+static void iov_copy(const struct scsi_cmd *cmd, uint8_t *data, bool to_iov)
+{
+	size_t done = 0, i;
+
+	for (i = 0; i < cmd->iov_cnt && done < cmd->data_len; i++) {
+		size_t n = cmd->iov[i].iov_len;
+
+		if (n > cmd->data_len - done)
+			n = cmd->data_len - done;
+		if (to_iov)
+			memcpy(cmd->iov[i].iov_base, data + done, n);
+		else
+			memcpy(data + done, cmd->iov[i].iov_base, n);
+		done += n;
+	}
+}
+
+static void cmd_free(struct fake_cmd *fc)
+{
+	free(fc->data);
+	free(fc->queue);
+	free(fc);
+}
+
+static void cmd_set_result(struct fake_cmd *fc)
+{
+	enum transport_error error = TRANSPORT_OK;
+
+	fc->result = (struct scsi_result){0};
+	switch (fc->mode) {
+	case FAKE_GOOD:
+	case FAKE_HELD:
+		disk_execute(fc);
+		return;
+	case FAKE_LOSES:
+		disk_execute(fc);
+		error = TRANSPORT_LOST;
+		break;
+	case FAKE_HANGS:
+		error = TRANSPORT_TIMEOUT;
+		break;
+	case FAKE_NOT_SENT:
+		error = TRANSPORT_NOT_SENT;
+		break;
+	case FAKE_GONE:
+		error = TRANSPORT_GONE;
+		break;
+	}
+	fc->result =
+		(struct scsi_result){.transport = error, .residual = (uint32_t)fc->cmd.data_len};
+}
+
+/* An answer is there; or an orphan's would be. */
+static void cmd_fire(struct timer *timer, uint64_t now_ns)
+{
+	struct fake_cmd *fc = container_of(timer, struct fake_cmd, timer);
+	struct path_link *link = fc->link;
+	struct mpath_io *io = fc->io;
+
+	(void)now_ns;
+	cmd_set_result(fc);
+	fc->executed = true;
+	atomic_fetch_sub(&fc->path->nr_out, 1);
+	if (!io) {
+		if (!fc->given_up)
+			cmd_free(fc);
+		return; /* else the worker still has it */
+	}
+	if (io->cmd.dir == SCSI_DATA_IN && fc->result.transport == TRANSPORT_OK)
+		iov_copy(&io->cmd, fc->data, true);
+	io->result = fc->result;
+	io->transport_data = NULL;
+	list_del(&io->node);
+	link->nr_in_flight--;
+	cmd_free(fc);
+	link->events->done(io);
+	link_start_waiting(link);
+}
+
+static void note_max(struct fake_path *path, unsigned int nr_out)
+{
+	unsigned int max = atomic_load(&path->nr_out_max);
+
+	while (nr_out > max && !atomic_compare_exchange_weak(&path->nr_out_max, &max, nr_out))
+		;
+}
+
+static void link_send(struct path_link *link, struct mpath_io *io)
+{
+	struct fake_cmd *fc = calloc(1, sizeof(*fc));
+	uint64_t delay_ns = atomic_load(&link->path->delay_ms) * NSEC_PER_MSEC;
+
+	assert(fc);
+	fc->path = link->path;
+	fc->link = link;
+	fc->loop = link->loop;
+	fc->io = io;
+	fc->mode = atomic_load(&link->path->mode);
+	fc->cmd = io->cmd;
+	fc->data = calloc(1, io->cmd.data_len + 1);
+	assert(fc->data);
+	if (io->cmd.dir == SCSI_DATA_OUT)
+		iov_copy(&io->cmd, fc->data, false);
+	list_init(&fc->timer.node);
+	fc->timer.fire = cmd_fire;
+	if (fc->mode == FAKE_HANGS)
+		delay_ns = io->cmd.timeout_ms * NSEC_PER_MSEC;
+	if (fc->mode == FAKE_NOT_SENT || fc->mode == FAKE_GONE)
+		delay_ns = 0;
+	loop_timer_set(link->loop, &fc->timer, loop_now_ns(link->loop) + delay_ns);
+
+	io->transport_data = fc;
+	list_push_back(&link->flying, &io->node);
+	link->nr_in_flight++;
+	note_max(link->path, atomic_fetch_add(&link->path->nr_out, 1) + 1);
+}
+
+static void link_start_waiting(struct path_link *link)
+{
+	struct list *node;
+
+	while (link->nr_in_flight < link->path->queue_depth && (node = list_pop(&link->waiting)))
+		link_send(link, container_of(node, struct mpath_io, node));
+}
+
+static void fake_submit(struct path_link *link, struct mpath_io *io)
+{
+	assert(loop_is_current(link->loop));
+	atomic_fetch_add(&link->path->nr_submits, 1);
+	io->transport_data = NULL;
+	list_push_back(&link->waiting, &io->node);
+	link_start_waiting(link);
+}
+
+/* --- giving up --- */
+
+static void give_up_run(struct job *job)
+{
+	(void)job;
+}
+
+static void give_up_done(struct letter *letter)
+{
+	struct fake_cmd *fc = container_of(letter, struct fake_cmd, give_up.letter);
+	struct mpath_io *io = fc->given_up;
+	struct path_link *link = fc->given_up_link;
+
+	fc->given_up = NULL;
+	io->transport_data = NULL;
+	if (fc->executed)
+		cmd_free(fc);
+	link->nr_in_flight--;
+	link->events->abandoned(io);
+	link_start_waiting(link);
+}
+
+/* A command that was not sent yet still takes the way of the others: later, through a worker. */
+static void fake_abandon(struct path_link *link, struct mpath_io *io)
+{
+	struct fake_cmd *fc = io->transport_data;
+
+	assert(loop_is_current(link->loop));
+	list_del(&io->node);
+	if (!fc) {
+		fc = calloc(1, sizeof(*fc));
+		assert(fc);
+		fc->executed = true;
+		link->nr_in_flight++;
+	}
+	fc->io = NULL;
+	fc->link = NULL;
+	fc->given_up = io;
+	fc->given_up_link = link;
+	fc->queue = calloc(1, sizeof(*fc->queue));
+	assert(fc->queue);
+	job_queue_init(fc->queue);
+	job_init(&fc->give_up, link->loop, give_up_run, give_up_done);
+	job_start(fc->queue, &fc->give_up);
+}
+
+/* --- open and close --- */
+
+static void sleep_ms(unsigned int ms)
+{
+	struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+
+	nanosleep(&ts, NULL);
+}
+
+static struct fake_path *find_path(const char *address)
+{
+	struct fake_path *path, *found = NULL;
+
+	pthread_mutex_lock(&fake_lock);
+	list_for_each_entry(path, &fake_paths, node)
+		if (strcmp(path->address, address) == 0)
+			found = path;
+	pthread_mutex_unlock(&fake_lock);
+	return found;
+}
+
+static int fake_open(const struct link_request *request, struct path_link **link,
+		     struct path_facts *facts, struct strbuf *reason)
+{
+	struct fake_path *path = find_path(request->address);
+
+	assert(!loop_is_current(request->loop));
+	if (path)
+		sleep_ms(atomic_load(&path->open_ms));
+	if (!path || atomic_load(&path->mode) == FAKE_GONE) {
+		strbuf_printf(reason, "%s: no such device", request->address);
+		return -ENODEV;
+	}
+	if (atomic_load(&path->mode) == FAKE_HELD) {
+		strbuf_printf(reason, "%s is in use: another process holds it", request->address);
+		return -EBUSY;
+	}
+	*link = calloc(1, sizeof(**link));
+	assert(*link);
+	(*link)->path = path;
+	(*link)->loop = request->loop;
+	(*link)->events = request->events;
+	list_init(&(*link)->waiting);
+	list_init(&(*link)->flying);
+	job_queue_init(&(*link)->closers);
+	facts->queue_depth = path->queue_depth;
+	facts->max_transfer_bytes = FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE;
+	facts->foreign = atomic_load(&path->foreign);
+	snprintf(facts->name, sizeof(facts->name), "%s", path->address);
+	snprintf(facts->device, sizeof(facts->device), "fake-%s", path->address);
+	atomic_fetch_add(&path->nr_opens, 1);
+	return 0;
+}
+
+static int64_t fake_count_outstanding(struct path_link *link)
+{
+	return (int64_t)atomic_load(&link->path->nr_out) + atomic_load(&link->path->foreign);
+}
+
+static void close_run(struct job *job)
+{
+	struct path_link *link = container_of(job, struct path_link, closer);
+
+	atomic_fetch_add(&link->path->nr_closes, 1);
+}
+
+static void close_done(struct letter *letter)
+{
+	struct path_link *link = container_of(letter, struct path_link, closer.letter);
+	struct letter *closed = link->closed;
+
+	free(link);
+	closed->deliver(closed);
+}
+
+static void fake_close(struct path_link *link, struct letter *closed)
+{
+	assert(loop_is_current(link->loop));
+	assert(!link->nr_in_flight && list_empty(&link->waiting));
+	link->closed = closed;
+	job_init(&link->closer, link->loop, close_run, close_done);
+	job_start(&link->closers, &link->closer);
+}
+
+void fake_add_path(struct fake_path *path, const char *address, struct fake_disk *disk)
+{
+	path->address = address;
+	path->disk = disk;
+	if (!path->queue_depth)
+		path->queue_depth = 16;
+	pthread_mutex_lock(&fake_lock);
+	list_push_back(&fake_paths, &path->node);
+	pthread_mutex_unlock(&fake_lock);
+}
+
+void fake_forget_paths(void)
+{
+	pthread_mutex_lock(&fake_lock);
+	while (list_pop(&fake_paths))
+		;
+	pthread_mutex_unlock(&fake_lock);
+}
+
+const struct path_transport_type fake_transport = {
+	.name = "fake",
+	.open = fake_open,
+	.count_outstanding = fake_count_outstanding,
+	.submit = fake_submit,
+	.abandon = fake_abandon,
+	.close = fake_close,
+};

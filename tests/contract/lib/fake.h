@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The fake transport: paths to disks in memory, on which anything can be made to happen.
+ *
+ * It keeps the contract of path_transport.h as sg does: a write's data is taken at submit, a read's
+ * is copied when the answer is taken, a command that was given up lives on as an orphan and may
+ * still change the disk, but nobody's memory.
+ */
+#ifndef TESTS_FAKE_H
+#define TESTS_FAKE_H
+
+#include <stdatomic.h>
+
+#include "mpath/path_transport.h"
+
+#define FAKE_BLOCK_SIZE 512
+#define FAKE_NR_BLOCKS	4096
+
+enum fake_mode {
+	FAKE_GOOD,
+	FAKE_HANGS,    /* commands time out after their time */
+	FAKE_LOSES,    /* commands are executed, their answers lost */
+	FAKE_NOT_SENT, /* commands do not get away */
+	FAKE_GONE,     /* there is no such device, for open and for submit */
+	FAKE_HELD,     /* open: somebody else has it */
+};
+
+struct fake_disk {
+	const char *serial;
+	uint8_t blocks[FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE]; /* under fake's lock */
+};
+
+struct fake_path {
+	struct list node;
+	const char *address;
+	struct fake_disk *disk;
+	unsigned int queue_depth;
+	/* To be set from any thread; for commands that are submitted, and opens that begin, later.
+	 */
+	_Atomic enum fake_mode mode;
+	atomic_uint delay_ms;
+	atomic_uint open_ms; /* how long open takes */
+	atomic_uint foreign;
+	/* What happened. */
+	atomic_uint nr_opens;
+	atomic_uint nr_closes;
+	atomic_uint nr_submits;
+	atomic_uint nr_out; /* at the device, orphans included */
+	atomic_uint nr_out_max;
+};
+
+/* The path is the caller's and stays until fake_forget_paths(). */
+void fake_add_path(struct fake_path *path, const char *address, struct fake_disk *disk);
+void fake_forget_paths(void);
+
+extern const struct path_transport_type fake_transport;
+
+#endif
