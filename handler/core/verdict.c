@@ -38,6 +38,8 @@ static const struct sense_row sense_rows[] = {
 	/* B2: standby and unavailable fall through all rules and fail the path. */
 	{NOT_READY, 0x04, 0x0b, {IO_PATH_FAILED, NOT_RUN, "standby"}},
 	{NOT_READY, 0x04, 0x0c, {IO_PATH_FAILED, NOT_RUN, "unavailable"}},
+	/* SPC-5 5.18.2.7: the target port group's "offline", of which only other ports are free. */
+	{NOT_READY, 0x04, 0x12, {IO_PATH_FAILED, NOT_RUN, "offline"}},
 	/* Any other NOT READY fails the path in dm; here it is the LUN's state and goes up (H6). */
 
 	{UNIT_ATTENTION, 0x04, 0x01, {IO_RETRY, NOT_RUN, "becoming ready"}}, /* A5 */

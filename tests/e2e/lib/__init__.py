@@ -9,6 +9,7 @@
     dm        the kernel's dm-multipath over the same paths, to compare with
     fio       load with verify, and the longest stall
     runner    tcmu-runner itself
+    mpath     a map of ours in service
     dbus      calls on the system bus without the second that `import gi` takes
     case      the cases of a file: run, report, clean up
 

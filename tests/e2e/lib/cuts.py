@@ -47,7 +47,7 @@ class Cut:
 
 
 class AluaState(Cut):
-    """The path's port group goes to a state that takes no I/O: sense 02/04/0b, 0c or 12."""
+    """The path's port group goes to a state that takes no I/O: sense 02/04/0b or 0c."""
 
     def __init__(self, name, state):
         self.name = "alua-" + name
@@ -61,6 +61,23 @@ class AluaState(Cut):
 
     def restore(self, path):
         write(path.group + "/alua_access_state", path.alua_state)
+
+
+class AluaOffline(Cut):
+    """The path's port goes offline: sense 02/04/12.  (State 14 of a group gets 05/24/00 from LIO.)"""
+    name = "alua-offline"
+
+    def applies(self, topology):
+        return topology.name == "lio-loopback"
+
+    def _offline(self, path, offline):
+        write(path.target.tpgt + "/lun/lun_0/alua_tg_pt_offline", offline)
+
+    def cut(self, path):
+        self._offline(path, 1)
+
+    def restore(self, path):
+        self._offline(path, 0)
 
 
 class TransportStatus(Cut):
@@ -215,7 +232,7 @@ class FcLinkDown(Cut):
 
 ALUA_STANDBY = AluaState("standby", 2)
 ALUA_UNAVAILABLE = AluaState("unavailable", 3)
-ALUA_OFFLINE = AluaState("offline", 14)
+ALUA_OFFLINE = AluaOffline()
 TRANSPORT_STATUS = TransportStatus()
 DEVICE_STATE = DeviceState()
 DEVICE_DELETE = DeviceDelete()

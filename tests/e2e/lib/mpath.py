@@ -2,7 +2,6 @@
 """A map of ours in service: map file, backstore, export, and what control says of it."""
 
 import os
-import time
 
 from . import dbus, lio
 from .dm import multipath_words
