@@ -194,7 +194,7 @@ static bool is_busy(const struct sim_io *io)
 /* While the map queues, a command that nothing is wrong with ends well, however paths may fail. */
 static bool may_fail(struct world *w, const struct sim_io *io)
 {
-	return io->queueing_lapsed || !io->io.cmd.medium || io->nr_faults || io->nr_starts >= 30 ||
+	return io->queueing_lapsed || !queues(w) || !io->io.cmd.medium || io->nr_faults || io->nr_starts >= 30 ||
 	       (io->io.cmd.class == CMD_ONCE && io->nr_doubts) || io->tmr ||
 	       (w->shut_down && is_busy(io)) || w->backstore.cmd_time_out_ms;
 }

@@ -246,10 +246,11 @@ void advance(struct world *w, uint64_t ms)
 		struct mpath_event timeout = {.type = MPATH_TIMEOUT};
 		struct sim_event *e = next_event(w);
 		uint64_t at = e ? e->due_ns : UINT64_MAX;
-		bool wake = w->wake_ns && w->wake_ns <= at;
+		uint64_t wake_at = w->wake_ns + w->wake_late_ns;
+		bool wake = w->wake_ns && wake_at <= at;
 
 		if (wake)
-			at = w->wake_ns;
+			at = wake_at;
 		if (at > until)
 			break;
 		if (at > w->now_ns) {

@@ -130,6 +130,7 @@ struct world {
 	struct multipath *m;
 	uint64_t now_ns;
 	uint64_t wake_ns;
+	uint64_t wake_late_ns; /* the loop has other things to do first */
 	uint64_t start_ns;
 	uint64_t seq;
 	unsigned int steps_at_once;
