@@ -114,16 +114,28 @@ void run_queues(struct multipath *m)
 		map_io(m, container_of(node, struct mpath_io, node));
 }
 
-/* A command has left a path: there is room for those that waited for it. */
+/*
+ * A command has left a path: there is room for those that waited for it.  Some may end without
+ * using it, so go on until one still finds none; that one stays the first.
+ */
 void run_backlog(struct multipath *m)
 {
 	struct mpath_io *io;
 
-	if (list_empty(&m->backlog))
+	while (!list_empty(&m->backlog)) {
+		struct list *last = m->backlog.prev;
+
+		io = list_first_entry(&m->backlog, struct mpath_io, node);
+		list_del(&io->node);
+		map_io(m, io);
+		if (m->backlog.prev != &io->node)
+			continue;
+		if (last != &io->node) {
+			list_del(&io->node);
+			list_push_front(&m->backlog, &io->node);
+		}
 		return;
-	io = list_first_entry(&m->backlog, struct mpath_io, node);
-	list_del(&io->node);
-	map_io(m, io);
+	}
 }
 
 static void expire(struct multipath *m, struct list *queue)
