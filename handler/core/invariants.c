@@ -60,5 +60,5 @@ void mpath_check_invariants(const struct multipath *m)
 	assert(in_flight == m->nr_in_flight);
 	assert(m->nr_ios == in_flight + count_waiting(&m->held) + count_waiting(&m->backlog) +
 				    count_waiting(&m->delayed) + count_waiting(&m->restarting));
-	assert(!m->shutdown || (list_empty(&m->held) && list_empty(&m->backlog)));
+	assert(!m->shutdown || m->nr_ios == in_flight);
 }

@@ -57,6 +57,10 @@ void map_io(struct multipath *m, struct mpath_io *io)
 		return;
 	}
 	if (must_wait_for_restart(m, io)) {
+		if (m->shutdown) {
+			complete_with_status(m, io, SAM_BUSY);
+			return;
+		}
 		trace(m, "io %02x: waits for commands of a former process", io->cmd.cdb[0]);
 		hold_io(m, &m->restarting, io);
 		return;
@@ -128,6 +132,10 @@ void complete_with_status(struct multipath *m, struct mpath_io *io, uint8_t stat
 
 void delay_io(struct multipath *m, struct mpath_io *io, uint64_t delay_ns)
 {
+	if (io->aborted || m->shutdown) {
+		complete_with_status(m, io, io->aborted ? SAM_TASK_ABORTED : SAM_BUSY);
+		return;
+	}
 	io->retry_ns = m->now_ns + delay_ns;
 	wake_by(m, io->retry_ns);
 	list_push_back(&m->delayed, &io->node);
