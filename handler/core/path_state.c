@@ -54,12 +54,14 @@ void fail_path(struct multipath *m, struct path *path, const char *why)
 	path->active = false;
 	path->fail_count++;
 	m->nr_valid--;
+	/* Who waited for this path's probe, or for room on it, must look again. */
+	if (path->suspect || !list_empty(&m->backlog))
+		m->run_held = true;
 	end_of_doubt(m, path);
 	sync_selector(path);
 	set_reason(path, why);
 	path->next_check_ns = m->now_ns + m->settings.recheck_interval_ms * NSEC_PER_MSEC;
 	wake_by(m, path->next_check_ns);
-	m->run_held = true; /* who waited for this path's probe must look again */
 
 	trace(m, "path %s: failed (%s), %u left", path_name(path), why, m->nr_valid);
 	if (notice(m, NOTICE_PATH_FAILED, path, "failed (%s), %u of %u usable", why, m->nr_valid,
