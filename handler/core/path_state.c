@@ -88,16 +88,14 @@ void reinstate_path(struct multipath *m, struct path *path)
 
 /*
  * Perhaps the path, perhaps the command: no new command goes there until a probe has told.  The
- * path has not failed.  Without a checker nobody would ever tell, so it fails, as in dm.
+ * path has not failed.  Without a checker the identity check is the judge.
  */
 void suspect_path(struct multipath *m, struct path *path, const char *why)
 {
 	if (!path->active || path->suspect)
 		return;
-	if (!m->settings.checker && !path->recheck_identity) {
-		fail_path(m, path, why);
-		return;
-	}
+	if (!m->settings.checker)
+		path->recheck_identity = true;
 	trace(m, "path %s: in doubt (%s)", path_name(path), why);
 	path->suspect = true;
 	path->suspect_since_ns = m->now_ns;
