@@ -157,7 +157,12 @@ static void checked(struct multipath *m, struct path *path, enum check_result re
 		path_down(m, path, "checker: ghost (standby)");
 		return;
 	case CHECK_PENDING:
-		path_in_transition(m, path);
+		/* Our own shortage says nothing about the path: it stays as it is (H7). */
+		if (path->probe.result.transport == TRANSPORT_BUSY)
+			check_at(m, path,
+				 m->now_ns + m->settings.recheck_interval_ms * NSEC_PER_MSEC);
+		else
+			path_in_transition(m, path);
 		return;
 	case CHECK_LUN_GONE:
 		path_down(m, path, "the target has no such LUN (05/25/00)");
