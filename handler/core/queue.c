@@ -57,7 +57,11 @@ static void answer_without_path(struct multipath *m, struct mpath_io *io)
 	bool target_spoke = io->nr_tries && io->result.transport == TRANSPORT_OK;
 
 	trace(m, "io %02x: no path", io->cmd.cdb[0]);
-	if (target_spoke || (m->lun.known && scsi_lun_answers_capacity(io, &m->lun)))
+	if (target_spoke)
+		complete_io(m, io);
+	else if (lun_is_gone(m))
+		complete_with_sense(m, io, 0x05, 0x25, 0x00);
+	else if (m->lun.known && scsi_lun_answers_capacity(io, &m->lun))
 		complete_io(m, io);
 	else if (m->lun.known)
 		complete_with_sense(m, io, 0x02, 0x08, 0x00);
