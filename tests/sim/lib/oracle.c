@@ -191,12 +191,23 @@ static bool is_busy(const struct sim_io *io)
 	return io->io.result.status == SAM_BUSY;
 }
 
+/* The array has removed the LUN: waiting for it would be of no use. */
+static bool lun_was_removed(const struct world *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nr_paths; i++)
+		if (w->paths[i].mode != MODE_LUN_GONE)
+			return false;
+	return true;
+}
+
 /* While the map queues, a command that nothing is wrong with ends well, however paths may fail. */
 static bool may_fail(struct world *w, const struct sim_io *io)
 {
 	return io->queueing_lapsed || !queues(w) || !io->io.cmd.medium || io->nr_faults || io->nr_starts >= 30 ||
 	       (io->io.cmd.class == CMD_ONCE && io->nr_doubts) || io->tmr ||
-	       (w->shut_down && is_busy(io)) || w->backstore.cmd_time_out_ms;
+	       (w->shut_down && is_busy(io)) || lun_was_removed(w) || w->backstore.cmd_time_out_ms;
 }
 
 static void check_good(struct world *w, struct sim_io *io)
