@@ -56,7 +56,7 @@ demo_in_vm() {
 # --- the story -----------------------------------------------------------------------------------
 
 name=mpathdemo
-wwn_prefix=naa.600140500000dee # two targets that stand for the two ports of an array
+wwn_prefix=naa.500140500000dee # two targets that stand for the two ports of an array
 iqn=iqn.2026-01.org.tcmu-mpath:$name
 port=3269
 lio=/sys/kernel/config/target
@@ -65,6 +65,7 @@ work=/run/$name
 paths=()
 disk=
 fio_pid=
+before_fio=0
 
 chapter() {
 	printf '\n\033[1m== %s\033[0m\n\n' "$*"
@@ -73,7 +74,8 @@ chapter() {
 # Shows a command and runs it.
 run() {
 	printf '\033[36m# %s\033[0m\n' "$*"
-	"$@" 2>&1 | sed 's/^/    /'
+	# targetcli's first run warns that it has no preferences yet.
+	"$@" 2>&1 | sed -e '/Could not load preferences/d' -e 's/^/    /'
 }
 
 wait_until() {
@@ -98,8 +100,9 @@ check_host() {
 		echo "demo: apt install tcmu-runner targetcli-fb open-iscsi fio ./tcmu-mpath_*.deb" >&2
 		exit 1
 	fi
-	modprobe -a target_core_user target_core_mod tcm_loop iscsi_target_mod iscsi_tcp sg ||
+	modprobe -a target_core_user target_core_mod tcm_loop iscsi_target_mod iscsi_tcp sd_mod sg ||
 		{ echo "demo: this kernel cannot do it; leave out --host to use a virtual machine" >&2; exit 1; }
+	mountpoint -q /sys/kernel/config || mount -t configfs configfs /sys/kernel/config
 	if [ -e $map_file ] || [ -e $work ]; then
 		echo "demo: $map_file or $work exists: is another demo running?" >&2
 		exit 1
@@ -124,6 +127,9 @@ start_daemons() {
 make_array() {
 	local core=$lio/core/rd_mcp_9990/$name side target address
 
+	# Where targetcli wants LIO to keep its data; it cannot be set any more once there is a LUN.
+	mkdir -p /etc/rtslib-fb-target
+	{ echo /etc/rtslib-fb-target >$lio/dbroot; } 2>/dev/null || :
 	mkdir -p "$core"
 	echo rd_pages=32768 >"$core/control" # 128 MiB
 	echo 1 >"$core/enable"
@@ -131,7 +137,7 @@ make_array() {
 	for side in a b; do
 		target=$lio/loopback/$wwn_prefix$side/tpgt_1
 		mkdir -p "$target"
-		echo naa.600140500000ded$side >"$target/nexus"
+		echo naa.500140500000ded$side >"$target/nexus"
 		mkdir "$target/lun/lun_0"
 		ln -s "$core" "$target/lun/lun_0/$name"
 		address=$(cat "$target/address")
@@ -190,7 +196,9 @@ clean_up() {
 			target=$lio/loopback/$wwn_prefix$side
 			[ -d "$target" ] || continue
 			rm -f "$target/tpgt_1/lun/lun_0/$name"
-			rmdir "$target/tpgt_1/lun/lun_0" "$target/tpgt_1" "$target"
+			rmdir "$target/tpgt_1/lun/lun_0"
+			echo NULL >"$target/tpgt_1/nexus"
+			rmdir "$target/tpgt_1" "$target"
 		done
 		if [ -d $lio/core/rd_mcp_9990 ]; then
 			rmdir $lio/core/rd_mcp_9990/$name $lio/core/rd_mcp_9990
@@ -245,7 +253,8 @@ tell() {
 	wait_until find_disk
 	run mkfs.ext4 -q "$disk"
 	run mount "$disk" $work/mnt
-	fio --name=$name --directory=$work/mnt --size=32m --rw=randrw --bs=4k --direct=1 --iodepth=4 \
+	before_fio=$(completed)
+	fio --name=$name --directory=$work/mnt --size=8m --rw=randrw --bs=4k --direct=1 --iodepth=4 \
 		--ioengine=libaio --verify=crc32c --verify_backlog=64 --time_based --runtime=1000 \
 		>$work/fio.log 2>&1 &
 	fio_pid=$!
@@ -304,7 +313,7 @@ find_disk() {
 }
 
 some_io() {
-	[ "$(completed)" -gt 300 ]
+	[ "$(completed)" -gt $((before_fio + 200)) ]
 }
 
 all_active() {
