@@ -5,8 +5,10 @@
  * Asks TEST UNIT READY and follows multipathd's tur checker: what the target answers tells whether
  * the path is usable, in standby ("ghost"), in transition, or leads to no LUN any more.
  *
- * Two differences: a path is not taken for down because this host was short of something, nor
- * because the target answers BUSY or completes with a warning.  It answers, so the path is up.
+ * Three differences: a path is not taken for down because this host was short of something, nor
+ * because the target answers BUSY or completes with a warning: it answers, so the path is up.  Nor
+ * because the LUN was stopped or is being formatted: with no path left nobody could start it
+ * again, or ask how far the formatting is.
  */
 #include "mpath/path_checker.h"
 #include "mpath/scsi.h"
@@ -38,6 +40,24 @@ static bool sense_is(const struct scsi_sense *sense, uint8_t asc, uint8_t ascq)
 	return sense->asc == asc && sense->ascq == ascq;
 }
 
+/* NOT READY for a reason that an initiator gave, and that only it can end or wait for. */
+static bool is_about_the_lun(const struct scsi_sense *sense)
+{
+	if (sense->asc == 0x3a) /* medium not present */
+		return true;
+	if (sense->asc != 0x04)
+		return false;
+	switch (sense->ascq) {
+	case 0x02: /* initializing command required: it was stopped */
+	case 0x04: /* format in progress */
+	case 0x07: /* operation in progress */
+	case 0x09: /* self-test in progress */
+	case 0x1b: /* sanitize in progress */
+		return true;
+	}
+	return false;
+}
+
 static enum check_result tur_check_sense(struct tur_context *tur, const struct scsi_result *result,
 					 const struct scsi_question *next)
 {
@@ -54,7 +74,7 @@ static enum check_result tur_check_sense(struct tur_context *tur, const struct s
 			return CHECK_PENDING;
 		if (sense_is(&sense, 0x04, 0x0b))
 			return CHECK_GHOST;
-		return CHECK_DOWN;
+		return is_about_the_lun(&sense) ? CHECK_LUN_NOT_READY : CHECK_DOWN;
 	case 0x5: /* ILLEGAL REQUEST */
 		return sense_is(&sense, 0x25, 0x00) ? CHECK_LUN_GONE : CHECK_DOWN;
 	case 0x6: /* UNIT ATTENTION: told once, the next answer is the state */

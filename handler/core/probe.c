@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/multipath.h"
+#include "core/verdict.h"
 
 /* The kernel's own time-out of a probe.  We stop waiting for it long before. */
 #define PROBE_TIMEOUT_MS 10000
@@ -52,6 +53,8 @@ static void begin(struct multipath *m, struct path *path, enum probe_purpose pur
 	path->probing = purpose;
 	path->probe_step = 0;
 	path->probe_retries = 0;
+	if (purpose == PROBE_IDENTIFY)
+		path->recheck_identity = false; /* what raises a doubt from now on is news */
 	if (purpose == PROBE_CHECK)
 		memset(path->checker_context, 0, m->settings.checker->context_size);
 	converse(m, path, NULL);
@@ -128,6 +131,20 @@ static void path_in_transition(struct multipath *m, struct path *path)
 	check_at(m, path, m->now_ns + m->settings.recheck_interval_ms * NSEC_PER_MSEC);
 }
 
+static void path_up(struct multipath *m, struct path *path)
+{
+	path->lun_gone = false;
+	if (path->failed_by_message) {
+		path_settled(m, path);
+		check_again(m, path);
+	} else if (!path->active || path->recheck_identity) {
+		begin(m, path, PROBE_IDENTIFY);
+	} else {
+		clear_suspicion(m, path);
+		check_in_turn(m, path);
+	}
+}
+
 static void checked(struct multipath *m, struct path *path, enum check_result result)
 {
 	end_probe(m, path);
@@ -139,16 +156,14 @@ static void checked(struct multipath *m, struct path *path, enum check_result re
 		assert(!"the conversation goes on");
 		return;
 	case CHECK_UP:
-		path->lun_gone = false;
-		if (path->failed_by_message) {
-			path_settled(m, path);
-			check_again(m, path);
-		} else if (!path->active || path->recheck_identity) {
-			begin(m, path, PROBE_IDENTIFY);
-		} else {
-			clear_suspicion(m, path);
-			check_in_turn(m, path);
-		}
+		path_up(m, path);
+		return;
+	case CHECK_LUN_NOT_READY:
+		/* With no other path this one will do: it carries START STOP UNIT, too. */
+		if (path->active || !m->nr_valid)
+			path_up(m, path);
+		else
+			path_down(m, path, "checker: the LUN is not ready");
 		return;
 	case CHECK_DOWN:
 		path_down(m, path, "checker: down");
@@ -187,7 +202,6 @@ static void identified(struct multipath *m, struct path *path, enum identify_res
 		check_at(m, path, m->now_ns + IDENTIFY_LATER_NS);
 		return;
 	case IDENTIFY_OTHER:
-		path->recheck_identity = false;
 		exclude_path(m, path, reason);
 		path_settled(m, path);
 		check_again(m, path);
@@ -196,8 +210,11 @@ static void identified(struct multipath *m, struct path *path, enum identify_res
 		path_down(m, path, reason);
 		return;
 	case IDENTIFY_OK:
+		if (path->recheck_identity) {
+			begin(m, path, PROBE_IDENTIFY);
+			return;
+		}
 		path->identified = true;
-		path->recheck_identity = false;
 		lun_identified(m, &path->seen);
 		clear_suspicion(m, path);
 		if (!path->failed_by_message)
@@ -236,6 +253,17 @@ static void converse(struct multipath *m, struct path *path, const struct scsi_a
 	wake_by(m, m->now_ns + probe_patience_ns(m, path));
 }
 
+/* A unit attention is told once: what a probe hears of the LUN's identity nobody else will. */
+static void listen_for_doubts(struct multipath *m, struct path *path)
+{
+	struct verdict verdict = judge(&path->probe.result);
+
+	if (verdict.verdict != IO_REIDENTIFY)
+		return;
+	path->recheck_identity = true;
+	suspect_path(m, path, verdict.why);
+}
+
 void probe_answered(struct multipath *m, struct path *path)
 {
 	struct mpath_io *io = &path->probe;
@@ -246,10 +274,12 @@ void probe_answered(struct multipath *m, struct path *path)
 		answer.len = io->cmd.data_len - io->result.residual;
 	if (io->result.transport == TRANSPORT_GONE || io->result.transport == TRANSPORT_NOT_SENT)
 		path->reopen = true;
-	if (path->link != LINK_OPEN)
+	if (path->link != LINK_OPEN) {
 		end_probe(m, path);
-	else
-		converse(m, path, &answer);
+		return;
+	}
+	listen_for_doubts(m, path);
+	converse(m, path, &answer);
 }
 
 static void abandon_probe(struct multipath *m, struct path *path)

@@ -329,6 +329,45 @@ static void a_port_in_standby_is_not_used(void)
 	world_end(w);
 }
 
+static struct sim_io *answered(struct world *w, struct sim_io *io)
+{
+	advance(w, 100);
+	return io;
+}
+
+/* An initiator stops the LUN: it hears so, and START STOP UNIT still finds a path. */
+static void a_stopped_lun_keeps_its_paths(void)
+{
+	const uint8_t start[6] = {0x1b, 0, 0, 0, 1};
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_path *a, *b;
+
+	world_up(w);
+	a = sim_path(w, "8:0");
+	b = sim_path(w, "8:16");
+	set_mode(a, MODE_STOPPED);
+	set_mode(b, MODE_STOPPED);
+	advance(w, 20000);
+	expect_sense(w, answered(w, submit_tur(w)), 0x02, 0x04, 0x02);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 0 8:16 A 0 ");
+
+	/* A path lost meanwhile is not needed, until there is no other. */
+	set_mode(a, MODE_LOST);
+	advance(w, 6000);
+	set_mode(a, MODE_STOPPED);
+	advance(w, 3000);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 F 1 8:16 A 0 ");
+	set_mode(b, MODE_LOST);
+	advance(w, 8000);
+	expect_good(w, answered(w, submit_cdb(w, start, sizeof(start), 0)));
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 1 8:16 F 1 ");
+	set_mode(a, MODE_UP);
+	set_mode(b, MODE_UP);
+	advance(w, 3000);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 1 8:16 A 1 ");
+	world_end(w);
+}
+
 /* A port group that changes its state: commands wait or go elsewhere, and no path has failed. */
 static void a_transition_does_not_fail_the_path(void)
 {
@@ -606,6 +645,7 @@ int main(void)
 	STORY(a_hung_path_is_left);
 	STORY(half_of_sixteen_paths_hang);
 	STORY(a_port_in_standby_is_not_used);
+	STORY(a_stopped_lun_keeps_its_paths);
 	STORY(a_transition_does_not_fail_the_path);
 	STORY(a_transition_without_end_fails_the_path);
 	STORY(a_map_is_made_during_a_transition);

@@ -124,12 +124,24 @@ static void test_sense(void)
 
 	check_sense(0x2, 0x04, 0x0c, CHECK_DOWN);
 	check_sense(0x2, 0x04, 0x03, CHECK_DOWN);
-	check_sense(0x2, 0x3a, 0x00, CHECK_DOWN);
+	check_sense(0x2, 0x04, 0x00, CHECK_DOWN);
 	check_sense(0x5, 0x25, 0x01, CHECK_DOWN);
 	check_sense(0x5, 0x20, 0x00, CHECK_DOWN);
 	check_sense(0x3, 0x11, 0x00, CHECK_DOWN);
 	check_sense(0x4, 0x44, 0x00, CHECK_DOWN);
 	check_sense(0xb, 0x00, 0x00, CHECK_DOWN);
+}
+
+/* Whoever stopped the LUN, or formats it, needs a path to start it again, or to ask how far it is. */
+static void test_lun_not_ready(void)
+{
+	check_sense(0x2, 0x04, 0x02, CHECK_LUN_NOT_READY);
+	check_sense(0x2, 0x04, 0x04, CHECK_LUN_NOT_READY);
+	check_sense(0x2, 0x04, 0x07, CHECK_LUN_NOT_READY);
+	check_sense(0x2, 0x04, 0x09, CHECK_LUN_NOT_READY);
+	check_sense(0x2, 0x04, 0x1b, CHECK_LUN_NOT_READY);
+	check_sense(0x2, 0x3a, 0x00, CHECK_LUN_NOT_READY);
+	check_sense(0x2, 0x3a, 0x02, CHECK_LUN_NOT_READY);
 }
 
 /* A unit attention is told once; a target that never stops is not usable. */
@@ -202,6 +214,7 @@ int main(void)
 	assert(!strcmp(tur_checker.name, "tur"));
 	test_status();
 	test_sense();
+	test_lun_not_ready();
 	test_unit_attention();
 	test_unclear_answers();
 	test_transport();

@@ -196,6 +196,17 @@ static void port_state(struct sim_path *p, struct mpath_io *io, uint8_t ascq)
 		sim_check_condition(&io->result, io->cmd.data_len, 0x02, 0x04, ascq);
 }
 
+/* The LUN knows who it is and takes START STOP UNIT, but has no medium. */
+static void stopped(struct sim_path *p, struct mpath_io *io)
+{
+	if (io->cmd.cdb[0] == 0x1b)
+		io->result = (struct scsi_result){.status = SAM_GOOD};
+	else if (io->cmd.cdb[0] == 0x00 || io->cmd.medium)
+		sim_check_condition(&io->result, io->cmd.data_len, 0x02, 0x04, 0x02);
+	else
+		execute(p, io, &io->result);
+}
+
 static void lun_gone(struct sim_path *p, struct mpath_io *io)
 {
 	uint8_t type = p->nexus.device_type;
@@ -246,6 +257,9 @@ static void carry(struct sim_path *p, struct mpath_io *io)
 		return;
 	case MODE_TRANSITIONING:
 		port_state(p, io, 0x0a);
+		return;
+	case MODE_STOPPED:
+		stopped(p, io);
 		return;
 	case MODE_LUN_GONE:
 		lun_gone(p, io);

@@ -34,6 +34,7 @@ enum sim_mode {
 	MODE_STANDBY,	    /* 02/04/0b, for all that wants the medium */
 	MODE_UNAVAILABLE,   /* 02/04/0c */
 	MODE_TRANSITIONING, /* 02/04/0a */
+	MODE_STOPPED,	    /* 02/04/02: the LUN waits for START STOP UNIT */
 	MODE_LUN_GONE,	    /* 05/25/00 */
 	MODE_ANSWER,	    /* path->answer, for initiators' commands only */
 };
@@ -259,6 +260,7 @@ void oracle_free(struct world *w);
 void oracle_submitted(struct world *w, struct sim_io *io);
 void oracle_started(struct world *w, struct sim_io *io, struct sim_path *path);
 void oracle_answered(struct world *w, struct sim_io *io);
+void oracle_stepping(struct world *w);
 void oracle_stepped(struct world *w);
 void oracle_ended(struct world *w);
 /* A write of a dead process: it lands without anybody's waiting for it. */
