@@ -1,0 +1,898 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Devices: the real core on the fake transport, with owner threads, workers and many callers.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "contract/lib/fake.h"
+#include "mpath/core.h"
+#include "mpath/path_checker.h"
+#include "mpath/scsi.h"
+#include "runtime/device.h"
+#include "runtime/log.h"
+#include "runtime/state.h"
+
+extern const struct path_checker_type tur_checker;
+
+#define SOON_MS	       5000
+#define BLOCK	       FAKE_BLOCK_SIZE
+#define CMD_BLOCKS     4
+#define CMD_BYTES      (CMD_BLOCKS * BLOCK)
+#define TABLE	       "0 0 2 1 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1"
+#define TABLE_QUEUEING "1 queue_if_no_path 0 1 1 round-robin 0 2 1 8:0 1 8:16 1"
+
+static char state_dir[] = "/tmp/mpath-runtime.XXXXXX";
+static struct fake_disk disk = {.serial = "disk-one"};
+static struct fake_disk other_disk = {.serial = "disk-two"};
+static struct fake_path paths[2];
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+
+static void sleep_ms(unsigned int ms)
+{
+	struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+
+	nanosleep(&ts, NULL);
+}
+
+/* Under lock: wait for the next change.  False: @until has passed. */
+static bool wait_change(const struct timespec *until)
+{
+	return pthread_cond_timedwait(&changed, &lock, until) != ETIMEDOUT;
+}
+
+static struct timespec in_ms(unsigned int ms)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	ts.tv_sec += ms / 1000;
+	ts.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (ts.tv_nsec >= 1000000000) {
+		ts.tv_sec++;
+		ts.tv_nsec -= 1000000000;
+	}
+	return ts;
+}
+
+/* --- what was logged --- */
+
+static char log_text[65536];
+static size_t log_len;
+
+static void log_sink(enum log_level level, const char *map, const char *path, const char *text)
+{
+	(void)level;
+	pthread_mutex_lock(&lock);
+	if (log_len + 600 < sizeof(log_text))
+		log_len += (size_t)sprintf(log_text + log_len, "%s/%s: %s\n", map ? map : "-",
+					   path ? path : "-", text);
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+static void log_clear(void)
+{
+	mpath_log_flush(SOON_MS);
+	pthread_mutex_lock(&lock);
+	log_len = 0;
+	log_text[0] = '\0';
+	pthread_mutex_unlock(&lock);
+}
+
+static void expect_log(const char *part)
+{
+	struct timespec until = in_ms(SOON_MS);
+	bool found;
+
+	pthread_mutex_lock(&lock);
+	while (!(found = strstr(log_text, part) != NULL) && wait_change(&until))
+		;
+	if (!found)
+		fprintf(stderr, "no \"%s\" in:\n%s", part, log_text);
+	pthread_mutex_unlock(&lock);
+	assert(found);
+}
+
+/* --- the front: who brings the commands --- */
+
+struct front {
+	struct device *device;
+	struct mpath_backstore backstore; /* under lock */
+	atomic_uint nr_reads;
+	atomic_uint nr_lun_changes;
+	atomic_uint nr_complete;
+	atomic_uint nr_flushes;
+	bool unflushed; /* owner thread */
+};
+
+struct command {
+	struct mpath_io io;
+	struct letter letter;
+	struct front *front;
+	struct iovec iov[2];
+	uint8_t data[CMD_BYTES];
+	unsigned int nr_done; /* under lock */
+};
+
+static void front_complete(void *arg, struct mpath_io *io)
+{
+	struct front *front = arg;
+	struct command *command = container_of(io, struct command, io);
+
+	atomic_fetch_add(&front->nr_complete, 1);
+	front->unflushed = true;
+	pthread_mutex_lock(&lock);
+	command->nr_done++;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+static void front_flush(void *arg)
+{
+	struct front *front = arg;
+
+	assert(front->unflushed);
+	front->unflushed = false;
+	atomic_fetch_add(&front->nr_flushes, 1);
+}
+
+static bool front_read_backstore(void *arg, struct mpath_backstore *backstore)
+{
+	struct front *front = arg;
+
+	pthread_mutex_lock(&lock);
+	*backstore = front->backstore;
+	pthread_mutex_unlock(&lock);
+	atomic_fetch_add(&front->nr_reads, 1);
+	return true;
+}
+
+static void front_lun_changed(void *arg, const struct lun_facts *lun)
+{
+	struct front *front = arg;
+
+	assert(lun->known && lun->nr_blocks == FAKE_NR_BLOCKS && lun->block_size == BLOCK);
+	atomic_fetch_add(&front->nr_lun_changes, 1);
+}
+
+static const struct device_front front_ops = {
+	.complete = front_complete,
+	.flush = front_flush,
+	.read_backstore = front_read_backstore,
+	.lun_changed = front_lun_changed,
+};
+
+static struct device *start_named(struct front *front, const char *name, const char *text,
+				  struct strbuf *error)
+{
+	struct mpath_settings settings;
+	struct mpath_table *table;
+	struct device_config config = {
+		.name = name,
+		.state_name = name,
+		.settings = &settings,
+		.transport = &fake_transport,
+		.warning = "this is a test",
+	};
+
+	mpath_settings_init(&settings);
+	settings.checker = &tur_checker;
+	settings.recheck_interval_ms = 50;
+	settings.polling_interval_ms = 200;
+	settings.checker_timeout_ms = 200;
+	settings.path_timeout_ms = 300;
+	settings.restart_wait_ms = 1500;
+	assert(mpath_table_parse(text, &table, error) == 0);
+	config.table = table;
+	front->device = device_start(&config, &front_ops, front, error);
+	mpath_table_free(table); /* nobody needs it any more */
+	return front->device;
+}
+
+static void start(struct front *front, const char *text)
+{
+	char words[200];
+	struct strbuf error;
+
+	strbuf_init(&error, words, sizeof(words));
+	*front = (struct front){0};
+	front->backstore.block_size = BLOCK;
+	if (!start_named(front, "mpatha", text, &error)) {
+		fprintf(stderr, "%s\n", words);
+		abort();
+	}
+	device_wait_settled(front->device, SOON_MS);
+}
+
+/* --- commands --- */
+
+static void command_deliver(struct letter *letter)
+{
+	struct command *command = container_of(letter, struct command, letter);
+
+	device_submit(command->front->device, &command->io);
+}
+
+static void send_command(struct front *front, struct command *command, bool write, uint32_t lba)
+{
+	const uint8_t cdb[10] = {write ? 0x2a : 0x28,
+				 0,
+				 (uint8_t)(lba >> 24),
+				 (uint8_t)(lba >> 16),
+				 (uint8_t)(lba >> 8),
+				 (uint8_t)lba,
+				 0,
+				 0,
+				 CMD_BLOCKS,
+				 0};
+	struct mpath_io *io = &command->io;
+
+	*io = (struct mpath_io){.arrival_ns = clock_now_ns()};
+	list_init(&io->node);
+	list_init(&io->flight);
+	memcpy(io->cmd.cdb, cdb, sizeof(cdb));
+	io->cmd.cdb_len = sizeof(cdb);
+	command->iov[0] = (struct iovec){command->data, 700};
+	command->iov[1] = (struct iovec){command->data + 700, CMD_BYTES - 700};
+	io->cmd.iov = command->iov;
+	io->cmd.iov_cnt = 2;
+	assert(scsi_cdb_fill(&io->cmd, CMD_BYTES, BLOCK, 300) == CDB_OK);
+	command->front = front;
+	command->nr_done = 0;
+	command->letter.deliver = command_deliver;
+	loop_post(device_loop(front->device), &command->letter);
+}
+
+static bool wait_command(struct command *command, unsigned int ms)
+{
+	struct timespec until = in_ms(ms);
+	unsigned int nr_done;
+
+	pthread_mutex_lock(&lock);
+	while (!command->nr_done && wait_change(&until))
+		;
+	nr_done = command->nr_done;
+	pthread_mutex_unlock(&lock);
+	assert(nr_done <= 1);
+	return nr_done == 1;
+}
+
+static bool is_good(const struct command *command)
+{
+	return command->io.result.transport == TRANSPORT_OK &&
+	       command->io.result.status == SAM_GOOD;
+}
+
+/* Write, wait, read back, compare. */
+static void round_trip(struct front *front, uint32_t lba, uint8_t pattern)
+{
+	static struct command command; /* one test thread */
+
+	memset(command.data, pattern, CMD_BYTES);
+	send_command(front, &command, true, lba);
+	assert(wait_command(&command, SOON_MS) && is_good(&command));
+	memset(command.data, 0, CMD_BYTES);
+	send_command(front, &command, false, lba);
+	assert(wait_command(&command, SOON_MS) && is_good(&command));
+	assert(command.data[0] == pattern && command.data[CMD_BYTES - 1] == pattern);
+}
+
+static void reset_paths(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		atomic_store(&paths[i].mode, FAKE_GOOD);
+		atomic_store(&paths[i].delay_ms, 0);
+		atomic_store(&paths[i].open_ms, 0);
+		atomic_store(&paths[i].foreign, 0);
+		paths[i].disk = &disk;
+	}
+	state_forget("mpatha");
+	state_forget("mpathb");
+	log_clear();
+}
+
+/* --- requests --- */
+
+struct asked {
+	struct device_request request;
+	const char *argv[4];
+	char reply[4096];
+	unsigned int nr_done; /* under lock */
+};
+
+static void asked_done(struct device_request *request)
+{
+	struct asked *asked = container_of(request, struct asked, request);
+
+	pthread_mutex_lock(&lock);
+	asked->nr_done++;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+static bool ask(struct asked *asked, const char *map, const char *words)
+{
+	static const char *const known[][3] = {
+		{"status", "info"}, {"status", "table"},  {"status", "detail"},
+		{"status", "x"},    {"fail_path", "8:0"}, {"reinstate_path", "8:0"},
+		{"forget_wwid"},    {"queue_if_no_path"}, {"nonsense"},
+		{"status"},
+	};
+	struct timespec until = in_ms(SOON_MS);
+	char text[64];
+	size_t i;
+
+	*asked = (struct asked){.request.done = asked_done};
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		snprintf(text, sizeof(text), "%s%s%s", known[i][0], known[i][1] ? " " : "",
+			 known[i][1] ? known[i][1] : "");
+		if (strcmp(text, words) == 0)
+			break;
+	}
+	assert(i < sizeof(known) / sizeof(known[0]));
+	asked->request.message.argc = known[i][1] ? 2 : 1;
+	asked->request.message.argv = known[i];
+	strbuf_init(&asked->request.message.reply, asked->reply, sizeof(asked->reply));
+	if (!device_request(map, &asked->request))
+		return false;
+	pthread_mutex_lock(&lock);
+	while (!asked->nr_done && wait_change(&until))
+		;
+	assert(asked->nr_done == 1);
+	pthread_mutex_unlock(&lock);
+	return true;
+}
+
+static void expect_status(const char *type, const char *part)
+{
+	struct timespec begin = in_ms(SOON_MS), now;
+	struct asked asked;
+
+	do {
+		assert(ask(&asked, "mpatha", type));
+		if (strstr(asked.reply, part))
+			return;
+		sleep_ms(10);
+		now = in_ms(0);
+	} while (now.tv_sec <= begin.tv_sec);
+	fprintf(stderr, "no \"%s\" in %s\n", part, asked.reply);
+	abort();
+}
+
+/* --- the stories --- */
+
+/* Commands go and come back; the front is told the LUN once, its state is kept. */
+static void test_plain(void)
+{
+	struct front front;
+	struct lun_facts lun;
+	char words[200];
+	struct strbuf error;
+	uint32_t i;
+
+	start(&front, TABLE);
+	for (i = 0; i < 200; i++)
+		round_trip(&front, i * CMD_BLOCKS, (uint8_t)(i + 1));
+	assert(atomic_load(&front.nr_complete) == 400);
+	assert(atomic_load(&front.nr_flushes) > 0 && atomic_load(&front.nr_flushes) <= 400);
+	expect_log("mpatha/-: ");
+	device_stop(front.device);
+	assert(atomic_load(&front.nr_lun_changes) == 1);
+	strbuf_init(&error, words, sizeof(words));
+	assert(state_load("mpatha", &lun, &error) == 0 && lun.known);
+	assert(strstr(lun.wwid, "disk-one"));
+	assert(atomic_load(&paths[0].nr_opens) == atomic_load(&paths[0].nr_closes));
+	assert(atomic_load(&paths[1].nr_opens) == atomic_load(&paths[1].nr_closes));
+}
+
+/* A burst is completed with few flushes: one per batch. */
+static void test_one_flush_per_batch(void)
+{
+	enum { BURST = 64 };
+	static struct command commands[BURST];
+	struct front front;
+	unsigned int i, before;
+
+	start(&front, TABLE);
+	atomic_store(&paths[0].delay_ms, 20);
+	before = atomic_load(&front.nr_flushes);
+	for (i = 0; i < BURST; i++)
+		send_command(&front, &commands[i], false, i * CMD_BLOCKS);
+	for (i = 0; i < BURST; i++)
+		assert(wait_command(&commands[i], SOON_MS) && is_good(&commands[i]));
+	assert(atomic_load(&front.nr_flushes) - before <= BURST / 2);
+	device_stop(front.device);
+}
+
+/* The path in use fails in each way there is: the other one takes over, and it comes back. */
+static void test_failover(void)
+{
+	static const enum fake_mode modes[] = {FAKE_LOSES, FAKE_NOT_SENT, FAKE_GONE, FAKE_HANGS};
+	struct front front;
+	size_t i;
+
+	start(&front, TABLE);
+	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		round_trip(&front, 8, 0x10);
+		atomic_store(&paths[0].mode, modes[i]);
+		round_trip(&front, 16, (uint8_t)(0x20 + i));
+		if (i == 0)
+			expect_log("mpatha/fake-8:0: failed"); /* then it flaps: not logged */
+		expect_status("status info", " 8:0 F ");
+		atomic_store(&paths[0].mode, FAKE_GOOD);
+		round_trip(&front, 24, (uint8_t)(0x30 + i));
+		expect_status("status info", " 8:0 A ");
+	}
+	device_stop(front.device);
+}
+
+/* No path is left: the command is held, status answers meanwhile, and it goes when one is back. */
+static void test_held(void)
+{
+	static struct command command;
+	struct front front;
+
+	start(&front, TABLE_QUEUEING);
+	atomic_store(&paths[0].mode, FAKE_GONE);
+	atomic_store(&paths[1].mode, FAKE_GONE);
+	expect_status("status info", " 8:0 F ");
+	expect_status("status info", " 8:16 F ");
+	send_command(&front, &command, false, 0);
+	assert(!wait_command(&command, 300));
+	expect_log("no such device");
+	atomic_store(&paths[1].mode, FAKE_GOOD);
+	assert(wait_command(&command, SOON_MS) && is_good(&command));
+	device_stop(front.device);
+}
+
+/* SIGTERM while a command is held, and close() while one is held: answered at once. */
+static void test_end_while_held(void)
+{
+	static struct command command;
+	struct front front;
+	uint64_t begin_ns;
+	int way;
+
+	for (way = 0; way < 2; way++) {
+		reset_paths();
+		start(&front, TABLE_QUEUEING);
+		atomic_store(&paths[0].mode, FAKE_HELD);
+		atomic_store(&paths[1].mode, FAKE_GONE);
+		round_trip(&front, 0, 1); /* 8:0 is open already, held only for others */
+		atomic_store(&paths[0].mode, FAKE_GONE);
+		expect_status("status info", " 8:0 F ");
+		send_command(&front, &command, true, 0);
+		assert(!wait_command(&command, 100));
+		begin_ns = clock_now_ns();
+		if (way == 0)
+			device_shutdown_all();
+		else
+			device_stop(front.device);
+		assert(wait_command(&command, way == 0 ? SOON_MS : 0));
+		assert(command.io.result.status == SAM_BUSY);
+		assert(clock_now_ns() - begin_ns < NSEC_PER_SEC);
+		if (way == 0)
+			device_stop(front.device);
+	}
+}
+
+/* close() with a read out that hangs: given up at once.  With a write: waits for its end. */
+static void test_stop_in_flight(void)
+{
+	static struct command command;
+	struct front front;
+	uint64_t begin_ns, took_ns;
+	int write;
+
+	for (write = 0; write < 2; write++) {
+		reset_paths();
+		start(&front, TABLE);
+		round_trip(&front, 0, 1);
+		atomic_store(&paths[0].delay_ms, 600);
+		atomic_store(&paths[1].delay_ms, 600);
+		send_command(&front, &command, write, 0);
+		assert(!wait_command(&command, 50));
+		begin_ns = clock_now_ns();
+		device_stop(front.device);
+		took_ns = clock_now_ns() - begin_ns;
+		assert(wait_command(&command, 0));
+		if (write)
+			assert(is_good(&command) && took_ns > 300 * NSEC_PER_MSEC);
+		else
+			assert(took_ns < 300 * NSEC_PER_MSEC);
+	}
+}
+
+/* One path hangs in open(): the other one works, and close() waits for the first. */
+static void test_slow_open(void)
+{
+	struct front front;
+	uint64_t begin_ns = clock_now_ns();
+
+	atomic_store(&paths[0].open_ms, 1000);
+	start(&front, TABLE); /* waits until both are settled */
+	assert(clock_now_ns() - begin_ns >= NSEC_PER_SEC);
+	round_trip(&front, 0, 7);
+	device_stop(front.device);
+
+	start(&front, TABLE);
+	device_stop(front.device);
+	atomic_store(&paths[1].open_ms, 1000);
+	assert(atomic_load(&paths[0].nr_opens) == atomic_load(&paths[0].nr_closes));
+}
+
+/* Stopped in the moment in which it was started, again and again. */
+static void test_start_stop(void)
+{
+	unsigned int before = atomic_load(&paths[0].nr_out); /* that hung in earlier tests */
+	struct front front = {0};
+	char words[200];
+	struct strbuf error;
+	unsigned int i;
+
+	for (i = 0; i < 50; i++) {
+		strbuf_init(&error, words, sizeof(words));
+		assert(start_named(&front, "mpatha", TABLE, &error));
+		if (i % 3)
+			device_wait_settled(front.device, i % 7);
+		device_stop(front.device);
+	}
+	assert(atomic_load(&paths[0].nr_opens) == atomic_load(&paths[0].nr_closes));
+	for (i = 0; i < 100 && atomic_load(&paths[0].nr_out) > before; i++)
+		sleep_ms(10); /* what was given up ends on its own */
+	assert(atomic_load(&paths[0].nr_out) <= before);
+}
+
+/* Status and messages, right and wrong, and a map that is not there. */
+static void test_requests(void)
+{
+	struct front front;
+	struct asked asked;
+
+	start(&front, TABLE);
+	assert(!ask(&asked, "mpathz", "status info"));
+	assert(ask(&asked, "mpatha", "status info") && asked.request.message.error == 0);
+	assert(strstr(asked.reply, "8:0 A 0"));
+	assert(ask(&asked, "mpatha", "status table") && asked.request.message.error == 0);
+	assert(strncmp(asked.reply, TABLE, strlen(TABLE)) == 0);
+	assert(ask(&asked, "mpatha", "status detail") && asked.request.message.error == 0);
+	assert(strstr(asked.reply, "warning: this is a test\n"));
+	assert(ask(&asked, "mpatha", "status x") && asked.request.message.error == -EINVAL);
+	assert(strstr(asked.reply, "info table detail"));
+	assert(ask(&asked, "mpatha", "status") && asked.request.message.error == -EINVAL);
+	assert(ask(&asked, "mpatha", "nonsense") && asked.request.message.error == -EINVAL);
+	assert(ask(&asked, "mpatha", "fail_path 8:0") && asked.request.message.error == 0);
+	expect_status("status info", " 8:0 F 1");
+	round_trip(&front, 0, 3);
+	assert(ask(&asked, "mpatha", "reinstate_path 8:0") && asked.request.message.error == 0);
+	expect_status("status info", " 8:0 A 1");
+	device_stop(front.device);
+	assert(!ask(&asked, "mpatha", "status info"));
+}
+
+/* The pinned WWID holds over a restart; after forget_wwid another LUN is taken. */
+static void test_pinned(void)
+{
+	struct front front;
+	struct asked asked;
+	struct lun_facts lun;
+	char words[200];
+	struct strbuf error;
+
+	start(&front, TABLE);
+	round_trip(&front, 0, 1);
+	device_stop(front.device);
+	paths[0].disk = &other_disk;
+	paths[1].disk = &other_disk;
+	start(&front, TABLE);
+	expect_status("status info", " 8:0 F ");
+	expect_log("mpatha/fake-8:0: not used: ");
+	assert(ask(&asked, "mpatha", "forget_wwid") && asked.request.message.error == 0);
+	expect_status("status info", " 8:0 A ");
+	round_trip(&front, 0, 2);
+	device_stop(front.device);
+	strbuf_init(&error, words, sizeof(words));
+	assert(state_load("mpatha", &lun, &error) == 0 && strstr(lun.wwid, "disk-two"));
+}
+
+static char *state_file(void)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s/mpatha", state_dir);
+	return path;
+}
+
+/* Garbage in the state file: said, ignored, and replaced. */
+static void test_garbage_state(void)
+{
+	FILE *file = fopen(state_file(), "w");
+	struct front front;
+	struct lun_facts lun;
+	char words[200];
+	struct strbuf error;
+
+	assert(file);
+	fputs("[lun]\nwwid=whatever\n", file);
+	fclose(file);
+	start(&front, TABLE);
+	expect_log("mpatha/-: what was kept of the LUN is ignored: its checksum is wrong");
+	round_trip(&front, 0, 1);
+	device_stop(front.device);
+	strbuf_init(&error, words, sizeof(words));
+	assert(state_load("mpatha", &lun, &error) == 0 && strstr(lun.wwid, "disk-one"));
+}
+
+/* The state cannot be written: said once, tried again, and said when it works. */
+static void test_state_not_writable(void)
+{
+	struct front front;
+	struct lun_facts lun;
+	char words[200];
+	struct strbuf error;
+	char blocked[128], inside[160];
+	FILE *file;
+
+	snprintf(blocked, sizeof(blocked), "%s/blocked", state_dir);
+	snprintf(inside, sizeof(inside), "%s/dir", blocked);
+	file = fopen(blocked, "w"); /* a file where the directory should be */
+	assert(file);
+	fclose(file);
+	state_set_dir(inside);
+	start(&front, TABLE);
+	expect_log("the WWID of the LUN cannot be kept over a restart");
+	assert(unlink(blocked) == 0);
+	expect_log("the WWID of the LUN is kept over a restart now");
+	device_stop(front.device);
+	strbuf_init(&error, words, sizeof(words));
+	assert(state_load("mpatha", &lun, &error) == 0);
+	assert(atomic_load(&front.nr_lun_changes) == 1);
+	assert(state_forget("mpatha") == 0);
+	state_set_dir(state_dir);
+	assert(rmdir(inside) == 0 && rmdir(blocked) == 0);
+}
+
+/* The backstore's attributes are read anew about once a second; a change reaches the map. */
+static void test_backstore(void)
+{
+	struct front front;
+	unsigned int reads;
+
+	start(&front, TABLE_QUEUEING);
+	pthread_mutex_lock(&lock);
+	front.backstore.cmd_time_out_ms = 30000;
+	pthread_mutex_unlock(&lock);
+	expect_log("queue_if_no_path is limited by the backstore's cmd_time_out of 30 s");
+	reads = atomic_load(&front.nr_reads);
+	assert(reads >= 2);
+	sleep_ms(2200);
+	reads = atomic_load(&front.nr_reads) - reads;
+	assert(reads >= 1 && reads <= 3);
+	device_stop(front.device);
+}
+
+/* Commands of a dead process are still out: a write waits for their end, a read does not. */
+static void test_restart_wait(void)
+{
+	static struct command read, write;
+	struct front front;
+	uint64_t begin_ns;
+
+	atomic_store(&paths[1].foreign, 2);
+	start(&front, TABLE);
+	begin_ns = clock_now_ns();
+	send_command(&front, &write, true, 0);
+	send_command(&front, &read, false, 0);
+	assert(wait_command(&read, SOON_MS) && is_good(&read));
+	assert(!wait_command(&write, 100));
+	atomic_store(&paths[1].foreign, 0);
+	assert(wait_command(&write, SOON_MS) && is_good(&write));
+	assert(clock_now_ns() - begin_ns < 1400 * NSEC_PER_MSEC);
+	device_stop(front.device);
+}
+
+static char watched[256];
+
+static void watch_added(const char *map)
+{
+	snprintf(watched + strlen(watched), sizeof(watched) - strlen(watched), "+%s", map);
+}
+
+static void watch_removed(const char *map)
+{
+	snprintf(watched + strlen(watched), sizeof(watched) - strlen(watched), "-%s", map);
+}
+
+/* Two maps of one name are refused; two names are two maps, on loops of their own or not. */
+static void test_names(void)
+{
+	struct front front, second = {0};
+	char words[200];
+	struct strbuf error;
+
+	watched[0] = '\0';
+	start(&front, TABLE);
+	strbuf_init(&error, words, sizeof(words));
+	assert(!start_named(&second, "mpatha", TABLE, &error));
+	assert(strcmp(words, "the map mpatha is in use by another backstore") == 0);
+	strbuf_init(&error, words, sizeof(words));
+	assert(start_named(&second, "mpathb", TABLE, &error));
+	device_wait_settled(second.device, SOON_MS);
+	round_trip(&second, 40, 5);
+	round_trip(&front, 40, 6);
+	device_stop(front.device);
+	device_stop(second.device);
+	assert(strcmp(watched, "+mpatha+mpathb-mpatha-mpathb") == 0);
+}
+
+/* --- everything at once --- */
+
+#define NR_USERS 4
+
+struct user {
+	pthread_t thread;
+	struct front *front;
+	uint32_t first_lba;
+	unsigned int nr_good;
+	unsigned int nr_bad;
+};
+
+static atomic_bool stop_users;
+
+/* Each user writes and reads its own blocks: what was written last is what is read. */
+static void *use(void *arg)
+{
+	struct user *user = arg;
+	struct command *command = calloc(1, sizeof(*command));
+	uint8_t pattern = 0;
+	bool certain = false;
+
+	assert(command);
+	while (!atomic_load(&stop_users)) {
+		memset(command->data, ++pattern, CMD_BYTES);
+		send_command(user->front, command, true, user->first_lba);
+		assert(wait_command(command, 20000));
+		certain = is_good(command);
+		memset(command->data, 0xff, CMD_BYTES);
+		send_command(user->front, command, false, user->first_lba);
+		assert(wait_command(command, 20000));
+		if (!is_good(command) || !certain) {
+			user->nr_bad++;
+			continue;
+		}
+		assert(command->data[0] == pattern && command->data[CMD_BYTES - 1] == pattern);
+		user->nr_good++;
+	}
+	free(command);
+	return NULL;
+}
+
+static void *ask_all_the_time(void *arg)
+{
+	struct asked *asked = calloc(1, sizeof(*asked));
+
+	assert(asked);
+	while (!atomic_load(&stop_users)) {
+		ask(asked, arg, "status detail");
+		ask(asked, arg, "status info");
+		sleep_ms(3);
+	}
+	free(asked);
+	return NULL;
+}
+
+static unsigned int dice(unsigned int *seed, unsigned int sides)
+{
+	return (unsigned int)rand_r(seed) % sides;
+}
+
+/* Two maps, users and askers on both, and paths that break in all ways and come back. */
+static void test_everything(void)
+{
+	static const enum fake_mode modes[] = {FAKE_GOOD,  FAKE_LOSES, FAKE_NOT_SENT, FAKE_GONE,
+					       FAKE_HANGS, FAKE_GOOD,  FAKE_HELD};
+	struct front fronts[2] = {{0}, {0}};
+	struct user users[NR_USERS] = {0};
+	pthread_t askers[2];
+	unsigned int seed = 1, i, good = 0, bad = 0;
+	char words[200];
+	struct strbuf error;
+
+	strbuf_init(&error, words, sizeof(words));
+	atomic_store(&stop_users, false);
+	for (i = 0; i < 2; i++) {
+		assert(start_named(&fronts[i], i ? "mpathb" : "mpatha", TABLE_QUEUEING, &error));
+		device_wait_settled(fronts[i].device, SOON_MS);
+		assert(!pthread_create(&askers[i], NULL, ask_all_the_time,
+				       (void *)(uintptr_t)(i ? "mpathb" : "mpatha")));
+	}
+	for (i = 0; i < NR_USERS; i++) {
+		users[i].front = &fronts[i % 2];
+		users[i].first_lba = i * CMD_BLOCKS;
+		assert(!pthread_create(&users[i].thread, NULL, use, &users[i]));
+	}
+	for (i = 0; i < 60; i++) {
+		atomic_store(&paths[dice(&seed, 2)].mode, modes[dice(&seed, 7)]);
+		atomic_store(&paths[dice(&seed, 2)].delay_ms, dice(&seed, 4));
+		sleep_ms(50);
+	}
+	atomic_store(&paths[0].mode, FAKE_GOOD);
+	atomic_store(&paths[1].mode, FAKE_GOOD);
+	sleep_ms(1000);
+	atomic_store(&stop_users, true);
+	for (i = 0; i < NR_USERS; i++) {
+		pthread_join(users[i].thread, NULL);
+		good += users[i].nr_good;
+		bad += users[i].nr_bad;
+	}
+	for (i = 0; i < 2; i++)
+		pthread_join(askers[i], NULL);
+	printf("     %u round trips were good, %u ended in an error\n", good, bad);
+	assert(good > 100);
+	device_stop(fronts[0].device);
+	device_stop(fronts[1].device);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} tests[] = {
+	{"plain", test_plain},
+	{"one-flush-per-batch", test_one_flush_per_batch},
+	{"failover", test_failover},
+	{"held", test_held},
+	{"end-while-held", test_end_while_held},
+	{"stop-in-flight", test_stop_in_flight},
+	{"slow-open", test_slow_open},
+	{"start-stop", test_start_stop},
+	{"requests", test_requests},
+	{"pinned", test_pinned},
+	{"garbage-state", test_garbage_state},
+	{"state-not-writable", test_state_not_writable},
+	{"backstore", test_backstore},
+	{"restart-wait", test_restart_wait},
+	{"names", test_names},
+	{"everything", test_everything},
+};
+
+int main(int argc, char **argv)
+{
+	static const struct device_watcher watcher = {watch_added, watch_removed};
+	size_t i;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	assert(mkdtemp(state_dir));
+	state_set_dir(state_dir);
+	mpath_log_set_sink(log_sink);
+	device_watch(&watcher);
+	fake_add_path(&paths[0], "8:0", &disk);
+	fake_add_path(&paths[1], "8:16", &disk);
+	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+		uint64_t begin_ns = clock_now_ns();
+
+		if (argc > 1 && !strstr(tests[i].name, argv[1]))
+			continue;
+		reset_paths();
+		tests[i].run();
+		printf("ok   %s  %.1f s\n", tests[i].name,
+		       (double)(clock_now_ns() - begin_ns) / 1e9);
+	}
+	reset_paths();
+	fake_forget_paths();
+	mpath_log_flush(1000);
+	assert(rmdir(state_dir) == 0);
+	return 0;
+}
