@@ -14,7 +14,7 @@ struct misses {
 
 static bool has_room(const struct path *path)
 {
-	return path->in_flight < path->facts.queue_depth;
+	return path->in_flight < path->facts.queue_depth && !path->resting;
 }
 
 static bool takes(const struct path *path, const struct mpath_io *io, struct misses *misses)

@@ -80,14 +80,20 @@ void lun_identified(struct multipath *m, const struct lun_facts *seen)
 	tell_size(m, first ? "the LUN is" : "the LUN is now");
 }
 
-/* The message forget_wwid: false while a path is in use. */
+/*
+ * The message forget_wwid: false while a path is in use.  What waits was meant for the LUN that is
+ * forgotten, and must not go to another one.
+ */
 bool forget_lun(struct multipath *m)
 {
 	unsigned int i;
 
 	for (i = 0; i < m->nr_paths; i++)
-		if (m->paths[i].identified)
+		if (m->paths[i].active || m->paths[i].in_flight)
 			return false;
+	for (i = 0; i < m->nr_paths; i++)
+		m->paths[i].identified = false;
+	answer_all_not_ready(m);
 	memset(&m->lun, 0, sizeof(m->lun));
 	m->lun_seen = false;
 	m->actions->forget_wwid = true;

@@ -87,6 +87,7 @@ void take_off_path(struct multipath *m, struct mpath_io *io)
 	if (ps->type->end_io)
 		ps->type->end_io(ps, path, io->cmd.data_len, io->start_ns, m->now_ns);
 	io->path = NULL;
+	restart_path_drains(m, path);
 	if (path->link == LINK_CLOSING)
 		close_link_if_idle(m, path);
 }

@@ -136,6 +136,7 @@ void run_backlog(struct multipath *m);
 void queues_timeout(struct multipath *m);
 void abort_io(struct multipath *m, struct mpath_io *io);
 void answer_all_busy(struct multipath *m);
+void answer_all_not_ready(struct multipath *m);
 bool past_deadline(const struct multipath *m, const struct mpath_io *io);
 uint64_t io_deadline(const struct multipath *m, const struct mpath_io *io); /* 0: none */
 
@@ -143,6 +144,7 @@ uint64_t io_deadline(const struct multipath *m, const struct mpath_io *io); /* 0
 bool must_wait_for_restart(struct multipath *m, const struct mpath_io *io);
 void restart_path_opened(struct multipath *m, struct path *path);
 void restart_path_counted(struct multipath *m, struct path *path, int64_t outstanding);
+void restart_path_drains(struct multipath *m, struct path *path);
 void restart_timeout(struct multipath *m);
 void restart_reconsider(struct multipath *m);
 

@@ -202,16 +202,31 @@ void abort_io(struct multipath *m, struct mpath_io *io)
 	}
 }
 
+static void take_all(struct multipath *m, struct list *todo)
+{
+	list_init(todo);
+	list_splice(todo, &m->held);
+	list_splice(todo, &m->backlog);
+	list_splice(todo, &m->delayed);
+	list_splice(todo, &m->restarting);
+}
+
 void answer_all_busy(struct multipath *m)
 {
 	struct list todo;
 	struct list *node;
 
-	list_init(&todo);
-	list_splice(&todo, &m->held);
-	list_splice(&todo, &m->backlog);
-	list_splice(&todo, &m->delayed);
-	list_splice(&todo, &m->restarting);
+	take_all(m, &todo);
 	while ((node = list_pop(&todo)))
 		complete_with_status(m, container_of(node, struct mpath_io, node), SAM_BUSY);
+}
+
+void answer_all_not_ready(struct multipath *m)
+{
+	struct list todo;
+	struct list *node;
+
+	take_all(m, &todo);
+	while ((node = list_pop(&todo)))
+		complete_with_sense(m, container_of(node, struct mpath_io, node), 0x02, 0x04, 0x00);
 }

@@ -10,6 +10,10 @@
 
 #define COUNT_INTERVAL_NS (50 * NSEC_PER_MSEC)
 
+/* Under load a path is never idle by itself: it rests for a moment, then works for a while. */
+#define REST_MAX_NS (100 * NSEC_PER_MSEC)
+#define WORK_MIN_NS (200 * NSEC_PER_MSEC)
+
 static bool any_foreign(const struct multipath *m)
 {
 	unsigned int i;
@@ -31,8 +35,10 @@ static void end_of_wait(struct multipath *m, const char *why)
 
 	m->restart_over = true;
 	trace(m, "restart: %s, writes may go", why);
-	for (i = 0; i < m->nr_paths; i++)
+	for (i = 0; i < m->nr_paths; i++) {
 		m->paths[i].foreign = false;
+		m->paths[i].resting = false;
+	}
 	list_splice(&m->held, &m->restarting);
 	m->run_held = true;
 }
@@ -67,19 +73,47 @@ void restart_path_opened(struct multipath *m, struct path *path)
 	       (unsigned long long)path->facts.foreign);
 }
 
+static bool is_idle(const struct path *path)
+{
+	return path->in_flight == 0 && path->probing == PROBE_NONE;
+}
+
 static void ask_for_count(struct multipath *m, struct path *path)
 {
 	path->counting = true;
 	path->flow_at_count = path->flow;
-	path->out_at_count = path->in_flight + (path->probing != PROBE_NONE);
 	list_push_back(&m->actions->count, &path->action_node);
 }
 
+/* Reads wait so long for room on the path, or go elsewhere. */
+static void rest(struct multipath *m, struct path *path)
+{
+	trace(m, "restart: %s rests to be counted", path_name(path));
+	path->resting = true;
+	path->rest_ends_ns = m->now_ns + REST_MAX_NS;
+	wake_by(m, path->rest_ends_ns);
+}
+
+static void end_of_rest(struct multipath *m, struct path *path)
+{
+	path->resting = false;
+	path->rest_ends_ns = m->now_ns;
+	m->run_held = true;
+}
+
+/* A command has left the path. */
+void restart_path_drains(struct multipath *m, struct path *path)
+{
+	if (path->resting && path->in_flight == 0)
+		wake_by(m, m->now_ns);
+}
+
 /*
- * The count was taken some time between the question and now: it tells what is not ours only if
- * none of ours was started or ended meanwhile.  Counters that become equal only after the old
- * commands' time-out prove nothing: newer kernels count a command as done before its abort has
- * ended (H3).  Then the time alone decides.
+ * The count was taken some time between the question and now.  It is a proof only if nothing at
+ * all is out, and none of ours was on the path meanwhile: a command of ours is in the device's
+ * counters some time after it was sent, so it must not be taken off the count.  Counters that
+ * become equal only after the old commands' time-out prove nothing: newer kernels count a command
+ * as done before its abort has ended (H3).  Then the time alone decides.
  */
 void restart_path_counted(struct multipath *m, struct path *path, int64_t outstanding)
 {
@@ -90,12 +124,28 @@ void restart_path_counted(struct multipath *m, struct path *path, int64_t outsta
 		close_link_if_idle(m, path);
 	if (!path->foreign)
 		return;
-	if (outstanding == (int64_t)path->out_at_count && path->flow == path->flow_at_count &&
-	    m->now_ns < proof_ends) {
+	if (outstanding == 0 && path->flow == path->flow_at_count && m->now_ns < proof_ends) {
 		trace(m, "restart: %s has no foreign commands any more", path_name(path));
 		path->foreign = false;
 	}
+	if (path->resting)
+		end_of_rest(m, path);
 	restart_reconsider(m);
+}
+
+static void look_after(struct multipath *m, struct path *path)
+{
+	bool writes_wait = !list_empty(&m->restarting);
+
+	wake_by(m, m->now_ns + COUNT_INTERVAL_NS);
+	if (path->counting)
+		return;
+	if (writes_wait && !path->resting && m->now_ns >= path->rest_ends_ns + WORK_MIN_NS)
+		rest(m, path);
+	if (path->resting && m->now_ns >= path->rest_ends_ns)
+		end_of_rest(m, path);
+	else if (path->link == LINK_OPEN && is_idle(path))
+		ask_for_count(m, path);
 }
 
 void restart_timeout(struct multipath *m)
@@ -104,14 +154,8 @@ void restart_timeout(struct multipath *m)
 
 	if (m->restart_over)
 		return;
-	for (i = 0; i < m->nr_paths; i++) {
-		struct path *path = &m->paths[i];
-
-		if (!path->foreign)
-			continue;
-		if (path->link == LINK_OPEN && !path->counting)
-			ask_for_count(m, path);
-		wake_by(m, m->now_ns + COUNT_INTERVAL_NS);
-	}
+	for (i = 0; i < m->nr_paths; i++)
+		if (m->paths[i].foreign)
+			look_after(m, &m->paths[i]);
 	restart_reconsider(m);
 }

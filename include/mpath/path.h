@@ -64,9 +64,10 @@ struct path {
 	bool foreign;	 /* commands of a dead process may still be out there (D9 Restart) */
 	bool counting;	 /* the runtime was asked for the outstanding commands */
 	enum path_link_state link;
+	bool resting;		 /* takes no commands for a moment, so that it can be counted */
+	uint64_t rest_ends_ns;	 /* or when the last rest ended */
 	uint32_t flow;		 /* counts starts and ends of commands, to date a count */
 	uint32_t flow_at_count;
-	unsigned int out_at_count;
 	uint64_t suspect_since_ns; /* 0: not suspect, not transitioning */
 	uint64_t next_check_ns;	 /* 0: not scheduled */
 	uint64_t log_quiet_until_ns; /* a flapping path is logged at most every 10 s ... */
