@@ -38,11 +38,15 @@ struct oracle {
 
 static struct world *the_world; /* the selector's calls do not bring it along */
 
+void oracle_stepping(struct world *w)
+{
+	the_world = w;
+}
+
 void oracle_new(struct world *w)
 {
 	unsigned int i;
 
-	the_world = w;
 	w->oracle = calloc(1, sizeof(*w->oracle));
 	for (i = 0; i < SIM_BLOCKS; i++)
 		oracle_foreign_write(w, i, 0); /* what is there at the beginning */

@@ -336,6 +336,7 @@ void world_step(struct world *w, struct mpath_event *event)
 
 	mpath_actions_init(&actions);
 	event->now_ns = w->now_ns;
+	oracle_stepping(w);
 	mpath_step(w->m, event, &actions);
 	mpath_check_invariants(w->m);
 	take_notices(w);

@@ -1,0 +1,587 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which LUN is it?  The WWID is pinned, size and blocks must agree, and what is known of the LUN
+ * answers for it while no path is usable (DESIGN D8, D15, D16).
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "sim/lib/tables.h"
+#include "sim/lib/world.h"
+
+#define WWID_1 "36000d310000000000000000000000001"
+#define WWID_2 "36000d310000000000000000000000002"
+
+/* What an earlier run kept of LUN 1. */
+static void keep_lun(struct world *w)
+{
+	struct world *before = world_new(FAIL ONE_PATH);
+
+	world_up(before);
+	w->kept = *mpath_lun(before->m);
+	world_end(before);
+}
+
+/* Two LUNs behind the paths of a new map: the path that the table names first decides, even if it
+ * is the slowest. */
+static void the_tables_first_path_decides(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	sim_path(w, "8:0")->open_latency_ns = 500 * NSEC_PER_MSEC;
+	sim_path(w, "8:0")->nexus.lun = &w->luns[1];
+	world_up(w);
+	advance(w, 2000);
+	expect_notice(w, "the LUN is " WWID_2);
+	expect_notice(w, "8:16: not used: WWID is " WWID_1 ", the map's is " WWID_2);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 F 0 ");
+	expect(w, strcmp(mpath_lun(w->m)->wwid, WWID_2) == 0);
+	world_end(w);
+}
+
+/* The first path is not to be had: the next one decides. */
+static void the_first_path_that_can_be_had_decides(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	sim_path(w, "8:0")->refused = "no such device";
+	sim_path(w, "8:0")->nexus.lun = &w->luns[1];
+	world_up(w);
+	expect_notice(w, "the LUN is " WWID_1);
+	sim_path(w, "8:0")->refused = NULL;
+	advance(w, 2000);
+	expect_notice(w, "8:0: not used: WWID is " WWID_2 ", the map's is " WWID_1);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 F 0 8:16 A 0 ");
+	world_end(w);
+}
+
+/* The WWID of an earlier run is pinned: names that were swapped by a reboot lead nowhere. */
+static void the_kept_wwid_is_pinned(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *io;
+
+	keep_lun(w);
+	sim_path(w, "8:0")->nexus.lun = &w->luns[1];
+	sim_path(w, "8:16")->nexus.lun = &w->luns[1];
+	world_up(w);
+	expect_notice(w, "8:0: not used: WWID is " WWID_2 ", the map's is " WWID_1);
+	expect_notice(w, "8:16: not used: WWID is " WWID_2);
+	io = submit_write(w, 0, 1);
+	advance(w, 10000);
+	expect_pending(w, io);
+	expect(w, w->luns[1].nr_writes == 0 && w->nr_lun_changes == 0);
+
+	sim_path(w, "8:16")->nexus.lun = &w->luns[0];
+	advance(w, 1500);
+	expect_good(w, io);
+	expect(w, w->luns[0].nr_writes == 1);
+	world_end(w);
+}
+
+/* wwid= in the map: not what was kept, nor what comes first. */
+static void the_configured_wwid_counts(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	keep_lun(w);
+	snprintf(w->settings.wwid, sizeof(w->settings.wwid), WWID_2);
+	sim_path(w, "8:16")->nexus.lun = &w->luns[1];
+	world_start(w);
+	expect(w, !mpath_lun(w->m)->known);
+	advance(w, 100);
+	expect_notice(w, "8:0: not used: WWID is " WWID_1 ", the map's is " WWID_2);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 F 0 8:16 A 0 ");
+	world_end(w);
+}
+
+/* A unit attention says that the LUNs have changed (3F/0E): who it is is asked again, before any
+ * other command goes there. */
+static void a_changed_lun_list_is_looked_at(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *one, *two;
+
+	world_up(w);
+	push_ua(sim_path(w, "8:0"), 0x3f, 0x0e);
+	one = submit_write(w, 0, 1);
+	advance(w, 1);
+	two = submit_write(w, 1, 1);
+	submit_read(w, 1, 1);
+	advance(w, 1);
+	expect(w, two->last_path == sim_path(w, "8:16"));
+	expect(w, sim_path(w, "8:0")->nr_out == 0);
+	advance(w, 20);
+	expect_good(w, one);
+	expect_good(w, two);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 0 8:16 A 0 ");
+	expect_no_notice(w, "failed");
+	world_end(w);
+}
+
+/* It is another LUN: not a byte goes there; the path is excluded and says why. */
+static void an_exchanged_lun_is_excluded(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *io;
+	unsigned int i;
+
+	world_up(w);
+	exchange_lun(sim_path(w, "8:0"), 1);
+	io = submit_write(w, 0, 1);
+	for (i = 0; i < 30; i++) {
+		submit_write(w, i, 1);
+		advance(w, 1);
+	}
+	expect_good(w, io);
+	expect(w, w->luns[1].nr_writes == 0);
+	expect_notice(w, "8:0: not used: WWID is " WWID_2);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 F 1 8:16 A 0 ");
+	expect_detail(w, "8:0: excluded: WWID is " WWID_2);
+
+	/* and back again */
+	exchange_lun(sim_path(w, "8:0"), 0);
+	advance(w, 2500);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 1 8:16 A 0 ");
+	world_end(w);
+}
+
+/* The checker's TUR is the one that hears the unit attention: it must not swallow it. */
+static void the_checker_hears_of_an_exchanged_lun(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	unsigned int i;
+
+	world_up(w);
+	exchange_lun(sim_path(w, "8:0"), 1);
+	advance(w, 5100);
+	for (i = 0; i < 8; i++)
+		submit_write(w, i, 1);
+	advance(w, 20);
+	expect(w, w->luns[1].nr_writes == 0);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 F 1 8:16 A 0 ");
+	world_end(w);
+}
+
+/* So does the identity check itself: a second exchange while it asks about the first. */
+static void an_exchange_during_the_identity_check(void)
+{
+	unsigned int ms;
+
+	for (ms = 1; ms < 12; ms++) {
+		struct world *w = world_new(QUEUE TWO_PATHS);
+		unsigned int i;
+
+		world_up(w);
+		sim_path(w, "8:0")->latency_ns = 3 * NSEC_PER_MSEC;
+		push_ua(sim_path(w, "8:0"), 0x3f, 0x03);
+		submit_write(w, 0, 1);
+		submit_write(w, 1, 1);
+		advance(w, 2);
+		submit_write(w, 0, 1);
+		advance(w, 2 + 2 * ms);
+		exchange_lun(sim_path(w, "8:0"), 1);
+		advance(w, 100);
+		sim_path(w, "8:0")->latency_ns = SIM_LATENCY;
+		for (i = 0; i < 8; i++) {
+			submit_write(w, i, 1);
+			advance(w, 1);
+		}
+		advance(w, 100);
+		expect(w, w->luns[1].nr_writes == 0);
+		expect(w, !sim_path(w, "8:0")->path->active);
+		world_end(w);
+	}
+}
+
+/* Two commands bring the same news, the second while the first is being looked into. */
+static void news_during_the_identity_check(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	struct sim_io *one, *two;
+
+	world_up(w);
+	push_ua(sim_path(w, "8:0"), 0x3f, 0x03);
+	one = submit_read(w, 0, 1);
+	advance(w, 1);
+	expect(w, sim_path(w, "8:0")->path->suspect);
+	two = submit_read(w, 0, 1);
+	expect_pending(w, two);
+	advance(w, 50);
+	expect_good(w, one);
+	expect_good(w, two);
+	world_end(w);
+}
+
+/* A path that was in doubt about its identity, was lost then, and comes back in standby: it needs
+ * the checker's word as any other before it is used. */
+static void a_doubt_does_not_replace_the_checker(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_path *p = sim_path(w, "8:0");
+
+	world_up(w);
+	push_ua(p, 0x3f, 0x0e);
+	submit_read(w, 0, 1);
+	advance(w, 1);
+	set_mode(p, MODE_LOST);
+	advance(w, 100);
+	expect(w, !p->path->active);
+	set_mode(p, MODE_UP);
+	forget_trace(w);
+	advance(w, 1200);
+	expect_trace(w, "[1109] path 8:0: reinstated, 2 usable\n");
+	expect(w, p->path->fail_count == 1);
+	world_end(w);
+}
+
+/* A path with another size is excluded: it is not the same LUN for the initiator. */
+static void sizes_must_agree(void)
+{
+	struct world *w = world_new(FAIL TWO_BY_TWO);
+
+	sim_path(w, "8:16")->nexus.nr_blocks = SIM_NR_BLOCKS - 1;
+	sim_path(w, "8:32")->nexus.nr_blocks = SIM_NR_BLOCKS + 1;
+	sim_path(w, "8:48")->nexus.block_size = 4096;
+	world_up(w);
+	expect_notice(w, "8:16: not used: size is 2047 x 512 bytes, the map's is 2048 x 512");
+	expect_notice(w, "8:32: not used: size is 2049 x 512 bytes, the map's is 2048 x 512");
+	expect_notice(w, "8:48: not used: size is 2048 x 4096 bytes, the map's is 2048 x 512");
+	expect_info(w, "2 1 0 0 2 1 E 0 2 0 8:0 A 0 8:16 F 0 E 0 2 0 8:32 F 0 8:48 F 0 ");
+	world_end(w);
+}
+
+/* A LUN that grew while nobody used it is taken as it is; one that shrank is not. */
+static void a_lun_that_grew_is_taken(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	keep_lun(w);
+	sim_path(w, "8:0")->nexus.nr_blocks = 4096;
+	sim_path(w, "8:16")->nexus.nr_blocks = 4096;
+	world_up(w);
+	advance(w, 2000);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 A 0 ");
+	expect(w, mpath_lun(w->m)->nr_blocks == 4096 && w->nr_lun_changes >= 1);
+	expect_notice(w, "the LUN is now " WWID_1 ", 4096 blocks of 512 bytes");
+	world_end(w);
+
+	w = world_new(FAIL TWO_PATHS);
+	keep_lun(w);
+	sim_path(w, "8:0")->nexus.nr_blocks = 1024;
+	sim_path(w, "8:16")->nexus.nr_blocks = 1024;
+	world_up(w);
+	expect_notice(w, "8:0: not used: size is 1024 x 512 bytes");
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 F 0 8:16 F 0 ");
+	world_end(w);
+}
+
+/* All paths were down while the LUN grew; they come back one after the other, and agree. */
+static void a_lun_grows_during_an_outage(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *io;
+	unsigned int i;
+
+	world_up(w);
+	for (i = 0; i < 2; i++)
+		set_mode(&w->paths[i], MODE_LOST);
+	submit_read(w, 0, 1);
+	advance(w, 3000);
+	for (i = 0; i < 2; i++) {
+		w->paths[i].nexus.nr_blocks = 4096;
+		set_mode(&w->paths[i], MODE_UP);
+	}
+	advance(w, 4000);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 1 8:16 A 1 ");
+	expect(w, mpath_lun(w->m)->nr_blocks == 4096);
+	io = submit_capacity(w);
+	advance(w, 5);
+	expect_good(w, io);
+	expect(w, io->buf[6] == 0x0f && io->buf[7] == 0xff);
+	world_end(w);
+}
+
+/* 4Kn LUNs need a backstore of that block size; the reason says what to type. */
+static void the_backstores_block_size_counts(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	w->backstore.block_size = 512;
+	w->backstore.size = 1 << 20;
+	w->has_backstore = true;
+	sim_path(w, "8:0")->nexus.block_size = 4096;
+	world_up(w);
+	expect_notice(w, "8:0: not used: has 4096-byte blocks, the backstore 512-byte ones: "
+			 "create it with control=hw_block_size=4096");
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 F 0 8:16 A 0 ");
+	expect_no_notice(w, "the backstore's size is");
+	world_end(w);
+}
+
+/* The backstore's size is not the LUN's: initiators see the LUN's, and the log says so. */
+static void the_backstores_size_is_another(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+
+	w->backstore.size = 12345 * 512;
+	w->has_backstore = true;
+	world_up(w);
+	expect_notice(w, "the backstore's size is 6320640 bytes, the LUN's 1048576: initiators see "
+			 "the LUN's");
+	world_end(w);
+}
+
+/* LENGTH in the table is at most the LUN's. */
+static void the_tables_length_counts(void)
+{
+	struct world *w = world_new("0 2049 multipath " FAIL ONE_PATH);
+
+	world_up(w);
+	expect_notice(w, "8:0: not used: has 2048 blocks of 512 bytes, the table's LENGTH is 2049");
+	world_end(w);
+
+	w = world_new("0 2048 multipath " FAIL ONE_PATH);
+	world_up(w);
+	expect_info(w, "2 1 0 0 1 1 E 0 1 0 8:0 A 0 ");
+	world_end(w);
+}
+
+/* What cannot be a path of any map: our own LUN, no disk, no LUN, no name. */
+static void devices_that_cannot_be_paths(void)
+{
+	struct world *w = world_new(FAIL TWO_BY_TWO);
+
+	sim_path(w, "8:0")->nexus.ours = true;
+	sim_path(w, "8:16")->nexus.device_type = 0x05;
+	sim_path(w, "8:32")->nexus.device_type = 0x3f;
+	sim_path(w, "8:48")->nexus.no_wwid = true;
+	world_up(w);
+	expect_notice(w, "8:0: not used: a LUN that tcmu-mpath itself exports");
+	expect_notice(w, "8:16: not used: not a disk");
+	expect_notice(w, "8:32: not used: the target has no LUN here");
+	expect_notice(w, "8:48: not used: no WWID: VPD page 83h names no logical unit");
+	expect(w, mpath_settled(w->m) && !mpath_lun(w->m)->known);
+	expect_detail(w, "its LUN was never seen");
+	world_end(w);
+}
+
+/* Resets while a path is asked: absorbed, with a bound; then it is asked again a second later. */
+static void resets_while_a_path_is_looked_at(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		push_ua(sim_path(w, "8:0"), 0x29, 0x00);
+	for (i = 0; i < 12; i++)
+		push_ua(sim_path(w, "8:16"), 0x29, 0x00);
+	world_up(w);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 F 0 ");
+	advance(w, 3000);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 A 0 ");
+	world_end(w);
+}
+
+/* --- forget_wwid --- */
+
+/* While a path is in use the pinned LUN cannot be forgotten. */
+static void forget_wwid_is_refused_while_in_use(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	world_up(w);
+	expect(w, message(w, "forget_wwid") == -EBUSY);
+	expect(w, strcmp(w->text, "forget_wwid: a path of the map is in use") == 0);
+	message(w, "fail_path 8:0");
+	expect(w, message(w, "forget_wwid") == -EBUSY);
+	expect(w, w->nr_forgets == 0 && mpath_lun(w->m)->known);
+	world_end(w);
+}
+
+/* All paths lead to a new LUN: after forget_wwid it is the map's. */
+static void forget_wwid_takes_the_new_lun(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *io;
+
+	keep_lun(w);
+	sim_path(w, "8:0")->nexus.lun = &w->luns[1];
+	sim_path(w, "8:16")->nexus.lun = &w->luns[1];
+	world_up(w);
+	expect(w, message(w, "FORGET_wwid") == 0);
+	expect(w, w->nr_forgets == 1);
+	expect(w, !mpath_lun(w->m)->known);
+	expect_notice(w, "the pinned WWID is forgotten");
+	advance(w, 3000);
+	expect_notice(w, "the LUN is " WWID_2);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 A 0 ");
+	io = submit_write(w, 0, 1);
+	advance(w, 5);
+	expect_good(w, io);
+	expect(w, w->luns[1].nr_writes == 1);
+	world_end(w);
+}
+
+/* Paths that are down are not in use.  What is held was meant for the LUN that is forgotten: it
+ * must not go to another one. */
+static void forget_wwid_during_an_outage(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *held;
+	unsigned int i;
+
+	world_up(w);
+	for (i = 0; i < 2; i++)
+		set_mode(&w->paths[i], MODE_LOST);
+	held = submit_write(w, 0, 1);
+	advance(w, 1000);
+	expect_pending(w, held);
+	expect(w, message(w, "forget_wwid") == 0);
+	for (i = 0; i < 2; i++) {
+		exchange_lun(&w->paths[i], 1);
+		set_mode(&w->paths[i], MODE_UP);
+	}
+	advance(w, 3000);
+	expect_answer(w, held, SAM_CHECK_CONDITION);
+	expect(w, w->luns[1].nr_writes == 0);
+	expect_notice(w, "the LUN is " WWID_2);
+	held = submit_write(w, 0, 1);
+	advance(w, 5);
+	expect_good(w, held);
+	world_end(w);
+}
+
+/* --- no path yet --- */
+
+/* A map that never saw its LUN: INQUIRY with qualifier 001b, everything else NOT READY, nothing
+ * is held (D15). */
+static void a_lun_that_was_never_seen(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *io;
+
+	sim_path(w, "8:0")->refused = "no such device";
+	sim_path(w, "8:16")->refused = "no such device";
+	world_up(w);
+	io = submit_inquiry(w);
+	expect_good(w, io);
+	expect(w, io->buf[0] >> 5 == 1);
+	io = submit_read(w, 0, 1);
+	expect_sense(w, io, 0x02, 0x04, 0x00);
+	io = submit_tur(w);
+	expect_sense(w, io, 0x02, 0x04, 0x00);
+	io = submit_capacity(w);
+	expect_sense(w, io, 0x02, 0x04, 0x00);
+
+	sim_path(w, "8:0")->refused = NULL;
+	advance(w, 1500);
+	io = submit_inquiry(w);
+	expect_good(w, io);
+	expect(w, io->buf[0] == 0);
+	io = submit_read(w, 0, 1);
+	advance(w, 5);
+	expect_good(w, io);
+	world_end(w);
+}
+
+/* What was kept of the LUN answers INQUIRY and capacity from the first moment; commands for the
+ * medium are held. */
+static void a_lun_that_was_kept_answers(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *inquiry, *capacity, *vpd, *read;
+
+	keep_lun(w);
+	sim_path(w, "8:0")->refused = "no such device";
+	sim_path(w, "8:16")->refused = "no such device";
+	snprintf(w->backstore.name, sizeof(w->backstore.name), "lun1");
+	snprintf(w->backstore.serial, sizeof(w->backstore.serial), "0123456789abcdef");
+	w->has_backstore = true;
+	world_start(w);
+	inquiry = submit_inquiry(w);
+	expect_good(w, inquiry);
+	expect(w, inquiry->buf[0] == 0 && memcmp(inquiry->buf + 16, "lun1", 4) == 0);
+	advance(w, 100);
+	vpd = submit_cdb(w, (const uint8_t[6]){0x12, 1, 0x83, 0, 255}, 6, 255);
+	expect_good(w, vpd);
+	expect(w, !memmem(vpd->buf, 255, w->luns[0].naa, 16)); /* not the array's (D16) */
+	capacity = submit_capacity(w);
+	expect_good(w, capacity);
+	expect(w, capacity->buf[6] == 0x07 && capacity->buf[7] == 0xff);
+	expect(w, capacity->buf[10] == 0x02);
+	read = submit_read(w, 0, 1);
+	advance(w, 10000);
+	expect_pending(w, read);
+	sim_path(w, "8:16")->refused = NULL;
+	advance(w, 1500);
+	expect_good(w, read);
+	expect(w, w->nr_lun_changes == 0); /* it is as it was */
+	world_end(w);
+}
+
+/* An INQUIRY that comes before the paths were looked at waits, rather than to say 001b. */
+static void an_inquiry_waits_for_the_first_look(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+
+	world_start(w);
+	io = submit_inquiry(w);
+	expect_pending(w, io);
+	advance(w, 20);
+	expect_good(w, io);
+	expect(w, io->buf[0] == 0);
+	world_end(w);
+}
+
+/* ALUA is ours to deny; block limits are the least of all paths; other pages are the array's. */
+static void what_the_lun_says_of_itself(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+
+	sim_path(w, "8:0")->max_transfer_bytes = 64 * 512;
+	sim_path(w, "8:16")->max_transfer_bytes = 32 * 512;
+	world_up(w);
+	io = submit_cdb(w, (const uint8_t[12]){0xa3, 0x0a, [9] = 64}, 12, 64);
+	expect_sense(w, io, 0x05, 0x20, 0x00);
+	io = submit_cdb(w, (const uint8_t[6]){0x12, 1, 0xb0, 0, 64}, 6, 64);
+	expect_good(w, io);
+	expect(w, io->buf[11] == 32);
+	io = submit_cdb(w, (const uint8_t[12]){0xa3, 0x0c, [9] = 64}, 12, 64);
+	advance(w, 2);
+	expect_sense(w, io, 0x05, 0x20, 0x00); /* the array's word for REPORT SUPPORTED OPCODES */
+	expect(w, io->nr_starts == 1);
+	world_end(w);
+}
+
+int main(void)
+{
+	STORY(the_tables_first_path_decides);
+	STORY(the_first_path_that_can_be_had_decides);
+	STORY(the_kept_wwid_is_pinned);
+	STORY(the_configured_wwid_counts);
+	STORY(a_changed_lun_list_is_looked_at);
+	STORY(an_exchanged_lun_is_excluded);
+	STORY(the_checker_hears_of_an_exchanged_lun);
+	STORY(an_exchange_during_the_identity_check);
+	STORY(news_during_the_identity_check);
+	STORY(a_doubt_does_not_replace_the_checker);
+	STORY(sizes_must_agree);
+	STORY(a_lun_that_grew_is_taken);
+	STORY(a_lun_grows_during_an_outage);
+	STORY(the_backstores_block_size_counts);
+	STORY(the_backstores_size_is_another);
+	STORY(the_tables_length_counts);
+	STORY(devices_that_cannot_be_paths);
+	STORY(resets_while_a_path_is_looked_at);
+	STORY(forget_wwid_is_refused_while_in_use);
+	STORY(forget_wwid_takes_the_new_lun);
+	STORY(forget_wwid_during_an_outage);
+	STORY(a_lun_that_was_never_seen);
+	STORY(a_lun_that_was_kept_answers);
+	STORY(an_inquiry_waits_for_the_first_look);
+	STORY(what_the_lun_says_of_itself);
+	return end_of_stories();
+}

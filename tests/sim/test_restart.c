@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * After a crash: commands of the dead process may still be on their way to the disk, so writes
+ * wait for them (DESIGN D9 Restart, hazards.md H1, H3).
+ */
+#include <string.h>
+
+#include "sim/lib/tables.h"
+#include "sim/lib/world.h"
+
+/* Both paths carry commands of the dead process: reads go at once, writes and commands that may
+ * run only once wait on every path, until the last foreign command is gone. */
+static void writes_wait_for_foreign_commands(void)
+{
+	struct world *w = world_new(QUEUE TWO_BY_TWO);
+	struct sim_io *read, *write, *caw, *sync;
+
+	sim_path(w, "8:0")->foreign = 2;
+	sim_path(w, "8:48")->foreign = 1;
+	world_up(w);
+	expect_notice(w, "8:0: 2 commands of a former process are still out: writes wait for them");
+	read = submit_read(w, 0, 1);
+	write = submit_write(w, 0, 1);
+	caw = submit_caw(w, 1, 0);
+	sync = submit_cdb(w, (const uint8_t[10]){0x35}, 10, 0);
+	advance(w, 5);
+	expect_good(w, read);
+	expect_good(w, sync);
+	expect_pending(w, write);
+	expect_pending(w, caw);
+	expect_detail(w, "2 writes wait for commands of a former process");
+	expect_detail(w, "has commands of a former process");
+
+	/* The old write lands, and only then the new one goes. */
+	advance(w, 6000);
+	expect_pending(w, write);
+	oracle_foreign_write(w, 0, 4711);
+	sim_path(w, "8:0")->foreign = 0;
+	advance(w, 500);
+	expect_pending(w, write);
+	sim_path(w, "8:48")->foreign = 0;
+	advance(w, 500);
+	expect_good(w, write);
+	expect_good(w, caw);
+	read = submit_read(w, 0, 1);
+	advance(w, 5);
+	expect_good(w, read);
+	expect(w, sim_stamp(read->buf, 0) == write->stamp);
+	world_end(w);
+}
+
+/* No foreign command on any path: writes wait for nothing but the first look. */
+static void nothing_foreign_nothing_waits(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	world_start(w);
+	write = submit_write(w, 0, 1);
+	expect_pending(w, write);
+	advance(w, 12);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* Ours are counted, too: with reads all the time the end is still noticed, soon. */
+static void the_end_is_noticed_under_load(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+	unsigned int i;
+
+	sim_path(w, "8:0")->foreign = 1;
+	world_up(w);
+	write = submit_write(w, 0, 1);
+	for (i = 0; i < 3000; i++) {
+		submit_read(w, i % 64, 1);
+		if (i == 1000)
+			sim_path(w, "8:0")->foreign = 0;
+		advance(w, 1);
+		expect(w, i > 1000 || write->state == SIM_IO_OUT);
+	}
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* Counters that become equal only after the commands' time-out are no proof: newer kernels count
+ * a command as done before its abort has ended.  Then the time decides. */
+static void equal_counters_after_the_timeout_are_no_proof(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	sim_path(w, "8:0")->foreign = 1;
+	world_up(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 20500); /* path_timeout is 20 s */
+	sim_path(w, "8:0")->hidden = 1;
+	advance(w, 14000);
+	expect_pending(w, write);
+	advance(w, 500); /* restart_wait is 35 s */
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* The counters cannot be read: the time decides. */
+static void counters_that_cannot_be_read(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	sim_path(w, "8:0")->foreign = 1;
+	world_up(w);
+	sim_path(w, "8:0")->uncountable = true;
+	write = submit_write(w, 0, 1);
+	advance(w, 34000);
+	expect_pending(w, write);
+	advance(w, 1000);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* They never end: time over, writes go. */
+static void the_wait_has_an_end(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	w->settings.restart_wait_ms = 7000;
+	w->settings.path_timeout_ms = 5000;
+	sim_path(w, "8:16")->foreign = 5;
+	world_up(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 6899);
+	expect_pending(w, write);
+	advance(w, 2);
+	expect_good(w, write);
+	expect_good(w, submit_inquiry(w));
+	world_end(w);
+}
+
+/* A path that is found later shows foreign commands: writes wait again, on all paths. */
+static void a_late_path_has_foreign_commands(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *before, *after;
+
+	sim_path(w, "8:16")->refused = "no such device";
+	sim_path(w, "8:16")->foreign = 1;
+	world_up(w);
+	before = submit_write(w, 0, 1);
+	advance(w, 5);
+	expect_good(w, before);
+	sim_path(w, "8:16")->refused = NULL;
+	advance(w, 3000);
+	after = submit_write(w, 0, 1);
+	advance(w, 3000);
+	expect_pending(w, after);
+	sim_path(w, "8:16")->foreign = 0;
+	advance(w, 200);
+	expect_good(w, after);
+	world_end(w);
+}
+
+/* A path cannot be opened, or its open hangs: until it was looked at, nobody knows what is out on
+ * it; then the time decides. */
+static void a_path_that_cannot_be_looked_at(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	sim_path(w, "8:16")->open_hangs = true;
+	sim_path(w, "8:16")->foreign = 1;
+	world_start(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 34000);
+	expect_pending(w, write);
+	advance(w, 1100);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* A write that waits so has its deadline, and can be aborted. */
+static void a_waiting_write_has_its_deadline(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *one, *two;
+
+	set_cmd_time_out(w, 10);
+	sim_path(w, "8:0")->foreign = 1;
+	world_up(w);
+	one = submit_write(w, 0, 1);
+	two = submit_write(w, 0, 1);
+	advance(w, 1000);
+	abort_task(w, two);
+	expect_answer(w, two, SAM_TASK_ABORTED);
+	advance(w, 6999);
+	expect_pending(w, one);
+	advance(w, 2);
+	expect_sense(w, one, 0x02, 0x08, 0x00);
+	world_end(w);
+}
+
+/* The path with the foreign commands is lost, too: the counters stay where they are, and a path
+ * that is closed and opened anew still shows them. */
+static void the_foreign_path_vanishes(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	sim_path(w, "8:0")->foreign = 1;
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_GONE);
+	submit_read(w, 0, 1);
+	submit_read(w, 0, 1);
+	advance(w, 3000);
+	expect(w, !sim_path(w, "8:0")->is_open);
+	write = submit_write(w, 0, 1);
+	advance(w, 100);
+	expect_pending(w, write);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 3000);
+	expect_pending(w, write);
+	sim_path(w, "8:0")->foreign = 0;
+	advance(w, 500);
+	expect_good(w, write);
+	world_end(w);
+}
+
+int main(void)
+{
+	STORY(writes_wait_for_foreign_commands);
+	STORY(nothing_foreign_nothing_waits);
+	STORY(the_end_is_noticed_under_load);
+	STORY(equal_counters_after_the_timeout_are_no_proof);
+	STORY(counters_that_cannot_be_read);
+	STORY(the_wait_has_an_end);
+	STORY(a_late_path_has_foreign_commands);
+	STORY(a_path_that_cannot_be_looked_at);
+	STORY(a_waiting_write_has_its_deadline);
+	STORY(the_foreign_path_vanishes);
+	return end_of_stories();
+}
