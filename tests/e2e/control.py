@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""D-Bus and mpathctl in the guest: the real bus, the shipped policy, tcmu-runner and maps in service.
+
+What needs no map in service is in tests/control/test_control.py.
+"""
+
+import os
+import signal
+import subprocess
+import time
+
+from lib import case, cuts, dbus, fio, topology
+from lib.case import defer, expect, expect_equal, note
+from lib.mpath import BUS_NAME, Map
+from lib.runner import Runner
+from lib.system import read, wait_for
+
+ROOT = "/org/tcmu/Mpath1"
+NOBODY = 65534
+
+
+def start(n=2):
+    """tcmu-runner and a topology."""
+    runner = Runner()
+    defer(runner.end)
+    runner.start()
+    made = topology.LioLoopback(n)
+    defer(made.teardown)
+    return runner, made
+
+
+def serve(made, **options):
+    served = Map(made.paths, **options)
+    defer(served.delete)
+    served.wait_in_use()
+    return served
+
+
+def mpathctl(*words, status=0, user=None):
+    """What it printed; an error's text if it was to fail."""
+    done = subprocess.run(["mpathctl", *words], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, user=user, timeout=60)
+    expect_equal(done.returncode, status, f"status of mpathctl {words} ({done.stderr.strip()})")
+    expect_equal(bool(done.stderr), status != 0, f"mpathctl {words} complains")
+    return done.stderr if status else done.stdout
+
+
+def objects():
+    with dbus.Bus() as bus:
+        return bus.managed_objects(BUS_NAME, ROOT)
+
+
+def test_come_and_go():
+    _, made = start()
+    wait_for(lambda: objects() == {}, 10, "the service")
+    with Map(made.paths, name="a-b.c"):
+        wait_for(objects, 5, "the map's object")
+        expect_equal(objects(), {ROOT + "/map/a_2db_2ec": {BUS_NAME + ".Map": {"Name": "a-b.c"}}},
+                     "objects")
+        expect_equal(mpathctl("list"), "a-b.c\n", "mpathctl list")
+    wait_for(lambda: objects() == {}, 5, "no objects")
+    expect_equal(mpathctl("list"), "", "mpathctl list")
+
+
+def test_status_and_messages():
+    _, made = start()
+    served = serve(made)
+    a, b = (path.devno for path in made.paths)
+    expect_equal(mpathctl("status", "mpatha", "--info"),
+                 f"2 0 0 0 2 1 A 0 1 0 {a} A 0 E 0 1 0 {b} A 0 \n", "INFO")
+    expect_equal(mpathctl("status", "mpatha", "--table"),
+                 f"1 queue_if_no_path 0 2 1 round-robin 0 1 1 {a} 1 round-robin 0 1 1 {b} 1 \n",
+                 "TABLE")
+    detail = mpathctl("status", "mpatha")
+    for part in ("mpatha: ", made.wwid, "tcmu-mpath ", "no path: queue", a, b, "active"):
+        expect(part in detail, f"{part!r} is not in {detail}")
+
+    mpathctl("message", "mpatha", "fail_path", a)
+    expect_equal(served.path_states(), {a: "F", b: "A"}, "after fail_path")
+    expect("failed by message" in mpathctl("status", "mpatha"), "the reason is not shown")
+    time.sleep(2.5)     # two checks of a failed path: it must stay so
+    expect_equal(served.path_states(), {a: "F", b: "A"}, "later")
+    mpathctl("message", "mpatha", "reinstate_path", a)
+    served.wait_in_use()
+
+    mpathctl("message", "mpatha", "disable_group", "1")
+    expect("D 0 1 0 " + a in mpathctl("status", "mpatha", "--info"), "disable_group")
+    mpathctl("message", "mpatha", "enable_group", "1")
+    mpathctl("message", "mpatha", "switch_group", "2")
+    expect(mpathctl("status", "mpatha", "--info").startswith("2 0 0 0 2 2 "), "switch_group")
+    mpathctl("message", "mpatha", "fail_if_no_path")
+    expect(mpathctl("status", "mpatha", "--table").startswith("0 0 2 "), "fail_if_no_path")
+    mpathctl("message", "mpatha", "queue_if_no_path")
+    expect(mpathctl("status", "mpatha", "--table").startswith("1 queue_if_no_path "), "queue_if_no_path")
+
+
+def test_errors():
+    _, made = start()
+    serve(made)
+    for words, text in (
+            (["frobnicate"], "Invalid multipath message arguments. Expected 2 arguments, got 1."),
+            (["frobnicate", "1"], "Unrecognised multipath message received: frobnicate"),
+            (["fail_path", "/dev/nonsense"], "message: error getting device /dev/nonsense"),
+            (["switch_group", "3"], "invalid PG number supplied to switch_pg_num"),
+            (["disable_group", "0"], "invalid PG number supplied to bypass_pg"),
+            (["forget_wwid"], "forget_wwid: a path of the map is in use")):
+        expect(text in mpathctl("message", "mpatha", *words, status=1), f"error of {words}")
+    expect_equal(mpathctl("status", "mpathz", status=3), "mpathctl: there is no map mpathz\n", "no map")
+    try:
+        with dbus.Bus() as bus:
+            bus.call(BUS_NAME, ROOT + "/map/mpatha", BUS_NAME + ".Map", "Status", "s", "nonsense")
+        expect(False, "an unknown kind of status is answered")
+    except dbus.DBusError as e:
+        expect_equal(e.name, BUS_NAME + ".Error.InvalidArgument", "error name")
+
+
+def test_only_root():
+    """Another user can do nothing, and nothing of ours can be reached through tcmu-runner's name."""
+    _, made = start()
+    served = serve(made)
+    denied = "mpathctl: not permitted: only root may control multipath maps\n"
+    for words in (["list"], ["status", "mpatha"], ["message", "mpatha", "fail_if_no_path"]):
+        expect_equal(mpathctl(*words, status=5, user=NOBODY), denied, f"{words} by nobody")
+    expect("queue_if_no_path" in served.status("table"), "nobody has changed the map")
+    with dbus.Bus() as bus:
+        there = bus.managed_objects("org.kernel.TCMUService1", "/org/kernel/TCMUService1")
+        expect(not [path for path in there if "Mpath1" in path], f"on the runner's name: {there}")
+        for interface, member in ((BUS_NAME + ".Map", "Status"),
+                                  ("org.freedesktop.DBus.ObjectManager", "GetManagedObjects")):
+            path = ROOT if "ObjectManager" in interface else ROOT + "/map/mpatha"
+            words = () if "ObjectManager" in interface else ("s", "info")
+            try:
+                bus.call("org.kernel.TCMUService1", path, interface, member, *words)
+                expect(False, f"{member} is answered on tcmu-runner's name")
+            except dbus.DBusError:
+                pass
+
+
+def bus_daemon():
+    return next(int(pid) for pid in os.listdir("/proc") if pid.isdigit()
+                and read(f"/proc/{pid}/comm", "") == "dbus-daemon")
+
+
+def test_bus_restarts():
+    """dbus-daemon dies under I/O and comes back: tcmu-runner goes on, and so does control."""
+    runner, made = start()
+    served = serve(made)
+    load = fio.Fio(served, 8)
+    defer(load.kill)
+    wait_for(lambda: any(path.in_flight for path in made.paths), 10, "load")
+    os.kill(bus_daemon(), signal.SIGKILL)
+    time.sleep(2)       # the service tries in vain meanwhile
+    expect(runner.running, "tcmu-runner went with dbus-daemon")
+    for name in ("pid", "system_bus_socket"):
+        if os.path.exists("/run/dbus/" + name):
+            os.unlink("/run/dbus/" + name)
+    subprocess.run(["dbus-daemon", "--system", "--fork"], check=True)
+    begin = time.monotonic()
+
+    def served_again():
+        with dbus.Bus() as bus:
+            return bus.has_owner(BUS_NAME)
+    wait_for(served_again, 10, "the service")
+    note(f"served again after {time.monotonic() - begin:.1f} s")
+    expect_equal(mpathctl("list"), "mpatha\n", "mpathctl list")
+    result = load.finish()
+    expect(result.clean, f"{result!r}")
+
+
+def test_held():
+    """Control answers while commands are held, and lets them go."""
+    _, made = start()
+    served = serve(made, attributes={"cmd_time_out": 0})
+    defer(lambda: [cuts.TRANSPORT_STATUS.restore(path) for path in made.paths])
+    for path in made.paths:
+        cuts.TRANSPORT_STATUS.cut(path)
+    served.wait_failed()
+    reader = subprocess.Popen(["dd", f"if={served.dev}", "of=/dev/null", "bs=4k", "count=1",
+                               "iflag=direct"], stderr=subprocess.DEVNULL)
+    defer(reader.kill)
+    served.wait_held()
+    expect("1 held" in mpathctl("status", "mpatha"), "status of held commands")
+    expect(reader.poll() is None, "the read ended")
+    mpathctl("message", "mpatha", "fail_if_no_path")
+    expect(reader.wait(10) != 0, "the read should fail now")
+
+
+if __name__ == "__main__":
+    case.main()
