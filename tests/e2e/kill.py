@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: -t 900
+"""tcmu-runner is killed with -9 while its commands are on a slow device (measure 4).
+
+A command that was sent goes on without the process that sent it.  So a LUN here has two paths to one
+store: a slow one, where commands arrive 6 s late, and a fast one.  What the dead process left on the
+slow path could land on top of newer data that came over the fast one; what it had asked for could be
+written into memory that serves another command by then.  Neither may happen.
+
+The slow path is a gate that a case closes and opens: commands wait there for at least 6 s, and if
+the machine is busy as long as it takes to look at what shall be looked at before they land.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import mmap
+import os
+import struct
+import time
+
+from lib import case, dm, fio, lio, scsi, system
+from lib.case import count, defer, expect, expect_equal, note
+from lib.mpath import MAP_DIR, map_call
+from lib.runner import Runner, our_handler_only
+from lib.system import wait_for
+
+LATE_SECONDS = 6
+SIZE_MIB = 16
+BLOCK = 64 << 10
+NR_WRITES = 8
+NR_READS = 8
+READ_LBA = 16384            # where what is read stands: not written by any case
+
+SLOW_GROUP = "1"
+
+
+def pattern(word, i):
+    """A block that says of itself, in each 32 bytes, what it is."""
+    return f"{word} {i}".ljust(31).encode() + b"\n"
+
+
+def block_of(word, i):
+    return pattern(word, i) * (BLOCK // 32)
+
+
+class SlowAndFast:
+    """A LUN over a slow path (group 1) and a fast one (group 2, where a new process begins)."""
+
+    def __init__(self, number, **keys):
+        self.name = f"kill{number}"
+        self.store = f"/dev/ram{number}"
+        self.undo = contextlib.ExitStack()
+        try:
+            self.gate = self._device(f"slow{number}")
+            self.slow = self._path(self.gate)
+            self.fast = self._path(self._device(f"fast{number}"))
+            self._write_map(keys)
+            self.backstore = self._add(lio.UserBackstore(self.name, self.name,
+                                                         attributes={"cmd_time_out": 0}))
+            self.target = self._add(lio.LoopTarget(self.backstore))
+            self.path = self.target.path
+            # The initiator's own time-out is not what is tested here.
+            self.path.timeout = 120
+            self.undo.callback(self.gate.resume)
+        except BaseException:
+            self.delete()
+            raise
+
+    def _add(self, thing, undo="delete"):
+        self.undo.callback(getattr(thing, undo))
+        return thing
+
+    def _device(self, name):
+        return self._add(dm.Device(name, f"0 {SIZE_MIB * 2048} linear {self.store} 0"), "remove")
+
+    def _path(self, device):
+        """The same serial number makes both the same LUN."""
+        backstore = self._add(lio.Iblock(device.name, device.dev, serial=self.name))
+        return self._add(lio.LoopTarget(backstore)).path
+
+    def _write_map(self, keys):
+        with open(f"{MAP_DIR}/{self.name}.map", "w") as f:
+            f.write("[multipath]\ntable=1 queue_if_no_path 0 2 2 "
+                    f"round-robin 0 1 1 {self.slow.dev} 1 round-robin 0 1 1 {self.fast.dev} 1\n")
+            f.writelines(f"{key}={value}\n" for key, value in keys.items())
+
+    @property
+    def dev(self):
+        return self.path.dev
+
+    def delete(self):
+        self.undo.close()
+
+    def status(self):
+        return map_call(self.name, "Status", "s", "detail")
+
+    def use_slow_path(self):
+        """From now on commands are late, until let_land() or a new process."""
+        self.gate.suspend()
+        self.late_until = time.monotonic() + LATE_SECONDS
+        map_call(self.name, "Message", "as", ["switch_group", SLOW_GROUP])
+
+    def let_land(self):
+        """What is on the slow path arrives, 6 s late; returns when it has."""
+        time.sleep(max(self.late_until - time.monotonic(), 0))
+        self.gate.resume()
+        wait_for(lambda: self.slow.in_flight == 0, 5, "the slow path idle")
+
+    def read_store(self, lba, length):
+        """What is on the store, past all paths and caches."""
+        with mmap.mmap(-1, length) as buffer:
+            fd = os.open(self.store, os.O_RDONLY | os.O_DIRECT)
+            try:
+                expect_equal(os.preadv(fd, [buffer], lba * 512), length, "bytes read from the store")
+            finally:
+                os.close(fd)
+            return buffer[:]
+
+    def write_store(self, lba, data):
+        with mmap.mmap(-1, len(data)) as buffer:
+            buffer[:] = data
+            fd = os.open(self.store, os.O_RDWR | os.O_DIRECT)
+            try:
+                expect_equal(os.pwritev(fd, [buffer], lba * 512), len(data), "bytes written")
+            finally:
+                os.close(fd)
+
+
+def lba_of(i):
+    return i * (BLOCK // 512)
+
+
+def send_writes(lun, word):
+    return [scsi.Pending(lun.path, struct.pack(">BBLBHB", 0x2a, 0, lba_of(i), 0, BLOCK // 512, 0),
+                         data_out=block_of(word, i), timeout_ms=120000) for i in range(NR_WRITES)]
+
+
+def send_reads(lun):
+    return [scsi.Pending(lun.path, struct.pack(">BBLBHB", 0x28, 0, READ_LBA + lba_of(i), 0,
+                                               BLOCK // 512, 0),
+                         data_in=BLOCK, timeout_ms=120000) for i in range(NR_READS)]
+
+
+def collect(pending, seconds, what):
+    """All answers, each of which must be good."""
+    end = time.monotonic() + seconds
+    for i, command in enumerate(pending):
+        answer = command.wait(max(end - time.monotonic(), 0))
+        expect(answer is not None, f"{what} {i} is not answered within {seconds} s")
+        expect(answer.good, f"{what} {i}: {answer}")
+        if command.request.data_in:
+            expect(answer.data == block_of("read", i), f"{what} {i} brought other data")
+
+
+class DataArea:
+    """The memory that ring and initiators share: what stands in it, page by page."""
+
+    def __init__(self, runner, lun):
+        self.memory = f"/proc/{runner.pid}/mem"
+        uio = "/dev/" + lun.backstore.uio
+        with open(f"/proc/{runner.pid}/maps") as f:
+            begin = next(line for line in f if line.rstrip().endswith(uio)).split("-")[0]
+        self.begin = int(begin, 16)
+
+    def pages(self):
+        fd = os.open(self.memory, os.O_RDONLY)
+        try:
+            _, _, off, size = struct.unpack("<HHII", os.pread(fd, 12, self.begin))
+            at = self.begin + off + size
+            found = []
+            while True:
+                try:
+                    found.append(os.pread(fd, 4096, at + 4096 * len(found)))
+                except OSError:     # from here on it was never used
+                    return found
+        finally:
+            os.close(fd)
+
+    def count(self, word):
+        return sum(page.startswith(word.encode() + b" ") for page in self.pages())
+
+    def digest(self):
+        return [hashlib.sha256(page).hexdigest() for page in self.pages()]
+
+
+def load_slow_path(lun):
+    """Reads and "old" writes, all of them on the slow path."""
+    lun.write_store(READ_LBA, b"".join(block_of("read", i) for i in range(NR_READS)))
+    lun.use_slow_path()
+    writes, reads = send_writes(lun, "old"), send_reads(lun)
+    for command in writes + reads:
+        defer(command.close)
+    wait_for(lambda: lun.slow.in_flight >= NR_WRITES + NR_READS, 5, "commands on the slow path")
+    return writes, reads
+
+
+def kill(runner, lun):
+    """Kills and starts; says when the commands of the dead process were still out last."""
+    runner.kill()
+    expect(lun.slow.in_flight >= NR_WRITES + NR_READS,
+           f"only {lun.slow.in_flight} commands have outlived their process")
+    runner.start()
+
+
+def set_up(numbers, **keys):
+    system.run("modprobe", "brd", f"rd_nr={len(numbers)}", f"rd_size={SIZE_MIB * 1024}")
+    defer(system.run, "rmmod", "brd")
+    runner = Runner(handlers=our_handler_only())
+    defer(runner.end)
+    runner.start()
+    luns = []
+    for number in numbers:
+        luns.append(SlowAndFast(number, **keys))
+        defer(luns[-1].delete)
+    return runner, luns
+
+
+def one_kill(runner, lun, twice):
+    """The initiator (its SCSI layer) sends again what was lost, and after that newer data."""
+    writes, reads = load_slow_path(lun)
+    sent = time.monotonic()
+    kill(runner, lun)
+    if twice:
+        kill(runner, lun)
+    restarted = time.monotonic()
+
+    # Reads need not wait for anybody.
+    collect(reads, 5, "read")
+    read_at = time.monotonic()
+
+    # The old writes, sent again, wait in the ring's data area, where the old reads had their place.
+    area = DataArea(runner, lun)
+    text = lun.status()
+    expect(f"{NR_WRITES} writes wait for commands of a former process" in text, text)
+    expect(area.count("old") >= NR_WRITES * BLOCK // 4096, "the writes are not in the data area")
+    before = area.digest()
+    expect(lun.slow.in_flight >= NR_WRITES + NR_READS, "the old commands landed early")
+    expect(not any(command.wait(0) for command in writes), "a write did not wait")
+
+    lun.let_land()
+    landed = time.monotonic()
+    collect(writes, 3, "old write")
+    expect_equal(area.digest(), before, "the data area after the late reads")
+    collect(send_writes(lun, "new"), 3, "newer write")
+    note(f"after sending: restarted {restarted - sent:.1f} s, reads answered {read_at - sent:.1f} s, "
+         f"landed {landed - sent:.1f} s, newer data written {time.monotonic() - sent:.1f} s")
+
+
+def expect_store(lun, word):
+    for i in range(NR_WRITES):
+        data = lun.read_store(lba_of(i), BLOCK)
+        expect(data == block_of(word, i), f"block {i} of the store has {data[:32]!r}")
+
+
+@case.limit(900)
+def test_kill():
+    """One LUN is looked at command by command; fio verifies another, which dies with it."""
+    runner, (lun, other) = set_up([0, 1])
+    rounds = count(5, 20)
+    for number in range(rounds):
+        load = fio.Fio(other, LATE_SECONDS + 2, bs="512-64k", rate=4)
+        defer(load.kill)
+        wait_for(lambda: other.fast.in_flight, 10, "load")
+        other.use_slow_path()
+        wait_for(lambda: other.slow.in_flight >= 8, 10, "load on the slow path")
+        one_kill(runner, lun, twice=number == rounds - 1)
+        other.let_land()
+        expect_store(lun, "new")
+        result = load.finish()
+        note(f"{result!r}")
+        expect(result.clean, f"{result!r}\n{result.stderr[-2000:]}")
+        expect(result.writes > 50, f"hardly any load: {result!r}")
+
+
+def test_without_the_wait():
+    """The same with a restart wait of 0: the old writes land on newer ones.  We are not blind."""
+    runner, (lun,) = set_up([0], restart_wait_ms=0)
+    writes, reads = load_slow_path(lun)
+    kill(runner, lun)
+    collect(reads + writes, 5, "old command")
+    collect(send_writes(lun, "new"), 5, "newer write")
+    expect_store(lun, "new")
+    lun.let_land()
+    expect_store(lun, "old")
+
+
+def test_given_up_read():
+    """A LUN reset ends reads of a living process; they must not land in the next command's data."""
+    SG_SCSI_RESET, SG_SCSI_RESET_DEVICE = 0x2284, 1
+
+    runner, (lun,) = set_up([0])
+    lun.write_store(READ_LBA, b"".join(block_of("read", i) for i in range(NR_READS)))
+    lun.use_slow_path()
+    reads = send_reads(lun)
+    for command in reads:
+        defer(command.close)
+    wait_for(lambda: lun.slow.in_flight >= NR_READS, 5, "reads on the slow path")
+    begin = time.monotonic()
+    with scsi.Opened(lun.path) as fd:
+        fcntl.ioctl(fd, SG_SCSI_RESET, struct.pack("i", SG_SCSI_RESET_DEVICE))
+    note(f"LUN reset after {time.monotonic() - begin:.2f} s")
+    expect(time.monotonic() - begin < 2, "the LUN reset takes too long")
+    # (tcm_loop gives an aborted command the status GOOD, so it is no use to look at that.)
+    for i, command in enumerate(reads):
+        expect(command.wait(1), f"read {i} is not answered after the LUN reset")
+    expect(lun.slow.in_flight >= NR_READS, "the reads were not given up, but answered")
+
+    # In the same places of the data area, and on the same path, so that they stay there for long.
+    wait_for(lambda: scsi.test_unit_ready(lun.path).good, 2, "unit attentions gone")
+    writes = send_writes(lun, "new")
+    wait_for(lambda: lun.slow.in_flight >= NR_READS + NR_WRITES, 5, "writes behind the reads")
+    area = DataArea(runner, lun)
+    before = area.digest()
+    expect_equal(area.count("new"), NR_WRITES * BLOCK // 4096, "pages of the writes")
+    lun.let_land()
+    expect_equal(area.digest(), before, "the data area after the late reads")
+    collect(writes, 3, "write")
+    expect_store(lun, "new")
+
+
+def test_nothing_left():
+    expect_equal(lio.leftovers(), [], "left in configfs")
+    expect_equal(case.devices(), [], "disks left")
+
+
+if __name__ == "__main__":
+    case.main()
