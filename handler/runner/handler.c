@@ -512,6 +512,18 @@ close_backstore:
 	return err;
 }
 
+/*
+ * After "create size=0" the next command may be to show the size, so that is worth a moment.  At a
+ * restart it is known, and with many LUNs whose paths are down each moment counts: tcmu-runner
+ * opens one after another, and systemd waits for it.
+ */
+static bool lun_has_size(const struct lun *lun)
+{
+	struct mpath_backstore attributes;
+
+	return !backstore_read(&lun->backstore, &attributes) || attributes.size;
+}
+
 static int open_device(struct tcmu_device *dev, bool reopen)
 {
 	char text[ERROR_SIZE];
@@ -530,8 +542,8 @@ static int open_device(struct tcmu_device *dev, bool reopen)
 		return err;
 	}
 	tcmur_dev_set_private(dev, lun);
-	/* For "create size=0", whose next command may be to show it. */
-	device_wait_settled(lun->device, SETTLE_MS);
+	if (!lun_has_size(lun))
+		device_wait_settled(lun->device, SETTLE_MS);
 	mpath_log(MPATH_LOG_INFO, lun->name, NULL, "in service as backstore %s (%s)",
 		  lun->backstore.name, tcmu_dev_get_uio_name(dev));
 	return 0;

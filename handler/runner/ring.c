@@ -50,6 +50,16 @@ static void ring_break(struct ring *ring, const char *what)
 	ring->broken = true;
 }
 
+/*
+ * The tail is ours alone, unless somebody writes the backstore's action/reset_ring below a running
+ * tcmu-runner: then the kernel begins anew, and neither libtcmu nor we know where.
+ */
+static void check_not_reset(struct ring *ring)
+{
+	if (ring_view_tail(&ring->view) != ring->published)
+		ring_break(ring, "reset by somebody else");
+}
+
 /* --- responses --- */
 
 /* The next slot for a response; padding and TMR entries take none. */
@@ -96,8 +106,11 @@ void ring_complete(struct ring *ring, struct mpath_io *io)
 	if (!list_empty(&cmd->by_id))
 		ring->outstanding--;
 	list_del(&cmd->by_id);
-	ring_response_fill(&ring->view, io, &response);
-	respond(ring, cmd->id, &response);
+	check_not_reset(ring);
+	if (!ring->broken) { /* else its buffers may be another command's now */
+		ring_response_fill(&ring->view, io, &response);
+		respond(ring, cmd->id, &response);
+	}
 	ring_cmd_put(cmd);
 }
 
@@ -105,10 +118,11 @@ void ring_flush(struct ring *ring)
 {
 	struct ring_entry entry;
 
+	check_not_reset(ring);
 	/* A TMR that is last in the ring must not keep the ring from being seen as empty. */
 	if (!ring->broken)
 		next_slot(ring, &entry);
-	if (ring->tail == ring->published)
+	if (ring->broken || ring->tail == ring->published)
 		return;
 	ring->published = ring->tail;
 	ring_view_set_tail(&ring->view, ring->tail);

@@ -930,6 +930,25 @@ static void test_command_that_is_not_there(void)
 	end();
 }
 
+/* action/reset_ring was written while we serve: old answers must not go into the new ring. */
+static void test_reset_behind_our_back(void)
+{
+	begin_at(1024, RING_CAN_READ_LEN);
+	put_cmd(1, READ_10, 512);
+	libtcmu_runs();
+	mailbox()->head = mailbox()->tail = 0;
+	answer(1, SAM_BUSY);
+	assert(w.mem[DATA_OFF + 512] == STALE);
+	ring_flush(&w.ring);
+	assert(w.ring.broken && !w.kicks && mailbox()->tail == 0);
+	tick();
+	put_cmd(2, VENDOR, 0);
+	tick();
+	assert(!w.kicks);
+	expect_said("start 1 op 28\n");
+	end();
+}
+
 static void test_hostile_mailboxes(void)
 {
 	struct ring ring;
@@ -1175,6 +1194,7 @@ int main(void)
 	test_hostile_iovecs();
 	test_tmr_that_counts_too_many();
 	test_command_that_is_not_there();
+	test_reset_behind_our_back();
 	test_hostile_mailboxes();
 	test_chaos();
 	test_pool();
