@@ -199,6 +199,7 @@ static void identified(struct multipath *m, struct path *path, enum identify_res
 		assert(!"the conversation goes on");
 		return;
 	case IDENTIFY_LATER:
+		path->recheck_identity = path->active; /* the doubt stands */
 		check_at(m, path, m->now_ns + IDENTIFY_LATER_NS);
 		return;
 	case IDENTIFY_OTHER:
