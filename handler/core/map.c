@@ -137,6 +137,11 @@ void delay_io(struct multipath *m, struct mpath_io *io, uint64_t delay_ns)
 		complete_with_status(m, io, io->aborted ? SAM_TASK_ABORTED : SAM_BUSY);
 		return;
 	}
+	if (past_deadline(m, io)) {
+		trace(m, "io %02x: deadline passed", io->cmd.cdb[0]);
+		complete_with_sense(m, io, 0x02, 0x08, 0x00);
+		return;
+	}
 	io->retry_ns = m->now_ns + delay_ns;
 	wake_by(m, io->retry_ns);
 	list_push_back(&m->delayed, &io->node);

@@ -168,6 +168,7 @@ void queues_timeout(struct multipath *m)
 
 	expire(m, &m->held);
 	expire(m, &m->backlog);
+	expire(m, &m->delayed);
 	expire(m, &m->restarting);
 
 	list_init(&due);
