@@ -78,7 +78,7 @@ struct mpath_message {
 
 struct mpath_event {
 	enum mpath_event_type type;
-	uint64_t now_ns; /* monotonic; never runs backwards */
+	uint64_t now_ns; /* monotonic; never runs backwards, never 0 */
 	struct mpath_io *io;
 	struct path *path;
 	union {
