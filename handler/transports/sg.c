@@ -25,7 +25,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <scsi/sg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +39,7 @@
 #include "runtime/worker.h"
 #include "transports/claim.h"
 #include "transports/sg_device.h"
+#include "transports/sg_header.h"
 #include "transports/sg_host.h"
 
 /*
@@ -60,28 +60,6 @@
 #define SG_HANG_UP_NS (1 * NSEC_PER_SEC)
 /* An orphan is gone for certain when its time-out and the error handling after it are over. */
 #define SG_ORPHAN_NS (30 * NSEC_PER_SEC)
-
-#ifndef SG_FLAG_Q_AT_TAIL
-#define SG_FLAG_Q_AT_TAIL                                                                          \
-	0x10 /* missing in glibc's scsi/sg.h; sg's default is last in, first out */
-#endif
-
-/* linux/scsi/scsi_status.h: not exported to programs. */
-enum host_byte {
-	DID_OK = 0x00,
-	DID_NO_CONNECT = 0x01,
-	DID_TIME_OUT = 0x03,
-	DID_BAD_TARGET = 0x04,
-	DID_TRANSPORT_DISRUPTED = 0x0e,
-	DID_TRANSPORT_FAILFAST = 0x0f,
-	DID_TARGET_FAILURE = 0x10,
-	DID_NEXUS_FAILURE = 0x11,
-	DID_ALLOC_FAILURE = 0x12,
-	DID_MEDIUM_ERROR = 0x13,
-	DID_TRANSPORT_MARGINAL = 0x14,
-};
-#define DRIVER_BYTE_TIMEOUT 0x06
-#define DRIVER_BYTE_SENSE   0x08
 
 enum slot_state {
 	SLOT_CLOSED,  /* on link->closed_slots, or about to be opened */
@@ -236,19 +214,6 @@ static void opener_run(struct job *job)
 	}
 }
 
-static enum transport_error error_of_open(int err)
-{
-	switch (err) {
-	case -ENODEV:
-	case -ENOENT:
-		return TRANSPORT_GONE;
-	case -ENXIO:
-		return TRANSPORT_NOT_SENT;
-	default:
-		return TRANSPORT_BUSY; /* no fds, no memory: ours to wait for */
-	}
-}
-
 static void link_add_slot(struct path_link *link, int fd)
 {
 	struct sg_slot *slot = container_of(list_pop(&link->closed_slots), struct sg_slot, node);
@@ -288,7 +253,7 @@ static void link_open_slots(struct path_link *link)
 		return;
 	if (loop_now_ns(link->loop) < link->open_again_ns) {
 		if (!link->nr_open)
-			link_fail_waiting(link, error_of_open(link->open_error));
+			link_fail_waiting(link, sg_error_of_open(link->open_error));
 		return; /* else there will be a slot when one of the commands ends */
 	}
 	for (node = link->waiting.next; node != &link->waiting; node = node->next)
@@ -424,61 +389,6 @@ static void link_count_orphans(struct path_link *link, uint64_t now_ns)
 
 /* --- sending --- */
 
-/* Entries of the iovec that the data takes: sg.c takes the shorter of iovec and length. */
-static size_t iov_entries(const struct scsi_cmd *cmd)
-{
-	size_t bytes = 0, i;
-
-	for (i = 0; i < cmd->iov_cnt && bytes < cmd->data_len; i++)
-		bytes += cmd->iov[i].iov_len;
-	return i;
-}
-
-static int sg_direction(enum scsi_dir dir)
-{
-	switch (dir) {
-	case SCSI_NO_DATA:
-		return SG_DXFER_NONE;
-	case SCSI_DATA_IN:
-		return SG_DXFER_FROM_DEV;
-	case SCSI_DATA_OUT:
-		return SG_DXFER_TO_DEV;
-	}
-	return SG_DXFER_NONE;
-}
-
-static bool slot_fill_header(struct sg_slot *slot, struct mpath_io *io, struct sg_io_hdr *hdr)
-{
-	const struct scsi_cmd *cmd = &io->cmd;
-	size_t entries = iov_entries(cmd);
-
-	*hdr = (struct sg_io_hdr){
-		.interface_id = 'S',
-		.dxfer_direction = sg_direction(cmd->dir),
-		.cmd_len = cmd->cdb_len,
-		.cmdp = io->cmd.cdb,
-		.mx_sb_len = sizeof(slot->sense),
-		.sbp = slot->sense,
-		.timeout = cmd->timeout_ms,
-		.flags = SG_FLAG_Q_AT_TAIL,
-	};
-	if (cmd->dir == SCSI_NO_DATA || !cmd->data_len) {
-		hdr->dxfer_direction = SG_DXFER_NONE;
-		return true;
-	}
-	/* The kernel would say "no memory" to what is too long, as if that could change. */
-	if (cmd->data_len > slot->link->node.max_transfer_bytes || entries > IOV_MAX)
-		return false;
-	hdr->dxfer_len = (unsigned int)cmd->data_len;
-	if (entries == 1) {
-		hdr->dxferp = cmd->iov[0].iov_base;
-		return true;
-	}
-	hdr->iovec_count = (unsigned short)entries;
-	hdr->dxferp = (void *)(uintptr_t)cmd->iov; /* sg's sg_iovec_t is struct iovec */
-	return true;
-}
-
 /* Its buffer is idle now; the allocation takes no longer than the one that it saves. */
 static void slot_grow_reserve(struct sg_slot *slot, size_t data_len)
 {
@@ -492,35 +402,13 @@ static void slot_grow_reserve(struct sg_slot *slot, size_t data_len)
 	slot->reserve = reserve; /* also when memory was short: do not ask again for each command */
 }
 
-static enum transport_error error_of_write(int err)
-{
-	switch (err) {
-	case ENODEV:
-		return TRANSPORT_GONE;
-	case ENXIO:
-		return TRANSPORT_NOT_SENT;
-	case EAGAIN:
-	case ENOMEM:
-	case EDOM: /* sixteen commands on this fd: not ours, but not the path's fault either */
-	case EBUSY:
-		return TRANSPORT_BUSY;
-	case EINVAL: /* more than the adapter takes */
-	case EMSGSIZE:
-	case E2BIG:
-	case EPERM:
-		return TRANSPORT_REFUSED;
-	default:
-		return TRANSPORT_FAULT;
-	}
-}
-
 /* TRANSPORT_OK: it is on its way. */
 static enum transport_error slot_send(struct sg_slot *slot, struct mpath_io *io)
 {
 	struct sg_io_hdr hdr;
 	int err;
 
-	if (!slot_fill_header(slot, io, &hdr))
+	if (!sg_header_fill(&hdr, &io->cmd, slot->sense, slot->link->node.max_transfer_bytes))
 		return TRANSPORT_REFUSED;
 	if (!slot->watched) {
 		err = loop_watch(slot->link->loop, &slot->watch);
@@ -530,7 +418,7 @@ static enum transport_error slot_send(struct sg_slot *slot, struct mpath_io *io)
 	}
 	slot_grow_reserve(slot, io->cmd.data_len);
 	if (write(slot->watch.fd, &hdr, sizeof(hdr)) < 0)
-		return error_of_write(errno);
+		return sg_error_of_write(errno);
 	return TRANSPORT_OK;
 }
 
@@ -639,66 +527,6 @@ static void sg_submit(struct path_link *link, struct mpath_io *io)
 
 /* --- receiving --- */
 
-/* The target has answered if there is a status, or if nobody else claims the failure. */
-static bool target_answered(const struct sg_io_hdr *hdr)
-{
-	switch (hdr->host_status) {
-	case DID_OK:
-		return hdr->status || (hdr->driver_status & 0x0f) == 0 ||
-		       (hdr->driver_status & 0x0f) == DRIVER_BYTE_SENSE;
-	/* The kernel's digest of a status; most versions take it back before we see it. */
-	case DID_TARGET_FAILURE:
-	case DID_NEXUS_FAILURE:
-	case DID_ALLOC_FAILURE:
-	case DID_MEDIUM_ERROR:
-		return hdr->status != 0;
-	default:
-		return false;
-	}
-}
-
-static enum transport_error error_of_answer(const struct sg_io_hdr *hdr)
-{
-	if (target_answered(hdr))
-		return TRANSPORT_OK;
-	switch (hdr->host_status) {
-	case DID_NO_CONNECT:
-	case DID_BAD_TARGET:
-	case DID_TRANSPORT_DISRUPTED:
-	case DID_TRANSPORT_FAILFAST:
-	case DID_TRANSPORT_MARGINAL:
-		return TRANSPORT_LOST;
-	case DID_TIME_OUT:
-		return TRANSPORT_TIMEOUT;
-	case DID_OK:
-		return (hdr->driver_status & 0x0f) == DRIVER_BYTE_TIMEOUT ? TRANSPORT_TIMEOUT
-									  : TRANSPORT_FAULT;
-	default:
-		return TRANSPORT_FAULT;
-	}
-}
-
-static void slot_fill_result(const struct sg_slot *slot, const struct sg_io_hdr *hdr,
-			     struct mpath_io *io)
-{
-	struct scsi_result *result = &io->result;
-	int64_t residual = hdr->resid;
-
-	*result = (struct scsi_result){.transport = error_of_answer(hdr)};
-	if (result->transport != TRANSPORT_OK) {
-		result->residual = (uint32_t)io->cmd.data_len;
-		return;
-	}
-	result->status = hdr->status;
-	result->sense_len = hdr->sb_len_wr < SCSI_SENSE_MAX ? hdr->sb_len_wr : SCSI_SENSE_MAX;
-	memcpy(result->sense, slot->sense, result->sense_len);
-	if (residual < 0)
-		residual = 0;
-	if (residual > (int64_t)io->cmd.data_len)
-		residual = (int64_t)io->cmd.data_len;
-	result->residual = (uint32_t)residual;
-}
-
 static void slot_finish(struct sg_slot *slot)
 {
 	struct path_link *link = slot->link;
@@ -752,7 +580,7 @@ static void slot_ready(struct watch *watch, uint32_t epoll_events)
 		slot_read_failed(slot, errno, epoll_events);
 		return;
 	}
-	slot_fill_result(slot, &hdr, slot->io);
+	sg_header_result(&hdr, slot->sense, slot->io);
 	slot_finish(slot);
 }
 

@@ -5,8 +5,8 @@
  * When a SCSI host has as many commands out as it can take, write() to an sg node sleeps until one
  * of them ends, and with it everything that its thread does; when those commands hang, for long
  * (hazards.md H8).  So our links count together what they have on a host, and stay below its
- * can_queue.  And no link may take what is left to the last one: a path whose commands all hang
- * leaves a fifth of the host to the others.
+ * can_queue.  And no link may have more than what it leaves free: a path whose commands all hang
+ * leaves half of the host to the others, the next one a quarter, and so on.
  */
 #include "transports/sg_host.h"
 
@@ -17,7 +17,6 @@
 #include "mpath/list.h"
 
 #define TAGS_PER_QUEUE_MIN 4 /* the kernel's, in hctx_may_queue() */
-#define HOG_FACTOR	   4 /* a link may have so many times what is free */
 
 struct sg_host {
 	struct list node;
@@ -90,7 +89,7 @@ bool sg_host_enter(struct sg_host *host, unsigned int mine, bool is_probe)
 	unsigned int total = atomic_fetch_add(&host->in_flight, 1);
 
 	if (total < limit &&
-	    (is_probe || atomic_load(&host->nr_links) == 1 || mine < HOG_FACTOR * (limit - total)))
+	    (is_probe || atomic_load(&host->nr_links) == 1 || mine < limit - total))
 		return true;
 	atomic_fetch_sub(&host->in_flight, 1);
 	return false;

@@ -6,10 +6,12 @@
  *   guest_sg own DISK                       what only sg promises
  *   guest_sg open MAP ADDRESS...            opens paths, says how that went, and holds them until
  *                                           its input ends
+ *   guest_sg die DISK                       sends three writes and dies with -9
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -336,6 +338,23 @@ static void run_open(const char *map, char **addresses)
 		contract_close(paths[--nr]);
 }
 
+/* --- dying --- */
+
+static void run_die(const struct rig *rig)
+{
+	struct path_facts facts;
+	struct contract_path *path = open_disk(rig, &facts);
+	unsigned int i;
+
+	rig->set_delay(900);
+	for (i = 0; i < 3; i++)
+		shot_submit(shot_new(path, "2a 00 00 00 00 00 00 00 01 00", SCSI_DATA_OUT, 512, 1,
+				     (uint8_t)i));
+	while (contract_nr_out(path) < 3)
+		contract_sleep_ms(5);
+	kill(getpid(), SIGKILL);
+}
+
 int main(int argc, char **argv)
 {
 	struct rig rig;
@@ -350,6 +369,8 @@ int main(int argc, char **argv)
 	rig = make_rig(argv + 2);
 	if (strcmp(argv[1], "own") == 0)
 		run_own(&rig);
+	else if (strcmp(argv[1], "die") == 0)
+		run_die(&rig);
 	else
 		contract_run(&rig, argc > 4 ? argv[4] : "");
 	return 0;

@@ -9,6 +9,7 @@ and disks are taken away from it by others.
 import os
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(os.path.dirname(HERE))
@@ -203,6 +204,16 @@ def test_claim():
     holder.close()
     system.run("mount", path, "/run/mounted")
     system.run("umount", "/run/mounted")
+
+
+def test_commands_of_a_dead_process():
+    """Who opens a disk after a crash sees the commands that are still out, until they are not."""
+    path = scsi_debug(n=1).paths[0].dev
+    done = subprocess.run([PROGRAM, "die", path], stdin=subprocess.DEVNULL)
+    expect(done.returncode == -9, f"exit status {done.returncode}")
+    opened(path, "foreign 3")
+    time.sleep(1.2)
+    opened(path, "foreign 0")
 
 
 def test_read_only():
