@@ -145,6 +145,15 @@ static void unrecognised(struct mpath_message *message)
 		      message->argc ? message->argv[0] : "(nothing)");
 }
 
+/* Some path may lead to the map's new LUN. */
+static void look_again(struct multipath *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->nr_paths; i++)
+		probe_path_now(m, &m->paths[i]);
+}
+
 static bool one_word_message(struct multipath *m, struct mpath_message *message)
 {
 	const char *word = message->argv[0];
@@ -154,7 +163,9 @@ static bool one_word_message(struct multipath *m, struct mpath_message *message)
 	} else if (strcasecmp(word, "fail_if_no_path") == 0) {
 		set_queueing(m, false);
 	} else if (strcasecmp(word, "forget_wwid") == 0) {
-		if (!forget_lun(m))
+		if (forget_lun(m))
+			look_again(m);
+		else
 			refuse(message, -EBUSY, "forget_wwid: a path of the map is in use");
 	} else {
 		return false;

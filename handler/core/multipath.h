@@ -143,6 +143,7 @@ uint64_t io_deadline(const struct multipath *m, const struct mpath_io *io); /* 0
 /* restart.c: commands of a dead process (D9 Restart) */
 bool must_wait_for_restart(struct multipath *m, const struct mpath_io *io);
 void restart_path_opened(struct multipath *m, struct path *path);
+void restart_path_is_other(struct multipath *m, struct path *path);
 void restart_path_counted(struct multipath *m, struct path *path, int64_t outstanding);
 void restart_path_drains(struct multipath *m, struct path *path);
 void restart_timeout(struct multipath *m);

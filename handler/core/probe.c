@@ -205,7 +205,9 @@ static void identified(struct multipath *m, struct path *path, enum identify_res
 	case IDENTIFY_OTHER:
 		exclude_path(m, path, reason);
 		path_settled(m, path);
-		check_again(m, path);
+		restart_path_is_other(m, path);
+		/* Perhaps it is somebody else's disk: he is to find it free. */
+		close_link(m, path);
 		return;
 	case IDENTIFY_DOWN:
 		path_down(m, path, reason);
@@ -424,10 +426,13 @@ void path_refused(struct multipath *m, struct path *path, const char *reason)
 
 void path_closed(struct multipath *m, struct path *path)
 {
+	uint64_t pause_ms = path->reopen ? 0 : m->settings.polling_interval_ms;
+
 	assert(path->link == LINK_CLOSING);
 	path->link = LINK_CLOSED;
+	/* While another LUN is looked at, nobody else can have it: seldom. */
 	if (!m->stopping)
-		check_at(m, path, m->now_ns);
+		check_at(m, path, m->now_ns + pause_ms * NSEC_PER_MSEC);
 }
 
 void close_link(struct multipath *m, struct path *path)

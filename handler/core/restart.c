@@ -6,6 +6,8 @@
  * one of the paths shows commands that are not ours, no write is sent on any of them: the old
  * write could land on top of it.  Reads may go.
  */
+#include <string.h>
+
 #include "core/multipath.h"
 
 #define COUNT_INTERVAL_NS (50 * NSEC_PER_MSEC)
@@ -71,6 +73,17 @@ void restart_path_opened(struct multipath *m, struct path *path)
 	notice(m, NOTICE_OTHER, path,
 	       "%llu commands of a former process are still out: writes wait for them",
 	       (unsigned long long)path->facts.foreign);
+}
+
+/* Not our LUN: what is out there is somebody else's, and no write of ours will meet it. */
+void restart_path_is_other(struct multipath *m, struct path *path)
+{
+	if (!path->foreign || !m->lun.known || !path->seen.wwid[0] ||
+	    strcmp(path->seen.wwid, m->lun.wwid) == 0)
+		return;
+	path->foreign = false;
+	path->resting = false;
+	restart_reconsider(m);
 }
 
 static bool is_idle(const struct path *path)
