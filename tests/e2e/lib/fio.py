@@ -77,6 +77,11 @@ class Result:
                          default=0) / 1000 for times in map(sorted, self._times.values()))
 
     @property
+    def completions(self):
+        """When commands ended, in seconds after the start, the verify's included."""
+        return sorted(t / 1000 for times in self._times.values() for t in times)
+
+    @property
     def clean(self):
         return self.status == 0 and not self.errors and not self.miscompares
 

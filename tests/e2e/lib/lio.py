@@ -97,6 +97,16 @@ class Path:
                 - int(read(self.device + "/iodone_cnt"), 16))
 
     @property
+    def requests(self):
+        """Commands that were ever sent down the path."""
+        return int(read(self.device + "/iorequest_cnt", "0"), 16)
+
+    def wait_load(self, commands=20, seconds=10):
+        """Waits until the path has carried so many commands more: some in flight may be a probe."""
+        begin = self.requests
+        wait_for(lambda: self.requests >= begin + commands, seconds, f"load on {self}")
+
+    @property
     def timeout(self):
         return int(read(self.device + "/timeout"))
 
@@ -270,12 +280,12 @@ class LoopTarget:
         system.modprobe("tcm_loop", "sd_mod", "sg")
         system.mount_configfs()
         if naa is None:
-            naa = f"naa.6001405{LoopTarget._next:09x}"
+            naa = f"naa.5001405{LoopTarget._next:09x}"      # rtslib would choke on another form
             LoopTarget._next += 1
         self.dir = f"{TARGET}/loopback/{naa}"
         self.tpgt = self.dir + "/tpgt_1"
         os.makedirs(self.tpgt)
-        write(self.tpgt + "/nexus", naa.replace("naa.6", "naa.7", 1))
+        write(self.tpgt + "/nexus", naa.replace("naa.5001405", "naa.5001406"))
         _link_lun(self.tpgt, backstore, group=group)
         self.path = Path(read(self.tpgt + "/address") + ":0", target=self, group=group)
         if wait:

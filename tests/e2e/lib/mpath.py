@@ -102,6 +102,11 @@ class Map:
     def wait_held(self, n=1, seconds=5):
         wait_for(lambda: self.commands()["held"] >= n, seconds, f"{n} commands held")
 
+    def unexport(self):
+        if self.target:
+            self.target.delete()
+        self.target = None
+
     def delete(self):
         try:
             # What is held for lack of paths would keep the export busy.
@@ -109,8 +114,7 @@ class Map:
                 self.message("fail_if_no_path")
         except dbus.DBusError:
             pass        # it is not in service any more
-        if self.target:
-            self.target.delete()
+        self.unexport()
         if self.backstore:
             self.backstore.delete()
         for name in [self.file, *self.names]:
