@@ -117,6 +117,12 @@ def _kernel_log():
         os.close(fd)
 
 
+def kernel_times(text):
+    """The lines with this text in the kernel's log of this case: when they were written, in seconds."""
+    fields = [line.split(",", 3) for line in _kernel_log() if text in line]
+    return [int(words[2]) / 1e6 for words in fields if int(words[1]) > _kernel_log_at]
+
+
 def _show_logs():
     for path in _logs:
         lines = _tail(path, 30)
