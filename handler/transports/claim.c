@@ -250,6 +250,8 @@ int claim_take(const struct sg_disk *disk, const char *map, struct claim **claim
 	*claim = claim_find(disk->dev);
 	if (*claim) {
 		err = claim_share(*claim, disk, map, reason);
+		if (err)
+			*claim = NULL; /* the other map's, and not to be released by us */
 	} else {
 		err = claim_open(fresh, disk, reason);
 		if (!err) {
