@@ -114,7 +114,8 @@ start_daemons() {
 		systemctl start tcmu-runner iscsid
 	else
 		mkdir -p /etc/target /run/lock
-		pgrep -x tcmu-runner >/dev/null || tcmu-runner --tcmu-log-dir /run &
+		# In a session of its own: Ctrl-C is for the demo, not for the daemon.
+		pgrep -x tcmu-runner >/dev/null || setsid tcmu-runner --tcmu-log-dir /run >/dev/null &
 		pgrep -x iscsid >/dev/null || iscsid
 	fi
 	wait_until mpathctl list || {
@@ -242,10 +243,11 @@ tell() {
 
 	chapter "Exported over iSCSI, as any backstore"
 	run targetcli /iscsi create $iqn
-	run targetcli /iscsi/$iqn/tpg1/luns create /backstores/user:mpath/$name
-	run targetcli /iscsi/$iqn/tpg1 set attribute authentication=0 generate_node_acls=1 demo_mode_write_protect=0
+	# Nobody but this machine may reach it.
 	run targetcli /iscsi/$iqn/tpg1/portals delete 0.0.0.0 3260
 	run targetcli /iscsi/$iqn/tpg1/portals create 127.0.0.1 $port
+	run targetcli /iscsi/$iqn/tpg1/luns create /backstores/user:mpath/$name
+	run targetcli /iscsi/$iqn/tpg1 set attribute authentication=0 generate_node_acls=1 demo_mode_write_protect=0
 
 	chapter "An initiator logs in, makes a file system, and works on it (fio, verifying what it reads)"
 	run iscsiadm -m discovery -t st -p 127.0.0.1:$port

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """config/demo.sh --host, as it is told on a machine whose kernel has LIO."""
-# tests/run: -t 900
+# tests/run: -t 2000
 
 import os
 import re
@@ -35,7 +35,7 @@ class Demo:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
-    def wait_text(self, text, seconds=200):
+    def wait_text(self, text, seconds=500):
         wait_for(lambda: text in self.text() or self.process.poll() is not None, seconds, text)
         expect(text in self.text(), f"the demo ended before {text!r}")
 
@@ -47,7 +47,7 @@ def nothing_left():
         expect(not os.path.exists(path), f"left: {path}")
 
 
-@limit(500)
+@limit(900)
 def test_interrupted():
     """Ctrl-C in the worst moment, with commands held: everything is taken down all the same."""
     demo = Demo()
@@ -55,17 +55,17 @@ def test_interrupted():
     time.sleep(3)       # into the outage
     os.killpg(demo.process.pid, signal.SIGINT)
     begin = time.monotonic()
-    expect_equal(demo.process.wait(120), 130, "exit status")
+    expect_equal(demo.process.wait(200), 130, "exit status")
     note(f"cleaned up in {time.monotonic() - begin:.0f} s")
     expect("Nothing of the demo is left." in demo.text(), "the demo says that something is left")
     nothing_left()
 
 
-@limit(500)
+@limit(900)
 def test_told():
     begin = time.monotonic()
     demo = Demo()
-    expect_equal(demo.process.wait(400), 0, "exit status")
+    expect_equal(demo.process.wait(800), 0, "exit status")
     note(f"told in {time.monotonic() - begin:.0f} s")
     text = demo.text()
     done = [int(n) for n in re.findall(r"I/O completed by the initiator .*: (\d+)", text)]
