@@ -190,15 +190,15 @@ static void loop_fire_timers(struct loop *loop)
 		if (first->queued_ns > loop->now_ns)
 			break;
 		list_del(&first->node);
-		list_push_back(&due, &first->node);
+		if (first->due_ns > first->queued_ns)
+			loop_queue_timer(loop, first); /* it was put off: now to its place */
+		else
+			list_push_back(&due, &first->node);
 	}
 	while ((node = list_pop(&due))) {
 		struct timer *timer = container_of(node, struct timer, node);
 
-		if (timer->due_ns > loop->now_ns)
-			loop_queue_timer(loop, timer);
-		else
-			timer->fire(timer, loop->now_ns);
+		timer->fire(timer, loop->now_ns);
 	}
 }
 

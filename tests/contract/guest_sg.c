@@ -262,6 +262,29 @@ static void test_descriptors(const struct rig *rig)
 	check(nr_fds() == before);
 }
 
+/* A disk of one map is refused to another one, and stays the first one's. */
+static void test_two_maps(const struct rig *rig)
+{
+	struct path_facts facts;
+	struct contract_path *path = open_disk(rig, &facts);
+	char text[PATH_REASON_MAX];
+	struct strbuf reason;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		strbuf_init(&reason, text, sizeof(text));
+		check(!contract_open(rig, rig->paths[0], "other", &facts, &reason));
+		check(strstr(text, "it is a path of our map own"));
+		check(open(rig->paths[0], O_RDONLY | O_EXCL) < 0 && errno == EBUSY);
+	}
+	check(contract_do(path, "00 00 00 00 00 00", SCSI_NO_DATA, 0).transport == TRANSPORT_OK);
+	contract_close(path);
+	strbuf_init(&reason, text, sizeof(text));
+	path = contract_open(rig, rig->paths[0], "other", &facts, &reason);
+	check(path);
+	contract_close(path);
+}
+
 /* A disk that was set offline says so, and no command hangs. */
 static void test_offline(const struct rig *rig)
 {
@@ -289,6 +312,7 @@ static void run_own(const struct rig *rig)
 		{"write-is-taken-at-submit", test_write_is_taken_at_submit},
 		{"abandoned-write-lands-as-sent", test_abandoned_write_lands_as_sent},
 		{"transfer-sizes", test_transfer_sizes},
+		{"two-maps", test_two_maps},
 		{"offline", test_offline},
 		{"descriptors", test_descriptors},
 	};
