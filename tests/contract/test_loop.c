@@ -190,7 +190,6 @@ static void test_spreading(void)
 
 struct ticker {
 	struct timer timer;
-	uint64_t fired_ns;
 	uint64_t promised_ns;
 	unsigned int nr_fired;
 	uint64_t again_ns; /* set again so much later, until nr_fired is 5 */
@@ -207,7 +206,6 @@ static void ticker_fire(struct timer *timer, uint64_t now_ns)
 
 	assert(loop_is_current(loop));
 	assert(now_ns >= ticker->promised_ns);
-	ticker->fired_ns = now_ns;
 	ticker->nr_fired++;
 	fired_order[nr_fired++ % 16] = ticker;
 	if (ticker->kills)
@@ -263,7 +261,6 @@ static void test_timers(void)
 	assert(nr_fired == 4 && t[4].nr_fired == 0);
 	assert(fired_order[0] == &t[0] && fired_order[1] == &t[3] && fired_order[2] == &t[2] &&
 	       fired_order[3] == &t[1]);
-	assert(t[1].fired_ns - t[2].fired_ns >= 25 * MSEC);
 	sem_destroy(&tell);
 }
 
