@@ -173,21 +173,21 @@ def _run_one(function):
     return result, why
 
 
-def main():
-    """Runs the calling file's cases and exits."""
+def main(functions=None):
+    """Runs the calling file's cases, or only these of them, and exits."""
     module = sys.modules["__main__"]
     parser = argparse.ArgumentParser(description=(module.__doc__ or "").split("\n")[0])
     parser.add_argument("--long", action="store_true", help="the big counts")
     parser.add_argument("--list", action="store_true", help="only name the cases")
     parser.add_argument("pattern", nargs="?", default="", metavar="PATTERN")
-    options = parser.parse_args()
+    options = parser.parse_args([] if functions else None)
     global _long
     _long = _long or options.long
 
     stem = os.path.splitext(os.path.basename(module.__file__))[0]
     cases = {}
     for name, function in vars(module).items():
-        if name.startswith("test_") and callable(function):
+        if name.startswith("test_") and (functions is None or function in functions):
             full = f"e2e/{stem}/{name[len('test_'):].replace('_', '-')}"
             if options.pattern in full:
                 cases[full] = function

@@ -61,7 +61,7 @@ class Path:
     @property
     def devno(self):
         """ "8:16", as dm tables name it."""
-        return self.sd and read(f"/sys/block/{self.sd}/dev")
+        return self.sd and read(f"{self.device}/block/{self.sd}/dev")
 
     @property
     def by_id(self):
@@ -88,7 +88,8 @@ class Path:
 
     @property
     def sectors(self):
-        return int(read(f"/sys/block/{self.sd}/size"))
+        # Not by /sys/block/sdX: that link is made after the device's node is there.
+        return int(read(f"{self.device}/block/{self.sd}/size"))
 
     @property
     def in_flight(self):
@@ -289,7 +290,11 @@ class LoopTarget:
         _link_lun(self.tpgt, backstore, group=group)
         self.path = Path(read(self.tpgt + "/address") + ":0", target=self, group=group)
         if wait:
-            self.path.wait(wait)
+            try:
+                self.path.wait(wait)
+            except Exception:
+                self.delete()
+                raise
 
     def delete(self):
         _unlink_luns(self.tpgt)
