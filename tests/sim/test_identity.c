@@ -73,7 +73,7 @@ static void the_kept_wwid_is_pinned(void)
 	expect(w, w->luns[1].nr_writes == 0 && w->nr_lun_changes == 0);
 
 	sim_path(w, "8:16")->nexus.lun = &w->luns[0];
-	advance(w, 1500);
+	advance(w, 5100);
 	expect_good(w, io);
 	expect(w, w->luns[0].nr_writes == 1);
 	world_end(w);
@@ -139,9 +139,10 @@ static void an_exchanged_lun_is_excluded(void)
 	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 F 1 8:16 A 0 ");
 	expect_detail(w, "8:0: excluded: WWID is " WWID_2);
 
-	/* and back again */
+	/* Its owner finds it free: it is opened for a look every 5 s only.  And back again: */
+	expect(w, !sim_path(w, "8:0")->is_open);
 	exchange_lun(sim_path(w, "8:0"), 0);
-	advance(w, 2500);
+	advance(w, 5100);
 	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 1 8:16 A 0 ");
 	world_end(w);
 }
@@ -211,6 +212,35 @@ static void news_during_the_identity_check(void)
 	expect_good(w, one);
 	expect_good(w, two);
 	world_end(w);
+}
+
+/* This host is short of something while a path in doubt is asked who it is: the doubt stands. */
+static void a_shortage_during_the_identity_check(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		struct world *w = world_new(QUEUE TWO_PATHS);
+		struct sim_path *p = sim_path(w, "8:0");
+
+		if (i)
+			w->settings.checker = NULL;
+		world_up(w);
+		push_ua(p, 0x3f, 0x0e);
+		submit_read(w, 0, 1);
+		advance(w, 1);
+		expect(w, p->path->suspect);
+		set_mode(p, MODE_LOCAL_BUSY);
+		advance(w, 300);
+		p->nexus.lun = &w->luns[1];
+		set_mode(p, MODE_UP);
+		advance(w, 2500);
+		expect_notice(w, "8:0: not used: WWID is " WWID_2);
+		p->nexus.lun = &w->luns[0];
+		advance(w, 5100);
+		expect(w, p->path->active);
+		world_end(w);
+	}
 }
 
 /* A path that was in doubt about its identity, was lost then, and comes back in standby: it needs
@@ -292,7 +322,7 @@ static void a_lun_grows_during_an_outage(void)
 		w->paths[i].nexus.nr_blocks = 4096;
 		set_mode(&w->paths[i], MODE_UP);
 	}
-	advance(w, 4000);
+	advance(w, 6500);
 	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 1 8:16 A 1 ");
 	expect(w, mpath_lun(w->m)->nr_blocks == 4096);
 	io = submit_capacity(w);
@@ -567,6 +597,7 @@ int main(void)
 	STORY(the_checker_hears_of_an_exchanged_lun);
 	STORY(an_exchange_during_the_identity_check);
 	STORY(news_during_the_identity_check);
+	STORY(a_shortage_during_the_identity_check);
 	STORY(a_doubt_does_not_replace_the_checker);
 	STORY(sizes_must_agree);
 	STORY(a_lun_that_grew_is_taken);

@@ -196,14 +196,11 @@ static bool is_busy(const struct sim_io *io)
 }
 
 /* The array has removed the LUN: waiting for it would be of no use. */
-static bool lun_was_removed(const struct world *w)
+static bool lun_was_removed(const struct sim_io *io)
 {
-	unsigned int i;
+	const uint8_t *sense = io->io.result.sense;
 
-	for (i = 0; i < w->nr_paths; i++)
-		if (w->paths[i].mode != MODE_LUN_GONE)
-			return false;
-	return true;
+	return sense[2] == 0x05 && sense[12] == 0x25 && sense[13] == 0x00;
 }
 
 /* While the map queues, a command that nothing is wrong with ends well, however paths may fail. */
@@ -211,7 +208,7 @@ static bool may_fail(struct world *w, const struct sim_io *io)
 {
 	return io->queueing_lapsed || !queues(w) || !io->io.cmd.medium || io->nr_faults || io->nr_starts >= 30 ||
 	       (io->io.cmd.class == CMD_ONCE && io->nr_doubts) || io->tmr ||
-	       (w->shut_down && is_busy(io)) || lun_was_removed(w) || w->backstore.cmd_time_out_ms;
+	       (w->shut_down && is_busy(io)) || lun_was_removed(io) || w->backstore.cmd_time_out_ms;
 }
 
 static void check_good(struct world *w, struct sim_io *io)

@@ -6,12 +6,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "sim/lib/path.h"
 
 uint64_t now_ms(const struct world *w)
 {
-	return w->now_ns / NSEC_PER_MSEC;
+	return (w->now_ns - SIM_EPOCH) / NSEC_PER_MSEC;
 }
 
 static void append(char **text, size_t *len, size_t *size, const char *line)
@@ -26,15 +27,24 @@ static void append(char **text, size_t *len, size_t *size, const char *line)
 	*len += n;
 }
 
+static bool is_verbose(void)
+{
+	static int verbose = -1;
+
+	if (verbose < 0)
+		verbose = getenv("SIM_VERBOSE") != NULL;
+	return verbose;
+}
+
 static void world_trace(void *arg, uint64_t now_ns, const char *sentence)
 {
 	struct world *w = arg;
 	char line[320];
 
-	snprintf(line, sizeof(line), "[%6llu] %s\n", (unsigned long long)(now_ns / NSEC_PER_MSEC),
-		 sentence);
+	oracle_check(w, now_ns == w->now_ns, "the trace has another time");
+	snprintf(line, sizeof(line), "[%6llu] %s\n", (unsigned long long)now_ms(w), sentence);
 	append(&w->trace, &w->trace_len, &w->trace_size, line);
-	if (getenv("SIM_VERBOSE"))
+	if (is_verbose())
 		fputs(line, stdout);
 }
 
@@ -47,7 +57,7 @@ static void take_notices(struct world *w)
 		snprintf(line, sizeof(line), "[%6llu] %s: %s\n", (unsigned long long)now_ms(w),
 			 notice.path ? path_name(notice.path) : mpath_name(w->m), notice.text);
 		append(&w->notices, &w->notices_len, &w->notices_size, line);
-		if (getenv("SIM_VERBOSE"))
+		if (is_verbose())
 			printf("         NOTICE %s", line);
 	}
 }
@@ -85,8 +95,12 @@ struct world *world_new(const char *table)
 	struct world *w = calloc(1, sizeof(*w));
 	unsigned int i;
 
+	w->now_ns = SIM_EPOCH;
 	w->table = strdup(table);
-	w->ios = calloc(SIM_IOS_MAX, sizeof(*w->ios));
+	/* Many, of which most worlds use few: pages that nobody touches cost nothing. */
+	w->ios = mmap(NULL, SIM_IOS_MAX * sizeof(*w->ios), PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	oracle_check(w, w->ios != MAP_FAILED, "not enough memory for a world");
 	w->events = calloc(SIM_EVENTS_MAX, sizeof(*w->events));
 	append(&w->trace, &w->trace_len, &w->trace_size, "");
 	append(&w->notices, &w->notices_len, &w->notices_size, "");
@@ -138,11 +152,9 @@ void world_end(struct world *w)
 	for (i = 0; i < w->nr_paths; i++) {
 		struct sim_path *p = &w->paths[i];
 
-		if (p->open_hangs || p->mode == MODE_HUNG || p->io_mode == MODE_HUNG) {
-			p->open_hangs = false;
-			set_io_mode(p, MODE_UP, 0);
-			set_mode(p, MODE_UP);
-		}
+		p->open_hangs = false;
+		set_io_mode(p, MODE_UP, 0);
+		set_mode(p, p->mode == MODE_HUNG ? MODE_UP : p->mode);
 	}
 	if (!w->stopping)
 		stop_world(w);
@@ -152,7 +164,7 @@ void world_end(struct world *w)
 	mpath_destroy(w->m);
 	oracle_free(w);
 	free(w->table);
-	free(w->ios);
+	munmap(w->ios, SIM_IOS_MAX * sizeof(*w->ios));
 	free(w->events);
 	free(w->trace);
 	free(w->notices);

@@ -17,6 +17,7 @@
 #define SIM_LUNS_MAX  3
 #define SIM_IOS_MAX   4096
 #define SIM_IO_BYTES  (8 * SIM_BLOCK_SIZE)
+#define SIM_EPOCH     (1000 * NSEC_PER_SEC) /* when stories begin: their 0 ms */
 #define SIM_LATENCY   NSEC_PER_MSEC /* of a command, an open, a close, ... */
 #define SIM_STEPS_AT_ONCE_MAX 20000 /* more at one point in time is a livelock */
 
