@@ -173,7 +173,9 @@ static void random_foreign(struct world *w)
 		struct foreign_write *f = &foreign[nr_foreign++];
 
 		f->path = &w->paths[below(w->nr_paths)];
-		f->lands_ns = w->now_ns + (1 + below(w->settings.path_timeout_ms)) * NSEC_PER_MSEC;
+		f->lands_ns = w->now_ns + (1 + below(chance(70) ? w->settings.path_timeout_ms
+								: w->settings.restart_wait_ms)) *
+						  NSEC_PER_MSEC;
 		f->lba = below(8);
 		f->stamp = 1000000 + i;
 		f->path->foreign++;
@@ -210,6 +212,17 @@ static struct world *random_world(void)
 	return w;
 }
 
+/* After their time-out the kernel does not count them any more, though they may still land (H3). */
+static void hide_foreign(struct world *w)
+{
+	unsigned int i;
+
+	if (w->now_ns < w->start_ns + w->settings.path_timeout_ms * NSEC_PER_MSEC)
+		return;
+	for (i = 0; i < w->nr_paths; i++)
+		w->paths[i].hidden = w->paths[i].foreign;
+}
+
 /* Time goes on, and with it the dead process's writes. */
 static void go_on(struct world *w, uint64_t ms)
 {
@@ -228,10 +241,13 @@ static void go_on(struct world *w, uint64_t ms)
 			advance(w, (next->lands_ns - w->now_ns) / NSEC_PER_MSEC);
 		oracle_foreign_write(w, next->lba, next->stamp);
 		next->path->foreign--;
+		next->path->hidden = 0;
+		hide_foreign(w);
 		next->lands_ns = 0;
 	}
 	if (until > w->now_ns)
 		advance(w, (until - w->now_ns) / NSEC_PER_MSEC);
+	hide_foreign(w);
 }
 
 /* --- what happens in it --- */
@@ -338,6 +354,9 @@ static void random_open(struct sim_path *p)
 	if (!may_be_disturbed(p))
 		return;
 	p->refused = chance(60) ? NULL : chance(70) ? "no such device" : "held by md0";
+	p->open_hangs = chance(10);
+	if (!p->open_hangs)
+		set_mode(p, p->mode); /* an open that hung goes on */
 }
 
 static void random_message(struct world *w)
@@ -420,7 +439,8 @@ static void random_event(struct world *w)
 			set_cmd_time_out(w, chance(50) ? 0 : 2 + below(40));
 		return;
 	case 8:
-		p->latency_ns = (1 + below(40)) * NSEC_PER_MSEC / 4;
+		p->latency_ns = chance(95) ? (1 + below(40)) * NSEC_PER_MSEC / 4
+					   : below(7000) * NSEC_PER_MSEC;
 		return;
 	case 9:
 	case 10:
@@ -456,6 +476,7 @@ static void heal(struct world *w)
 		char text[64];
 
 		p->refused = NULL;
+		p->open_hangs = false;
 		p->nexus.lun = lun_of_map(w);
 		p->latency_ns = SIM_LATENCY;
 		set_io_mode(p, MODE_UP, 0);

@@ -227,6 +227,46 @@ static void the_foreign_path_vanishes(void)
 	world_end(w);
 }
 
+/* Another LUN has foreign commands, its owner's: no business of ours. */
+static void another_lun_has_commands_of_its_own(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	sim_path(w, "8:16")->nexus.lun = &w->luns[1];
+	sim_path(w, "8:16")->foreign = 3;
+	world_up(w);
+	write = submit_write(w, 0, 1);
+	sim_path(w, "8:16")->foreign = 0; /* for the oracle, which does not know better */
+	advance(w, 100);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* Another LUN has taken the name of the path that had the dead process's commands: these were
+ * meant for ours, and are out there still. */
+static void the_foreign_path_becomes_another_lun(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	sim_path(w, "8:0")->foreign = 1;
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_GONE);
+	submit_read(w, 0, 1);
+	submit_read(w, 0, 1);
+	advance(w, 3000);
+	sim_path(w, "8:0")->nexus.lun = &w->luns[1];
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	write = submit_write(w, 0, 1);
+	advance(w, 10000);
+	expect_notice(w, "8:0: not used: WWID is");
+	expect_pending(w, write);
+	advance(w, 25000);
+	expect_good(w, write);
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(writes_wait_for_foreign_commands);
@@ -239,5 +279,7 @@ int main(void)
 	STORY(a_path_that_cannot_be_looked_at);
 	STORY(a_waiting_write_has_its_deadline);
 	STORY(the_foreign_path_vanishes);
+	STORY(another_lun_has_commands_of_its_own);
+	STORY(the_foreign_path_becomes_another_lun);
 	return end_of_stories();
 }
