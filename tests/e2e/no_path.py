@@ -48,6 +48,9 @@ class World:
         defer(self.restore)
         self.map.wait_in_use()
         expect(scsi.usable(self.lun), "the map's LUN is not usable")
+        # The kernel looks for partitions when a disk appears, and open() waits for that: no command
+        # but ours may be held later.
+        os.close(os.open(self.lun.dev, os.O_RDONLY))
 
     def _login(self):
         target = defer(lio.IscsiTarget(self.map.backstore).delete)

@@ -9,6 +9,7 @@ from .system import wait_for
 
 BUS_NAME = "org.tcmu.Mpath1"
 MAP_DIR = "/etc/tcmu/mpath.d"
+STATE_DIR = "/var/lib/tcmu-mpath"
 NAMES_DIR = "/run/mpath-names"
 
 
@@ -117,7 +118,8 @@ class Map:
         self.unexport()
         if self.backstore:
             self.backstore.delete()
-        for name in [self.file, *self.names]:
+        # Else the next map of this name would want the same LUN.
+        for name in [self.file, f"{STATE_DIR}/{self.name}", *self.names]:
             if os.path.lexists(name):
                 os.unlink(name)
 
