@@ -8,7 +8,8 @@
 #include "sim/lib/tables.h"
 #include "sim/lib/world.h"
 
-/* The first group's last path fails: the second group takes over.  dm does not go back by itself. */
+/* The first group's last path fails: the second group takes over.  dm does not go back by itself.
+ */
 static void the_next_group_takes_over(void)
 {
 	struct world *w = world_new(FAIL TWO_GROUPS);
@@ -39,8 +40,7 @@ static void the_next_group_takes_over(void)
 /* The table's initial group is used first; it is a wish for one time only. */
 static void the_initial_group_is_first(void)
 {
-	struct world *w = world_new(
-		FAIL "0 2 2 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1");
+	struct world *w = world_new(FAIL "0 2 2 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1");
 
 	world_up(w);
 	expect_info(w, "2 1 0 0 2 2 E 0 1 0 8:0 A 0 E 0 1 0 8:16 A 0 ");
@@ -53,8 +53,7 @@ static void the_initial_group_is_first(void)
 /* An initial group beyond the last is no mistake; nobody asks for it. */
 static void an_initial_group_that_does_not_exist(void)
 {
-	struct world *w = world_new(
-		FAIL "0 2 7 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1");
+	struct world *w = world_new(FAIL "0 2 7 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1");
 
 	world_up(w);
 	expect_info(w, "2 1 0 0 2 1 E 0 1 0 8:0 A 0 E 0 1 0 8:16 A 0 ");
@@ -297,8 +296,8 @@ static void fail_path_of_a_failed_path(void)
 /* The same device in two groups: a message is for both. */
 static void one_device_in_two_groups(void)
 {
-	struct world *w = world_new(
-		FAIL "0 2 1 round-robin 0 1 1 8:0 1 round-robin 0 2 1 8:0 1 8:16 1");
+	struct world *w =
+		world_new(FAIL "0 2 1 round-robin 0 1 1 8:0 1 round-robin 0 2 1 8:0 1 8:16 1");
 
 	world_up(w);
 	expect(w, message(w, "fail_path 8:0") == 0);

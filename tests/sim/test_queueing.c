@@ -212,7 +212,8 @@ static void a_retry_has_a_deadline(void)
 
 	set_cmd_time_out(w, 10);
 	world_up(w);
-	set_mode(sim_path(w, "8:0"), MODE_TIMEOUT); /* after 20 s: the kernel has answered by then */
+	set_mode(sim_path(w, "8:0"),
+		 MODE_TIMEOUT); /* after 20 s: the kernel has answered by then */
 	io = submit_read(w, 0, 1);
 	advance(w, 8500);
 	set_mode(sim_path(w, "8:0"), MODE_LOST);

@@ -50,7 +50,7 @@ static bool coin(struct world *w)
 /* --- what must have happened, so that no run is empty --- */
 
 static const struct {
-	const char *part; /* of a sentence of the trace */
+	const char *part;   /* of a sentence of the trace */
 	unsigned int floor; /* of them in 1000 worlds */
 } episodes[] = {
 	{": start on", 100000},
@@ -362,9 +362,9 @@ static void random_open(struct sim_path *p)
 static void random_message(struct world *w)
 {
 	static const char *const words[] = {
-		"fail_path",	    "reinstate_path",	"reinstate_path", "disable_group",
-		"enable_group",	    "switch_group",	"queue_if_no_path",
-		"queue_if_no_path", "fail_if_no_path",	"forget_wwid",
+		"fail_path",	   "reinstate_path", "reinstate_path",	 "disable_group",
+		"enable_group",	   "switch_group",   "queue_if_no_path", "queue_if_no_path",
+		"fail_if_no_path", "forget_wwid",
 	};
 	unsigned int which = below(sizeof(words) / sizeof(words[0]));
 	char text[64];
@@ -556,8 +556,8 @@ int main(int argc, char **argv)
 	int status = 0;
 	pid_t pid;
 
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		      -1, 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
 	if (shared == MAP_FAILED)
 		return 1;
 	if (argc > 1) {

@@ -98,7 +98,7 @@ static void other_losses_of_a_compare_and_write(void)
 /* It was never sent, or refused by the port: then it goes elsewhere, whatever it is. */
 static void what_was_never_executed_goes_elsewhere(void)
 {
-	static const enum sim_mode modes[] = {MODE_NOT_SENT, MODE_GONE,		 MODE_STANDBY,
+	static const enum sim_mode modes[] = {MODE_NOT_SENT, MODE_GONE,	       MODE_STANDBY,
 					      MODE_REFUSED,  MODE_UNAVAILABLE, MODE_TRANSITIONING};
 	unsigned int i;
 
@@ -285,16 +285,16 @@ static void senses_that_are_retried(void)
 
 	world_up(w);
 	for (i = 0; i < sizeof(senses) / sizeof(senses[0]); i++) {
-		answer_with_sense(sim_path(w, "8:0"), senses[i].key, senses[i].asc,
-				  senses[i].ascq, 2);
+		answer_with_sense(sim_path(w, "8:0"), senses[i].key, senses[i].asc, senses[i].ascq,
+				  2);
 		io = submit_write(w, 0, 1);
 		advance(w, 100);
 		expect_good(w, io);
 		expect(w, io->nr_starts == 3);
 
 		/* bounded, and then in the target's words */
-		answer_with_sense(sim_path(w, "8:0"), senses[i].key, senses[i].asc,
-				  senses[i].ascq, 0);
+		answer_with_sense(sim_path(w, "8:0"), senses[i].key, senses[i].asc, senses[i].ascq,
+				  0);
 		io = submit_write(w, 0, 1);
 		advance(w, 7000);
 		expect_sense(w, io, senses[i].key, senses[i].asc, senses[i].ascq);

@@ -88,8 +88,7 @@ static void reply(const struct scsi_cmd *cmd, struct scsi_result *result, const 
 	*result = (struct scsi_result){.residual = (uint32_t)(cmd->data_len - len)};
 }
 
-static void inquiry(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
-		    struct scsi_result *result)
+static void inquiry(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result)
 {
 	uint8_t data[96] = {nexus->device_type, 0, 0x06, 0x12, 91, 0, 0, 0x02};
 

@@ -15,7 +15,7 @@
 
 struct sim_lun {
 	uint8_t naa[16];
-	char wwid[40];	     /* as "multipath -ll" prints it */
+	char wwid[40]; /* as "multipath -ll" prints it */
 	uint64_t stamps[SIM_BLOCKS];
 	uint64_t nr_writes;
 };
@@ -23,11 +23,11 @@ struct sim_lun {
 /* One port's view of its LUN. */
 struct sim_nexus {
 	struct sim_lun *lun;
-	uint64_t nr_blocks;  /* that READ CAPACITY answers */
+	uint64_t nr_blocks; /* that READ CAPACITY answers */
 	uint32_t block_size;
-	uint8_t device_type; /* first byte of INQUIRY: qualifier and type */
-	bool ours;	     /* a LUN that tcmu-mpath itself exports (H13) */
-	bool no_wwid;	     /* page 83h is empty */
+	uint8_t device_type;	   /* first byte of INQUIRY: qualifier and type */
+	bool ours;		   /* a LUN that tcmu-mpath itself exports (H13) */
+	bool no_wwid;		   /* page 83h is empty */
 	uint16_t uas[SIM_UAS_MAX]; /* pending unit attentions: asc << 8 | ascq */
 	unsigned int nr_uas;
 };

@@ -45,8 +45,8 @@ static struct sim_io *submit(struct world *w, struct sim_io *io)
 
 static struct sim_io *new_rw(struct world *w, uint8_t opcode, uint64_t lba, unsigned int nr_blocks)
 {
-	const uint8_t cdb[10] = {opcode,	  0, 0, 0, (uint8_t)(lba >> 8), (uint8_t)lba, 0, 0,
-				 (uint8_t)nr_blocks};
+	const uint8_t cdb[10] = {
+		opcode, 0, 0, 0, (uint8_t)(lba >> 8), (uint8_t)lba, 0, 0, (uint8_t)nr_blocks};
 
 	return new_io(w, cdb, sizeof(cdb), (size_t)nr_blocks * SIM_BLOCK_SIZE);
 }

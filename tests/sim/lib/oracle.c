@@ -180,8 +180,8 @@ void oracle_started(struct world *w, struct sim_io *io, struct sim_path *p)
 		     "io %u is sent down %s, which has failed", io->id, p->name);
 	oracle_check(w, !path->suspect, "io %u is sent down %s, which is in doubt", io->id,
 		     p->name);
-	oracle_check(w, path->identified, "io %u is sent down %s, which is not identified",
-		     io->id, p->name);
+	oracle_check(w, path->identified, "io %u is sent down %s, which is not identified", io->id,
+		     p->name);
 	oracle_check(w, p->nr_out < p->queue_depth, "io %u: %s has %u commands, takes %u", io->id,
 		     p->name, p->nr_out, p->queue_depth);
 	check_restart(w, io);
@@ -206,8 +206,8 @@ static bool lun_was_removed(const struct sim_io *io)
 /* While the map queues, a command that nothing is wrong with ends well, however paths may fail. */
 static bool may_fail(struct world *w, const struct sim_io *io)
 {
-	return io->queueing_lapsed || !queues(w) || !io->io.cmd.medium || io->nr_faults || io->nr_starts >= 30 ||
-	       (io->io.cmd.class == CMD_ONCE && io->nr_doubts) || io->tmr ||
+	return io->queueing_lapsed || !queues(w) || !io->io.cmd.medium || io->nr_faults ||
+	       io->nr_starts >= 30 || (io->io.cmd.class == CMD_ONCE && io->nr_doubts) || io->tmr ||
 	       (w->shut_down && is_busy(io)) || lun_was_removed(io) || w->backstore.cmd_time_out_ms;
 }
 
@@ -254,8 +254,8 @@ void oracle_answered(struct world *w, struct sim_io *io)
 		     io->io.cmd.cdb[0] != 0x89 || !io->nr_executions || good ||
 			     result->sense[2] != 0x0e,
 		     "io %u: a false MISCOMPARE", io->id);
-	oracle_check(w, good || may_fail(w, io),
-		     "io %u fails (status %02x) though the map queues", io->id, result->status);
+	oracle_check(w, good || may_fail(w, io), "io %u fails (status %02x) though the map queues",
+		     io->id, result->status);
 	io->answered_seq = ++w->seq;
 	close_writes(w, io, good);
 	if (good)

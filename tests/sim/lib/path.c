@@ -175,16 +175,16 @@ static void in_doubt(struct sim_path *p, struct mpath_io *io, enum transport_err
 
 	if (lands && io->cmd.dir != SCSI_DATA_IN)
 		execute(p, io, &ignored);
-	io->result = (struct scsi_result){.transport = error,
-					  .residual = (uint32_t)io->cmd.data_len};
+	io->result =
+		(struct scsi_result){.transport = error, .residual = (uint32_t)io->cmd.data_len};
 	if (!io->is_probe)
 		((struct sim_io *)io->owner)->nr_doubts++;
 }
 
 static void not_sent(struct mpath_io *io, enum transport_error error)
 {
-	io->result = (struct scsi_result){.transport = error,
-					  .residual = (uint32_t)io->cmd.data_len};
+	io->result =
+		(struct scsi_result){.transport = error, .residual = (uint32_t)io->cmd.data_len};
 }
 
 /* The port is alive, but passive: it answers who it is, but lets nobody at the medium. */

@@ -136,8 +136,8 @@ static const char *find_difference(const char *want, const char *got)
 			}
 		} while (skip && !same_line(a, b));
 		if (!same_line(a, b)) {
-			snprintf(difference, sizeof(difference), "expected \"%s\", but there is \"%s\"",
-				 a, b);
+			snprintf(difference, sizeof(difference),
+				 "expected \"%s\", but there is \"%s\"", a, b);
 			return difference;
 		}
 		skip = false;

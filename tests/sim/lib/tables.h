@@ -12,8 +12,7 @@
 #define TWO_PATHS  "0 1 1 round-robin 0 2 1 8:0 1 8:16 1"
 #define TWO_GROUPS "0 2 1 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1"
 /* two paths to each of two controllers */
-#define TWO_BY_TWO                                                                                 \
-	"0 2 1 round-robin 0 2 1 8:0 1 8:16 1 round-robin 0 2 1 8:32 1 8:48 1"
+#define TWO_BY_TWO "0 2 1 round-robin 0 2 1 8:0 1 8:16 1 round-robin 0 2 1 8:32 1 8:48 1"
 #define SIXTEEN_PATHS                                                                              \
 	"0 1 1 round-robin 0 16 1 8:0 1 8:16 1 8:32 1 8:48 1 8:64 1 8:80 1 8:96 1 8:112 1 "        \
 	"8:128 1 8:144 1 8:160 1 8:176 1 8:192 1 8:208 1 8:224 1 8:240 1"

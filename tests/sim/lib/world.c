@@ -122,8 +122,7 @@ void world_start(struct world *w)
 	unsigned int i;
 
 	strbuf_init(&error, w->text, sizeof(w->text));
-	w->m = mpath_create("mpatha", table, &w->settings, w->kept.known ? &w->kept : NULL,
-			    &error);
+	w->m = mpath_create("mpatha", table, &w->settings, w->kept.known ? &w->kept : NULL, &error);
 	oracle_check(w, w->m, "mpath_create: %s", w->text);
 	mpath_table_free(table);
 	for (i = 0; i < w->nr_paths; i++)

@@ -13,13 +13,13 @@
 #include "core/multipath.h"
 #include "sim/lib/array.h"
 
-#define SIM_PATHS_MAX 64
-#define SIM_LUNS_MAX  3
-#define SIM_IOS_MAX   4096
-#define SIM_IO_BYTES  (8 * SIM_BLOCK_SIZE)
-#define SIM_EPOCH     (1000 * NSEC_PER_SEC) /* when stories begin: their 0 ms */
-#define SIM_LATENCY   NSEC_PER_MSEC /* of a command, an open, a close, ... */
-#define SIM_STEPS_AT_ONCE_MAX 20000 /* more at one point in time is a livelock */
+#define SIM_PATHS_MAX	      64
+#define SIM_LUNS_MAX	      3
+#define SIM_IOS_MAX	      4096
+#define SIM_IO_BYTES	      (8 * SIM_BLOCK_SIZE)
+#define SIM_EPOCH	      (1000 * NSEC_PER_SEC) /* when stories begin: their 0 ms */
+#define SIM_LATENCY	      NSEC_PER_MSEC	    /* of a command, an open, a close, ... */
+#define SIM_STEPS_AT_ONCE_MAX 20000		    /* more at one point in time is a livelock */
 
 /* What becomes of a command on a path. */
 enum sim_mode {
@@ -44,33 +44,33 @@ struct sim_path {
 	struct world *w;
 	struct path *path; /* the core's */
 	unsigned int id;
-	char name[16];	   /* "8:16" */
-	char device[16];   /* "sdb" */
+	char name[16];	 /* "8:16" */
+	char device[16]; /* "sdb" */
 	struct sim_nexus nexus;
 
-	enum sim_mode mode;    /* for every command */
-	enum sim_mode io_mode; /* for initiators' commands, if not MODE_UP */
-	unsigned int io_left;  /* so many of them, then io_mode is MODE_UP again; 0: for ever */
+	enum sim_mode mode;	   /* for every command */
+	enum sim_mode io_mode;	   /* for initiators' commands, if not MODE_UP */
+	unsigned int io_left;	   /* so many of them, then io_mode is MODE_UP again; 0: for ever */
 	struct scsi_result answer; /* of MODE_ANSWER */
-	bool lands;	       /* what ends in doubt was carried out all the same */
+	bool lands;		   /* what ends in doubt was carried out all the same */
 	uint64_t latency_ns;
-	const char *refused;   /* open is refused, for that reason; NULL: it is not */
+	const char *refused; /* open is refused, for that reason; NULL: it is not */
 	bool open_hangs;
 	uint64_t open_latency_ns;
 	bool unstable_name;
 	bool read_only;
 	uint32_t queue_depth;
 	uint64_t max_transfer_bytes;
-	unsigned int foreign;  /* commands of a dead process that are out there */
-	unsigned int hidden;   /* of these, such as the counters do not show any more (H3) */
-	bool uncountable;      /* the counters cannot be read */
+	unsigned int foreign; /* commands of a dead process that are out there */
+	unsigned int hidden;  /* of these, such as the counters do not show any more (H3) */
+	bool uncountable;     /* the counters cannot be read */
 
-	bool is_open;	       /* as the core was told */
+	bool is_open; /* as the core was told */
 	bool opening;
 	unsigned int nr_opens;
 	unsigned int nr_closes;
 	unsigned int nr_probes;
-	unsigned int nr_out;   /* initiators' commands */
+	unsigned int nr_out; /* initiators' commands */
 	unsigned int max_out;
 };
 
@@ -84,15 +84,15 @@ struct sim_io {
 	struct iovec iov;
 	uint8_t buf[SIM_IO_BYTES];
 
-	bool poison;	       /* TRANSPORT_FAULT wherever it goes */
-	bool sent;	       /* on a path, as the world sees it */
-	bool tmr;	       /* a task management function named it */
-	bool queueing_lapsed;  /* see oracle.c */
+	bool poison;	      /* TRANSPORT_FAULT wherever it goes */
+	bool sent;	      /* on a path, as the world sees it */
+	bool tmr;	      /* a task management function named it */
+	bool queueing_lapsed; /* see oracle.c */
 	unsigned int nr_starts;
 	unsigned int nr_doubts; /* answers after which it may have been carried out */
 	unsigned int nr_faults; /* TRANSPORT_FAULT, TIMEOUT, REFUSED, BUSY and path senses */
 	unsigned int nr_executions;
-	uint64_t stamp;	       /* that it writes */
+	uint64_t stamp; /* that it writes */
 	uint64_t submitted_seq;
 	uint64_t answered_seq;
 	uint64_t answered_ns;
@@ -193,11 +193,10 @@ struct sim_io *submit_write(struct world *w, uint64_t lba, unsigned int nr_block
 struct sim_io *submit_caw(struct world *w, uint64_t lba, uint64_t expected);
 struct sim_io *submit_cdb(struct world *w, const uint8_t *cdb, size_t cdb_len, size_t data_len);
 struct sim_io *submit_poison(struct world *w);
-#define submit_tur(w)	  submit_cdb(w, (const uint8_t[6]){0}, 6, 0)
-#define submit_inquiry(w) submit_cdb(w, (const uint8_t[6]){0x12, 0, 0, 0, 96}, 6, 96)
-#define submit_pr_out(w)  submit_cdb(w, (const uint8_t[10]){0x5f, [8] = 24}, 10, 24)
-#define submit_capacity(w)                                                                         \
-	submit_cdb(w, (const uint8_t[16]){0x9e, 0x10, [13] = 32}, 16, 32)
+#define submit_tur(w)	   submit_cdb(w, (const uint8_t[6]){0}, 6, 0)
+#define submit_inquiry(w)  submit_cdb(w, (const uint8_t[6]){0x12, 0, 0, 0, 96}, 6, 96)
+#define submit_pr_out(w)   submit_cdb(w, (const uint8_t[10]){0x5f, [8] = 24}, 10, 24)
+#define submit_capacity(w) submit_cdb(w, (const uint8_t[16]){0x9e, 0x10, [13] = 32}, 16, 32)
 void abort_task(struct world *w, struct sim_io *io);
 
 /* --- what the administrator and tcmu-runner do --- */
@@ -233,17 +232,17 @@ void forget_notices(struct world *w);
 /* How often @part stands in the notices since they were last forgotten. */
 unsigned int count_notices(struct world *w, const char *part);
 
-#define expect_trace(w, want)	       expect_trace_at(w, __FILE__, __LINE__, want)
-#define expect_notice(w, part)	       expect_notice_at(w, __FILE__, __LINE__, part)
-#define expect_no_notice(w, part)      expect_no_notice_at(w, __FILE__, __LINE__, part)
-#define expect_answer(w, io, status)   expect_answer_at(w, __FILE__, __LINE__, io, status)
-#define expect_good(w, io)	       expect_answer_at(w, __FILE__, __LINE__, io, SAM_GOOD)
-#define expect_sense(w, io, k, a, q)   expect_sense_at(w, __FILE__, __LINE__, io, k, a, q)
-#define expect_pending(w, io)	       expect_pending_at(w, __FILE__, __LINE__, io)
-#define expect_info(w, want)	       expect_status_at(w, __FILE__, __LINE__, STATUS_INFO, want)
-#define expect_table(w, want)	       expect_status_at(w, __FILE__, __LINE__, STATUS_TABLE, want)
-#define expect_detail(w, part)	       expect_detail_at(w, __FILE__, __LINE__, part)
-#define expect(w, holds)	       expect_at(w, __FILE__, __LINE__, holds, #holds)
+#define expect_trace(w, want)	     expect_trace_at(w, __FILE__, __LINE__, want)
+#define expect_notice(w, part)	     expect_notice_at(w, __FILE__, __LINE__, part)
+#define expect_no_notice(w, part)    expect_no_notice_at(w, __FILE__, __LINE__, part)
+#define expect_answer(w, io, status) expect_answer_at(w, __FILE__, __LINE__, io, status)
+#define expect_good(w, io)	     expect_answer_at(w, __FILE__, __LINE__, io, SAM_GOOD)
+#define expect_sense(w, io, k, a, q) expect_sense_at(w, __FILE__, __LINE__, io, k, a, q)
+#define expect_pending(w, io)	     expect_pending_at(w, __FILE__, __LINE__, io)
+#define expect_info(w, want)	     expect_status_at(w, __FILE__, __LINE__, STATUS_INFO, want)
+#define expect_table(w, want)	     expect_status_at(w, __FILE__, __LINE__, STATUS_TABLE, want)
+#define expect_detail(w, part)	     expect_detail_at(w, __FILE__, __LINE__, part)
+#define expect(w, holds)	     expect_at(w, __FILE__, __LINE__, holds, #holds)
 
 /* A story is void (*)(void); this prints its name should it fail. */
 void tell_story(const char *name, void (*story)(void));
