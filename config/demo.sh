@@ -174,10 +174,14 @@ status() {
 }
 
 clean_up() {
-	local side
+	local status=$? side
 
 	trap '' INT TERM
 	set +e
+	if [ $status != 0 ]; then
+		echo
+		echo "demo: stopped, status $status"
+	fi
 	chapter "Cleaning up"
 	# First the paths, so that no command is held; then in reverse.
 	cable A online 2>/dev/null

@@ -26,8 +26,8 @@
 #define SCSI_GENERIC_MAJOR 21
 #define SCSI_TYPE_DISK	   0
 #define NODE_WAIT_MS	   2000 /* for the kernel to make the nodes of a module just loaded */
-#define SG_TRANSFER_MAX	   (256u * 1024 * 1024 - 4096) /* sg.c refuses 256 MiB */
-#define SG_ELEMENT_DEFAULT 32768
+#define PAGE_BYTES	   4096u
+#define SG_TRANSFER_MAX	   (IOV_MAX * PAGE_BYTES) /* TCMU may hand a command over page by page */
 
 /* --- the word --- */
 
@@ -217,22 +217,18 @@ static uint64_t number_or(uint64_t otherwise, const char *disk, const char *file
 }
 
 /*
- * sg collects a command's data in elements of its own (32 KiB unless its parameter says otherwise),
- * so the adapter's number of segments limits a command as much as its number of sectors does.
+ * sg collects a command's data in pages of its own.  They are counted as one segment each: sg's
+ * larger elements become single pages when memory is fragmented, and an adapter with a DMA boundary
+ * (tcm_loop's is a page, and sysfs does not tell) splits them anyway.  One segment too many is
+ * EINVAL.
  */
 static uint64_t max_transfer_bytes(const char *disk)
 {
 	uint64_t bytes = number_or(512, disk, "queue/max_hw_sectors_kb") * 1024;
 	uint64_t segments = number_or(128, disk, "queue/max_segments");
-	uint64_t segment_bytes = number_or(65536, disk, "queue/max_segment_size");
-	uint64_t element_bytes;
 
-	if (!sysfs_read_number(&element_bytes, "/sys/module/sg/parameters/scatter_elem_sz"))
-		element_bytes = SG_ELEMENT_DEFAULT;
-	if (segment_bytes > element_bytes)
-		segment_bytes = element_bytes;
-	if (bytes > segments * segment_bytes)
-		bytes = segments * segment_bytes;
+	if (bytes > segments * PAGE_BYTES)
+		bytes = segments * PAGE_BYTES;
 	return bytes < SG_TRANSFER_MAX ? bytes : SG_TRANSFER_MAX;
 }
 
