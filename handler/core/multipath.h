@@ -68,7 +68,8 @@ struct multipath {
 	bool settling_over;
 	bool restart_over; /* no command of a dead process is feared any more */
 	uint64_t started_ns;
-	bool defeated; /* mpath_queueing_defeated(), as it was last told */
+	uint64_t defeated_ns; /* since when mpath_queueing_defeated(); 0: it is not */
+	bool told_defeated;
 	bool shutdown;
 	bool stopping;
 

@@ -6,6 +6,8 @@
 
 #include "core/multipath.h"
 
+#define DEFEATED_PATIENCE_NS (2 * NSEC_PER_SEC)
+
 void mpath_actions_init(struct mpath_actions *actions)
 {
 	*actions = (struct mpath_actions){0};
@@ -23,6 +25,35 @@ void wake_by(struct multipath *m, uint64_t at_ns)
 		m->wake_ns = at_ns;
 }
 
+/* queue_if_no_path promises to wait, but the kernel answers for us when cmd_time_out is over. */
+bool mpath_queueing_defeated(const struct multipath *m)
+{
+	return m->queue_if_no_path && m->backstore.cmd_time_out_ms;
+}
+
+/* After patience: rtslib restores cmd_time_out when the LUN is in service already. */
+static void tell_if_defeated(struct multipath *m, uint64_t patience_ns)
+{
+	if (!mpath_queueing_defeated(m)) {
+		m->told_defeated = false;
+		m->defeated_ns = 0;
+		return;
+	}
+	if (m->told_defeated)
+		return;
+	if (!m->defeated_ns)
+		m->defeated_ns = m->now_ns;
+	if (m->now_ns < m->defeated_ns + patience_ns) {
+		wake_by(m, m->defeated_ns + patience_ns);
+		return;
+	}
+	m->told_defeated = true;
+	notice(m, NOTICE_QUEUEING, NULL,
+	       "queue_if_no_path is limited by the backstore's cmd_time_out of %u s: "
+	       "set attribute cmd_time_out=0 before the LUN is exported",
+	       m->backstore.cmd_time_out_ms / 1000);
+}
+
 static void timeout(struct multipath *m)
 {
 	if (!m->started) {
@@ -36,24 +67,7 @@ static void timeout(struct multipath *m)
 	settling_timeout(m);
 	restart_timeout(m);
 	queues_timeout(m);
-}
-
-/* queue_if_no_path promises to wait, but the kernel answers for us when cmd_time_out is over. */
-bool mpath_queueing_defeated(const struct multipath *m)
-{
-	return m->queue_if_no_path && m->backstore.cmd_time_out_ms;
-}
-
-static void tell_if_defeated(struct multipath *m)
-{
-	bool defeated = mpath_queueing_defeated(m);
-
-	if (defeated && !m->defeated)
-		notice(m, NOTICE_QUEUEING, NULL,
-		       "queue_if_no_path is limited by the backstore's cmd_time_out of %u s: "
-		       "set attribute cmd_time_out=0 before the LUN is exported",
-		       m->backstore.cmd_time_out_ms / 1000);
-	m->defeated = defeated;
+	tell_if_defeated(m, DEFEATED_PATIENCE_NS);
 }
 
 static void shut_down(struct multipath *m)
@@ -128,12 +142,12 @@ void mpath_step(struct multipath *m, const struct mpath_event *event,
 		break;
 	case MPATH_BACKSTORE:
 		m->backstore = *event->backstore;
-		tell_if_defeated(m);
+		tell_if_defeated(m, DEFEATED_PATIENCE_NS);
 		queues_timeout(m);
 		break;
 	case MPATH_MESSAGE:
 		handle_message(m, event->message);
-		tell_if_defeated(m);
+		tell_if_defeated(m, 0);
 		break;
 	case MPATH_SHUTDOWN:
 		shut_down(m);

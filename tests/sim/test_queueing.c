@@ -185,6 +185,7 @@ static void a_held_command_has_a_deadline(void)
 	set_cmd_time_out(w, 10);
 	world_up(w);
 	expect(w, mpath_queueing_defeated(w->m));
+	advance(w, 2000);
 	expect_notice(w, "queue_if_no_path is limited by the backstore's cmd_time_out of 10 s");
 	expect_detail(w, "warning: cmd_time_out limits queue_if_no_path");
 	lose_all(w);
@@ -282,6 +283,26 @@ static void a_cmd_time_out_that_comes_later(void)
 	heal_all(w);
 	advance(w, 1500);
 	expect_good(w, io);
+	world_end(w);
+}
+
+/* rtslib restores cmd_time_out after the LUN was opened with the default: no false alarm for that;
+ * and if it is set back, we say so. */
+static void a_cmd_time_out_of_0_that_is_restored(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+
+	set_cmd_time_out(w, 30);
+	world_up(w);
+	advance(w, 1000);
+	set_cmd_time_out(w, 0);
+	advance(w, 10000);
+	expect_no_notice(w, "cmd_time_out");
+	set_cmd_time_out(w, 30);
+	advance(w, 1999);
+	expect_no_notice(w, "cmd_time_out");
+	advance(w, 1);
+	expect_notice(w, "queue_if_no_path is limited by the backstore's cmd_time_out of 30 s");
 	world_end(w);
 }
 
@@ -666,6 +687,7 @@ int main(void)
 	STORY(a_retry_has_a_deadline);
 	STORY(a_short_cmd_time_out);
 	STORY(a_cmd_time_out_that_comes_later);
+	STORY(a_cmd_time_out_of_0_that_is_restored);
 	STORY(a_cmd_time_out_without_queueing);
 	STORY(abort_of_a_held_command);
 	STORY(abort_of_a_delayed_command);
