@@ -232,6 +232,8 @@ class VmFile:
         if "case.main()" in text:
             listed = subprocess.run([sys.executable, "-B", path, "--list"], capture_output=True,
                                     text=True, **invoking_user())
+            if listed.returncode:
+                sys.exit(f"FAIL {path} --list:\n{listed.stderr}")
             self.cases = [self.renamed(name) for name in listed.stdout.split()]
         self.all = pattern in self.name
         self.matching = self.cases if self.all else [c for c in self.cases if pattern in c]

@@ -6,6 +6,8 @@
 # Takes about an hour and 5 GB.  As root.
 #
 #     tests/clean-root.sh [--keep] [DIR]      DIR: where the root is made; it must not exist
+#
+# MPATH_SUITE=unit runs that suite instead of all.
 set -euo pipefail
 
 repo=$(cd "$(dirname "$0")/.." && pwd)
@@ -55,7 +57,7 @@ in_root() {
 }
 
 in_root config/demo.sh -y
-in_root tests/run.sh -y all
+in_root tests/run.sh -y "${MPATH_SUITE:-all}"
 services=$(find "$root/etc/systemd/system/multi-user.target.wants" -name '*.service' -printf '%f\n' |
 	grep -E 'tcmu|target|iscsi|multipath|tgt' || :)
 if [ -n "$services" ]; then
