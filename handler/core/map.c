@@ -103,6 +103,7 @@ void abandon_io(struct multipath *m, struct mpath_io *io)
 		return;
 	trace(m, "io %02x: given up on %s", io->cmd.cdb[0], path_name(io->path));
 	io->abandoned = true;
+	list_del(&io->node); /* the transport may have it on a list of its own */
 	list_push_back(&m->actions->abandon, &io->node);
 }
 

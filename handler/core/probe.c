@@ -290,6 +290,7 @@ static void abandon_probe(struct multipath *m, struct path *path)
 	if (path->probing == PROBE_NONE || path->probe.abandoned)
 		return;
 	path->probe.abandoned = true;
+	list_del(&path->probe.node); /* as in abandon_io() */
 	list_push_back(&m->actions->abandon, &path->probe.node);
 }
 

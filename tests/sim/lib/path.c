@@ -12,6 +12,7 @@ void sim_path_add(struct world *w, const char *address)
 
 	oracle_check(w, w->nr_paths < SIM_PATHS_MAX, "too many paths");
 	p->w = w;
+	list_init(&p->carried);
 	p->id = w->nr_paths++;
 	if (address[0] == '/')
 		snprintf(p->name, sizeof(p->name), "8:%u", 16 * p->id);
@@ -149,6 +150,7 @@ void sim_path_submit(struct sim_path *p, struct mpath_io *io)
 		if (p->nr_out > p->max_out)
 			p->max_out = p->nr_out;
 	}
+	list_push_back(&p->carried, &io->node);
 	sim_event_add(p->w, SIM_COMMAND, p, io, due_ns(p, io));
 }
 
@@ -295,6 +297,7 @@ void sim_path_answer(struct sim_path *p, struct mpath_io *io)
 	struct sim_io *sio = io->owner;
 
 	carry(p, io);
+	list_del(&io->node);
 	if (io->is_probe)
 		return;
 	if (p->io_mode != MODE_UP && p->io_left && --p->io_left == 0)

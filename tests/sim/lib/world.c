@@ -304,6 +304,8 @@ static void perform_abandon(struct world *w, struct mpath_io *io)
 
 	oracle_check(w, e && e->type == SIM_COMMAND, "what is abandoned is not on a path");
 	oracle_check(w, io->is_probe || io->cmd.class == CMD_READ, "a write is abandoned");
+	oracle_check(w, e->path->carried.next->prev == &e->path->carried,
+		     "a command was torn out of its transport's list");
 	e->type = SIM_ABANDONED;
 	e->due_ns = w->now_ns + SIM_LATENCY;
 }

@@ -67,6 +67,7 @@ struct sim_path {
 
 	bool is_open; /* as the core was told */
 	bool opening;
+	struct list carried; /* io.node of what is out there, as a transport may use it */
 	unsigned int nr_opens;
 	unsigned int nr_closes;
 	unsigned int nr_probes;
