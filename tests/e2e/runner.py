@@ -109,11 +109,27 @@ def test_size():
     expect_equal(lun.backstore.get("dev_size"), "67108864", "size")
     expect_equal(lun.path.sectors, 131072, "sectors")
     expect_equal(lun.backstore.get("tmr_notification"), "1", "tmr_notification")
+    lun.delete()
+    lun = Lun(runner, made, "n", size=1 << 20)
+    runner.wait_log("n: the backstore's size is 1048576 bytes, the LUN has 67108864")
+    expect_equal(lun.path.sectors, 131072, "sectors")
 
-    forget("n")
-    defer(forget, "n")
-    with lio.UserBackstore("n", ";".join(path.dev for path in made.paths), 1 << 20):
-        runner.wait_log("n: the backstore's size is 1048576 bytes, the LUN has 67108864")
+
+def test_path_of_another_map():
+    """A disk is a path of one map only, however often the other one tries."""
+    runner, made = start(), make()
+    lun = Lun(runner, made)
+    forget("other")
+    defer(forget, "other")
+    with lio.UserBackstore("other", ";".join(path.dev for path in made.paths)) as other:
+        runner.wait_log(f"other: path {made.paths[1].dev}: not used: {made.paths[1].sd} is in use: "
+                        "it is a path of our map m")
+        time.sleep(4)
+        expect_equal(other.get("dev_size"), "0", "size of the other")
+        expect("other: path sd" not in runner.log(), "the other map got a path")
+        expect(scsi.read10(lun.path, 0, 8).good, "read")
+        lun.delete()
+        runner.wait_log(f"other: path {made.paths[0].sd}: reinstated")
 
 
 def test_residuals():
@@ -157,7 +173,7 @@ def test_reservation_conflict():
     expect(answer.good, f"RESERVE(6): {answer}")
     answer = scsi.write10(target.path, 0, bytes(512))
     expect_equal(answer.status, scsi.RESERVATION_CONFLICT, "status of a write")
-    expect("path" not in runner.log().split("in service")[1], "something happened to the path")
+    expect("path" not in runner.log().split("in service")[-1], "something happened to the path")
     expect(scsi.cdb(other, bytes([0x17, 0, 0, 0, 0, 0])).good, "RELEASE(6)")
     system.wait_for(lambda: scsi.write10(target.path, 0, bytes(512)).good, 5, "a good write")
 
