@@ -192,8 +192,8 @@ bool backstore_read(const struct backstore *backstore, struct mpath_backstore *a
 		return false;
 
 	*attributes = (struct mpath_backstore){
-		.cmd_time_out_ms = seconds > UINT32_MAX / 1000 ? UINT32_MAX :
-								 (uint32_t)seconds * 1000,
+		.cmd_time_out_ms =
+			seconds > UINT32_MAX / 1000 ? UINT32_MAX : (uint32_t)seconds * 1000,
 		.block_size = (uint32_t)block_size,
 		.size = size,
 	};

@@ -47,7 +47,8 @@ static int check_path_word(const struct path_list *list, unsigned int i, const c
 	for (unsigned int k = 0; k < i; k++) {
 		if (strcmp(list->words[k], word))
 			continue;
-		strbuf_printf(error, "%s: path %u is \"%s\", as path %u is: each path can be there once",
+		strbuf_printf(error,
+			      "%s: path %u is \"%s\", as path %u is: each path can be there once",
 			      where, i + 1, word, k + 1);
 		return -EINVAL;
 	}
@@ -115,14 +116,17 @@ static int check_characters(const char *text, struct strbuf *error)
 		int position = (int)(c - text) + 1;
 
 		if (!isgraph((unsigned char)*c) && *c != ' ') {
-			strbuf_printf(error, "cfgstring: byte %02Xh at position %d cannot be in a cfgstring",
-				      (unsigned char)*c, position);
+			strbuf_printf(
+				error,
+				"cfgstring: byte %02Xh at position %d cannot be in a cfgstring",
+				(unsigned char)*c, position);
 			return -EINVAL;
 		}
 		if (strchr(" \"'`:,{}|^", *c)) {
 			strbuf_printf(error,
-				      "cfgstring: '%c' at position %d cannot be in a cfgstring: "
-				      USE_A_MAP_FILE, *c, position);
+				      "cfgstring: '%c' at position %d cannot be in a "
+				      "cfgstring: " USE_A_MAP_FILE,
+				      *c, position);
 			return -EINVAL;
 		}
 	}
@@ -139,8 +143,9 @@ static int check_whole(const char *text, struct strbuf *error)
 	}
 	if (len > CFGSTRING_MAX) {
 		strbuf_printf(error,
-			      "cfgstring: %zu bytes with \"mpath/\", at most %d are possible: "
-			      USE_A_MAP_FILE, len, CFGSTRING_MAX);
+			      "cfgstring: %zu bytes with \"mpath/\", at most %d are "
+			      "possible: " USE_A_MAP_FILE,
+			      len, CFGSTRING_MAX);
 		return -EINVAL;
 	}
 	/* The runner would time commands that we free (tcmu-runner.md 0.3). */
@@ -168,14 +173,17 @@ static int parse_form(struct cfgstring *cfgstring, struct strbuf *error)
 	if (!strncmp(rest, "wwid=", strlen("wwid="))) {
 		strbuf_printf(error,
 			      "cfgstring: \"%s\": finding the paths of a WWID is not implemented "
-			      "yet: name the paths, or a map file that has paths= and wwid=", rest);
+			      "yet: name the paths, or a map file that has paths= and wwid=",
+			      rest);
 		return -EINVAL;
 	}
 	if (!map_name_is_valid(rest)) {
-		strbuf_printf(error,
-			      "cfgstring: \"%s\" is no name of a map, expected 1 to %d of the "
-			      "characters A-Z a-z 0-9 . _ + - without a dot in front, or paths that "
-			      "begin with \"/\"", rest, MPATH_NAME_MAX - 1);
+		strbuf_printf(
+			error,
+			"cfgstring: \"%s\" is no name of a map, expected 1 to %d of the "
+			"characters A-Z a-z 0-9 . _ + - without a dot in front, or paths that "
+			"begin with \"/\"",
+			rest, MPATH_NAME_MAX - 1);
 		return -EINVAL;
 	}
 	cfgstring->form = CFGSTRING_NAME;

@@ -25,7 +25,7 @@ enum cfgstring_form { CFGSTRING_NAME, CFGSTRING_PATHS };
 
 struct cfgstring {
 	enum cfgstring_form form;
-	char *text; /* owned: all of it, without a newline at its end */
+	char *text;	  /* owned: all of it, without a newline at its end */
 	const char *name; /* of the map file, without .map; points into text */
 	struct path_list paths;
 };

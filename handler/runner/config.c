@@ -106,9 +106,9 @@ static int check_grouping(const struct key *key, const char *value, struct strbu
 static int paths_to_table(const struct path_list *paths, const char *grouping, const char *selector,
 			  struct mpath_table **table, struct strbuf *error)
 {
-	char *name = g_str_has_suffix(selector, " 0") ?
-			     g_strchomp(g_strndup(selector, strlen(selector) - 2)) :
-			     g_strdup(selector);
+	char *name = g_str_has_suffix(selector, " 0")
+			     ? g_strchomp(g_strndup(selector, strlen(selector) - 2))
+			     : g_strdup(selector);
 	int err = mpath_table_from_paths((const char *const *)paths->words, paths->nr_words,
 					 grouping, name, table, error);
 
@@ -139,8 +139,9 @@ static int check_no_path_retry(const struct key *key, const char *value, struct 
 	if (!strcmp(value, "fail") || !strcmp(value, "queue"))
 		return 0;
 	strbuf_printf(error, "\"%s\"%s, expected fail or queue", value,
-		      parse_number(value, UINT32_MAX, &number) ?
-			      ": a number of retries is not implemented yet" : "");
+		      parse_number(value, UINT32_MAX, &number)
+			      ? ": a number of retries is not implemented yet"
+			      : "");
 	return -EINVAL;
 }
 
@@ -184,11 +185,29 @@ static const struct key keys[NR_KEYS] = {
 
 /* Words that an administrator may know from our documentation or from multipath.conf. */
 static const char *const keys_to_come[] = {
-	"dev_loss_tmo", "failback", "fast_io_fail_tmo", "features", "fence", "fence_time_ms",
-	"hardware_handler", "hw_handler", "identity", "marginal_path_err_rate_threshold",
-	"max_sectors_kb", "minio", "no_path_timeout_ms", "path_grouping_policy", "path_selector",
-	"prio", "prio_args", "reservation_key", "rr_min_io", "rr_min_io_rq", "rr_weight",
-	"san_path_err_threshold", NULL,
+	"dev_loss_tmo",
+	"failback",
+	"fast_io_fail_tmo",
+	"features",
+	"fence",
+	"fence_time_ms",
+	"hardware_handler",
+	"hw_handler",
+	"identity",
+	"marginal_path_err_rate_threshold",
+	"max_sectors_kb",
+	"minio",
+	"no_path_timeout_ms",
+	"path_grouping_policy",
+	"path_selector",
+	"prio",
+	"prio_args",
+	"reservation_key",
+	"rr_min_io",
+	"rr_min_io_rq",
+	"rr_weight",
+	"san_path_err_threshold",
+	NULL,
 };
 
 static const struct key *find_key(const char *name)
@@ -424,16 +443,17 @@ static int check_map_keys(const struct key_values *values, const char *file, str
 
 	if (!values->text[KEY_TABLE] && !values->text[KEY_PATHS]) {
 		strbuf_printf(error, "%s: %s", file,
-			      values->text[KEY_WWID] ?
-				      "wwid: finding the paths of a WWID is not implemented yet, "
-				      "expected table= or paths= beside it" :
-				      "there is neither table= nor paths=");
+			      values->text[KEY_WWID]
+				      ? "wwid: finding the paths of a WWID is not implemented yet, "
+					"expected table= or paths= beside it"
+				      : "there is neither table= nor paths=");
 		return -EINVAL;
 	}
 	if (!values->text[KEY_TABLE])
 		return 0;
 	if (values->text[KEY_PATHS]) {
-		strbuf_printf(error, "%s: there are both table= and paths=, expected one of them", file);
+		strbuf_printf(error, "%s: there are both table= and paths=, expected one of them",
+			      file);
 		return -EINVAL;
 	}
 	for (size_t i = 0; i < G_N_ELEMENTS(for_paths); i++) {
@@ -591,8 +611,8 @@ static int load_last_good(const struct config_paths *paths, const struct cfgstri
 	if (!err)
 		err = build_config(&values, cfgstring, file, config, &copy_error);
 	if (!err)
-		config->warning = g_strdup_printf("the last good configuration is used, because: %s",
-						  error->text);
+		config->warning = g_strdup_printf(
+			"the last good configuration is used, because: %s", error->text);
 	else if (err != -ENOENT)
 		strbuf_printf(error, "; and the last good copy is of no use: %s", copy_error.text);
 	values_clear(&values);
@@ -647,10 +667,11 @@ int map_config_load(const struct config_paths *paths, const char *cfgstring, con
 	if (err)
 		return err;
 	if (parsed.form == CFGSTRING_PATHS && backstore && !map_name_is_valid(backstore)) {
-		strbuf_printf(error,
-			      "the backstore's name \"%.64s\" cannot be the map's, expected 1 to %d "
-			      "of the characters A-Z a-z 0-9 . _ + - without a dot in front",
-			      backstore, MPATH_NAME_MAX - 1);
+		strbuf_printf(
+			error,
+			"the backstore's name \"%.64s\" cannot be the map's, expected 1 to %d "
+			"of the characters A-Z a-z 0-9 . _ + - without a dot in front",
+			backstore, MPATH_NAME_MAX - 1);
 		cfgstring_clear(&parsed);
 		return -EINVAL;
 	}

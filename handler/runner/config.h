@@ -11,8 +11,8 @@
 
 /* Where things are; tests set their own. */
 struct config_paths {
-	const char *conf;     /* /etc/tcmu/mpath.conf */
-	const char *map_dir;  /* /etc/tcmu/mpath.d */
+	const char *conf;      /* /etc/tcmu/mpath.conf */
+	const char *map_dir;   /* /etc/tcmu/mpath.d */
 	const char *last_good; /* /var/lib/tcmu-mpath/.last-good */
 };
 extern const struct config_paths config_default_paths;

@@ -30,11 +30,11 @@
 #include "runtime/device.h"
 #include "runtime/state.h"
 
-#define ERROR_SIZE	1024
-#define SETTLE_MS	1000 /* open() holds up tcmu-runner's main thread: no longer than that */
-#define FLUSH_LOG_MS	2000
-#define INQUIRY		0x12
-#define INQUIRY_EVPD	0x01
+#define ERROR_SIZE   1024
+#define SETTLE_MS    1000 /* open() holds up tcmu-runner's main thread: no longer than that */
+#define FLUSH_LOG_MS 2000
+#define INQUIRY	     0x12
+#define INQUIRY_EVPD 0x01
 
 /* One LUN of ours: a tcmu device in front, a map behind. */
 struct lun {
@@ -326,7 +326,8 @@ static void lun_check_size(struct lun *lun, const struct lun_facts *facts)
 	if (attributes.size) {
 		mpath_log(MPATH_LOG_WARN, lun->name, NULL,
 			  "the backstore's size is %ju bytes, the LUN has %ju: initiators see the "
-			  "LUN's", (uintmax_t)attributes.size, (uintmax_t)size);
+			  "LUN's",
+			  (uintmax_t)attributes.size, (uintmax_t)size);
 		return;
 	}
 	err = backstore_set_size(&lun->backstore, size);
@@ -647,12 +648,12 @@ static void destroy(void)
 static struct tcmur_handler mpath_handler = {
 	.name = "multipath",
 	.subtype = "mpath",
-	.cfg_desc =
-		"A LUN over several paths, as dm-multipath does it, with SCSI passed through.\n"
-		"cfgstring=NAME: the map file /etc/tcmu/mpath.d/NAME.map, for example with a\n"
-		"  dm-multipath table; examples are in /usr/share/doc/tcmu-mpath/examples.\n"
-		"cfgstring=/dev/disk/by-id/A;/dev/disk/by-id/B: these paths, the first that works.\n"
-		"size=0: the size is the LUN's.  Further settings: /etc/tcmu/mpath.conf.",
+	.cfg_desc = "A LUN over several paths, as dm-multipath does it, with SCSI passed through.\n"
+		    "cfgstring=NAME: the map file /etc/tcmu/mpath.d/NAME.map, for example with a\n"
+		    "  dm-multipath table; examples are in /usr/share/doc/tcmu-mpath/examples.\n"
+		    "cfgstring=/dev/disk/by-id/A;/dev/disk/by-id/B: these paths, the first that "
+		    "works.\n"
+		    "size=0: the size is the LUN's.  Further settings: /etc/tcmu/mpath.conf.",
 	.check_config = check_config,
 	.reconfig = reconfig,
 	.open = open_device,

@@ -272,7 +272,7 @@ static bool pass_until(struct ring *ring, uint16_t id)
 		switch (entry.kind) {
 		case ENTRY_DROPPED:
 		case ENTRY_CMD:
-			/* A libtcmu to come may know opcodes that today's drops: ask the id first. */
+			/* The id first: a libtcmu to come may know more opcodes. */
 			if (entry.id == id) {
 				entry.kind = ENTRY_CMD;
 				pass_over(ring, &entry);

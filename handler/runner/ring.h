@@ -28,8 +28,8 @@ struct ring_cmd_pool;
 struct ring_cmd {
 	struct mpath_io io; /* io.owner is the ring_cmd */
 	struct letter letter;
-	void *front;		     /* the poster's, for the letter */
-	struct ring_cmd_pool *pool;  /* NULL: malloc'ed by itself */
+	void *front;		    /* the poster's, for the letter */
+	struct ring_cmd_pool *pool; /* NULL: malloc'ed by itself */
 	struct ring_cmd *next_free;
 	struct list by_id;	     /* ring.by_id, while the core has it */
 	struct tcmulib_cmd *lib_cmd; /* owned, holds the iovec; NULL for a dropped opcode */

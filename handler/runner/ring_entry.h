@@ -25,12 +25,12 @@ struct ring_view {
 };
 
 enum ring_entry_kind {
-	ENTRY_NONE,	/* the kernel has written nothing more */
-	ENTRY_SKIP,	/* padding, or an opcode that nobody knows: needs no response */
-	ENTRY_TMR,	/* task management: needs no response */
-	ENTRY_CMD,	/* a command that libtcmu hands to us */
-	ENTRY_DROPPED,	/* a command that libtcmu steps over and forgets */
-	ENTRY_BROKEN,	/* not an entry */
+	ENTRY_NONE,    /* the kernel has written nothing more */
+	ENTRY_SKIP,    /* padding, or an opcode that nobody knows: needs no response */
+	ENTRY_TMR,     /* task management: needs no response */
+	ENTRY_CMD,     /* a command that libtcmu hands to us */
+	ENTRY_DROPPED, /* a command that libtcmu steps over and forgets */
+	ENTRY_BROKEN,  /* not an entry */
 };
 
 struct ring_entry {

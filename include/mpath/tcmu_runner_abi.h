@@ -106,7 +106,7 @@ void *tcmur_dev_get_private(struct tcmu_device *dev);
 
 /* libtcmu */
 int tcmu_dev_get_fd(struct tcmu_device *dev);
-char *tcmu_dev_get_cfgstring(struct tcmu_device *dev);	     /* "mpath/..." */
+char *tcmu_dev_get_cfgstring(struct tcmu_device *dev);	    /* "mpath/..." */
 const char *tcmu_dev_get_uio_name(struct tcmu_device *dev); /* "uio0" */
 /* The mmap of the mailbox; the returned name is free()d by the caller. */
 char *tcmu_dev_get_memory_info(struct tcmu_device *dev, void **base, size_t *len, off_t *offset);
@@ -115,15 +115,12 @@ void tcmu_dev_set_num_lbas(struct tcmu_device *dev, uint64_t num_lbas);
 uint64_t tcmu_dev_get_num_lbas(struct tcmu_device *dev);
 void tcmu_dev_set_write_cache_enabled(struct tcmu_device *dev, bool enabled);
 
-__attribute__((format(printf, 4, 5))) void tcmu_err_message(struct tcmu_device *dev,
-							    const char *function, int line,
-							    const char *format, ...);
-__attribute__((format(printf, 4, 5))) void tcmu_warn_message(struct tcmu_device *dev,
-							     const char *function, int line,
-							     const char *format, ...);
-__attribute__((format(printf, 4, 5))) void tcmu_info_message(struct tcmu_device *dev,
-							     const char *function, int line,
-							     const char *format, ...);
+__attribute__((format(printf, 4, 5))) void
+tcmu_err_message(struct tcmu_device *dev, const char *function, int line, const char *format, ...);
+__attribute__((format(printf, 4, 5))) void
+tcmu_warn_message(struct tcmu_device *dev, const char *function, int line, const char *format, ...);
+__attribute__((format(printf, 4, 5))) void
+tcmu_info_message(struct tcmu_device *dev, const char *function, int line, const char *format, ...);
 
 #define TCMU_ABI_OFFSET(type, member, offset)                                                      \
 	_Static_assert(offsetof(struct type, member) == (offset), #type "." #member)

@@ -209,12 +209,14 @@ static void test_whole_strings_refused(void)
 	map_config_free(accept(text));
 	text[255] = 'x';
 	text[256] = '\0';
-	refuse(text, "cfgstring: 256 bytes with \"mpath/\", at most 255 are possible: put the paths "
-		     "into a map file and give its name");
+	refuse(text,
+	       "cfgstring: 256 bytes with \"mpath/\", at most 255 are possible: put the paths "
+	       "into a map file and give its name");
 	text[256] = 'x';
 	text[399] = '\0';
-	refuse(text, "cfgstring: 399 bytes with \"mpath/\", at most 255 are possible: put the paths "
-		     "into a map file and give its name");
+	refuse(text,
+	       "cfgstring: 399 bytes with \"mpath/\", at most 255 are possible: put the paths "
+	       "into a map file and give its name");
 
 	refuse("mpath/m;tcmur_cmd_time_out=5;",
 	       "cfgstring: tcmur_cmd_time_out is not possible here: set the backstore's attribute "
@@ -240,7 +242,8 @@ static void test_characters_refused(void)
 		snprintf(text, sizeof(text), "mpath//dev/a%cb", *c);
 		snprintf(expected, sizeof(expected),
 			 "cfgstring: '%c' at position 13 cannot be in a cfgstring: put the paths "
-			 "into a map file and give its name", *c);
+			 "into a map file and give its name",
+			 *c);
 		refuse(text, expected);
 	}
 	refuse("mpath/a\n\n", "cfgstring: byte 0Ah at position 8 cannot be in a cfgstring");
@@ -255,9 +258,11 @@ static void refuse_name(const char *name)
 	char text[200], expected[400];
 
 	snprintf(text, sizeof(text), "mpath/%s", name);
-	snprintf(expected, sizeof(expected),
-		 "cfgstring: \"%s\" is no name of a map, expected 1 to 64 of the characters A-Z a-z "
-		 "0-9 . _ + - without a dot in front, or paths that begin with \"/\"", name);
+	snprintf(
+		expected, sizeof(expected),
+		"cfgstring: \"%s\" is no name of a map, expected 1 to 64 of the characters A-Z a-z "
+		"0-9 . _ + - without a dot in front, or paths that begin with \"/\"",
+		name);
 	refuse(text, expected);
 }
 
@@ -282,7 +287,8 @@ static void test_names(void)
 
 static void test_path_lists_refused(void)
 {
-	refuse("mpath//dev/a;dev/b", "cfgstring: path 2 is \"dev/b\", expected an absolute path name");
+	refuse("mpath//dev/a;dev/b",
+	       "cfgstring: path 2 is \"dev/b\", expected an absolute path name");
 	refuse("mpath//dev/a;8-16;/dev/b",
 	       "cfgstring: path 2 is \"8-16\", expected an absolute path name");
 	refuse("mpath//dev/a;", "cfgstring: path 2 is \"\", expected an absolute path name");
@@ -297,11 +303,13 @@ static void test_backstores_names(void)
 	struct map_config *config;
 
 	assert(load("mpath//dev/a", "my disk", false, &config) == -EINVAL);
-	expect_text(error_text, "the backstore's name \"my disk\" cannot be the map's, expected 1 to "
-				"64 of the characters A-Z a-z 0-9 . _ + - without a dot in front");
+	expect_text(error_text,
+		    "the backstore's name \"my disk\" cannot be the map's, expected 1 to "
+		    "64 of the characters A-Z a-z 0-9 . _ + - without a dot in front");
 	assert(load("mpath//dev/a", ".last-good", false, &config) == -EINVAL);
-	expect_text(error_text, "the backstore's name \".last-good\" cannot be the map's, expected 1 "
-				"to 64 of the characters A-Z a-z 0-9 . _ + - without a dot in front");
+	expect_text(error_text,
+		    "the backstore's name \".last-good\" cannot be the map's, expected 1 "
+		    "to 64 of the characters A-Z a-z 0-9 . _ + - without a dot in front");
 	/* With a map file it does not matter. */
 	write_map("[multipath]\npaths=/dev/a\n");
 	assert(!load("mpath/m", "my disk", false, &config));
@@ -390,7 +398,8 @@ static void test_tables(void)
 	struct map_config *config;
 
 	write_map("[multipath]\n"
-		  "table=mpatha: 0 131072 multipath 1 queue_if_no_path 0 2 1 round-robin 0 2 1 8:16 1 "
+		  "table=mpatha: 0 131072 multipath 1 queue_if_no_path 0 2 1 round-robin 0 2 1 "
+		  "8:16 1 "
 		  "/dev/b 1 round-robin 0 1 1 /dev/disk/by-id/scsi-1A\\\\x20B 1\n");
 	config = accept("mpath/m");
 	assert(config->table->has_length && config->table->nr_sectors == 131072);
@@ -406,7 +415,8 @@ static void test_files_refused(void)
 	refuse("mpath/other", "D/maps/other.map: cannot be read: No such file or directory");
 
 	refuse_map("table=0 0 0 0\n", "D/maps/m.map: Key file does not start with a group");
-	refuse_map("paths=/dev/a\n[multipath]\n", "D/maps/m.map: Key file does not start with a group");
+	refuse_map("paths=/dev/a\n[multipath]\n",
+		   "D/maps/m.map: Key file does not start with a group");
 	refuse_map("[multipath]\nwhat is this\n",
 		   "D/maps/m.map: Key file contains line “what is this” which is not a key-value "
 		   "pair, group, or comment");
@@ -416,7 +426,8 @@ static void test_files_refused(void)
 	refuse_map("[multipath]\npaths=/dev/a\n[other]\n",
 		   "D/maps/m.map: unknown group [other], expected [multipath]");
 	refuse_map("[defaults]\n", "D/maps/m.map: unknown group [defaults], expected [multipath]");
-	refuse_conf("[multipath]\n", "D/mpath.conf: unknown group [multipath], expected [defaults]");
+	refuse_conf("[multipath]\n",
+		    "D/mpath.conf: unknown group [multipath], expected [defaults]");
 	remove_map();
 }
 
@@ -502,12 +513,14 @@ static void test_keys_refused(void)
 
 static void test_combinations_refused(void)
 {
-	refuse_map("[multipath]\nwwid=3600\n",
-		   "D/maps/m.map: wwid: finding the paths of a WWID is not implemented yet, expected "
-		   "table= or paths= beside it");
-	refuse_map("[multipath]\nwwid=naa.5000\nno_path_retry=fail\n",
-		   "D/maps/m.map: wwid: finding the paths of a WWID is not implemented yet, expected "
-		   "table= or paths= beside it");
+	refuse_map(
+		"[multipath]\nwwid=3600\n",
+		"D/maps/m.map: wwid: finding the paths of a WWID is not implemented yet, expected "
+		"table= or paths= beside it");
+	refuse_map(
+		"[multipath]\nwwid=naa.5000\nno_path_retry=fail\n",
+		"D/maps/m.map: wwid: finding the paths of a WWID is not implemented yet, expected "
+		"table= or paths= beside it");
 	refuse_map("[multipath]\ntable=0 0 0 0\npaths=/dev/a\n",
 		   "D/maps/m.map: there are both table= and paths=, expected one of them");
 	refuse_map("[multipath]\npaths=/dev/a\nwwid=3600\ntable=0 0 0 0\n",
@@ -528,9 +541,10 @@ static void test_values_refused(void)
 		   "D/maps/m.map: paths: path 2 is \"sdb\", expected an absolute path name");
 	refuse_map("[multipath]\npaths=/dev/a;;/dev/b\n",
 		   "D/maps/m.map: paths: path 2 is \"\", expected an absolute path name");
-	refuse_map("[multipath]\npaths=/dev/a; /dev/b ;/dev/b\n",
-		   "D/maps/m.map: paths: path 3 is \"/dev/b\", as path 2 is: each path can be there "
-		   "once");
+	refuse_map(
+		"[multipath]\npaths=/dev/a; /dev/b ;/dev/b\n",
+		"D/maps/m.map: paths: path 3 is \"/dev/b\", as path 2 is: each path can be there "
+		"once");
 
 	refuse_map("[multipath]\npaths=/dev/a\ngrouping=all\n",
 		   "D/maps/m.map: grouping: \"all\", expected failover or multibus");
@@ -540,14 +554,16 @@ static void test_values_refused(void)
 	refuse_conf("[defaults]\ngrouping=Failover\n",
 		    "D/mpath.conf: grouping: \"Failover\", expected failover or multibus");
 
-	refuse_map("[multipath]\npaths=/dev/a\nno_path_retry=12\n",
-		   "D/maps/m.map: no_path_retry: \"12\": a number of retries is not implemented yet, "
-		   "expected fail or queue");
+	refuse_map(
+		"[multipath]\npaths=/dev/a\nno_path_retry=12\n",
+		"D/maps/m.map: no_path_retry: \"12\": a number of retries is not implemented yet, "
+		"expected fail or queue");
 	refuse_map("[multipath]\npaths=/dev/a\nno_path_retry=yes\n",
 		   "D/maps/m.map: no_path_retry: \"yes\", expected fail or queue");
-	refuse_conf("[defaults]\nno_path_retry=0\n",
-		    "D/mpath.conf: no_path_retry: \"0\": a number of retries is not implemented yet, "
-		    "expected fail or queue");
+	refuse_conf(
+		"[defaults]\nno_path_retry=0\n",
+		"D/mpath.conf: no_path_retry: \"0\": a number of retries is not implemented yet, "
+		"expected fail or queue");
 
 	refuse_map("[multipath]\npaths=/dev/a\npath_checker=directio\n",
 		   "D/maps/m.map: path_checker: \"directio\", expected none or one of: tur");
@@ -561,13 +577,15 @@ static void test_values_refused(void)
 		    "D/mpath.conf: selector: unknown path selector type: \"round-robin 1 2\", this "
 		    "version has: round-robin");
 
-	refuse_map("[multipath]\nwwid=\"3600\"\npaths=/dev/a\n",
-		   "D/maps/m.map: wwid: \"\"3600\"\", expected a WWID as \"multipath -ll\" prints it");
+	refuse_map(
+		"[multipath]\nwwid=\"3600\"\npaths=/dev/a\n",
+		"D/maps/m.map: wwid: \"\"3600\"\", expected a WWID as \"multipath -ll\" prints it");
 	start = (size_t)snprintf(map, sizeof(map), "[multipath]\npaths=/dev/a\nwwid=");
 	memset(map + start, 'w', WWID_MAX);
 	map[start + WWID_MAX] = '\0';
-	refuse_map(map, "D/maps/m.map: wwid: \"wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww"
-			"wwwwwwwwww\", expected a WWID as \"multipath -ll\" prints it");
+	refuse_map(map,
+		   "D/maps/m.map: wwid: \"wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww"
+		   "wwwwwwwwww\", expected a WWID as \"multipath -ll\" prints it");
 	map[start + WWID_MAX - 1] = '\0';
 	write_map(map);
 	map_config_free(accept("mpath/m"));
@@ -601,8 +619,8 @@ static void refuse_ms(const struct ms_case *c, const char *value)
 
 static void test_times_refused(void)
 {
-	static const char *const values[] = {"3600001", "-1", "1s", "0x10", "1e3", "4294968296",
-					     "18446744073709552616", "abc"};
+	static const char *const values[] = {
+		"3600001", "-1", "1s", "0x10", "1e3", "4294968296", "18446744073709552616", "abc"};
 
 	for (size_t i = 0; i < NR(ms_cases); i++) {
 		if (ms_cases[i].low)
@@ -616,12 +634,14 @@ static void test_times_refused(void)
 /* The table's own errors come with file and key in front. */
 static void test_tables_refused(void)
 {
-	refuse_map("[multipath]\ntable=9 0 0 0\n",
-		   "D/maps/m.map: table: invalid number of feature args: word 1 is \"9\", expected a "
-		   "number from 0 to 8");
-	refuse_map("[multipath]\ntable=0 0 1 1 round-robin 0 0 1\n",
-		   "D/maps/m.map: table: invalid number of paths: word 7 is \"0\", expected a number "
-		   "from 1 to 1024");
+	refuse_map(
+		"[multipath]\ntable=9 0 0 0\n",
+		"D/maps/m.map: table: invalid number of feature args: word 1 is \"9\", expected a "
+		"number from 0 to 8");
+	refuse_map(
+		"[multipath]\ntable=0 0 1 1 round-robin 0 0 1\n",
+		"D/maps/m.map: table: invalid number of paths: word 7 is \"0\", expected a number "
+		"from 1 to 1024");
 	remove_map();
 }
 
@@ -735,9 +755,10 @@ static void test_no_use_for_the_copy(void)
 		    "yet");
 	write_file(file, "");
 	assert(load("mpath/m", "store", true, &config) == -EINVAL);
-	expect_text(error_text,
-		    "D/maps/m.map: paths: path 1 is \"a\", expected an absolute path name; and the "
-		    "last good copy is of no use: D/last/m.map: there is neither table= nor paths=");
+	expect_text(
+		error_text,
+		"D/maps/m.map: paths: path 1 is \"a\", expected an absolute path name; and the "
+		"last good copy is of no use: D/last/m.map: there is neither table= nor paths=");
 	/* A cfgstring that is wrong has no copy. */
 	assert(load("mpath/", "store", true, &config) == -EINVAL);
 	forget();

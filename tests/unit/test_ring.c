@@ -12,15 +12,15 @@
 #include "mpath/scsi.h"
 #include "runner/ring.h"
 
-#define RING_OFF   128u
-#define RING_SIZE  4096u
-#define DATA_OFF   (RING_OFF + RING_SIZE)
-#define DATA_SIZE  16384u
-#define MEM_SIZE   (DATA_OFF + DATA_SIZE)
-#define STALE	   0xee /* what another command has left in the data area */
-#define MAX_CMDS   64
-#define READ_10	   0x28
-#define VENDOR	   0xc1
+#define RING_OFF  128u
+#define RING_SIZE 4096u
+#define DATA_OFF  (RING_OFF + RING_SIZE)
+#define DATA_SIZE 16384u
+#define MEM_SIZE  (DATA_OFF + DATA_SIZE)
+#define STALE	  0xee /* what another command has left in the data area */
+#define MAX_CMDS  64
+#define READ_10	  0x28
+#define VENDOR	  0xc1
 
 struct world {
 	_Alignas(64) uint8_t mem[MEM_SIZE];
@@ -213,9 +213,10 @@ static void kernel_takes(const char *expected)
 		memcpy(&response, at(w.kernel_tail), sizeof(response));
 		op = response.header.len_op & RING_OP_MASK;
 		if (op == RING_OP_CMD)
-			strbuf_printf(&out, "%s%u=%02x", out.len ? " " : "",
-				      response.header.cmd_id, response.scsi_status);
-		w.kernel_tail = (w.kernel_tail + (response.header.len_op & ~RING_OP_MASK)) % RING_SIZE;
+			strbuf_printf(&out, "%s%u=%02x", out.len ? " " : "", response.header.cmd_id,
+				      response.scsi_status);
+		w.kernel_tail =
+			(w.kernel_tail + (response.header.len_op & ~RING_OP_MASK)) % RING_SIZE;
 	}
 	if (strcmp(text, expected))
 		fprintf(stderr, "the kernel got \"%s\", expected \"%s\"\n", text, expected);
@@ -249,7 +250,8 @@ static bool libtcmu_walks(struct tcmulib_cmd **lib_cmd)
 		for (uint32_t i = 0; i < request.iov_cnt; i++) {
 			struct ring_iovec iov;
 
-			memcpy(&iov, at(offset) + offsetof(struct ring_request, iov) + i * sizeof(iov),
+			memcpy(&iov,
+			       at(offset) + offsetof(struct ring_request, iov) + i * sizeof(iov),
 			       sizeof(iov));
 			(*lib_cmd)->iovec[i] = (struct iovec){w.mem + iov.offset, iov.len};
 		}
@@ -526,7 +528,8 @@ static void test_refused_opcode(void)
 	tick();
 	expect_said("");
 	memcpy(&response, at(0), sizeof(response));
-	assert(response.sense[0] == 0x70 && response.sense[2] == 0x05 && response.sense[12] == 0x20);
+	assert(response.sense[0] == 0x70 && response.sense[2] == 0x05 &&
+	       response.sense[12] == 0x20);
 	kernel_takes("3=02");
 	end();
 }
@@ -717,9 +720,12 @@ static const struct answer_case answer_cases[] = {
 	{"less, and short", SCSI_DATA_IN, SAM_GOOD, 512, 36, 30, RING_CAN_READ_LEN, 6, 6},
 	{"one byte", SCSI_DATA_IN, SAM_GOOD, 512, 512, 511, RING_CAN_READ_LEN, 1, 1},
 	{"nothing", SCSI_DATA_IN, SAM_GOOD, 512, 512, 512, RING_CAN_READ_LEN, 0, 0},
-	{"residual beyond the data", SCSI_DATA_IN, SAM_GOOD, 512, 512, 9999, RING_CAN_READ_LEN, 0, 0},
-	{"condition met", SCSI_DATA_IN, SAM_CONDITION_MET, 512, 512, 500, RING_CAN_READ_LEN, 12, 12},
-	{"sense, residual 0", SCSI_DATA_IN, SAM_CHECK_CONDITION, 512, 512, 0, RING_CAN_READ_LEN, 0, 0},
+	{"residual beyond the data", SCSI_DATA_IN, SAM_GOOD, 512, 512, 9999, RING_CAN_READ_LEN, 0,
+	 0},
+	{"condition met", SCSI_DATA_IN, SAM_CONDITION_MET, 512, 512, 500, RING_CAN_READ_LEN, 12,
+	 12},
+	{"sense, residual 0", SCSI_DATA_IN, SAM_CHECK_CONDITION, 512, 512, 0, RING_CAN_READ_LEN, 0,
+	 0},
 	{"sense, short", SCSI_DATA_IN, SAM_CHECK_CONDITION, 512, 512, 12, RING_CAN_READ_LEN, 0, 0},
 	{"busy", SCSI_DATA_IN, SAM_BUSY, 512, 512, 0, RING_CAN_READ_LEN, 0, 0},
 	{"conflict", SCSI_DATA_IN, SAM_RESERVATION_CONFLICT, 512, 512, 0, RING_CAN_READ_LEN, 0, 0},
@@ -788,6 +794,57 @@ static void test_sense_is_copied(void)
 			assert(response.sense[i] == (i < len ? 0x72 + i : 0));
 		end();
 	}
+}
+
+static struct ring_response answer_read(const uint8_t *sense, size_t len, uint32_t residual)
+{
+	struct ring_response response;
+	struct mpath_io *io;
+
+	begin_at(0, RING_CAN_READ_LEN);
+	put_cmd(1, READ_10, 1024);
+	libtcmu_runs();
+	io = take_io(1);
+	io->cmd.cdb[0] = READ_10;
+	io->cmd.cdb_len = 10;
+	io->cmd.dir = SCSI_DATA_IN;
+	io->cmd.data_len = 1024;
+	io->result.status = SAM_CHECK_CONDITION;
+	io->result.residual = residual;
+	io->result.sense_len = (uint8_t)len;
+	memcpy(io->result.sense, sense, len);
+	ring_complete(&w.ring, io);
+	memcpy(&response, at(0), sizeof(response));
+	end();
+	return response;
+}
+
+/* RECOVERED ERROR has data, which the kernel drops beside sense: it is good, without the warning.
+ */
+static void test_recovered_error_keeps_its_data(void)
+{
+	uint8_t sense[18] = {0x70, 0, 0x01, [7] = 10, [12] = 0x18};
+	struct ring_response response = answer_read(sense, sizeof(sense), 24);
+
+	assert(response.scsi_status == SAM_GOOD && response.read_len == 1000);
+	response = answer_read(sense, sizeof(sense), 1024);
+	assert(response.scsi_status == SAM_CHECK_CONDITION && response.sense[2] == 0x01);
+	sense[0] = 0x71; /* deferred: this one was not executed */
+	response = answer_read(sense, sizeof(sense), 0);
+	assert(response.scsi_status == SAM_CHECK_CONDITION && response.sense[0] == 0x71);
+}
+
+/* The initiator must not take the blocks before the bad one for good: no data goes with sense. */
+static void test_a_medium_error_promises_no_data(void)
+{
+	uint8_t sense[18] = {0xf0, 0, 0x03, 0, 0, 0, 0x01, 10, [12] = 0x11};
+	struct ring_response response = answer_read(sense, sizeof(sense), 512);
+
+	assert(response.scsi_status == SAM_CHECK_CONDITION && response.read_len == 0);
+	assert(response.sense[0] == 0x70 && response.sense[2] == 0x03 && response.sense[6] == 0x01);
+	sense[6] = 0; /* the first block: nothing is promised */
+	response = answer_read(sense, sizeof(sense), 1024);
+	assert(response.sense[0] == 0xf0);
 }
 
 static void test_any_status(void)
@@ -870,12 +927,12 @@ static void test_hostile_entries(void)
 static void test_hostile_iovecs(void)
 {
 	static const struct ring_iovec iovecs[] = {
-		{0, 64},		      /* the mailbox */
-		{RING_OFF, 64},		      /* the ring */
-		{MEM_SIZE, 1},		      /* behind the end */
-		{MEM_SIZE - 8, 16},	      /* across it */
-		{UINT64_MAX, 2},	      /* wraps */
-		{DATA_OFF, UINT64_MAX},	      /* likewise */
+		{0, 64},		/* the mailbox */
+		{RING_OFF, 64},		/* the ring */
+		{MEM_SIZE, 1},		/* behind the end */
+		{MEM_SIZE - 8, 16},	/* across it */
+		{UINT64_MAX, 2},	/* wraps */
+		{DATA_OFF, UINT64_MAX}, /* likewise */
 	};
 
 	for (size_t i = 0; i < sizeof(iovecs) / sizeof(iovecs[0]); i++) {
@@ -884,7 +941,8 @@ static void test_hostile_iovecs(void)
 		begin();
 		w.idle = true;
 		offset = put_cmd(1, VENDOR, 64);
-		memcpy(at(offset) + offsetof(struct ring_request, iov), &iovecs[i], sizeof(iovecs[i]));
+		memcpy(at(offset) + offsetof(struct ring_request, iov), &iovecs[i],
+		       sizeof(iovecs[i]));
 		tick();
 		tick();
 		assert(w.submitted[1]->cmd.iov_cnt == 0);
@@ -1189,6 +1247,8 @@ int main(void)
 	test_close_with_a_dropped_opcode();
 	test_read_length_and_stale_bytes();
 	test_sense_is_copied();
+	test_recovered_error_keeps_its_data();
+	test_a_medium_error_promises_no_data();
 	test_any_status();
 	test_hostile_entries();
 	test_hostile_iovecs();

@@ -53,6 +53,7 @@ _Static_assert(RING_CAN_READ_LEN == TCMU_MAILBOX_FLAG_CAP_READ_LEN, "READ_LEN");
 _Static_assert(RING_CAN_TMR == TCMU_MAILBOX_FLAG_CAP_TMR, "TMR");
 _Static_assert(RING_OP_MASK == TCMU_OP_MASK, "op mask");
 _Static_assert(RING_OP_PAD == TCMU_OP_PAD && RING_OP_CMD == TCMU_OP_CMD &&
-		       RING_OP_TMR == TCMU_OP_TMR, "opcodes");
+		       RING_OP_TMR == TCMU_OP_TMR,
+	       "opcodes");
 _Static_assert(RING_ALIGN == TCMU_OP_ALIGN_SIZE, "alignment");
 _Static_assert(RING_UFLAG_READ_LEN == TCMU_UFLAG_READ_LEN, "uflag");
