@@ -8,6 +8,8 @@
 #include "mpath/scsi.h"
 #include "runner/ring_entry.h"
 
+#define SENSE_KEY_RECOVERED 0x1
+
 static struct ring_mailbox *mailbox(const struct ring_view *view)
 {
 	return (struct ring_mailbox *)(void *)view->base;
@@ -204,8 +206,44 @@ ssize_t ring_entry_iov(const struct ring_view *view, const struct ring_entry *en
 	return request.iov_cnt;
 }
 
+/*
+ * RECOVERED ERROR comes with all of the data, and TCMU carries either sense or data.  A warning
+ * that costs the data would be worse than the error that did not happen.
+ */
+static bool is_good_with_a_warning(const struct mpath_io *io)
+{
+	const struct scsi_result *result = &io->result;
+	struct scsi_sense sense;
+
+	return result->status == SAM_CHECK_CONDITION && io->cmd.dir == SCSI_DATA_IN &&
+	       result->residual < io->cmd.data_len &&
+	       scsi_sense_decode(result->sense, result->sense_len, &sense) &&
+	       sense.key == SENSE_KEY_RECOVERED && !sense.deferred;
+}
+
+static uint8_t answered_status(const struct mpath_io *io)
+{
+	return is_good_with_a_warning(io) ? SAM_GOOD : io->result.status;
+}
+
+/*
+ * No data goes with the sense, and the kernel does not let us say so: to the initiator it looks as
+ * if all had arrived.  Should the sense name the block where a READ ended, Linux would take those
+ * before it for good, and give its users what happens to stand in the buffer.
+ */
+static void fill_sense(const struct mpath_io *io, struct ring_response *response)
+{
+	const struct scsi_result *result = &io->result;
+	uint64_t lba;
+
+	assert(result->sense_len <= sizeof(response->sense));
+	memcpy(response->sense, result->sense, result->sense_len);
+	if (scsi_cdb_read_lba(io->cmd.cdb, io->cmd.cdb_len, &lba))
+		scsi_sense_hide_progress(response->sense, result->sense_len, lba);
+}
+
 /* How many bytes of a DATA_IN command are the target's. */
-static size_t bytes_transferred(const struct mpath_io *io)
+static size_t bytes_transferred(const struct mpath_io *io, uint8_t status)
 {
 	const struct scsi_result *result = &io->result;
 
@@ -217,7 +255,7 @@ static size_t bytes_transferred(const struct mpath_io *io)
 	 * whatever we say: so there must be nothing of another command's left in the buffer, even
 	 * if the transport reported a full transfer.
 	 */
-	if (result->status != SAM_GOOD && result->status != SAM_CONDITION_MET)
+	if (status != SAM_GOOD && status != SAM_CONDITION_MET)
 		return 0;
 	return result->residual < io->cmd.data_len ? io->cmd.data_len - result->residual : 0;
 }
@@ -225,29 +263,27 @@ static size_t bytes_transferred(const struct mpath_io *io)
 void ring_response_fill(const struct ring_view *view, const struct mpath_io *io,
 			struct ring_response *response)
 {
-	const struct scsi_result *result = &io->result;
 	size_t expected, transferred;
 
 	/* An answer is the target's, or one that the core has made up in its name. */
-	assert(result->transport == TRANSPORT_OK);
+	assert(io->result.transport == TRANSPORT_OK);
 
 	memset(response, 0, sizeof(*response));
-	response->scsi_status = result->status;
-	if (result->status == SAM_CHECK_CONDITION) {
-		assert(result->sense_len <= sizeof(response->sense));
-		memcpy(response->sense, result->sense, result->sense_len);
-	}
+	response->scsi_status = answered_status(io);
+	if (response->scsi_status == SAM_CHECK_CONDITION)
+		fill_sense(io, response);
 	if (io->cmd.dir == SCSI_DATA_OUT)
 		return;
 
 	/*
 	 * The direction is our reading of the CDB, the buffer is the initiator's: one that asks
-	 * for no data, or that we refused, may come with a buffer too.  The kernel hands the initiator the whole buffer, with what an earlier command left in
-	 * it, unless we say how much of it is valid.  It cannot be told "nothing", and together
-	 * with CHECK CONDITION the length would mean a tape's short read and hide the sense.
+	 * for no data, or that we refused, may come with a buffer too.  The kernel hands the
+	 * initiator the whole buffer, with what an earlier command left in it, unless we say how
+	 * much of it is valid.  It cannot be told "nothing", and together with CHECK CONDITION the
+	 * length would mean a tape's short read and hide the sense.
 	 */
 	expected = scsi_iov_len(io->cmd.iov, io->cmd.iov_cnt);
-	transferred = bytes_transferred(io);
+	transferred = bytes_transferred(io, response->scsi_status);
 	if (transferred >= expected)
 		return;
 	scsi_iov_zero_from(io->cmd.iov, io->cmd.iov_cnt, transferred);

@@ -525,6 +525,30 @@ size_t scsi_cdb_len(const uint8_t *cdb, size_t avail)
 	return 0;
 }
 
+bool scsi_cdb_read_lba(const uint8_t *cdb, size_t len, uint64_t *lba)
+{
+	if (len == 0 || len < scsi_cdb_len(cdb, len))
+		return false;
+	switch (cdb[0]) {
+	case 0x08: /* READ(6) */
+		*lba = be_field(cdb, 1, 3) & 0x1fffff;
+		return true;
+	case 0x28: /* READ(10) */
+	case 0xa8: /* READ(12) */
+		*lba = be_field(cdb, 2, 4);
+		return true;
+	case 0x88: /* READ(16) */
+		*lba = be_field(cdb, 2, 8);
+		return true;
+	case OPCODE_VARIABLE_LENGTH:
+		if (len < 32 || be_field(cdb, 8, 2) != 0x0009) /* READ(32) */
+			return false;
+		*lba = be_field(cdb, 12, 8);
+		return true;
+	}
+	return false;
+}
+
 void scsi_cdb_name(const uint8_t *cdb, size_t len, struct strbuf *out)
 {
 	uint8_t whole[SCSI_CDB_MAX] = {0}; /* the library looks at the service action, too */

@@ -16,6 +16,7 @@
 #define SENSE_DESCRIPTOR	  0x72
 #define SENSE_DESCRIPTOR_DEFERRED 0x73
 #define SENSE_FIXED_LEN		  18
+#define DESCRIPTOR_INFORMATION	  0x00
 
 static bool decode_fixed(const uint8_t *sense, size_t len, struct scsi_sense *out)
 {
@@ -80,6 +81,40 @@ void scsi_sense_set(struct scsi_result *result, uint32_t data_len, uint8_t key, 
 	result->sense[7] = SENSE_FIXED_LEN - 8;
 	result->sense[12] = asc;
 	result->sense[13] = ascq;
+}
+
+static uint64_t get_be(const uint8_t *p, unsigned int width)
+{
+	uint64_t value = 0;
+
+	while (width--)
+		value = value << 8 | *p++;
+	return value;
+}
+
+static void hide_in_descriptors(uint8_t *sense, size_t len, uint64_t lba)
+{
+	size_t end = len > 7 && sense[7] + 8u < len ? sense[7] + 8u : len;
+	size_t at;
+
+	for (at = 8; at + 12 <= end; at += 2u + sense[at + 1])
+		if (sense[at] == DESCRIPTOR_INFORMATION && get_be(sense + at + 4, 8) != lba)
+			sense[at + 2] &= 0x7f;
+}
+
+void scsi_sense_hide_progress(uint8_t *sense, size_t len, uint64_t lba)
+{
+	switch (len > 0 ? sense[0] & 0x7f : 0) {
+	case SENSE_FIXED:
+	case SENSE_FIXED_DEFERRED:
+		if (len < 7 || get_be(sense + 3, 4) != lba)
+			sense[0] &= 0x7f;
+		return;
+	case SENSE_DESCRIPTOR:
+	case SENSE_DESCRIPTOR_DEFERRED:
+		hide_in_descriptors(sense, len, lba);
+		return;
+	}
 }
 
 void scsi_sense_text(const struct scsi_sense *sense, struct strbuf *out)

@@ -30,6 +30,8 @@ enum cdb_status scsi_cdb_fill(struct scsi_cmd *cmd, size_t iov_len, uint32_t blo
 			      uint32_t path_timeout_ms);
 /* Bytes of a CDB by its first bytes (@avail of them); 0: cannot tell (vendor group). */
 size_t scsi_cdb_len(const uint8_t *cdb, size_t avail);
+/* The first block of a READ of any length.  False: another command. */
+bool scsi_cdb_read_lba(const uint8_t *cdb, size_t len, uint64_t *lba);
 /* The name of the command, for people ("Write(10)"). */
 void scsi_cdb_name(const uint8_t *cdb, size_t len, struct strbuf *out);
 
@@ -48,6 +50,11 @@ bool scsi_sense_decode(const uint8_t *sense, size_t len, struct scsi_sense *out)
 /* Fixed-format sense into a result, with CHECK CONDITION and the whole transfer as residual. */
 void scsi_sense_set(struct scsi_result *result, uint32_t data_len, uint8_t key, uint8_t asc,
 		    uint8_t ascq);
+/*
+ * Take back the VALID bit of the information field, unless the field names @lba.  To an initiator
+ * it says that all blocks of a read before the named one have arrived.
+ */
+void scsi_sense_hide_progress(uint8_t *sense, size_t len, uint64_t lba);
 /* "Not Ready 02/04/0b: Logical unit not accessible, ...", for logs and status. */
 void scsi_sense_text(const struct scsi_sense *sense, struct strbuf *out);
 

@@ -474,6 +474,32 @@ static void test_names(void)
 	assert(!strcmp(text, "Test Unit Ready"));
 }
 
+static void test_read_lba(void)
+{
+	static const struct {
+		uint8_t cdb[32];
+		size_t len;
+		uint64_t lba;
+	} reads[] = {
+		{{0x08, 0xff, 0x12, 0x34}, 6, 0x1f1234},
+		{{0x28, 0, 0xf1, 0x12, 0x34, 0x56}, 10, 0xf1123456},
+		{{0xa8, 0, 0xf1, 0x12, 0x34, 0x56}, 12, 0xf1123456},
+		{{0x88, 0, 0xf1, 2, 3, 4, 5, 6, 7, 8}, 16, 0xf102030405060708},
+		{{0x7f, [7] = 24, [9] = 0x09, [12] = 0xf1, 2, 3, 4, 5, 6, 7, 8}, 32, 0xf102030405060708},
+	};
+	uint64_t lba;
+	size_t i;
+
+	for (i = 0; i < sizeof(reads) / sizeof(reads[0]); i++) {
+		assert(scsi_cdb_read_lba(reads[i].cdb, reads[i].len, &lba));
+		assert(lba == reads[i].lba);
+		assert(!scsi_cdb_read_lba(reads[i].cdb, reads[i].len - 1, &lba));
+	}
+	assert(!scsi_cdb_read_lba((const uint8_t[10]){0x2a}, 10, &lba));
+	assert(!scsi_cdb_read_lba((const uint8_t[32]){0x7f, [7] = 24, [9] = 0x0b}, 32, &lba));
+	assert(!scsi_cdb_read_lba(NULL, 0, &lba));
+}
+
 int main(void)
 {
 	test_every_command();
@@ -487,5 +513,6 @@ int main(void)
 	test_time_out_is_never_shortened();
 	test_every_opcode_with_garbage();
 	test_names();
+	test_read_lba();
 	return 0;
 }

@@ -5,9 +5,11 @@
  * bytes.  The mailbox is a piece of memory; kernel and libtcmu are played by the helpers below.
  */
 #include <assert.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "mpath/scsi.h"
 #include "runner/ring.h"
@@ -1225,6 +1227,39 @@ static void test_pool(void)
 	end();
 }
 
+/* The owner thread: gives back what it gets through the pipe. */
+static void *give_back(void *arg)
+{
+	const int *fd = arg;
+	struct ring_cmd *cmd;
+
+	while (read(*fd, &cmd, sizeof(cmd)) == sizeof(cmd))
+		ring_cmd_put(cmd);
+	return NULL;
+}
+
+/* The same between two threads, without a lock (ThreadSanitizer watches). */
+static void test_pool_between_threads(void)
+{
+	pthread_t thread;
+	int fds[2];
+
+	begin();
+	assert(!pipe(fds));
+	assert(!pthread_create(&thread, NULL, give_back, &fds[0]));
+	for (unsigned int i = 0; i < 20000; i++) {
+		struct ring_cmd *cmd = ring_cmd_get(&w.pool);
+
+		assert(cmd && !cmd->refused);
+		cmd->refused = true;
+		assert(write(fds[1], &cmd, sizeof(cmd)) == sizeof(cmd));
+	}
+	close(fds[1]);
+	assert(!pthread_join(thread, NULL));
+	close(fds[0]);
+	end();
+}
+
 int main(void)
 {
 	test_out_of_order();
@@ -1258,5 +1293,6 @@ int main(void)
 	test_hostile_mailboxes();
 	test_chaos();
 	test_pool();
+	test_pool_between_threads();
 	return 0;
 }

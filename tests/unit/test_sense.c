@@ -139,6 +139,44 @@ static void test_text(void)
 		   "Illegal Request 05/94/01: vendor specific ASC=94, ASCQ=01 (hex)");
 }
 
+/* Only the VALID bit goes, and only where the field names another block than the READ's first. */
+static void test_hide_progress(void)
+{
+	const uint8_t fixed[18] = {0xf0, 0, 0x03, 0, 0, 0x12, 0x34, 10, [12] = 0x11};
+	const uint8_t descriptor[32] = {
+		0x72, 0x03, 0x11, 0, [7] = 24,
+		[8] = 0x80, 10,				       /* somebody else's descriptor */
+		[20] = 0x00, 10, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x12, 0x34};
+	uint8_t sense[32], expected[32];
+	size_t len;
+
+	memcpy(sense, fixed, sizeof(fixed));
+	scsi_sense_hide_progress(sense, sizeof(fixed), 0x1234);
+	assert(!memcmp(sense, fixed, sizeof(fixed)));
+	scsi_sense_hide_progress(sense, sizeof(fixed), 0x1230);
+	memcpy(expected, fixed, sizeof(fixed));
+	expected[0] = 0x70;
+	assert(!memcmp(sense, expected, sizeof(fixed)));
+
+	memcpy(sense, descriptor, sizeof(sense));
+	scsi_sense_hide_progress(sense, sizeof(sense), 0x1234);
+	assert(!memcmp(sense, descriptor, sizeof(sense)));
+	scsi_sense_hide_progress(sense, sizeof(sense), 0x1230);
+	memcpy(expected, descriptor, sizeof(expected));
+	expected[22] = 0;
+	assert(!memcmp(sense, expected, sizeof(sense)));
+
+	/* Whatever is cut or lies: nothing is read or written beyond the end. */
+	for (len = 0; len < sizeof(sense); len++) {
+		memcpy(sense, descriptor, sizeof(sense));
+		scsi_sense_hide_progress(sense, len, 0);
+		assert(!memcmp(sense + len, descriptor + len, sizeof(sense) - len));
+	}
+	memset(sense, 0xff, sizeof(sense));
+	sense[0] = 0x72;
+	scsi_sense_hide_progress(sense, sizeof(sense), 0);
+}
+
 int main(void)
 {
 	test_four_response_codes();
@@ -147,6 +185,7 @@ int main(void)
 	test_additional_length();
 	test_not_sense();
 	test_sense_set();
+	test_hide_progress();
 	test_text();
 	return 0;
 }
