@@ -30,7 +30,7 @@ RATE = 12
 
 # How long a run of fio is at most; what a cut takes as a rule, and at most while there is load.
 ROUND_SECONDS = 40
-RULE_SECONDS = {True: 2.5, False: 6}
+RULE_SECONDS = {True: 1.6, False: 6}
 CUT_SECONDS = {True: 4, False: 12}
 
 
@@ -122,10 +122,12 @@ def cut_all(subject, plan):
     events = []
     while plan:
         wanted = sum(RULE_SECONDS[cut.at_once] for cut, _ in plan)
-        wanted = max(wanted, 2 + CUT_SECONDS[plan[-1][0].at_once])
+        last = plan[-1][0].at_once
+        wanted += CUT_SECONDS[last] - RULE_SECONDS[last]
         load = fio.Fio(subject, min(wanted, ROUND_SECONDS), rate=RATE)
         round_begin = len(events)
         try:
+            load.wait_load()
             while plan:
                 cut, index = plan[0]
                 left = load.begin + load.seconds - time.monotonic()

@@ -26,7 +26,7 @@ import subprocess
 import tempfile
 import time
 
-from .system import wait_for
+from .system import read, wait_for
 
 VERIFY_ERROR = 84       # EILSEQ, by which fio reports a miscompare
 
@@ -138,11 +138,22 @@ class Fio:
         for name, words in jobs.items():
             words = dict(common, write_lat_log=f"{self.dir}/{name}", **words)
             command += [f"--name={name}"] + [f"--{key}={value}" for key, value in words.items()]
+        self.writes_before = self._writes()
         self.begin = time.monotonic()
         self.begin_ms = time.time() * 1000
         with open(self.dir + "/stderr", "wb") as err:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=err,
                                             stderr=err, cwd=self.dir)
+
+    def _writes(self):
+        """Writes that the device has done; nobody but fio writes."""
+        name = os.path.basename(os.path.realpath(self.device))
+        return int(read(f"/sys/block/{name}/stat").split()[4])
+
+    def wait_load(self, writes=8, seconds=20):
+        """Waits until it writes.  Reads are no sign of load: the kernel, too, reads when fio opens."""
+        wait_for(lambda: self._writes() >= self.writes_before + writes, seconds, "fio's load")
+        return self
 
     @property
     def running(self):
