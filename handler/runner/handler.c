@@ -169,6 +169,7 @@ static void deliver_cmd(struct letter *letter)
 	struct ring_cmd *cmd = container_of(letter, struct ring_cmd, letter);
 	struct lun *lun = cmd->front;
 
+	ring_look(&lun->ring, loop_now_ns(lun->loop));
 	ring_take(&lun->ring, cmd);
 	lun_took(lun);
 }
@@ -191,6 +192,7 @@ static void deliver_overflow(struct letter *letter)
 	struct overflow *overflow = container_of(letter, struct overflow, letter);
 	struct lun *lun = overflow->lun;
 
+	ring_look(&lun->ring, loop_now_ns(lun->loop));
 	ring_take_overflow(&lun->ring, overflow->lib_cmd);
 	lun_took(lun);
 }

@@ -146,8 +146,30 @@ static struct ring_cmd *find_cmd(struct ring *ring, uint16_t id)
 	return NULL;
 }
 
+void ring_look(struct ring *ring, uint64_t now_ns)
+{
+	uint32_t head = ring_view_head(&ring->view);
+
+	if (!ring->late && ring->looked_ns && head != ring->passed) {
+		ring->late = true;
+		ring->late_to = head;
+		ring->late_since_ns = ring->looked_ns;
+	}
+	ring->looked_ns = now_ns;
+}
+
+/* The deadline is the kernel's: past it, the initiator may have written newer data elsewhere (H4). */
+static void correct_arrival(const struct ring *ring, struct mpath_io *io)
+{
+	uint64_t since_ns = ring->passed_since_ns;
+
+	if (since_ns && ring->looked_ns - since_ns > RING_LATE_NS && io->arrival_ns > since_ns)
+		io->arrival_ns = since_ns;
+}
+
 static void start(struct ring *ring, struct ring_cmd *cmd)
 {
+	correct_arrival(ring, &cmd->io);
 	list_push_front(bucket(ring, cmd->id), &cmd->by_id);
 	ring->outstanding++;
 	if (cmd->refused) {
@@ -234,7 +256,10 @@ static void pass_over(struct ring *ring, const struct ring_entry *entry)
 {
 	bool peeked = ring->peeked >= entry->len;
 
+	ring->passed_since_ns = ring->late ? ring->late_since_ns : 0;
 	ring->passed = entry->next;
+	if (ring->passed == ring->late_to)
+		ring->late = false;
 	ring->peeked -= peeked ? entry->len : ring->peeked;
 	if (entry->kind == ENTRY_TMR && !peeked)
 		act_on_tmr(ring, entry);
@@ -374,6 +399,7 @@ static void pass_by_idleness(struct ring *ring, uint64_t now_ns)
 
 void ring_tick(struct ring *ring, uint64_t now_ns)
 {
+	ring_look(ring, now_ns);
 	peek(ring);
 	pass_by_idleness(ring, now_ns);
 	ring_flush(ring);

@@ -84,6 +84,13 @@ struct ring {
 	unsigned int outstanding;
 	struct list by_id[RING_HASH_SIZE];
 
+	/* Commands that came late to us: see ring_look(). */
+	uint64_t looked_ns;
+	bool late;		/* those before late_to ... */
+	uint32_t late_to;
+	uint64_t late_since_ns; /* ... came after this */
+	uint64_t passed_since_ns; /* the entry passed last came after this; 0: a moment ago */
+
 	/* The first entry that libtcmu may not have passed, and since when it has been that. */
 	bool waiting;
 	uint32_t waiting_at;
@@ -94,6 +101,13 @@ struct ring {
 /* 0, or -EINVAL: this is no mailbox that we know. */
 int ring_init(struct ring *ring, void *base, size_t len, const struct ring_ops *ops, void *arg);
 
+/*
+ * Before ring_take(): what stands in the ring now?  An entry does not tell when the kernel has put
+ * it there, from when its cmd_time_out counts, and libtcmu may have been held up (a stopped process,
+ * a debugger).  Then io.arrival_ns becomes the time at which the entry was not there yet.
+ */
+#define RING_LATE_NS (1500 * 1000 * 1000ull)
+void ring_look(struct ring *ring, uint64_t now_ns);
 /* handle_cmd() was called for @cmd (its letter arrives): start it, and all that stood before it. */
 void ring_take(struct ring *ring, struct ring_cmd *cmd);
 /* As above when there was no memory for a ring_cmd: answered TASK SET FULL.  Frees @lib_cmd. */

@@ -1260,9 +1260,56 @@ static void test_pool_between_threads(void)
 	end();
 }
 
+/* handle_cmd() is called now, at @ms; when did the command come? */
+static uint64_t arrival_ms(uint64_t ms)
+{
+	struct tcmulib_cmd *lib_cmd;
+	struct ring_cmd *cmd;
+	uint64_t arrival_ns;
+
+	w.now_ns = ms * 1000000;
+	assert(libtcmu_walks(&lib_cmd));
+	cmd = handle(lib_cmd);
+	cmd->io.arrival_ns = w.now_ns;
+	ring_look(&w.ring, w.now_ns);
+	ring_take(&w.ring, cmd);
+	arrival_ns = cmd->io.arrival_ns;
+	answer(cmd->id, SAM_GOOD);
+	return arrival_ns / 1000000;
+}
+
+/*
+ * tcmu-runner was stopped, or only its cmdproc thread: the kernel's cmd_time_out ran on.  A write
+ * that is past it must not be taken for a new one.
+ */
+static void test_command_that_came_late(void)
+{
+	begin();
+	w.now_ns = 1000 * 1000000ull;
+	ring_tick(&w.ring, w.now_ns);
+	put_cmd(1, READ_10, 0);
+	assert(arrival_ms(2000) == 2000); /* a LUN at rest is looked at once a second */
+
+	put_cmd(1, READ_10, 0);
+	put_cmd(2, READ_10, 0);
+	assert(arrival_ms(40000) == 2000);
+	assert(arrival_ms(40000) == 2000);
+	put_cmd(3, READ_10, 0);
+	assert(arrival_ms(40000) == 40000);
+
+	put_cmd(1, READ_10, 0);
+	for (unsigned int i = 0; i < 300; i++)
+		tick();
+	put_cmd(2, READ_10, 0);
+	assert(arrival_ms(70000) == 40000);
+	assert(arrival_ms(70000) == 70000);
+	end();
+}
+
 int main(void)
 {
 	test_out_of_order();
+	test_command_that_came_late();
 	test_padding_at_the_wrap();
 	test_round_and_round();
 	test_tmr_is_last_in_the_ring();
