@@ -22,7 +22,8 @@
 #include "runner/config.h"
 #include "runtime/log.h"
 
-#define FILE_SIZE_MAX (1024 * 1024)
+#define FILE_SIZE_MAX	  (1024 * 1024)
+#define ERROR_HANDLING_MS 15000 /* the kernel's, after a time-out */
 
 const struct config_paths config_default_paths = {
 	.conf = "/etc/tcmu/mpath.conf",
@@ -410,6 +411,9 @@ static void apply_settings(const struct key_values *values, struct mpath_setting
 	set_ms(values, KEY_POLLING_INTERVAL, &settings->polling_interval_ms);
 	set_ms(values, KEY_CHECKER_TIMEOUT, &settings->checker_timeout_ms);
 	set_ms(values, KEY_PATH_TIMEOUT, &settings->path_timeout_ms);
+	/* A dead process's writes may be out until their time-out and the error handling are over. */
+	if (settings->restart_wait_ms < settings->path_timeout_ms + ERROR_HANDLING_MS)
+		settings->restart_wait_ms = settings->path_timeout_ms + ERROR_HANDLING_MS;
 	set_ms(values, KEY_RESTART_WAIT, &settings->restart_wait_ms);
 	g_strlcpy(settings->wwid, value_or(values, KEY_WWID, ""), sizeof(settings->wwid));
 }
