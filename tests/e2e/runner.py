@@ -447,7 +447,8 @@ def test_rounds():
     rss, files, threads = runner.resources()
     note(f"(RSS KiB, files, threads): {after_quarter} after a quarter, {(rss, files, threads)}")
     expect(files <= after_quarter[1] and threads <= after_quarter[2], "files or threads grow")
-    expect(rss < after_quarter[0] * 1.1 + 512, "RSS grows")
+    # A sanitizer keeps what was freed.
+    expect("MPATH_PRELOAD" in os.environ or rss < after_quarter[0] * 1.1 + 512, "RSS grows")
 
 
 if __name__ == "__main__":
