@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Any cfgstring, mpath.conf and map file: refused with words, or taken; then the last good copy
+ * that was made of them means the same when the files are gone.
+ *
+ * Input: cfgstring NUL mpath.conf NUL map file.
+ *
+ * fuzz builds: core selectors hw_handlers checkers scsi runner/config.c runner/cfgstring.c
+ * fuzz needs: glib-2.0
+ */
+#include <assert.h>
+#include <glib.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mpath/table.h"
+#include "runner/cfgstring.h"
+#include "runner/config.h"
+#include "runtime/log.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char dir[64], conf[80], map_dir[80], last_good[80];
+static const struct config_paths paths = {conf, map_dir, last_good};
+static char error_text[4096];
+
+/* The only line that is logged: the last good copy could not be written. */
+void mpath_log(enum log_level level, const char *map, const char *path, const char *format, ...)
+{
+	(void)level;
+	(void)map;
+	(void)path;
+	(void)format;
+	abort();
+}
+
+/* In memory where there is such a place: the last good copy is synced. */
+static void make_dirs(void)
+{
+	const char *where = access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm";
+
+	snprintf(dir, sizeof(dir), "%s/fuzz-config.XXXXXX", where);
+	assert(mkdtemp(dir));
+	snprintf(conf, sizeof(conf), "%s/mpath.conf", dir);
+	snprintf(map_dir, sizeof(map_dir), "%s/mpath.d", dir);
+	snprintf(last_good, sizeof(last_good), "%s/last-good", dir);
+	assert(!g_mkdir_with_parents(map_dir, 0700));
+}
+
+static void remove_dirs(void)
+{
+	char command[100];
+
+	/* The directory is ours, from mkdtemp(). */
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	if (system(command))
+		abort();
+}
+
+static void write_file(const char *file, const void *text, size_t len)
+{
+	FILE *f = fopen(file, "w");
+
+	assert(f && fwrite(text, 1, len, f) == len);
+	assert(!fclose(f));
+}
+
+static struct strbuf new_error(void)
+{
+	struct strbuf error;
+
+	strbuf_init(&error, error_text, sizeof(error_text));
+	return error;
+}
+
+static void check_cfgstring(const char *text)
+{
+	struct strbuf error = new_error();
+	struct cfgstring cfgstring;
+
+	if (cfgstring_parse(text, &cfgstring, &error)) {
+		assert(error.len && !cfgstring.text && !cfgstring.paths.words);
+		return;
+	}
+	assert(!error.len && cfgstring_equal(cfgstring.text, text));
+	assert(strlen(cfgstring.text) <= CFGSTRING_MAX && !strpbrk(cfgstring.text, " \n\t,:\"'"));
+	if (cfgstring.form == CFGSTRING_NAME)
+		assert(cfgstring.name[0] && cfgstring.name[0] != '.' &&
+		       !strchr(cfgstring.name, '/'));
+	else
+		assert(cfgstring.paths.nr_words);
+	for (unsigned int i = 0; i < cfgstring.paths.nr_words; i++)
+		assert(cfgstring.paths.words[i][0] == '/');
+	cfgstring_clear(&cfgstring);
+}
+
+static struct map_config *load(const char *cfgstring, bool use_last_good)
+{
+	struct strbuf error = new_error();
+	struct map_config *config = (struct map_config *)(void *)error_text;
+	int err = map_config_load(&paths, cfgstring, "backstore", use_last_good, &config, &error);
+
+	assert(err <= 0 && !config == !!err);
+	assert(strlen(error_text) == error.len && (!err || error.len));
+	return config;
+}
+
+static bool ms_is_sane(uint32_t ms)
+{
+	return ms <= 3600 * 1000;
+}
+
+static void check_config(const struct map_config *config)
+{
+	const struct mpath_settings *settings = &config->settings;
+
+	assert(map_name_is_valid(config->name) && config->table && config->cfgstring);
+	assert(memchr(settings->wwid, '\0', sizeof(settings->wwid)));
+	assert(ms_is_sane(settings->recheck_interval_ms) && settings->recheck_interval_ms >= 10);
+	assert(ms_is_sane(settings->polling_interval_ms) && settings->polling_interval_ms >= 100);
+	assert(ms_is_sane(settings->checker_timeout_ms) && settings->checker_timeout_ms >= 100);
+	assert(ms_is_sane(settings->path_timeout_ms) && settings->path_timeout_ms >= 1000);
+	assert(ms_is_sane(settings->restart_wait_ms));
+}
+
+static void check_same_table(const struct mpath_table *a, const struct mpath_table *b)
+{
+	assert(a->has_length == b->has_length && a->nr_sectors == b->nr_sectors);
+	assert(a->queue_if_no_path == b->queue_if_no_path && a->queue_mode == b->queue_mode);
+	assert(a->retain_attached_hw_handler == b->retain_attached_hw_handler);
+	assert(a->pg_init_retries == b->pg_init_retries);
+	assert(a->pg_init_delay_msecs == b->pg_init_delay_msecs);
+	assert(a->hw_handler == b->hw_handler && a->hw_argc == b->hw_argc);
+	assert(a->nr_groups == b->nr_groups && a->initial_group == b->initial_group);
+	for (unsigned int i = 0; i < a->nr_groups; i++) {
+		const struct table_group *g = &a->groups[i], *h = &b->groups[i];
+
+		assert(g->selector == h->selector && g->nr_paths == h->nr_paths);
+		for (unsigned int n = 0; n < g->nr_paths; n++)
+			assert(!strcmp(g->paths[n].address, h->paths[n].address));
+	}
+}
+
+static void check_same(const struct map_config *a, const struct map_config *b)
+{
+	assert(!strcmp(a->name, b->name) && !strcmp(a->cfgstring, b->cfgstring));
+	assert(!strcmp(a->settings.wwid, b->settings.wwid));
+	assert(a->settings.checker == b->settings.checker);
+	assert(a->settings.recheck_interval_ms == b->settings.recheck_interval_ms);
+	assert(a->settings.polling_interval_ms == b->settings.polling_interval_ms);
+	assert(a->settings.checker_timeout_ms == b->settings.checker_timeout_ms);
+	assert(a->settings.path_timeout_ms == b->settings.path_timeout_ms);
+	assert(a->settings.restart_wait_ms == b->settings.restart_wait_ms);
+	check_same_table(a->table, b->table);
+}
+
+/* The map file was lost, or mpath.conf has become nonsense. */
+static void check_last_good(const char *cfgstring, const struct map_config *good,
+			    const char *map_file)
+{
+	struct map_config *again;
+
+	unlink(map_file);
+	write_file(conf, "[", 1);
+	again = load(cfgstring, true);
+	assert(again && again->warning && !good->warning);
+	check_same(good, again);
+	map_config_free(again);
+}
+
+static void check_files(const char *cfgstring, const char *rest, size_t len)
+{
+	const char *nul = memchr(rest, '\0', len);
+	size_t conf_len = nul ? (size_t)(nul - rest) : len;
+	const char *name = strncmp(cfgstring, "mpath/", 6) ? "" : cfgstring + 6;
+	char *map_file = g_strdup_printf("%s/%.*s.map", map_dir, (int)strcspn(name, "/\n"), name);
+	struct map_config *config;
+
+	/* An empty mpath.conf is as good as none. */
+	write_file(conf, rest, conf_len);
+	if (nul && strlen(map_file) < 200)
+		write_file(map_file, nul + 1, len - conf_len - 1);
+	config = load(cfgstring, false);
+	if (config) {
+		check_config(config);
+		map_config_free(config);
+		config = load(cfgstring, true);
+		assert(config);
+		check_last_good(cfgstring, config, map_file);
+		map_config_free(config);
+	}
+	unlink(map_file);
+	g_free(map_file);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = malloc(size + 1);
+	size_t len;
+
+	if (!dir[0]) {
+		make_dirs();
+		atexit(remove_dirs);
+	}
+	assert(text);
+	memcpy(text, data, size);
+	text[size] = '\0';
+	len = strlen(text);
+	check_cfgstring(text);
+	check_files(text, text + len + (len < size), size - len - (len < size));
+	free(text);
+	return 0;
+}
