@@ -6,6 +6,7 @@
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -129,11 +130,13 @@ class ControlTest(unittest.TestCase):
             self.fail(f"the server is gone, status {self.server.process.returncode}")
 
     def popen(self, *args, user=None):
+        # Another user may not be able to read the repository.
+        source = f"{self.bus.dir.name}/targetcli-ext" if user else f"{REPO}/targetcli-ext"
         return subprocess.Popen(
-            ["/usr/bin/python3", f"{REPO}/targetcli-ext/mpathctl", *args], text=True, user=user,
+            ["/usr/bin/python3", f"{source}/mpathctl", *args], text=True, user=user,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env=dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=self.bus.address,
-                     PYTHONPATH=f"{REPO}/targetcli-ext", PYTHONDONTWRITEBYTECODE="1"))
+                     PYTHONPATH=source, PYTHONDONTWRITEBYTECODE="1"))
 
     def mpathctl(self, *args, status=0, user=None):
         """Runs it and returns what it printed: standard error if it was to fail."""
@@ -309,6 +312,7 @@ class ControlTest(unittest.TestCase):
             return
         self.server.serving()
         self.assertEqual(self.mpathctl("list"), "mpatha\n")
+        shutil.copytree(f"{REPO}/targetcli-ext", f"{self.bus.dir.name}/targetcli-ext")
         os.chmod(self.bus.dir.name, 0o755)
         denied = "mpathctl: not permitted: only root may control multipath maps\n"
         for args in (("list",), ("status", "mpatha"), ("message", "mpatha", "echo")):
