@@ -147,8 +147,8 @@ class Fio:
 
     def _writes(self):
         """Writes that the device has done; nobody but fio writes."""
-        name = os.path.basename(os.path.realpath(self.device))
-        return int(read(f"/sys/block/{name}/stat").split()[4])
+        number = os.stat(self.device).st_rdev
+        return int(read(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}/stat").split()[4])
 
     def wait_load(self, writes=8, seconds=20):
         """Waits until it writes.  Reads are no sign of load: the kernel, too, reads when fio opens."""
