@@ -5,10 +5,10 @@ set(CPACK_PACKAGE_NAME tcmu-mpath)
 set(CPACK_PACKAGE_CONTACT "tcmu-mpath authors <tcmu-mpath@localhost>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "multipath for LIO: dm-multipath as a tcmu-runner handler")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "\
-Adds the backstore user:mpath to targetcli: a LUN that is reached over several
-paths is exported over iSCSI or FC and survives the loss of paths. SCSI commands
-are passed through, with the array's own status and sense. Tables, messages and
-status are those of dm-multipath.")
+Adds the backstore user:mpath to targetcli. A LUN that is reached over
+several paths is exported over iSCSI or FC and survives the loss of paths.
+SCSI commands are passed through, with the array's own status and sense.
+Tables, messages and status are those of dm-multipath.")
 set(CPACK_SET_DESTDIR ON)	# there are files outside of /usr
 set(CPACK_INSTALL_PREFIX ${CMAKE_INSTALL_PREFIX})
 set(CPACK_STRIP_FILES ON)
