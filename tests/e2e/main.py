@@ -18,6 +18,7 @@ import json
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -301,7 +302,6 @@ def test_refused():
             ("/dev/sda;sdb", r'cfgstring invalid: cfgstring: path 2 is "sdb", expected an absolute')):
         cli.good(create + cfgstring, reason)
     os.unlink("/etc/tcmu/mpath.d/bad.map")
-    # A size that is not the LUN's is seen when the LUN is; a device that is no disk is no path.
     expect_equal(lio.leftovers(), [], "left in configfs")
     cli.end()
 
@@ -380,6 +380,8 @@ def test_rebooted():
     said = [line for line in journal("rtslib-fb-targetctl").splitlines()
             if re.search(r"(?i)cannot|could not|error|fail|skipped", line)]
     expect_equal(said, [], "what the restore complains of")
+    # The default at open(); the restore sets it to 0 right after.
+    expect("limited by the backstore's cmd_time_out" not in journal("tcmu-runner"), "a false alarm")
     note("after the reboot: " + "; ".join(f"{lun.name} is {lun.path.dev}" for lun in (TABLE, PAIR)))
 
 
@@ -408,12 +410,19 @@ BOOTS = {"first": (test_services, test_refused, test_create, test_restart, test_
 
 def on_host():
     """Both boots.  Returns the exit status."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # and the guest goes with us
     with tempfile.TemporaryDirectory(prefix="mpath-main.") as tmp:
         for boot in BOOTS:
             out = os.path.join(os.environ.get("MPATH_OUT", tmp), boot)
-            status = subprocess.call(
+            guest = subprocess.Popen(
                 [os.path.join(os.path.dirname(HERE), "vm", "run"), "--systemd", "-t", "600", "--out",
                  out, "--disk", f"{tmp}/disk", os.path.abspath(__file__), boot])
+            try:
+                status = guest.wait()
+            except BaseException:
+                guest.terminate()
+                guest.wait()
+                raise
             if status:
                 return status
     return 0
