@@ -86,9 +86,9 @@ struct ring {
 
 	/* Commands that came late to us: see ring_look(). */
 	uint64_t looked_ns;
-	bool late;		/* those before late_to ... */
+	bool late; /* those before late_to ... */
 	uint32_t late_to;
-	uint64_t late_since_ns; /* ... came after this */
+	uint64_t late_since_ns;	  /* ... came after this */
 	uint64_t passed_since_ns; /* the entry passed last came after this; 0: a moment ago */
 
 	/* The first entry that libtcmu may not have passed, and since when it has been that. */
@@ -103,8 +103,8 @@ int ring_init(struct ring *ring, void *base, size_t len, const struct ring_ops *
 
 /*
  * Before ring_take(): what stands in the ring now?  An entry does not tell when the kernel has put
- * it there, from when its cmd_time_out counts, and libtcmu may have been held up (a stopped process,
- * a debugger).  Then io.arrival_ns becomes the time at which the entry was not there yet.
+ * it there, from when its cmd_time_out counts, and libtcmu may have been held up (a stopped
+ * process, a debugger).  Then io.arrival_ns becomes the time at which the entry was not there yet.
  */
 #define RING_LATE_NS (1500 * 1000 * 1000ull)
 void ring_look(struct ring *ring, uint64_t now_ns);
@@ -120,7 +120,7 @@ void ring_flush(struct ring *ring);
 
 /* Look for what libtcmu does not tell us about.  Every RING_TICK_NS while ring_busy(). */
 #define RING_TICK_NS	  (100 * 1000 * 1000ull)
-#define RING_IDLE_TICK_NS (1000 * 1000 * 1000ull)
+#define RING_IDLE_TICK_NS (500 * 1000 * 1000ull)
 void ring_tick(struct ring *ring, uint64_t now_ns);
 bool ring_busy(const struct ring *ring);
 

@@ -14,7 +14,7 @@
  * A command that is given up is never read(): its fd is closed, by a worker, and only then is it
  * handed back.  In sg.c an answer to a closed fd is freed by a kernel thread, which has no memory
  * to copy to.  Such an orphan still holds one of the host's tags, so it counts against the path and
- * its host until the device's own counters show that it has gone, or its time is long over.
+ * its host until the device's own count shows that it has gone, or its time is long over.
  *
  * Besides the slots a link holds /dev/sdX with O_EXCL, so that nobody else uses the disk (claim.c),
  * and one sg fd without commands, the anchor: as long as that is open, the kernel cannot give
@@ -36,6 +36,7 @@
 #include <unistd.h>
 
 #include "mpath/core.h"
+#include "mpath/scsi.h"
 #include "runtime/worker.h"
 #include "transports/claim.h"
 #include "transports/sg_device.h"
@@ -495,6 +496,11 @@ static void link_start_waiting(struct path_link *link)
 		struct mpath_io *io = list_first_entry(&link->waiting, struct mpath_io, node);
 		struct sg_slot *slot;
 
+		if (io->aborted) { /* named by a TMR meanwhile: never sent (D9) */
+			list_del(&io->node);
+			link_fail_io(link, io, TRANSPORT_BUSY);
+			continue;
+		}
 		if (!link_has_room(link, io))
 			return;
 		slot = link_take_idle(link);
@@ -569,6 +575,31 @@ static void slot_read_failed(struct sg_slot *slot, int err, uint32_t epoll_event
 	}
 }
 
+/* No answer of the target's, or one that may say that another LUN is there now. */
+static bool raises_doubt(const struct scsi_result *result)
+{
+	struct scsi_sense sense;
+
+	return result->transport != TRANSPORT_OK ||
+	       (scsi_sense_decode(result->sense, result->sense_len, &sense) && sense.key == 0x06);
+}
+
+/*
+ * What waits for a slot was submitted before the core knew of the doubt, and must not be sent
+ * before the doubt is over: back it goes, and the core decides anew.
+ */
+static void link_return_waiting(struct path_link *link)
+{
+	struct mpath_io *io, *tmp;
+
+	list_for_each_entry_safe(io, tmp, &link->waiting, node) {
+		if (io->is_probe)
+			continue;
+		list_del(&io->node);
+		link_fail_io(link, io, TRANSPORT_BUSY);
+	}
+}
+
 static void slot_ready(struct watch *watch, uint32_t epoll_events)
 {
 	struct sg_slot *slot = container_of(watch, struct sg_slot, watch);
@@ -581,6 +612,8 @@ static void slot_ready(struct watch *watch, uint32_t epoll_events)
 		return;
 	}
 	sg_header_result(&hdr, slot->sense, slot->io);
+	if (raises_doubt(&slot->io->result))
+		link_return_waiting(slot->link);
 	slot_finish(slot);
 }
 
@@ -609,7 +642,7 @@ static void link_fail_stale(struct path_link *link, uint64_t now_ns)
 	struct mpath_io *io, *tmp;
 
 	list_for_each_entry_safe(io, tmp, &link->waiting, node) {
-		if (now_ns - io->start_ns < SG_WAIT_MAX_NS)
+		if (now_ns - io->start_ns < SG_WAIT_MAX_NS && !io->aborted)
 			continue;
 		list_del(&io->node);
 		link_fail_io(link, io, TRANSPORT_BUSY);
@@ -708,7 +741,7 @@ static void link_init(struct path_link *link, const struct link_request *request
 	link->loop = request->loop;
 	link->events = request->events;
 	link->anchor_fd = -1;
-	link->counters = (struct sg_counters){-1, -1, -1};
+	link->counters = (struct sg_counters){-1, -1, -1, -1};
 	list_init(&link->closed_slots);
 	list_init(&link->idle_slots);
 	list_init(&link->busy_slots);
@@ -793,7 +826,7 @@ static int link_open(struct path_link *link, const struct sg_disk *disk, const c
 	err = link_open_anchor(link, reason);
 	if (err)
 		return err;
-	sg_counters_open(&link->counters, disk);
+	sg_counters_open(&link->counters, disk, &link->node);
 	link->host = sg_host_get(link->node.host, link->node.can_queue);
 	if (!link->host || !link_create_slots(link)) {
 		strbuf_printf(reason, "out of memory");
@@ -811,12 +844,14 @@ static void link_fill_facts(struct path_link *link, const struct sg_disk *disk,
 	const struct sg_node *node = &link->node;
 	int64_t foreign = sg_count_outstanding(link);
 
+	if (foreign < 0)
+		foreign = 1; /* nobody can tell: so there may be some */
 	*facts = (struct path_facts){
 		.unstable_name = disk->unstable_name,
 		.read_only = node->read_only,
 		.queue_depth = node->queue_depth > 1 ? node->queue_depth - 1 : 1,
 		.max_transfer_bytes = node->max_transfer_bytes,
-		.foreign = foreign > 0 ? (uint64_t)foreign : 0,
+		.foreign = (uint64_t)foreign,
 	};
 	snprintf(facts->name, sizeof(facts->name), "%u:%u", major(disk->dev), minor(disk->dev));
 	snprintf(facts->device, sizeof(facts->device), "%s", disk->name);

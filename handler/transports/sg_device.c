@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -274,35 +273,29 @@ int sg_node_find(const struct sg_disk *disk, struct sg_node *node, struct strbuf
 	return 0;
 }
 
-/* --- counters --- */
+/* --- commands that are out --- */
 
-static int open_counter(const struct sg_disk *disk, const char *name)
+static int open_fact(const char *format, const char *name)
 {
 	char path[128];
 
-	snprintf(path, sizeof(path), "/sys/class/block/%s/device/%s", disk->name, name);
+	snprintf(path, sizeof(path), format, name);
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/*
- * Measured with 6.1.0-56; 6.2 changed it.  For an older kernel with the later counter (there are
- * such distributions) the doubt goes to the safe side: time-outs seem to be out for ever.
- */
-static bool timeouts_are_not_done(void)
+void sg_counters_open(struct sg_counters *counters, const struct sg_disk *disk,
+		      const struct sg_node *node)
 {
-	struct utsname name;
+	char host[16];
 
-	return uname(&name) == 0 && strncmp(name.release, "6.1.", 4) == 0;
+	snprintf(host, sizeof(host), "host%u", node->host);
+	counters->busy_fd = open_fact("/sys/class/block/%s/device/device_busy", disk->name);
+	counters->blocked_fd = open_fact("/sys/class/block/%s/device/device_blocked", disk->name);
+	counters->state_fd = open_fact("/sys/class/block/%s/device/state", disk->name);
+	counters->host_state_fd = open_fact("/sys/class/scsi_host/%s/state", host);
 }
 
-void sg_counters_open(struct sg_counters *counters, const struct sg_disk *disk)
-{
-	counters->requested_fd = open_counter(disk, "iorequest_cnt");
-	counters->done_fd = open_counter(disk, "iodone_cnt");
-	counters->timed_out_fd = timeouts_are_not_done() ? open_counter(disk, "iotmo_cnt") : -1;
-}
-
-static void close_counter(int fd)
+static void close_fact(int fd)
 {
 	if (fd >= 0)
 		close(fd);
@@ -310,36 +303,59 @@ static void close_counter(int fd)
 
 void sg_counters_close(struct sg_counters *counters)
 {
-	close_counter(counters->requested_fd);
-	close_counter(counters->done_fd);
-	close_counter(counters->timed_out_fd);
+	close_fact(counters->busy_fd);
+	close_fact(counters->blocked_fd);
+	close_fact(counters->state_fd);
+	close_fact(counters->host_state_fd);
 }
 
-static bool read_counter(int fd, int64_t *value)
+static bool read_fact(int fd, char text[32])
 {
-	char text[32];
-	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+	ssize_t n = pread(fd, text, 31, 0);
 
 	if (n <= 0)
 		return false;
 	text[n] = '\0';
-	*value = strtoll(text, NULL, 0);
+	text[strcspn(text, "\n")] = '\0';
 	return true;
 }
 
+static bool read_count(int fd, int64_t *count)
+{
+	char text[32];
+
+	if (!read_fact(fd, text))
+		return false;
+	*count = strtoll(text, NULL, 10);
+	return true;
+}
+
+/*
+ * Are commands kept back in the block layer, where no count shows them?  So it is while the device
+ * is blocked (a remote port that is lost, but not given up yet) or said that it is busy, and while
+ * its host is in error handling.
+ */
+static bool keeps_back(const char *device_state, const char *host_state, int64_t blocked)
+{
+	return strstr(device_state, "blocked") || strcmp(device_state, "quiesce") == 0 ||
+	       strstr(host_state, "recovery") || blocked > 0;
+}
+
+/*
+ * The commands first: what is kept back now may have been with the device then, but what was kept
+ * back before is seen in one place or in the other.
+ */
 int64_t sg_counters_read(const struct sg_counters *counters)
 {
-	int64_t requested, done, timed_out = 0;
+	char device_state[32], host_state[32];
+	int64_t before, busy, after;
 
-	/* The requests last, so that a command between the readings is counted as out. */
-	if (!read_counter(counters->done_fd, &done))
+	if (!read_count(counters->blocked_fd, &before) || !read_count(counters->busy_fd, &busy) ||
+	    !read_count(counters->blocked_fd, &after) ||
+	    !read_fact(counters->state_fd, device_state) ||
+	    !read_fact(counters->host_state_fd, host_state))
 		return -ENODEV;
-	if (counters->timed_out_fd >= 0 && !read_counter(counters->timed_out_fd, &timed_out))
-		return -ENODEV;
-	if (!read_counter(counters->requested_fd, &requested))
-		return -ENODEV;
-	requested -= done + timed_out;
-	return requested > 0 ? requested : 0;
+	return keeps_back(device_state, host_state, before + after) ? -EAGAIN : busy;
 }
 
 int sg_open_node(const char *name, dev_t dev, mode_t type, int flags)

@@ -38,19 +38,24 @@ int sg_disk_resolve(const char *address, struct sg_disk *disk, struct strbuf *re
 int sg_node_find(const struct sg_disk *disk, struct sg_node *node, struct strbuf *reason);
 
 /*
- * The device's own counters, kept open so that they stay this device's (hazards.md H3).  Linux 6.1
- * never counts a command that timed out as done, but only as timed out; later kernels count it as
- * both.
+ * Which commands are out at the device, whoever sent them (hazards.md H3)?  Its attributes are kept
+ * open, so that they stay this device's.
+ *
+ * device_busy counts a command from its start until the kernel has ended it, and one that has
+ * timed out until its abort or the error handling is over.  iorequest_cnt and iodone_cnt, which
+ * look like the same, count it as done, or (Linux 6.1) as timed out, when its abort has only begun.
  */
 struct sg_counters {
-	int requested_fd;
-	int done_fd;
-	int timed_out_fd; /* -1: those are among the done */
+	int busy_fd;
+	int blocked_fd;
+	int state_fd;
+	int host_state_fd;
 };
 
-void sg_counters_open(struct sg_counters *counters, const struct sg_disk *disk);
+void sg_counters_open(struct sg_counters *counters, const struct sg_disk *disk,
+		      const struct sg_node *node);
 void sg_counters_close(struct sg_counters *counters);
-/* Commands that the device has not answered, or -errno. */
+/* How many; or -EAGAIN: there may be others that are kept back; or -ENODEV. */
 int64_t sg_counters_read(const struct sg_counters *counters);
 
 /* Open /dev/@name and see that it is what it should be.  The fd, or -errno. */

@@ -203,6 +203,8 @@ unsigned int contract_nr_out(struct contract_path *path)
 {
 	int64_t nr = path->transport->count_outstanding(path->link);
 
+	if (nr == -EAGAIN)
+		return 1; /* some may be kept back */
 	check(nr >= 0);
 	return (unsigned int)nr;
 }
@@ -292,9 +294,18 @@ static void abandon_now(struct contract_shot *shot)
 	path->in_call = false;
 }
 
+struct salvo {
+	struct contract_shot **shots;
+	unsigned int nr;
+};
+
 static void submit_on_owner(void *arg)
 {
-	submit_now(arg);
+	const struct salvo *salvo = arg;
+	unsigned int i;
+
+	for (i = 0; i < salvo->nr; i++)
+		submit_now(salvo->shots[i]);
 }
 
 /* Only if it has not been reported: that is what the core would see, too. */
@@ -308,7 +319,14 @@ static void abandon_on_owner(void *arg)
 
 void shot_submit(struct contract_shot *shot)
 {
-	on_owner(shot->path->loop, submit_on_owner, shot);
+	shots_submit(&shot, 1);
+}
+
+void shots_submit(struct contract_shot **shots, unsigned int nr)
+{
+	struct salvo salvo = {.shots = shots, .nr = nr};
+
+	on_owner(shots[0]->path->loop, submit_on_owner, &salvo);
 }
 
 void shot_abandon(struct contract_shot *shot)

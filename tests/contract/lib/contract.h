@@ -40,6 +40,8 @@ void contract_close(struct contract_path *path);
 struct contract_shot *shot_new(struct contract_path *path, const char *cdb_hex, enum scsi_dir dir,
 			       size_t len, unsigned int nr_iov, uint8_t pattern);
 void shot_submit(struct contract_shot *shot);
+/* All in one call of the owner thread, to one path. */
+void shots_submit(struct contract_shot **shots, unsigned int nr);
 void shot_abandon(struct contract_shot *shot);
 struct mpath_io *shot_io(struct contract_shot *shot);
 uint8_t *shot_data(struct contract_shot *shot);
