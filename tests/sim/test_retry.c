@@ -256,6 +256,32 @@ static void busy_is_retried_and_then_goes_up(void)
 	world_end(w);
 }
 
+/* The wish for the path that was busy is for one try: later the current group is what counts. */
+static void a_busy_path_is_not_preferred_for_ever(void)
+{
+	struct world *w = world_new(FAIL TWO_BY_TWO);
+	struct sim_io *io;
+
+	world_up(w);
+	answer_with_status(sim_path(w, "8:0"), SAM_BUSY, 0);
+	io = submit_read(w, 0, 1);
+	advance(w, 20);
+	expect(w, message(w, "fail_path 8:0") == 0);
+	expect(w, message(w, "fail_path 8:16") == 0);
+	set_io_mode(sim_path(w, "8:32"), MODE_HUNG, 0);
+	advance(w, 500);
+	expect(w, io->last_path == sim_path(w, "8:32"));
+
+	set_io_mode(sim_path(w, "8:0"), MODE_UP, 0);
+	expect(w, message(w, "reinstate_path 8:0") == 0);
+	advance(w, 100);
+	set_io_mode(sim_path(w, "8:32"), MODE_LOST, 0);
+	advance(w, 10);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:48"));
+	world_end(w);
+}
+
 /* The time of retries is bounded, too, when each answer takes its time. */
 static void slow_retries_end(void)
 {
@@ -657,6 +683,7 @@ int main(void)
 	STORY(the_targets_word_goes_up_verbatim);
 	STORY(statuses_go_up_verbatim);
 	STORY(busy_is_retried_and_then_goes_up);
+	STORY(a_busy_path_is_not_preferred_for_ever);
 	STORY(slow_retries_end);
 	STORY(senses_that_are_retried);
 	STORY(an_aborted_compare_and_write_is_not_repeated);

@@ -85,6 +85,7 @@ static const struct row rows[] = {
 	{"Sanitize", {0x48, 0x01, 0, 0, 0, 0, 0, 0, 8}, OUT, 8, ONCE, true, DAY},
 	{"Sanitize", {0x48, 0x82}, NO, 0, ONCE, true, DAY},
 	{"Log select", {0x4c, 0x02}, NO, 0, ONCE, false, PATH_MS},
+	{"Log select", {0x4c, 0x10, 0x40, 0, 0, 0, 0, 0x01, 0x04}, OUT, 260, ONCE, false, PATH_MS},
 	{"Log sense", {0x4d, 0, 0x40, 0, 0, 0, 0, 1, 0}, IN, 256, READ, false, PATH_MS},
 	{"Log sense", {0x4d, 1, 0x40, 0, 0, 0, 0, 1, 0}, IN, 256, SAME, false, PATH_MS}, /* SP */
 	{"Xdwrite(10)", {0x50, 0, 0, 0, 0, 0, 0, 0, 2}, OUT, 2 * BS, ONCE, true, PATH_MS},
