@@ -121,7 +121,8 @@ static void check_config(const struct map_config *config)
 	assert(ms_is_sane(settings->polling_interval_ms) && settings->polling_interval_ms >= 100);
 	assert(ms_is_sane(settings->checker_timeout_ms) && settings->checker_timeout_ms >= 100);
 	assert(ms_is_sane(settings->path_timeout_ms) && settings->path_timeout_ms >= 1000);
-	assert(ms_is_sane(settings->restart_wait_ms));
+	/* It follows path_timeout_ms, and is then a little longer. */
+	assert(settings->restart_wait_ms <= 2 * 3600 * 1000);
 }
 
 static void check_same_table(const struct mpath_table *a, const struct mpath_table *b)
