@@ -10,6 +10,9 @@
     fio       load with verify, and the longest stall
     runner    tcmu-runner itself
     mpath     a map of ours in service
+    named     a map by its cfgstring, and what is said of paths that cannot be used
+    bare      our LUN beside a bare path: the same answer
+    puppet    an array that says what it is told to
     dbus      calls on the system bus without the second that `import gi` takes
     case      the cases of a file: run, report, clean up
 
