@@ -269,7 +269,7 @@ def test_kill():
         defer(load.kill)
         wait_for(lambda: other.fast.in_flight, 10, "load")
         other.use_slow_path()
-        wait_for(lambda: other.slow.in_flight >= 8, 10, "load on the slow path")
+        wait_for(lambda: other.slow.in_flight >= 4, 20, "load on the slow path")
         one_kill(runner, lun, twice=number == rounds - 1)
         other.let_land()
         expect_store(lun, "new")

@@ -85,9 +85,10 @@ class Named:
             wait_for(excluded, seconds, "exclusion")
         except TimeoutError:
             expect(False, f"{word}: expected \"excluded: ...{text}...\" in\n{self.status()}")
+        # A path whose state changes again and again is logged every 10 s only.
         wait_for(lambda: any("not used: " in line and text in line and self.name in line
                              for line in self.log().splitlines()),
-                 3, f"\"not used: ...{text}...\" in the log")
+                 13, f"\"not used: ...{text}...\" in the log")
 
     def delete(self):
         if self.target:
