@@ -277,7 +277,7 @@ def test_queueing_outlives_aborts():
     load.wait_load()
     world.cut_all()
     begin = time.monotonic()
-    world.map.wait_held(4)
+    world.map.wait_held(1)
     # Each command is aborted twice or three times.
     wait_for(lambda: time.monotonic() - begin >= 10, 11, "the outage's length")
     world.restore()
