@@ -81,6 +81,7 @@ class Multipath(Device):
         self.words = table
         self.devnos = {path.devno: path for path in self.paths}
         super().__init__(name, multipath_table(self.paths, self.paths[0].sectors, **table))
+        self._suspect = False
         self._stop = threading.Event()
         self._thread = None
         if reinstate:
@@ -88,7 +89,11 @@ class Multipath(Device):
             self._thread.start()
 
     def relink(self):
-        """Takes the paths in by the numbers that they have now, as multipathd does after a scan."""
+        """Takes the paths in by the numbers that they have now, as multipathd does after a scan.
+
+        And has them looked at: the checker may have missed a cut that was short.
+        """
+        self._suspect = True
         if set(self.devnos) == {path.devno for path in self.paths}:
             return
         self.devnos = {path.devno: path for path in self.paths}
@@ -108,11 +113,11 @@ class Multipath(Device):
             if not all(scsi.usable(path) for path in self.paths):
                 self._suspect = True
                 continue
-            if getattr(self, "_suspect", False):
+            if self._suspect:
+                self._suspect = False
                 for devno, state in self.path_states().items():
                     if state == "F":
                         self.message("reinstate_path", devno)
-                self._suspect = False
 
     def remove(self):
         self._stop.set()
