@@ -38,6 +38,9 @@ SKIPPED = 77
 VM_MEMORY = 1024
 VM_SECONDS = 1500
 
+# A file of VM cases that has failed is run so many times more, with no other guest beside it.
+TRIES_ALONE = 2
+
 # name, command, what the preset debug does not show
 TOOL_CASES = (
     ("unit/clang", ["tests/tools/build", "clang"]),         # clang's warnings
@@ -354,18 +357,19 @@ def run_vm_files(suite, files, results, long):
         for future in [pool.submit(f.run, results, long) for f in files]:
             future.result()
     for f in files:
-        run_again_if_failed(f, results, long)
+        for number in range(1, TRIES_ALONE + 1):
+            run_again_if_failed(f, results, long, number)
 
 
-def run_again_if_failed(f, results, long):
+def run_again_if_failed(f, results, long, number):
     """Bounds of a second mean little in an emulated guest beside another one: what has failed there
-    gets the machine for itself, once, and then it counts.  What the first run printed is kept."""
+    gets the machine for itself, and then it counts.  What each run printed is kept."""
     failed = [name for name in results.of_file(f.name) if results.of[name] == "FAIL"]
     if not failed:
         return
-    say(f"     again, alone: {f.name} (failed beside another guest: {' '.join(failed)})")
+    say(f"     again, alone: {f.name} (failed: {' '.join(failed)})")
     out = os.path.join(BUILD, "tests", f.name.replace("/", "-"))
-    os.replace(os.path.join(out, "output.log"), os.path.join(out, "output-first.log"))
+    os.replace(os.path.join(out, "output.log"), os.path.join(out, f"output-failed-{number}.log"))
     for name in results.of_file(f.name):
         del results.of[name]
     f.run(results, long)
