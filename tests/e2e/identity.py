@@ -160,7 +160,7 @@ def test_name_changes_hands_in_service():
     before = checksum(other.paths[0])
     load = fio.Fio(lun, 4, bs="512-64k", rate=4)
     defer(load.kill)
-    wait_for(lambda: ours.paths[0].in_flight, 5, "load")
+    load.wait_load()
     # The name is free when the map has let go of the device.
     write(ours.paths[0].device + "/delete", 1)
     wait_for(lambda: not os.path.exists("/dev/sda"), 5, "sda gone")

@@ -142,12 +142,14 @@ def send_reads(lun):
                          data_in=BLOCK, timeout_ms=120000) for i in range(NR_READS)]
 
 
-def collect(pending, seconds, what):
+def collect(lun, pending, seconds, what):
     """All answers, each of which must be good."""
     end = time.monotonic() + seconds
     for i, command in enumerate(pending):
         answer = command.wait(max(end - time.monotonic(), 0))
-        expect(answer is not None, f"{what} {i} is not answered within {seconds} s")
+        expect(answer is not None,
+               f"{what} {i} is not answered within {seconds} s\n{lun.status()}"
+               f"initiator: {lun.path.in_flight} out, slow {lun.slow.in_flight}, fast {lun.fast.in_flight}")
         expect(answer.good, f"{what} {i}: {answer}")
         if command.request.data_in:
             expect(answer.data == block_of("read", i), f"{what} {i} brought other data")
@@ -232,7 +234,7 @@ def one_kill(runner, lun, twice):
     restarted = time.monotonic()
 
     # Reads need not wait for anybody.
-    collect(reads, 5, "read")
+    collect(lun, reads, 5, "read")
     read_at = time.monotonic()
 
     # The old writes, sent again, wait in the ring's data area, where the old reads had their place.
@@ -246,9 +248,9 @@ def one_kill(runner, lun, twice):
 
     lun.let_land()
     landed = time.monotonic()
-    collect(writes, 3, "old write")
+    collect(lun, writes, 3, "old write")
     area.expect_unchanged(before)
-    collect(send_writes(lun, "new"), 3, "newer write")
+    collect(lun, send_writes(lun, "new"), 3, "newer write")
     note(f"after sending: restarted {restarted - sent:.1f} s, reads answered {read_at - sent:.1f} s, "
          f"landed {landed - sent:.1f} s, newer data written {time.monotonic() - sent:.1f} s")
 
@@ -267,7 +269,7 @@ def test_kill():
     for number in range(rounds):
         load = fio.Fio(other, LATE_SECONDS + 2, bs="512-64k", rate=4)
         defer(load.kill)
-        wait_for(lambda: other.fast.in_flight, 10, "load")
+        load.wait_load()
         other.use_slow_path()
         wait_for(lambda: other.slow.in_flight >= 4, 20, "load on the slow path")
         one_kill(runner, lun, twice=number == rounds - 1)
@@ -284,8 +286,8 @@ def test_without_the_wait():
     runner, (lun,) = set_up([0], restart_wait_ms=0)
     writes, reads = load_slow_path(lun)
     kill(runner, lun)
-    collect(reads + writes, 5, "old command")
-    collect(send_writes(lun, "new"), 5, "newer write")
+    collect(lun, reads + writes, 5, "old command")
+    collect(lun, send_writes(lun, "new"), 5, "newer write")
     expect_store(lun, "new")
     lun.let_land()
     expect_store(lun, "old")
@@ -320,7 +322,7 @@ def test_given_up_read():
     before = area.digest()
     expect_equal(area.count("new"), NR_WRITES * BLOCK // 4096, "pages of the writes")
     lun.let_land()
-    collect(writes, 3, "write")
+    collect(lun, writes, 3, "write")
     area.expect_unchanged(before)
     expect_store(lun, "new")
 

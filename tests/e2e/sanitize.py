@@ -75,7 +75,7 @@ def map_file(name, *lines):
 def load_with_cuts(lun, paths):
     load = fio.Fio(lun, 8, bs="512-256k", rate=4)
     defer(load.kill)
-    wait_for(lambda: any(path.in_flight for path in paths), 10, "load")
+    load.wait_load()
     for cut in (cuts.TRANSPORT_STATUS, cuts.ALUA_STANDBY, cuts.DEVICE_STATE, cuts.HOST_RECOVERY):
         for path in paths:
             with cut.on(path):
