@@ -55,14 +55,12 @@ class Result:
         self._gaps(logs, begin_ms, seconds * 1000)
 
     def _gaps(self, logs, begin_ms, end_ms):
-        times = {"0": [], "1": []}
-        self._waits = {"0": [], "1": []}        # (when a command ended, how long it took), in ms
+        self._times = times = {"0": [], "1": []}
         for text in logs:
             for line in text.splitlines():
                 words = line.split(", ", 3)
                 if len(words) > 2 and words[2] in times:
                     times[words[2]].append(int(words[0]) - begin_ms)
-                    self._waits[words[2]].append((times[words[2]][-1], int(words[1]) / 1e6))
         # What comes after the load's time is the verify; stalls() still wants to know.
         times = {key: [t for t in all if t <= end_ms] for key, all in times.items()}
         both = sorted(times["0"] + times["1"])
@@ -73,18 +71,15 @@ class Result:
             gaps[0][0] if gaps else 0.0 for gaps in (self.gaps, self.read_gaps, self.write_gaps))
 
     def stalls(self, begin, end):
-        """The longest waits for a command (a read, a write) under way in this time, in seconds.
-
-        More than the gaps tell: these close when other commands go on, while one waits.
-        """
+        """The longest stalls (of the reads, of the writes) that touch this time, in seconds."""
         first, last = (begin - self.begin) * 1000, (end - self.begin) * 1000
-        return tuple(max((wait for at, wait in waits if at >= first and at - wait <= last),
-                         default=0) / 1000 for waits in self._waits.values())
+        return tuple(max((b - a for a, b in zip(times, times[1:]) if b >= first and a <= last),
+                         default=0) / 1000 for times in map(sorted, self._times.values()))
 
     @property
     def completions(self):
         """When commands ended, in seconds after the start, the verify's included."""
-        return sorted(at / 1000 for waits in self._waits.values() for at, _ in waits)
+        return sorted(t / 1000 for times in self._times.values() for t in times)
 
     @property
     def clean(self):
