@@ -10,7 +10,14 @@
 struct misses {
 	bool full;  /* a usable path has all the commands that it takes */
 	bool tried; /* a usable path was tried by this command already */
+	bool early; /* it has a path that nobody has looked at yet */
 };
+
+/* Then no other group is asked. */
+static bool must_wait(const struct misses *misses)
+{
+	return misses->full || misses->early;
+}
 
 static bool has_room(const struct path *path)
 {
@@ -62,6 +69,20 @@ static void switch_group(struct multipath *m, struct priority_group *pg)
 }
 
 /*
+ * In dm all paths are there with the map.  Ours are looked at first, each in its time, and which
+ * group comes to be used must not depend on which of them is the quickest.
+ */
+static bool has_unsettled_path(const struct priority_group *pg)
+{
+	const struct path *path;
+
+	list_for_each_entry(path, &pg->paths, node)
+		if (!path->settled)
+			return true;
+	return false;
+}
+
+/*
  * A command that is suspected of breaking paths by itself must not move everybody else to another
  * group: only the others' choice changes the current group.
  */
@@ -72,6 +93,8 @@ static struct path *try_group(struct multipath *m, struct priority_group *pg, st
 
 	if (path && !io->nr_suspicions)
 		switch_group(m, pg);
+	if (!path && m->choosing_early)
+		misses->early = has_unsettled_path(pg);
 	return path;
 }
 
@@ -85,7 +108,7 @@ static struct path *try_groups(struct multipath *m, bool bypassed, struct mpath_
 		if (m->groups[i].bypassed != bypassed)
 			continue;
 		path = try_group(m, &m->groups[i], io, misses);
-		if (path || misses->full)
+		if (path || must_wait(misses))
 			return path;
 	}
 	return NULL;
@@ -98,7 +121,7 @@ static struct path *choose(struct multipath *m, struct mpath_io *io, struct miss
 
 	if (asked_for && !io->nr_suspicions) {
 		path = try_group(m, asked_for, io, misses);
-		if (misses->full && !path)
+		if (must_wait(misses) && !path)
 			return NULL; /* it is still asked for */
 		m->next_pg = NULL;
 		if (path)
@@ -106,11 +129,11 @@ static struct path *choose(struct multipath *m, struct mpath_io *io, struct miss
 	}
 	if (m->current_pg) {
 		path = try_group(m, m->current_pg, io, misses);
-		if (path || misses->full)
+		if (path || must_wait(misses))
 			return path;
 	}
 	path = try_groups(m, false, io, misses);
-	if (path || misses->full)
+	if (path || must_wait(misses))
 		return path;
 	return try_groups(m, true, io, misses);
 }

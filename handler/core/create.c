@@ -155,6 +155,7 @@ struct multipath *mpath_create(const char *name, const struct mpath_table *table
 	m->nr_unsettled = m->nr_paths;
 	m->restart_over = m->nr_paths == 0;
 	m->queue_io = true; /* as a new dm map says */
+	m->choosing_early = true;
 	list_init(&m->held);
 	list_init(&m->backlog);
 	list_init(&m->delayed);

@@ -66,6 +66,7 @@ struct multipath {
 	unsigned int nr_unsettled; /* paths that were not looked at yet */
 	bool started;
 	bool settling_over;
+	bool choosing_early; /* the first second: see has_unsettled_path() */
 	bool restart_over; /* no command of a dead process is feared any more */
 	uint64_t started_ns;
 	uint64_t defeated_ns; /* since when mpath_queueing_defeated(); 0: it is not */

@@ -10,6 +10,9 @@
 
 #define SETTLING_MAX_NS (10 * NSEC_PER_SEC)
 
+/* For so long a group that comes first is waited for, although another has a path already. */
+#define CHOOSING_EARLY_NS (1 * NSEC_PER_SEC)
+
 /* The selector chooses among paths that are active and not in doubt. */
 static void sync_selector(struct path *path)
 {
@@ -149,10 +152,21 @@ bool still_settling(const struct multipath *m)
 
 void settling_timeout(struct multipath *m)
 {
+	uint64_t early_ends_ns = m->started_ns + CHOOSING_EARLY_NS;
 	uint64_t ends_ns = m->started_ns + SETTLING_MAX_NS;
 
 	if (!still_settling(m))
 		return;
+	if (m->now_ns < early_ends_ns) {
+		wake_by(m, early_ends_ns);
+		return;
+	}
+	if (m->choosing_early) {
+		trace(m, "%u paths are not looked at yet, commands go to the others",
+		      m->nr_unsettled);
+		m->choosing_early = false;
+		m->run_held = true;
+	}
 	if (m->now_ns < ends_ns) {
 		wake_by(m, ends_ns);
 		return;

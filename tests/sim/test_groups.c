@@ -390,6 +390,62 @@ static void a_group_is_left_with_its_last_path(void)
 	world_end(w);
 }
 
+/* The first group's path is looked at last: commands wait for it, rather than go to the second
+ * group and stay there. */
+static void the_order_of_groups_is_no_race(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *io;
+
+	sim_path(w, "8:0")->open_latency_ns = 300 * NSEC_PER_MSEC;
+	snprintf(w->settings.wwid, sizeof(w->settings.wwid), "%s", w->luns[0].wwid);
+	world_start(w);
+	io = submit_read(w, 0, 1);
+	advance(w, 250);
+	expect_pending(w, io);
+	expect_info(w, "2 0 0 0 2 1 E 0 1 0 8:0 F 0 E 0 1 0 8:16 A 0 ");
+	advance(w, 100);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:0"));
+	world_end(w);
+}
+
+/* The same with the group that the table asks for first. */
+static void the_initial_group_is_waited_for(void)
+{
+	struct world *w = world_new(
+		QUEUE "0 2 2 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1");
+	struct sim_io *io;
+
+	sim_path(w, "8:16")->open_latency_ns = 300 * NSEC_PER_MSEC;
+	world_start(w);
+	io = submit_read(w, 0, 1);
+	advance(w, 250);
+	expect_pending(w, io);
+	advance(w, 100);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:16"));
+	world_end(w);
+}
+
+/* Its open hangs: after a second commands go to the other group. */
+static void a_group_that_hangs_is_not_waited_for_long(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *io;
+
+	sim_path(w, "8:0")->open_hangs = true;
+	snprintf(w->settings.wwid, sizeof(w->settings.wwid), "%s", w->luns[0].wwid);
+	world_start(w);
+	io = submit_read(w, 0, 1);
+	advance(w, 950);
+	expect_pending(w, io);
+	advance(w, 60);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:16"));
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(the_next_group_takes_over);
@@ -411,5 +467,8 @@ int main(void)
 	STORY(table_lines_that_change);
 	STORY(a_map_without_paths);
 	STORY(a_group_is_left_with_its_last_path);
+	STORY(the_order_of_groups_is_no_race);
+	STORY(the_initial_group_is_waited_for);
+	STORY(a_group_that_hangs_is_not_waited_for_long);
 	return end_of_stories();
 }
