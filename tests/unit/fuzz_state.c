@@ -126,11 +126,11 @@ static void check_facts(const uint8_t *data, size_t size)
 	lun.known = true;
 	lun.wwid[sizeof(lun.wwid) - 1] = '\0';
 	/* A WWID is printable (unit/fuzz-vpd), and there is one. */
+	if (!lun.wwid[0])
+		lun.wwid[0] = '3';
 	for (char *c = lun.wwid; *c; c++)
 		if (*c < ' ' || *c > '~')
 			*c = '_';
-	if (!lun.wwid[0])
-		lun.wwid[0] = '3';
 	lun.inquiry_len %= LUN_INQUIRY_MAX + 1;
 	lun.nr_vpd_pages %= sizeof(lun.vpd_pages) + 1;
 	lun.limits.len %= LUN_VPD_MAX + 1;
