@@ -30,18 +30,14 @@ bool mpath_settled(const struct multipath *m)
 	return m->nr_unsettled == 0;
 }
 
-struct path *mpath_path(struct multipath *m, unsigned int id)
+struct path *mpath_path(struct multipath *m, unsigned int number)
 {
-	return id < m->nr_paths ? &m->paths[id] : NULL;
-}
+	struct path *path;
 
-static unsigned int count_paths(const struct mpath_table *table)
-{
-	unsigned int i, n = 0;
-
-	for (i = 0; i < table->nr_groups; i++)
-		n += table->groups[i].nr_paths;
-	return n;
+	for_each_path(m, path)
+		if (number-- == 0)
+			return path;
+	return NULL;
 }
 
 static bool out_of_memory(struct strbuf *error)
@@ -50,28 +46,52 @@ static bool out_of_memory(struct strbuf *error)
 	return false;
 }
 
-static bool init_path(struct multipath *m, struct path *path, struct priority_group *pg,
-		      const struct table_path *word, struct strbuf *error)
+static void free_path(struct path *path)
 {
-	const char *why = "path selector refuses the path";
+	free(path->checker_context);
+	free(path->address);
+	free(path);
+}
 
-	path->m = m;
-	path->pg = pg;
-	path->id = (unsigned int)(path - m->paths);
+static struct path *new_path(const struct multipath *m, const char *address)
+{
+	struct path *path = calloc(1, sizeof(*path));
+
+	if (!path)
+		return NULL;
 	path->selectable = true;
 	path->next_check_ns = 1; /* due with the first MPATH_TIMEOUT */
 	path->probe.is_probe = true;
 	path->probe.cmd.class = CMD_READ;
+	list_init(&path->node);
+	list_init(&path->map_node);
 	list_init(&path->action_node);
 	list_init(&path->flying);
 	list_init(&path->probe.node);
 	list_init(&path->probe.flight);
-	path->address = strdup(word->address);
+	path->address = strdup(address);
 	if (m->settings.checker)
 		path->checker_context = calloc(1, m->settings.checker->context_size + 1);
-	if (!path->address || (m->settings.checker && !path->checker_context))
-		return out_of_memory(error);
+	if (!path->address || (m->settings.checker && !path->checker_context)) {
+		free_path(path);
+		return NULL;
+	}
+	return path;
+}
 
+static bool add_path(struct multipath *m, struct priority_group *pg, const struct table_path *word,
+		     struct strbuf *error)
+{
+	const char *why = "path selector refuses the path";
+	struct path *path = new_path(m, word->address);
+
+	if (!path)
+		return out_of_memory(error);
+	path->m = m;
+	path->pg = pg;
+	path->id = m->next_path_id++;
+	list_push_back(&m->paths, &path->map_node);
+	m->nr_paths++;
 	list_push_back(&pg->paths, &path->node);
 	pg->nr_paths++;
 	if (pg->selector.type->add_path(&pg->selector, path, word->argc,
@@ -83,7 +103,7 @@ static bool init_path(struct multipath *m, struct path *path, struct priority_gr
 }
 
 static bool init_group(struct multipath *m, struct priority_group *pg,
-		       const struct table_group *words, struct path *first, struct strbuf *error)
+		       const struct table_group *words, struct strbuf *error)
 {
 	const char *why = "path selector constructor failed";
 	unsigned int i;
@@ -98,21 +118,18 @@ static bool init_group(struct multipath *m, struct priority_group *pg,
 	}
 	pg->selector.type = words->selector;
 	for (i = 0; i < words->nr_paths; i++)
-		if (!init_path(m, first + i, pg, &words->paths[i], error))
+		if (!add_path(m, pg, &words->paths[i], error))
 			return false;
 	return true;
 }
 
 static bool init_groups(struct multipath *m, const struct mpath_table *table, struct strbuf *error)
 {
-	struct path *first = m->paths;
 	unsigned int i;
 
-	for (i = 0; i < table->nr_groups; i++) {
-		if (!init_group(m, &m->groups[i], &table->groups[i], first, error))
+	for (i = 0; i < table->nr_groups; i++)
+		if (!init_group(m, &m->groups[i], &table->groups[i], error))
 			return false;
-		first += table->groups[i].nr_paths;
-	}
 	return true;
 }
 
@@ -151,24 +168,23 @@ struct multipath *mpath_create(const char *name, const struct mpath_table *table
 	strncpy(m->name, name, sizeof(m->name) - 1);
 	m->settings = *settings;
 	m->nr_groups = table->nr_groups;
-	m->nr_paths = count_paths(table);
-	m->nr_unsettled = m->nr_paths;
-	m->restart_over = m->nr_paths == 0;
 	m->queue_io = true; /* as a new dm map says */
 	m->choosing_early = true;
+	list_init(&m->paths);
 	list_init(&m->held);
 	list_init(&m->backlog);
 	list_init(&m->delayed);
 	list_init(&m->restarting);
 
 	m->groups = calloc(m->nr_groups + 1, sizeof(*m->groups));
-	m->paths = calloc(m->nr_paths + 1, sizeof(*m->paths));
-	if (!m->groups || !m->paths) {
+	if (!m->groups) {
 		out_of_memory(error);
 		goto destroy;
 	}
 	if (!init_groups(m, table, error))
 		goto destroy;
+	m->nr_unsettled = m->nr_paths;
+	m->restart_over = m->nr_paths == 0;
 	take_features(m, table);
 	take_lun(m, lun);
 	return m;
@@ -189,17 +205,14 @@ static void destroy_selectors(struct multipath *m)
 
 void mpath_destroy(struct multipath *m)
 {
-	unsigned int i;
+	struct list *node;
 
 	if (!m)
 		return;
 	assert(m->nr_ios == 0);
 	destroy_selectors(m);
-	for (i = 0; m->paths && i < m->nr_paths; i++) {
-		free(m->paths[i].checker_context);
-		free(m->paths[i].address);
-	}
-	free(m->paths);
+	while ((node = list_pop(&m->paths)))
+		free_path(container_of(node, struct path, map_node));
 	free(m->groups);
 	free(m);
 }

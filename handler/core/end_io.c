@@ -10,8 +10,8 @@
 
 /* Same-path retries: pauses in milliseconds.  After the last the answer goes up as it is. */
 static const uint32_t retry_pause_ms[] = {0, 0, 10, 50, 100, 200, 400, 800};
-#define RETRIES_MAX	 (sizeof(retry_pause_ms) / sizeof(retry_pause_ms[0]))
-#define RETRY_TIME_NS	 (5 * NSEC_PER_SEC)
+#define RETRIES_MAX   (sizeof(retry_pause_ms) / sizeof(retry_pause_ms[0]))
+#define RETRY_TIME_NS (5 * NSEC_PER_SEC)
 
 /* A local resource was used up: pause, and for how long at the most. */
 #define REQUEUE_PAUSE_NS (5 * NSEC_PER_MSEC)
@@ -26,20 +26,32 @@ bool io_suspects(const struct mpath_io *io, const struct path *path)
 
 	for (i = 0; i < io->nr_suspicions; i++)
 		if (io->suspicions[i].path_id == path->id &&
-		    io->suspicions[i].fail_count == (uint16_t)path->fail_count)
+		    io->suspicions[i].fail_count == path->fail_count)
 			return true;
 	return false;
 }
 
+static const struct path *find_path(const struct multipath *m, unsigned int id)
+{
+	const struct path *path;
+
+	for_each_path(m, path)
+		if (path->id == id)
+			return path;
+	return NULL;
+}
+
 /* A suspicion against a path that has really failed since is void: the command was innocent. */
-static void drop_void_suspicions(struct multipath *m, struct mpath_io *io)
+static void drop_void_suspicions(const struct multipath *m, struct mpath_io *io)
 {
 	unsigned int i, kept = 0;
 
-	for (i = 0; i < io->nr_suspicions; i++)
-		if (io->suspicions[i].fail_count ==
-		    (uint16_t)m->paths[io->suspicions[i].path_id].fail_count)
+	for (i = 0; i < io->nr_suspicions; i++) {
+		const struct path *path = find_path(m, io->suspicions[i].path_id);
+
+		if (path && io->suspicions[i].fail_count == path->fail_count)
 			io->suspicions[kept++] = io->suspicions[i];
+	}
 	io->nr_suspicions = (uint8_t)kept;
 }
 
@@ -50,8 +62,8 @@ static bool note_suspicion(struct multipath *m, struct mpath_io *io, const struc
 	if (io->nr_suspicions == IO_SUSPICIONS_MAX)
 		return false;
 	io->suspicions[io->nr_suspicions++] = (struct suspicion){
-		.path_id = (uint16_t)path->id,
-		.fail_count = (uint16_t)path->fail_count,
+		.path_id = path->id,
+		.fail_count = path->fail_count,
 	};
 	return true;
 }

@@ -20,7 +20,16 @@
 #define VPD_THIN      0xb2
 
 /* The questions, in this order. */
-enum { ASK_INQUIRY, ASK_PAGES, ASK_WWID, ASK_CAPACITY, ASK_LIMITS, ASK_FEATURES, ASK_THIN, ASK_END };
+enum {
+	ASK_INQUIRY,
+	ASK_PAGES,
+	ASK_WWID,
+	ASK_CAPACITY,
+	ASK_LIMITS,
+	ASK_FEATURES,
+	ASK_THIN,
+	ASK_END
+};
 
 static void ask_inquiry(const struct scsi_question *next, bool vpd, uint8_t page, uint16_t len)
 {
@@ -97,7 +106,8 @@ static bool learn_inquiry(struct lun_facts *seen, const struct scsi_answer *answ
 		return refuse(reason, "not a disk (INQUIRY peripheral device type)");
 	if (scsi_inquiry_is_ours(answer->data, answer->len))
 		return refuse(reason, "a LUN that tcmu-mpath itself exports");
-	seen->inquiry_len = (uint8_t)(answer->len < LUN_INQUIRY_MAX ? answer->len : LUN_INQUIRY_MAX);
+	seen->inquiry_len =
+		(uint8_t)(answer->len < LUN_INQUIRY_MAX ? answer->len : LUN_INQUIRY_MAX);
 	memcpy(seen->inquiry, answer->data, seen->inquiry_len);
 	return true;
 }
@@ -160,23 +170,25 @@ static bool learn(struct path *path, const struct scsi_answer *answer, struct st
 /* The map pins the first LUN that it sees: the table's first path that can be had decides. */
 static bool an_earlier_path_decides(const struct multipath *m, const struct path *path)
 {
-	unsigned int i;
+	const struct path *earlier;
 
-	if (m->lun.known || m->settings.wwid[0] ||
-	    m->now_ns - m->started_ns >= FIRST_PATH_MAX_NS)
+	if (m->lun.known || m->settings.wwid[0] || m->now_ns - m->started_ns >= FIRST_PATH_MAX_NS)
 		return false;
-	for (i = 0; i < path->id; i++)
-		if (!m->paths[i].settled)
+	for_each_path(m, earlier) {
+		if (earlier == path)
+			return false;
+		if (!earlier->settled)
 			return true;
+	}
 	return false;
 }
 
 static bool another_path_is_identified(const struct multipath *m, const struct path *path)
 {
-	unsigned int i;
+	const struct path *other;
 
-	for (i = 0; i < m->nr_paths; i++)
-		if (&m->paths[i] != path && m->paths[i].identified)
+	for_each_path(m, other)
+		if (other != path && other->identified)
 			return true;
 	return false;
 }

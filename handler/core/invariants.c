@@ -46,14 +46,17 @@ static void check_path(const struct path *path, unsigned int *in_flight)
 
 void mpath_check_invariants(const struct multipath *m)
 {
-	unsigned int i, valid = 0, suspect = 0, unsettled = 0, in_flight = 0;
+	unsigned int paths = 0, valid = 0, suspect = 0, unsettled = 0, in_flight = 0;
+	const struct path *path;
 
-	for (i = 0; i < m->nr_paths; i++) {
-		check_path(&m->paths[i], &in_flight);
-		valid += m->paths[i].active;
-		suspect += m->paths[i].suspect;
-		unsettled += !m->paths[i].settled;
+	for_each_path(m, path) {
+		check_path(path, &in_flight);
+		paths++;
+		valid += path->active;
+		suspect += path->suspect;
+		unsettled += !path->settled;
 	}
+	assert(paths == m->nr_paths);
 	assert(valid == m->nr_valid);
 	assert(suspect == m->nr_suspect);
 	assert(unsettled == m->nr_unsettled);

@@ -17,10 +17,10 @@ const struct lun_facts *mpath_lun(const struct multipath *m)
 static uint64_t max_transfer_bytes(const struct multipath *m)
 {
 	uint64_t least = 0;
-	unsigned int i;
+	const struct path *path;
 
-	for (i = 0; i < m->nr_paths; i++) {
-		uint64_t bytes = m->paths[i].facts.max_transfer_bytes;
+	for_each_path(m, path) {
+		uint64_t bytes = path->facts.max_transfer_bytes;
 
 		if (bytes && (!least || bytes < least))
 			least = bytes;
@@ -86,13 +86,13 @@ void lun_identified(struct multipath *m, const struct lun_facts *seen)
  */
 bool forget_lun(struct multipath *m)
 {
-	unsigned int i;
+	struct path *path;
 
-	for (i = 0; i < m->nr_paths; i++)
-		if (m->paths[i].active || m->paths[i].in_flight)
+	for_each_path(m, path)
+		if (path->active || path->in_flight)
 			return false;
-	for (i = 0; i < m->nr_paths; i++)
-		m->paths[i].identified = false;
+	for_each_path(m, path)
+		path->identified = false;
 	answer_all_not_ready(m);
 	memset(&m->lun, 0, sizeof(m->lun));
 	m->lun_seen = false;

@@ -112,13 +112,13 @@ static void for_named_paths(struct multipath *m, struct mpath_message *message,
 			    void (*action)(struct multipath *m, struct path *path))
 {
 	bool found = false;
-	unsigned int i;
+	struct path *path;
 
-	for (i = 0; i < m->nr_paths; i++) {
-		if (!path_is_named(&m->paths[i], message->argv[1]))
+	for_each_path(m, path) {
+		if (!path_is_named(path, message->argv[1]))
 			continue;
 		found = true;
-		action(m, &m->paths[i]);
+		action(m, path);
 	}
 	if (!found) {
 		message->error = -EINVAL;
@@ -148,10 +148,10 @@ static void unrecognised(struct mpath_message *message)
 /* Some path may lead to the map's new LUN. */
 static void look_again(struct multipath *m)
 {
-	unsigned int i;
+	struct path *path;
 
-	for (i = 0; i < m->nr_paths; i++)
-		probe_path_now(m, &m->paths[i]);
+	for_each_path(m, path)
+		probe_path_now(m, path);
 }
 
 static bool one_word_message(struct multipath *m, struct mpath_message *message)

@@ -35,9 +35,10 @@ struct multipath {
 	bool lun_seen; /* by this process: lun is not only what was kept */
 
 	struct priority_group *groups;
-	struct path *paths; /* by id */
+	struct list paths; /* path.map_node, in table order: see for_each_path() */
 	unsigned int nr_groups;
 	unsigned int nr_paths;
+	unsigned int next_path_id;
 
 	/* what the table said */
 	bool queue_if_no_path;
@@ -67,7 +68,7 @@ struct multipath {
 	bool started;
 	bool settling_over;
 	bool choosing_early; /* the first second: see has_unsettled_path() */
-	bool restart_over; /* no command of a dead process is feared any more */
+	bool restart_over;   /* no command of a dead process is feared any more */
 	uint64_t started_ns;
 	uint64_t defeated_ns; /* since when mpath_queueing_defeated(); 0: it is not */
 	bool told_defeated;
@@ -87,6 +88,9 @@ struct multipath {
 	void *trace_arg;
 };
 
+/* Paths come and go: a pointer stays valid while the path is in the map or a command is on it. */
+#define for_each_path(m, path) list_for_each_entry(path, &(m)->paths, map_node)
+
 /* trace.c */
 #define trace(m, ...)                                                                              \
 	do {                                                                                       \
@@ -97,8 +101,7 @@ __attribute__((format(printf, 2, 3))) void mpath_trace(struct multipath *m, cons
 						       ...);
 /* False: the path flaps, and the line was only counted. */
 __attribute__((format(printf, 4, 5))) bool notice(struct multipath *m, enum mpath_notice_kind kind,
-						  const struct path *path, const char *format,
-						  ...);
+						  struct path *path, const char *format, ...);
 void quiet_is_over(struct multipath *m, struct path *path);
 /* "8:16", or the word in the table while nothing is known of the device. */
 const char *path_name(const struct path *path);

@@ -42,7 +42,8 @@ static void check_again(struct multipath *m, struct path *path)
 static void check_in_turn(struct multipath *m, struct path *path)
 {
 	uint64_t interval = m->settings.polling_interval_ms * NSEC_PER_MSEC;
-	uint64_t at = m->now_ns - m->now_ns % interval + interval * path->id / m->nr_paths;
+	uint64_t at = m->now_ns - m->now_ns % interval +
+		      interval * (path->id % m->nr_paths) / m->nr_paths;
 
 	check_at(m, path, at > m->now_ns ? at : at + interval);
 }
@@ -76,8 +77,7 @@ static void send_probe(struct multipath *m, struct path *path)
 {
 	struct mpath_io *io = &path->probe;
 
-	path->probe_iov =
-		(struct iovec){.iov_base = path->probe_buf, .iov_len = io->cmd.data_len};
+	path->probe_iov = (struct iovec){.iov_base = path->probe_buf, .iov_len = io->cmd.data_len};
 	io->cmd.iov = &path->probe_iov;
 	io->cmd.iov_cnt = io->cmd.data_len ? 1 : 0;
 	io->path = path;
@@ -89,8 +89,8 @@ static void send_probe(struct multipath *m, struct path *path)
 /* We wait so long for a probe; the kernel's time-out would come much later. */
 static uint64_t probe_patience_ns(const struct multipath *m, const struct path *path)
 {
-	uint32_t ms = path->active ? m->settings.checker_timeout_ms
-				   : m->settings.recheck_interval_ms;
+	uint32_t ms =
+		path->active ? m->settings.checker_timeout_ms : m->settings.recheck_interval_ms;
 
 	return (ms < 1000 ? 1000 : ms) * NSEC_PER_MSEC;
 }
@@ -237,8 +237,8 @@ static void converse(struct multipath *m, struct path *path, const struct scsi_a
 	strbuf_init(&reason, text, sizeof(text));
 	path->probe.cmd = (struct scsi_cmd){.timeout_ms = PROBE_TIMEOUT_MS};
 	if (path->probing == PROBE_CHECK) {
-		enum check_result result = m->settings.checker->check(path->checker_context,
-								      answer, &question);
+		enum check_result result =
+			m->settings.checker->check(path->checker_context, answer, &question);
 		if (result != CHECK_ASK) {
 			trace(m, "path %s: checked", path_name(path));
 			checked(m, path, result);
@@ -375,13 +375,13 @@ static void path_timeout(struct multipath *m, struct path *path)
 
 void paths_timeout(struct multipath *m)
 {
-	unsigned int i;
+	struct path *path;
 
 	if (m->stopping)
 		return;
-	for (i = 0; i < m->nr_paths; i++) {
-		path_timeout(m, &m->paths[i]);
-		quiet_is_over(m, &m->paths[i]);
+	for_each_path(m, path) {
+		path_timeout(m, path);
+		quiet_is_over(m, path);
 	}
 }
 

@@ -38,10 +38,10 @@ void hold_io(struct multipath *m, struct list *queue, struct mpath_io *io)
 /* Every path says that the LUN does not exist: waiting is of no use (PDL, F34). */
 static bool lun_is_gone(const struct multipath *m)
 {
-	unsigned int i;
+	const struct path *path;
 
-	for (i = 0; i < m->nr_paths; i++)
-		if (!m->paths[i].lun_gone)
+	for_each_path(m, path)
+		if (!path->lun_gone)
 			return false;
 	return m->nr_paths > 0;
 }

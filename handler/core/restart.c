@@ -18,10 +18,10 @@
 
 static bool any_foreign(const struct multipath *m)
 {
-	unsigned int i;
+	const struct path *path;
 
-	for (i = 0; i < m->nr_paths; i++)
-		if (m->paths[i].foreign)
+	for_each_path(m, path)
+		if (path->foreign)
 			return true;
 	return false;
 }
@@ -33,13 +33,13 @@ static uint64_t wait_over_ns(const struct multipath *m)
 
 static void end_of_wait(struct multipath *m, const char *why)
 {
-	unsigned int i;
+	struct path *path;
 
 	m->restart_over = true;
 	trace(m, "restart: %s, writes may go", why);
-	for (i = 0; i < m->nr_paths; i++) {
-		m->paths[i].foreign = false;
-		m->paths[i].resting = false;
+	for_each_path(m, path) {
+		path->foreign = false;
+		path->resting = false;
 	}
 	list_splice(&m->held, &m->restarting);
 	m->run_held = true;
@@ -166,12 +166,12 @@ static void look_after(struct multipath *m, struct path *path)
 
 void restart_timeout(struct multipath *m)
 {
-	unsigned int i;
+	struct path *path;
 
 	if (m->restart_over)
 		return;
-	for (i = 0; i < m->nr_paths; i++)
-		if (m->paths[i].foreign)
-			look_after(m, &m->paths[i]);
+	for_each_path(m, path)
+		if (path->foreign)
+			look_after(m, path);
 	restart_reconsider(m);
 }

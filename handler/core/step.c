@@ -81,26 +81,25 @@ static void shut_down(struct multipath *m)
 /* close() of the LUN: reads are given up, writes in flight are waited for (D11). */
 static void stop(struct multipath *m)
 {
-	unsigned int i;
+	struct path *path;
 
 	m->stopping = true;
 	shut_down(m);
-	for (i = 0; i < m->nr_paths; i++)
-		close_link(m, &m->paths[i]);
+	for_each_path(m, path)
+		close_link(m, path);
 }
 
 static bool all_links_closed(const struct multipath *m)
 {
-	unsigned int i;
+	const struct path *path;
 
-	for (i = 0; i < m->nr_paths; i++)
-		if (m->paths[i].link != LINK_CLOSED)
+	for_each_path(m, path)
+		if (path->link != LINK_CLOSED)
 			return false;
 	return true;
 }
 
-void mpath_step(struct multipath *m, const struct mpath_event *event,
-		struct mpath_actions *actions)
+void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpath_actions *actions)
 {
 	assert(event->now_ns >= m->now_ns);
 	m->now_ns = event->now_ns;

@@ -65,7 +65,8 @@ static bool is_quiet(struct multipath *m, struct path *path, enum mpath_notice_k
 		return true;
 	}
 	if (kind == NOTICE_PATH_EXCLUDED) {
-		again = path->log_excluded_ns && m->now_ns - path->log_excluded_ns < NOTICE_QUIET_NS;
+		again = path->log_excluded_ns &&
+			m->now_ns - path->log_excluded_ns < NOTICE_QUIET_NS;
 		path->log_excluded_ns = m->now_ns;
 	} else {
 		again = kind == NOTICE_PATH_REINSTATED && path->settled;
@@ -75,15 +76,14 @@ static bool is_quiet(struct multipath *m, struct path *path, enum mpath_notice_k
 	return false;
 }
 
-bool notice(struct multipath *m, enum mpath_notice_kind kind, const struct path *path,
-	    const char *format, ...)
+bool notice(struct multipath *m, enum mpath_notice_kind kind, struct path *path, const char *format,
+	    ...)
 {
 	struct mpath_notice *n;
 	struct strbuf text;
 	va_list args;
 
-	/* Paths live in m->paths: the map may change what it only shows to others. */
-	if (path && flaps(kind) && is_quiet(m, &m->paths[path->id], kind))
+	if (path && flaps(kind) && is_quiet(m, path, kind))
 		return false;
 
 	n = new_notice(m);
@@ -96,7 +96,7 @@ bool notice(struct multipath *m, enum mpath_notice_kind kind, const struct path 
 	if (path && path->log_suppressed) {
 		strbuf_printf(&text, " (%u changes in the last 10 s not logged)",
 			      path->log_suppressed);
-		m->paths[path->id].log_suppressed = 0;
+		path->log_suppressed = 0;
 	}
 	return true;
 }

@@ -50,19 +50,19 @@ struct mpath_backstore {
 };
 
 enum mpath_event_type {
-	MPATH_SUBMIT,	     /* io: a command of an initiator's; cmd and arrival_ns are set */
-	MPATH_END_IO,	     /* io: its transport has reported io->result */
-	MPATH_ABANDONED,     /* io: its transport has let go of it */
-	MPATH_ABORT,	     /* io: a task management function named it */
-	MPATH_TIMEOUT,	     /* nothing but the time */
-	MPATH_PATH_OPENED,   /* path: facts */
-	MPATH_PATH_REFUSED,  /* path: reason; it could not be opened */
-	MPATH_PATH_CLOSED,   /* path: the close that was asked for is done */
-	MPATH_PATH_COUNTED,  /* path: outstanding commands at the device (D9 Restart) */
-	MPATH_BACKSTORE,     /* backstore: its attributes were (re-)read */
-	MPATH_MESSAGE,	     /* message: words in, errno and reply out */
-	MPATH_SHUTDOWN,	     /* SIGTERM: what is held is answered BUSY, nothing is held any more */
-	MPATH_STOP,	     /* close(): as SHUTDOWN, reads are given up, paths are closed */
+	MPATH_SUBMIT,	    /* io: a command of an initiator's; cmd and arrival_ns are set */
+	MPATH_END_IO,	    /* io: its transport has reported io->result */
+	MPATH_ABANDONED,    /* io: its transport has let go of it */
+	MPATH_ABORT,	    /* io: a task management function named it */
+	MPATH_TIMEOUT,	    /* nothing but the time */
+	MPATH_PATH_OPENED,  /* path: facts */
+	MPATH_PATH_REFUSED, /* path: reason; it could not be opened */
+	MPATH_PATH_CLOSED,  /* path: the close that was asked for is done */
+	MPATH_PATH_COUNTED, /* path: outstanding commands at the device (D9 Restart) */
+	MPATH_BACKSTORE,    /* backstore: its attributes were (re-)read */
+	MPATH_MESSAGE,	    /* message: words in, errno and reply out */
+	MPATH_SHUTDOWN,	    /* SIGTERM: what is held is answered BUSY, nothing is held any more */
+	MPATH_STOP,	    /* close(): as SHUTDOWN, reads are given up, paths are closed */
 };
 
 /*
@@ -132,8 +132,8 @@ bool mpath_queueing_defeated(const struct multipath *m);
 /* True once every path has been looked at once since creation: open() waits a moment for it. */
 bool mpath_settled(const struct multipath *m);
 
-/* Paths in table order; NULL past the last. */
-struct path *mpath_path(struct multipath *m, unsigned int id);
+/* The paths in table order, counted from 0; NULL past the last.  Slow: not on the I/O path. */
+struct path *mpath_path(struct multipath *m, unsigned int number);
 
 /* Every invariant of the private struct, by assertion: for tests and the simulator. */
 void mpath_check_invariants(const struct multipath *m);

@@ -22,14 +22,14 @@ struct path;
 #define SCSI_SENSE_MAX 96 /* bytes; what a TCMU response carries */
 
 /* SAM status bytes that we tell apart. */
-#define SAM_GOOD                 0x00
-#define SAM_CHECK_CONDITION      0x02
-#define SAM_CONDITION_MET        0x04
-#define SAM_BUSY                 0x08
+#define SAM_GOOD		 0x00
+#define SAM_CHECK_CONDITION	 0x02
+#define SAM_CONDITION_MET	 0x04
+#define SAM_BUSY		 0x08
 #define SAM_RESERVATION_CONFLICT 0x18
-#define SAM_TASK_SET_FULL        0x28
-#define SAM_ACA_ACTIVE           0x30
-#define SAM_TASK_ABORTED         0x40
+#define SAM_TASK_SET_FULL	 0x28
+#define SAM_ACA_ACTIVE		 0x30
+#define SAM_TASK_ABORTED	 0x40
 
 enum scsi_dir { SCSI_NO_DATA, SCSI_DATA_IN /* to the initiator */, SCSI_DATA_OUT };
 
@@ -85,12 +85,12 @@ struct scsi_result {
 
 /* A command left this path in doubt; void once the path has really failed since. */
 struct suspicion {
-	uint16_t path_id;
-	uint16_t fail_count;
+	unsigned int path_id;
+	unsigned int fail_count;
 };
 
 struct mpath_io {
-	struct list node; /* on exactly one list at any time; whose, says the state below */
+	struct list node;   /* on exactly one list at any time; whose, says the state below */
 	struct list flight; /* on path->flying, while it is on a path */
 	struct scsi_cmd cmd;
 	struct scsi_result result; /* from the last path that tried, or our own answer */
@@ -99,14 +99,14 @@ struct mpath_io {
 	uint64_t start_ns;	   /* of the current try */
 	uint64_t retry_ns;	   /* while delayed: when to try again */
 	uint64_t retries_until_ns; /* same-path retries end here; 0 before the first */
-	struct path *prefer; /* retry there, if it is still usable */
+	struct path *prefer;	   /* retry there, if it is still usable */
 	struct suspicion suspicions[IO_SUSPICIONS_MAX];
 	uint8_t nr_suspicions;
-	uint8_t nr_retries; /* on the same path */
-	uint16_t nr_tries;  /* that ended in a transport error or a path sense */
-	bool is_probe;	    /* a path's own command: checker, identity, hardware handler */
-	bool aborted;	    /* a task management function named it: never submit again */
-	bool abandoned;	    /* the transport is giving it up; no answer of the path counts */
+	uint8_t nr_retries;   /* on the same path */
+	uint16_t nr_tries;    /* that ended in a transport error or a path sense */
+	bool is_probe;	      /* a path's own command: checker, identity, hardware handler */
+	bool aborted;	      /* a task management function named it: never submit again */
+	bool abandoned;	      /* the transport is giving it up; no answer of the path counts */
 	void *transport_data; /* the transport's, while the command is on a path */
 	void *owner;	      /* the creator's; the core never looks at it */
 };

@@ -39,19 +39,20 @@ struct path_facts {
 };
 
 struct path {
-	struct list node; /* in its priority group, in table order */
+	struct list node;	 /* in its priority group, in table order */
+	struct list map_node;	 /* on the map's list of paths, in table order */
 	struct list action_node; /* on mpath_actions.open or .close */
 	struct multipath *m;
 	struct priority_group *pg;
-	void *selector_data;   /* owned by the group's selector */
-	void *transport_data;  /* owned by the runtime: the open link */
-	unsigned int id;       /* counts from 0 in table order */
+	void *selector_data;	/* owned by the group's selector */
+	void *transport_data;	/* owned by the runtime: the open link */
+	unsigned int id;	/* no other path of this map has or had it */
 	unsigned int in_flight; /* initiators' commands on this path */
 	struct list flying;	/* mpath_io.flight: the same */
 
 	/* dm's state */
 	bool active; /* dm's is_active: the selector may choose it ("A" in INFO, else "F") */
-	bool failed_by_message; /* stays failed until reinstate_path */
+	bool failed_by_message;	 /* stays failed until reinstate_path */
 	unsigned int fail_count; /* cumulative, never reset */
 
 	/* ours */
@@ -64,15 +65,15 @@ struct path {
 	bool foreign;	 /* commands of a dead process may still be out there (D9 Restart) */
 	bool counting;	 /* the runtime was asked for the outstanding commands */
 	enum path_link_state link;
-	bool resting;		 /* takes no commands for a moment, so that it can be counted */
-	uint64_t rest_ends_ns;	 /* or when the last rest ended */
-	uint32_t flow;		 /* counts starts and ends of commands, to date a count */
+	bool resting;	       /* takes no commands for a moment, so that it can be counted */
+	uint64_t rest_ends_ns; /* or when the last rest ended */
+	uint32_t flow;	       /* counts starts and ends of commands, to date a count */
 	uint32_t flow_at_count;
-	uint64_t suspect_since_ns; /* 0: not suspect, not transitioning */
-	uint64_t next_check_ns;	 /* 0: not scheduled */
+	uint64_t suspect_since_ns;   /* 0: not suspect, not transitioning */
+	uint64_t next_check_ns;	     /* 0: not scheduled */
 	uint64_t log_quiet_until_ns; /* a flapping path is logged at most every 10 s ... */
 	unsigned int log_suppressed; /* ... with the count of what was left out */
-	uint64_t log_excluded_ns;  /* when the path was last logged as excluded */
+	uint64_t log_excluded_ns;    /* when the path was last logged as excluded */
 
 	struct mpath_io probe; /* at most one of our own commands is out on a path */
 	enum probe_purpose probing;
@@ -85,8 +86,8 @@ struct path {
 	struct iovec probe_iov;
 	uint8_t probe_buf[PATH_PROBE_BUF_SIZE];
 
-	char *address; /* owned: the word in the table */
-	struct path_facts facts; /* valid while the link is open, name also after that */
+	char *address;		      /* owned: the word in the table */
+	struct path_facts facts;      /* valid while the link is open, name also after that */
 	char reason[PATH_REASON_MAX]; /* why the path is not in use; empty when it is */
 };
 

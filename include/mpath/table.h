@@ -16,7 +16,7 @@
 struct path_selector_type;
 struct hw_handler_type;
 
-#define TABLE_TEXT_MAX	   (256 * 1024) /* bytes: fewer than 65536 paths, see mpath_io.suspected */
+#define TABLE_TEXT_MAX	   (256 * 1024) /* bytes */
 #define TABLE_WORD_MAX	   4095		/* bytes: the longest path name */
 #define TABLE_WARNINGS_MAX 4
 #define TABLE_WARNING_SIZE 160
@@ -43,8 +43,8 @@ struct mpath_table {
 
 	bool queue_if_no_path;
 	bool retain_attached_hw_handler;
-	unsigned int pg_init_retries;	 /* 0: not given */
-	int pg_init_delay_msecs;	 /* -1: not given */
+	unsigned int pg_init_retries; /* 0: not given */
+	int pg_init_delay_msecs;      /* -1: not given */
 	enum queue_mode queue_mode;
 
 	const struct hw_handler_type *hw_handler; /* NULL: none */

@@ -125,8 +125,10 @@ void world_start(struct world *w)
 	w->m = mpath_create("mpatha", table, &w->settings, w->kept.known ? &w->kept : NULL, &error);
 	oracle_check(w, w->m, "mpath_create: %s", w->text);
 	mpath_table_free(table);
-	for (i = 0; i < w->nr_paths; i++)
+	for (i = 0; i < w->nr_paths; i++) {
 		w->paths[i].path = mpath_path(w->m, i);
+		w->paths[i].path->transport_data = &w->paths[i];
+	}
 	oracle_check(w, !mpath_path(w->m, w->nr_paths), "more paths than the table has");
 	mpath_set_trace(w->m, world_trace, w);
 	if (w->has_backstore)
@@ -282,9 +284,9 @@ void advance(struct world *w, uint64_t ms)
 
 /* --- actions --- */
 
-static struct sim_path *path_of_action(struct world *w, struct list *node)
+static struct sim_path *path_of_action(struct list *node)
 {
-	return &w->paths[container_of(node, struct path, action_node)->id];
+	return container_of(node, struct path, action_node)->transport_data;
 }
 
 static void perform_start(struct world *w, struct mpath_io *io)
@@ -292,7 +294,7 @@ static void perform_start(struct world *w, struct mpath_io *io)
 	struct sim_path *p;
 
 	oracle_check(w, io->path, "a command is started on no path");
-	p = &w->paths[io->path->id];
+	p = io->path->transport_data;
 	oracle_check(w, p->is_open, "a command is started on %s, which is not open", p->name);
 	oracle_check(w, !io->abandoned, "a command is started and abandoned in one step");
 	sim_path_submit(p, io);
@@ -325,15 +327,15 @@ static void perform(struct world *w, struct mpath_actions *a)
 	struct list *node;
 
 	while ((node = list_pop(&a->open)))
-		sim_path_begin_open(path_of_action(w, node));
+		sim_path_begin_open(path_of_action(node));
 	while ((node = list_pop(&a->count)))
-		sim_path_begin_count(path_of_action(w, node));
+		sim_path_begin_count(path_of_action(node));
 	while ((node = list_pop(&a->start)))
 		perform_start(w, container_of(node, struct mpath_io, node));
 	while ((node = list_pop(&a->abandon)))
 		perform_abandon(w, container_of(node, struct mpath_io, node));
 	while ((node = list_pop(&a->close)))
-		sim_path_begin_close(path_of_action(w, node));
+		sim_path_begin_close(path_of_action(node));
 	while ((node = list_pop(&a->complete)))
 		perform_complete(w, container_of(node, struct mpath_io, node));
 	w->wake_ns = a->wake_ns;
