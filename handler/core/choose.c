@@ -63,8 +63,10 @@ static void switch_group(struct multipath *m, struct priority_group *pg)
 	if (pg == m->current_pg)
 		return;
 	trace(m, "group %u: now current", pg->number);
-	if (m->current_pg)
+	if (m->current_pg) {
+		m->nr_group_switches++;
 		notice(m, NOTICE_GROUP, NULL, "switched to priority group %u", pg->number);
+	}
 	m->current_pg = pg;
 }
 

@@ -15,6 +15,7 @@
 #include "mpath/core.h"
 #include "mpath/hw_handler.h"
 #include "mpath/path_checker.h"
+#include "mpath/snapshot.h"
 
 #define NOTICES_MAX 16
 
@@ -54,6 +55,10 @@ struct multipath {
 	bool queue_io;			/* INFO's first word: no group was chosen yet */
 	unsigned int nr_valid;		/* active paths */
 
+	struct io_stats stats; /* of commands, as their initiators see them */
+	uint64_t nr_path_faults;
+	uint64_t nr_group_switches;
+
 	/* commands with us, each counted in nr_ios and on one list or in flight */
 	struct list held;
 	struct list backlog;
@@ -83,6 +88,7 @@ struct multipath {
 	unsigned int first_notice;
 	unsigned int nr_notices;
 	unsigned int lost_notices;
+	uint64_t last_notice; /* its sequence number */
 
 	mpath_trace_fn trace_fn;
 	void *trace_arg;
@@ -190,6 +196,13 @@ enum identify_result identify(struct path *path, const struct scsi_answer *last,
 bool lun_answers(struct multipath *m, struct mpath_io *io);
 void lun_identified(struct multipath *m, const struct lun_facts *seen);
 bool forget_lun(struct multipath *m);
+
+/* snapshot.c, status.c: what others are shown */
+enum path_state path_state(const struct path *path);
+enum group_state group_state(const struct multipath *m, const struct priority_group *pg);
+void status_features(const struct multipath *m, struct strbuf *out);
+void status_warning(const struct multipath *m, struct strbuf *out);
+unsigned int queue_length(const struct list *queue);
 
 /* message.c */
 void handle_message(struct multipath *m, struct mpath_message *message);

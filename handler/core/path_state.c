@@ -56,6 +56,7 @@ void fail_path(struct multipath *m, struct path *path, const char *why)
 		return;
 	path->active = false;
 	path->fail_count++;
+	m->nr_path_faults++;
 	m->nr_valid--;
 	/* Who waited for this path's probe, or for room on it, must look again. */
 	if (path->suspect || !list_empty(&m->backlog))

@@ -87,7 +87,9 @@ bool notice(struct multipath *m, enum mpath_notice_kind kind, struct path *path,
 		return false;
 
 	n = new_notice(m);
+	n->sequence = ++m->last_notice;
 	n->kind = kind;
+	n->nr_valid = m->nr_valid;
 	n->path = path;
 	strbuf_init(&text, n->text, sizeof(n->text));
 	va_start(args, format);

@@ -458,6 +458,7 @@ static void device_log_notices(struct device *d)
 		if (path)
 			name = path->facts.device[0] ? path->facts.device : path->address;
 		mpath_log(notice_level(notice.kind), d->name, name, "%s", notice.text);
+		registry_event(&d->registration, &notice);
 	}
 }
 
@@ -525,7 +526,7 @@ struct loop *device_loop(struct device *d)
 static void status_unknown(struct mpath_message *message)
 {
 	message->error = -EINVAL;
-	strbuf_printf(&message->reply, "status wants one of: info table detail");
+	strbuf_printf(&message->reply, "status wants one of: info table ima detail");
 }
 
 static void device_status(struct device *d, struct mpath_message *message)
@@ -537,6 +538,8 @@ static void device_status(struct device *d, struct mpath_message *message)
 		mpath_status(d->map, STATUS_INFO, &message->reply);
 	} else if (strcmp(type, "table") == 0) {
 		mpath_status(d->map, STATUS_TABLE, &message->reply);
+	} else if (strcmp(type, "ima") == 0) {
+		mpath_status_ima(d->map, &message->reply);
 	} else if (strcmp(type, "detail") == 0) {
 		mpath_status_detail(d->map, device_now_ns(d), &message->reply);
 		if (d->warning)
@@ -546,13 +549,27 @@ static void device_status(struct device *d, struct mpath_message *message)
 	}
 }
 
+static void device_snapshot(struct device *d, struct mpath_snapshot *snapshot)
+{
+	size_t len;
+
+	mpath_snapshot(d->map, device_now_ns(d), snapshot);
+	if (!d->warning)
+		return;
+	len = strlen(snapshot->warning);
+	snprintf(snapshot->warning + len, sizeof(snapshot->warning) - len, "%s%s", len ? "; " : "",
+		 d->warning);
+}
+
 void device_handle_request(struct letter *letter)
 {
 	struct device_request *request = container_of(letter, struct device_request, letter);
 	struct mpath_message *message = &request->message;
 	struct device *d = request->device;
 
-	if (message->argc > 0 && strcmp(message->argv[0], "status") == 0)
+	if (request->snapshot)
+		device_snapshot(d, request->snapshot);
+	else if (message->argc > 0 && strcmp(message->argv[0], "status") == 0)
 		device_status(d, message);
 	else
 		device_step(d, &(struct mpath_event){.type = MPATH_MESSAGE, .message = message});

@@ -9,6 +9,7 @@
 
 #include "mpath/core.h"
 #include "mpath/path_transport.h"
+#include "mpath/snapshot.h"
 #include "runtime/loop.h"
 
 struct device;
@@ -69,22 +70,26 @@ void device_shutdown_all(void);
 /*
  * Control, any thread, never blocks: the request is answered by done, on the owner thread, which
  * must not block either (pass it on to your own thread).  The caller owns the memory until then.
- * With the words "status" "info|table|detail" it is a status request, else a message.
+ * With the words "status" "info|table|ima|detail" it is a status request, else a message.
  */
 struct device_request {
 	struct letter letter; /* the runtime's, like device */
 	struct device *device;
-	struct mpath_message message; /* argc, argv and reply.text are the caller's */
+	struct mpath_message message;	 /* argc, argv and reply.text are the caller's */
+	struct mpath_snapshot *snapshot; /* NULL, or taken instead of sending the message */
 	void (*done)(struct device_request *request);
 };
 
 /* False: there is no map of this name.  done is called exactly once otherwise. */
 bool device_request(const char *map, struct device_request *request);
 
-/* Maps come and go: called with each name, from the thread that starts or stops the device. */
+/* What happens to maps.  None of these may block. */
 struct device_watcher {
+	/* Maps come and go: on the thread that starts or stops the device. */
 	void (*added)(const char *map);
 	void (*removed)(const char *map);
+	/* An administrator should know: the owner thread, in order.  NULL: not wanted. */
+	void (*event)(const char *map, const struct mpath_notice *notice);
 };
 void device_watch(const struct device_watcher *watcher); /* once, before the first device */
 

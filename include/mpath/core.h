@@ -122,6 +122,8 @@ void mpath_step(struct multipath *m, const struct mpath_event *event,
 
 /* Status lines, byte for byte as the kernel's dm-multipath prints them. */
 void mpath_status(struct multipath *m, enum status_type type, struct strbuf *out);
+/* For the kernel's integrity measurement, as dm-multipath 1.14.0 words it. */
+void mpath_status_ima(const struct multipath *m, struct strbuf *out);
 /* For people: version, WWID, each path with its state and the reason why it is not in use. */
 void mpath_status_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out);
 
@@ -153,8 +155,10 @@ enum mpath_notice_kind {
 };
 
 struct mpath_notice {
+	uint64_t sequence; /* counts from 1 */
 	enum mpath_notice_kind kind;
 	const struct path *path; /* NULL: about the map */
+	unsigned int nr_valid;	 /* usable paths at that moment */
 	char text[200];
 };
 

@@ -304,6 +304,23 @@ static void reset_paths(void)
 	log_clear();
 }
 
+/* --- events --- */
+
+static uint64_t last_event;
+static char event_text[200];
+
+static void watch_event(const char *map, const struct mpath_notice *notice)
+{
+	assert(strcmp(map, "mpatha") == 0 || strcmp(map, "mpathb") == 0);
+	if (strcmp(map, "mpatha") != 0)
+		return;
+	pthread_mutex_lock(&lock);
+	assert(notice->sequence == 1 || notice->sequence == last_event + 1);
+	last_event = notice->sequence;
+	snprintf(event_text, sizeof(event_text), "%s", notice->text);
+	pthread_mutex_unlock(&lock);
+}
+
 /* --- requests --- */
 
 struct asked {
@@ -326,9 +343,16 @@ static void asked_done(struct device_request *request)
 static bool ask(struct asked *asked, const char *map, const char *words)
 {
 	static const char *const known[][3] = {
-		{"status", "info"}, {"status", "table"},  {"status", "detail"},
-		{"status", "x"},    {"fail_path", "8:0"}, {"reinstate_path", "8:0"},
-		{"forget_wwid"},    {"queue_if_no_path"}, {"nonsense"},
+		{"status", "info"},
+		{"status", "table"},
+		{"status", "detail"},
+		{"status", "ima"},
+		{"status", "x"},
+		{"fail_path", "8:0"},
+		{"reinstate_path", "8:0"},
+		{"forget_wwid"},
+		{"queue_if_no_path"},
+		{"nonsense"},
 		{"status"},
 	};
 	struct timespec until = in_ms(SOON_MS);
@@ -354,6 +378,21 @@ static bool ask(struct asked *asked, const char *map, const char *words)
 	assert(asked->nr_done == 1);
 	pthread_mutex_unlock(&lock);
 	return true;
+}
+
+/* The map, without its groups and paths. */
+static void take_snapshot(const char *map, struct mpath_snapshot *snapshot)
+{
+	struct asked asked = {.request = {.done = asked_done, .snapshot = snapshot}};
+	struct timespec until = in_ms(SOON_MS);
+
+	*snapshot = (struct mpath_snapshot){0};
+	assert(device_request(map, &asked.request));
+	pthread_mutex_lock(&lock);
+	while (!asked.nr_done && wait_change(&until))
+		;
+	assert(asked.nr_done == 1);
+	pthread_mutex_unlock(&lock);
 }
 
 static void expect_status(const char *type, const char *part)
@@ -561,8 +600,12 @@ static void test_requests(void)
 {
 	struct front front;
 	struct asked asked;
+	struct mpath_snapshot snapshot;
 
 	start(&front, TABLE);
+	take_snapshot("mpatha", &snapshot);
+	assert(snapshot.nr_paths == 2 && snapshot.lun_known);
+	assert(strcmp(snapshot.warning, "this is a test") == 0);
 	assert(!ask(&asked, "mpathz", "status info"));
 	assert(ask(&asked, "mpatha", "status info") && asked.request.message.error == 0);
 	assert(strstr(asked.reply, "8:0 A 0"));
@@ -570,12 +613,15 @@ static void test_requests(void)
 	assert(strncmp(asked.reply, TABLE, strlen(TABLE)) == 0);
 	assert(ask(&asked, "mpatha", "status detail") && asked.request.message.error == 0);
 	assert(strstr(asked.reply, "warning: this is a test\n"));
+	assert(ask(&asked, "mpatha", "status ima") && asked.request.message.error == 0);
+	assert(strstr(asked.reply, ",path_name_0_0=8:0,"));
 	assert(ask(&asked, "mpatha", "status x") && asked.request.message.error == -EINVAL);
-	assert(strstr(asked.reply, "info table detail"));
+	assert(strstr(asked.reply, "info table ima detail"));
 	assert(ask(&asked, "mpatha", "status") && asked.request.message.error == -EINVAL);
 	assert(ask(&asked, "mpatha", "nonsense") && asked.request.message.error == -EINVAL);
 	assert(ask(&asked, "mpatha", "fail_path 8:0") && asked.request.message.error == 0);
 	expect_status("status info", " 8:0 F 1");
+	assert(strstr(event_text, "failed (fail_path message), 1 of 2 usable"));
 	round_trip(&front, 0, 3);
 	assert(ask(&asked, "mpatha", "reinstate_path 8:0") && asked.request.message.error == 0);
 	expect_status("status info", " 8:0 A 1");
@@ -870,7 +916,7 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	static const struct device_watcher watcher = {watch_added, watch_removed};
+	static const struct device_watcher watcher = {watch_added, watch_removed, watch_event};
 	size_t i;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
