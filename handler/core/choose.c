@@ -63,10 +63,11 @@ static void switch_group(struct multipath *m, struct priority_group *pg)
 	if (pg == m->current_pg)
 		return;
 	trace(m, "group %u: now current", pg->number);
-	if (m->current_pg) {
+	notice_group(m, NOTICE_GROUP_SWITCHED, pg, "switched to");
+	if (m->current_pg)
 		m->nr_group_switches++;
-		notice(m, NOTICE_GROUP, NULL, "switched to priority group %u", pg->number);
-	}
+	else
+		not_for_the_log(m);
 	m->current_pg = pg;
 }
 

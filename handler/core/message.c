@@ -23,7 +23,7 @@ static void set_queueing(struct multipath *m, bool on)
 	m->queue_if_no_path = on;
 	m->run_held = true;
 	trace(m, "queueing: %s", on ? "on" : "off");
-	notice(m, NOTICE_QUEUEING, NULL, on ? "queue_if_no_path" : "fail_if_no_path");
+	notice(m, NOTICE_POLICY, NULL, on ? "queue_if_no_path" : "fail_if_no_path");
 }
 
 static struct priority_group *find_group(struct multipath *m, const char *word)
@@ -56,8 +56,8 @@ static void bypass_group(struct multipath *m, struct mpath_message *message, boo
 	pg->bypassed = bypass;
 	choose_anew(m);
 	trace(m, "group %u: %s", pg->number, bypass ? "bypassed" : "enabled");
-	notice(m, NOTICE_GROUP, NULL, "priority group %u %s", pg->number,
-	       bypass ? "disabled" : "enabled");
+	notice_group(m, bypass ? NOTICE_GROUP_DISABLED : NOTICE_GROUP_ENABLED, pg,
+		     bypass ? "disabled" : "enabled");
 }
 
 static void switch_group(struct multipath *m, struct mpath_message *message)
@@ -78,7 +78,7 @@ static void switch_group(struct multipath *m, struct mpath_message *message)
 	m->next_pg = pg;
 	choose_anew(m);
 	trace(m, "group %u: asked for", pg->number);
-	notice(m, NOTICE_GROUP, NULL, "asked to switch to priority group %u", pg->number);
+	notice_group(m, NOTICE_GROUP_ASKED_FOR, pg, "asked to switch to");
 }
 
 /* maj:min, the word in the table, /dev/sdX or sdX. */

@@ -17,8 +17,6 @@
 #include "mpath/path_checker.h"
 #include "mpath/snapshot.h"
 
-#define NOTICES_MAX 16
-
 struct priority_group {
 	struct multipath *m;
 	unsigned int number; /* from 1, as dm counts */
@@ -84,11 +82,14 @@ struct multipath {
 	uint64_t wake_ns;	       /* the earliest time that somebody asked for */
 	struct mpath_actions *actions; /* of the current step */
 
-	struct mpath_notice notices[NOTICES_MAX];
+	struct mpath_notice *notices; /* a ring of notices_max */
+	unsigned int notices_max;
 	unsigned int first_notice;
 	unsigned int nr_notices;
 	unsigned int lost_notices;
-	uint64_t last_notice; /* its sequence number */
+	uint64_t last_sequence;
+	uint64_t last_uevent;
+	bool told_queueing;
 
 	mpath_trace_fn trace_fn;
 	void *trace_arg;
@@ -105,12 +106,22 @@ struct multipath {
 	} while (0)
 __attribute__((format(printf, 2, 3))) void mpath_trace(struct multipath *m, const char *format,
 						       ...);
-/* False: the path flaps, and the line was only counted. */
-__attribute__((format(printf, 4, 5))) bool notice(struct multipath *m, enum mpath_notice_kind kind,
-						  struct path *path, const char *format, ...);
-void quiet_is_over(struct multipath *m, struct path *path);
 /* "8:16", or the word in the table while nothing is known of the device. */
 const char *path_name(const struct path *path);
+
+/*
+ * notice.c: tell administrators and programs what has happened (mpath/notice.h).  False: the path
+ * flaps, and there is no line in the log.
+ */
+__attribute__((format(printf, 4, 5))) bool notice(struct multipath *m, enum mpath_notice_kind kind,
+						  struct path *path, const char *format, ...);
+void notice_group(struct multipath *m, enum mpath_notice_kind kind, const struct priority_group *pg,
+		  const char *what);
+/* The last notice is an event, but the log has it from others already. */
+void not_for_the_log(struct multipath *m);
+void quiet_is_over(struct multipath *m, struct path *path);
+/* Notices that one step may bring forth, for so many paths. */
+unsigned int notices_for(unsigned int nr_paths);
 
 /* choose.c: which path? */
 enum choice {

@@ -436,29 +436,48 @@ static enum log_level notice_level(enum mpath_notice_kind kind)
 	switch (kind) {
 	case NOTICE_PATH_FAILED:
 	case NOTICE_PATH_EXCLUDED:
+	case NOTICE_NO_PATH:
 		return MPATH_LOG_WARN;
 	case NOTICE_PATH_REINSTATED:
-	case NOTICE_GROUP:
-	case NOTICE_QUEUEING:
+	case NOTICE_PATH_USABLE:
+	case NOTICE_PATH_ADDED:
+	case NOTICE_PATH_REMOVED:
+	case NOTICE_GROUP_SWITCHED:
+	case NOTICE_GROUP_ASKED_FOR:
+	case NOTICE_GROUP_DISABLED:
+	case NOTICE_GROUP_ENABLED:
+	case NOTICE_PG_INIT:
+	case NOTICE_QUEUEING_STARTED:
+	case NOTICE_QUEUEING_STOPPED:
+	case NOTICE_POLICY:
 	case NOTICE_LUN:
+	case NOTICE_LUN_RESIZED:
+	case NOTICE_SUSPENDED:
+	case NOTICE_RESUMED:
+	case NOTICE_RELOADED:
 	case NOTICE_OTHER:
 		return MPATH_LOG_INFO;
 	}
 	return MPATH_LOG_INFO;
 }
 
-static void device_log_notices(struct device *d)
+static void device_log_notice(struct device *d, const struct mpath_notice *notice)
+{
+	const char *path = notice->device[0] ? notice->device : notice->path;
+
+	mpath_log(notice_level(notice->kind), d->name, notice->has_path ? path : NULL, "%s",
+		  notice->text);
+}
+
+static void device_tell_notices(struct device *d)
 {
 	struct mpath_notice notice;
 
 	while (mpath_next_notice(d->map, &notice)) {
-		const struct path *path = notice.path;
-		const char *name = NULL;
-
-		if (path)
-			name = path->facts.device[0] ? path->facts.device : path->address;
-		mpath_log(notice_level(notice.kind), d->name, name, "%s", notice.text);
-		registry_event(&d->registration, &notice);
+		if (!notice.quiet)
+			device_log_notice(d, &notice);
+		if (!notice.summary)
+			registry_event(&d->registration, &notice);
 	}
 }
 
@@ -488,7 +507,7 @@ static void device_step(struct device *d, struct mpath_event *event)
 	mpath_actions_init(&actions);
 	mpath_step(d->map, event, &actions);
 	device_perform(d, &actions);
-	device_log_notices(d);
+	device_tell_notices(d);
 	device_check_settled(d);
 	device_check_finished(d);
 }

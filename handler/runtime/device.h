@@ -88,7 +88,11 @@ struct device_watcher {
 	/* Maps come and go: on the thread that starts or stops the device. */
 	void (*added)(const char *map);
 	void (*removed)(const char *map);
-	/* An administrator should know: the owner thread, in order.  NULL: not wanted. */
+	/*
+	 * Something has happened to a map, in order.  The owner thread: copy the notice, and take
+	 * it to your own.  The first may come while added is called, the last while removed is.
+	 * NULL: not wanted.
+	 */
 	void (*event)(const char *map, const struct mpath_notice *notice);
 };
 void device_watch(const struct device_watcher *watcher); /* once, before the first device */

@@ -16,6 +16,7 @@
 
 #include "mpath/io.h"
 #include "mpath/lun.h"
+#include "mpath/notice.h"
 #include "mpath/path.h"
 #include "mpath/path_selector.h"
 #include "mpath/table.h"
@@ -139,30 +140,6 @@ struct path *mpath_path(struct multipath *m, unsigned int number);
 
 /* Every invariant of the private struct, by assertion: for tests and the simulator. */
 void mpath_check_invariants(const struct multipath *m);
-
-/*
- * What an administrator should know, one line per state change (D13), in the order in which it
- * happened.  The core keeps the last few; the runtime takes them after each step.
- */
-enum mpath_notice_kind {
-	NOTICE_PATH_FAILED,
-	NOTICE_PATH_REINSTATED,
-	NOTICE_PATH_EXCLUDED,
-	NOTICE_GROUP,
-	NOTICE_QUEUEING,
-	NOTICE_LUN,
-	NOTICE_OTHER,
-};
-
-struct mpath_notice {
-	uint64_t sequence; /* counts from 1 */
-	enum mpath_notice_kind kind;
-	const struct path *path; /* NULL: about the map */
-	unsigned int nr_valid;	 /* usable paths at that moment */
-	char text[200];
-};
-
-bool mpath_next_notice(struct multipath *m, struct mpath_notice *notice);
 
 /*
  * The trace sink: one sentence per decision, the language of the tests.  It gets the time of the
