@@ -69,6 +69,7 @@ static void switch_group(struct multipath *m, struct priority_group *pg)
 	else
 		not_for_the_log(m);
 	m->current_pg = pg;
+	m->actions->group_changed = true;
 }
 
 /*

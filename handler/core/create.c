@@ -135,7 +135,7 @@ static bool init_groups(struct multipath *m, const struct mpath_table *table, st
 
 static void take_features(struct multipath *m, const struct mpath_table *table)
 {
-	m->queue_if_no_path = table->queue_if_no_path;
+	m->queue_if_no_path = m->queue_in_table = table->queue_if_no_path;
 	m->retain_attached_hw_handler = table->retain_attached_hw_handler;
 	m->pg_init_retries = table->pg_init_retries;
 	m->pg_init_delay_msecs = table->pg_init_delay_msecs;

@@ -40,7 +40,8 @@ struct multipath {
 	unsigned int next_path_id;
 
 	/* what the table said */
-	bool queue_if_no_path;
+	bool queue_if_no_path; /* or a message */
+	bool queue_in_table;
 	bool retain_attached_hw_handler;
 	unsigned int pg_init_retries;
 	int pg_init_delay_msecs;

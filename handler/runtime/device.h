@@ -33,7 +33,8 @@ struct device_front {
 
 struct device_config {
 	const char *name;	/* of the map: in logs, on D-Bus */
-	const char *state_name; /* file name under /var/lib/tcmu-mpath for the pinned WWID */
+	const char *state_name; /* file name under /var/lib/tcmu-mpath for what is kept */
+	const char *backstore;	/* kept.backstore */
 	const struct mpath_table *table;
 	const struct mpath_settings *settings;
 	const struct path_transport_type *transport;

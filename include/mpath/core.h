@@ -16,6 +16,7 @@
 
 #include "mpath/io.h"
 #include "mpath/lun.h"
+#include "mpath/memory.h"
 #include "mpath/notice.h"
 #include "mpath/path.h"
 #include "mpath/path_selector.h"
@@ -101,6 +102,8 @@ struct mpath_actions {
 	uint64_t wake_ns;     /* step again with MPATH_TIMEOUT at that time; 0: no need */
 	bool lun_changed;     /* mpath_lun() is new: keep it over restarts */
 	bool forget_wwid;     /* drop what is kept */
+	bool memory_changed;  /* a message has set something: mpath_remember() */
+	bool group_changed;   /* so has the group in use, which may flap: no hurry */
 	bool stopped;	      /* after MPATH_STOP: nothing is left, the map may be destroyed */
 };
 
@@ -114,6 +117,12 @@ void mpath_actions_init(struct mpath_actions *actions);
 struct multipath *mpath_create(const char *name, const struct mpath_table *table,
 			       const struct mpath_settings *settings, const struct lun_facts *lun,
 			       struct strbuf *error);
+/*
+ * What messages have set and the group in use: out of one map, and into the next one, before its
+ * first step.  What that map's table does not name is left out.
+ */
+void mpath_remember(struct multipath *m, struct mpath_memory *memory);
+void mpath_recall(struct multipath *m, const struct mpath_memory *memory);
 /* Not while commands or paths are with the caller; NULL is fine. */
 void mpath_destroy(struct multipath *m);
 

@@ -151,6 +151,7 @@ void world_start(struct world *w)
 	strbuf_init(&error, w->text, sizeof(w->text));
 	w->m = mpath_create("mpatha", table, &w->settings, w->kept.known ? &w->kept : NULL, &error);
 	oracle_check(w, w->m, "mpath_create: %s", w->text);
+	mpath_recall(w->m, &w->memory);
 	mpath_table_free(table);
 	for (i = 0; i < w->nr_paths; i++) {
 		w->paths[i].path = mpath_path(w->m, i);
@@ -369,6 +370,8 @@ static void perform(struct world *w, struct mpath_actions *a)
 	w->wake_ns = a->wake_ns;
 	w->nr_lun_changes += a->lun_changed;
 	w->nr_forgets += a->forget_wwid;
+	w->nr_memory_changes += a->memory_changed;
+	w->nr_group_changes += a->group_changed;
 	oracle_check(w, !a->stopped || w->stopping, "stopped, but nobody asked for it");
 	w->stopped = a->stopped;
 }

@@ -119,7 +119,8 @@ struct world {
 	struct mpath_settings settings;
 	struct mpath_backstore backstore;
 	bool has_backstore;
-	struct lun_facts kept; /* from an earlier run, if kept.known */
+	struct lun_facts kept;	    /* from an earlier run, if kept.known */
+	struct mpath_memory memory; /* likewise */
 
 	struct sim_lun luns[SIM_LUNS_MAX];
 	struct sim_path paths[SIM_PATHS_MAX];
@@ -142,6 +143,8 @@ struct world {
 	bool stopped;
 	unsigned int nr_lun_changes;
 	unsigned int nr_forgets;
+	unsigned int nr_memory_changes;
+	unsigned int nr_group_changes;
 	bool (*coin)(struct world *w); /* does a command in doubt land?  NULL: path->lands */
 
 	char *trace; /* the core's sentences */
