@@ -31,24 +31,11 @@ enum {
 	ASK_END
 };
 
-static void ask_inquiry(const struct scsi_question *next, bool vpd, uint8_t page, uint16_t len)
-{
-	const uint8_t cdb[6] = {0x12, vpd, page, (uint8_t)(len >> 8), (uint8_t)len};
-
-	memcpy(next->cmd->cdb, cdb, sizeof(cdb));
-	next->cmd->cdb_len = sizeof(cdb);
-	next->cmd->dir = SCSI_DATA_IN;
-	next->cmd->data_len = len;
-}
-
 static void ask_capacity(const struct scsi_question *next)
 {
 	const uint8_t cdb[16] = {[0] = 0x9e, [1] = 0x10, [13] = LUN_CAPACITY_LEN};
 
-	memcpy(next->cmd->cdb, cdb, sizeof(cdb));
-	next->cmd->cdb_len = sizeof(cdb);
-	next->cmd->dir = SCSI_DATA_IN;
-	next->cmd->data_len = LUN_CAPACITY_LEN;
+	ask_scsi(next, cdb, sizeof(cdb), SCSI_DATA_IN, LUN_CAPACITY_LEN);
 }
 
 static bool has_page(const struct lun_facts *lun, uint8_t page)
@@ -68,13 +55,13 @@ static bool ask(struct path *path, const struct scsi_question *next)
 
 	switch (path->probe_step) {
 	case ASK_INQUIRY:
-		ask_inquiry(next, false, 0, LUN_INQUIRY_MAX);
+		ask_scsi_inquiry(next, -1, LUN_INQUIRY_MAX);
 		return true;
 	case ASK_PAGES:
-		ask_inquiry(next, true, VPD_SUPPORTED, 255);
+		ask_scsi_inquiry(next, VPD_SUPPORTED, 255);
 		return true;
 	case ASK_WWID:
-		ask_inquiry(next, true, VPD_DEVICE_ID, PATH_PROBE_BUF_SIZE);
+		ask_scsi_inquiry(next, VPD_DEVICE_ID, PATH_PROBE_BUF_SIZE);
 		return true;
 	case ASK_CAPACITY:
 		ask_capacity(next);
@@ -82,7 +69,7 @@ static bool ask(struct path *path, const struct scsi_question *next)
 	case ASK_LIMITS:
 	case ASK_FEATURES:
 	case ASK_THIN:
-		ask_inquiry(next, true, page_of[path->probe_step], LUN_VPD_MAX);
+		ask_scsi_inquiry(next, page_of[path->probe_step], LUN_VPD_MAX);
 		return true;
 	default:
 		return false;

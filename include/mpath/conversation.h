@@ -7,6 +7,8 @@
 #ifndef MPATH_CONVERSATION_H
 #define MPATH_CONVERSATION_H
 
+#include <string.h>
+
 #include "mpath/io.h"
 
 /* The answer to the previous command of a conversation. */
@@ -24,5 +26,24 @@ struct scsi_question {
 	struct scsi_cmd *cmd; /* zeroed by the core, timeout_ms preset */
 	uint8_t *data;	      /* PATH_PROBE_BUF_SIZE bytes */
 };
+
+/* Name the next command. */
+static inline void ask_scsi(const struct scsi_question *next, const uint8_t *cdb, uint8_t cdb_len,
+			    enum scsi_dir dir, size_t data_len)
+{
+	memcpy(next->cmd->cdb, cdb, cdb_len);
+	next->cmd->cdb_len = cdb_len;
+	next->cmd->dir = dir;
+	next->cmd->data_len = data_len;
+}
+
+/* INQUIRY, standard (@page negative) or of a vital product data page. */
+static inline void ask_scsi_inquiry(const struct scsi_question *next, int page, uint16_t len)
+{
+	const uint8_t cdb[6] = {0x12, page >= 0, page >= 0 ? (uint8_t)page : 0, (uint8_t)(len >> 8),
+				(uint8_t)len};
+
+	ask_scsi(next, cdb, sizeof(cdb), SCSI_DATA_IN, len);
+}
 
 #endif

@@ -26,7 +26,7 @@ enum path_link_state {
 };
 
 /* What a path's probe is busy with. */
-enum probe_purpose { PROBE_NONE, PROBE_IDENTIFY, PROBE_CHECK, PROBE_ACTIVATE };
+enum probe_purpose { PROBE_NONE, PROBE_IDENTIFY, PROBE_CHECK, PROBE_ACTIVATE, PROBE_REFRESH };
 
 /* What the transport learnt when it opened the path; filled off the owner thread. */
 struct path_facts {
@@ -37,6 +37,19 @@ struct path_facts {
 	uint32_t queue_depth;	     /* commands that we may have in flight there */
 	uint64_t max_transfer_bytes; /* of one command */
 	uint64_t foreign;	     /* commands in flight that are not ours (H3) */
+};
+
+/* The target port group behind a path (ALUA); the same for all paths of the group. */
+struct port_group {
+	bool known; /* the path told its group: id and port are valid */
+	uint16_t id;
+	uint16_t port;	  /* relative target port identifier */
+	uint8_t tpgs;	  /* TPGS_IMPLICIT | TPGS_EXPLICIT: who changes states */
+	bool state_known; /* the target has told the state; else it is taken for optimized */
+	uint8_t state;	  /* enum alua_state */
+	bool preferred;
+	uint8_t supported;    /* ALUA_SUPPORTS_... */
+	uint8_t transition_s; /* so long may a transition take; 0: nobody said */
 };
 
 struct path {
@@ -84,7 +97,10 @@ struct path {
 	bool recheck_identity; /* a unit attention raised a doubt */
 	struct lun_facts seen; /* what the identity check has read so far */
 	void *checker_context;
-	void *hw_data; /* owned by the hardware handler */
+	struct list hw_node;   /* on hw_handler.paths, while the handler is attached */
+	void *hw_data;	       /* the hardware handler's, type->path_size bytes */
+	bool hw_explicit;      /* the handler can make this path usable when it is passive */
+	struct port_group tpg; /* the hardware handler's, for all to read */
 	struct iovec probe_iov;
 	uint8_t probe_buf[PATH_PROBE_BUF_SIZE];
 

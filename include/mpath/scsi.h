@@ -58,6 +58,66 @@ void scsi_sense_hide_progress(uint8_t *sense, size_t len, uint64_t lba);
 /* "Not Ready 02/04/0b: Logical unit not accessible, ...", for logs and status. */
 void scsi_sense_text(const struct scsi_sense *sense, struct strbuf *out);
 
+/* --- answer.c: what to make of an answer, for conversations --- */
+
+enum scsi_outcome {
+	OUTCOME_GOOD,
+	OUTCOME_SENSE, /* CHECK CONDITION with sense; a unit attention is OUTCOME_AGAIN */
+	OUTCOME_AGAIN, /* not executed, for a reason that passes: ask again, not for ever */
+	OUTCOME_LOST,  /* the path brought no answer, or one that no target should give */
+};
+
+/* @sense is filled for OUTCOME_SENSE, and when a unit attention is the reason to ask again. */
+enum scsi_outcome scsi_outcome(const struct scsi_answer *answer, struct scsi_sense *sense);
+
+/* --- rtpg.c: target port groups and their asymmetric access states (SPC-5) --- */
+
+enum alua_state {
+	ALUA_OPTIMIZED = 0x0,
+	ALUA_NON_OPTIMIZED = 0x1,
+	ALUA_STANDBY = 0x2,
+	ALUA_UNAVAILABLE = 0x3,
+	ALUA_LBA_DEPENDENT = 0x4,
+	ALUA_OFFLINE = 0xe,
+	ALUA_TRANSITIONING = 0xf,
+};
+
+/* INQUIRY's TPGS field. */
+#define TPGS_IMPLICIT 1
+#define TPGS_EXPLICIT 2
+
+/* States that a group supports, as REPORT TARGET PORT GROUPS has them. */
+#define ALUA_SUPPORTS_OPTIMIZED 0x01
+#define ALUA_SUPPORTS_ALL	0xdf
+
+struct scsi_port_group {
+	uint16_t id;
+	uint8_t state; /* enum alua_state, or a value that SPC does not know */
+	uint8_t supported;
+	bool preferred;
+};
+
+/* A walk over REPORT TARGET PORT GROUPS data. */
+struct rtpg_walk {
+	const uint8_t *data;
+	size_t end;
+	size_t at;
+	uint8_t transition_s; /* how long a transition may take; 0: the target does not say */
+};
+
+/* @extended: with the header that announces the transition time; older targets refuse it. */
+void scsi_rtpg_ask(const struct scsi_question *next, bool extended);
+/* False: too short to be what was asked for. */
+bool scsi_rtpg_begin(struct rtpg_walk *walk, const uint8_t *data, size_t len);
+/* False after the last whole descriptor, whatever lengths the target claims. */
+bool scsi_rtpg_next(struct rtpg_walk *walk, struct scsi_port_group *group);
+/* SET TARGET PORT GROUPS: @group to active/optimized; the others are the target's choice. */
+void scsi_stpg_ask(const struct scsi_question *next, uint16_t group);
+/* The port that brought this page 83h: its group and its number.  False: it does not say. */
+bool scsi_port_from_vpd83(const uint8_t *page, size_t len, uint16_t *group, uint16_t *port);
+/* "active/optimized", as multipath-tools and sysfs spell it. */
+const char *scsi_alua_state_name(uint8_t state);
+
 /* --- identity.c: which LUN is this? --- */
 
 /*
@@ -75,8 +135,8 @@ bool scsi_inquiry_is_ours(const uint8_t *data, size_t len);
 /* --- lun_pages.c: what our own LUN says of itself (DESIGN D15, D16) --- */
 
 struct lun_identity {
-	const char *name;   /* of the storage object */
-	const char *serial; /* vpd_unit_serial; may be empty */
+	const char *name;	     /* of the storage object */
+	const char *serial;	     /* vpd_unit_serial; may be empty */
 	uint64_t max_transfer_bytes; /* minimum over the paths and of what we carry; 0: no limit */
 };
 

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * alua hardware handler
+ *
+ * Asymmetric logical unit access (SPC-5 5.18): a target tells for each group of its ports how well
+ * it serves the LUN, and where access is explicit it can be asked to make a group the good one.
+ * REPORT TARGET PORT GROUPS tells the states of all groups at once, so one answer serves all paths
+ * of the map.
+ *
+ * Words in the table: [optimize], 0 or 1.  1: a group that is active but not optimized is left
+ * so, unless the target prefers it.
+ *
+ * Where this differs from scsi_dh_alua: the states are polled quickly at first; a group that is
+ * still passive after SET TARGET PORT GROUPS is reported as such, where the kernel reports success
+ * and the next command fails; an LBA-dependent group is used as it is.
+ */
+#include "mpath/hw_handler.h"
+#include "mpath/number.h"
+#include "mpath/scsi.h"
+
+#define ALUA_OPTIMIZE 0x1 /* hw_handler.flags */
+
+#define TRANSITION_DEFAULT_S 255   /* scsi_dh_alua's, when the target announces nothing */
+#define STPG_TIMEOUT_MS	     60000 /* an array may answer only when the transition is over */
+#define RETRIES_MAX	     5
+#define RETRY_PAUSE_NS	     10000000ull
+#define POLL_FIRST_NS	     100000000ull  /* while a group changes its state ... */
+#define POLL_MAX_NS	     2000000000ull /* ... doubling up to this */
+
+enum alua_question { ASKED_RTPG, ASKED_STPG };
+
+struct alua_path {
+	bool plain_header; /* the target refuses the extended one */
+
+	/* of one conversation */
+	enum hw_purpose purpose;
+	enum alua_question asked;
+	bool stpg_done; /* the target has had its chance */
+	unsigned int retries;
+	uint8_t announced_s;	/* the limit below was reckoned with this */
+	uint64_t limit_ns;	/* the transition must be over; 0: there is none */
+	uint64_t transition_ns; /* when it was first seen */
+	uint64_t poll_ns;
+};
+
+static bool alua_detect(const uint8_t *inquiry, size_t len)
+{
+	return len > 5 && (inquiry[5] & 0x30);
+}
+
+static bool alua_set_params(struct hw_handler *hh, int argc, const char *const *argv,
+			    const char **expected)
+{
+	uint64_t optimize;
+
+	*expected = "expected one word, 0 or 1 (optimize)";
+	if (argc != 1 || !parse_number(argv[0], 1, &optimize))
+		return false;
+	hh->flags = optimize ? ALUA_OPTIMIZE : 0;
+	return true;
+}
+
+/* The paths of a group share what is known of it: one that comes later learns from the others. */
+static void learn_from_siblings(struct hw_handler *hh, struct path *path)
+{
+	struct path *other;
+
+	list_for_each_entry(other, &hh->paths, hw_node) {
+		if (other == path || other->tpg.id != path->tpg.id)
+			continue;
+		path->tpg.state_known = other->tpg.state_known;
+		path->tpg.state = other->tpg.state;
+		path->tpg.preferred = other->tpg.preferred;
+		path->tpg.supported = other->tpg.supported;
+		path->tpg.transition_s = other->tpg.transition_s;
+		return;
+	}
+}
+
+static bool alua_attach(struct hw_handler *hh, struct path *path, const uint8_t *inquiry,
+			size_t len, struct strbuf *reason)
+{
+	path->tpg.tpgs = len > 5 ? inquiry[5] >> 4 & 3 : 0;
+	if (!path->tpg.tpgs) {
+		strbuf_printf(reason, "alua: the target has no target port groups (TPGS is 0)");
+		return false;
+	}
+	if (!path->tpg.known) {
+		strbuf_printf(reason, "alua: VPD page 83h does not name the target port group");
+		return false;
+	}
+	path->tpg.state_known = false;
+	path->tpg.state = ALUA_OPTIMIZED;
+	path->tpg.preferred = false;
+	path->tpg.supported = ALUA_SUPPORTS_ALL;
+	path->tpg.transition_s = TRANSITION_DEFAULT_S;
+	path->hw_explicit = path->tpg.tpgs & TPGS_EXPLICIT;
+	learn_from_siblings(hh, path);
+	return true;
+}
+
+static void alua_begin(struct hw_handler *hh, struct path *path, enum hw_purpose purpose)
+{
+	struct alua_path *alua = path->hw_data;
+
+	(void)hh;
+	*alua = (struct alua_path){
+		.plain_header = alua->plain_header,
+		.purpose = purpose,
+		.poll_ns = POLL_FIRST_NS,
+	};
+}
+
+static enum hw_result ask_states(struct alua_path *alua, const struct scsi_question *next)
+{
+	alua->asked = ASKED_RTPG;
+	scsi_rtpg_ask(next, !alua->plain_header);
+	return HW_SEND;
+}
+
+static enum hw_result ask_for_activation(struct alua_path *alua, const struct path *path,
+					 const struct scsi_question *next)
+{
+	alua->asked = ASKED_STPG;
+	alua->stpg_done = true;
+	scsi_stpg_ask(next, path->tpg.id);
+	next->cmd->timeout_ms = STPG_TIMEOUT_MS;
+	return HW_SEND;
+}
+
+static enum hw_result try_again(struct alua_path *alua, uint64_t *wait_ns)
+{
+	if (alua->retries++ == RETRIES_MAX)
+		return HW_FAIL_PATH;
+	*wait_ns = RETRY_PAUSE_NS;
+	return HW_WAIT;
+}
+
+/* --- what the target says of its groups --- */
+
+static void set_group_state(struct hw_handler *hh, uint16_t id, uint8_t state)
+{
+	struct path *path;
+
+	list_for_each_entry(path, &hh->paths, hw_node) {
+		if (path->tpg.id != id)
+			continue;
+		path->tpg.state = state;
+		path->tpg.state_known = true;
+	}
+}
+
+static void learn_group(struct hw_handler *hh, const struct scsi_port_group *group,
+			uint8_t transition_s)
+{
+	struct path *path;
+
+	set_group_state(hh, group->id, group->state);
+	list_for_each_entry(path, &hh->paths, hw_node) {
+		if (path->tpg.id != group->id)
+			continue;
+		path->tpg.preferred = group->preferred;
+		path->tpg.supported = group->supported;
+		path->tpg.transition_s = transition_s ? transition_s : TRANSITION_DEFAULT_S;
+	}
+}
+
+static void learn_groups(struct hw_handler *hh, const struct scsi_answer *answer)
+{
+	struct scsi_port_group group;
+	struct rtpg_walk walk;
+
+	if (!scsi_rtpg_begin(&walk, answer->data, answer->len))
+		return;
+	while (scsi_rtpg_next(&walk, &group))
+		learn_group(hh, &group, walk.transition_s);
+}
+
+/* --- and what follows from it --- */
+
+/* The limit counts from when the transition was first seen, and anew with what is announced. */
+static bool takes_too_long(struct alua_path *alua, const struct path *path, uint64_t now_ns)
+{
+	if (!alua->transition_ns)
+		alua->transition_ns = now_ns;
+	if (alua->announced_s != path->tpg.transition_s) {
+		alua->announced_s = path->tpg.transition_s;
+		alua->limit_ns = alua->transition_ns + alua->announced_s * 1000000000ull;
+	}
+	return now_ns >= alua->limit_ns;
+}
+
+static enum hw_result wait_for_transition(struct hw_handler *hh, struct path *path, uint64_t now_ns,
+					  uint64_t *wait_ns)
+{
+	struct alua_path *alua = path->hw_data;
+
+	if (takes_too_long(alua, path, now_ns)) {
+		set_group_state(hh, path->tpg.id, ALUA_STANDBY);
+		return HW_FAIL_PATH;
+	}
+	*wait_ns = alua->poll_ns;
+	if (now_ns + *wait_ns > alua->limit_ns)
+		*wait_ns = alua->limit_ns - now_ns;
+	alua->poll_ns = alua->poll_ns * 2 < POLL_MAX_NS ? alua->poll_ns * 2 : POLL_MAX_NS;
+	return HW_WAIT;
+}
+
+static bool is_good_enough(const struct hw_handler *hh, const struct path *path)
+{
+	return (hh->flags & ALUA_OPTIMIZE) && !path->tpg.preferred &&
+	       (path->tpg.tpgs & TPGS_IMPLICIT);
+}
+
+static enum hw_result judge_state(struct hw_handler *hh, struct path *path, uint64_t now_ns,
+				  const struct scsi_question *next, uint64_t *wait_ns)
+{
+	struct alua_path *alua = path->hw_data;
+
+	if (alua->purpose == HW_REFRESH)
+		return HW_DONE;
+	if (path->tpg.state == ALUA_TRANSITIONING)
+		return wait_for_transition(hh, path, now_ns, wait_ns);
+	if (path->tpg.state == ALUA_OFFLINE)
+		return HW_FAIL_PATH;
+	if (!path->hw_explicit)
+		return HW_DONE; /* the target decides, and the path is what it is */
+
+	switch (path->tpg.state) {
+	case ALUA_OPTIMIZED:
+	case ALUA_LBA_DEPENDENT:
+		return HW_DONE;
+	case ALUA_NON_OPTIMIZED:
+		if (alua->stpg_done || is_good_enough(hh, path))
+			return HW_DONE;
+		return ask_for_activation(alua, path, next);
+	case ALUA_STANDBY:
+	case ALUA_UNAVAILABLE:
+		return alua->stpg_done ? HW_RETRY : ask_for_activation(alua, path, next);
+	}
+	return HW_NOSYS;
+}
+
+static bool is_transition(const struct scsi_sense *sense)
+{
+	return (sense->key == 0x02 || sense->key == 0x06) && sense->asc == 0x04 &&
+	       sense->ascq == 0x0a;
+}
+
+static enum hw_result states_refused(struct hw_handler *hh, struct path *path, uint64_t now_ns,
+				     const struct scsi_sense *sense,
+				     const struct scsi_question *next, uint64_t *wait_ns)
+{
+	struct alua_path *alua = path->hw_data;
+
+	if (is_transition(sense)) {
+		set_group_state(hh, path->tpg.id, ALUA_TRANSITIONING);
+		return judge_state(hh, path, now_ns, next, wait_ns);
+	}
+	if (sense->key == 0x05 && !alua->plain_header) {
+		alua->plain_header = true;
+		return ask_states(alua, next);
+	}
+	/* A target whose groups are always optimized may not care to tell their states. */
+	if (path->tpg.supported == ALUA_SUPPORTS_OPTIMIZED)
+		return HW_DONE;
+	return HW_FAIL_PATH;
+}
+
+static enum hw_result states_answered(struct hw_handler *hh, struct path *path, uint64_t now_ns,
+				      const struct scsi_answer *last,
+				      const struct scsi_question *next, uint64_t *wait_ns)
+{
+	struct scsi_sense sense;
+
+	switch (scsi_outcome(last, &sense)) {
+	case OUTCOME_GOOD:
+		learn_groups(hh, last);
+		return judge_state(hh, path, now_ns, next, wait_ns);
+	case OUTCOME_AGAIN:
+		return try_again(path->hw_data, wait_ns);
+	case OUTCOME_SENSE:
+		return states_refused(hh, path, now_ns, &sense, next, wait_ns);
+	case OUTCOME_LOST:
+		return HW_FAIL_PATH;
+	}
+	return HW_FAIL_PATH;
+}
+
+/*
+ * Whatever it says: an array may complain and do it all the same, or say GOOD and take its time.
+ * The states tell.  Only a command that was not executed at all is sent once more.
+ */
+static enum hw_result activation_answered(struct alua_path *alua, const struct scsi_answer *last,
+					  const struct scsi_question *next)
+{
+	struct scsi_sense sense;
+
+	if (scsi_outcome(last, &sense) == OUTCOME_AGAIN && alua->retries++ < RETRIES_MAX)
+		alua->stpg_done = false;
+	return ask_states(alua, next);
+}
+
+static enum hw_result alua_go_on(struct hw_handler *hh, struct path *path, uint64_t now_ns,
+				 const struct scsi_answer *last, const struct scsi_question *next,
+				 uint64_t *wait_ns)
+{
+	struct alua_path *alua = path->hw_data;
+
+	if (!last)
+		return ask_states(alua, next);
+	if (alua->asked == ASKED_STPG)
+		return activation_answered(alua, last, next);
+	return states_answered(hh, path, now_ns, last, next, wait_ns);
+}
+
+static enum hw_sense_opinion alua_check_sense(const struct scsi_sense *sense)
+{
+	if (is_transition(sense))
+		return HW_SENSE_TRANSITIONING;
+	if (sense->key != 0x06)
+		return HW_NO_OPINION;
+	switch (sense->asc << 8 | sense->ascq) {
+	case 0x2900: /* power on or reset: states may have changed unseen */
+	case 0x2a06: /* asymmetric access state changed */
+	case 0x2a07: /* implicit transition failed */
+		return HW_SENSE_STATE_CHANGED;
+	}
+	return HW_NO_OPINION;
+}
+
+const struct hw_handler_type alua_handler = {
+	.name = "alua",
+	.path_size = sizeof(struct alua_path),
+	.can_refresh = true,
+	.detect = alua_detect,
+	.set_params = alua_set_params,
+	.attach = alua_attach,
+	.begin = alua_begin,
+	.go_on = alua_go_on,
+	.check_sense = alua_check_sense,
+};

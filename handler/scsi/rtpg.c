@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Target port groups: REPORT TARGET PORT GROUPS, SET TARGET PORT GROUPS, and which group a path's
+ * port belongs to (SPC-5 6.36, 6.46 and 7.7.6).
+ *
+ * All lengths in the data are the target's claims, and are held against what has really come.
+ */
+#include <scsi/sg_lib.h>
+
+#include "mpath/path.h"
+#include "mpath/scsi.h"
+
+#define MAINTENANCE_IN	0xa3
+#define MAINTENANCE_OUT 0xa4
+#define PORT_GROUPS	0x0a /* service action, for both */
+#define EXTENDED_HEADER 0x20
+
+#define STPG_LEN       8
+#define HEADER_LEN     4
+#define EXT_HEADER_LEN 8
+#define DESCRIPTOR_LEN 8 /* without its ports, of 4 bytes each */
+
+#define DESIGNATOR_PORT	      0x4
+#define DESIGNATOR_PORT_GROUP 0x5
+#define ASSOCIATION_PORT      1
+
+static uint16_t get_be16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static size_t get_be32(const uint8_t *p)
+{
+	return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+}
+
+void scsi_rtpg_ask(const struct scsi_question *next, bool extended)
+{
+	const uint8_t cdb[12] = {
+		MAINTENANCE_IN,
+		PORT_GROUPS | (extended ? EXTENDED_HEADER : 0),
+		[8] = PATH_PROBE_BUF_SIZE >> 8,
+		[9] = PATH_PROBE_BUF_SIZE & 0xff,
+	};
+
+	ask_scsi(next, cdb, sizeof(cdb), SCSI_DATA_IN, PATH_PROBE_BUF_SIZE);
+}
+
+bool scsi_rtpg_begin(struct rtpg_walk *walk, const uint8_t *data, size_t len)
+{
+	size_t claimed;
+
+	if (len < HEADER_LEN)
+		return false;
+	claimed = get_be32(data);
+	*walk = (struct rtpg_walk){.data = data, .end = len, .at = HEADER_LEN};
+	if (claimed < len - HEADER_LEN)
+		walk->end = HEADER_LEN + claimed;
+
+	/* Where a plain reply has a group's state and 0, the extended header has its format. */
+	if (walk->end >= EXT_HEADER_LEN && (data[4] & 0x70) == 0x10) {
+		walk->transition_s = data[5];
+		walk->at = EXT_HEADER_LEN;
+	}
+	return true;
+}
+
+bool scsi_rtpg_next(struct rtpg_walk *walk, struct scsi_port_group *group)
+{
+	const uint8_t *d = walk->data + walk->at;
+
+	if (walk->end - walk->at < DESCRIPTOR_LEN)
+		return false;
+	*group = (struct scsi_port_group){
+		.id = get_be16(d + 2),
+		.state = d[0] & 0x0f,
+		.supported = d[1],
+		.preferred = d[0] & 0x80,
+	};
+	walk->at += DESCRIPTOR_LEN + 4u * d[7];
+	if (walk->at > walk->end)
+		walk->at = walk->end; /* the ports are cut off, the group itself is not */
+	return true;
+}
+
+void scsi_stpg_ask(const struct scsi_question *next, uint16_t group)
+{
+	const uint8_t cdb[12] = {MAINTENANCE_OUT, PORT_GROUPS, [9] = STPG_LEN};
+	const uint8_t data[STPG_LEN] = {
+		[4] = ALUA_OPTIMIZED, [6] = (uint8_t)(group >> 8), [7] = (uint8_t)group};
+
+	memcpy(next->data, data, sizeof(data));
+	ask_scsi(next, cdb, sizeof(cdb), SCSI_DATA_OUT, sizeof(data));
+}
+
+/* The two bytes of the first designator of that type that names the port. */
+static bool find_port_designator(const uint8_t *page, int page_len, int type, uint16_t *value)
+{
+	int off = -1;
+
+	while (sg_vpd_dev_id_iter(page + 4, page_len, &off, ASSOCIATION_PORT, type, 1) == 0) {
+		const uint8_t *d = page + 4 + off;
+
+		if (off + 8 > page_len)
+			return false;
+		if (d[3] < 4)
+			continue;
+		*value = get_be16(d + 6);
+		return true;
+	}
+	return false;
+}
+
+bool scsi_port_from_vpd83(const uint8_t *page, size_t len, uint16_t *group, uint16_t *port)
+{
+	int page_len;
+
+	if (len < 4 || page[1] != 0x83)
+		return false;
+	page_len = get_be16(page + 2);
+	if ((size_t)page_len > len - 4)
+		page_len = (int)(len - 4);
+	return find_port_designator(page, page_len, DESIGNATOR_PORT_GROUP, group) &&
+	       find_port_designator(page, page_len, DESIGNATOR_PORT, port);
+}
+
+const char *scsi_alua_state_name(uint8_t state)
+{
+	switch (state) {
+	case ALUA_OPTIMIZED:
+		return "active/optimized";
+	case ALUA_NON_OPTIMIZED:
+		return "active/non-optimized";
+	case ALUA_STANDBY:
+		return "standby";
+	case ALUA_UNAVAILABLE:
+		return "unavailable";
+	case ALUA_LBA_DEPENDENT:
+		return "lba-dependent";
+	case ALUA_OFFLINE:
+		return "offline";
+	case ALUA_TRANSITIONING:
+		return "transitioning";
+	}
+	return "unknown";
+}
