@@ -43,7 +43,8 @@ static bool takes(const struct path *path, const struct mpath_io *io, struct mis
 static struct path *choose_in_group(struct multipath *m, struct priority_group *pg,
 				    struct mpath_io *io, struct misses *misses)
 {
-	struct select_hint hint = {.now_ns = m->now_ns, .nr_bytes = io->cmd.data_len, .cpu = -1};
+	struct select_hint hint = {
+		.now_ns = m->now_ns, .nr_bytes = io->cmd.data_len, .cpu = io->cpu};
 	struct path *path = pg->selector.type->select_path(&pg->selector, &hint);
 
 	if (!path)

@@ -111,12 +111,12 @@ static bool init_group(struct multipath *m, struct priority_group *pg,
 	pg->m = m;
 	pg->number = (unsigned int)(pg - m->groups) + 1;
 	list_init(&pg->paths);
+	pg->selector.type = words->selector;
 	if (words->selector->create(&pg->selector, words->selector_argc,
 				    (const char *const *)words->selector_argv, &why)) {
 		strbuf_printf(error, "%s: group %u", why, pg->number);
 		return false;
 	}
-	pg->selector.type = words->selector;
 	for (i = 0; i < words->nr_paths; i++)
 		if (!add_path(m, pg, &words->paths[i], error))
 			return false;
@@ -205,7 +205,7 @@ static void destroy_selectors(struct multipath *m)
 	unsigned int i;
 
 	for (i = 0; m->groups && i < m->nr_groups; i++)
-		if (m->groups[i].selector.type)
+		if (m->groups[i].selector.context)
 			m->groups[i].selector.type->destroy(&m->groups[i].selector);
 }
 

@@ -6,14 +6,24 @@
 
 #include "core/registry.h"
 
+extern const struct path_selector_type historical_service_time_selector;
+extern const struct path_selector_type io_affinity_selector;
+extern const struct path_selector_type queue_length_selector;
 extern const struct path_selector_type round_robin_selector;
+extern const struct path_selector_type service_time_selector;
 
 extern const struct path_checker_type tur_checker;
 
+/* clang-format off */
 static const struct path_selector_type *const selectors[] = {
 	&round_robin_selector,
+	&queue_length_selector,
+	&service_time_selector,
+	&historical_service_time_selector,
+	&io_affinity_selector,
 	NULL,
 };
+/* clang-format on */
 
 static const struct hw_handler_type *const hw_handlers[] = {
 	NULL,

@@ -706,6 +706,12 @@ int mpath_table_from_paths(const char *const *addresses, unsigned int nr_address
 		path_selector_names(error);
 		return -EINVAL;
 	}
+	if (type->only_in_table) {
+		strbuf_printf(error, "path selector type ");
+		print_word(error, selector);
+		strbuf_printf(error, " needs an argument for each path, expected a table");
+		return -EINVAL;
+	}
 	err = check_addresses(addresses, nr_addresses, error);
 	if (err)
 		return err;

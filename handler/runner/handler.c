@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -90,6 +91,8 @@ static void lun_prepare(void *arg, struct ring_cmd *cmd)
 	struct scsi_cmd *scsi = &cmd->io.cmd;
 
 	cmd->io.arrival_ns = clock_now_ns();
+	/* Where cmdproc runs: TCMU does not say from which CPU the initiator's command came. */
+	cmd->io.cpu = sched_getcpu();
 	switch (scsi_cdb_fill(scsi, scsi_iov_len(scsi->iov, scsi->iov_cnt), lun->block_size,
 			      lun->path_timeout_ms)) {
 	case CDB_OK:

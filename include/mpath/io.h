@@ -96,6 +96,7 @@ struct mpath_io {
 	struct scsi_result result; /* from the last path that tried, or our own answer */
 	struct path *path;	   /* set while the command is on that path */
 	uint64_t arrival_ns;	   /* when the initiator's command reached us */
+	int cpu;		   /* on which CPU it did; -1: unknown */
 	uint64_t start_ns;	   /* of the current try */
 	uint64_t retry_ns;	   /* while delayed: when to try again */
 	uint64_t retries_until_ns; /* same-path retries end here; 0 before the first */

@@ -19,23 +19,24 @@ enum status_type { STATUS_INFO, STATUS_TABLE };
 struct select_hint {
 	uint64_t now_ns;
 	size_t nr_bytes;
-	int cpu; /* submitting CPU, -1 if unknown */
+	int cpu; /* on which the command reached us, -1 if unknown */
 };
 
 struct path_selector {
-	const struct path_selector_type *type;
-	void *context; /* owned by the selector, from create to destroy */
+	const struct path_selector_type *type; /* set before create */
+	void *context; /* owned by the selector, from create to destroy; not NULL */
 };
 
 struct path_selector_type {
 	const char *name;	 /* the word in the table */
 	unsigned int table_args; /* words per path in the table line */
 	unsigned int info_args;	 /* words per path in the INFO line */
+	bool only_in_table;	 /* its paths need words that a list of paths cannot give */
 
 	/* Set up one group's selector from its words.  0 or -errno with *error set to text. */
 	int (*create)(struct path_selector *ps, int argc, const char *const *argv,
 		      const char **error);
-	/* Free what create and add_path took; paths may still be linked.  Not for NULL contexts. */
+	/* Free what create and add_path took; paths may still be linked. */
 	void (*destroy)(struct path_selector *ps);
 
 	/*

@@ -142,6 +142,14 @@ static struct foreign_write foreign[FOREIGN_MAX];
 static unsigned int nr_foreign;
 static bool lun_may_change; /* then nobody forgets the WWID, and no block is another LUN's */
 
+static const char *random_selector(void)
+{
+	static const char *const selectors[] = {"round-robin 0", "queue-length 0", "service-time 0",
+						"historical-service-time 0", "io-affinity 0"};
+
+	return selectors[below(sizeof(selectors) / sizeof(selectors[0]))];
+}
+
 static struct world *random_table(void)
 {
 	unsigned int g, i, minor = 0, nr_groups = 1 + below(3);
@@ -154,9 +162,10 @@ static struct world *random_table(void)
 	for (g = 0; g < nr_groups; g++) {
 		unsigned int n = 1 + below(3);
 
-		strbuf_printf(&out, " round-robin 0 %u 1", n);
+		/* The argument is io-affinity's CPU mask; the others take it for a repeat_count. */
+		strbuf_printf(&out, " %s %u 1", random_selector(), n);
 		for (i = 0; i < n; i++)
-			strbuf_printf(&out, " 8:%u 1", 16 * minor++);
+			strbuf_printf(&out, " 8:%u %x", 16 * minor++, 1u << i);
 	}
 	return world_new(table);
 }

@@ -576,12 +576,17 @@ static void test_values_refused(void)
 	refuse_conf("[defaults]\npath_checker=TUR\n",
 		    "D/mpath.conf: path_checker: \"TUR\", expected none or one of: tur");
 
-	refuse_map("[multipath]\npaths=/dev/a\nselector=service-time 0\n",
-		   "D/maps/m.map: selector: unknown path selector type: \"service-time\", this "
-		   "version has: round-robin");
+	refuse_map("[multipath]\npaths=/dev/a\nselector=least-pending 0\n",
+		   "D/maps/m.map: selector: unknown path selector type: \"least-pending\", this "
+		   "version has: round-robin, queue-length, service-time, "
+		   "historical-service-time, io-affinity");
+	refuse_map("[multipath]\npaths=/dev/a\nselector=io-affinity 0\n",
+		   "D/maps/m.map: selector: path selector type \"io-affinity\" needs an argument "
+		   "for each path, expected a table");
 	refuse_conf("[defaults]\nselector=round-robin 1 2\n",
 		    "D/mpath.conf: selector: unknown path selector type: \"round-robin 1 2\", this "
-		    "version has: round-robin");
+		    "version has: round-robin, queue-length, service-time, "
+		    "historical-service-time, io-affinity");
 
 	refuse_map(
 		"[multipath]\nwwid=\"3600\"\npaths=/dev/a\n",

@@ -7,6 +7,9 @@
 
 #include "core/registry.h"
 
+static const char *const selectors[] = {"round-robin", "queue-length", "service-time",
+					"historical-service-time", "io-affinity"};
+
 static void expect_names(void (*names)(struct strbuf *out), const char *expected)
 {
 	struct strbuf out;
@@ -19,7 +22,8 @@ static void expect_names(void (*names)(struct strbuf *out), const char *expected
 
 static void test_each_plug_in_is_found_by_its_own_name(void)
 {
-	assert(!strcmp(path_selector_find("round-robin")->name, "round-robin"));
+	for (size_t i = 0; i < sizeof(selectors) / sizeof(selectors[0]); i++)
+		assert(!strcmp(path_selector_find(selectors[i])->name, selectors[i]));
 	assert(!strcmp(path_checker_find("tur")->name, "tur"));
 }
 
@@ -37,19 +41,22 @@ static void test_other_words_find_nothing(void)
 
 static void test_error_texts_can_list_what_there_is(void)
 {
-	expect_names(path_selector_names, ": round-robin");
+	expect_names(path_selector_names, ": round-robin, queue-length, service-time, "
+					  "historical-service-time, io-affinity");
 	expect_names(hw_handler_names, " none");
 	expect_names(path_checker_names, ": tur");
 }
 
 /* A plug-in without one of these would be called through NULL, on an I/O path. */
-static void test_round_robin_has_all_that_is_not_optional(void)
+static void test_each_selector_has_all_that_is_not_optional(void)
 {
-	const struct path_selector_type *type = path_selector_find("round-robin");
+	for (size_t i = 0; i < sizeof(selectors) / sizeof(selectors[0]); i++) {
+		const struct path_selector_type *type = path_selector_find(selectors[i]);
 
-	assert(type->create && type->destroy && type->add_path);
-	assert(type->fail_path && type->reinstate_path && type->select_path && type->status);
-	assert(!type->start_io == !type->end_io);
+		assert(type->create && type->destroy && type->add_path);
+		assert(type->fail_path && type->reinstate_path && type->select_path);
+		assert(type->status && !type->start_io == !type->end_io);
+	}
 }
 
 int main(void)
@@ -57,6 +64,6 @@ int main(void)
 	test_each_plug_in_is_found_by_its_own_name();
 	test_other_words_find_nothing();
 	test_error_texts_can_list_what_there_is();
-	test_round_robin_has_all_that_is_not_optional();
+	test_each_selector_has_all_that_is_not_optional();
 	return 0;
 }

@@ -426,12 +426,12 @@ static void test_selector_errors(void)
 {
 	char *text;
 
-	refuse("0 0 1 1 service-time 0 1 1 8:16 1",
-	       "unknown path selector type: word 5 is \"service-time\", this version has: "
-	       "round-robin");
+	refuse("0 0 1 1 least-pending 0 1 1 8:16 1",
+	       "unknown path selector type: word 5 is \"least-pending\", this version has: "
+	       "round-robin, queue-length, service-time, historical-service-time, io-affinity");
 	refuse("0 0 1 1 Round-Robin 0 1 1 8:16 1",
 	       "unknown path selector type: word 5 is \"Round-Robin\", this version has: "
-	       "round-robin");
+	       "round-robin, queue-length, service-time, historical-service-time, io-affinity");
 
 	text = repeat("0 0 1 1 round-robin 1025", " x", 1030);
 	refuse(text, "invalid number of path selector args: word 6 is \"1025\", expected a number "
@@ -705,10 +705,16 @@ static void test_errors_of_path_lists(void)
 	expect_error("unknown grouping \"group_by_prio\", this version has: failover, multibus");
 	assert(from_paths(paths, 1, "", "round-robin", &t) == -EINVAL);
 	expect_error("unknown grouping \"\", this version has: failover, multibus");
-	assert(from_paths(paths, 1, "failover", "queue-length", &t) == -EINVAL);
-	expect_error("unknown path selector type: \"queue-length\", this version has: round-robin");
+	assert(from_paths(paths, 1, "failover", "least-pending", &t) == -EINVAL);
+	expect_error("unknown path selector type: \"least-pending\", this version has: "
+		     "round-robin, queue-length, service-time, historical-service-time, "
+		     "io-affinity");
+	assert(from_paths(paths, 1, "failover", "io-affinity", &t) == -EINVAL);
+	expect_error("path selector type \"io-affinity\" needs an argument for each path, "
+		     "expected a table");
 	assert(from_paths(paths, 1, "multibus", "", &t) == -EINVAL);
-	expect_error("unknown path selector type: \"\", this version has: round-robin");
+	expect_error("unknown path selector type: \"\", this version has: round-robin, "
+		     "queue-length, service-time, historical-service-time, io-affinity");
 }
 
 /* --- Numbers, for everyone who reads words --- */

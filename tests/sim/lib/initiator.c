@@ -37,6 +37,7 @@ static struct sim_io *submit(struct world *w, struct sim_io *io)
 	struct mpath_event event = {.type = MPATH_SUBMIT, .io = &io->io};
 
 	io->io.arrival_ns = w->now_ns;
+	io->io.cpu = w->cpu;
 	io->state = SIM_IO_OUT;
 	oracle_submitted(w, io);
 	world_step(w, &event);

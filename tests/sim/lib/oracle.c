@@ -318,16 +318,20 @@ struct watched {
 	bool failed[SIM_PATHS_MAX];
 };
 
-static const struct path_selector_type *watched_type;
+/* What stands in the table instead of a selector type: the same, with all calls checked. */
+struct watched_type {
+	struct path_selector_type type;
+	const struct path_selector_type *inner;
+};
 
 static int watch_create(struct path_selector *ps, int argc, const char *const *argv,
 			const char **error)
 {
 	struct watched *watch = calloc(1, sizeof(*watch));
 
-	watch->inner.type = watched_type;
+	watch->inner.type = container_of(ps->type, struct watched_type, type)->inner;
 	ps->context = watch;
-	return watched_type->create(&watch->inner, argc, argv, error);
+	return watch->inner.type->create(&watch->inner, argc, argv, error);
 }
 
 static void watch_destroy(struct path_selector *ps)
@@ -336,7 +340,7 @@ static void watch_destroy(struct path_selector *ps)
 
 	oracle_check(the_world, watch->in_flight == 0, "%d more starts than ends at the selector",
 		     watch->in_flight);
-	watched_type->destroy(&watch->inner);
+	watch->inner.type->destroy(&watch->inner);
 	free(watch);
 }
 
@@ -345,7 +349,7 @@ static int watch_add_path(struct path_selector *ps, struct path *path, int argc,
 {
 	struct watched *watch = ps->context;
 
-	return watched_type->add_path(&watch->inner, path, argc, argv, error);
+	return watch->inner.type->add_path(&watch->inner, path, argc, argv, error);
 }
 
 static void watch_fail_path(struct path_selector *ps, struct path *path)
@@ -354,7 +358,7 @@ static void watch_fail_path(struct path_selector *ps, struct path *path)
 
 	oracle_check(the_world, !watch->failed[path->id], "a path is failed twice");
 	watch->failed[path->id] = true;
-	watched_type->fail_path(&watch->inner, path);
+	watch->inner.type->fail_path(&watch->inner, path);
 }
 
 static void watch_reinstate_path(struct path_selector *ps, struct path *path)
@@ -363,7 +367,7 @@ static void watch_reinstate_path(struct path_selector *ps, struct path *path)
 
 	oracle_check(the_world, watch->failed[path->id], "a path is reinstated twice");
 	watch->failed[path->id] = false;
-	watched_type->reinstate_path(&watch->inner, path);
+	watch->inner.type->reinstate_path(&watch->inner, path);
 }
 
 static struct path *watch_select_path(struct path_selector *ps, const struct select_hint *hint)
@@ -371,7 +375,7 @@ static struct path *watch_select_path(struct path_selector *ps, const struct sel
 	struct watched *watch = ps->context;
 
 	oracle_check(the_world, hint->now_ns == the_world->now_ns, "the hint has another time");
-	return watched_type->select_path(&watch->inner, hint);
+	return watch->inner.type->select_path(&watch->inner, hint);
 }
 
 static void watch_start_io(struct path_selector *ps, struct path *path, size_t nr_bytes,
@@ -381,8 +385,8 @@ static void watch_start_io(struct path_selector *ps, struct path *path, size_t n
 
 	oracle_check(the_world, !watch->failed[path->id], "a command starts on a failed path");
 	watch->in_flight++;
-	if (watched_type->start_io)
-		watched_type->start_io(&watch->inner, path, nr_bytes, now_ns);
+	if (watch->inner.type->start_io)
+		watch->inner.type->start_io(&watch->inner, path, nr_bytes, now_ns);
 }
 
 static void watch_end_io(struct path_selector *ps, struct path *path, size_t nr_bytes,
@@ -393,8 +397,8 @@ static void watch_end_io(struct path_selector *ps, struct path *path, size_t nr_
 	oracle_check(the_world, watch->in_flight > 0, "an end without a start at the selector");
 	oracle_check(the_world, start_ns <= now_ns, "a command ends before it starts");
 	watch->in_flight--;
-	if (watched_type->end_io)
-		watched_type->end_io(&watch->inner, path, nr_bytes, start_ns, now_ns);
+	if (watch->inner.type->end_io)
+		watch->inner.type->end_io(&watch->inner, path, nr_bytes, start_ns, now_ns);
 }
 
 static void watch_status(struct path_selector *ps, struct path *path, enum status_type type,
@@ -402,12 +406,22 @@ static void watch_status(struct path_selector *ps, struct path *path, enum statu
 {
 	struct watched *watch = ps->context;
 
-	watched_type->status(&watch->inner, path, type, out);
+	watch->inner.type->status(&watch->inner, path, type, out);
 }
 
 const struct path_selector_type *oracle_selector(const struct path_selector_type *type)
 {
-	static struct path_selector_type watch = {
+	static struct watched_type watched[8];
+	unsigned int i;
+
+	for (i = 0; watched[i].inner; i++)
+		if (watched[i].inner == type)
+			return &watched[i].type;
+	watched[i].inner = type;
+	watched[i].type = (struct path_selector_type){
+		.name = type->name,
+		.table_args = type->table_args,
+		.info_args = type->info_args,
 		.create = watch_create,
 		.destroy = watch_destroy,
 		.add_path = watch_add_path,
@@ -418,10 +432,5 @@ const struct path_selector_type *oracle_selector(const struct path_selector_type
 		.end_io = watch_end_io,
 		.status = watch_status,
 	};
-
-	watched_type = type;
-	watch.name = type->name;
-	watch.table_args = type->table_args;
-	watch.info_args = type->info_args;
-	return &watch;
+	return &watched[i].type;
 }

@@ -136,6 +136,7 @@ struct world {
 	uint64_t wake_ns;
 	uint64_t wake_late_ns; /* the loop has other things to do first */
 	uint64_t start_ns;
+	int cpu; /* where the initiators' commands come from */
 	uint64_t seq;
 	unsigned int steps_at_once;
 	bool shut_down;
@@ -277,7 +278,7 @@ void oracle_stepped(struct world *w);
 void oracle_ended(struct world *w);
 /* A write of a dead process: it lands without anybody's waiting for it. */
 void oracle_foreign_write(struct world *w, uint64_t lba, uint64_t stamp);
-/* dm's round-robin, with the calls to it checked. */
+/* The same, with the calls to it checked. */
 const struct path_selector_type *oracle_selector(const struct path_selector_type *type);
 
 #define oracle_check(w, holds, ...)                                                                \
