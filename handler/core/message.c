@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * dm-multipath's messages, and forget_wwid (dm-multipath.md A4).
+ * dm-multipath's messages (dm-multipath.md A4), forget_wwid, and release: the machine goes down,
+ * and a LUN can be taken away only when nothing waits in it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -146,7 +147,7 @@ static void unrecognised(struct mpath_message *message)
 	strbuf_printf(&message->reply,
 		      "Unrecognised multipath message received: %s, expected queue_if_no_path, "
 		      "fail_if_no_path, disable_group, enable_group, switch_group, fail_path, "
-		      "reinstate_path or forget_wwid",
+		      "reinstate_path, forget_wwid or release",
 		      message->argc ? message->argv[0] : "(nothing)");
 }
 
@@ -172,6 +173,8 @@ static bool one_word_message(struct multipath *m, struct mpath_message *message)
 			look_again(m);
 		else
 			refuse(message, -EBUSY, "forget_wwid: a path of the map is in use");
+	} else if (strcasecmp(word, "release") == 0) {
+		shut_down(m);
 	} else {
 		return false;
 	}

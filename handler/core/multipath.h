@@ -220,6 +220,7 @@ unsigned int queue_length(const struct list *queue);
 void handle_message(struct multipath *m, struct mpath_message *message);
 
 /* step.c */
+void shut_down(struct multipath *m); /* nothing is held any more; answers what is */
 void wake_by(struct multipath *m, uint64_t at_ns);
 
 #endif

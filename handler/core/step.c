@@ -85,7 +85,7 @@ static void timeout(struct multipath *m)
 	tell_if_defeated(m, DEFEATED_PATIENCE_NS);
 }
 
-static void shut_down(struct multipath *m)
+void shut_down(struct multipath *m)
 {
 	if (!m->shutdown)
 		trace(m, "shutdown: nothing is held any more");

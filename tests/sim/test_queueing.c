@@ -482,6 +482,30 @@ static void shutdown_answers_what_waits(void)
 	world_end(w);
 }
 
+/* The message release: the same, while the daemon goes on; a path that comes back is used. */
+static void release_answers_what_waits(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *held, *late;
+
+	world_up(w);
+	message(w, "fail_path 8:0");
+	message(w, "fail_path 8:16");
+	held = submit_write(w, 0, 1);
+	advance(w, 50);
+	expect_pending(w, held);
+	expect(w, message(w, "release") == 0);
+	expect_answer(w, held, SAM_BUSY);
+	late = submit_write(w, 0, 1);
+	expect_answer(w, late, SAM_BUSY);
+	message(w, "reinstate_path 8:0");
+	advance(w, 50);
+	late = submit_write(w, 0, 1);
+	advance(w, 50);
+	expect_answer(w, late, SAM_GOOD);
+	world_end(w);
+}
+
 /* SIGTERM while writes wait for a dead process's commands: they too are not held any more. */
 static void shutdown_during_the_restart_wait(void)
 {
@@ -696,6 +720,7 @@ int main(void)
 	STORY(abort_of_a_write_in_flight);
 	STORY(abort_of_everything);
 	STORY(shutdown_answers_what_waits);
+	STORY(release_answers_what_waits);
 	STORY(shutdown_during_the_restart_wait);
 	STORY(shutdown_while_the_target_is_busy);
 	STORY(shutdown_without_room);

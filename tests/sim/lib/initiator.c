@@ -115,6 +115,8 @@ int message(struct world *w, const char *words)
 	for (word = strtok_r(text, " ", &save); word && msg.argc < 8;
 	     word = strtok_r(NULL, " ", &save))
 		argv[msg.argc++] = word;
+	if (msg.argc == 1 && strcmp(argv[0], "release") == 0)
+		w->shut_down = true;
 	strbuf_init(&msg.reply, w->text, sizeof(w->text));
 	world_step(w, &event);
 	return msg.error;
