@@ -1,78 +1,182 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""mpathctl: see and steer multipath maps from a shell.  mpathctl.8 is its manual page."""
+"""mpathctl: see and steer multipath maps from a shell.  mpathctl.8 is its manual page.
+
+Here are the words of the command line and the exit codes; actions.py has what they do.
+"""
 
 import argparse
 import os
 import sys
+from collections.abc import Callable
+
+from . import actions
 
 # Exit codes, as the manual page lists them; 2 is argparse's.
 OK, REFUSED, NO_SUCH_MAP, NOT_SERVING, NOT_PERMITTED, NO_ANSWER = 0, 1, 3, 4, 5, 6
 
 
-def do_list(client, _options) -> None:
-    for found in client.maps():
-        print(found.name)
+class Commands:
+    """The subparsers, and what they have in common."""
+
+    def __init__(self, parser: argparse.ArgumentParser):
+        self._parsers = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(self, name: str, run: Callable, help_text: str,
+            needs_service: bool = True) -> argparse.ArgumentParser:
+        command = self._parsers.add_parser(name, help=help_text, description=help_text)
+        command.add_argument("--json", action="store_true", help="for programs")
+        command.set_defaults(run=run, needs_service=needs_service)
+        return command
+
+    def add_for_map(self, name: str, run: Callable, help_text: str) -> argparse.ArgumentParser:
+        command = self.add(name, run, help_text)
+        command.add_argument("map", metavar="MAP")
+        command.set_defaults(object=None)
+        return command
+
+    def add_for_path(self, name: str, run: Callable, help_text: str) -> argparse.ArgumentParser:
+        command = self.add_for_map(name, run, help_text)
+        command.add_argument("object", metavar="PATH", help="8:16, sdb, /dev/sdb, or as in the table")
+        return command
+
+    def add_for_group(self, name: str, run: Callable, help_text: str) -> argparse.ArgumentParser:
+        command = self.add_for_map(name, run, help_text)
+        command.add_argument("object", metavar="GROUP", help="its number; they count from 1")
+        return command
 
 
-def do_message(client, options) -> None:
-    reply = client.map(options.map).message([options.word, *options.words])
-    if reply:
-        print(reply)
+def positive(word: str) -> int:
+    number = int(word)
+    if number < 1:
+        raise ValueError
+    return number
 
 
-def do_status(client, options) -> None:
-    print(client.map(options.map).status(options.kind).rstrip("\n"))
+def duration(word: str) -> float:
+    seconds = float(word)
+    if not 0.1 <= seconds <= 3600:
+        raise ValueError
+    return seconds
 
 
-def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="mpathctl", description="See and steer the multipath maps of tcmu-runner.",
-        epilog="Exit status: 0 done, 1 the map refused, 2 usage, 3 no such map, 4 no maps are "
-               "served, 5 not permitted, 6 no answer.")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+def add_seeing(commands: Commands) -> None:
+    commands.add("list", actions.do_list, "name all maps")
+    commands.add("show", actions.do_show, "show maps, groups and paths as a tree") \
+        .add_argument("maps", metavar="MAP", nargs="*", help="all if none is named")
 
-    command = commands.add_parser("list", help="name all maps")
-    command.set_defaults(run=do_list)
+    command = commands.add_for_map("status", actions.do_status, "show a map as the handler prints it")
+    command.set_defaults(kind="detail")
+    kind = command.add_mutually_exclusive_group()
+    for name, what in (("detail", "for people: each path, and why one is not used (default)"),
+                       ("info", "as dmsetup status prints it"),
+                       ("table", "as dmsetup table prints it"),
+                       ("ima", "as the kernel measures it")):
+        kind.add_argument("--" + name, dest="kind", action="store_const", const=name, help=what)
 
-    command = commands.add_parser("message", help="send a map a message, as dmsetup message does")
-    command.set_defaults(run=do_message)
-    command.add_argument("map", metavar="MAP")
+    command = commands.add("top", actions.do_top, "show the load of maps and paths, again and again")
+    command.add_argument("-d", "--delay", dest="seconds", type=duration, default=2.0,
+                         metavar="SECONDS", help="between two looks (default 2)")
+    command.add_argument("-n", "--count", type=positive, metavar="N", help="end after N looks")
+    command.add_argument("maps", metavar="MAP", nargs="*", help="all if none is named")
+
+    command = commands.add("events", actions.do_events, "tell what happens, as it happens")
+    command.add_argument("-n", "--count", type=positive, metavar="N", help="end after N events")
+    command.add_argument("map", metavar="MAP", nargs="?", help="of this map only")
+
+    commands.add("metrics", actions.do_metrics, "print all counters in the OpenMetrics format") \
+        .add_argument("-o", "--output", metavar="FILE", help="replace this file instead")
+
+
+def add_steering(commands: Commands) -> None:
+    command = commands.add_for_map("message", actions.do_message,
+                                   "send a map a message, as dmsetup message does")
     command.add_argument("word", metavar="WORD", help="for example fail_path")
     # The rest may look like options: it is the map's to judge.
-    command.add_argument("words", metavar="WORD", nargs=argparse.REMAINDER,
-                         help="for example 8:16")
+    command.add_argument("words", metavar="WORD", nargs=argparse.REMAINDER, help="for example 8:16")
 
-    command = commands.add_parser("status", help="show a map")
-    command.set_defaults(run=do_status, kind="detail")
-    command.add_argument("map", metavar="MAP")
-    kind = command.add_mutually_exclusive_group()
-    for name, text in (("detail", "for people: each path, and why one is not used (default)"),
-                       ("info", "as dmsetup status prints it"),
-                       ("table", "as dmsetup table prints it")):
-        kind.add_argument("--" + name, dest="kind", action="store_const", const=name, help=text)
-    return parser.parse_args(argv)
+    commands.add_for_path("fail", actions.sends("fail_path"), "take a path out of service")
+    commands.add_for_path("reinstate", actions.sends("reinstate_path"), "let a path be used again")
+    command = commands.add_for_path("add", actions.do_add, "add a path to a map in service")
+    command.add_argument("-g", "--group", type=positive, default=1, metavar="GROUP",
+                         help="the number of its group (default 1)")
+    commands.add_for_path("remove", actions.do_remove, "take a path out of a map in service")
+    commands.add_for_group("switch", actions.sends("switch_group"), "use this group from now on")
+    commands.add_for_group("enable", actions.sends("enable_group"), "let a group be chosen again")
+    commands.add_for_group("disable", actions.sends("disable_group"),
+                           "choose a group only if no other can be used")
+    commands.add_for_map("forget-wwid", actions.sends("forget_wwid"),
+                         "let the paths lead to another LUN from now on")
+    commands.add("release", actions.do_release, "let no command wait any more: before a shutdown") \
+        .add_argument("maps", metavar="MAP", nargs="*", help="all if none is named")
+    commands.add_for_map("reload", actions.do_reload, "put another table under a map in service") \
+        .add_argument("file", metavar="FILE", nargs="?",
+                      help=f"map file or table, - for standard input (default {actions.MAP_DIR}/MAP.map)")
+    commands.add_for_map("resize", actions.calls("resize"), "ask the paths for the LUN's size again")
+    commands.add_for_map("suspend", actions.calls("suspend"), "hold new commands")
+    commands.add_for_map("resume", actions.calls("resume"), "let held commands go on")
 
 
-def main(argv: list[str] | None = None) -> int:
-    options = parse_arguments(argv)     # first: --help must not wait for gi
-    from . import client
+def add_preparing(commands: Commands) -> None:
+    commands.add("check", actions.do_check, "tell what would be built, and change nothing") \
+        .add_argument("words", metavar="FILE|TABLE", nargs=argparse.ONE_OR_MORE,
+                      help="a map file, - for standard input, or the words of a table")
+    command = commands.add("import", actions.do_import, "write map files for maps of dm-multipath",
+                           needs_service=False)
+    command.add_argument("-d", "--directory", default=actions.MAP_DIR, metavar="DIRECTORY",
+                         help=f"where to write them (default {actions.MAP_DIR})")
+    command.add_argument("file", metavar="FILE", nargs="?", default="-",
+                         help="what dmsetup table or multipath -ll printed (default standard input)")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mpathctl", description="See and steer the multipath maps of tcmu-runner.",
+        epilog="Exit status: 0 done, 1 refused, 2 usage, 3 no such map, 4 no maps are "
+               "served, 5 not permitted, 6 no answer.")
+    commands = Commands(parser)
+    add_seeing(commands)
+    add_steering(commands)
+    add_preparing(commands)
+    return parser
+
+
+def complain(error: Exception) -> None:
+    print(f"mpathctl: {error}", file=sys.stderr)
+
+
+def run_with_service(options: argparse.Namespace) -> int:
+    from . import client, model
 
     codes = {client.Refused: REFUSED, client.NoSuchMap: NO_SUCH_MAP,
              client.NotServing: NOT_SERVING, client.NotPermitted: NOT_PERMITTED,
              client.NoAnswer: NO_ANSWER}
     try:
         options.run(client.Client(), options)
-        sys.stdout.flush()
     except client.NotServing as error:
         print(f"mpathctl: no maps are served: {error}\n"
               "mpathctl: is tcmu-runner running, and was it restarted since tcmu-mpath was "
               "installed?", file=sys.stderr)
         return NOT_SERVING
     except client.Error as error:
-        print(f"mpathctl: {error}", file=sys.stderr)
+        complain(error)
         return codes[type(error)]
+    except model.OtherVersion as error:
+        complain(error)
+        return NOT_SERVING
+    return OK
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = make_parser().parse_args(argv)    # first: --help must not wait for gi
+    try:
+        status = run_with_service(options) if options.needs_service else options.run(None, options)
+        sys.stdout.flush()
+    except actions.Mistake as error:
+        complain(error)
+        return REFUSED
     except BrokenPipeError:             # mpathctl ... | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     except KeyboardInterrupt:
         return 130
-    return OK
+    return status

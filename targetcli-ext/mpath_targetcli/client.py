@@ -1,20 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The D-Bus client: maps as Python objects, D-Bus errors as Python exceptions.
+"""The D-Bus client: calls as Python methods, D-Bus errors as Python exceptions.
 
-    for m in Client().maps():
-        print(m.name, m.status("info"))
+    client = Client()
+    for m in client.maps():
+        print(m.name, m["State"], client.map(m.name).status("info"))
 
 The interface is described in config/dbus/org.tcmu.Mpath1.xml.
 """
 
+from typing import Any
+
 from gi.repository import Gio, GLib
+
+from . import model
 
 BUS_NAME = "org.tcmu.Mpath1"
 ROOT_PATH = "/org/tcmu/Mpath1"
-MAP_INTERFACE = "org.tcmu.Mpath1.Map"
 ERROR_PREFIX = "org.tcmu.Mpath1.Error."
 
 TIMEOUT_MS = 30000
+
+# dm-multipath's, and two of ours.
+MESSAGES = ("disable_group", "enable_group", "fail_if_no_path", "fail_path", "forget_wwid",
+            "queue_if_no_path", "reinstate_path", "release", "switch_group")
 
 
 class Error(Exception):
@@ -59,6 +67,8 @@ def _translated(error: GLib.Error) -> Error:
         return NoSuchMap(text)
     if name.startswith(ERROR_PREFIX):
         return Refused(last, text)
+    if "is not implemented" in text:    # GDBus: the object is there
+        return Refused("NotSupported", text)
     if last in _NO_OBJECT:
         return NoSuchMap(text)
     if last == "AccessDenied":
@@ -70,23 +80,62 @@ def _translated(error: GLib.Error) -> Error:
     return Refused(last, text)
 
 
-class Map:
-    """A map in service."""
+def object_path(name: str) -> str:
+    """The object of the map with this name."""
+    escaped = "".join(chr(byte) if chr(byte).isalnum() and byte < 128 else f"_{byte:02x}"
+                      for byte in name.encode())
+    return f"{ROOT_PATH}/map/{escaped or '_'}"
 
-    def __init__(self, client: "Client", path: str, properties: dict):
+
+class Map:
+    """A map in service, to be talked to."""
+
+    def __init__(self, client: "Client", name: str):
         self._client = client
-        self.path = path
-        self.name: str = properties["Name"]
+        self.name = name
+
+    def _call(self, method: str, signature: str = "()", *arguments: Any) -> Any:
+        try:
+            return self._client.call(object_path(self.name), model.MAP_INTERFACE, method,
+                                     GLib.Variant(signature, arguments))
+        except NoSuchMap:
+            raise NoSuchMap(f"there is no map {self.name}") from None
 
     def message(self, words: list[str]) -> str:
         """Sends a message, for example ["fail_path", "8:16"], and returns the map's reply."""
-        return self._client.call(self.path, MAP_INTERFACE, "Message",
-                                 GLib.Variant("(as)", (words,)))[0]
+        return self._call("Message", "(as)", words)[0]
 
     def status(self, kind: str = "detail") -> str:
-        """kind: "info" or "table", as dm-multipath prints them, or "detail"."""
-        return self._client.call(self.path, MAP_INTERFACE, "Status",
-                                 GLib.Variant("(s)", (kind,)))[0]
+        """kind: "info", "table" or "ima", as dm-multipath prints them, "detail" or "json"."""
+        return self._call("Status", "(s)", kind)[0]
+
+    def queues(self) -> bool:
+        """Whether commands may wait for a path."""
+        return "queue_if_no_path" in self.status("table").split()
+
+    def reload(self, text: str) -> None:
+        """Puts another table under the map: the text of a map file, or a table."""
+        self._call("Reload", "(s)", text)
+
+    def resize(self) -> None:
+        """Asks every path for the size again."""
+        self._call("Resize")
+
+    def suspend(self) -> None:
+        """Holds new commands; returns when nothing is in flight any more."""
+        self._call("Suspend")
+
+    def resume(self) -> None:
+        """Lets what is held go on."""
+        self._call("Resume")
+
+    def add_path(self, group: int, address: str) -> None:
+        """Adds a path: "8:16", or an absolute path name."""
+        self._call("AddPath", "(us)", group, address)
+
+    def remove_path(self, address: str) -> None:
+        """Takes a path out of the map."""
+        self._call("RemovePath", "(s)", address)
 
 
 class Client:
@@ -94,28 +143,34 @@ class Client:
 
     def __init__(self) -> None:
         try:
-            self._bus = Gio.bus_get_sync(Gio.BusType.SYSTEM, None)
+            self.bus = Gio.bus_get_sync(Gio.BusType.SYSTEM, None)
         except GLib.Error as error:
             raise NotServing(f"no system bus: {error.message}") from None
 
-    def call(self, path: str, interface: str, method: str, arguments: GLib.Variant | None = None):
+    def call(self, path: str, interface: str, method: str,
+             arguments: GLib.Variant | None = None) -> tuple:
         """One method call; its results as a tuple.  Never starts tcmu-runner."""
         try:
-            return self._bus.call_sync(BUS_NAME, path, interface, method, arguments, None,
-                                       Gio.DBusCallFlags.NO_AUTO_START, TIMEOUT_MS, None).unpack()
+            return self.bus.call_sync(BUS_NAME, path, interface, method, arguments, None,
+                                      Gio.DBusCallFlags.NO_AUTO_START, TIMEOUT_MS, None).unpack()
         except GLib.Error as error:
             raise _translated(error) from None
 
-    def maps(self) -> list[Map]:
-        """All maps by name, with one call however many there are."""
+    def maps(self) -> list[model.Map]:
+        """All maps, groups and paths as they are now, with one call however many there are."""
         objects, = self.call(ROOT_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
-        return sorted((Map(self, path, interfaces[MAP_INTERFACE])
-                       for path, interfaces in objects.items() if MAP_INTERFACE in interfaces),
-                      key=lambda m: m.name)
+        return model.maps_of(objects)
+
+    def manager(self) -> model.Properties:
+        """The properties of the service itself."""
+        return self.call(ROOT_PATH, "org.freedesktop.DBus.Properties", "GetAll",
+                         GLib.Variant("(s)", (model.MANAGER_INTERFACE,)))[0]
 
     def map(self, name: str) -> Map:
-        """The map of this name."""
-        for found in self.maps():
-            if found.name == name:
-                return found
-        raise NoSuchMap(f"there is no map {name}")
+        """The map of this name, whether it is there or not."""
+        return Map(self, name)
+
+    def check(self, text: str) -> str:
+        """What would be built from the text of a map file, or a table; changes nothing."""
+        return self.call(ROOT_PATH, model.MANAGER_INTERFACE, "Check",
+                         GLib.Variant("(s)", (text,)))[0]

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What each command of mpathctl does: client calls, and how their results are printed.
+
+The modules for show, top, events, metrics and import are imported when they are used: a shell waits
+for `mpathctl list`.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from . import as_json, text
+
+if TYPE_CHECKING:
+    from .client import Client
+    from .model import Map
+
+MAP_DIR = "/etc/tcmu/mpath.d"
+Options = argparse.Namespace
+
+
+Command = Callable[["Client", Options], None]
+
+
+class Mistake(Exception):
+    """Something that is wrong before anybody was asked, in words."""
+
+
+def read_file(name: str) -> str:
+    """A text file; "-" is standard input."""
+    try:
+        if name == "-":
+            return sys.stdin.read()
+        with open(name, encoding="utf-8") as f:
+            return f.read()
+    except OSError as error:
+        raise Mistake(f"{name}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Mistake(f"{name}: is no UTF-8 text") from None
+
+
+# --- to see -------------------------------------------------------------------------------------
+
+def chosen_maps(client: "Client", names: list[str]) -> "list[Map]":
+    """The maps of these names, in this order; all maps if there are none."""
+    from .client import NoSuchMap
+    maps = client.maps()
+    by_name = {m.name: m for m in maps}
+    for name in names:
+        if name not in by_name:
+            raise NoSuchMap(f"there is no map {name}")
+    return [by_name[name] for name in names] if names else maps
+
+
+def do_list(client: "Client", options: Options) -> None:
+    maps = client.maps()
+    if options.json:
+        print(as_json.document(maps=[as_json.map_fields(m) for m in maps]))
+        return
+    for m in maps:
+        print(m.name)
+
+
+def do_show(client: "Client", options: Options) -> None:
+    maps = chosen_maps(client, options.maps)
+    if options.json:
+        print(as_json.document(maps=[as_json.map_fields(m) for m in maps]))
+        return
+    from . import show
+    paint = text.terminal_paint()
+    for m in maps:
+        print(show.tree(m, paint))
+
+
+def do_status(client: "Client", options: Options) -> None:
+    kind = "json" if options.json else options.kind
+    print(client.map(options.map).status(kind).rstrip("\n"))
+
+
+def do_top(client: "Client", options: Options) -> None:
+    if options.json:
+        print(as_json.document(maps=[as_json.map_fields(m)
+                                     for m in chosen_maps(client, options.maps)]))
+        return
+    from . import top
+    top.run(lambda: chosen_maps(client, options.maps), options.seconds, options.count)
+
+
+def do_events(client: "Client", options: Options) -> None:
+    from . import events
+    if options.map:
+        chosen_maps(client, [options.map])
+    events.follow(client, options.map, options.count, options.json)
+
+
+def do_metrics(client: "Client", options: Options) -> None:
+    if options.json:
+        do_list(client, options)
+        return
+    from . import metrics
+    exposition = metrics.text(client.manager(), client.maps())
+    if not options.output:
+        print(exposition, end="")
+        return
+    try:
+        # A collector must never see half a file.
+        with open(options.output + ".new", "w", encoding="utf-8") as f:
+            f.write(exposition)
+        os.rename(options.output + ".new", options.output)
+    except OSError as error:
+        raise Mistake(f"{options.output}: {error.strerror}") from None
+
+
+# --- to steer -----------------------------------------------------------------------------------
+
+def tell_reply(reply: str, options: Options) -> None:
+    if options.json:
+        print(as_json.document(map=options.map, reply=reply))
+    elif reply:
+        print(reply.rstrip("\n"))
+
+
+def do_message(client: "Client", options: Options) -> None:
+    tell_reply(client.map(options.map).message([options.word, *options.words]), options)
+
+
+def sends(message: str) -> "Command":
+    """A command that is one of dm-multipath's messages, with what the command line names."""
+    def send(client: "Client", options: Options) -> None:
+        words = [message] if options.object is None else [message, options.object]
+        tell_reply(client.map(options.map).message(words), options)
+    return send
+
+
+def calls(method: str) -> "Command":
+    """A command that is a method of the map."""
+    def call(client: "Client", options: Options) -> None:
+        getattr(client.map(options.map), method)()
+        tell_reply("", options)
+    return call
+
+
+def do_release(client: "Client", options: Options) -> None:
+    from .client import NoSuchMap
+    names = options.maps or [m.name for m in client.maps()]
+    for name in names:
+        try:
+            client.map(name).message(["release"])
+        except NoSuchMap:
+            if options.maps:            # else it went away meanwhile, as it should
+                raise
+    if options.json:
+        print(as_json.document(released=names))
+
+
+def do_add(client: "Client", options: Options) -> None:
+    client.map(options.map).add_path(options.group, options.object)
+    tell_reply("", options)
+
+
+def do_remove(client: "Client", options: Options) -> None:
+    client.map(options.map).remove_path(options.object)
+    tell_reply("", options)
+
+
+def do_reload(client: "Client", options: Options) -> None:
+    file = options.file or f"{MAP_DIR}/{options.map}.map"
+    client.map(options.map).reload(read_file(file))
+    tell_reply("", options)
+
+
+def do_check(client: "Client", options: Options) -> None:
+    words = options.words
+    is_file = len(words) == 1 and (words[0] == "-" or os.path.exists(words[0]))
+    if len(words) == 1 and not is_file and " " not in words[0]:
+        raise Mistake(f"{words[0]}: there is no such file, and it is no table")
+    report = client.check(read_file(words[0]) if is_file else " ".join(words))
+    if options.json:
+        print(as_json.document(report=report))
+    else:
+        print(report.rstrip("\n"))
+
+
+def do_import(_client: None, options: Options) -> int:
+    from . import importer
+    try:
+        found = importer.parse(read_file(options.file))
+    except importer.Mistake as error:
+        raise Mistake(str(error)) from None
+    results = []
+    for m in found:
+        result = {"name": m.name, "file": "", "error": ""}
+        try:
+            result["file"] = importer.import_map(m, options.directory)
+        except importer.Mistake as error:
+            result["error"] = str(error)
+            print(f"mpathctl: {m.name}: {error}", file=sys.stderr)
+        else:
+            if not options.json:
+                print(result["file"])
+        results.append({**result, "uuid": m.wwid})
+    if options.json:
+        print(as_json.document(imported=results))
+    return 1 if any(result["error"] for result in results) else 0

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Maps as JSON: the field names of `multipathd list maps json`, and more of our own.
+
+Fields of multipathd that mean nothing here (failback, dev_loss, host WWNs ...) are left out.
+Times are in microseconds, sizes and rates in bytes.
+"""
+
+import json
+from typing import Any
+
+from .model import Group, Map, Path, Thing
+
+# Of this format, as multipathd's JSON has them.
+VERSION = {"major_version": 0, "minor_version": 1}
+
+# multipathd's words for a path's state: in the map, and by its checker.
+_PATH_STATES = {"active": ("active", "ready"), "in-doubt": ("active", "i/o pending"),
+                "failed": ("failed", "faulty"), "failed-by-message": ("failed", "faulty"),
+                "excluded": ("failed", "undef")}
+
+
+def _statistics(thing: Thing) -> dict[str, Any]:
+    return {"in_flight": thing["InFlight"], "reads": thing["Reads"], "writes": thing["Writes"],
+            "others": thing["Others"], "read_bytes": thing["ReadBytes"],
+            "write_bytes": thing["WriteBytes"], "iops": thing["Iops"],
+            "read_rate": thing["ReadRate"], "write_rate": thing["WriteRate"],
+            "latency_p50_us": thing["LatencyP50"], "latency_p99_us": thing["LatencyP99"],
+            "latency_p99_9_us": thing["LatencyP999"], "errors": thing["Errors"]}
+
+
+def _path(path: Path) -> dict[str, Any]:
+    dm_state, checker_state = _PATH_STATES.get(path["State"], ("undef", "undef"))
+    return {"dev": path["Device"] or "[undef]", "dev_t": path["Name"], "dm_st": dm_state,
+            "chk_st": checker_state, "pri": path["Priority"], "number": path["Number"],
+            "address": path["Address"], "uuid": path["Wwid"], "state": path["State"],
+            "reason": path["Reason"], "fail_count": path["FailCount"],
+            "write_prot": "ro" if path["ReadOnly"] else "rw", "alua_state": path["AluaState"],
+            "queue_depth": path["QueueDepth"], "max_transfer": path["MaxTransfer"],
+            **_statistics(path)}
+
+
+def _group(group: Group) -> dict[str, Any]:
+    return {"selector": group["Selector"],
+            "pri": -1 if group.priority is None else group.priority, "dm_st": group["State"],
+            "group": group["Number"], "in_flight": group["InFlight"],
+            "paths": [_path(path) for path in group.paths]}
+
+
+def map_fields(m: Map) -> dict[str, Any]:
+    """One map."""
+    return {"name": m.name, "uuid": m["Wwid"], "queueing": "on" if m["QueueIfNoPath"] else "off",
+            "paths": m["ValidPaths"],
+            "write_prot": "ro" if any(path["ReadOnly"] for path in m.paths) else "rw",
+            "dm_st": "suspend" if m["State"] == "suspended" else "active",
+            "features": m.features, "hwhandler": m.hw_handler, "path_faults": m["PathFaults"],
+            "vend": m["Vendor"], "prod": m["Product"], "rev": m["Revision"],
+            "switch_grp": m["GroupSwitches"], "state": m["State"], "size": m["Size"],
+            "block_size": m["BlockSize"], "nr_paths": m["NrPaths"], "group": m["CurrentGroup"],
+            "next_group": m["NextGroup"], "held": m["Held"], "waiting": m["Waiting"],
+            "delayed": m["Delayed"], "queue_depth": m["QueueDepth"],
+            "max_transfer": m["MaxTransfer"], "cmd_time_out_ms": m["CmdTimeOut"],
+            "warning": m["Warning"], "last_event": m["LastEvent"], **_statistics(m),
+            "path_groups": [_group(group) for group in m.groups]}
+
+
+def document(**content: Any) -> str:
+    """A whole answer: version, then content."""
+    return json.dumps({**VERSION, **content}, indent=3, ensure_ascii=False)
+
+
+def line(**content: Any) -> str:
+    """The same on one line, for streams."""
+    return json.dumps({**VERSION, **content}, ensure_ascii=False)

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From dm-multipath's maps to map files of ours: what `mpathctl import` does.
+
+It reads what `dmsetup table` or `multipath -ll` printed while multipathd still had the maps.  Paths
+are not copied: a map file names the LUN by its WWID, and its paths are found.  So a text of last week
+cannot bring a disk into a map that has another's name by now.
+
+Everything here is a function of texts, but for what is below /sys.
+"""
+
+import dataclasses
+import glob
+import os
+import re
+
+NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,63}")
+SYSFS = "/sys"
+
+
+class Mistake(Exception):
+    """A text that is neither of the two, or a map that cannot be taken over: why, in words."""
+
+
+@dataclasses.dataclass
+class DmMap:
+    """A map as dm-multipath had it."""
+    name: str
+    wwid: str = ""              # empty: the text does not say (dmsetup table)
+    queues: bool = False        # queue_if_no_path
+    hw_handler: str = ""
+    selectors: list[str] = dataclasses.field(default_factory=list)   # of each group
+    groups: list[list[str]] = dataclasses.field(default_factory=list)   # major:minor of each path
+
+
+# --- dmsetup table ------------------------------------------------------------------------------
+
+class _Words:
+    """The words of a table, taken one after the other."""
+
+    def __init__(self, line: str, words: list[str]):
+        self.line = line
+        self.words = words
+        self.at = 0
+
+    def take(self, what: str) -> str:
+        if self.at == len(self.words):
+            raise Mistake(f"the table ends where {what} should be: {self.line}")
+        self.at += 1
+        return self.words[self.at - 1]
+
+    def number(self, what: str) -> int:
+        word = self.take(what)
+        if not word.isdigit():
+            raise Mistake(f'"{word}" is where {what} should be: {self.line}')
+        return int(word)
+
+    def several(self, what: str) -> list[str]:
+        """A count and that many words."""
+        return [self.take(what) for _ in range(self.number(f"the number of {what}"))]
+
+
+def _table_map(line: str) -> DmMap | None:
+    """A line of dmsetup table; None if it is another target's."""
+    name, colon, rest = line.partition(": ")
+    words = rest.split()
+    if not colon or len(words) < 3:
+        raise Mistake(f"no line of dmsetup table: {line}")
+    if words[2] != "multipath":
+        return None
+    table = _Words(line, words[3:])
+    features = table.several("feature arguments")
+    handler = table.several("hardware handler arguments")
+    found = DmMap(name, queues="queue_if_no_path" in features, hw_handler=" ".join(handler))
+    nr_groups = table.number("the number of groups")
+    table.take("the first group")
+    for _ in range(nr_groups):
+        selector = table.take("a path selector")
+        arguments = table.several("selector arguments")
+        found.selectors.append(" ".join([selector, str(len(arguments)), *arguments]))
+        nr_paths = table.number("the number of paths")
+        nr_arguments = table.number("the number of path arguments")
+        group = []
+        for _ in range(nr_paths):
+            group.append(table.take("a path"))
+            for _ in range(nr_arguments):
+                table.take("a path argument")
+        found.groups.append(group)
+    return found
+
+
+# --- multipath -ll ------------------------------------------------------------------------------
+
+#   mpatha (36001405b922ff67a) dm-0 LIO-ORG,disk
+#   36001405b922ff67a dm-0 LIO-ORG,disk
+_HEAD = re.compile(r"^(?:\w+: )?(?P<name>\S+)(?: \((?P<wwid>[^)\s]+)\))? dm-\d+ ")
+#   size=64M features='1 queue_if_no_path' hwhandler='1 alua' wp=rw
+_PROPERTIES = re.compile(r"^size=\S+ features='(?P<features>[^']*)' hwhandler='(?P<handler>[^']*)'")
+#   |-+- policy='service-time 0' prio=50 status=active
+_GROUP = re.compile(r"^[ |`]*-\+- policy='(?P<selector>[^']*)'")
+#   | `- 2:0:0:0 sda 8:0  active ready running
+_PATH = re.compile(r"^[ |]*[|`]- (?P<hctl>\S+) +(?P<device>\S+) +(?P<devno>\d+:\d+) ")
+
+
+def _listed_maps(lines: list[str]) -> list[DmMap]:
+    maps: list[DmMap] = []
+    for line in lines:
+        head = _HEAD.match(line)
+        if head:
+            maps.append(DmMap(head["name"], head["wwid"] or head["name"]))
+            continue
+        if not maps:
+            continue                    # a warning of multipath's
+        properties, group, path = _PROPERTIES.match(line), _GROUP.match(line), _PATH.match(line)
+        last = maps[-1]
+        if properties:
+            last.queues = "queue_if_no_path" in properties["features"].split()
+            last.hw_handler = " ".join(properties["handler"].split()[1:])
+        elif group:
+            last.selectors.append(group["selector"])
+            last.groups.append([])
+        elif path and last.groups:
+            last.groups[-1].append(path["devno"])
+    return maps
+
+
+def parse(text: str) -> list[DmMap]:
+    """The multipath maps of the text.  Mistake if it is neither of the two, or says nothing."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if any(_HEAD.match(line) for line in lines):
+        return _listed_maps(lines)
+    if not lines or lines == ["No devices found"]:
+        raise Mistake("there is nothing to import: expected what `dmsetup table` or "
+                      "`multipath -ll` prints")
+    return [found for found in map(_table_map, lines) if found]
+
+
+# --- what sysfs knows ---------------------------------------------------------------------------
+
+def _read(path: str) -> str:
+    try:
+        with open(path, errors="replace") as f:
+            return f.read().strip()
+    except OSError:
+        return ""
+
+
+def device_wwid(devno: str, sysfs: str = SYSFS) -> str:
+    """The WWID of the SCSI disk "8:16", spelt as multipath spells it; empty if there is none."""
+    kind, dot, rest = _read(f"{sysfs}/dev/block/{devno}/device/wwid").partition(".")
+    digit = {"naa": "3", "eui": "2"}.get(kind)
+    return digit + rest if digit and dot else ""
+
+
+def active_in_dm(found: DmMap, sysfs: str = SYSFS) -> bool:
+    """Whether device-mapper still has this map: under its name, or its LUN under another."""
+    for directory in glob.glob(f"{sysfs}/block/dm-*/dm"):
+        uuid = _read(directory + "/uuid")
+        if uuid.startswith("mpath-") and (uuid == "mpath-" + found.wwid
+                                          or _read(directory + "/name") == found.name):
+            return True
+    return False
+
+
+def _wwid(found: DmMap, sysfs: str) -> str:
+    """The map's WWID: as it was listed, or as its paths have it, or its name if that is one."""
+    if found.wwid:
+        return found.wwid
+    seen = {wwid for group in found.groups for devno in group
+            if (wwid := device_wwid(devno, sysfs))}
+    if len(seen) > 1:
+        raise Mistake(f"its paths lead to different LUNs by now ({', '.join(sorted(seen))}): the "
+                      "text is of another time")
+    if seen:
+        return seen.pop()
+    if re.fullmatch(r"3[0-9a-f]{16}(?:[0-9a-f]{16})?", found.name):
+        return found.name
+    raise Mistake("its WWID is not known, since none of its paths is there: import what "
+                  "`multipath -ll` prints, which has it")
+
+
+# --- map files ----------------------------------------------------------------------------------
+
+def _grouping(groups: list[list[str]]) -> str:
+    """The policy that gives such groups."""
+    if len(groups) == 1 and len(groups[0]) > 1:
+        return "multibus"
+    if all(len(group) == 1 for group in groups):
+        return "failover"
+    return "group_by_prio"
+
+
+def map_file(found: DmMap) -> str:
+    """The text of the map file for a map whose WWID is known."""
+    lines = [f"# {found.name}, taken over from dm-multipath by mpathctl import.", "[multipath]",
+             f"wwid={found.wwid}"]
+    if found.groups:
+        lines.append(f"grouping={_grouping(found.groups)}")
+    if len(set(found.selectors)) == 1:
+        lines.append(f"selector={found.selectors[0]}")
+    if found.hw_handler:
+        lines.append(f"hw_handler={found.hw_handler}")
+    if found.queues:
+        lines.append("no_path_retry=queue")
+    return "\n".join(lines) + "\n"
+
+
+def import_map(found: DmMap, directory: str, sysfs: str = SYSFS) -> str:
+    """Writes the map file and returns its name.  Mistake if the map cannot be taken over."""
+    if not NAME.fullmatch(found.name):
+        raise Mistake("the name cannot be a map's here: rename it to 1 to 64 of the characters "
+                      "A-Z a-z 0-9 . _ + - without a dot in front")
+    found.wwid = _wwid(found, sysfs)
+    if active_in_dm(found, sysfs):
+        raise Mistake(f"device-mapper still has it: put its WWID {found.wwid} on the blacklist of "
+                      f"/etc/multipath.conf, then `multipathd reconfigure` and `multipath -f "
+                      f"{found.name}`")
+    file = os.path.join(directory, found.name + ".map")
+    try:
+        with open(file, "x") as f:
+            f.write(map_file(found))
+    except FileExistsError:
+        raise Mistake(f"{file} is there already") from None
+    except OSError as error:
+        raise Mistake(f"{file}: {error.strerror}") from None
+    return file

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""All maps as OpenMetrics 1.0 text, which Prometheus and node_exporter's textfile collector read."""
+
+from collections.abc import Iterator
+
+from .model import Map, Properties
+
+MAP_STATES = ("active", "queueing", "failing", "suspended", "stopping")
+PATH_STATES = ("active", "in-doubt", "failed", "failed-by-message", "excluded")
+
+# name, unit, help text, property
+MAP_GAUGES = (
+    ("size_bytes", "bytes", "Size of the LUN; 0 if it was never seen.", "Size"),
+    ("paths", "", "Paths of the map.", "NrPaths"),
+    ("valid_paths", "", "Usable paths of the map.", "ValidPaths"),
+    ("current_group", "", "Number of the group in use.", "CurrentGroup"),
+    ("held_commands", "commands", "Commands that wait for a path.", "Held"),
+    ("waiting_commands", "commands", "Commands that wait for room on a path.", "Waiting"),
+    ("delayed_commands", "commands", "Commands that are tried again.", "Delayed"))
+
+Labels = dict[str, str]
+Sample = tuple[str, Labels, float]      # suffix of the name, labels, value
+
+
+def _labels(labels: Labels) -> str:
+    escaped = {name: value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+               for name, value in labels.items()}
+    return ",".join(f'{name}="{value}"' for name, value in escaped.items())
+
+
+def _family(name: str, kind: str, unit: str, text: str, samples: list[Sample]) -> list[str]:
+    """A metric family: its samples must not be mixed with another's."""
+    lines = [f"# TYPE {name} {kind}"]
+    if unit:
+        lines.append(f"# UNIT {name} {unit}")
+    lines.append(f"# HELP {name} {text}")
+    lines.extend(f"{name}{suffix}{{{_labels(labels)}}} {value}"
+                 for suffix, labels, value in samples)
+    return lines
+
+
+def _state_set(name: str, labels: Labels, states: tuple[str, ...], state: str) -> Iterator[Sample]:
+    return (("", {**labels, name: one}, float(one == state)) for one in states)
+
+
+# For things that have the statistics of both maps and paths: (labels, thing).
+Things = list[tuple[Labels, Properties]]
+
+
+def _gauge(things: Things, key: str) -> list[Sample]:
+    return [("", labels, properties[key]) for labels, properties in things]
+
+
+def _counter(things: Things, keys: dict[str, str], label: str) -> list[Sample]:
+    """Several properties as one counter, told apart by a label."""
+    return [("_total", {**labels, label: value}, properties[key])
+            for labels, properties in things for key, value in keys.items()]
+
+
+def _one_counter(things: Things, key: str) -> list[Sample]:
+    return [("_total", labels, properties[key]) for labels, properties in things]
+
+
+def _errors(things: Things) -> list[Sample]:
+    return [("_total", {**labels, "kind": kind}, number)
+            for labels, properties in things for kind, number in sorted(properties["Errors"].items())]
+
+
+def _latency(things: Things) -> list[Sample]:
+    """0 means that there were no commands: then there is no quantile."""
+    return [("", {**labels, "quantile": quantile}, properties[key] / 1e6)
+            for labels, properties in things
+            for key, quantile in (("LatencyP50", "0.5"), ("LatencyP99", "0.99"),
+                                  ("LatencyP999", "0.999")) if properties[key]]
+
+
+def _statistics(prefix: str, things: Things) -> list[str]:
+    """What maps and paths both have."""
+    lines = _family(f"{prefix}_in_flight_commands", "gauge", "commands", "Commands on the way.",
+                    _gauge(things, "InFlight"))
+    lines += _family(f"{prefix}_commands", "counter", "", "Commands answered with GOOD.",
+                     _counter(things, {"Reads": "read", "Writes": "write", "Others": "other"}, "kind"))
+    lines += _family(f"{prefix}_transferred_bytes", "counter", "bytes", "Data of those commands.",
+                     _counter(things, {"ReadBytes": "read", "WriteBytes": "write"}, "direction"))
+    lines += _family(f"{prefix}_errors", "counter", "", "What was not GOOD, by kind.", _errors(things))
+    lines += _family(f"{prefix}_latency_seconds", "summary", "seconds",
+                     "From the arrival of a command to its answer, in the last 10 to 20 s.",
+                     _latency(things))
+    return lines
+
+
+def _of_maps(maps: list[Map]) -> list[str]:
+    things: Things = [({"map": m.name}, m.properties) for m in maps]
+    lines = _family("mpath_map", "info", "", "The LUN of a map.",
+                    [("_info", {"map": m.name, "wwid": m["Wwid"], "vendor": m["Vendor"],
+                                "product": m["Product"], "revision": m["Revision"]}, 1)
+                     for m in maps])
+    lines += _family("mpath_map_state", "stateset", "", "What becomes of commands now.",
+                     [sample for m in maps
+                      for sample in _state_set("mpath_map_state", {"map": m.name}, MAP_STATES, m["State"])])
+    for name, unit, help_text, key in MAP_GAUGES:
+        lines += _family("mpath_map_" + name, "gauge", unit, help_text, _gauge(things, key))
+    lines += _family("mpath_map_path_faults", "counter", "", "How often a path has failed.",
+                     _one_counter(things, "PathFaults"))
+    lines += _family("mpath_map_group_switches", "counter", "", "How often the group changed.",
+                     _one_counter(things, "GroupSwitches"))
+    return lines + _statistics("mpath_map", things)
+
+
+def _of_paths(maps: list[Map]) -> list[str]:
+    # The address is in the table, and may be there twice: number tells the two apart.
+    things: Things = [({"map": m.name, "number": str(path["Number"]), "address": path["Address"]},
+                       path.properties) for m in maps for path in m.paths]
+    lines = _family("mpath_path", "info", "", "The device of a path.",
+                    [("_info", {**labels, "device": properties["Device"], "name": properties["Name"]},
+                      1) for labels, properties in things])
+    lines += _family("mpath_path_state", "stateset", "", "Whether the path is used.",
+                     [sample for labels, properties in things
+                      for sample in _state_set("mpath_path_state", labels, PATH_STATES,
+                                               properties["State"])])
+    lines += _family("mpath_path_priority", "gauge", "", "Higher is better; -1 if not known.",
+                     _gauge(things, "Priority"))
+    lines += _family("mpath_path_failures", "counter", "", "How often it has failed.",
+                     _one_counter(things, "FailCount"))
+    return lines + _statistics("mpath_path", things)
+
+
+def text(manager: Properties, maps: list[Map]) -> str:
+    """The whole exposition."""
+    lines = _family("mpath", "info", "", "tcmu-mpath.",
+                    [("_info", {"version": manager["Version"], "build": manager["BuildId"]}, 1)])
+    return "\n".join(lines + _of_maps(maps) + _of_paths(maps) + ["# EOF"]) + "\n"

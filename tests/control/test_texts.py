@@ -1,0 +1,434 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What mpathctl makes of the service's properties, and of dm-multipath's texts: no D-Bus here."""
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import types
+import unittest
+
+REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, f"{REPO}/targetcli-ext")
+sys.dont_write_bytecode = True
+
+from prometheus_client.openmetrics.parser import text_string_to_metric_families    # noqa: E402
+
+import sample       # noqa: E402
+from mpath_targetcli import (as_json, cli, client, events, importer, metrics, model, show,    # noqa: E402
+                             text, top, ui)
+
+MAPS = model.maps_of(sample.objects())
+PLAIN = text.Paint(False)
+
+
+class ModelTest(unittest.TestCase):
+    def test_tree(self):
+        self.assertEqual([m.name for m in MAPS], ["a", "b"])
+        self.assertEqual([[path["Name"] for path in group.paths] for group in MAPS[0].groups],
+                         [["8:0"], ["8:16", "8:32"]])
+        self.assertEqual([path["Number"] for path in MAPS[0].paths], [0, 1, 2])
+        self.assertEqual([group.priority for group in MAPS[0].groups], [50, 10])
+        self.assertEqual(MAPS[1].groups[0].priority, None)
+
+    def test_other_version(self):
+        with self.assertRaisesRegex(model.OtherVersion, "no property Held: .*restart tcmu-runner"):
+            model.Map("/x", {"Name": "x"})["Held"]
+
+
+class TextTest(unittest.TestCase):
+    def test_units(self):
+        for number, wanted in ((0, "0"), (1023, "1023"), (1024, "1K"), (1536, "1.5K"),
+                               (64 << 20, "64M"), (3 << 40, "3T"), (200 << 30, "200G")):
+            self.assertEqual(text.size(number), wanted)
+        for time_us, wanted in ((0, "-"), (1, "1us"), (999, "999us"), (1000, "1ms"),
+                                (3120, "3.12ms"), (999_499, "999ms"), (999_500, "1s"),
+                                (2_500_000, "2.5s")):
+            self.assertEqual(text.microseconds(time_us), wanted)
+
+    def test_paint(self):
+        self.assertEqual(PLAIN.state("failed", 8), "failed  ")
+        self.assertEqual(text.Paint(True).state("failed"), "\033[31mfailed\033[0m")
+        self.assertEqual(text.Paint(True).state("enabled"), "enabled")
+
+    def test_every_state_has_a_colour(self):
+        for state in (*metrics.MAP_STATES, *metrics.PATH_STATES):
+            self.assertIn(state, text.STATE_COLOURS)
+
+
+class ShowTest(unittest.TestCase):
+    maxDiff = None
+
+    def test_tree(self):
+        self.assertEqual(show.tree(MAPS[0], PLAIN), """\
+a (36001405aa) LIO-ORG,disk active
+size=64M features='1 queue_if_no_path' hwhandler='0' paths=2/3 in-flight=3 held=1
+iops=1200 read=4M/s write=0/s p50=640us p99=3.1ms p99.9=2.5s path-faults=2 switches=1
+answers: 3 check-condition
+warning: cmd_time_out limits "queue_if_no_path"
+|-+- group 1: policy='round-robin' prio=50 status=active paths=1/1
+| `- sda   8:0     active   active/optimized prio=50 in-flight=3 iops=1200 p50=600us p99=- p99.9=- failed=0
+|      /dev/disk/by-path/x
+`-+- group 2: policy='service-time' prio=10 status=enabled paths=1/2
+  |- sdb   8:16    failed   prio=10 in-flight=0 iops=0 p50=- p99=- p99.9=- failed=2
+  |    transport lost
+  |    errors: 1 gone, 12 timeout
+  `- sdc   8:32    active   in-flight=0 iops=0 p50=- p99=- p99.9=- failed=0 read-only""")
+
+    def test_never_seen(self):
+        tree = show.tree(MAPS[1], PLAIN)
+        self.assertIn("b (its LUN was never seen) failing\n", tree)
+        self.assertIn("  `- -     /dev/\"odd\\ excluded in-flight=0", tree)
+
+    def test_colour(self):
+        self.assertIn("\033[31mfailed  \033[0m", show.tree(MAPS[0], text.Paint(True)))
+
+
+class TopTest(unittest.TestCase):
+    def test_rows(self):
+        lines = text.table(top.rows(MAPS), top.LEFT)
+        self.assertEqual([line.split()[0] for line in lines], ["MAP", "a", "sda", "sdb", "sdc", "b",
+                                                               '/dev/"odd\\'])
+        self.assertEqual(lines[1].split(), ["a", "2/3", "active", "3", "1200", "4M", "0", "640us",
+                                            "3.1ms", "2.5s", "2"])
+        self.assertEqual(len({line.index("active") for line in lines[1:3]}), 1)
+
+    def test_ends(self):
+        looks = []
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            top.run(lambda: looks.append(1) or MAPS, 0.0, 2)
+        self.assertEqual(len(looks), 2)
+        self.assertEqual(out.getvalue().count("MAP "), 2)
+        self.assertNotIn("\033", out.getvalue())
+
+
+class JsonTest(unittest.TestCase):
+    # dm-multipath.md C7: what multipathd's JSON calls the things that we have, too.
+    MAP = {"name", "uuid", "queueing", "paths", "write_prot", "dm_st", "features", "hwhandler",
+           "path_faults", "vend", "prod", "rev", "switch_grp", "path_groups"}
+    GROUP = {"selector", "pri", "dm_st", "group", "paths"}
+    PATH = {"dev", "dev_t", "dm_st", "chk_st", "pri"}
+
+    def test_fields(self):
+        document = json.loads(as_json.document(maps=[as_json.map_fields(m) for m in MAPS]))
+        self.assertEqual((document["major_version"], document["minor_version"]), (0, 1))
+        a, b = document["maps"]
+        self.assertLessEqual(self.MAP, set(a))
+        self.assertLessEqual(self.GROUP, set(a["path_groups"][0]))
+        self.assertLessEqual(self.PATH, set(a["path_groups"][0]["paths"][0]))
+        self.assertEqual((a["uuid"], a["queueing"], a["paths"], a["dm_st"], a["features"],
+                          a["write_prot"]),
+                         ("36001405aa", "on", 2, "active", "1 queue_if_no_path", "ro"))
+        failed = a["path_groups"][1]["paths"][0]
+        self.assertEqual((failed["dev"], failed["dev_t"], failed["dm_st"], failed["chk_st"],
+                          failed["errors"]),
+                         ("sdb", "8:16", "failed", "faulty", {"timeout": 12, "gone": 1}))
+        self.assertEqual((b["write_prot"], b["path_groups"][0]["pri"]), ("rw", -1))
+
+    def test_every_state_is_known(self):
+        self.assertEqual(set(as_json._PATH_STATES), set(metrics.PATH_STATES))
+
+    def test_no_property_is_left_out(self):
+        """A property that the interface gets must not be forgotten here."""
+        objects = sample.objects()
+        before = as_json.map_fields(model.maps_of(objects)[0])
+        for interface, path, elsewhere in (
+                ("Map", "/map/a", {"NrGroups"}), ("Path", "/map/a/path/1", {"Map", "Group"}),
+                ("Group", "/map/a/group/2", {"Map", "NrPaths", "ValidPaths"})):
+            known = objects[sample.ROOT + path]["org.tcmu.Mpath1." + interface]
+            for name in set(known) - elsewhere:
+                value = known[name]
+                known[name] = not value if isinstance(value, bool) else \
+                    value + ("x" if isinstance(value, str) else 7) if not isinstance(value, dict) else {"x": 1}
+                self.assertNotEqual(as_json.map_fields(model.maps_of(objects)[0]), before, name)
+                known[name] = value
+
+
+class MetricsTest(unittest.TestCase):
+    def setUp(self):
+        self.text = metrics.text(sample.manager(), MAPS)
+        # The parser of OpenMetrics is the judge: it refuses what is out of order or unescaped.
+        self.families = {family.name: family
+                         for family in text_string_to_metric_families(self.text)}
+
+    def value(self, family, **labels):
+        return [found.value for found in self.families[family].samples
+                if labels.items() <= found.labels.items()]
+
+    def test_values(self):
+        self.assertEqual(self.value("mpath", version="0.1.0"), [1])
+        self.assertEqual(self.value("mpath_map_valid_paths", map="a"), [2])
+        self.assertEqual(self.value("mpath_map_commands", map="a", kind="write"), [50])
+        self.assertEqual(self.value("mpath_map_transferred_bytes", map="a", direction="read"), [409600])
+        self.assertEqual(self.value("mpath_map_errors", map="a", kind="check-condition"), [3])
+        self.assertEqual(self.value("mpath_map_latency_seconds", map="a", quantile="0.5"), [0.00064])
+        self.assertEqual(self.value("mpath_map_latency_seconds", map="b"), [])
+        self.assertEqual(self.value("mpath_path_state", map="a", number="1", mpath_path_state="failed"), [1])
+        self.assertEqual(sum(self.value("mpath_path_state", map="a", number="1")), 1)
+        self.assertEqual(self.value("mpath_path_failures", map="a", address="8:16"), [2])
+
+    def test_escaping(self):
+        self.assertEqual(self.value("mpath_path_priority", address='/dev/"odd\\'), [-1])
+
+    def test_no_maps(self):
+        list(text_string_to_metric_families(metrics.text(sample.manager(), [])))
+
+    def test_end(self):
+        self.assertTrue(self.text.endswith("\n# EOF\n"))
+
+
+class EventsTest(unittest.TestCase):
+    def test_line(self):
+        event = events.Event(1700000000123456, "a", "path-failed", "8:16", 1, "path 8:16 failed", 3)
+        self.assertRegex(event.line(), r"^2023-11-1\d \d\d:\d\d:20\.123 a path-failed 8:16 "
+                                       r"\(1 usable\): path 8:16 failed$")
+        self.assertEqual(event.fields()["sequence"], 3)
+        self.assertEqual(set(events.Event(1, "a", "map-added").fields()),
+                         {"time_us", "map", "kind", "path", "text"})
+
+    def test_lost(self):
+        sequence = events.Sequence()
+        self.assertEqual([sequence.lost("a", n) for n in (5, 6, 9)], [0, 0, 2])
+        self.assertEqual(sequence.lost("b", 7), 0)
+        self.assertEqual(sequence.lost("a", 1), 0)      # opened anew
+        sequence.forget("a")
+        self.assertEqual(sequence.lost("a", 20), 0)
+
+
+TABLE = """\
+mpatha: 0 131072 multipath 1 queue_if_no_path 1 alua 2 1 service-time 0 1 2 8:0 1 1 service-time 0 1 2 8:16 1 1
+vg-root: 0 1024 linear 8:3 2048
+mpathb: 0 131072 multipath 0 0 1 1 round-robin 0 2 1 8:32 1000 8:48 1000
+"""
+LISTED = """\
+Nov 25 20:00:00 | /etc/multipath.conf line 3, invalid keyword: nonsense
+mpatha (36001405b922ff67a) dm-0 LIO-ORG,disk
+size=64M features='1 queue_if_no_path' hwhandler='1 alua' wp=rw
+|-+- policy='service-time 0' prio=50 status=active
+| |- 2:0:0:0 sda 8:0  active ready running
+| `- 3:0:0:0 sdb 8:16 active ready running
+`-+- policy='service-time 0' prio=10 status=enabled
+  `- 4:0:0:0 sdc 8:32 failed faulty offline
+36001405000000001 dm-1 LIO-ORG,other disk
+size=1.0G features='0' hwhandler='0' wp=rw
+`-+- policy='round-robin 0' prio=1 status=active
+  |- 2:0:0:1 sdd 8:48 active ready running
+  `- 3:0:0:1 sde 8:64 active ready running
+"""
+
+
+class ImportTest(unittest.TestCase):
+    def setUp(self):
+        made = tempfile.TemporaryDirectory(prefix="mpath-import.")
+        self.addCleanup(made.cleanup)
+        self.sysfs = made.name + "/sys"
+        self.maps = made.name + "/maps"
+        os.mkdir(self.maps)
+
+    def put(self, name, content):
+        os.makedirs(os.path.dirname(f"{self.sysfs}/{name}"), exist_ok=True)
+        with open(f"{self.sysfs}/{name}", "w") as f:
+            f.write(content + "\n")
+
+    def import_map(self, found):
+        return importer.import_map(found, self.maps, self.sysfs)
+
+    def content(self, name):
+        with open(f"{self.maps}/{name}.map") as f:
+            return f.read()
+
+    def refused(self, found, reason):
+        with self.assertRaisesRegex(importer.Mistake, reason):
+            self.import_map(found)
+        self.assertEqual(os.listdir(self.maps), [])
+
+    def test_listed(self):
+        a, b = importer.parse(LISTED)
+        self.assertEqual(a.groups, [["8:0", "8:16"], ["8:32"]])
+        self.assertEqual(self.import_map(a), self.maps + "/mpatha.map")
+        self.assertEqual(self.content("mpatha"), """\
+# mpatha, taken over from dm-multipath by mpathctl import.
+[multipath]
+wwid=36001405b922ff67a
+grouping=group_by_prio
+selector=service-time 0
+hw_handler=alua
+no_path_retry=queue
+""")
+        self.import_map(b)
+        self.assertEqual(self.content("36001405000000001").splitlines()[2:],
+                         ["wwid=36001405000000001", "grouping=multibus", "selector=round-robin 0"])
+
+    def test_table(self):
+        a, b = importer.parse(TABLE)
+        self.assertEqual((a.queues, a.hw_handler, a.selectors, a.groups),
+                         (True, "alua", ["service-time 0"] * 2, [["8:0"], ["8:16"]]))
+        self.put("dev/block/8:16/device/wwid", "naa.6001405b922ff67a")
+        self.import_map(a)
+        self.assertIn("wwid=36001405b922ff67a\ngrouping=failover\n", self.content("mpatha"))
+        self.assertEqual((b.queues, b.hw_handler), (False, ""))
+
+    def test_table_named_by_its_wwid(self):
+        name = "3" + "60014050000000000000000000000001"
+        found, = importer.parse(TABLE.splitlines()[0].replace("mpatha", name))
+        self.import_map(found)
+        self.assertIn(f"wwid={name}\n", self.content(name))
+
+    def test_wwid_unknown(self):
+        self.refused(importer.parse(TABLE)[0], "WWID is not known")
+
+    def test_paths_moved(self):
+        self.put("dev/block/8:0/device/wwid", "naa.6001405b922ff67a")
+        self.put("dev/block/8:16/device/wwid", "naa.6001405000000002")
+        self.refused(importer.parse(TABLE)[0], "different LUNs by now .36001405000000002, 36001405b922ff67a")
+
+    def test_active(self):
+        for name, uuid in (("mpatha", "mpath-36000"), ("renamed", "mpath-36001405b922ff67a")):
+            self.put("block/dm-0/dm/name", name)
+            self.put("block/dm-0/dm/uuid", uuid)
+            self.refused(importer.parse(LISTED)[0], "device-mapper still has it: .*multipath -f mpatha")
+        # A volume of LVM's that happens to have the name is another thing.
+        self.put("block/dm-0/dm/name", "mpatha")
+        self.put("block/dm-0/dm/uuid", "LVM-1234")
+        self.import_map(importer.parse(LISTED)[0])
+
+    def test_there_already(self):
+        found = importer.parse(LISTED)[0]
+        self.import_map(found)
+        with open(self.maps + "/mpatha.map", "w") as f:
+            f.write("mine")
+        with self.assertRaisesRegex(importer.Mistake, "mpatha.map is there already"):
+            self.import_map(found)
+        self.assertEqual(self.content("mpatha"), "mine")
+
+    def test_name(self):
+        found = importer.parse(LISTED)[0]
+        for name in ("a/b", ".a", "a" * 65, "a:b", ""):
+            found.name = name
+            self.refused(found, "cannot be a map's here")
+
+    def test_nonsense(self):
+        for given, reason in (
+                ("", "nothing to import"), ("No devices found\n", "nothing to import"),
+                ("hello\n", "no line of dmsetup table: hello"),
+                ("a: 0 1 multipath\n", "ends where the number of feature arguments"),
+                ("a: 0 1 multipath 0 0 1 1 rr 0 1 1 8:0\n", "ends where a path argument"),
+                ("a: 0 1 multipath 0 0 1 1 rr 0 x\n", '"x" is where the number of paths')):
+            with self.assertRaisesRegex(importer.Mistake, reason):
+                importer.parse(given)
+
+
+class TargetcliTest(unittest.TestCase):
+    """The pure parts; targetcli itself is in the VM: e2e/targetcli."""
+
+    def test_cfgstring(self):
+        self.assertEqual(ui.cfgstring_of("/dev/sda,/dev/sdb", None, None, None), "/dev/sda;/dev/sdb")
+        self.assertEqual(ui.cfgstring_of(None, "36001", None, None), "wwid=36001")
+        self.assertEqual(ui.cfgstring_of(None, None, "mpatha", None), "mpatha")
+        self.assertEqual(ui.cfgstring_of(None, None, None, "mpatha"), "mpatha")
+        with self.assertRaisesRegex(ValueError, 'paths=: "sdb", expected an absolute path name'):
+            ui.cfgstring_of("/dev/sda,sdb", None, None, None)
+        for words in ((None, None, None, None), ("/dev/sda", None, "mpatha", None)):
+            with self.assertRaisesRegex(ValueError, "give one of paths=, wwid=, map="):
+                ui.cfgstring_of(*words)
+
+    def test_map_name(self):
+        for config, wanted in (("mpath/mpatha", "mpatha"), ("mpath//dev/sda;/dev/sdb", "lun0"),
+                               ("mpath/wwid=36001", "lun0")):
+            self.assertEqual(ui.map_name("lun0", config), wanted)
+
+    def test_hook(self):
+        """Only targetcli's module is extended, and what goes wrong there does not come out."""
+        from mpath_targetcli import hook
+        finder = next(found for found in sys.meta_path if isinstance(found, hook.Finder))
+        self.assertIsNone(finder.find_spec("json"))
+        with tempfile.TemporaryDirectory() as directory:
+            os.mkdir(directory + "/targetcli")
+            for name in ("__init__", "ui_backstore"):
+                with open(f"{directory}/targetcli/{name}.py", "w") as f:
+                    f.write("here = True\n")
+            sys.path.insert(0, directory)
+            try:
+                with contextlib.redirect_stderr(io.StringIO()) as err:
+                    from targetcli import ui_backstore      # one that is not as we know it
+            finally:
+                sys.path.remove(directory)
+        self.assertIsInstance(ui_backstore, types.ModuleType)
+        self.assertTrue(ui_backstore.here)
+        self.assertIn("tcmu-mpath: this targetcli has no commands for multipath maps", err.getvalue())
+        self.assertNotIn(finder, sys.meta_path)
+
+
+class DocumentsTest(unittest.TestCase):
+    """Manual page and shell completion know the commands that there are."""
+
+    def setUp(self):
+        parser = cli.make_parser()
+        self.commands = next(action.choices for action in parser._actions
+                             if isinstance(action, argparse._SubParsersAction))
+
+    def complete(self, *words):
+        """What bash offers for the last word, with a mpathctl that knows the sample."""
+        script = f"""
+            . {REPO}/config/bash-completion/mpathctl
+            mpathctl() {{ if [ $1 = list ]; then printf 'a\\nb\\n'; else echo "$SHOWN"; fi; }}
+            COMP_WORDS=(mpathctl "$@") COMP_CWORD=$#
+            _mpathctl
+            echo "${{COMPREPLY[*]}}" """
+        shown = as_json.document(maps=[as_json.map_fields(MAPS[0])])
+        done = subprocess.run(["bash", "-c", script, "bash", *words], text=True, check=True,
+                              stdout=subprocess.PIPE, env=dict(os.environ, SHOWN=shown))
+        return done.stdout.split()
+
+    def test_completion(self):
+        self.assertEqual(set(self.complete("")), set(self.commands))
+        self.assertEqual(self.complete("re"), ["reinstate", "remove", "release", "reload", "resize", "resume"])
+        self.assertEqual(self.complete("fail", ""), ["a", "b"])
+        self.assertEqual(self.complete("fail", "a", ""), ["sda", "sdb", "sdc"])
+        self.assertEqual(self.complete("switch", "--json", "a", ""), ["1", "2"])
+        self.assertEqual(set(self.complete("message", "a", "")), set(client.MESSAGES))
+        self.assertEqual(self.complete("check", f"{REPO}/READM"), [f"{REPO}/README.md"])
+        options = set(self.commands["status"].format_help().split()) & set(self.complete("status", "--"))
+        self.assertEqual(options, {"--help", "--json", "--detail", "--info", "--table", "--ima"})
+
+    def make_page(self, text):
+        with tempfile.NamedTemporaryFile("w", suffix=".xml") as f:
+            f.write(text)
+            f.flush()
+            return subprocess.run([f"{REPO}/config/man/make-dbus-page", f.name,
+                                   f"{REPO}/config/man/org.tcmu.Mpath1.7.in"],
+                                  capture_output=True, text=True)
+
+    def test_dbus_page(self):
+        """It has every member, and the generator refuses an XML whose comments do not fit."""
+        with open(sample.XML) as f:
+            text = f.read()
+        made = self.make_page(text)
+        self.assertEqual((made.returncode, made.stderr), (0, ""))
+        for name in re.findall(r'<(?:method|signal|property) name="(\w+)"', text):
+            self.assertRegex(made.stdout, rf"\n\\fB{name}\\fP \(")
+        for change, reason in ((("Wwid: the", "Wwidd: the"), "property Wwid: no comment"),
+                               (("@words:", "@word:"), "method Message: comment and element differ")):
+            made = self.make_page(text.replace(*change))
+            self.assertEqual(made.returncode, 1)
+            self.assertIn(reason, made.stderr)
+
+    def test_manual_page(self):
+        with open(f"{REPO}/config/man/mpathctl.8") as f:
+            page = f.read().replace("\\-", "-")
+        for name, command in self.commands.items():
+            self.assertRegex(page, rf"(?m)^\.(B|BR) {name}\b", name)
+            for action in command._actions:
+                short = action.option_strings[0] if action.option_strings else ""
+                if short not in ("", "-h"):
+                    self.assertIn(short, page, name)
+
+
+if __name__ == "__main__":
+    unittest.main()
