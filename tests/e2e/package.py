@@ -26,13 +26,20 @@ WANTED = """
 /etc/tcmu/mpath.conf /etc/tcmu/mpath.d
 /usr/lib/x86_64-linux-gnu/tcmu-runner/handler_mpath.so
 /usr/lib/python3/dist-packages/mpath_targetcli/client.py /usr/sbin/mpathctl
+/usr/lib/python3/dist-packages/tcmu-mpath.pth /usr/share/bash-completion/completions/mpathctl
+/usr/lib/systemd/system/tcmu-mpath-release.service
+/usr/lib/systemd/system/tcmu-mpath-metrics.service /usr/lib/systemd/system/tcmu-mpath-metrics.timer
 /usr/lib/systemd/system/tcmu-runner.service.d/tcmu-mpath.conf
 /usr/lib/systemd/system/rtslib-fb-targetctl.service.d/tcmu-mpath.conf
+/usr/lib/udev/rules.d/59-tcmu-mpath.rules /usr/lib/udev/tcmu-mpath-path
+/etc/multipath/conf.d/tcmu-mpath.conf
 /usr/share/dbus-1/system.d/org.tcmu.Mpath1.conf
 /usr/share/doc/tcmu-mpath/copyright /usr/share/doc/tcmu-mpath/changelog.gz
 /usr/share/doc/tcmu-mpath/examples
 /usr/share/man/man8/mpathctl.8.gz /usr/share/man/man8/tcmu-mpath.8.gz
+/usr/share/man/man7/org.tcmu.Mpath1.7.gz
 """.split()
+PROGRAMS = ("/usr/lib/udev/tcmu-mpath-path",)
 
 
 def dpkg(*words):
@@ -75,7 +82,7 @@ def test_contents():
         expect(path in listed, f"{path} is not in the package")
     for path, words in listed.items():
         mode = {"d": "drwxr-xr-x"}.get(words[0][0]) or \
-            ("-rwxr-xr-x" if path.startswith("/usr/sbin/") else "-rw-r--r--")
+            ("-rwxr-xr-x" if path.startswith("/usr/sbin/") or path in PROGRAMS else "-rw-r--r--")
         expect_equal((words[0], words[1]), (mode, "root/root"), path)
     expect_equal(run("dpkg", "-V", "tcmu-mpath"), "", "dpkg -V")
     control = run("dpkg-deb", "-f", DEB)
