@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: host
+"""A gateway goes down while commands wait for a path, and comes up again: nobody types anything.
+
+    tests/e2e/reboot.py             on the host: boots the guest twice, with systemd and one disk
+    tests/vm/run --systemd --disk FILE tests/e2e/reboot.py first    only the first boot
+
+The array is main.py's: LUNs of scsi_debug whose content is kept on the disk.  There is a volume group
+on them, and a multipathd that would take every disk: neither may get hold of our paths.
+"""
+
+import glob
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import main
+from lib import case, mpath, scsi, system
+from lib.case import expect, expect_equal, note
+from lib.targetcli import targetcli
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SHUTDOWN_SECONDS = 10
+AT = 24576      # blocks; behind the volume group, whose label all LUNs show, as they share memory
+
+# A map whose commands wait for a path, and one that needs no file.
+WAITS = main.Lun("waits", "waits", main.LIST.devices, AT, "naa.5001405000000011")
+PAIR = main.Lun("pair", "/dev/sde;/dev/sdf", main.PAIR.devices, AT + 1024, "naa.5001405000000012")
+LUNS = (WAITS, PAIR)
+UNITS = ("main-test.service", "tcmu-runner.service", "rtslib-fb-targetctl.service",
+         "multipathd.service")
+
+
+def expect_served(generation):
+    for lun in LUNS:
+        lun.wait_paths()
+        path = lun.path
+        system.wait_for(lambda path=path: scsi.usable(path), 20, f"{lun.name} usable")
+        main.expect_identity(lun, path)
+        main.expect_content(lun, path, generation)
+
+
+# --- the first boot -----------------------------------------------------------------------------
+
+def test_first():
+    """An array with a volume group on it, and two LUNs made with targetcli."""
+    os.makedirs(main.KEPT)
+    with open("/etc/systemd/system/main-test.service", "w") as f:
+        f.write(main.PATHS_UNIT)
+    with open("/etc/multipath.conf", "w") as f:
+        f.write("defaults {\n\tfind_multipaths no\n}\n")
+    system.run("systemctl", "unmask", "tcmu-runner.service", "multipathd.service")
+    system.run("systemctl", "daemon-reload")
+    system.run("systemctl", "add-wants", "multi-user.target", *UNITS)
+    system.run("systemctl", "start", "main-test.service")
+    system.run("pvcreate", "-q", "-y", "/dev/sda")
+    system.run("vgcreate", "-q", "-y", "shared", "/dev/sda")
+    system.run("lvcreate", "-q", "-y", "-an", "-Zn", "-l", "1", "-n", "volume", "shared")
+    # /dev/sda and sdb are in no map: they have the WWID of none, but may have multipathd's.
+    with open(f"{mpath.MAP_DIR}/waits.map", "w") as f:
+        f.write("[multipath]\npaths=/dev/san/path0;/dev/san/path1\nno_path_retry=queue\n")
+    system.run("systemctl", "start", "tcmu-runner.service", "rtslib-fb-targetctl.service")
+
+    cli = targetcli()
+    cli.good("/backstores/user:mpath create name=waits map=waits", "Set cmd_time_out to 0")
+    cli.good("/backstores/user:mpath create name=pair paths=/dev/sde,/dev/sdf", "Created")
+    for lun in LUNS:
+        cli.good(f"/loopback create {lun.naa}", "Created target")
+        cli.good(f"/loopback/{lun.naa}/luns create /backstores/user:mpath/{lun.name}", "Created LUN 0")
+    cli.good("saveconfig", "Configuration saved")
+    cli.end()
+    with open(f"{main.KEPT}/facts", "w") as f:
+        json.dump({"serials": {lun.name: lun.serial for lun in LUNS}}, f)
+    for lun in LUNS:
+        lun.wait_paths()
+        main.write(lun, lun.path, 1)
+    expect_served(1)
+
+
+def test_hold():
+    """Both paths of a map are out of service and a read waits: so the machine is shut down."""
+    for device in WAITS.devices:
+        mpath.map_call("waits", "Message", "as", ["fail_path", device])
+    system.run("systemd-run", "--unit=reader", "--quiet", "dd", f"if={WAITS.path.dev}", "of=/dev/null",
+               "bs=4k", "count=1", "iflag=direct")
+    system.wait_for(lambda: "1 held" in mpath.map_call("waits", "Status", "s", "detail"), 10, "held")
+    os.sync()
+
+
+# --- the second boot ----------------------------------------------------------------------------
+
+def test_restored():
+    """All is served as before, and only we have the paths."""
+    for unit in UNITS:
+        expect_equal(system.run("systemctl", "is-active", unit, check=False).strip(), "active", unit)
+    expect_served(1)
+    said = [line for line in main.journal("rtslib-fb-targetctl").splitlines()
+            if "annot" in line or "rror" in line or "ould not" in line]
+    expect_equal(said, [], "what the restore complains of")
+    ours = {os.path.basename(device) for lun in LUNS for device in lun.devices}
+    for name in glob.glob("/sys/block/dm-*"):
+        slaves = set(os.listdir(name + "/slaves"))
+        expect(not slaves & ours, f"{system.read(name + '/dm/name')} has {slaves & ours}")
+    note(f"of dm: {[system.read(name) for name in glob.glob('/sys/block/dm-*/dm/name')]}")
+
+
+def test_other_order():
+    """The configuration is restored while there is no tcmu-runner: it serves the LUNs when it comes."""
+    system.run("systemctl", "stop", "rtslib-fb-targetctl.service", "tcmu-runner.service")
+    system.run("modprobe", "-r", "target_core_user")
+    begin = time.monotonic()
+    system.run("targetctl", "restore")
+    note(f"restored without tcmu-runner in {time.monotonic() - begin:.1f} s")
+    system.run("systemctl", "start", "tcmu-runner.service")
+    expect_served(1)
+
+
+BOOTS = {"first": (test_first, test_hold), "second": (test_restored, test_other_order)}
+
+
+def boot(name, disk, out):
+    """Runs one boot; returns its exit status, and how long it took to go down."""
+    guest = subprocess.Popen(
+        [os.path.join(os.path.dirname(HERE), "vm", "run"), "--systemd", "-t", "600", "--out", out,
+         "--disk", disk, os.path.abspath(__file__), name],
+        env={key: value for key, value in os.environ.items() if key != "MPATH_OUT"})
+    try:
+        status = guest.wait()
+    except BaseException:
+        guest.terminate()
+        guest.wait()
+        raise
+    # The guest has written its results just before its end.
+    return status, time.time() - os.stat(f"{out}/results.json").st_mtime
+
+
+def on_host():
+    """Both boots.  Returns the exit status."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # and the guest goes with us
+    with tempfile.TemporaryDirectory(prefix="mpath-reboot.") as tmp:
+        for name in BOOTS:
+            out = os.path.join(os.environ.get("MPATH_OUT", tmp), name)
+            status, seconds = boot(name, f"{tmp}/disk", out)
+            note(f"{name} boot: went down in {seconds:.1f} s")
+            if status:
+                return status
+            if name == "first" and seconds > SHUTDOWN_SECONDS:
+                print(f"FAIL e2e/reboot: it took more than {SHUTDOWN_SECONDS} s to go down with I/O held")
+                return 1
+    return 0
+
+
+if __name__ == "__main__":
+    role = sys.argv[1] if len(sys.argv) > 1 else ""
+    if role == "--list":
+        case.main()
+    elif role in BOOTS:
+        case.log_file("/var/log/tcmu-runner.log")
+        case.main(BOOTS[role])
+    else:
+        # A pattern is of no use: each case goes on where the one before it ended.
+        sys.exit(on_host())
