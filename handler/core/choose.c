@@ -64,13 +64,9 @@ static void switch_group(struct multipath *m, struct priority_group *pg)
 	if (pg == m->current_pg)
 		return;
 	trace(m, "group %u: now current", pg->number);
-	notice_group(m, NOTICE_GROUP_SWITCHED, pg, "switched to");
 	if (m->current_pg)
-		m->nr_group_switches++;
-	else
-		not_for_the_log(m);
+		notice(m, NOTICE_GROUP, NULL, "switched to priority group %u", pg->number);
 	m->current_pg = pg;
-	m->actions->group_changed = true;
 }
 
 /*
@@ -149,6 +145,18 @@ static bool may_improve(const struct multipath *m)
 	return m->nr_suspect || still_settling(m);
 }
 
+/*
+ * Who finds no path forgets the current group.  In dm a command that comes back from the last path
+ * does not look for another one, unless it can be queued.
+ */
+static void forget_current(struct multipath *m, const struct mpath_io *io)
+{
+	if (io->nr_tries && !m->queue_if_no_path)
+		return;
+	m->queue_io = false;
+	m->current_pg = NULL;
+}
+
 enum choice choose_path(struct multipath *m, struct mpath_io *io, struct path **path)
 {
 	struct misses misses = {0};
@@ -162,8 +170,7 @@ enum choice choose_path(struct multipath *m, struct mpath_io *io, struct path **
 	}
 
 	if (m->nr_valid == 0) {
-		m->queue_io = false;
-		m->current_pg = NULL;
+		forget_current(m, io);
 	} else {
 		*path = choose(m, io, &misses);
 		if (*path)

@@ -37,6 +37,25 @@ static void the_next_group_takes_over(void)
 	world_end(w);
 }
 
+/*
+ * In dm the command that comes back from the last path is answered without a look at the others:
+ * the group stays current until the next command finds no path in it (e2e/differential).
+ */
+static void the_last_path_leaves_its_group_current(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS);
+
+	world_up(w);
+	message(w, "fail_path 8:16");
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_info(w, "2 0 0 0 2 1 A 0 1 0 8:0 F 1 E 0 1 0 8:16 F 1 ");
+	submit_read(w, 0, 1);
+	expect_info(w, "2 0 0 0 2 1 E 0 1 0 8:0 F 1 E 0 1 0 8:16 F 1 ");
+	world_end(w);
+}
+
 /* The table's initial group is used first; it is a wish for one time only. */
 static void the_initial_group_is_first(void)
 {
@@ -413,8 +432,7 @@ static void the_order_of_groups_is_no_race(void)
 /* The same with the group that the table asks for first. */
 static void the_initial_group_is_waited_for(void)
 {
-	struct world *w = world_new(
-		QUEUE "0 2 2 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1");
+	struct world *w = world_new(QUEUE "0 2 2 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1");
 	struct sim_io *io;
 
 	sim_path(w, "8:16")->open_latency_ns = 300 * NSEC_PER_MSEC;
@@ -449,6 +467,7 @@ static void a_group_that_hangs_is_not_waited_for_long(void)
 int main(void)
 {
 	STORY(the_next_group_takes_over);
+	STORY(the_last_path_leaves_its_group_current);
 	STORY(the_initial_group_is_first);
 	STORY(an_initial_group_that_does_not_exist);
 	STORY(disable_and_enable_group);

@@ -410,10 +410,10 @@ static void a_transition_without_end_fails_the_path(void)
 	expect_pending(w, io);
 	advance(w, 3000);
 	expect_sense(w, io, 0x02, 0x04, 0x0a);
-	expect_info(w, "2 0 0 0 1 1 E 0 1 0 8:0 F 1 ");
+	expect_info(w, "2 0 0 0 1 1 A 0 1 0 8:0 F 1 ");
 	set_mode(sim_path(w, "8:0"), MODE_UP);
 	advance(w, 1500);
-	expect_info(w, "2 0 0 0 1 1 E 0 1 0 8:0 A 1 ");
+	expect_info(w, "2 0 0 0 1 1 A 0 1 0 8:0 A 1 ");
 	world_end(w);
 }
 
