@@ -64,9 +64,13 @@ static void switch_group(struct multipath *m, struct priority_group *pg)
 	if (pg == m->current_pg)
 		return;
 	trace(m, "group %u: now current", pg->number);
+	notice_group(m, NOTICE_GROUP_SWITCHED, pg, "switched to");
 	if (m->current_pg)
-		notice(m, NOTICE_GROUP, NULL, "switched to priority group %u", pg->number);
+		m->nr_group_switches++;
+	else
+		not_for_the_log(m);
 	m->current_pg = pg;
+	m->actions->group_changed = true;
 }
 
 /*

@@ -135,7 +135,7 @@ static bool init_groups(struct multipath *m, const struct mpath_table *table, st
 
 static void take_features(struct multipath *m, const struct mpath_table *table)
 {
-	m->queue_if_no_path = table->queue_if_no_path;
+	m->queue_if_no_path = m->queue_in_table = table->queue_if_no_path;
 	m->retain_attached_hw_handler = table->retain_attached_hw_handler;
 	m->pg_init_retries = table->pg_init_retries;
 	m->pg_init_delay_msecs = table->pg_init_delay_msecs;
@@ -183,6 +183,12 @@ struct multipath *mpath_create(const char *name, const struct mpath_table *table
 	}
 	if (!init_groups(m, table, error))
 		goto destroy;
+	m->notices_max = notices_for(m->nr_paths);
+	m->notices = calloc(m->notices_max, sizeof(*m->notices));
+	if (!m->notices) {
+		out_of_memory(error);
+		goto destroy;
+	}
 	m->nr_unsettled = m->nr_paths;
 	m->restart_over = m->nr_paths == 0;
 	take_features(m, table);
@@ -213,6 +219,7 @@ void mpath_destroy(struct multipath *m)
 	destroy_selectors(m);
 	while ((node = list_pop(&m->paths)))
 		free_path(container_of(node, struct path, map_node));
+	free(m->notices);
 	free(m->groups);
 	free(m);
 }

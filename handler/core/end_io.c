@@ -156,6 +156,7 @@ void end_io(struct multipath *m, struct mpath_io *io)
 	struct path *path = io->path;
 	struct verdict verdict = judge(&io->result);
 
+	io_stats_count(&path->stats, io, m->now_ns - io->start_ns);
 	take_off_path(m, io);
 	if (verdict.verdict != IO_DONE)
 		trace(m, "io %02x: %s on %s", io->cmd.cdb[0], verdict.why, path_name(path));
@@ -203,8 +204,9 @@ void io_abandoned(struct multipath *m, struct mpath_io *io)
 {
 	assert(io->abandoned);
 	io->abandoned = false;
-	take_off_path(m, io);
 	io->result = (struct scsi_result){.transport = TRANSPORT_TIMEOUT};
+	io_stats_count(&io->path->stats, io, m->now_ns - io->start_ns);
+	take_off_path(m, io);
 	go_elsewhere(m, io, true);
 	run_backlog(m);
 }

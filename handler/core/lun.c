@@ -50,12 +50,13 @@ bool lun_answers(struct multipath *m, struct mpath_io *io)
 	return scsi_lun_answers(io, &m->lun, &identity);
 }
 
-static void tell_size(struct multipath *m, const char *what)
+static void tell_size(struct multipath *m, bool first)
 {
 	uint64_t bytes = m->lun.nr_blocks * m->lun.block_size;
 
-	notice(m, NOTICE_LUN, NULL, "%s %s, %" PRIu64 " blocks of %u bytes", what, m->lun.wwid,
-	       m->lun.nr_blocks, m->lun.block_size);
+	notice(m, first ? NOTICE_LUN : NOTICE_LUN_RESIZED, NULL,
+	       "%s %s, %" PRIu64 " blocks of %u bytes", first ? "the LUN is" : "the LUN is now",
+	       m->lun.wwid, m->lun.nr_blocks, m->lun.block_size);
 	if (m->backstore.size && m->backstore.size != bytes)
 		notice(m, NOTICE_LUN, NULL,
 		       "the backstore's size is %" PRIu64 " bytes, the LUN's %" PRIu64
@@ -77,7 +78,7 @@ void lun_identified(struct multipath *m, const struct lun_facts *seen)
 	memcpy(&m->lun, seen, sizeof(m->lun)); /* padding too: it is compared above */
 	m->actions->lun_changed = true;
 	m->run_held = true;
-	tell_size(m, first ? "the LUN is" : "the LUN is now");
+	tell_size(m, first);
 }
 
 /*

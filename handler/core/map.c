@@ -115,6 +115,7 @@ void complete_io(struct multipath *m, struct mpath_io *io)
 	else
 		trace(m, "io %02x: status %02x", io->cmd.cdb[0], io->result.status);
 	m->nr_ios--;
+	io_stats_count(&m->stats, io, m->now_ns - io->arrival_ns);
 	list_push_back(&m->actions->complete, &io->node);
 }
 
@@ -127,8 +128,7 @@ void complete_with_sense(struct multipath *m, struct mpath_io *io, uint8_t key, 
 
 void complete_with_status(struct multipath *m, struct mpath_io *io, uint8_t status)
 {
-	io->result = (struct scsi_result){.status = status,
-					  .residual = (uint32_t)io->cmd.data_len};
+	io->result = (struct scsi_result){.status = status, .residual = (uint32_t)io->cmd.data_len};
 	complete_io(m, io);
 }
 

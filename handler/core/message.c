@@ -22,9 +22,10 @@ static void set_queueing(struct multipath *m, bool on)
 	if (m->queue_if_no_path == on)
 		return;
 	m->queue_if_no_path = on;
+	m->actions->memory_changed = true;
 	m->run_held = true;
 	trace(m, "queueing: %s", on ? "on" : "off");
-	notice(m, NOTICE_QUEUEING, NULL, on ? "queue_if_no_path" : "fail_if_no_path");
+	notice(m, NOTICE_POLICY, NULL, on ? "queue_if_no_path" : "fail_if_no_path");
 }
 
 static struct priority_group *find_group(struct multipath *m, const char *word)
@@ -55,10 +56,11 @@ static void bypass_group(struct multipath *m, struct mpath_message *message, boo
 		return;
 	}
 	pg->bypassed = bypass;
+	m->actions->memory_changed = true;
 	choose_anew(m);
 	trace(m, "group %u: %s", pg->number, bypass ? "bypassed" : "enabled");
-	notice(m, NOTICE_GROUP, NULL, "priority group %u %s", pg->number,
-	       bypass ? "disabled" : "enabled");
+	notice_group(m, bypass ? NOTICE_GROUP_DISABLED : NOTICE_GROUP_ENABLED, pg,
+		     bypass ? "disabled" : "enabled");
 }
 
 static void switch_group(struct multipath *m, struct mpath_message *message)
@@ -77,9 +79,10 @@ static void switch_group(struct multipath *m, struct mpath_message *message)
 	for (i = 0; i < m->nr_groups; i++)
 		m->groups[i].bypassed = false;
 	m->next_pg = pg;
+	m->actions->memory_changed = true;
 	choose_anew(m);
 	trace(m, "group %u: asked for", pg->number);
-	notice(m, NOTICE_GROUP, NULL, "asked to switch to priority group %u", pg->number);
+	notice_group(m, NOTICE_GROUP_ASKED_FOR, pg, "asked to switch to");
 }
 
 /* maj:min, the word in the table, /dev/sdX or sdX. */
@@ -95,6 +98,7 @@ static bool path_is_named(const struct path *path, const char *word)
 static void fail_by_message(struct multipath *m, struct path *path)
 {
 	path->failed_by_message = true;
+	m->actions->memory_changed = true;
 	fail_path(m, path, "fail_path message");
 	if (!path->reason[0])
 		snprintf(path->reason, sizeof(path->reason), "fail_path message");
@@ -104,6 +108,7 @@ static void fail_by_message(struct multipath *m, struct path *path)
 static void reinstate_by_message(struct multipath *m, struct path *path)
 {
 	path->failed_by_message = false;
+	m->actions->memory_changed = true;
 	if (!path->active)
 		probe_path_now(m, path);
 }

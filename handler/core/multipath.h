@@ -15,8 +15,7 @@
 #include "mpath/core.h"
 #include "mpath/hw_handler.h"
 #include "mpath/path_checker.h"
-
-#define NOTICES_MAX 16
+#include "mpath/snapshot.h"
 
 struct priority_group {
 	struct multipath *m;
@@ -41,7 +40,8 @@ struct multipath {
 	unsigned int next_path_id;
 
 	/* what the table said */
-	bool queue_if_no_path;
+	bool queue_if_no_path; /* or a message */
+	bool queue_in_table;
 	bool retain_attached_hw_handler;
 	unsigned int pg_init_retries;
 	int pg_init_delay_msecs;
@@ -53,6 +53,10 @@ struct multipath {
 	struct priority_group *next_pg; /* asked for; consumed by the next command */
 	bool queue_io;			/* INFO's first word: no group was chosen yet */
 	unsigned int nr_valid;		/* active paths */
+
+	struct io_stats stats; /* of commands, as their initiators see them */
+	uint64_t nr_path_faults;
+	uint64_t nr_group_switches;
 
 	/* commands with us, each counted in nr_ios and on one list or in flight */
 	struct list held;
@@ -79,10 +83,14 @@ struct multipath {
 	uint64_t wake_ns;	       /* the earliest time that somebody asked for */
 	struct mpath_actions *actions; /* of the current step */
 
-	struct mpath_notice notices[NOTICES_MAX];
+	struct mpath_notice *notices; /* a ring of notices_max */
+	unsigned int notices_max;
 	unsigned int first_notice;
 	unsigned int nr_notices;
 	unsigned int lost_notices;
+	uint64_t last_sequence;
+	uint64_t last_uevent;
+	bool told_queueing;
 
 	mpath_trace_fn trace_fn;
 	void *trace_arg;
@@ -99,12 +107,22 @@ struct multipath {
 	} while (0)
 __attribute__((format(printf, 2, 3))) void mpath_trace(struct multipath *m, const char *format,
 						       ...);
-/* False: the path flaps, and the line was only counted. */
-__attribute__((format(printf, 4, 5))) bool notice(struct multipath *m, enum mpath_notice_kind kind,
-						  struct path *path, const char *format, ...);
-void quiet_is_over(struct multipath *m, struct path *path);
 /* "8:16", or the word in the table while nothing is known of the device. */
 const char *path_name(const struct path *path);
+
+/*
+ * notice.c: tell administrators and programs what has happened (mpath/notice.h).  False: the path
+ * flaps, and there is no line in the log.
+ */
+__attribute__((format(printf, 4, 5))) bool notice(struct multipath *m, enum mpath_notice_kind kind,
+						  struct path *path, const char *format, ...);
+void notice_group(struct multipath *m, enum mpath_notice_kind kind, const struct priority_group *pg,
+		  const char *what);
+/* The last notice is an event, but the log has it from others already. */
+void not_for_the_log(struct multipath *m);
+void quiet_is_over(struct multipath *m, struct path *path);
+/* Notices that one step may bring forth, for so many paths. */
+unsigned int notices_for(unsigned int nr_paths);
 
 /* choose.c: which path? */
 enum choice {
@@ -190,6 +208,13 @@ enum identify_result identify(struct path *path, const struct scsi_answer *last,
 bool lun_answers(struct multipath *m, struct mpath_io *io);
 void lun_identified(struct multipath *m, const struct lun_facts *seen);
 bool forget_lun(struct multipath *m);
+
+/* snapshot.c, status.c: what others are shown */
+enum path_state path_state(const struct path *path);
+enum group_state group_state(const struct multipath *m, const struct priority_group *pg);
+void status_features(const struct multipath *m, struct strbuf *out);
+void status_warning(const struct multipath *m, struct strbuf *out);
+unsigned int queue_length(const struct list *queue);
 
 /* message.c */
 void handle_message(struct multipath *m, struct mpath_message *message);

@@ -46,7 +46,7 @@ static void tell_last_path(struct multipath *m)
 {
 	if (m->nr_valid)
 		return;
-	notice(m, NOTICE_QUEUEING, NULL, "no usable path is left: commands %s",
+	notice(m, NOTICE_NO_PATH, NULL, "no usable path is left: commands %s",
 	       m->queue_if_no_path ? "are queued (queue_if_no_path)" : "fail");
 }
 
@@ -56,6 +56,7 @@ void fail_path(struct multipath *m, struct path *path, const char *why)
 		return;
 	path->active = false;
 	path->fail_count++;
+	m->nr_path_faults++;
 	m->nr_valid--;
 	/* Who waited for this path's probe, or for room on it, must look again. */
 	if (path->suspect || !list_empty(&m->backlog))
@@ -85,8 +86,12 @@ void reinstate_path(struct multipath *m, struct path *path)
 	sync_selector(path);
 
 	trace(m, "path %s: reinstated, %u usable", path_name(path), m->nr_valid);
-	notice(m, NOTICE_PATH_REINSTATED, path, "%s, %u of %u usable",
-	       path->settled ? "reinstated" : "usable", m->nr_valid, m->nr_paths);
+	if (path->settled)
+		notice(m, NOTICE_PATH_REINSTATED, path, "reinstated, %u of %u usable", m->nr_valid,
+		       m->nr_paths);
+	else
+		notice(m, NOTICE_PATH_USABLE, path, "usable, %u of %u usable", m->nr_valid,
+		       m->nr_paths);
 }
 
 /*

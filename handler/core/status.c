@@ -18,11 +18,17 @@ static unsigned int shown_group(const struct multipath *m)
 	return m->nr_groups ? 1 : 0;
 }
 
-static char group_state(const struct multipath *m, const struct priority_group *pg)
+static char group_letter(const struct multipath *m, const struct priority_group *pg)
 {
-	if (pg->bypassed)
+	switch (group_state(m, pg)) {
+	case GROUP_ACTIVE:
+		return 'A';
+	case GROUP_ENABLED:
+		return 'E';
+	case GROUP_DISABLED:
 		return 'D';
-	return pg == m->current_pg ? 'A' : 'E';
+	}
+	return 'E';
 }
 
 static void info(struct multipath *m, struct strbuf *out)
@@ -35,7 +41,7 @@ static void info(struct multipath *m, struct strbuf *out)
 		struct priority_group *pg = &m->groups[i];
 		struct path_selector *ps = &pg->selector;
 
-		strbuf_printf(out, "%c ", group_state(m, pg));
+		strbuf_printf(out, "%c ", group_letter(m, pg));
 		ps->type->status(ps, NULL, STATUS_INFO, out);
 		strbuf_printf(out, "%u %u ", pg->nr_paths, ps->type->info_args);
 		list_for_each_entry(path, &pg->paths, node) {
@@ -47,7 +53,7 @@ static void info(struct multipath *m, struct strbuf *out)
 	}
 }
 
-static void features(const struct multipath *m, struct strbuf *out)
+void status_features(const struct multipath *m, struct strbuf *out)
 {
 	strbuf_printf(out, "%u ",
 		      m->queue_if_no_path + (m->pg_init_retries > 0) * 2u +
@@ -70,7 +76,7 @@ static void table(struct multipath *m, struct strbuf *out)
 	struct path *path;
 	unsigned int i;
 
-	features(m, out);
+	status_features(m, out);
 	strbuf_printf(out, "0 %u %u ", m->nr_groups, shown_group(m));
 	for (i = 0; i < m->nr_groups; i++) {
 		struct priority_group *pg = &m->groups[i];
@@ -99,21 +105,60 @@ void mpath_status(struct multipath *m, enum status_type type, struct strbuf *out
 	}
 }
 
-static const char *path_state(const struct path *path)
+/* The kernel's own are of this version of its target (Linux 6.1). */
+#define IMA_TARGET_VERSION "1.14.0"
+
+/* Selectors say nothing here. */
+static void path_ima(const struct path *path, unsigned int group, unsigned int number,
+		     struct strbuf *out)
 {
-	if (path->failed_by_message)
-		return "failed by message";
-	if (path->suspect)
-		return "in doubt";
-	if (path->active)
+	strbuf_printf(out, ",path_name_%u_%u=%s", group, number, path_name(path));
+	strbuf_printf(out, ",is_active_%u_%u=%c", group, number, path->active ? 'A' : 'F');
+	strbuf_printf(out, ",fail_count_%u_%u=%u", group, number, path->fail_count);
+	strbuf_printf(out, ",path_selector_status_%u_%u=", group, number);
+}
+
+void mpath_status_ima(const struct multipath *m, struct strbuf *out)
+{
+	struct path *path;
+	unsigned int i, n;
+
+	strbuf_printf(out, "target_name=multipath,target_version=%s,nr_priority_groups=%u",
+		      IMA_TARGET_VERSION, m->nr_groups);
+	for (i = 0; i < m->nr_groups; i++) {
+		const struct priority_group *pg = &m->groups[i];
+
+		strbuf_printf(out, ",pg_state_%u=%c", i, group_letter(m, pg));
+		strbuf_printf(out, ",nr_pgpaths_%u=%u", i, pg->nr_paths);
+		strbuf_printf(out, ",path_selector_name_%u=%s", i, pg->selector.type->name);
+		n = 0;
+		list_for_each_entry(path, &pg->paths, node)
+			path_ima(path, i, n++, out);
+	}
+	strbuf_printf(out, ";");
+}
+
+static const char *path_state_words(const struct path *path)
+{
+	switch (path_state(path)) {
+	case PATH_ACTIVE:
 		return "active";
-	return path->identified ? "failed" : "excluded";
+	case PATH_IN_DOUBT:
+		return "in doubt";
+	case PATH_FAILED:
+		return "failed";
+	case PATH_FAILED_BY_MESSAGE:
+		return "failed by message";
+	case PATH_EXCLUDED:
+		return "excluded";
+	}
+	return "";
 }
 
 static void path_detail(const struct path *path, struct strbuf *out)
 {
 	strbuf_printf(out, "    %s", path->facts.device[0] ? path->facts.device : "-");
-	strbuf_printf(out, " %s: %s", path_name(path), path_state(path));
+	strbuf_printf(out, " %s: %s", path_name(path), path_state_words(path));
 	if (path->reason[0])
 		strbuf_printf(out, ": %s", path->reason);
 	strbuf_printf(out, " [%u in flight, failed %u times", path->in_flight, path->fail_count);
@@ -124,28 +169,25 @@ static void path_detail(const struct path *path, struct strbuf *out)
 	strbuf_printf(out, "] %s\n", path->address);
 }
 
-static unsigned int length(const struct list *queue)
+void status_warning(const struct multipath *m, struct strbuf *out)
 {
-	const struct list *node;
-	unsigned int n = 0;
-
-	for (node = queue->next; node != queue; node = node->next)
-		n++;
-	return n;
+	if (mpath_queueing_defeated(m))
+		strbuf_printf(out, "cmd_time_out limits queue_if_no_path: set it to 0");
 }
 
 static void queue_detail(struct multipath *m, struct strbuf *out)
 {
 	strbuf_printf(out, "  commands: %u in flight, %u held, %u waiting for room, %u delayed\n",
-		      m->nr_in_flight, length(&m->held), length(&m->backlog), length(&m->delayed));
+		      m->nr_in_flight, queue_length(&m->held), queue_length(&m->backlog),
+		      queue_length(&m->delayed));
 	strbuf_printf(out, "  no path: %s, cmd_time_out %u s\n",
-		      m->queue_if_no_path ? "queue" : "fail",
-		      m->backstore.cmd_time_out_ms / 1000);
+		      m->queue_if_no_path ? "queue" : "fail", m->backstore.cmd_time_out_ms / 1000);
 	if (mpath_queueing_defeated(m))
-		strbuf_printf(out, "  warning: cmd_time_out limits queue_if_no_path: set it to 0\n");
+		strbuf_printf(out,
+			      "  warning: cmd_time_out limits queue_if_no_path: set it to 0\n");
 	if (!list_empty(&m->restarting))
 		strbuf_printf(out, "  %u writes wait for commands of a former process\n",
-			      length(&m->restarting));
+			      queue_length(&m->restarting));
 }
 
 void mpath_status_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out)
@@ -166,7 +208,8 @@ void mpath_status_detail(struct multipath *m, uint64_t now_ns, struct strbuf *ou
 		struct priority_group *pg = &m->groups[i];
 
 		strbuf_printf(out, "  group %u: %s, %s\n", pg->number, pg->selector.type->name,
-			      pg->bypassed ? "disabled" : (pg == m->current_pg ? "active" : "enabled"));
+			      pg->bypassed ? "disabled"
+					   : (pg == m->current_pg ? "active" : "enabled"));
 		list_for_each_entry(path, &pg->paths, node)
 			path_detail(path, out);
 	}

@@ -48,10 +48,25 @@ static void tell_if_defeated(struct multipath *m, uint64_t patience_ns)
 		return;
 	}
 	m->told_defeated = true;
-	notice(m, NOTICE_QUEUEING, NULL,
+	notice(m, NOTICE_POLICY, NULL,
 	       "queue_if_no_path is limited by the backstore's cmd_time_out of %u s: "
 	       "set attribute cmd_time_out=0 before the LUN is exported",
 	       m->backstore.cmd_time_out_ms / 1000);
+}
+
+/* The log has it from the path's line and from NOTICE_NO_PATH. */
+static void tell_queueing(struct multipath *m)
+{
+	bool queueing = m->queue_if_no_path && !m->nr_valid && !still_settling(m) && !m->shutdown;
+
+	if (queueing == m->told_queueing)
+		return;
+	m->told_queueing = queueing;
+	if (queueing)
+		notice(m, NOTICE_QUEUEING_STARTED, NULL, "commands wait for a path");
+	else
+		notice(m, NOTICE_QUEUEING_STOPPED, NULL, "commands do not wait any more");
+	not_for_the_log(m);
 }
 
 static void timeout(struct multipath *m)
@@ -158,6 +173,7 @@ void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpa
 
 	if (m->run_held)
 		run_queues(m);
+	tell_queueing(m);
 	if (m->stopping)
 		actions->stopped = m->nr_ios == 0 && all_links_closed(m);
 	actions->wake_ns = m->wake_ns;

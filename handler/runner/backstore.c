@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runner/backstore.h"
@@ -15,6 +16,7 @@
 
 #define UIO_DIR	   "/sys/class/uio"
 #define CONFIG_DIR "/sys/kernel/config/target/core"
+#define BOOT_ID	   "/proc/sys/kernel/random/boot_id"
 
 static const char *const file_names[NR_BACKSTORE_FILES] = {
 	[BACKSTORE_CMD_TIME_OUT] = "attrib/cmd_time_out",
@@ -88,6 +90,18 @@ bool backstore_exists(const char *cfgstring)
 	return found;
 }
 
+/* A directory in configfs keeps its inode as long as it exists, and no two have had the same. */
+static void name_instance(struct backstore *backstore, int dirfd)
+{
+	char boot[64] = "";
+	struct stat st = {0};
+
+	read_line(BOOT_ID, boot, sizeof(boot));
+	fstat(dirfd, &st);
+	snprintf(backstore->instance, sizeof(backstore->instance), "%.36s %ju", boot,
+		 (uintmax_t)st.st_ino);
+}
+
 int backstore_open(struct backstore *backstore, const char *uio_name, struct strbuf *error)
 {
 	struct uio_words words;
@@ -108,6 +122,7 @@ int backstore_open(struct backstore *backstore, const char *uio_name, struct str
 	}
 	for (unsigned int i = 0; i < NR_BACKSTORE_FILES; i++)
 		backstore->fds[i] = openat(dirfd, file_names[i], O_PATH | O_CLOEXEC);
+	name_instance(backstore, dirfd);
 	close(dirfd);
 	return 0;
 }

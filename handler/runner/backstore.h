@@ -24,6 +24,7 @@ enum backstore_file {
 
 struct backstore {
 	char name[128];
+	char instance[80]; /* another one when it is created anew, or the machine started */
 	int fds[NR_BACKSTORE_FILES]; /* O_PATH, or -1 */
 };
 

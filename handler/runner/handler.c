@@ -375,11 +375,11 @@ static void lun_set_kept_size(struct lun *lun)
 {
 	char text[200];
 	struct strbuf ignored;
-	struct lun_facts facts;
+	struct kept kept;
 
 	strbuf_init(&ignored, text, sizeof(text));
-	if (!state_load(lun->name, &facts, &ignored))
-		lun_check_size(lun, &facts);
+	if (!state_load(lun->name, &kept, &ignored))
+		lun_check_size(lun, &kept.lun);
 }
 
 static void log_warnings(const struct map_config *config)
@@ -395,6 +395,7 @@ static int lun_start_device(struct lun *lun, const struct map_config *config, st
 	const struct device_config device_config = {
 		.name = config->name,
 		.state_name = config->name,
+		.backstore = lun->backstore.instance,
 		.table = config->table,
 		.settings = &config->settings,
 		.transport = &sg_transport,

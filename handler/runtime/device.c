@@ -56,7 +56,7 @@ struct refresh {
 	struct mpath_backstore known; /* what the map was told last */
 };
 
-/* What is kept of the LUN over restarts: at most one save at a time, always of the newest. */
+/* What is kept of the map over restarts: at most one save at a time, always of the newest. */
 struct keeper {
 	struct job job;
 	struct job_queue jobs;
@@ -64,9 +64,10 @@ struct keeper {
 	bool again;  /* there was news while the job ran */
 	bool news;   /* for the front, with the next job */
 	bool failed; /* to be tried again; was logged */
+	bool later;  /* to be saved with the next tick */
 
 	/* The job's, while it runs. */
-	struct lun_facts lun; /* unknown: forget */
+	struct kept kept;
 	bool tell_front;
 	int error;
 };
@@ -232,20 +233,16 @@ static void path_close(struct device_path *dp)
 	dp->device->transport->close(link, &dp->closed);
 }
 
-/* --- what is kept of the LUN --- */
+/* --- what is kept of the map --- */
 
 static void keeper_run(struct job *job)
 {
 	struct device *d = container_of(job, struct device, keeper.job);
 	struct keeper *keeper = &d->keeper;
 
-	if (!keeper->lun.known) {
-		keeper->error = state_forget(d->state_name);
-		return;
-	}
-	keeper->error = state_save(d->state_name, &keeper->lun);
-	if (keeper->tell_front && d->ops->lun_changed)
-		d->ops->lun_changed(d->front, &keeper->lun);
+	keeper->error = state_save(d->state_name, &keeper->kept);
+	if (keeper->tell_front && keeper->kept.lun.known && d->ops->lun_changed)
+		d->ops->lun_changed(d->front, &keeper->kept.lun);
 }
 
 static void keeper_start(struct device *d)
@@ -258,9 +255,11 @@ static void keeper_start(struct device *d)
 	}
 	keeper->running = true;
 	keeper->again = false;
+	keeper->later = false;
 	keeper->tell_front = keeper->news;
 	keeper->news = false;
-	keeper->lun = *mpath_lun(d->map);
+	keeper->kept.lun = *mpath_lun(d->map);
+	mpath_remember(d->map, &keeper->kept.memory);
 	device_start_job(d, &keeper->jobs, &keeper->job);
 }
 
@@ -271,11 +270,11 @@ static void keeper_check_error(struct device *d)
 
 	if (keeper->error && !keeper->failed)
 		mpath_log(MPATH_LOG_ERROR, d->name, NULL,
-			  "the WWID of the LUN cannot be kept over a restart: %s",
+			  "WWID and state of the LUN cannot be kept over a restart: %s",
 			  strerror(-keeper->error));
 	if (!keeper->error && keeper->failed)
 		mpath_log(MPATH_LOG_INFO, d->name, NULL,
-			  "the WWID of the LUN is kept over a restart now");
+			  "WWID and state of the LUN are kept over a restart now");
 	keeper->failed = keeper->error != 0;
 }
 
@@ -292,13 +291,18 @@ static void keeper_done(struct letter *letter)
 	device_check_finished(d);
 }
 
-static void device_keep_lun(struct device *d, const struct mpath_actions *actions)
+/*
+ * A change of the group in use is no hurry, and where paths flap it comes often: that waits for the
+ * next tick.
+ */
+static void device_keep(struct device *d, const struct mpath_actions *actions)
 {
-	if (!actions->lun_changed && !actions->forget_wwid)
-		return;
 	if (actions->lun_changed)
 		d->keeper.news = true;
-	keeper_start(d);
+	if (actions->group_changed)
+		d->keeper.later = true;
+	if (actions->lun_changed || actions->forget_wwid || actions->memory_changed)
+		keeper_start(d);
 }
 
 /* --- the backstore's attributes --- */
@@ -337,7 +341,7 @@ static void refresh_fire(struct timer *timer, uint64_t now_ns)
 	struct device *d = container_of(timer, struct device, refresh.timer);
 
 	loop_timer_set(d->loop, timer, now_ns + REFRESH_INTERVAL_NS);
-	if (d->keeper.failed && !d->keeper.running)
+	if ((d->keeper.failed || d->keeper.later) && !d->keeper.running)
 		keeper_start(d);
 	if (d->refresh.running)
 		return; /* configfs is slow: one reader at a time */
@@ -436,28 +440,48 @@ static enum log_level notice_level(enum mpath_notice_kind kind)
 	switch (kind) {
 	case NOTICE_PATH_FAILED:
 	case NOTICE_PATH_EXCLUDED:
+	case NOTICE_NO_PATH:
 		return MPATH_LOG_WARN;
 	case NOTICE_PATH_REINSTATED:
-	case NOTICE_GROUP:
-	case NOTICE_QUEUEING:
+	case NOTICE_PATH_USABLE:
+	case NOTICE_PATH_ADDED:
+	case NOTICE_PATH_REMOVED:
+	case NOTICE_GROUP_SWITCHED:
+	case NOTICE_GROUP_ASKED_FOR:
+	case NOTICE_GROUP_DISABLED:
+	case NOTICE_GROUP_ENABLED:
+	case NOTICE_PG_INIT:
+	case NOTICE_QUEUEING_STARTED:
+	case NOTICE_QUEUEING_STOPPED:
+	case NOTICE_POLICY:
 	case NOTICE_LUN:
+	case NOTICE_LUN_RESIZED:
+	case NOTICE_SUSPENDED:
+	case NOTICE_RESUMED:
+	case NOTICE_RELOADED:
 	case NOTICE_OTHER:
 		return MPATH_LOG_INFO;
 	}
 	return MPATH_LOG_INFO;
 }
 
-static void device_log_notices(struct device *d)
+static void device_log_notice(struct device *d, const struct mpath_notice *notice)
+{
+	const char *path = notice->device[0] ? notice->device : notice->path;
+
+	mpath_log(notice_level(notice->kind), d->name, notice->has_path ? path : NULL, "%s",
+		  notice->text);
+}
+
+static void device_tell_notices(struct device *d)
 {
 	struct mpath_notice notice;
 
 	while (mpath_next_notice(d->map, &notice)) {
-		const struct path *path = notice.path;
-		const char *name = NULL;
-
-		if (path)
-			name = path->facts.device[0] ? path->facts.device : path->address;
-		mpath_log(notice_level(notice.kind), d->name, name, "%s", notice.text);
+		if (!notice.quiet)
+			device_log_notice(d, &notice);
+		if (!notice.summary)
+			registry_event(&d->registration, &notice);
 	}
 }
 
@@ -474,7 +498,7 @@ static void device_perform(struct device *d, struct mpath_actions *actions)
 	device_close_paths(&actions->close);
 	device_complete_ios(d, &actions->complete);
 
-	device_keep_lun(d, actions);
+	device_keep(d, actions);
 	if (actions->stopped)
 		d->stopped = true;
 }
@@ -487,7 +511,7 @@ static void device_step(struct device *d, struct mpath_event *event)
 	mpath_actions_init(&actions);
 	mpath_step(d->map, event, &actions);
 	device_perform(d, &actions);
-	device_log_notices(d);
+	device_tell_notices(d);
 	device_check_settled(d);
 	device_check_finished(d);
 }
@@ -525,7 +549,7 @@ struct loop *device_loop(struct device *d)
 static void status_unknown(struct mpath_message *message)
 {
 	message->error = -EINVAL;
-	strbuf_printf(&message->reply, "status wants one of: info table detail");
+	strbuf_printf(&message->reply, "status wants one of: info table ima detail");
 }
 
 static void device_status(struct device *d, struct mpath_message *message)
@@ -537,6 +561,8 @@ static void device_status(struct device *d, struct mpath_message *message)
 		mpath_status(d->map, STATUS_INFO, &message->reply);
 	} else if (strcmp(type, "table") == 0) {
 		mpath_status(d->map, STATUS_TABLE, &message->reply);
+	} else if (strcmp(type, "ima") == 0) {
+		mpath_status_ima(d->map, &message->reply);
 	} else if (strcmp(type, "detail") == 0) {
 		mpath_status_detail(d->map, device_now_ns(d), &message->reply);
 		if (d->warning)
@@ -546,13 +572,27 @@ static void device_status(struct device *d, struct mpath_message *message)
 	}
 }
 
+static void device_snapshot(struct device *d, struct mpath_snapshot *snapshot)
+{
+	size_t len;
+
+	mpath_snapshot(d->map, device_now_ns(d), snapshot);
+	if (!d->warning)
+		return;
+	len = strlen(snapshot->warning);
+	snprintf(snapshot->warning + len, sizeof(snapshot->warning) - len, "%s%s", len ? "; " : "",
+		 d->warning);
+}
+
 void device_handle_request(struct letter *letter)
 {
 	struct device_request *request = container_of(letter, struct device_request, letter);
 	struct mpath_message *message = &request->message;
 	struct device *d = request->device;
 
-	if (message->argc > 0 && strcmp(message->argv[0], "status") == 0)
+	if (request->snapshot)
+		device_snapshot(d, request->snapshot);
+	else if (message->argc > 0 && strcmp(message->argv[0], "status") == 0)
 		device_status(d, message);
 	else
 		device_step(d, &(struct mpath_event){.type = MPATH_MESSAGE, .message = message});
@@ -584,23 +624,35 @@ static void device_handle_stop(struct letter *letter)
 
 	d->stopping = true;
 	loop_timer_set(d->loop, &d->refresh.timer, 0);
+	if (d->keeper.later)
+		keeper_start(d);
 	device_step(d, &(struct mpath_event){.type = MPATH_STOP});
+}
+
+/* Like dm's, what messages have set ends with the backstore. */
+static bool device_may_recall(const struct device_config *config, const struct kept *kept)
+{
+	return strcmp(kept->backstore, config->backstore) == 0;
 }
 
 static struct multipath *device_create_map(const struct device_config *config, struct strbuf *error)
 {
 	char why[200];
 	struct strbuf load_error;
-	struct lun_facts lun;
+	struct multipath *map;
+	struct kept kept;
 	int err;
 
 	strbuf_init(&load_error, why, sizeof(why));
-	err = state_load(config->state_name, &lun, &load_error);
+	err = state_load(config->state_name, &kept, &load_error);
 	if (err && err != -ENOENT)
 		mpath_log(MPATH_LOG_WARN, config->name, NULL,
 			  "what was kept of the LUN is ignored: %s", why);
-	return mpath_create(config->name, config->table, config->settings, err ? NULL : &lun,
-			    error);
+	map = mpath_create(config->name, config->table, config->settings, err ? NULL : &kept.lun,
+			   error);
+	if (map && !err && device_may_recall(config, &kept))
+		mpath_recall(map, &kept.memory);
+	return map;
 }
 
 static bool device_create_paths(struct device *d)
@@ -693,6 +745,8 @@ static struct device *device_create(const struct device_config *config, struct s
 		d->warning = strdup(config->warning);
 	if (!d->name || !d->state_name || (config->warning && !d->warning))
 		goto no_memory;
+	snprintf(d->keeper.kept.backstore, sizeof(d->keeper.kept.backstore), "%s",
+		 config->backstore);
 	d->map = device_create_map(config, error);
 	if (!d->map)
 		goto free_device;

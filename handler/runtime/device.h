@@ -9,6 +9,7 @@
 
 #include "mpath/core.h"
 #include "mpath/path_transport.h"
+#include "mpath/snapshot.h"
 #include "runtime/loop.h"
 
 struct device;
@@ -32,7 +33,8 @@ struct device_front {
 
 struct device_config {
 	const char *name;	/* of the map: in logs, on D-Bus */
-	const char *state_name; /* file name under /var/lib/tcmu-mpath for the pinned WWID */
+	const char *state_name; /* file name under /var/lib/tcmu-mpath for what is kept */
+	const char *backstore;	/* kept.backstore */
 	const struct mpath_table *table;
 	const struct mpath_settings *settings;
 	const struct path_transport_type *transport;
@@ -69,22 +71,30 @@ void device_shutdown_all(void);
 /*
  * Control, any thread, never blocks: the request is answered by done, on the owner thread, which
  * must not block either (pass it on to your own thread).  The caller owns the memory until then.
- * With the words "status" "info|table|detail" it is a status request, else a message.
+ * With the words "status" "info|table|ima|detail" it is a status request, else a message.
  */
 struct device_request {
 	struct letter letter; /* the runtime's, like device */
 	struct device *device;
-	struct mpath_message message; /* argc, argv and reply.text are the caller's */
+	struct mpath_message message;	 /* argc, argv and reply.text are the caller's */
+	struct mpath_snapshot *snapshot; /* NULL, or taken instead of sending the message */
 	void (*done)(struct device_request *request);
 };
 
 /* False: there is no map of this name.  done is called exactly once otherwise. */
 bool device_request(const char *map, struct device_request *request);
 
-/* Maps come and go: called with each name, from the thread that starts or stops the device. */
+/* What happens to maps.  None of these may block. */
 struct device_watcher {
+	/* Maps come and go: on the thread that starts or stops the device. */
 	void (*added)(const char *map);
 	void (*removed)(const char *map);
+	/*
+	 * Something has happened to a map, in order.  The owner thread: copy the notice, and take
+	 * it to your own.  The first may come while added is called, the last while removed is.
+	 * NULL: not wanted.
+	 */
+	void (*event)(const char *map, const struct mpath_notice *notice);
 };
 void device_watch(const struct device_watcher *watcher); /* once, before the first device */
 

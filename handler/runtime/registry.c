@@ -62,6 +62,12 @@ void registry_unlist(struct registration *registration)
 		registry_watcher->removed(registration->name);
 }
 
+void registry_event(const struct registration *registration, const struct mpath_notice *notice)
+{
+	if (registry_watcher && registry_watcher->event)
+		registry_watcher->event(registration->name, notice);
+}
+
 void registry_remove(struct registration *registration)
 {
 	pthread_mutex_lock(&registry_lock);

@@ -27,6 +27,9 @@ void registry_list(struct registration *registration);
 void registry_unlist(struct registration *registration);
 void registry_remove(struct registration *registration);
 
+/* Tell the watcher.  Owner thread. */
+void registry_event(const struct registration *registration, const struct mpath_notice *notice);
+
 /* device.c: answers one request, on the owner thread. */
 void device_handle_request(struct letter *letter);
 

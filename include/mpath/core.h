@@ -16,6 +16,8 @@
 
 #include "mpath/io.h"
 #include "mpath/lun.h"
+#include "mpath/memory.h"
+#include "mpath/notice.h"
 #include "mpath/path.h"
 #include "mpath/path_selector.h"
 #include "mpath/table.h"
@@ -100,6 +102,8 @@ struct mpath_actions {
 	uint64_t wake_ns;     /* step again with MPATH_TIMEOUT at that time; 0: no need */
 	bool lun_changed;     /* mpath_lun() is new: keep it over restarts */
 	bool forget_wwid;     /* drop what is kept */
+	bool memory_changed;  /* a message has set something: mpath_remember() */
+	bool group_changed;   /* so has the group in use, which may flap: no hurry */
 	bool stopped;	      /* after MPATH_STOP: nothing is left, the map may be destroyed */
 };
 
@@ -113,6 +117,12 @@ void mpath_actions_init(struct mpath_actions *actions);
 struct multipath *mpath_create(const char *name, const struct mpath_table *table,
 			       const struct mpath_settings *settings, const struct lun_facts *lun,
 			       struct strbuf *error);
+/*
+ * What messages have set and the group in use: out of one map, and into the next one, before its
+ * first step.  What that map's table does not name is left out.
+ */
+void mpath_remember(struct multipath *m, struct mpath_memory *memory);
+void mpath_recall(struct multipath *m, const struct mpath_memory *memory);
 /* Not while commands or paths are with the caller; NULL is fine. */
 void mpath_destroy(struct multipath *m);
 
@@ -122,6 +132,8 @@ void mpath_step(struct multipath *m, const struct mpath_event *event,
 
 /* Status lines, byte for byte as the kernel's dm-multipath prints them. */
 void mpath_status(struct multipath *m, enum status_type type, struct strbuf *out);
+/* For the kernel's integrity measurement, as dm-multipath 1.14.0 words it. */
+void mpath_status_ima(const struct multipath *m, struct strbuf *out);
 /* For people: version, WWID, each path with its state and the reason why it is not in use. */
 void mpath_status_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out);
 
@@ -137,28 +149,6 @@ struct path *mpath_path(struct multipath *m, unsigned int number);
 
 /* Every invariant of the private struct, by assertion: for tests and the simulator. */
 void mpath_check_invariants(const struct multipath *m);
-
-/*
- * What an administrator should know, one line per state change (D13), in the order in which it
- * happened.  The core keeps the last few; the runtime takes them after each step.
- */
-enum mpath_notice_kind {
-	NOTICE_PATH_FAILED,
-	NOTICE_PATH_REINSTATED,
-	NOTICE_PATH_EXCLUDED,
-	NOTICE_GROUP,
-	NOTICE_QUEUEING,
-	NOTICE_LUN,
-	NOTICE_OTHER,
-};
-
-struct mpath_notice {
-	enum mpath_notice_kind kind;
-	const struct path *path; /* NULL: about the map */
-	char text[200];
-};
-
-bool mpath_next_notice(struct multipath *m, struct mpath_notice *notice);
 
 /*
  * The trace sink: one sentence per decision, the language of the tests.  It gets the time of the

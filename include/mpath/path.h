@@ -8,6 +8,7 @@
 
 #include "mpath/io.h"
 #include "mpath/lun.h"
+#include "mpath/stats.h"
 
 struct multipath;
 struct priority_group;
@@ -62,6 +63,7 @@ struct path {
 	unsigned int id;	/* no other path of this map has or had it */
 	unsigned int in_flight; /* initiators' commands on this path */
 	struct list flying;	/* mpath_io.flight: the same */
+	struct io_stats stats;	/* of initiators' commands */
 
 	/* dm's state */
 	bool active; /* dm's is_active: the selector may choose it ("A" in INFO, else "F") */

@@ -30,6 +30,7 @@ extern const struct path_checker_type tur_checker;
 #define TABLE	       "0 0 2 1 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1"
 #define TABLE_QUEUEING "1 queue_if_no_path 0 1 1 round-robin 0 2 1 8:0 1 8:16 1"
 
+static const char *backstore_instance = "this one";
 static char state_dir[] = "/tmp/mpath-runtime.XXXXXX";
 static struct fake_disk disk = {.serial = "disk-one"};
 static struct fake_disk other_disk = {.serial = "disk-two"};
@@ -181,6 +182,7 @@ static struct device *start_named(struct front *front, const char *name, const c
 	struct device_config config = {
 		.name = name,
 		.state_name = name,
+		.backstore = backstore_instance,
 		.settings = &settings,
 		.transport = &fake_transport,
 		.warning = "this is a test",
@@ -288,6 +290,14 @@ static void round_trip(struct front *front, uint32_t lba, uint8_t pattern)
 	assert(command.data[0] == pattern && command.data[CMD_BYTES - 1] == pattern);
 }
 
+static void forget_state(const char *map)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", state_dir, map);
+	unlink(path);
+}
+
 static void reset_paths(void)
 {
 	unsigned int i;
@@ -299,9 +309,26 @@ static void reset_paths(void)
 		atomic_store(&paths[i].foreign, 0);
 		paths[i].disk = &disk;
 	}
-	state_forget("mpatha");
-	state_forget("mpathb");
+	forget_state("mpatha");
+	forget_state("mpathb");
 	log_clear();
+}
+
+/* --- events --- */
+
+static uint64_t last_event;
+static char event_text[200];
+
+static void watch_event(const char *map, const struct mpath_notice *notice)
+{
+	assert(strcmp(map, "mpatha") == 0 || strcmp(map, "mpathb") == 0);
+	if (strcmp(map, "mpatha") != 0)
+		return;
+	pthread_mutex_lock(&lock);
+	assert(notice->sequence == 1 || notice->sequence == last_event + 1);
+	last_event = notice->sequence;
+	snprintf(event_text, sizeof(event_text), "%s", notice->text);
+	pthread_mutex_unlock(&lock);
 }
 
 /* --- requests --- */
@@ -326,10 +353,18 @@ static void asked_done(struct device_request *request)
 static bool ask(struct asked *asked, const char *map, const char *words)
 {
 	static const char *const known[][3] = {
-		{"status", "info"}, {"status", "table"},  {"status", "detail"},
-		{"status", "x"},    {"fail_path", "8:0"}, {"reinstate_path", "8:0"},
-		{"forget_wwid"},    {"queue_if_no_path"}, {"nonsense"},
+		{"status", "info"},
+		{"status", "table"},
+		{"status", "detail"},
+		{"status", "ima"},
+		{"status", "x"},
+		{"fail_path", "8:0"},
+		{"reinstate_path", "8:0"},
+		{"forget_wwid"},
+		{"queue_if_no_path"},
+		{"nonsense"},
 		{"status"},
+		{"disable_group", "1"},
 	};
 	struct timespec until = in_ms(SOON_MS);
 	char text[64];
@@ -356,6 +391,21 @@ static bool ask(struct asked *asked, const char *map, const char *words)
 	return true;
 }
 
+/* The map, without its groups and paths. */
+static void take_snapshot(const char *map, struct mpath_snapshot *snapshot)
+{
+	struct asked asked = {.request = {.done = asked_done, .snapshot = snapshot}};
+	struct timespec until = in_ms(SOON_MS);
+
+	*snapshot = (struct mpath_snapshot){0};
+	assert(device_request(map, &asked.request));
+	pthread_mutex_lock(&lock);
+	while (!asked.nr_done && wait_change(&until))
+		;
+	assert(asked.nr_done == 1);
+	pthread_mutex_unlock(&lock);
+}
+
 static void expect_status(const char *type, const char *part)
 {
 	struct timespec begin = in_ms(SOON_MS), now;
@@ -378,7 +428,7 @@ static void expect_status(const char *type, const char *part)
 static void test_plain(void)
 {
 	struct front front;
-	struct lun_facts lun;
+	struct kept kept;
 	char words[200];
 	struct strbuf error;
 	uint32_t i;
@@ -392,8 +442,8 @@ static void test_plain(void)
 	device_stop(front.device);
 	assert(atomic_load(&front.nr_lun_changes) == 1);
 	strbuf_init(&error, words, sizeof(words));
-	assert(state_load("mpatha", &lun, &error) == 0 && lun.known);
-	assert(strstr(lun.wwid, "disk-one"));
+	assert(state_load("mpatha", &kept, &error) == 0 && kept.lun.known);
+	assert(strstr(kept.lun.wwid, "disk-one"));
 	assert(atomic_load(&paths[0].nr_opens) == atomic_load(&paths[0].nr_closes));
 	assert(atomic_load(&paths[1].nr_opens) == atomic_load(&paths[1].nr_closes));
 }
@@ -561,8 +611,12 @@ static void test_requests(void)
 {
 	struct front front;
 	struct asked asked;
+	struct mpath_snapshot snapshot;
 
 	start(&front, TABLE);
+	take_snapshot("mpatha", &snapshot);
+	assert(snapshot.nr_paths == 2 && snapshot.lun_known);
+	assert(strcmp(snapshot.warning, "this is a test") == 0);
 	assert(!ask(&asked, "mpathz", "status info"));
 	assert(ask(&asked, "mpatha", "status info") && asked.request.message.error == 0);
 	assert(strstr(asked.reply, "8:0 A 0"));
@@ -570,12 +624,15 @@ static void test_requests(void)
 	assert(strncmp(asked.reply, TABLE, strlen(TABLE)) == 0);
 	assert(ask(&asked, "mpatha", "status detail") && asked.request.message.error == 0);
 	assert(strstr(asked.reply, "warning: this is a test\n"));
+	assert(ask(&asked, "mpatha", "status ima") && asked.request.message.error == 0);
+	assert(strstr(asked.reply, ",path_name_0_0=8:0,"));
 	assert(ask(&asked, "mpatha", "status x") && asked.request.message.error == -EINVAL);
-	assert(strstr(asked.reply, "info table detail"));
+	assert(strstr(asked.reply, "info table ima detail"));
 	assert(ask(&asked, "mpatha", "status") && asked.request.message.error == -EINVAL);
 	assert(ask(&asked, "mpatha", "nonsense") && asked.request.message.error == -EINVAL);
 	assert(ask(&asked, "mpatha", "fail_path 8:0") && asked.request.message.error == 0);
 	expect_status("status info", " 8:0 F 1");
+	assert(strstr(event_text, "failed (fail_path message), 1 of 2 usable"));
 	round_trip(&front, 0, 3);
 	assert(ask(&asked, "mpatha", "reinstate_path 8:0") && asked.request.message.error == 0);
 	expect_status("status info", " 8:0 A 1");
@@ -588,7 +645,7 @@ static void test_pinned(void)
 {
 	struct front front;
 	struct asked asked;
-	struct lun_facts lun;
+	struct kept kept;
 	char words[200];
 	struct strbuf error;
 
@@ -605,7 +662,57 @@ static void test_pinned(void)
 	round_trip(&front, 0, 2);
 	device_stop(front.device);
 	strbuf_init(&error, words, sizeof(words));
-	assert(state_load("mpatha", &lun, &error) == 0 && strstr(lun.wwid, "disk-two"));
+	assert(state_load("mpatha", &kept, &error) == 0 && strstr(kept.lun.wwid, "disk-two"));
+}
+
+/* What messages have set holds over a restart of the process, but not for a new backstore. */
+static void test_messages_are_kept(void)
+{
+	struct front front;
+	struct asked asked;
+
+	start(&front, TABLE);
+	assert(ask(&asked, "mpatha", "queue_if_no_path") && asked.request.message.error == 0);
+	assert(ask(&asked, "mpatha", "disable_group 1") && asked.request.message.error == 0);
+	assert(ask(&asked, "mpatha", "fail_path 8:0") && asked.request.message.error == 0);
+	round_trip(&front, 0, 1);
+	device_stop(front.device);
+
+	start(&front, TABLE);
+	expect_log("mpatha/-: queue_if_no_path, as before the restart");
+	expect_log("mpatha/-: as before the restart, disabled priority group 1");
+	expect_status("status table", "1 queue_if_no_path 0 2 2 ");
+	expect_status("status info", "D 0 1 0 8:0 F 0 ");
+	round_trip(&front, 0, 2);
+	device_stop(front.device);
+
+	log_clear();
+	backstore_instance = "another one";
+	start(&front, TABLE);
+	backstore_instance = "this one";
+	expect_status("status table", "0 0 2 1 ");
+	expect_status("status info", "E 0 1 0 8:0 A 0 ");
+	mpath_log_flush(SOON_MS);
+	assert(!strstr(log_text, "as before the restart"));
+	device_stop(front.device);
+}
+
+/* The group in use is saved with the next tick, at the latest when the device stops. */
+static void test_group_is_kept(void)
+{
+	struct front front;
+
+	start(&front, TABLE);
+	round_trip(&front, 0, 1);
+	expect_status("status info", " A 0 1 0 8:0 A ");
+	atomic_store(&paths[0].mode, FAKE_GONE);
+	round_trip(&front, 0, 2);
+	atomic_store(&paths[0].mode, FAKE_GOOD);
+	device_stop(front.device);
+
+	start(&front, TABLE);
+	expect_status("status table", "0 0 2 2 ");
+	device_stop(front.device);
 }
 
 static char *state_file(void)
@@ -621,7 +728,7 @@ static void test_garbage_state(void)
 {
 	FILE *file = fopen(state_file(), "w");
 	struct front front;
-	struct lun_facts lun;
+	struct kept kept;
 	char words[200];
 	struct strbuf error;
 
@@ -633,17 +740,17 @@ static void test_garbage_state(void)
 	round_trip(&front, 0, 1);
 	device_stop(front.device);
 	strbuf_init(&error, words, sizeof(words));
-	assert(state_load("mpatha", &lun, &error) == 0 && strstr(lun.wwid, "disk-one"));
+	assert(state_load("mpatha", &kept, &error) == 0 && strstr(kept.lun.wwid, "disk-one"));
 }
 
 /* The state cannot be written: said once, tried again, and said when it works. */
 static void test_state_not_writable(void)
 {
 	struct front front;
-	struct lun_facts lun;
+	struct kept kept;
 	char words[200];
 	struct strbuf error;
-	char blocked[128], inside[160];
+	char blocked[128], inside[160], file_name[200];
 	FILE *file;
 
 	snprintf(blocked, sizeof(blocked), "%s/blocked", state_dir);
@@ -653,14 +760,15 @@ static void test_state_not_writable(void)
 	fclose(file);
 	state_set_dir(inside);
 	start(&front, TABLE);
-	expect_log("the WWID of the LUN cannot be kept over a restart");
+	expect_log("WWID and state of the LUN cannot be kept over a restart");
 	assert(unlink(blocked) == 0);
-	expect_log("the WWID of the LUN is kept over a restart now");
+	expect_log("WWID and state of the LUN are kept over a restart now");
 	device_stop(front.device);
 	strbuf_init(&error, words, sizeof(words));
-	assert(state_load("mpatha", &lun, &error) == 0);
+	assert(state_load("mpatha", &kept, &error) == 0);
 	assert(atomic_load(&front.nr_lun_changes) == 1);
-	assert(state_forget("mpatha") == 0);
+	snprintf(file_name, sizeof(file_name), "%s/mpatha", inside);
+	assert(unlink(file_name) == 0);
 	state_set_dir(state_dir);
 	assert(rmdir(inside) == 0 && rmdir(blocked) == 0);
 }
@@ -860,6 +968,8 @@ static const struct {
 	{"start-stop", test_start_stop},
 	{"requests", test_requests},
 	{"pinned", test_pinned},
+	{"messages are kept", test_messages_are_kept},
+	{"group is kept", test_group_is_kept},
 	{"garbage-state", test_garbage_state},
 	{"state-not-writable", test_state_not_writable},
 	{"backstore", test_backstore},
@@ -870,7 +980,7 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	static const struct device_watcher watcher = {watch_added, watch_removed};
+	static const struct device_watcher watcher = {watch_added, watch_removed, watch_event};
 	size_t i;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);

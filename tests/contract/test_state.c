@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a map remembers of its LUN: it comes back as it was, or not at all.
+ * What is kept of a map: it comes back as it was, or not at all.
  */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 #include "runtime/state.h"
 
 static char dir[] = "/tmp/mpath-state.XXXXXX";
-static char text[8192]; /* of the file */
+static char text[16384]; /* of the file */
 static char why[200];
 static struct strbuf error;
 
@@ -40,10 +41,28 @@ static struct lun_facts some_lun(void)
 	return lun;
 }
 
-static int load(const char *name, struct lun_facts *lun)
+static struct kept kept(void)
+{
+	struct kept k = {
+		.backstore = "4b3c \\ 17",
+		.memory = {.queueing = MEMORY_QUEUEING_OFF,
+			   .current_group = 0x123456789abcdef0,
+			   .nr_failed = MEMORY_PATHS_MAX,
+			   .nr_disabled = 2,
+			   .disabled = {1, UINT64_MAX}},
+	};
+	unsigned int i;
+
+	k.lun = some_lun();
+	for (i = 0; i < MEMORY_PATHS_MAX; i++)
+		k.memory.failed[i] = i;
+	return k;
+}
+
+static int load(const char *name, struct kept *k)
 {
 	strbuf_init(&error, why, sizeof(why));
-	return state_load(name, lun, &error);
+	return state_load(name, k, &error);
 }
 
 static char *path_of(const char *name)
@@ -73,40 +92,76 @@ static void write_file(const char *name, const char *data, size_t len)
 	close(fd);
 }
 
+/* Another word in the file's text, under a new checksum. */
+static void change_text(const char *old, const char *new)
+{
+	char *at = strstr(text, old), *sum;
+	char *end = g_strrstr(text, "sha256=");
+	GString *changed;
+
+	assert(at && end && at < end);
+	*end = '\0';
+	changed = g_string_new_len(text, at - text);
+	g_string_append_printf(changed, "%s%s", new, at + strlen(old));
+	sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, changed->str, -1);
+	g_string_append_printf(changed, "sha256=%s\n", sum);
+	assert(changed->len < sizeof(text));
+	strcpy(text, changed->str);
+	g_free(sum);
+	g_string_free(changed, TRUE);
+}
+
 /* Every field comes back, whatever its bytes. */
 static void test_round_trip(void)
 {
-	struct lun_facts lun = some_lun(), back;
+	struct kept k = kept(), back;
+	struct lun_facts *lun = &k.lun;
 	struct stat st;
 
 	assert(load("map", &back) == -ENOENT);
-	assert(state_save("map", &lun) == 0);
+	assert(state_save("map", &k) == 0);
 	memset(&back, 0xee, sizeof(back));
 	assert(load("map", &back) == 0);
-	assert(strcmp(lun.wwid, back.wwid) == 0);
-	assert(back.known && back.nr_blocks == lun.nr_blocks && back.block_size == lun.block_size);
-	assert(back.inquiry_len == 36 && memcmp(back.inquiry, lun.inquiry, 96) == 0);
-	assert(memcmp(back.capacity, lun.capacity, sizeof(lun.capacity)) == 0);
-	assert(back.nr_vpd_pages == 3 && memcmp(back.vpd_pages, lun.vpd_pages, 64) == 0);
-	assert(memcmp(&back.limits, &lun.limits, sizeof(lun.limits)) == 0);
-	assert(back.features.len == 0);
-	assert(memcmp(&back.thin, &lun.thin, sizeof(lun.thin)) == 0);
+	assert(strcmp(lun->wwid, back.lun.wwid) == 0);
+	assert(back.lun.known && back.lun.nr_blocks == lun->nr_blocks &&
+	       back.lun.block_size == lun->block_size);
+	assert(back.lun.inquiry_len == 36 && memcmp(back.lun.inquiry, lun->inquiry, 96) == 0);
+	assert(memcmp(back.lun.capacity, lun->capacity, sizeof(lun->capacity)) == 0);
+	assert(back.lun.nr_vpd_pages == 3 && memcmp(back.lun.vpd_pages, lun->vpd_pages, 64) == 0);
+	assert(memcmp(&back.lun.limits, &lun->limits, sizeof(lun->limits)) == 0);
+	assert(back.lun.features.len == 0);
+	assert(memcmp(&back.lun.thin, &lun->thin, sizeof(lun->thin)) == 0);
+	assert(strcmp(back.backstore, k.backstore) == 0);
+	assert(memcmp(&back.memory, &k.memory, sizeof(k.memory)) == 0);
 	assert(stat(path_of("map"), &st) == 0 && (st.st_mode & 0777) == 0600);
 
-	strcpy(lun.wwid, "other");
-	assert(state_save("map", &lun) == 0 && load("map", &back) == 0);
-	assert(strcmp(back.wwid, "other") == 0);
+	strcpy(lun->wwid, "other");
+	assert(state_save("map", &k) == 0 && load("map", &back) == 0);
+	assert(strcmp(back.lun.wwid, "other") == 0);
 	assert(access(path_of("map.tmp~"), F_OK) != 0);
+}
+
+/* A map that never saw its LUN may have been told something all the same. */
+static void test_without_a_lun(void)
+{
+	struct kept k = kept(), back;
+
+	k.lun = (struct lun_facts){0};
+	k.memory = (struct mpath_memory){.queueing = MEMORY_QUEUEING_ON};
+	assert(state_save("map", &k) == 0 && load("map", &back) == 0);
+	assert(!back.lun.known && back.memory.queueing == MEMORY_QUEUEING_ON);
+	assert(back.memory.current_group == 0 && back.memory.nr_failed == 0);
 }
 
 /* Cut at any byte, or with any byte changed: it is not believed, and the reason says why. */
 static void test_damage(void)
 {
-	struct lun_facts lun = some_lun(), back;
-	static char copy[8192];
+	struct kept k = kept(), back;
+	static char copy[16384];
 	size_t len, i;
 
-	assert(state_save("map", &lun) == 0);
+	k.memory.nr_failed = 2; /* or it would take long */
+	assert(state_save("map", &k) == 0);
 	len = read_file("map");
 	memcpy(copy, text, len);
 	for (i = 0; i < len; i++) {
@@ -126,34 +181,56 @@ static void test_damage(void)
 	assert(strcmp(why, "its checksum is wrong") == 0);
 }
 
-static void test_forget(void)
+/* Right by its checksum, but not what this version writes: the reason says so. */
+static void test_not_understood(void)
 {
-	struct lun_facts lun = some_lun();
+	static const struct {
+		const char *old, *new, *why;
+	} changes[] = {
+		{"version=1", "version=2", "its version is 2, expected 1"},
+		{"[state]", "[other]", "its version is 0, expected 1"},
+		{"[state]", "state", "it is no key file"},
+		{"queueing=off", "queueing=yes", "a value is missing or not understood"},
+		{"nr_blocks=", "nr_block=", "a value is missing or not understood"},
+		{"[set]", "[sat]", "a value is missing or not understood"},
+		{"0000000000000001 ffff", "0000000000000001  ffff",
+		 "a value is missing or not understood"},
+		{"failed_paths=", "failed_paths=0123456789abcdef ",
+		 "a value is missing or not understood"},
+	};
+	struct kept k = kept(), back;
+	size_t i;
 
-	assert(state_save("map", &lun) == 0);
-	assert(state_forget("map") == 0);
-	assert(load("map", &lun) == -ENOENT);
-	assert(state_forget("map") == 0); /* nothing to forget is fine */
+	for (i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		assert(state_save("map", &k) == 0);
+		read_file("map");
+		change_text(changes[i].old, changes[i].new);
+		write_file("map", text, strlen(text));
+		assert(load("map", &back) == -EINVAL);
+		if (strcmp(why, changes[i].why) != 0) {
+			fprintf(stderr, "%s: %s\n", changes[i].new, why);
+			abort();
+		}
+	}
 }
 
 /* Names that would leave the directory, and a directory that is not there or cannot be made. */
 static void test_names(void)
 {
-	struct lun_facts lun = some_lun();
+	struct kept k = kept();
 
-	assert(state_save("../map", &lun) == -EINVAL);
-	assert(state_save(".map", &lun) == -EINVAL);
-	assert(state_save("", &lun) == -EINVAL);
-	assert(state_forget("a/b") == -EINVAL);
-	assert(load("a/b", &lun) < 0 && error.len > 0);
+	assert(state_save("../map", &k) == -EINVAL);
+	assert(state_save(".map", &k) == -EINVAL);
+	assert(state_save("", &k) == -EINVAL);
+	assert(load("a/b", &k) < 0 && error.len > 0);
 
 	state_set_dir(path_of("deeper/still"));
-	assert(state_save("map", &lun) == 0 && load("map", &lun) == 0);
-	assert(state_forget("map") == 0);
+	assert(state_save("map", &k) == 0 && load("map", &k) == 0);
 	state_set_dir("/proc/nowhere");
-	assert(state_save("map", &lun) < 0);
-	assert(load("map", &lun) == -ENOENT);
+	assert(state_save("map", &k) < 0);
+	assert(load("map", &k) == -ENOENT);
 	state_set_dir(dir);
+	unlink(path_of("deeper/still/map"));
 	rmdir(path_of("deeper/still"));
 	rmdir(path_of("deeper"));
 }
@@ -164,8 +241,10 @@ int main(void)
 	state_set_dir(dir);
 	test_round_trip();
 	test_damage();
-	test_forget();
+	test_without_a_lun();
+	test_not_understood();
 	test_names();
+	unlink(path_of("map"));
 	assert(rmdir(dir) == 0);
 	return 0;
 }

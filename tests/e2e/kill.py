@@ -16,12 +16,13 @@ import fcntl
 import hashlib
 import mmap
 import os
+import re
 import struct
 import time
 
 from lib import case, dm, fio, lio, scsi, system
 from lib.case import count, defer, expect, expect_equal, note
-from lib.mpath import MAP_DIR, map_call
+from lib.mpath import MAP_DIR, STATE_DIR, map_call
 from lib.runner import Runner, our_handler_only
 from lib.system import wait_for
 
@@ -33,6 +34,7 @@ NR_READS = 8
 READ_LBA = 16384            # where what is read stands: not written by any case
 
 SLOW_GROUP = "1"
+FAST_GROUP = "2"
 
 
 def pattern(word, i):
@@ -63,6 +65,7 @@ class SlowAndFast:
             # The initiator's own time-out is not what is tested here.
             self.path.timeout = 120
             self.undo.callback(self.gate.resume)
+            self.fast_is_used = wait_for(self._kept_group, 5, "the state file")
         except BaseException:
             self.delete()
             raise
@@ -100,6 +103,15 @@ class SlowAndFast:
         self.gate.suspend()
         self.late_until = time.monotonic() + LATE_SECONDS
         map_call(self.name, "Message", "as", ["switch_group", SLOW_GROUP])
+
+    def _kept_group(self):
+        """What the next process takes for the group in use."""
+        return re.findall("^current_group=.*", system.read(f"{STATE_DIR}/{self.name}", ""), re.M)
+
+    def leave_slow_path(self):
+        """What is on the slow path stays there; the next process begins with the fast one."""
+        map_call(self.name, "Message", "as", ["switch_group", FAST_GROUP])
+        wait_for(lambda: self._kept_group() == self.fast_is_used, 5, "the group kept")
 
     def let_land(self):
         """What is on the slow path arrives, 6 s late; returns when it has."""
@@ -205,6 +217,7 @@ def load_slow_path(lun):
 
 def kill(runner, lun):
     """Kills and starts; says when the commands of the dead process were still out last."""
+    lun.leave_slow_path()
     runner.kill()
     expect(lun.slow.in_flight >= NR_WRITES + NR_READS,
            f"only {lun.slow.in_flight} commands have outlived their process")
@@ -272,6 +285,7 @@ def test_kill():
         load.wait_load()
         other.use_slow_path()
         wait_for(lambda: other.slow.in_flight >= 4, 20, "load on the slow path")
+        other.leave_slow_path()
         one_kill(runner, lun, twice=number == rounds - 1)
         other.let_land()
         expect_store(lun, "new")

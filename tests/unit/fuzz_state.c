@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Any bytes as the file of what a map remembers of its LUN, with a wrong checksum or with the right
- * one: it is refused, or taken; what was taken is what comes back after it was saved.  And any
- * facts: either they come back as they were, or not at all.
+ * Any bytes as the file of what is kept of a map, with a wrong checksum or with the right one: it
+ * is refused, or taken; what was taken is what comes back after it was saved.  And any facts: they
+ * come back as they were.
  *
- * fuzz builds: runtime/state.c
+ * fuzz builds: runtime/state.c runtime/state_text.c
  * fuzz needs: glib-2.0
  */
 #include <assert.h>
@@ -38,15 +38,15 @@ static void remove_dir(void)
 	rmdir(dir);
 }
 
-static int load(const char *name, struct lun_facts *lun)
+static int load(const char *name, struct kept *kept)
 {
 	char text[200];
 	struct strbuf error;
 	int err;
 
 	strbuf_init(&error, text, sizeof(text));
-	memset(lun, 0, sizeof(*lun));
-	err = state_load(name, lun, &error);
+	memset(kept, 0, sizeof(*kept));
+	err = state_load(name, kept, &error);
 	assert(err == 0 || err == -EINVAL || err == -ENOENT || err == -EIO);
 	assert(err ? error.len > 0 : !error.len);
 	return err;
@@ -79,21 +79,42 @@ static void check_same(const struct lun_facts *a, const struct lun_facts *b)
 	assert(pages_are_same(&a->thin, &b->thin));
 }
 
-static void check_saved(const struct lun_facts *lun)
+static void check_kept(const struct kept *kept)
 {
-	struct lun_facts again;
+	assert(kept->memory.queueing <= MEMORY_QUEUEING_OFF);
+	assert(kept->memory.nr_failed <= MEMORY_PATHS_MAX);
+	assert(kept->memory.nr_disabled <= MEMORY_GROUPS_MAX);
+	assert(memchr(kept->backstore, '\0', sizeof(kept->backstore)));
+	if (kept->lun.known)
+		check_lun(&kept->lun);
+}
 
-	assert(!state_save("m", lun));
+static void check_saved(const struct kept *kept)
+{
+	struct kept again;
+
+	assert(!state_save("m", kept));
 	assert(!load("m", &again));
-	check_lun(&again);
-	check_same(lun, &again);
+	check_kept(&again);
+	assert(kept->lun.known == again.lun.known);
+	if (kept->lun.known)
+		check_same(&kept->lun, &again.lun);
+	assert(!strcmp(kept->backstore, again.backstore));
+	assert(kept->memory.queueing == again.memory.queueing);
+	assert(kept->memory.current_group == again.memory.current_group);
+	assert(kept->memory.nr_failed == again.memory.nr_failed &&
+	       !memcmp(kept->memory.failed, again.memory.failed,
+		       kept->memory.nr_failed * sizeof(kept->memory.failed[0])));
+	assert(kept->memory.nr_disabled == again.memory.nr_disabled &&
+	       !memcmp(kept->memory.disabled, again.memory.disabled,
+		       kept->memory.nr_disabled * sizeof(kept->memory.disabled[0])));
 }
 
 /* The bytes as a file; with @seal the checksum is made to fit. */
 static void check_text(const uint8_t *data, size_t size, bool seal)
 {
 	GString *text = g_string_new_len((const char *)data, (gssize)size);
-	struct lun_facts lun;
+	struct kept kept;
 	char *sum;
 	FILE *f;
 
@@ -109,42 +130,62 @@ static void check_text(const uint8_t *data, size_t size, bool seal)
 	assert(f && fwrite(text->str, 1, text->len, f) == text->len);
 	assert(!fclose(f));
 	g_string_free(text, TRUE);
-	if (!load("m", &lun)) {
+	if (!load("m", &kept)) {
 		assert(seal || size > 64);
-		check_lun(&lun);
-		check_saved(&lun);
+		check_kept(&kept);
+		check_saved(&kept);
 	}
+}
+
+/* Text is printable (unit/fuzz-vpd). */
+static void make_printable(char *text, size_t size)
+{
+	text[size - 1] = '\0';
+	for (char *c = text; *c; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '_';
 }
 
 static void check_facts(const uint8_t *data, size_t size)
 {
-	struct lun_facts lun;
+	struct kept kept = {0};
+	struct lun_facts *lun = &kept.lun;
 
-	if (size < sizeof(lun))
+	/* What comes first is fuzzed first: the small numbers. */
+	if (size < 4)
 		return;
-	memcpy(&lun, data, sizeof(lun));
-	lun.known = true;
-	lun.wwid[sizeof(lun.wwid) - 1] = '\0';
-	/* A WWID is printable (unit/fuzz-vpd), and there is one. */
-	if (!lun.wwid[0])
-		lun.wwid[0] = '3';
-	for (char *c = lun.wwid; *c; c++)
-		if (*c < ' ' || *c > '~')
-			*c = '_';
-	lun.inquiry_len %= LUN_INQUIRY_MAX + 1;
-	lun.nr_vpd_pages %= sizeof(lun.vpd_pages) + 1;
-	lun.limits.len %= LUN_VPD_MAX + 1;
-	lun.features.len %= LUN_VPD_MAX + 1;
-	lun.thin.len %= LUN_VPD_MAX + 1;
-	check_saved(&lun);
+	lun->known = data[0] & 1;
+	kept.memory.queueing = data[1] % (MEMORY_QUEUEING_OFF + 1);
+	kept.memory.nr_failed = data[2] * 2u % (MEMORY_PATHS_MAX + 1);
+	kept.memory.nr_disabled = data[3] % (MEMORY_GROUPS_MAX + 1);
+	data += 4;
+	size -= 4;
+	memcpy(kept.backstore, data, size < 16 ? size : 16);
+	memcpy(kept.memory.failed, data,
+	       size < sizeof(kept.memory.failed) ? size : sizeof(kept.memory.failed));
+	kept.memory.current_group = kept.memory.failed[0];
+	kept.memory.disabled[0] = ~kept.memory.failed[0];
+	make_printable(kept.backstore, sizeof(kept.backstore));
+	if (lun->known) {
+		memcpy((char *)lun + 1, data, size < sizeof(*lun) - 1 ? size : sizeof(*lun) - 1);
+		if (!lun->wwid[0])
+			lun->wwid[0] = '3';
+		make_printable(lun->wwid, sizeof(lun->wwid));
+		lun->inquiry_len %= LUN_INQUIRY_MAX + 1;
+		lun->nr_vpd_pages %= sizeof(lun->vpd_pages) + 1;
+		lun->limits.len %= LUN_VPD_MAX + 1;
+		lun->features.len %= LUN_VPD_MAX + 1;
+		lun->thin.len %= LUN_VPD_MAX + 1;
+	}
+	check_saved(&kept);
 }
 
 /* A name is never a way out of the directory. */
 static void check_name(const uint8_t *data, size_t size)
 {
 	char *name = g_strndup((const char *)data, size);
-	struct lun_facts lun;
-	int err = load(name, &lun);
+	struct kept kept;
+	int err = load(name, &kept);
 
 	assert(err);
 	if (strchr(name, '/') || name[0] == '.' || !name[0])

@@ -196,6 +196,15 @@ void expect_no_notice_at(struct world *w, const char *file, int line, const char
 			w->notices + w->notices_mark);
 }
 
+void expect_events_at(struct world *w, const char *file, int line, const char *want)
+{
+	const char *got = w->told ? w->told + w->told_mark : "";
+
+	if (strcmp(got, want) != 0)
+		fail_at(w, file, line, "expected the events\n%s\nnot\n%s", want, got);
+	w->told_mark = w->told_len;
+}
+
 /* --- answers --- */
 
 void expect_answer_at(struct world *w, const char *file, int line, const struct sim_io *io,

@@ -48,14 +48,41 @@ static void world_trace(void *arg, uint64_t now_ns, const char *sentence)
 		fputs(line, stdout);
 }
 
+/* Each event has the next number, and the path of which it tells is named. */
+static void take_event(struct world *w, const struct mpath_notice *notice)
+{
+	char text[320];
+	struct strbuf line;
+
+	if (notice->summary) {
+		oracle_check(w, !notice->sequence && !notice->quiet, "a summary is no event");
+		return;
+	}
+	oracle_check(w, notice->sequence == ++w->last_notice_seq, "notice %llu comes after %llu",
+		     (unsigned long long)notice->sequence,
+		     (unsigned long long)w->last_notice_seq - 1);
+	oracle_check(w, notice->has_path == (notice->path[0] != '\0'), "a path without a name");
+	strbuf_init(&line, text, sizeof(text));
+	strbuf_printf(&line, "%s", mpath_notice_name(notice->kind));
+	if (notice->has_path)
+		strbuf_printf(&line, " %s", notice->path);
+	if (notice->group)
+		strbuf_printf(&line, " group %u", notice->group);
+	strbuf_printf(&line, "\n");
+	append(&w->told, &w->told_len, &w->told_size, text);
+}
+
 static void take_notices(struct world *w)
 {
 	struct mpath_notice notice;
-	char line[320];
+	char line[400];
 
 	while (mpath_next_notice(w->m, &notice)) {
+		take_event(w, &notice);
+		if (notice.quiet)
+			continue;
 		snprintf(line, sizeof(line), "[%6llu] %s: %s\n", (unsigned long long)now_ms(w),
-			 notice.path ? path_name(notice.path) : mpath_name(w->m), notice.text);
+			 notice.has_path ? notice.path : mpath_name(w->m), notice.text);
 		append(&w->notices, &w->notices_len, &w->notices_size, line);
 		if (is_verbose())
 			printf("         NOTICE %s", line);
@@ -124,6 +151,7 @@ void world_start(struct world *w)
 	strbuf_init(&error, w->text, sizeof(w->text));
 	w->m = mpath_create("mpatha", table, &w->settings, w->kept.known ? &w->kept : NULL, &error);
 	oracle_check(w, w->m, "mpath_create: %s", w->text);
+	mpath_recall(w->m, &w->memory);
 	mpath_table_free(table);
 	for (i = 0; i < w->nr_paths; i++) {
 		w->paths[i].path = mpath_path(w->m, i);
@@ -169,6 +197,7 @@ void world_end(struct world *w)
 	free(w->events);
 	free(w->trace);
 	free(w->notices);
+	free(w->told);
 	free(w);
 }
 
@@ -341,6 +370,8 @@ static void perform(struct world *w, struct mpath_actions *a)
 	w->wake_ns = a->wake_ns;
 	w->nr_lun_changes += a->lun_changed;
 	w->nr_forgets += a->forget_wwid;
+	w->nr_memory_changes += a->memory_changed;
+	w->nr_group_changes += a->group_changed;
 	oracle_check(w, !a->stopped || w->stopping, "stopped, but nobody asked for it");
 	w->stopped = a->stopped;
 }

@@ -119,7 +119,8 @@ struct world {
 	struct mpath_settings settings;
 	struct mpath_backstore backstore;
 	bool has_backstore;
-	struct lun_facts kept; /* from an earlier run, if kept.known */
+	struct lun_facts kept;	    /* from an earlier run, if kept.known */
+	struct mpath_memory memory; /* likewise */
 
 	struct sim_lun luns[SIM_LUNS_MAX];
 	struct sim_path paths[SIM_PATHS_MAX];
@@ -143,10 +144,15 @@ struct world {
 	bool stopped;
 	unsigned int nr_lun_changes;
 	unsigned int nr_forgets;
+	unsigned int nr_memory_changes;
+	unsigned int nr_group_changes;
 	bool (*coin)(struct world *w); /* does a command in doubt land?  NULL: path->lands */
 
 	char *trace; /* the core's sentences */
 	size_t trace_len, trace_size, trace_mark;
+	uint64_t last_notice_seq;
+	char *told; /* see expect_events() */
+	size_t told_len, told_size, told_mark;
 	char *notices;
 	size_t notices_len, notices_size, notices_mark;
 	char text[16384]; /* the last reply or status line */
@@ -218,6 +224,10 @@ void stop_world(struct world *w);
 void expect_trace_at(struct world *w, const char *file, int line, const char *want);
 void expect_notice_at(struct world *w, const char *file, int line, const char *part);
 void expect_no_notice_at(struct world *w, const char *file, int line, const char *part);
+/*
+ * The events since the last call, each as "name PATH group N", or without what it is not about.
+ */
+void expect_events_at(struct world *w, const char *file, int line, const char *want);
 void expect_answer_at(struct world *w, const char *file, int line, const struct sim_io *io,
 		      uint8_t status);
 void expect_sense_at(struct world *w, const char *file, int line, const struct sim_io *io,
@@ -237,6 +247,7 @@ unsigned int count_notices(struct world *w, const char *part);
 #define expect_trace(w, want)	     expect_trace_at(w, __FILE__, __LINE__, want)
 #define expect_notice(w, part)	     expect_notice_at(w, __FILE__, __LINE__, part)
 #define expect_no_notice(w, part)    expect_no_notice_at(w, __FILE__, __LINE__, part)
+#define expect_events(w, want)	     expect_events_at(w, __FILE__, __LINE__, want)
 #define expect_answer(w, io, status) expect_answer_at(w, __FILE__, __LINE__, io, status)
 #define expect_good(w, io)	     expect_answer_at(w, __FILE__, __LINE__, io, SAM_GOOD)
 #define expect_sense(w, io, k, a, q) expect_sense_at(w, __FILE__, __LINE__, io, k, a, q)

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What messages have set and the group in use, out of a map and into the next one.
+ *
+ * A path that was failed stays failed as long as the table names it; a group stays disabled, or the
+ * one in use, as long as the table has one of the same paths.  What the table does not know any
+ * more is dropped.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/multipath.h"
+
+/* FNV-1a, with the NUL, so that "ab" "c" is not "a" "bc". */
+static uint64_t hash_word(uint64_t hash, const char *word)
+{
+	do {
+		hash = (hash ^ (uint8_t)*word) * 0x100000001b3ull;
+	} while (*word++);
+	return hash;
+}
+
+#define HASH_START 0xcbf29ce484222325ull
+
+static uint64_t path_hash(const struct path *path)
+{
+	return hash_word(HASH_START, path->address);
+}
+
+static uint64_t group_hash(const struct priority_group *pg)
+{
+	uint64_t hash = HASH_START;
+	const struct path *path;
+
+	list_for_each_entry(path, &pg->paths, node)
+		hash = hash_word(hash, path->address);
+	return hash;
+}
+
+static void add(uint64_t *hashes, unsigned int *nr, unsigned int max, uint64_t hash)
+{
+	if (*nr < max)
+		hashes[(*nr)++] = hash;
+}
+
+static bool contains(const uint64_t *hashes, unsigned int nr, uint64_t hash)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (hashes[i] == hash)
+			return true;
+	return false;
+}
+
+void mpath_remember(struct multipath *m, struct mpath_memory *memory)
+{
+	const struct priority_group *in_use = m->next_pg ? m->next_pg : m->current_pg;
+	struct path *path;
+	unsigned int i;
+
+	memset(memory, 0, sizeof(*memory)); /* padding too: memories may be compared */
+	if (m->queue_if_no_path != m->queue_in_table)
+		memory->queueing = m->queue_if_no_path ? MEMORY_QUEUEING_ON : MEMORY_QUEUEING_OFF;
+	if (in_use)
+		memory->current_group = group_hash(in_use);
+	for (i = 0; i < m->nr_groups; i++)
+		if (m->groups[i].bypassed)
+			add(memory->disabled, &memory->nr_disabled, MEMORY_GROUPS_MAX,
+			    group_hash(&m->groups[i]));
+	for_each_path(m, path)
+		if (path->failed_by_message)
+			add(memory->failed, &memory->nr_failed, MEMORY_PATHS_MAX, path_hash(path));
+}
+
+static void recall_queueing(struct multipath *m, enum memory_queueing queueing)
+{
+	bool on = queueing == MEMORY_QUEUEING_ON;
+
+	if (queueing == MEMORY_QUEUEING_AS_TABLE || m->queue_if_no_path == on)
+		return;
+	m->queue_if_no_path = on;
+	notice(m, NOTICE_POLICY, NULL, "%s, as before the restart",
+	       on ? "queue_if_no_path" : "fail_if_no_path");
+}
+
+static void recall_group(struct multipath *m, struct priority_group *pg,
+			 const struct mpath_memory *memory)
+{
+	uint64_t hash = group_hash(pg);
+
+	if (hash == memory->current_group)
+		m->next_pg = pg;
+	if (!contains(memory->disabled, memory->nr_disabled, hash))
+		return;
+	pg->bypassed = true;
+	/* The table asked for it, before it was disabled. */
+	if (m->next_pg == pg && hash != memory->current_group)
+		m->next_pg = NULL;
+	notice_group(m, NOTICE_GROUP_DISABLED, pg, "as before the restart, disabled");
+}
+
+static void recall_path(struct multipath *m, struct path *path, const struct mpath_memory *memory)
+{
+	if (!contains(memory->failed, memory->nr_failed, path_hash(path)))
+		return;
+	path->failed_by_message = true;
+	snprintf(path->reason, sizeof(path->reason), "fail_path message");
+	notice(m, NOTICE_OTHER, path, "failed by message, as before the restart");
+}
+
+void mpath_recall(struct multipath *m, const struct mpath_memory *memory)
+{
+	struct path *path;
+	unsigned int i;
+
+	recall_queueing(m, memory->queueing);
+	for (i = 0; i < m->nr_groups; i++)
+		recall_group(m, &m->groups[i], memory);
+	for_each_path(m, path)
+		recall_path(m, path, memory);
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Notices: what happened to the map, for logs and signals (mpath/notice.h).
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "core/multipath.h"
+
+/* A path that flaps is not logged more often than this (D13). */
+#define NOTICE_QUIET_NS (10 * NSEC_PER_SEC)
+
+unsigned int notices_for(unsigned int nr_paths)
+{
+	return 32 + 4 * nr_paths;
+}
+
+static struct mpath_notice *new_notice(struct multipath *m, enum mpath_notice_kind kind)
+{
+	struct mpath_notice *n;
+
+	/* The oldest is lost; the gap in the numbers tells. */
+	if (m->nr_notices == m->notices_max) {
+		m->first_notice = (m->first_notice + 1) % m->notices_max;
+		m->nr_notices--;
+		m->lost_notices++;
+	}
+	n = &m->notices[(m->first_notice + m->nr_notices++) % m->notices_max];
+	*n = (struct mpath_notice){.kind = kind, .nr_valid = m->nr_valid};
+	return n;
+}
+
+static void number(struct multipath *m, struct mpath_notice *n)
+{
+	n->sequence = ++m->last_sequence;
+	if (n->kind == NOTICE_PATH_FAILED || n->kind == NOTICE_PATH_REINSTATED)
+		n->uevent_seq = ++m->last_uevent;
+}
+
+static void name_path(struct mpath_notice *n, const struct path *path)
+{
+	n->has_path = true;
+	n->path_id = path->id;
+	n->group = path->pg->number;
+	snprintf(n->path, sizeof(n->path), "%s", path_name(path));
+	snprintf(n->device, sizeof(n->device), "%s", path->facts.device);
+}
+
+/* A path's failing and coming back may flap; everything else is always told. */
+static bool flaps(enum mpath_notice_kind kind)
+{
+	return kind == NOTICE_PATH_FAILED || kind == NOTICE_PATH_REINSTATED ||
+	       kind == NOTICE_PATH_EXCLUDED;
+}
+
+/*
+ * A path that fails and comes back, or is excluded for one reason and then for another, is told of
+ * at once.  Further changes within 10 s are only counted; then quiet_is_over() tells where they
+ * have led to.
+ */
+static bool is_quiet(struct multipath *m, struct path *path, enum mpath_notice_kind kind)
+{
+	bool again;
+
+	if (m->now_ns < path->log_quiet_until_ns) {
+		path->log_suppressed++;
+		wake_by(m, path->log_quiet_until_ns);
+		return true;
+	}
+	if (kind == NOTICE_PATH_EXCLUDED) {
+		again = path->log_excluded_ns &&
+			m->now_ns - path->log_excluded_ns < NOTICE_QUIET_NS;
+		path->log_excluded_ns = m->now_ns;
+	} else {
+		again = kind == NOTICE_PATH_REINSTATED;
+	}
+	if (again)
+		path->log_quiet_until_ns = m->now_ns + NOTICE_QUIET_NS;
+	return false;
+}
+
+static void tell_suppressed(struct path *path, struct strbuf *text)
+{
+	if (!path->log_suppressed)
+		return;
+	strbuf_printf(text, " (%u changes in the last 10 s not logged)", path->log_suppressed);
+	path->log_suppressed = 0;
+}
+
+bool notice(struct multipath *m, enum mpath_notice_kind kind, struct path *path, const char *format,
+	    ...)
+{
+	struct mpath_notice *n = new_notice(m, kind);
+	struct strbuf text;
+	va_list args;
+
+	number(m, n);
+	strbuf_init(&text, n->text, sizeof(n->text));
+	va_start(args, format);
+	strbuf_vprintf(&text, format, args);
+	va_end(args);
+	if (!path)
+		return true;
+	name_path(n, path);
+	n->quiet = flaps(kind) && is_quiet(m, path, kind);
+	if (!n->quiet)
+		tell_suppressed(path, &text);
+	return !n->quiet;
+}
+
+void notice_group(struct multipath *m, enum mpath_notice_kind kind, const struct priority_group *pg,
+		  const char *what)
+{
+	struct mpath_notice *n = new_notice(m, kind);
+
+	number(m, n);
+	n->group = pg->number;
+	snprintf(n->text, sizeof(n->text), "%s priority group %u", what, pg->number);
+}
+
+void not_for_the_log(struct multipath *m)
+{
+	assert(m->nr_notices);
+	m->notices[(m->first_notice + m->nr_notices - 1) % m->notices_max].quiet = true;
+}
+
+/* The log must not end with a state that the path has left long ago. */
+void quiet_is_over(struct multipath *m, struct path *path)
+{
+	struct mpath_notice *n;
+	struct strbuf text;
+
+	if (!path->log_suppressed)
+		return;
+	if (m->now_ns < path->log_quiet_until_ns) {
+		wake_by(m, path->log_quiet_until_ns);
+		return;
+	}
+	n = new_notice(m, path->active ? NOTICE_PATH_REINSTATED : NOTICE_PATH_FAILED);
+	n->summary = true;
+	name_path(n, path);
+	strbuf_init(&text, n->text, sizeof(n->text));
+	if (path->active)
+		strbuf_printf(&text, "usable, %u of %u usable", m->nr_valid, m->nr_paths);
+	else
+		strbuf_printf(&text, "failed (%s), %u of %u usable", path->reason, m->nr_valid,
+			      m->nr_paths);
+	tell_suppressed(path, &text);
+	path->log_quiet_until_ns = m->now_ns + NOTICE_QUIET_NS;
+}
+
+bool mpath_next_notice(struct multipath *m, struct mpath_notice *n)
+{
+	if (m->lost_notices) {
+		*n = (struct mpath_notice){.kind = NOTICE_OTHER, .summary = true};
+		snprintf(n->text, sizeof(n->text), "%u lines were lost here", m->lost_notices);
+		m->lost_notices = 0;
+		return true;
+	}
+	if (!m->nr_notices)
+		return false;
+	*n = m->notices[m->first_notice];
+	m->first_notice = (m->first_notice + 1) % m->notices_max;
+	m->nr_notices--;
+	return true;
+}
+
+const char *mpath_notice_name(enum mpath_notice_kind kind)
+{
+	switch (kind) {
+	case NOTICE_PATH_FAILED:
+		return "path-failed";
+	case NOTICE_PATH_REINSTATED:
+		return "path-reinstated";
+	case NOTICE_PATH_USABLE:
+		return "path-usable";
+	case NOTICE_PATH_EXCLUDED:
+		return "path-excluded";
+	case NOTICE_PATH_ADDED:
+		return "path-added";
+	case NOTICE_PATH_REMOVED:
+		return "path-removed";
+	case NOTICE_GROUP_SWITCHED:
+		return "group-switched";
+	case NOTICE_GROUP_ASKED_FOR:
+		return "group-asked-for";
+	case NOTICE_GROUP_DISABLED:
+		return "group-disabled";
+	case NOTICE_GROUP_ENABLED:
+		return "group-enabled";
+	case NOTICE_PG_INIT:
+		return "pg-init";
+	case NOTICE_NO_PATH:
+		return "no-path";
+	case NOTICE_QUEUEING_STARTED:
+		return "queueing-started";
+	case NOTICE_QUEUEING_STOPPED:
+		return "queueing-stopped";
+	case NOTICE_POLICY:
+		return "policy";
+	case NOTICE_LUN:
+		return "lun";
+	case NOTICE_LUN_RESIZED:
+		return "lun-resized";
+	case NOTICE_SUSPENDED:
+		return "suspended";
+	case NOTICE_RESUMED:
+		return "resumed";
+	case NOTICE_RELOADED:
+		return "reloaded";
+	case NOTICE_OTHER:
+		return "other";
+	}
+	return "other";
+}
+
+bool mpath_uevent(const struct mpath_notice *n, const char *map, const char *wwid,
+		  struct strbuf *out)
+{
+	if (!n->uevent_seq)
+		return false;
+	strbuf_printf(out,
+		      "DM_TARGET=multipath\nDM_ACTION=%s\nDM_SEQNUM=%" PRIu64 "\nDM_PATH=%s\n"
+		      "DM_NR_VALID_PATHS=%u\nDM_NAME=%s\nDM_UUID=mpath-%s\n",
+		      n->kind == NOTICE_PATH_FAILED ? "PATH_FAILED" : "PATH_REINSTATED",
+		      n->uevent_seq, n->path, n->nr_valid, map, wwid);
+	return true;
+}

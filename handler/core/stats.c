@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Counters and latencies.  The time of a command goes into a bucket of a histogram, percentiles
+ * are worked out only when somebody asks.
+ */
+#include "mpath/stats.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define UNIT_SHIFT    10 /* buckets are made of 1024 ns */
+#define BUCKETS_SHIFT 4
+#define PER_DOUBLING  (1u << BUCKETS_SHIFT)
+
+const char *io_error_name(enum io_error error)
+{
+	static const char *const names[NR_IO_ERRORS] = {
+		[IO_ERROR_CHECK_CONDITION] = "check-condition",
+		[IO_ERROR_RESERVATION_CONFLICT] = "reservation-conflict",
+		[IO_ERROR_BUSY] = "busy",
+		[IO_ERROR_TASK_SET_FULL] = "task-set-full",
+		[IO_ERROR_TASK_ABORTED] = "task-aborted",
+		[IO_ERROR_OTHER] = "other",
+		[IO_ERROR_NO_RESOURCES] = "no-resources",
+		[IO_ERROR_REFUSED] = "refused",
+		[IO_ERROR_NOT_SENT] = "not-sent",
+		[IO_ERROR_GONE] = "gone",
+		[IO_ERROR_LOST] = "lost",
+		[IO_ERROR_TIMEOUT] = "timeout",
+		[IO_ERROR_FAULT] = "fault",
+	};
+
+	return names[error];
+}
+
+static enum io_error status_error(uint8_t status)
+{
+	switch (status) {
+	case SAM_CHECK_CONDITION:
+		return IO_ERROR_CHECK_CONDITION;
+	case SAM_RESERVATION_CONFLICT:
+		return IO_ERROR_RESERVATION_CONFLICT;
+	case SAM_BUSY:
+		return IO_ERROR_BUSY;
+	case SAM_TASK_SET_FULL:
+		return IO_ERROR_TASK_SET_FULL;
+	case SAM_TASK_ABORTED:
+		return IO_ERROR_TASK_ABORTED;
+	default: /* any byte that a target may send */
+		return IO_ERROR_OTHER;
+	}
+}
+
+static enum io_error error_of(const struct scsi_result *result)
+{
+	switch (result->transport) {
+	case TRANSPORT_OK:
+		return status_error(result->status);
+	case TRANSPORT_BUSY:
+		return IO_ERROR_NO_RESOURCES;
+	case TRANSPORT_REFUSED:
+		return IO_ERROR_REFUSED;
+	case TRANSPORT_NOT_SENT:
+		return IO_ERROR_NOT_SENT;
+	case TRANSPORT_GONE:
+		return IO_ERROR_GONE;
+	case TRANSPORT_LOST:
+		return IO_ERROR_LOST;
+	case TRANSPORT_TIMEOUT:
+		return IO_ERROR_TIMEOUT;
+	case TRANSPORT_FAULT:
+		return IO_ERROR_FAULT;
+	}
+	return IO_ERROR_OTHER;
+}
+
+/* The first 16 buckets are one unit wide; from there on a doubling has 16. */
+static unsigned int bucket_of(uint64_t ns)
+{
+	uint64_t units = ns >> UNIT_SHIFT;
+	unsigned int shift, bucket;
+
+	if (units < PER_DOUBLING)
+		return (unsigned int)units;
+	shift = 63 - BUCKETS_SHIFT - (unsigned int)__builtin_clzll(units);
+	bucket = (shift << BUCKETS_SHIFT) + (unsigned int)(units >> shift);
+	return bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1;
+}
+
+/* The time that every command in the bucket has kept, rounded up. */
+static uint64_t bucket_us(unsigned int bucket)
+{
+	unsigned int shift = bucket < PER_DOUBLING ? 0 : (bucket >> BUCKETS_SHIFT) - 1;
+	uint64_t units = (uint64_t)(bucket - (shift << BUCKETS_SHIFT) + 1) << shift;
+
+	return ((units << UNIT_SHIFT) + 999) / 1000;
+}
+
+void io_stats_count(struct io_stats *stats, const struct mpath_io *io, uint64_t ns)
+{
+	const struct scsi_result *result = &io->result;
+
+	if (!transport_never_sent(result->transport))
+		stats->latency.now[bucket_of(ns)]++;
+	if (result->transport == TRANSPORT_OK &&
+	    (result->status == SAM_GOOD || result->status == SAM_CONDITION_MET)) {
+		stats->counters.good[io->cmd.dir]++;
+		stats->counters.bytes[io->cmd.dir] += io->cmd.data_len - result->residual;
+	} else {
+		stats->counters.errors[error_of(result)]++;
+	}
+}
+
+void latency_turn_window(struct latency *latency, uint64_t now_ns)
+{
+	if (now_ns < latency->window_ends_ns)
+		return;
+	latency->window_ends_ns = now_ns + LATENCY_WINDOW_NS;
+	memcpy(latency->before, latency->now, sizeof(latency->before));
+	memset(latency->now, 0, sizeof(latency->now));
+}
+
+/* The first bucket up to which @permille of @total commands are. */
+static uint64_t percentile_us(const struct latency *latency, uint64_t total, unsigned int permille)
+{
+	uint64_t wanted = (total * permille + 999) / 1000;
+	uint64_t seen = 0;
+	unsigned int i;
+
+	if (!total)
+		return 0;
+	for (i = 0; i < LATENCY_BUCKETS - 1; i++) {
+		seen += (uint64_t)latency->now[i] + latency->before[i];
+		if (seen >= wanted)
+			break;
+	}
+	return bucket_us(i);
+}
+
+struct latency_percentiles latency_percentiles(const struct latency *latency)
+{
+	uint64_t total = 0;
+	unsigned int i;
+
+	for (i = 0; i < LATENCY_BUCKETS; i++)
+		total += (uint64_t)latency->now[i] + latency->before[i];
+	return (struct latency_percentiles){
+		.p50_us = percentile_us(latency, total, 500),
+		.p99_us = percentile_us(latency, total, 990),
+		.p999_us = percentile_us(latency, total, 999),
+	};
+}

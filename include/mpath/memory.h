@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What holds over a restart of the process besides the LUN (DESIGN D8): what messages have set,
+ * and the group in use.  As with dm's it lasts as long as the backstore: not over a reboot.
+ *
+ * Paths and groups go by a hash of the words in the table that name them.  The table may be another
+ * one by then: what was set for one path is never taken for another's.
+ */
+#ifndef MPATH_MEMORY_H
+#define MPATH_MEMORY_H
+
+#include <stdint.h>
+
+#define MEMORY_PATHS_MAX  256 /* what there is more of is not remembered */
+#define MEMORY_GROUPS_MAX 64
+
+enum memory_queueing { MEMORY_QUEUEING_AS_TABLE, MEMORY_QUEUEING_ON, MEMORY_QUEUEING_OFF };
+
+struct mpath_memory {
+	enum memory_queueing queueing; /* by message, other than the table says */
+	uint64_t current_group;	       /* the one that is used or was asked for; 0: none */
+	unsigned int nr_failed;
+	unsigned int nr_disabled;
+	uint64_t failed[MEMORY_PATHS_MAX]; /* paths that failed by message, in the map's order */
+	uint64_t disabled[MEMORY_GROUPS_MAX];
+};
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is counted of commands: how many, how many bytes, what went wrong, how long it took.  One
+ * struct per path (from sending to the path's answer) and one per map (from arrival to the answer
+ * to the initiator).
+ *
+ * Everything here runs on the map's owner thread and is a few instructions without allocation.
+ */
+#ifndef MPATH_STATS_H
+#define MPATH_STATS_H
+
+#include "mpath/io.h"
+
+/* What a command met instead of GOOD: the target's answers first, then what the way did. */
+enum io_error {
+	IO_ERROR_CHECK_CONDITION,
+	IO_ERROR_RESERVATION_CONFLICT,
+	IO_ERROR_BUSY,
+	IO_ERROR_TASK_SET_FULL,
+	IO_ERROR_TASK_ABORTED,
+	IO_ERROR_OTHER,
+	IO_ERROR_NO_RESOURCES,
+	IO_ERROR_REFUSED,
+	IO_ERROR_NOT_SENT,
+	IO_ERROR_GONE,
+	IO_ERROR_LOST,
+	IO_ERROR_TIMEOUT,
+	IO_ERROR_FAULT,
+	NR_IO_ERRORS,
+};
+
+/* "check-condition", ...: as on D-Bus. */
+const char *io_error_name(enum io_error error);
+
+#define NR_SCSI_DIRS 3
+
+struct io_counters {
+	uint64_t good[NR_SCSI_DIRS];  /* commands answered with GOOD or CONDITION MET */
+	uint64_t bytes[NR_SCSI_DIRS]; /* that they have transferred */
+	uint64_t errors[NR_IO_ERRORS];
+};
+
+/*
+ * Log-linear: 16 buckets for each doubling of the time, so a percentile is at most 1/16 (and 1 us)
+ * too high.  From 1 us to 137 s; what took longer counts as 137 s.
+ */
+#define LATENCY_BUCKETS	  384
+#define LATENCY_WINDOW_NS 10000000000ull
+
+struct latency {
+	uint64_t window_ends_ns; /* 0: before the first */
+	uint32_t now[LATENCY_BUCKETS];
+	uint32_t before[LATENCY_BUCKETS]; /* the window before */
+};
+
+struct io_stats {
+	struct io_counters counters;
+	struct latency latency;
+};
+
+/* An answer: @io with its cmd and result, @ns after it was sent or had arrived. */
+void io_stats_count(struct io_stats *stats, const struct mpath_io *io, uint64_t ns);
+
+struct latency_percentiles {
+	uint64_t p50_us;
+	uint64_t p99_us;
+	uint64_t p999_us;
+};
+
+/* A new window every LATENCY_WINDOW_NS, as long as somebody looks at least that often. */
+void latency_turn_window(struct latency *latency, uint64_t now_ns);
+/* Over this window and the one before; zeros if there was no command. */
+struct latency_percentiles latency_percentiles(const struct latency *latency);
+
+#endif

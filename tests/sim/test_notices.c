@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Notices: each event once, in order and numbered, whatever the log leaves out.
+ */
+#include <string.h>
+
+#include "sim/lib/tables.h"
+#include "sim/lib/world.h"
+
+/* The world looks at the numbers of all notices: here is what they are about. */
+static void test_a_map_is_born(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS);
+
+	world_up(w);
+	expect_events(w, "lun\n"
+			 "path-usable 8:0 group 1\n"
+			 "path-usable 8:16 group 2\n");
+	submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_events(w, "group-switched group 1\n");
+	world_end(w);
+}
+
+/* A path fails, and comes back: dm's two events, and what follows from them. */
+static void test_the_last_path_fails_and_comes_back(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+
+	world_up(w);
+	submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_events(w, "lun\npath-usable 8:0 group 1\ngroup-switched group 1\n");
+
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_events(w, "path-failed 8:0 group 1\nno-path\nqueueing-started\n");
+
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 2000);
+	expect_events(w, "path-reinstated 8:0 group 1\ngroup-switched group 1\nqueueing-stopped\n");
+	world_end(w);
+}
+
+/* Without a path, queueing begins and ends with the message, too. */
+static void test_queueing_by_message(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_events(w, "lun\n"
+			 "path-usable 8:0 group 1\n"
+			 "group-switched group 1\n"
+			 "path-failed 8:0 group 1\n"
+			 "no-path\n");
+	message(w, "queue_if_no_path");
+	expect_events(w, "policy\nqueueing-started\n");
+	message(w, "fail_if_no_path");
+	expect_events(w, "policy\nqueueing-stopped\n");
+	world_end(w);
+}
+
+static void test_groups(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS);
+
+	world_up(w);
+	expect_events(w, "lun\npath-usable 8:0 group 1\npath-usable 8:16 group 2\n");
+	message(w, "disable_group 1");
+	message(w, "enable_group 1");
+	message(w, "switch_group 2");
+	submit_read(w, 0, 1);
+	expect_events(w, "group-disabled group 1\n"
+			 "group-enabled group 1\n"
+			 "group-asked-for group 2\n"
+			 "group-switched group 2\n");
+	world_end(w);
+}
+
+/* 20 times up and down in 20 s: the log has a few lines, programs hear of each. */
+static void test_flapping_is_told_to_programs(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	unsigned int i;
+
+	world_up(w);
+	expect_events(w, "lun\npath-usable 8:0 group 1\npath-usable 8:16 group 1\n");
+	forget_notices(w);
+	for (i = 0; i < 20; i++) {
+		message(w, "fail_path 8:16");
+		message(w, "reinstate_path 8:16");
+		advance(w, 1000);
+		expect_events(w, "path-failed 8:16 group 1\npath-reinstated 8:16 group 1\n");
+	}
+	expect(w, count_notices(w, "8:16: ") < 10);
+	world_end(w);
+}
+
+static const struct mpath_notice *next_with_uevent(struct world *w, struct strbuf *keys)
+{
+	static struct mpath_notice notice;
+
+	while (mpath_next_notice(w->m, &notice)) {
+		strbuf_init(keys, w->text, sizeof(w->text));
+		if (mpath_uevent(&notice, "mpatha", mpath_lun(w->m)->wwid, keys))
+			return &notice;
+	}
+	return NULL;
+}
+
+static void step_message(struct world *w, const char *word, const char *path)
+{
+	const char *argv[] = {word, path};
+	char text[256];
+	struct mpath_message message = {.argc = 2, .argv = argv};
+	struct mpath_actions actions;
+
+	strbuf_init(&message.reply, text, sizeof(text));
+	mpath_actions_init(&actions);
+	mpath_step(w->m,
+		   &(struct mpath_event){
+			   .type = MPATH_MESSAGE, .now_ns = w->now_ns, .message = &message},
+		   &actions);
+	w->wake_ns = actions.wake_ns;
+}
+
+/* dm-uevent's keys, and its own numbers, which count nothing else (dm-multipath.md A9). */
+static void test_the_keys_of_a_uevent(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS);
+	const struct mpath_notice *notice;
+	struct strbuf keys;
+
+	world_up(w);
+	step_message(w, "disable_group", "1");
+	expect(w, !next_with_uevent(w, &keys));
+	step_message(w, "fail_path", "8:16");
+	notice = next_with_uevent(w, &keys);
+	expect(w, notice && notice->kind == NOTICE_PATH_FAILED && notice->nr_valid == 1);
+	expect(w, strcmp(w->text, "DM_TARGET=multipath\n"
+				  "DM_ACTION=PATH_FAILED\n"
+				  "DM_SEQNUM=1\n"
+				  "DM_PATH=8:16\n"
+				  "DM_NR_VALID_PATHS=1\n"
+				  "DM_NAME=mpatha\n"
+				  "DM_UUID=mpath-36000d310000000000000000000000001\n") == 0);
+	w->last_notice_seq = notice->sequence;
+	forget_trace(w);
+	message(w, "reinstate_path 8:16");
+	advance(w, 1000);
+	expect_events(w, "lun\n"
+			 "path-usable 8:0 group 1\n"
+			 "path-usable 8:16 group 2\n"
+			 "path-reinstated 8:16 group 2\n");
+	world_end(w);
+}
+
+int main(void)
+{
+	STORY(test_a_map_is_born);
+	STORY(test_the_last_path_fails_and_comes_back);
+	STORY(test_queueing_by_message);
+	STORY(test_groups);
+	STORY(test_flapping_is_told_to_programs);
+	STORY(test_the_keys_of_a_uevent);
+	return end_of_stories();
+}

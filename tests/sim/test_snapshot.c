@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a snapshot says of a map, and the line for the kernel's integrity measurement.
+ */
+#include <string.h>
+
+#include "mpath/snapshot.h"
+#include "sim/lib/tables.h"
+#include "sim/lib/world.h"
+
+#define PATHS_MAX 4
+
+static struct group_snapshot groups[PATHS_MAX];
+static struct path_snapshot paths[PATHS_MAX];
+static struct mpath_snapshot shot;
+
+static void look(struct world *w)
+{
+	shot.groups = groups;
+	shot.paths = paths;
+	shot.max_groups = PATHS_MAX;
+	shot.max_paths = PATHS_MAX;
+	mpath_snapshot(w->m, w->now_ns, &shot);
+}
+
+/* Before anything was seen there are words from the table, and nothing else. */
+static void a_map_that_has_seen_nothing(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+
+	sim_path(w, "8:0")->refused = "no such device";
+	sim_path(w, "8:16")->refused = "no such device";
+	world_up(w);
+	look(w);
+	expect(w, shot.nr_groups == 2 && shot.nr_paths == 2 && shot.nr_valid == 0);
+	expect(w, shot.state == MAP_QUEUEING && shot.queue_if_no_path && !*shot.warning);
+	set_cmd_time_out(w, 30);
+	look(w);
+	expect(w, shot.cmd_time_out_ms == 30000 && strstr(shot.warning, "set it to 0"));
+	expect(w, !shot.lun_known && !*shot.wwid && !*shot.vendor && shot.size == 0);
+	expect(w, shot.queue_depth == 0 && shot.max_transfer_bytes == 0);
+	expect(w, strcmp(shot.features, "1 queue_if_no_path ") == 0);
+	expect(w, shot.current_group == 0 && shot.next_group == 1);
+	expect(w, paths[1].state == PATH_EXCLUDED && !strcmp(paths[1].reason, "no such device"));
+	expect(w, !strcmp(paths[1].address, "8:16") && !strcmp(paths[1].name, "8:16"));
+	expect(w, paths[1].id == 1 && paths[1].group == 2 && !*paths[1].device && !*paths[1].wwid);
+
+	message(w, "fail_if_no_path");
+	look(w);
+	expect(w, shot.state == MAP_FAILING && !shot.queue_if_no_path && !*shot.warning);
+	world_end(w);
+}
+
+static void a_map_in_service(void)
+{
+	struct world *w = world_new(FAIL TWO_BY_TWO);
+
+	sim_path(w, "8:16")->queue_depth = 5;
+	sim_path(w, "8:32")->max_transfer_bytes = 65536;
+	sim_path(w, "8:48")->read_only = true;
+	world_up(w);
+	submit_read(w, 0, 1);
+	look(w);
+	expect(w, shot.state == MAP_ACTIVE && shot.nr_valid == 4 && shot.lun_known);
+	expect(w, strcmp(shot.wwid, mpath_lun(w->m)->wwid) == 0 && *shot.wwid);
+	expect(w, !strcmp(shot.vendor, "SIM") && !strcmp(shot.product, "VIRTUAL ARRAY"));
+	expect(w, strcmp(shot.revision, "0001") == 0 && !*shot.warning);
+	expect(w, shot.block_size == SIM_BLOCK_SIZE);
+	expect(w, shot.size == mpath_lun(w->m)->nr_blocks * SIM_BLOCK_SIZE && shot.size);
+	expect(w, shot.queue_depth == 5 + 3 * sim_path(w, "8:0")->queue_depth);
+	expect(w, shot.max_transfer_bytes == 65536);
+	expect(w, shot.in_flight == 1 && shot.current_group == 1 && shot.next_group == 0);
+	expect(w, groups[0].state == GROUP_ACTIVE && groups[1].state == GROUP_ENABLED);
+	expect(w, groups[0].nr_paths == 2 && groups[0].nr_valid == 2 && groups[0].in_flight == 1);
+	expect(w, strcmp(groups[1].selector, "round-robin") == 0 && groups[1].in_flight == 0);
+	expect(w, paths[0].state == PATH_ACTIVE && paths[0].in_flight == 1 && !*paths[0].reason);
+	expect(w, strcmp(paths[0].device, "sda") == 0 && !strcmp(paths[0].wwid, shot.wwid));
+	expect(w, paths[1].queue_depth == 5 && paths[3].read_only && !paths[2].read_only);
+
+	message(w, "disable_group 1");
+	message(w, "fail_path 8:32");
+	look(w);
+	expect(w, groups[0].state == GROUP_DISABLED && groups[1].nr_valid == 1);
+	expect(w, paths[2].state == PATH_FAILED_BY_MESSAGE && paths[2].fail_count == 1);
+	expect(w, shot.nr_valid == 3 && shot.path_faults == 1 && shot.max_transfer_bytes != 65536);
+	message(w, "switch_group 2");
+	look(w);
+	expect(w, shot.next_group == 2 && shot.current_group == 0);
+	advance(w, 10);
+	world_end(w);
+}
+
+/* The path counts each try, the map the command once, with the time that its initiator has waited.
+ */
+static void a_command_over_two_paths(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS);
+	struct sim_io *io;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	io = submit_write(w, 0, 2);
+	advance(w, 10);
+	expect_good(w, io);
+	look(w);
+	expect(w, shot.group_switches == 1 && shot.path_faults == 1);
+	expect(w, paths[0].counters.errors[IO_ERROR_LOST] == 1);
+	expect(w, paths[0].counters.good[SCSI_DATA_OUT] == 0);
+	expect(w, paths[1].counters.good[SCSI_DATA_OUT] == 1);
+	expect(w, paths[1].counters.bytes[SCSI_DATA_OUT] == 2 * SIM_BLOCK_SIZE);
+	expect(w, paths[1].counters.errors[IO_ERROR_LOST] == 0);
+	expect(w, shot.counters.good[SCSI_DATA_OUT] == 1);
+	expect(w, shot.counters.bytes[SCSI_DATA_OUT] == 2 * SIM_BLOCK_SIZE);
+	expect(w, shot.counters.errors[IO_ERROR_LOST] == 0);
+	expect(w, paths[1].latency.p50_us >= 1000 && paths[1].latency.p50_us < 1100);
+	expect(w, shot.latency.p50_us >= 2000 && shot.latency.p50_us < 2200);
+
+	/* What nobody asks for is not counted: probes. */
+	advance(w, 60000);
+	look(w);
+	expect(w, paths[1].counters.good[SCSI_DATA_IN] == 0 &&
+			  paths[1].counters.good[SCSI_NO_DATA] == 0);
+	world_end(w);
+}
+
+/* A read that is given up on a hung path is a time-out of that path. */
+static void a_read_that_is_given_up(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS);
+	struct sim_io *io;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	io = submit_read(w, 0, 1);
+	advance(w, 60000);
+	expect_good(w, io);
+	look(w);
+	expect(w, paths[0].counters.errors[IO_ERROR_TIMEOUT] == 1);
+	expect(w, paths[1].counters.good[SCSI_DATA_IN] == 1);
+	world_end(w);
+}
+
+static void waiting_commands_by_kind(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+
+	sim_path(w, "8:0")->queue_depth = 1;
+	world_up(w);
+	submit_read(w, 0, 1);
+	submit_read(w, 1, 1);
+	submit_read(w, 2, 1);
+	look(w);
+	expect(w, shot.in_flight == 1 && shot.waiting == 2 && shot.held == 0);
+	advance(w, 10);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	look(w);
+	expect(w, shot.in_flight == 0 && shot.held == 1 && shot.state == MAP_QUEUEING);
+	message(w, "fail_if_no_path");
+	advance(w, 1);
+	look(w);
+	expect(w, shot.counters.errors[IO_ERROR_CHECK_CONDITION] == 1);
+	world_end(w);
+}
+
+/* Too little memory: what fits is filled, and the counts are true. */
+static void a_snapshot_that_is_too_small(void)
+{
+	struct world *w = world_new(FAIL TWO_BY_TWO);
+
+	world_up(w);
+	memset(paths, 0x55, sizeof(paths));
+	shot = (struct mpath_snapshot){.paths = paths, .max_paths = 1};
+	mpath_snapshot(w->m, w->now_ns, &shot);
+	expect(w, shot.nr_groups == 2 && shot.nr_paths == 4);
+	expect(w, paths[0].id == 0 && paths[1].id == 0x55555555);
+	world_end(w);
+}
+
+static void the_line_for_integrity_measurement(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS);
+	struct strbuf out;
+
+	world_up(w);
+	message(w, "fail_path 8:0");
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	message(w, "disable_group 1");
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	strbuf_init(&out, w->text, sizeof(w->text));
+	mpath_status_ima(w->m, &out);
+	expect(w, strcmp(w->text, "target_name=multipath,target_version=1.14.0,nr_priority_groups=2"
+				  ",pg_state_0=D,nr_pgpaths_0=1,path_selector_name_0=round-robin"
+				  ",path_name_0_0=8:0,is_active_0_0=F,fail_count_0_0=1"
+				  ",path_selector_status_0_0="
+				  ",pg_state_1=A,nr_pgpaths_1=1,path_selector_name_1=round-robin"
+				  ",path_name_1_0=8:16,is_active_1_0=A,fail_count_1_0=0"
+				  ",path_selector_status_1_0=;") == 0);
+	world_end(w);
+}
+
+int main(void)
+{
+	STORY(a_map_that_has_seen_nothing);
+	STORY(a_map_in_service);
+	STORY(a_command_over_two_paths);
+	STORY(a_read_that_is_given_up);
+	STORY(waiting_commands_by_kind);
+	STORY(a_snapshot_that_is_too_small);
+	STORY(the_line_for_integrity_measurement);
+	return end_of_stories();
+}

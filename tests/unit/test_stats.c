@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Counters and latencies: nothing is counted twice or as something else, and a percentile is never
+ * too low and at most a sixteenth (and a microsecond) too high.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "mpath/stats.h"
+
+static struct io_stats stats;
+
+static void answer(enum scsi_dir dir, size_t len, struct scsi_result result, uint64_t ns)
+{
+	struct mpath_io io = {.cmd = {.dir = dir, .data_len = len}, .result = result};
+
+	io_stats_count(&stats, &io, ns);
+}
+
+static void took(uint64_t ns)
+{
+	answer(SCSI_NO_DATA, 0, (struct scsi_result){0}, ns);
+}
+
+static void reset(void)
+{
+	memset(&stats, 0, sizeof(stats));
+}
+
+static void test_good_commands_count_by_direction(void)
+{
+	reset();
+	answer(SCSI_DATA_IN, 4096, (struct scsi_result){.residual = 96}, 1);
+	answer(SCSI_DATA_IN, 1000, (struct scsi_result){0}, 1);
+	answer(SCSI_DATA_OUT, 512, (struct scsi_result){.status = SAM_CONDITION_MET}, 1);
+	answer(SCSI_NO_DATA, 0, (struct scsi_result){0}, 1);
+	assert(stats.counters.good[SCSI_DATA_IN] == 2 &&
+	       stats.counters.bytes[SCSI_DATA_IN] == 5000);
+	assert(stats.counters.good[SCSI_DATA_OUT] == 1 &&
+	       stats.counters.bytes[SCSI_DATA_OUT] == 512);
+	assert(stats.counters.good[SCSI_NO_DATA] == 1 && stats.counters.bytes[SCSI_NO_DATA] == 0);
+	for (unsigned int i = 0; i < NR_IO_ERRORS; i++)
+		assert(stats.counters.errors[i] == 0);
+}
+
+/* How quickly a path refuses says nothing of how quick it is. */
+static void test_what_was_never_sent_has_no_latency(void)
+{
+	reset();
+	answer(SCSI_DATA_IN, 512, (struct scsi_result){.transport = TRANSPORT_BUSY}, 1);
+	answer(SCSI_DATA_IN, 512, (struct scsi_result){.transport = TRANSPORT_GONE}, 1);
+	assert(latency_percentiles(&stats.latency).p50_us == 0);
+	answer(SCSI_DATA_IN, 512, (struct scsi_result){.transport = TRANSPORT_LOST}, 1);
+	assert(latency_percentiles(&stats.latency).p50_us == 2);
+}
+
+/* Every answer that is not good is one error of its kind, and moves no bytes. */
+static void test_errors_count_by_kind(void)
+{
+	static const struct {
+		struct scsi_result result;
+		const char *name;
+	} rows[] = {
+		{{.status = SAM_CHECK_CONDITION}, "check-condition"},
+		{{.status = SAM_RESERVATION_CONFLICT}, "reservation-conflict"},
+		{{.status = SAM_BUSY}, "busy"},
+		{{.status = SAM_TASK_SET_FULL}, "task-set-full"},
+		{{.status = SAM_TASK_ABORTED}, "task-aborted"},
+		{{.status = SAM_ACA_ACTIVE}, "other"},
+		{{.transport = TRANSPORT_BUSY}, "no-resources"},
+		{{.transport = TRANSPORT_REFUSED}, "refused"},
+		{{.transport = TRANSPORT_NOT_SENT}, "not-sent"},
+		{{.transport = TRANSPORT_GONE}, "gone"},
+		{{.transport = TRANSPORT_LOST}, "lost"},
+		{{.transport = TRANSPORT_TIMEOUT}, "timeout"},
+		{{.transport = TRANSPORT_FAULT}, "fault"},
+	};
+
+	assert(sizeof(rows) / sizeof(rows[0]) == NR_IO_ERRORS);
+	for (unsigned int i = 0; i < NR_IO_ERRORS; i++) {
+		reset();
+		answer(SCSI_DATA_IN, 512, rows[i].result, 1);
+		for (unsigned int k = 0; k < NR_IO_ERRORS; k++)
+			assert(stats.counters.errors[k] ==
+			       (strcmp(io_error_name(k), rows[i].name) == 0));
+		assert(!stats.counters.good[SCSI_DATA_IN] && !stats.counters.bytes[SCSI_DATA_IN]);
+	}
+}
+
+/* One command: all three percentiles are its time, as exactly as promised, for every magnitude. */
+static void test_a_percentile_is_close(void)
+{
+	for (uint64_t ns = 1; ns < 137000000000ull; ns += ns / 7 + 1) {
+		struct latency_percentiles p;
+
+		reset();
+		took(ns);
+		p = latency_percentiles(&stats.latency);
+		assert(p.p50_us * 1000 >= ns);
+		assert(p.p50_us * 1000 <= ns + ns / 16 + 2048);
+		assert(p.p50_us == p.p99_us && p.p50_us == p.p999_us);
+	}
+}
+
+static void test_what_takes_longer_than_all_buckets_is_in_the_last(void)
+{
+	reset();
+	took(137000000000ull);
+	took(UINT64_MAX);
+	assert(stats.latency.now[LATENCY_BUCKETS - 1] == 2);
+	assert(latency_percentiles(&stats.latency).p50_us / 1000000 == 137);
+}
+
+static void test_percentiles_of_many(void)
+{
+	struct latency_percentiles p;
+
+	reset();
+	p = latency_percentiles(&stats.latency);
+	assert(p.p50_us == 0 && p.p99_us == 0 && p.p999_us == 0);
+
+	/* 989 fast, 10 slow, 1 very slow: a command more on the other side moves each percentile.
+	 */
+	for (unsigned int i = 0; i < 989; i++)
+		took(1000);
+	for (unsigned int i = 0; i < 10; i++)
+		took(1000000);
+	took(1000000000);
+	p = latency_percentiles(&stats.latency);
+	assert(p.p50_us == 2);
+	assert(p.p99_us >= 1000 && p.p99_us < 1070);
+	assert(p.p999_us >= 1000 && p.p999_us < 1070);
+	took(1000000000);
+	p = latency_percentiles(&stats.latency);
+	assert(p.p999_us >= 1000000 && p.p999_us < 1070000);
+}
+
+/* A command is seen for 10 to 20 s, then it is forgotten; counters are not. */
+static void test_latencies_are_of_the_last_seconds(void)
+{
+	const uint64_t start = 5, window = LATENCY_WINDOW_NS;
+
+	reset();
+	latency_turn_window(&stats.latency, start);
+	took(1000000);
+	latency_turn_window(&stats.latency, start + window - 1);
+	took(1000000);
+	assert(latency_percentiles(&stats.latency).p50_us >= 1000);
+	latency_turn_window(&stats.latency, start + window);
+	assert(latency_percentiles(&stats.latency).p50_us >= 1000);
+	took(1000);
+	took(1000);
+	took(1000);
+	assert(latency_percentiles(&stats.latency).p50_us == 2);
+	assert(latency_percentiles(&stats.latency).p99_us >= 1000);
+	latency_turn_window(&stats.latency, start + 2 * window);
+	assert(latency_percentiles(&stats.latency).p99_us == 2);
+	latency_turn_window(&stats.latency, start + 3 * window);
+	assert(latency_percentiles(&stats.latency).p99_us == 0);
+	assert(stats.counters.good[SCSI_NO_DATA] == 5);
+}
+
+int main(void)
+{
+	test_good_commands_count_by_direction();
+	test_errors_count_by_kind();
+	test_what_was_never_sent_has_no_latency();
+	test_a_percentile_is_close();
+	test_what_takes_longer_than_all_buckets_is_in_the_last();
+	test_percentiles_of_many();
+	test_latencies_are_of_the_last_seconds();
+	return 0;
+}
