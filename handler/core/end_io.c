@@ -31,7 +31,7 @@ bool io_suspects(const struct mpath_io *io, const struct path *path)
 	return false;
 }
 
-static const struct path *find_path(const struct multipath *m, unsigned int id)
+static const struct path *find_path_by_id(const struct multipath *m, unsigned int id)
 {
 	const struct path *path;
 
@@ -47,7 +47,7 @@ static void drop_void_suspicions(const struct multipath *m, struct mpath_io *io)
 	unsigned int i, kept = 0;
 
 	for (i = 0; i < io->nr_suspicions; i++) {
-		const struct path *path = find_path(m, io->suspicions[i].path_id);
+		const struct path *path = find_path_by_id(m, io->suspicions[i].path_id);
 
 		if (path && io->suspicions[i].fail_count == path->fail_count)
 			io->suspicions[kept++] = io->suspicions[i];
@@ -125,7 +125,7 @@ static void retry(struct multipath *m, struct mpath_io *io, struct path *path, b
 		return;
 	}
 	trace(m, "io %02x: again on %s", io->cmd.cdb[0], path_name(path));
-	io->prefer = path;
+	io->prefer = path->leaving ? NULL : path;
 	delay_io(m, io, retry_pause_ms[io->nr_retries++] * NSEC_PER_MSEC);
 }
 

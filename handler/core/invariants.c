@@ -57,6 +57,11 @@ void mpath_check_invariants(const struct multipath *m)
 		unsettled += !path->settled;
 	}
 	assert(paths == m->nr_paths);
+	list_for_each_entry(path, &m->leaving, map_node) {
+		check_path(path, &in_flight);
+		assert(path->leaving && !path->pg && !path->active && path->settled);
+		assert(path->link != LINK_CLOSED);
+	}
 	assert(valid == m->nr_valid);
 	assert(suspect == m->nr_suspect);
 	assert(unsettled == m->nr_unsettled);

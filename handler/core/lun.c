@@ -89,6 +89,8 @@ bool forget_lun(struct multipath *m)
 {
 	struct path *path;
 
+	if (!list_empty(&m->leaving))
+		return false;
 	for_each_path(m, path)
 		if (path->active || path->in_flight)
 			return false;

@@ -77,14 +77,14 @@ void map_io(struct multipath *m, struct mpath_io *io)
 void take_off_path(struct multipath *m, struct mpath_io *io)
 {
 	struct path *path = io->path;
-	struct path_selector *ps = &path->pg->selector;
+	struct path_selector *ps = path->pg ? &path->pg->selector : NULL;
 
 	assert(path->in_flight && m->nr_in_flight);
 	list_del(&io->flight);
 	path->in_flight--;
 	path->flow++;
 	m->nr_in_flight--;
-	if (ps->type->end_io)
+	if (ps && ps->type->end_io)
 		ps->type->end_io(ps, path, io->cmd.data_len, io->start_ns, m->now_ns);
 	io->path = NULL;
 	restart_path_drains(m, path);

@@ -86,13 +86,23 @@ static void switch_group(struct multipath *m, struct mpath_message *message)
 }
 
 /* maj:min, the word in the table, /dev/sdX or sdX. */
-static bool path_is_named(const struct path *path, const char *word)
+bool path_is_named(const struct path *path, const char *word)
 {
 	const char *base = strncmp(word, "/dev/", 5) == 0 ? word + 5 : word;
 
 	return strcmp(word, path->address) == 0 ||
 	       (path->facts.name[0] && strcmp(word, path->facts.name) == 0) ||
 	       (path->facts.device[0] && strcmp(base, path->facts.device) == 0);
+}
+
+struct path *find_path(const struct multipath *m, const char *word)
+{
+	struct path *path;
+
+	for_each_path(m, path)
+		if (path_is_named(path, word))
+			return path;
+	return NULL;
 }
 
 static void fail_by_message(struct multipath *m, struct path *path)

@@ -34,10 +34,13 @@ struct multipath {
 	bool lun_seen; /* by this process: lun is not only what was kept */
 
 	struct priority_group *groups;
-	struct list paths; /* path.map_node, in table order: see for_each_path() */
+	struct list paths;   /* path.map_node, in table order: see for_each_path() */
+	struct list leaving; /* path.map_node: not in the table any more, but not closed yet */
 	unsigned int nr_groups;
 	unsigned int nr_paths;
 	unsigned int next_path_id;
+
+	struct mpath_table *table; /* owned: its words; what messages have changed is below */
 
 	/* what the table said */
 	bool queue_if_no_path; /* or a message */
@@ -73,12 +76,15 @@ struct multipath {
 	bool settling_over;
 	bool choosing_early; /* the first second: see has_unsettled_path() */
 	bool restart_over;   /* no command of a dead process is feared any more */
+	bool foreign_left;   /* a path that had some has left the map: the time decides */
 	uint64_t started_ns;
-	uint64_t defeated_ns; /* since when mpath_queueing_defeated(); 0: it is not */
+	uint64_t settling_since_ns; /* as started_ns, or when paths have joined */
+	uint64_t defeated_ns;	    /* since when mpath_queueing_defeated(); 0: it is not */
 	bool told_defeated;
 	bool shutdown;
 	bool stopping;
 
+	uint64_t nr_steps;
 	uint64_t now_ns;	       /* of the current step */
 	uint64_t wake_ns;	       /* the earliest time that somebody asked for */
 	struct mpath_actions *actions; /* of the current step */
@@ -170,6 +176,7 @@ void restart_path_is_other(struct multipath *m, struct path *path);
 void restart_path_counted(struct multipath *m, struct path *path, int64_t outstanding);
 void restart_path_drains(struct multipath *m, struct path *path);
 void restart_timeout(struct multipath *m);
+void restart_path_leaves(struct multipath *m, struct path *path);
 void restart_reconsider(struct multipath *m);
 
 /* fence.c */
@@ -196,6 +203,7 @@ void probe_abandoned(struct multipath *m, struct path *path);
 void path_opened(struct multipath *m, struct path *path, const struct path_facts *facts);
 void path_refused(struct multipath *m, struct path *path, const char *reason);
 void path_closed(struct multipath *m, struct path *path);
+void abandon_probe(struct multipath *m, struct path *path);
 void close_link(struct multipath *m, struct path *path);
 void close_link_if_idle(struct multipath *m, struct path *path);
 
@@ -216,7 +224,15 @@ void status_features(const struct multipath *m, struct strbuf *out);
 void status_warning(const struct multipath *m, struct strbuf *out);
 unsigned int queue_length(const struct list *queue);
 
+/* change.c */
+void take_over(struct multipath *m, struct mpath_change *change);
+void change_map(struct multipath *m, struct mpath_change *change);
+void path_gone(struct multipath *m, struct path *path);
+void free_groups(struct priority_group *groups, unsigned int nr_groups);
+
 /* message.c */
+bool path_is_named(const struct path *path, const char *word);
+struct path *find_path(const struct multipath *m, const char *word);
 void handle_message(struct multipath *m, struct mpath_message *message);
 
 /* step.c */

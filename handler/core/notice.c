@@ -43,7 +43,7 @@ static void name_path(struct mpath_notice *n, const struct path *path)
 {
 	n->has_path = true;
 	n->path_id = path->id;
-	n->group = path->pg->number;
+	n->group = path->pg ? path->pg->number : 0;
 	snprintf(n->path, sizeof(n->path), "%s", path_name(path));
 	snprintf(n->device, sizeof(n->device), "%s", path->facts.device);
 }

@@ -157,8 +157,8 @@ bool still_settling(const struct multipath *m)
 
 void settling_timeout(struct multipath *m)
 {
-	uint64_t early_ends_ns = m->started_ns + CHOOSING_EARLY_NS;
-	uint64_t ends_ns = m->started_ns + SETTLING_MAX_NS;
+	uint64_t early_ends_ns = m->settling_since_ns + CHOOSING_EARLY_NS;
+	uint64_t ends_ns = m->settling_since_ns + SETTLING_MAX_NS;
 
 	if (!still_settling(m))
 		return;

@@ -285,7 +285,7 @@ void probe_answered(struct multipath *m, struct path *path)
 	converse(m, path, &answer);
 }
 
-static void abandon_probe(struct multipath *m, struct path *path)
+void abandon_probe(struct multipath *m, struct path *path)
 {
 	if (path->probing == PROBE_NONE || path->probe.abandoned)
 		return;
@@ -402,7 +402,7 @@ void path_opened(struct multipath *m, struct path *path, const struct path_facts
 	if (!path->facts.queue_depth)
 		path->facts.queue_depth = 1;
 	trace(m, "path %s: open", path_name(path));
-	if (m->stopping) {
+	if (m->stopping || path->leaving) {
 		close_link(m, path);
 		return;
 	}
@@ -418,6 +418,10 @@ void path_refused(struct multipath *m, struct path *path, const char *reason)
 {
 	assert(path->link == LINK_OPENING);
 	path->link = LINK_CLOSED;
+	if (path->leaving) {
+		path_gone(m, path);
+		return;
+	}
 	if (m->stopping)
 		return;
 	exclude_path(m, path, reason);
@@ -431,6 +435,10 @@ void path_closed(struct multipath *m, struct path *path)
 
 	assert(path->link == LINK_CLOSING);
 	path->link = LINK_CLOSED;
+	if (path->leaving) {
+		path_gone(m, path);
+		return;
+	}
 	/* While another LUN is looked at, nobody else can have it: seldom. */
 	if (!m->stopping)
 		check_at(m, path, m->now_ns + pause_ms * NSEC_PER_MSEC);

@@ -23,7 +23,7 @@ static bool any_foreign(const struct multipath *m)
 	for_each_path(m, path)
 		if (path->foreign)
 			return true;
-	return false;
+	return m->foreign_left;
 }
 
 static uint64_t wait_over_ns(const struct multipath *m)
@@ -36,6 +36,7 @@ static void end_of_wait(struct multipath *m, const char *why)
 	struct path *path;
 
 	m->restart_over = true;
+	m->foreign_left = false;
 	trace(m, "restart: %s, writes may go", why);
 	for_each_path(m, path) {
 		path->foreign = false;
@@ -84,6 +85,15 @@ void restart_path_is_other(struct multipath *m, struct path *path)
 	/* It was ours, and another device has taken its name: what was out there still is. */
 	if (path->fail_count)
 		return;
+	path->foreign = false;
+	path->resting = false;
+	restart_reconsider(m);
+}
+
+/* Nobody can count them any more. */
+void restart_path_leaves(struct multipath *m, struct path *path)
+{
+	m->foreign_left |= path->foreign;
 	path->foreign = false;
 	path->resting = false;
 	restart_reconsider(m);

@@ -213,4 +213,8 @@ void mpath_status_detail(struct multipath *m, uint64_t now_ns, struct strbuf *ou
 		list_for_each_entry(path, &pg->paths, node)
 			path_detail(path, out);
 	}
+	list_for_each_entry(path, &m->leaving, map_node)
+		strbuf_printf(out, "  leaving: %s %s [%u in flight]\n",
+			      path->facts.device[0] ? path->facts.device : "-", path_name(path),
+			      path->in_flight);
 }

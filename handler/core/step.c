@@ -17,6 +17,7 @@ void mpath_actions_init(struct mpath_actions *actions)
 	list_init(&actions->abandon);
 	list_init(&actions->close);
 	list_init(&actions->complete);
+	list_init(&actions->gone);
 }
 
 void wake_by(struct multipath *m, uint64_t at_ns)
@@ -74,6 +75,7 @@ static void timeout(struct multipath *m)
 	if (!m->started) {
 		m->started = true;
 		m->started_ns = m->now_ns;
+		m->settling_since_ns = m->now_ns;
 	}
 
 	/* Whoever still needs to be woken says so again. */
@@ -111,7 +113,7 @@ static bool all_links_closed(const struct multipath *m)
 	for_each_path(m, path)
 		if (path->link != LINK_CLOSED)
 			return false;
-	return true;
+	return list_empty(&m->leaving);
 }
 
 void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpath_actions *actions)
@@ -163,6 +165,9 @@ void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpa
 		handle_message(m, event->message);
 		tell_if_defeated(m, 0);
 		break;
+	case MPATH_CHANGE:
+		change_map(m, event->change);
+		break;
 	case MPATH_SHUTDOWN:
 		shut_down(m);
 		break;
@@ -177,5 +182,6 @@ void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpa
 	if (m->stopping)
 		actions->stopped = m->nr_ios == 0 && all_links_closed(m);
 	actions->wake_ns = m->wake_ns;
+	m->nr_steps++;
 	m->actions = NULL;
 }

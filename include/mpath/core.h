@@ -63,6 +63,7 @@ enum mpath_event_type {
 	MPATH_PATH_COUNTED, /* path: outstanding commands at the device (D9 Restart) */
 	MPATH_BACKSTORE,    /* backstore: its attributes were (re-)read */
 	MPATH_MESSAGE,	    /* message: words in, errno and reply out */
+	MPATH_CHANGE,	    /* change: another layout takes over */
 	MPATH_SHUTDOWN,	    /* SIGTERM: what is held is answered BUSY, nothing is held any more */
 	MPATH_STOP,	    /* close(): as SHUTDOWN, reads are given up, paths are closed */
 };
@@ -89,6 +90,7 @@ struct mpath_event {
 		int64_t outstanding; /* commands, ours included; negative: could not be read */
 		const struct mpath_backstore *backstore;
 		struct mpath_message *message;
+		struct mpath_change *change;
 	};
 };
 
@@ -99,6 +101,7 @@ struct mpath_actions {
 	struct list abandon;  /* io.node: give it up at io->path; answer with ABANDONED */
 	struct list close;    /* path.action_node: close the path; answer with CLOSED */
 	struct list complete; /* io.node: answer the initiator with io->result */
+	struct list gone;     /* path.action_node: not in the map any more, closed: free it */
 	uint64_t wake_ns;     /* step again with MPATH_TIMEOUT at that time; 0: no need */
 	bool lun_changed;     /* mpath_lun() is new: keep it over restarts */
 	bool forget_wwid;     /* drop what is kept */
@@ -129,6 +132,44 @@ void mpath_destroy(struct multipath *m);
 /* The one entry.  @actions must be empty lists; they are the caller's afterwards. */
 void mpath_step(struct multipath *m, const struct mpath_event *event,
 		struct mpath_actions *actions);
+
+/*
+ * Change a map in service.  All memory for the change is taken here, before the step: on the owner
+ * thread, but outside mpath_step().  NULL with words in @error: refused, and nothing has changed.
+ * Then, with no other step in between,
+ *   mpath_step() with MPATH_CHANGE, and mpath_change_free(), which frees what was replaced,
+ * or mpath_change_free() alone to drop it.
+ *
+ * A path that stays (the same word, or a word for the same device) keeps its struct path, its
+ * link, state, counters and the commands on it.  A path that leaves gets no new command; reads on
+ * it are given up and go elsewhere, writes are waited for; it comes back in mpath_actions.gone.
+ * Commands that wait go on waiting, and are mapped anew.
+ */
+struct mpath_change;
+/* Another table with its settings, as dm loads one.  Both are copied. */
+struct mpath_change *mpath_change_reload(struct multipath *m, const struct mpath_table *table,
+					 const struct mpath_settings *settings,
+					 struct strbuf *error);
+/*
+ * The others keep features, settings, and the states of groups.  A path that is added gets the
+ * selector words of its group; group 0 means the only group, or a new one if each path has its own.
+ * One above the last makes a new group.  A path is removed from all groups that have it.
+ */
+struct mpath_change *mpath_change_add_path(struct multipath *m, const char *address,
+					   unsigned int group, struct strbuf *error);
+struct mpath_change *mpath_change_remove_path(struct multipath *m, const char *name,
+					      struct strbuf *error);
+/*
+ * The same paths in other groups, for policies: @assignment has, for each path in table order, the
+ * number of its new group, from 1; groups are ordered by it.  A new group is the old one of its
+ * first path: that gives it the selector, and whether it is disabled or in use.
+ */
+struct mpath_change *mpath_change_regroup(struct multipath *m, const unsigned int *assignment,
+					  struct strbuf *error);
+/* The paths that join, counted from 0, for the caller to set transport_data; NULL past the last. */
+struct path *mpath_change_path(struct mpath_change *change, unsigned int number);
+void mpath_change_free(struct mpath_change *change);
+void mpath_path_free(struct path *path);
 
 /* Status lines, byte for byte as the kernel's dm-multipath prints them. */
 void mpath_status(struct multipath *m, enum status_type type, struct strbuf *out);

@@ -75,6 +75,7 @@ struct path {
 	bool selectable; /* the selector counts it among its valid paths */
 	bool identified; /* WWID and size were the map's, and nothing raised a doubt since */
 	bool lun_gone;	 /* the target says that there is no such LUN (05/25/00) */
+	bool leaving;	 /* not in the map any more: pg is NULL, it is closed when it is idle */
 	bool settled;	 /* was looked at once since the map was created */
 	bool reopen;	 /* the device went away: close the link and resolve the address anew */
 	bool foreign;	 /* commands of a dead process may still be out there (D9 Restart) */

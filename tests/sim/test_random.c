@@ -83,6 +83,8 @@ static const struct {
 	{": status 40", 300},
 	{": status 08", 1000},
 	{": again on", 2000},
+	{": leaves the map", 200},
+	{"another table has taken over", 500},
 	{": may have been executed, not repeated", 100},
 	{": tried on every path", 500},
 	{": local resource used up on", 10000},
@@ -389,6 +391,31 @@ static void random_message(struct world *w)
 		message(w, text);
 }
 
+/* Another layout takes over: the same table, a path less or more, other groups. */
+static void random_change(struct world *w)
+{
+	struct sim_path *p = &w->paths[below(w->nr_paths)];
+	unsigned int assignment[SIM_PATHS_MAX], i;
+
+	switch (below(4)) {
+	case 0:
+		reload(w, w->table);
+		return;
+	case 1:
+		remove_path(w, p->name);
+		return;
+	case 2:
+		if (w->nr_paths < SIM_PATHS_MAX / 2)
+			add_path(w, p->name, 1);
+		return;
+	case 3:
+		for (i = 0; i < SIM_PATHS_MAX; i++)
+			assignment[i] = 1 + below(3);
+		regroup(w, assignment);
+		return;
+	}
+}
+
 static void random_abort(struct world *w)
 {
 	unsigned int i, n = 1 + below(w->nr_ios + 1);
@@ -423,7 +450,11 @@ static void random_event(struct world *w)
 {
 	struct sim_path *p = &w->paths[below(w->nr_paths)];
 
-	switch (below(40)) {
+	switch (below(41)) {
+	case 40:
+		if (chance(30))
+			random_change(w);
+		return;
 	case 0:
 	case 1:
 		random_mode(p);
@@ -480,6 +511,7 @@ static void heal(struct world *w)
 	unsigned int i;
 
 	set_cmd_time_out(w, 0);
+	reload(w, w->table); /* with all its paths */
 	for (i = 0; i < w->nr_paths; i++) {
 		struct sim_path *p = &w->paths[i];
 		char text[64];
@@ -498,7 +530,9 @@ static void heal(struct world *w)
 		oracle_check(w, w->ios[i].state == SIM_IO_ANSWERED,
 			     "io %u waits though all is well", i);
 	for (i = 0; i < w->nr_paths; i++)
-		oracle_check(w, w->paths[i].path->active && !w->paths[i].path->suspect,
+		oracle_check(w,
+			     !w->paths[i].path || w->paths[i].path->leaving ||
+				     (w->paths[i].path->active && !w->paths[i].path->suspect),
 			     "%s is not used though all is well", w->paths[i].name);
 	expect(w, mpath_lun(w->m)->known);
 }

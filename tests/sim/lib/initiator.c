@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "mpath/scsi.h"
+#include "sim/lib/path.h"
 
 static struct sim_io *new_io(struct world *w, const uint8_t *cdb, size_t cdb_len, size_t data_len)
 {
@@ -120,6 +121,73 @@ int message(struct world *w, const char *words)
 	strbuf_init(&msg.reply, w->text, sizeof(w->text));
 	world_step(w, &event);
 	return msg.error;
+}
+
+/* The world's path for one that joins the map: the old one of that name, if it is free. */
+static struct sim_path *path_that_joins(struct world *w, const char *address)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nr_paths; i++)
+		if (strcmp(w->paths[i].name, address) == 0 && !w->paths[i].path)
+			return &w->paths[i];
+	return sim_path_add(w, address);
+}
+
+/* One step, as the runtime does it; NULL: it was refused. */
+static int change(struct world *w, struct mpath_change *change)
+{
+	struct mpath_event event = {.type = MPATH_CHANGE, .change = change};
+	struct path *path;
+	unsigned int i;
+
+	if (!change)
+		return -EINVAL;
+	for (i = 0; (path = mpath_change_path(change, i)); i++) {
+		struct sim_path *p = path_that_joins(w, path->address);
+
+		p->path = path;
+		path->transport_data = p;
+	}
+	world_step(w, &event);
+	mpath_change_free(change);
+	return 0;
+}
+
+int reload(struct world *w, const char *words)
+{
+	struct mpath_table *table = parse_table(w, words);
+	struct mpath_change *reload;
+	struct strbuf error;
+
+	strbuf_init(&error, w->text, sizeof(w->text));
+	reload = mpath_change_reload(w->m, table, &w->settings, &error);
+	mpath_table_free(table);
+	return change(w, reload);
+}
+
+int add_path(struct world *w, const char *address, unsigned int group)
+{
+	struct strbuf error;
+
+	strbuf_init(&error, w->text, sizeof(w->text));
+	return change(w, mpath_change_add_path(w->m, address, group, &error));
+}
+
+int remove_path(struct world *w, const char *name)
+{
+	struct strbuf error;
+
+	strbuf_init(&error, w->text, sizeof(w->text));
+	return change(w, mpath_change_remove_path(w->m, name, &error));
+}
+
+int regroup(struct world *w, const unsigned int *assignment)
+{
+	struct strbuf error;
+
+	strbuf_init(&error, w->text, sizeof(w->text));
+	return change(w, mpath_change_regroup(w->m, assignment, &error));
 }
 
 void set_cmd_time_out(struct world *w, unsigned int seconds)

@@ -303,7 +303,7 @@ void oracle_ended(struct world *w)
 	for (i = 0; i < w->nr_paths; i++) {
 		const struct path *path = w->paths[i].path;
 
-		oracle_check(w, !path->in_flight && list_empty(&path->flying),
+		oracle_check(w, !path || (!path->in_flight && list_empty(&path->flying)),
 			     "%s still counts commands", w->paths[i].name);
 		oracle_check(w, !w->paths[i].is_open, "%s is still open", w->paths[i].name);
 	}
@@ -315,7 +315,7 @@ void oracle_ended(struct world *w)
 struct watched {
 	struct path_selector inner;
 	int in_flight;
-	bool failed[SIM_PATHS_MAX];
+	bool failed[SIM_PATH_IDS];
 };
 
 /* What stands in the table instead of a selector type: the same, with all calls checked. */
@@ -356,8 +356,8 @@ static void watch_fail_path(struct path_selector *ps, struct path *path)
 {
 	struct watched *watch = ps->context;
 
-	oracle_check(the_world, !watch->failed[path->id], "a path is failed twice");
-	watch->failed[path->id] = true;
+	oracle_check(the_world, !watch->failed[path->id % SIM_PATH_IDS], "a path is failed twice");
+	watch->failed[path->id % SIM_PATH_IDS] = true;
 	watch->inner.type->fail_path(&watch->inner, path);
 }
 
@@ -365,8 +365,9 @@ static void watch_reinstate_path(struct path_selector *ps, struct path *path)
 {
 	struct watched *watch = ps->context;
 
-	oracle_check(the_world, watch->failed[path->id], "a path is reinstated twice");
-	watch->failed[path->id] = false;
+	oracle_check(the_world, watch->failed[path->id % SIM_PATH_IDS],
+		     "a path is reinstated twice");
+	watch->failed[path->id % SIM_PATH_IDS] = false;
 	watch->inner.type->reinstate_path(&watch->inner, path);
 }
 
@@ -383,7 +384,8 @@ static void watch_start_io(struct path_selector *ps, struct path *path, size_t n
 {
 	struct watched *watch = ps->context;
 
-	oracle_check(the_world, !watch->failed[path->id], "a command starts on a failed path");
+	oracle_check(the_world, !watch->failed[path->id % SIM_PATH_IDS],
+		     "a command starts on a failed path");
 	watch->in_flight++;
 	if (watch->inner.type->start_io)
 		watch->inner.type->start_io(&watch->inner, path, nr_bytes, now_ns);

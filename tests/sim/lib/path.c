@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-void sim_path_add(struct world *w, const char *address)
+struct sim_path *sim_path_add(struct world *w, const char *address)
 {
 	struct sim_path *p = &w->paths[w->nr_paths];
 
@@ -26,6 +26,7 @@ void sim_path_add(struct world *w, const char *address)
 	p->open_latency_ns = SIM_LATENCY;
 	p->queue_depth = 32;
 	p->max_transfer_bytes = 1 << 20;
+	return p;
 }
 
 struct sim_path *sim_path(struct world *w, const char *name)
@@ -46,6 +47,15 @@ void sim_path_begin_open(struct sim_path *p)
 	p->opening = true;
 	sim_event_add(p->w, SIM_OPENED, p, NULL,
 		      p->open_hangs ? 0 : p->w->now_ns + p->open_latency_ns);
+}
+
+void sim_path_gone(struct world *w, struct sim_path *p)
+{
+	oracle_check(w, !p->is_open && !p->opening, "%s is gone, but it is open", p->name);
+	oracle_check(w, list_empty(&p->carried), "%s is gone with commands on it", p->name);
+	mpath_path_free(p->path);
+	p->path = NULL;
+	w->nr_gone++;
 }
 
 const char *sim_path_open(struct sim_path *p, struct path_facts *facts)

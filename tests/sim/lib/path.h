@@ -7,7 +7,9 @@
 
 #include "sim/lib/world.h"
 
-void sim_path_add(struct world *w, const char *address);
+struct sim_path *sim_path_add(struct world *w, const char *address);
+void sim_path_gone(struct world *w, struct sim_path *p);
+struct mpath_table *parse_table(struct world *w, const char *words);
 void sim_path_begin_open(struct sim_path *p);
 /* NULL: it is open, and these are the facts.  Else the reason why not. */
 const char *sim_path_open(struct sim_path *p, struct path_facts *facts);

@@ -91,14 +91,14 @@ static void take_notices(struct world *w)
 
 /* --- a world's life --- */
 
-static struct mpath_table *parse_table(struct world *w)
+struct mpath_table *parse_table(struct world *w, const char *words)
 {
 	struct mpath_table *table = NULL;
 	struct strbuf error;
 	unsigned int i;
 
 	strbuf_init(&error, w->text, sizeof(w->text));
-	if (mpath_table_parse(w->table, &table, &error))
+	if (mpath_table_parse(words, &table, &error))
 		fail_at(w, __FILE__, __LINE__, "table: %s", w->text);
 	for (i = 0; i < table->nr_groups; i++)
 		table->groups[i].selector = oracle_selector(table->groups[i].selector);
@@ -107,7 +107,7 @@ static struct mpath_table *parse_table(struct world *w)
 
 static void add_paths(struct world *w)
 {
-	struct mpath_table *table = parse_table(w);
+	struct mpath_table *table = parse_table(w, w->table);
 	unsigned int g, i;
 
 	for (g = 0; g < table->nr_groups; g++)
@@ -144,7 +144,7 @@ void world_start(struct world *w)
 {
 	struct mpath_event timeout = {.type = MPATH_TIMEOUT};
 	struct mpath_event backstore = {.type = MPATH_BACKSTORE, .backstore = &w->backstore};
-	struct mpath_table *table = parse_table(w);
+	struct mpath_table *table = parse_table(w, w->table);
 	struct strbuf error;
 	unsigned int i;
 
@@ -367,6 +367,8 @@ static void perform(struct world *w, struct mpath_actions *a)
 		sim_path_begin_close(path_of_action(node));
 	while ((node = list_pop(&a->complete)))
 		perform_complete(w, container_of(node, struct mpath_io, node));
+	while ((node = list_pop(&a->gone)))
+		sim_path_gone(w, path_of_action(node));
 	w->wake_ns = a->wake_ns;
 	w->nr_lun_changes += a->lun_changed;
 	w->nr_forgets += a->forget_wwid;

@@ -14,6 +14,7 @@
 #include "sim/lib/array.h"
 
 #define SIM_PATHS_MAX	      64
+#define SIM_PATH_IDS	      1024 /* so many are told apart at a time */
 #define SIM_LUNS_MAX	      3
 #define SIM_IOS_MAX	      4096
 #define SIM_IO_BYTES	      (8 * SIM_BLOCK_SIZE)
@@ -42,7 +43,7 @@ enum sim_mode {
 
 struct sim_path {
 	struct world *w;
-	struct path *path; /* the core's */
+	struct path *path; /* the core's; NULL: not in the map any more */
 	unsigned int id;
 	char name[16];	 /* "8:16" */
 	char device[16]; /* "sdb" */
@@ -131,6 +132,7 @@ struct world {
 	unsigned int nr_events;
 
 	char *table;
+	unsigned int nr_gone; /* paths that have left */
 	struct multipath *m;
 	uint64_t now_ns;
 	uint64_t wake_ns;
@@ -211,6 +213,14 @@ void abort_task(struct world *w, struct sim_io *io);
 
 /* "fail_path 8:16"; returns the errno, the reply is in w->text. */
 int message(struct world *w, const char *words);
+/*
+ * Change the map, see core.h.  The errno, with the reason in w->text.  Paths that nobody knows yet
+ * come into the world as the first ones did.
+ */
+int reload(struct world *w, const char *table);
+int add_path(struct world *w, const char *address, unsigned int group);
+int remove_path(struct world *w, const char *name);
+int regroup(struct world *w, const unsigned int *assignment);
 void set_cmd_time_out(struct world *w, unsigned int seconds);
 void shut_down_world(struct world *w);
 void stop_world(struct world *w);

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A map is changed while it is in service.  The oracle sees to it that no command is lost, doubled
+ * or stale meanwhile, and that each selector gets an end for each start.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "sim/lib/tables.h"
+#include "sim/lib/world.h"
+
+#define RR(paths) "0 1 1 round-robin 0 " paths
+
+/* The same table once more: nothing happens to paths and commands. */
+static void test_the_same_table(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS);
+	struct sim_io *io;
+
+	world_up(w);
+	message(w, "fail_path 8:16");
+	io = submit_write(w, 0, 1);
+	expect(w, reload(w, FAIL TWO_GROUPS) == 0);
+	expect_pending(w, io);
+	advance(w, 10);
+	expect_good(w, io);
+	expect(w, sim_path(w, "8:0")->nr_opens == 1 && sim_path(w, "8:0")->nr_closes == 0);
+	/* dm: a new table has chosen no group yet */
+	expect_info(w, "2 1 0 0 2 1 E 0 1 0 8:0 A 0 E 0 1 0 8:16 F 1 ");
+	expect_notice(w, "another table has taken over, 1 of 2 paths usable");
+	world_end(w);
+}
+
+/* Reads on a path that leaves go elsewhere at once; its writes are waited for; then it is closed.
+ */
+static void test_a_busy_path_leaves(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *read, *write, *other;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	read = submit_read(w, 0, 1);  /* on 8:0 */
+	other = submit_read(w, 1, 1); /* on 8:16 */
+	write = submit_write(w, 2, 1);
+	forget_trace(w);
+	expect(w, reload(w, FAIL RR("1 1 8:16 1")) == 0);
+	advance(w, 10);
+	expect_good(w, read);
+	expect_good(w, other);
+	expect_pending(w, write);
+	expect(w, sim_path(w, "8:0")->is_open && !w->nr_gone);
+	expect_trace(w, "[   100] path 8:0: leaves the map\n"
+			"[   100] path 8:0: close\n"
+			"[   100] io 28: given up on 8:0\n"
+			"[   100] another table has taken over\n"
+			"[   101] group 1: now current\n"
+			"[   101] io 28: start on 8:16\n"
+			"[   101] io 28: good\n"
+			"[   102] io 28: good\n");
+	expect_info(w, "2 0 0 0 1 1 A 0 1 0 8:16 A 0 ");
+	expect_detail(w, "leaving: sda 8:0 [1 in flight]");
+
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 10);
+	expect_good(w, write);
+	expect(w, !sim_path(w, "8:0")->is_open && w->nr_gone == 1);
+	world_end(w);
+}
+
+/* The write's path leaves and then loses it: the write goes to a path that is there now. */
+static void test_a_write_is_lost_on_a_path_that_leaves(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *write, *busy;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	write = submit_write(w, 2, 1);
+	busy = submit_write(w, 3, 1);
+	expect(w, reload(w, FAIL RR("1 1 8:16 1")) == 0);
+	advance(w, 100);
+	expect_pending(w, write);
+	expect_pending(w, busy);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	advance(w, 100);
+	expect_good(w, write);
+	expect_good(w, busy);
+	expect(w, write->last_path == sim_path(w, "8:16"));
+	expect(w, w->nr_gone == 1);
+	world_end(w);
+}
+
+/* BUSY on a path that has left is not tried there again. */
+static void test_a_retry_does_not_go_back(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+
+	world_up(w);
+	answer_with_status(sim_path(w, "8:0"), SAM_BUSY, 3);
+	io = submit_write(w, 0, 1);
+	advance(w, 4); /* the third try on 8:0 comes after 10 ms */
+	expect_pending(w, io);
+	expect(w, remove_path(w, "8:0") == 0);
+	advance(w, 100);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:16"));
+	world_end(w);
+}
+
+/* Held commands stay held, and go down the first new path that is found good. */
+static void test_what_is_held_stays_held(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	struct sim_io *io;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	io = submit_write(w, 0, 1);
+	advance(w, 100);
+	expect_pending(w, io);
+	expect(w, reload(w, QUEUE RR("1 1 8:16 1")) == 0);
+	expect_pending(w, io);
+	advance(w, 100);
+	expect_good(w, io);
+	world_end(w);
+}
+
+/* No path stays: commands wait for the new ones to be looked at, though the map does not queue. */
+static void test_all_paths_are_others(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+
+	world_up(w);
+	expect(w, reload(w, FAIL "0 2 2 round-robin 0 1 1 8:32 1 round-robin 0 1 1 8:48 1") == 0);
+	io = submit_read(w, 0, 1);
+	expect_pending(w, io);
+	advance(w, 100);
+	expect_good(w, io);
+	expect(w, w->nr_gone == 2);
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	/* the initial group, though the other one may have been ready sooner */
+	expect_info(w, "2 0 0 0 2 2 E 0 1 0 8:32 A 0 A 0 1 0 8:48 A 0 ");
+	world_end(w);
+}
+
+/* New paths that cannot be had do not hold up commands for ever. */
+static void test_the_new_paths_hang(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *io;
+
+	world_up(w);
+	expect(w, reload(w, FAIL RR("1 1 8:16 1")) == 0);
+	sim_path(w, "8:16")->open_hangs = true;
+	io = submit_read(w, 0, 1);
+	advance(w, 5000);
+	expect_pending(w, io);
+	advance(w, 6000);
+	expect_sense(w, io, 0x02, 0x08, 0x00);
+	world_end(w);
+}
+
+/* Features, and with them what waits: fail_if_no_path by table. */
+static void test_features_change(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	struct sim_io *io;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	io = submit_write(w, 0, 1);
+	advance(w, 100);
+	expect_pending(w, io);
+	expect(w, reload(w, "2 pg_init_retries 7 " ONE_PATH) == 0);
+	expect_sense(w, io, 0x02, 0x08, 0x00);
+	expect_table(w, "2 pg_init_retries 7 0 1 1 round-robin 0 1 1 8:0 1 ");
+	world_end(w);
+}
+
+/* Another spelling of the same device is the same path. */
+static void test_another_spelling(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	world_up(w);
+	expect(w, reload(w, FAIL RR("2 1 /dev/sdb 1 8:0 1")) == 0);
+	advance(w, 100);
+	expect(w, w->nr_paths == 2 && !w->nr_gone);
+	expect(w, strcmp(mpath_path(w->m, 0)->address, "/dev/sdb") == 0);
+	expect_table(w, FAIL RR("2 1 8:16 1 8:0 1 "));
+	world_end(w);
+}
+
+/* A checker, shorter intervals: from now on. */
+static void test_settings_change(void)
+{
+	extern const struct path_checker_type tur_checker;
+	struct world *w = world_new(FAIL TWO_PATHS);
+	unsigned int before;
+
+	w->settings.checker = NULL;
+	world_up(w);
+	before = sim_path(w, "8:0")->nr_probes;
+	advance(w, 20000);
+	expect(w, sim_path(w, "8:0")->nr_probes == before);
+	w->settings.checker = &tur_checker;
+	w->settings.polling_interval_ms = 1000;
+	expect(w, reload(w, FAIL TWO_PATHS) == 0);
+	advance(w, 10000);
+	expect(w, sim_path(w, "8:0")->nr_probes >= before + 9);
+
+	/* While one is being asked: the question is forgotten. */
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	advance(w, 1000);
+	w->settings.checker = NULL;
+	expect(w, reload(w, FAIL TWO_PATHS) == 0);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 10000);
+	before = sim_path(w, "8:0")->nr_probes;
+	advance(w, 20000);
+	expect(w, sim_path(w, "8:0")->nr_probes <= before + 1);
+	world_end(w);
+}
+
+/* What does not fit the LUN is refused, and nothing has changed. */
+static void test_refused(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	world_up(w);
+	expect(w, reload(w, "0 4096 multipath " FAIL TWO_PATHS) == -EINVAL);
+	expect(w, strstr(w->text, "LENGTH is 4096 sectors, expected at most the LUN's 2048"));
+	strcpy(w->settings.wwid, "36001405000000000000000000000000");
+	expect(w, reload(w, FAIL ONE_PATH) == -EINVAL);
+	expect(w, strstr(w->text, "expected the map's: 36000d31"));
+	expect_table(w, FAIL TWO_PATHS " ");
+	expect_no_notice(w, "taken over");
+	world_end(w);
+}
+
+/* A path more, a path less: counters, features by message and the groups' states stay. */
+static void test_add_and_remove(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS);
+	struct sim_io *io;
+
+	world_up(w);
+	message(w, "queue_if_no_path");
+	message(w, "disable_group 1");
+	message(w, "fail_path 8:0");
+	io = submit_write(w, 0, 1);
+	expect(w, add_path(w, "8:32", 1) == 0);
+	advance(w, 100);
+	expect_good(w, io);
+	expect_info(w, "2 0 0 0 2 2 D 0 2 0 8:0 F 1 8:32 A 0 A 0 1 0 8:16 A 0 ");
+	expect_notice(w, "8:32: added to priority group 1");
+	expect_notice(w, "8:32: usable, 2 of 3 usable");
+
+	expect(w, remove_path(w, "8:0") == 0);
+	expect(w, remove_path(w, "sdb") == 0); /* group 2, which is in use */
+	advance(w, 100);
+	expect_info(w, "2 0 0 0 1 1 D 0 1 0 8:32 A 0 ");
+	expect_table(w, QUEUE RR("1 1 8:32 1 "));
+	expect_notice(w, "8:0: removed, 2 of 2 usable");
+	expect(w, w->nr_gone == 2);
+	world_end(w);
+}
+
+/* The last path may be removed: then the map has none, and its commands wait or fail. */
+static void test_remove_the_last(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	struct sim_io *io;
+
+	world_up(w);
+	expect(w, remove_path(w, "8:0") == 0);
+	io = submit_write(w, 0, 1);
+	advance(w, 20000);
+	expect_pending(w, io);
+	expect_table(w, "1 queue_if_no_path 0 0 0 ");
+	expect(w, add_path(w, "8:16", 0) == -EINVAL);
+	expect(w, strstr(w->text, "no priority group"));
+	expect(w, reload(w, QUEUE ONE_PATH) == 0);
+	advance(w, 100);
+	expect_good(w, io);
+	world_end(w);
+}
+
+/* Removed and added again while a write is still out there: two paths for a while. */
+static void test_removed_and_added_again(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_path *before;
+	struct sim_io *io;
+
+	world_up(w);
+	before = sim_path(w, "8:0");
+	set_mode(before, MODE_HUNG);
+	io = submit_write(w, 0, 1);
+	expect(w, remove_path(w, "8:0") == 0);
+	expect(w, add_path(w, "8:0", 0) == 0);
+	advance(w, 3000);
+	expect_pending(w, io);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:16 A 0 8:0 A 0 ");
+	expect(w, !w->nr_gone && before->is_open);
+	set_mode(before, MODE_UP);
+	advance(w, 100);
+	expect_good(w, io);
+	expect(w, w->nr_gone == 1);
+	world_end(w);
+}
+
+static void test_bad_input(void)
+{
+	struct world *w = world_new(FAIL TWO_BY_TWO);
+
+	world_up(w);
+	expect(w, add_path(w, "8:16", 1) == -EINVAL);
+	expect(w, strcmp(w->text, "path 8:16 is in the map already") == 0);
+	expect(w, add_path(w, "8:64", 4) == -EINVAL);
+	expect(w, strstr(w->text, "expected a number from 1 to 2, or 3 for a new one"));
+	expect(w, add_path(w, "8:64", 0) == -EINVAL);
+	expect(w, remove_path(w, "8:64") == -EINVAL);
+	expect(w, strcmp(w->text, "path 8:64 is not in map mpatha") == 0);
+	expect(w, add_path(w, "8:64", 3) == 0);
+	advance(w, 100);
+	expect_table(w, "0 0 3 1 round-robin 0 2 1 8:0 1 8:16 1 round-robin 0 2 1 8:32 1 8:48 1 "
+			"round-robin 0 1 1 8:64 1 ");
+	world_end(w);
+}
+
+/* A policy exchanges the groups under load: no command notices, the one in use stays in use. */
+static void test_regroup(void)
+{
+	struct world *w = world_new(FAIL TWO_BY_TWO);
+	static const unsigned int swapped[] = {2, 2, 1, 1}, split[] = {1, 3, 3, 2};
+	struct sim_io *io, *queued;
+	unsigned int i;
+
+	world_up(w);
+	for (i = 0; i < 4; i++)
+		w->paths[i].queue_depth = 1;
+	io = submit_write(w, 0, 1);
+	queued = submit_write(w, 1, 1);
+	expect(w, regroup(w, swapped) == 0);
+	expect_info(w, "2 0 0 0 2 2 E 0 2 0 8:32 A 0 8:48 A 0 A 0 2 0 8:0 A 0 8:16 A 0 ");
+	advance(w, 100);
+	expect_good(w, io);
+	expect_good(w, queued);
+	expect(w, regroup(w, split) == 0);
+	expect_info(w, "2 0 0 0 3 2 E 0 1 0 8:32 A 0 A 0 1 0 8:16 A 0 E 0 2 0 8:48 A 0 8:0 A 0 ");
+	expect(w, !w->nr_gone);
+	world_end(w);
+}
+
+/* Commands of a dead process were out on the path that is removed: writes wait for the time. */
+static void test_a_path_leaves_with_foreign_commands(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+
+	w->paths[0].foreign = 1;
+	world_up(w);
+	io = submit_write(w, 0, 1);
+	expect(w, remove_path(w, "8:0") == 0);
+	advance(w, 30000);
+	expect_pending(w, io);
+	advance(w, 6000);
+	expect_good(w, io);
+	world_end(w);
+}
+
+/* A path that is being opened leaves; the map is stopped while another one drains. */
+static void test_leaving_and_stopping(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+
+	world_up(w);
+	expect(w, add_path(w, "8:32", 0) == 0);
+	sim_path(w, "8:32")->open_latency_ns = 300 * NSEC_PER_MSEC;
+	advance(w, 100);
+	expect(w, remove_path(w, "8:32") == 0);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	io = submit_write(w, 0, 1);
+	expect(w, remove_path(w, "8:0") == 0);
+	advance(w, 300);
+	expect(w, w->nr_gone == 1); /* 8:32, once it had been opened */
+	stop_world(w);
+	advance(w, 1000);
+	expect(w, !w->stopped);
+	expect_pending(w, io);
+	world_end(w);
+}
+
+int main(void)
+{
+	STORY(test_the_same_table);
+	STORY(test_a_busy_path_leaves);
+	STORY(test_a_write_is_lost_on_a_path_that_leaves);
+	STORY(test_a_retry_does_not_go_back);
+	STORY(test_what_is_held_stays_held);
+	STORY(test_all_paths_are_others);
+	STORY(test_the_new_paths_hang);
+	STORY(test_features_change);
+	STORY(test_another_spelling);
+	STORY(test_settings_change);
+	STORY(test_refused);
+	STORY(test_add_and_remove);
+	STORY(test_remove_the_last);
+	STORY(test_removed_and_added_again);
+	STORY(test_bad_input);
+	STORY(test_regroup);
+	STORY(test_a_path_leaves_with_foreign_commands);
+	STORY(test_leaving_and_stopping);
+	return end_of_stories();
+}
