@@ -13,6 +13,7 @@ endfunction()
 
 mpath_need(GLIB glib-2.0 libglib2.0-dev)
 mpath_need(GIO gio-unix-2.0 libglib2.0-dev)
+mpath_need(JSON json-glib-1.0 libjson-glib-dev)
 mpath_need(KMOD libkmod libkmod-dev)
 mpath_need(SYSTEMD libsystemd libsystemd-dev)
 

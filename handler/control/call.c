@@ -4,7 +4,8 @@
  *
  * A call starts on the control thread, is answered by the map on its owner thread, and is turned
  * into a D-Bus reply on the control thread again.  The owner thread only attaches a prepared source
- * to the control thread's context: no D-Bus, no waiting.
+ * to the control thread's context: no D-Bus, no waiting.  Before a call that may have changed the
+ * map is answered, a snapshot is taken: who calls Fail and then reads State finds it failed.
  *
  * Memory is bounded whatever clients do: a call holds one reply buffer, and there are at most
  * CALLS_MAX of them.
@@ -14,6 +15,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "control/objects.h"
 #include "runtime/device.h"
 
 #define CALLS_MAX 64
@@ -21,74 +23,109 @@
 #define BYTES_MAX 4096
 #define REPLY_MAX (128 * 1024)
 
-#define ERROR_PREFIX "org.tcmu.Mpath1.Error."
-
 struct call {
 	struct device_request request;
-	GMainContext *context; /* the control thread's, which lives for ever */
-	GSource *answer;       /* runs call_answer() on the control thread */
+	struct refresh refresh;
+	GSource *answer; /* runs call_answered() on the control thread */
 	GDBusMethodInvocation *invocation;
+	enum call_reply kind;
+	char *map;
 	char **words;
+	char *(*text)(const char *map, const struct mpath_snapshot *snapshot);
 	char reply[REPLY_MAX];
 };
 
+static GMainContext *call_context;   /* the control thread's, which lives for ever */
 static unsigned int calls_in_flight; /* control thread only */
+
+void call_init(GMainContext *context)
+{
+	call_context = context;
+}
 
 static const char *error_name(int error)
 {
 	switch (-error) {
 	case EINVAL:
 	case ERANGE:
-		return ERROR_PREFIX "InvalidArgument";
+		return CALL_ERROR_PREFIX "InvalidArgument";
 	case ENOENT:
 	case ENODEV:
 	case ENXIO:
-		return ERROR_PREFIX "NotFound";
+		return CALL_ERROR_PREFIX "NotFound";
 	case EBUSY:
 	case EAGAIN:
-		return ERROR_PREFIX "Busy";
+		return CALL_ERROR_PREFIX "Busy";
 	case ENOSYS:
 	case EOPNOTSUPP:
-		return ERROR_PREFIX "NotSupported";
+		return CALL_ERROR_PREFIX "NotSupported";
 	case E2BIG:
 	case EMSGSIZE:
 	case EOVERFLOW:
-		return ERROR_PREFIX "LimitsExceeded";
+		return CALL_ERROR_PREFIX "LimitsExceeded";
 	default:
-		return ERROR_PREFIX "Failed";
+		return CALL_ERROR_PREFIX "Failed";
 	}
 }
 
-static void refuse(GDBusMethodInvocation *invocation, const char *name, const char *text)
+void call_refuse(GDBusMethodInvocation *invocation, int error, const char *text)
 {
-	g_dbus_method_invocation_return_dbus_error(invocation, name, text);
+	g_dbus_method_invocation_return_dbus_error(invocation, error_name(error), text);
+}
+
+static void refuse_no_map(GDBusMethodInvocation *invocation, const char *map)
+{
+	char *text = g_strdup_printf("there is no map %s", map);
+
+	g_dbus_method_invocation_return_dbus_error(invocation, CALL_ERROR_PREFIX "NoSuchMap", text);
+	g_free(text);
 }
 
 static void call_free(struct call *call)
 {
 	g_source_unref(call->answer);
 	g_strfreev(call->words);
+	g_free(call->map);
 	g_free(call);
 	calls_in_flight--;
 }
 
-static gboolean call_answer(gpointer data)
+static void call_reply(struct call *call)
 {
-	struct call *call = data;
 	const struct mpath_message *message = &call->request.message;
 	/* A reply may quote what an array or a file said, and D-Bus takes UTF-8 only. */
 	char *text = g_utf8_make_valid(message->reply.text, (gssize)message->reply.len);
 
 	if (message->error)
-		refuse(call->invocation, error_name(message->error),
-		       *text ? text : g_strerror(-message->error));
+		call_refuse(call->invocation, message->error,
+			    *text ? text : g_strerror(-message->error));
+	else if (call->kind == CALL_RETURNS_NOTHING)
+		g_dbus_method_invocation_return_value(call->invocation, NULL);
 	else if (message->reply.truncated)
-		refuse(call->invocation, ERROR_PREFIX "LimitsExceeded",
-		       "the answer is longer than 128 KiB");
+		call_refuse(call->invocation, -EMSGSIZE, "the answer is longer than 128 KiB");
 	else
 		g_dbus_method_invocation_return_value(call->invocation, g_variant_new("(s)", text));
 	g_free(text);
 	call_free(call);
+}
+
+static void call_refreshed(struct refresh *refresh, const struct mpath_snapshot *snapshot)
+{
+	(void)snapshot;
+	call_reply(container_of(refresh, struct call, refresh));
+}
+
+static bool may_have_changed(const struct call *call)
+{
+	return !call->request.message.error && strcmp(call->words[0], "status") != 0;
+}
+
+static gboolean call_answered(gpointer data)
+{
+	struct call *call = data;
+
+	if (!may_have_changed(call) || !objects_refresh(call->map, &call->refresh))
+		call_reply(call);
 	return G_SOURCE_REMOVE;
 }
 
@@ -97,32 +134,27 @@ static void call_done(struct device_request *request)
 {
 	struct call *call = container_of(request, struct call, request);
 
-	g_source_attach(call->answer, call->context);
+	g_source_attach(call->answer, call_context);
 }
 
-static struct call *call_new(GMainContext *context, GDBusMethodInvocation *invocation,
+/* NULL: too many; the invocation was answered. */
+static struct call *call_new(GDBusMethodInvocation *invocation, const char *map,
 			     const char *const *words)
 {
-	struct call *call = g_try_new(struct call, 1);
+	struct call *call = calls_in_flight < CALLS_MAX ? g_try_new(struct call, 1) : NULL;
 
-	if (!call)
+	if (!call) {
+		call_refuse(invocation, -EBUSY, "too many calls at once, try again");
 		return NULL;
+	}
 	calls_in_flight++;
-	call->context = context;
 	call->invocation = invocation;
+	call->map = g_strdup(map);
 	call->words = g_strdupv((char **)words);
 	call->answer = g_idle_source_new();
 	g_source_set_priority(call->answer, G_PRIORITY_DEFAULT);
-	g_source_set_callback(call->answer, call_answer, call, NULL);
-	call->request = (struct device_request){
-		.message =
-			{
-				.argc = (int)g_strv_length(call->words),
-				.argv = (const char *const *)call->words,
-			},
-		.done = call_done,
-	};
-	strbuf_init(&call->request.message.reply, call->reply, sizeof(call->reply));
+	g_source_set_callback(call->answer, call_answered, call, NULL);
+	call->request = (struct device_request){.done = call_done};
 	return call;
 }
 
@@ -139,31 +171,61 @@ static bool too_long(const char *const *words)
 	return false;
 }
 
-void call_map(GMainContext *context, GDBusMethodInvocation *invocation, const char *map,
-	      const char *const *words)
+void call_map(GDBusMethodInvocation *invocation, const char *map, const char *const *words,
+	      enum call_reply kind)
 {
+	struct mpath_message *message;
 	struct call *call;
 
 	if (!words[0]) {
-		refuse(invocation, ERROR_PREFIX "InvalidArgument",
-		       "a message has at least one word");
+		call_refuse(invocation, -EINVAL, "a message has at least one word");
 		return;
 	}
 	if (too_long(words)) {
-		refuse(invocation, ERROR_PREFIX "LimitsExceeded",
-		       "a message has at most 32 words and 4096 bytes");
+		call_refuse(invocation, -E2BIG, "a message has at most 32 words and 4096 bytes");
 		return;
 	}
-	call = calls_in_flight < CALLS_MAX ? call_new(context, invocation, words) : NULL;
-	if (!call) {
-		refuse(invocation, ERROR_PREFIX "Busy", "too many calls at once, try again");
+	call = call_new(invocation, map, words);
+	if (!call)
 		return;
-	}
+	call->kind = kind;
+	call->refresh.done = call_refreshed;
+	message = &call->request.message;
+	message->argc = (int)g_strv_length(call->words);
+	message->argv = (const char *const *)call->words;
+	strbuf_init(&message->reply, call->reply, sizeof(call->reply));
 	if (!device_request(map, &call->request)) {
-		char *text = g_strdup_printf("there is no map %s", map);
+		refuse_no_map(invocation, map);
+		call_free(call);
+	}
+}
 
-		refuse(invocation, ERROR_PREFIX "NoSuchMap", text);
+static void call_text(struct refresh *refresh, const struct mpath_snapshot *snapshot)
+{
+	struct call *call = container_of(refresh, struct call, refresh);
+	char *text;
+
+	if (snapshot) {
+		text = call->text(call->map, snapshot);
+		g_dbus_method_invocation_return_value(call->invocation, g_variant_new("(s)", text));
 		g_free(text);
+	} else {
+		refuse_no_map(call->invocation, call->map);
+	}
+	call_free(call);
+}
+
+void call_snapshot(GDBusMethodInvocation *invocation, const char *map,
+		   char *(*text)(const char *map, const struct mpath_snapshot *snapshot))
+{
+	struct call *call = call_new(invocation, map, NULL);
+
+	if (!call)
+		return;
+	call->text = text;
+	call->refresh.done = call_text;
+	if (!objects_refresh(map, &call->refresh)) {
+		refuse_no_map(invocation, map);
 		call_free(call);
 	}
 }

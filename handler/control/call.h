@@ -1,17 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One method call in flight: from D-Bus to the map's owner thread and back.
+ * One method call in flight: from D-Bus to the map's owner thread and back.  Control thread;
+ * returns at once, and answers the invocation, which is taken over, with a reply or a named error.
  */
 #ifndef MPATH_CALL_H
 #define MPATH_CALL_H
 
 #include <gio/gio.h>
 
+#include "mpath/snapshot.h"
+#include "mpath/strbuf.h"
+
+#define CALL_ERROR_PREFIX "org.tcmu.Mpath1.Error."
+
+void call_init(GMainContext *context);
+
+enum call_reply { CALL_RETURNS_TEXT, CALL_RETURNS_NOTHING };
+
 /*
- * Hand @words (NULL-terminated) to map @map and answer @invocation, which is taken over, with its
- * reply or with a named error.  Control thread, whose context is @context; returns at once.
+ * Hand @words (NULL-terminated) to map @map.  Answered when the objects' properties say what the
+ * map did of it.
  */
-void call_map(GMainContext *context, GDBusMethodInvocation *invocation, const char *map,
-	      const char *const *words);
+void call_map(GDBusMethodInvocation *invocation, const char *map, const char *const *words,
+	      enum call_reply reply);
+
+/* Answer with what @text makes of a new snapshot; what it returns is freed with g_free(). */
+void call_snapshot(GDBusMethodInvocation *invocation, const char *map,
+		   char *(*text)(const char *map, const struct mpath_snapshot *snapshot));
+
+/* Refuse with the error's name (a negative errno) and @text. */
+void call_refuse(GDBusMethodInvocation *invocation, int error, const char *text);
 
 #endif

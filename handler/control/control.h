@@ -6,11 +6,22 @@
 #ifndef MPATH_CONTROL_H
 #define MPATH_CONTROL_H
 
+#include "mpath/strbuf.h"
+
+/* What control asks of whoever knows map files.  Control thread; may read files. */
+struct control_hooks {
+	/*
+	 * A dry run: @text is a map file's, or a table.  0 with what would be built, or -errno with
+	 * what is wrong, in @report.
+	 */
+	int (*check)(const char *text, struct strbuf *report);
+};
+
 /*
  * Put the maps on D-Bus as org.tcmu.Mpath1, from a thread of its own, for the rest of the process's
  * life.  Returns at once and cannot fail: without a bus it keeps trying.  Once, before the first
- * device starts.
+ * device starts; @hooks lives for ever.
  */
-void control_start(void);
+void control_start(const struct control_hooks *hooks);
 
 #endif

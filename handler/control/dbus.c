@@ -2,9 +2,9 @@
 /*
  * The D-Bus service org.tcmu.Mpath1
  *
- * One object per map, found through the ObjectManager at /org/tcmu/Mpath1.  It has a thread, a
- * GMainContext and a connection of its own: what is on tcmu-runner's connection can be called by
- * every local user, and its main thread stands still while a device is opened (D12).
+ * The connection, the name, and the root object; maps, groups and paths are in objects.c.  It has a
+ * thread, a GMainContext and a connection of its own: what is on tcmu-runner's connection can be
+ * called by every local user, and its main thread stands still while a device is opened (D12).
  *
  * All state here belongs to the control thread.  Others hand in work as a source on its context:
  * maps that come and go (map_added, map_removed), answers of maps (call.c).
@@ -17,12 +17,15 @@
 #include <string.h>
 
 #include "control/call.h"
+#include "control/events.h"
+#include "control/gate.h"
+#include "control/objects.h"
 #include "mpath-dbus.h"
+#include "mpath/version.h"
 #include "runtime/device.h"
 #include "runtime/log.h"
 
 #define BUS_NAME      "org.tcmu.Mpath1"
-#define ROOT_PATH     "/org/tcmu/Mpath1"
 #define RETRY_SECONDS 1
 
 /* The D-Bus specification's, of the method RequestName. */
@@ -31,7 +34,9 @@
 #define REQUEST_NAME_ALREADY_OWNER 4u
 
 static struct {
+	const struct control_hooks *hooks;
 	GMainContext *context;
+	MpathDbusManager *root;
 	GDBusObjectManagerServer *manager;  /* keeps the objects, with or without a connection */
 	GDBusConnection *connection;	    /* NULL: there is none */
 	GDBusConnection *runner_connection; /* the one that tcmu-runner shares with us */
@@ -39,57 +44,67 @@ static struct {
 	bool complained;		    /* about no bus or no name: once, not every second */
 } service;
 
-/* --- the objects --- */
+/* --- the root object --- */
 
-static char *map_path(const char *map)
+#define REPORT_MAX (64 * 1024)
+
+static gboolean handle_check(MpathDbusManager *manager, GDBusMethodInvocation *invocation,
+			     const char *text, gpointer data)
 {
-	char *escaped = g_dbus_escape_object_path(map);
-	char *path = g_strconcat(ROOT_PATH "/map/", escaped, NULL);
+	char *buffer = g_malloc(REPORT_MAX);
+	struct strbuf report;
+	char *valid;
+	int err;
 
-	g_free(escaped);
-	return path;
-}
-
-static gboolean handle_message(MpathDbusMap *map, GDBusMethodInvocation *invocation,
-			       const char *const *words, gpointer data)
-{
 	(void)data;
-	call_map(service.context, invocation, mpath_dbus_map_get_name(map), words);
+	strbuf_init(&report, buffer, REPORT_MAX);
+	err = service.hooks->check(text, &report);
+	valid = g_utf8_make_valid(buffer, -1);
+	if (err)
+		call_refuse(invocation, err, valid);
+	else
+		mpath_dbus_manager_complete_check(manager, invocation, valid);
+	g_free(valid);
+	g_free(buffer);
 	return TRUE;
 }
 
-static gboolean handle_status(MpathDbusMap *map, GDBusMethodInvocation *invocation,
-			      const char *kind, gpointer data)
+static void create_root(void)
 {
-	const char *const words[] = {"status", kind, NULL};
-
-	(void)data;
-	call_map(service.context, invocation, mpath_dbus_map_get_name(map), words);
-	return TRUE;
+	service.root = mpath_dbus_manager_skeleton_new();
+	mpath_dbus_manager_set_version(service.root, MPATH_VERSION);
+	mpath_dbus_manager_set_build_id(service.root, MPATH_BUILD_ID);
+	g_signal_connect(service.root, "handle-check", G_CALLBACK(handle_check), NULL);
 }
 
-static void export_map(const char *name)
+/* NULL: off the bus. */
+static void show_objects(GDBusConnection *connection)
 {
-	char *path = map_path(name);
-	MpathDbusObjectSkeleton *object = mpath_dbus_object_skeleton_new(path);
-	MpathDbusMap *map = mpath_dbus_map_skeleton_new();
+	GDBusInterfaceSkeleton *root = G_DBUS_INTERFACE_SKELETON(service.root);
 
-	mpath_dbus_map_set_name(map, name);
-	g_signal_connect(map, "handle-message", G_CALLBACK(handle_message), NULL);
-	g_signal_connect(map, "handle-status", G_CALLBACK(handle_status), NULL);
-	mpath_dbus_object_skeleton_set_map(object, map);
-	g_dbus_object_manager_server_export(service.manager, G_DBUS_OBJECT_SKELETON(object));
-	g_object_unref(map);
-	g_object_unref(object);
-	g_free(path);
+	gate_watch(connection);
+	g_dbus_object_manager_server_set_connection(service.manager, connection);
+	if (connection)
+		g_dbus_interface_skeleton_export(root, connection, OBJECTS_ROOT, NULL);
+	else
+		g_dbus_interface_skeleton_unexport(root);
 }
 
-static void unexport_map(const char *name)
-{
-	char *path = map_path(name);
+/* --- events --- */
 
-	g_dbus_object_manager_server_unexport(service.manager, path);
-	g_free(path);
+static void send_events(void *arg)
+{
+	struct control_event event;
+
+	(void)arg;
+	while (gate_is_open() && events_take(&event))
+		objects_event(&event);
+}
+
+static void gate_reopened(void)
+{
+	send_events(NULL);
+	objects_send_changes();
 }
 
 /* --- maps come and go --- */
@@ -104,28 +119,24 @@ static gboolean apply_map_change(gpointer data)
 	const struct map_change *change = data;
 
 	if (change->added)
-		export_map(change->name);
+		objects_add_map(change->name);
 	else
-		unexport_map(change->name);
+		objects_remove_map(change->name);
 	return G_SOURCE_REMOVE;
 }
 
 /* Any thread.  Sources of one priority run in the order in which they were attached. */
 static void post_map_change(const char *map, bool added)
 {
-	/* Every name that cfgstrings allow is ASCII, but a backstore's is what its creator typed.
-	 */
-	char *name = g_utf8_make_valid(map, -1);
-	struct map_change *change = g_malloc(sizeof(*change) + strlen(name) + 1);
+	struct map_change *change = g_malloc(sizeof(*change) + strlen(map) + 1);
 	GSource *source = g_idle_source_new();
 
 	change->added = added;
-	strcpy(change->name, name);
+	strcpy(change->name, map);
 	g_source_set_priority(source, G_PRIORITY_DEFAULT);
 	g_source_set_callback(source, apply_map_change, change, g_free);
 	g_source_attach(source, service.context);
 	g_source_unref(source);
-	g_free(name);
 }
 
 static void map_added(const char *map)
@@ -204,7 +215,7 @@ static void on_closed(GDBusConnection *connection, gboolean by_peer, GError *err
 	(void)by_peer;
 	(void)data;
 	complain("connection lost", error ? error->message : "closed");
-	g_dbus_object_manager_server_set_connection(service.manager, NULL);
+	show_objects(NULL);
 	g_clear_object(&service.connection);
 	service.serving = false;
 	retry_later();
@@ -253,7 +264,7 @@ static bool connect_to_bus(void)
 	}
 	g_dbus_connection_set_exit_on_close(service.connection, FALSE);
 	g_signal_connect(service.connection, "closed", G_CALLBACK(on_closed), NULL);
-	g_dbus_object_manager_server_set_connection(service.manager, service.connection);
+	show_objects(service.connection);
 	return true;
 }
 
@@ -277,7 +288,8 @@ static void *control_thread(void *arg)
 	(void)arg;
 	pthread_setname_np(pthread_self(), "mpath-dbus");
 	g_main_context_push_thread_default(service.context);
-	service.manager = g_dbus_object_manager_server_new(ROOT_PATH);
+	service.manager = objects_init(service.context);
+	create_root();
 	go_on_the_bus(NULL);
 	loop = g_main_loop_new(service.context, FALSE);
 	g_main_loop_run(loop);
@@ -287,15 +299,20 @@ static void *control_thread(void *arg)
 static const struct device_watcher watcher = {
 	.added = map_added,
 	.removed = map_removed,
+	.event = events_put,
 };
 
-void control_start(void)
+void control_start(const struct control_hooks *hooks)
 {
 	pthread_t thread;
 	sigset_t all, before;
 	int err;
 
+	service.hooks = hooks;
 	service.context = g_main_context_new();
+	call_init(service.context);
+	events_init(service.context, send_events);
+	gate_init(service.context, gate_reopened);
 	device_watch(&watcher);
 
 	/* Inherited by the thread, and by the worker thread that GDBus starts from it (H15). */

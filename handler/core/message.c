@@ -123,6 +123,13 @@ static void reinstate_by_message(struct multipath *m, struct path *path)
 		probe_path_now(m, path);
 }
 
+/* Ours: is it usable, and still our LUN? */
+static void probe_by_message(struct multipath *m, struct path *path)
+{
+	path->recheck_identity = true;
+	probe_path_now(m, path);
+}
+
 /* As in dm, every path of the map that is this device. */
 static void for_named_paths(struct multipath *m, struct mpath_message *message,
 			    void (*action)(struct multipath *m, struct path *path))
@@ -157,7 +164,7 @@ static void unrecognised(struct mpath_message *message)
 	strbuf_printf(&message->reply,
 		      "Unrecognised multipath message received: %s, expected queue_if_no_path, "
 		      "fail_if_no_path, disable_group, enable_group, switch_group, fail_path, "
-		      "reinstate_path, forget_wwid or release",
+		      "reinstate_path, probe_path, forget_wwid or release",
 		      message->argc ? message->argv[0] : "(nothing)");
 }
 
@@ -212,6 +219,8 @@ void handle_message(struct multipath *m, struct mpath_message *message)
 		switch_group(m, message);
 	else if (strcasecmp(word, "reinstate_path") == 0)
 		for_named_paths(m, message, reinstate_by_message);
+	else if (strcasecmp(word, "probe_path") == 0)
+		for_named_paths(m, message, probe_by_message);
 	else if (strcasecmp(word, "fail_path") == 0)
 		for_named_paths(m, message, fail_by_message);
 	else

@@ -411,7 +411,8 @@ static void apply_settings(const struct key_values *values, struct mpath_setting
 	set_ms(values, KEY_POLLING_INTERVAL, &settings->polling_interval_ms);
 	set_ms(values, KEY_CHECKER_TIMEOUT, &settings->checker_timeout_ms);
 	set_ms(values, KEY_PATH_TIMEOUT, &settings->path_timeout_ms);
-	/* A dead process's writes may be out until their time-out and the error handling are over. */
+	/* A dead process's writes may be out until their time-out and the error handling are over.
+	 */
 	if (settings->restart_wait_ms < settings->path_timeout_ms + ERROR_HANDLING_MS)
 		settings->restart_wait_ms = settings->path_timeout_ms + ERROR_HANDLING_MS;
 	set_ms(values, KEY_RESTART_WAIT, &settings->restart_wait_ms);
@@ -691,6 +692,41 @@ int map_config_load(const struct config_paths *paths, const char *cfgstring, con
 	}
 	*config = c;
 	return 0;
+}
+
+/* "[multipath]" begins a map file; no table has such a word. */
+static bool is_map_file(const char *text)
+{
+	return g_regex_match_simple("^\\s*\\[", text, G_REGEX_MULTILINE, 0);
+}
+
+static int parse_text(struct key_values *values, const char *where, const char *text,
+		      struct strbuf *error)
+{
+	if (is_map_file(text))
+		return parse_file(values, where, text, strlen(text), true, error);
+	return take_key(values, where, true, "table", text, error);
+}
+
+int map_config_parse(const struct config_paths *paths, const char *where, const char *text,
+		     struct map_config **config, struct strbuf *error)
+{
+	const struct cfgstring cfgstring = {.form = CFGSTRING_NAME};
+	struct map_config *c = g_new0(struct map_config, 1);
+	struct key_values values = {0};
+	int err = load_file(&values, paths->conf, false, true, error);
+
+	*config = NULL;
+	if (!err)
+		err = parse_text(&values, where, text, error);
+	if (!err)
+		err = build_config(&values, &cfgstring, where, c, error);
+	values_clear(&values);
+	if (err)
+		map_config_free(c);
+	else
+		*config = c;
+	return err;
 }
 
 void map_config_free(struct map_config *config)

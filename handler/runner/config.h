@@ -33,6 +33,12 @@ struct map_config {
  */
 int map_config_load(const struct config_paths *paths, const char *cfgstring, const char *backstore,
 		    bool use_last_good, struct map_config **config, struct strbuf *error);
+/*
+ * As above, but from @text, a map file's or a table, which @where names in messages; name and
+ * cfgstring stay NULL.
+ */
+int map_config_parse(const struct config_paths *paths, const char *where, const char *text,
+		     struct map_config **config, struct strbuf *error);
 void map_config_free(struct map_config *config);
 
 #endif

@@ -23,6 +23,7 @@
 #include "mpath/tcmu_runner_abi.h"
 #include "mpath/version.h"
 #include "runner/backstore.h"
+#include "runner/check.h"
 #include "runner/cfgstring.h"
 #include "runner/cmdproc.h"
 #include "runner/config.h"
@@ -692,12 +693,16 @@ static void raise_fd_limit(void)
 			  strerror(errno));
 }
 
+static const struct control_hooks control_hooks = {
+	.check = check_map,
+};
+
 __attribute__((visibility("default"))) int handler_init(void)
 {
 	mpath_log_set_sink(log_sink_write);
 	mpath_log(MPATH_LOG_INFO, NULL, NULL, "tcmu-mpath %s (%s)", MPATH_VERSION, MPATH_BUILD_ID);
 	raise_fd_limit();
-	control_start();
+	control_start(&control_hooks);
 	g_unix_signal_add(SIGTERM, on_signal, NULL);
 	g_unix_signal_add(SIGINT, on_signal, NULL);
 	return tcmur_register_handler(&mpath_handler);

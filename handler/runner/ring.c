@@ -158,7 +158,8 @@ void ring_look(struct ring *ring, uint64_t now_ns)
 	ring->looked_ns = now_ns;
 }
 
-/* The deadline is the kernel's: past it, the initiator may have written newer data elsewhere (H4). */
+/* The deadline is the kernel's: past it, the initiator may have written newer data elsewhere (H4).
+ */
 static void correct_arrival(const struct ring *ring, struct mpath_io *io)
 {
 	uint64_t since_ns = ring->passed_since_ns;

@@ -161,7 +161,8 @@ uint16_t ring_tmr_id(const struct ring_view *view, const struct ring_entry *entr
 {
 	uint16_t id;
 
-	memcpy(&id, entry_bytes(view, entry->at) + offsetof(struct ring_tmr, cmd_ids) + i * sizeof(id),
+	memcpy(&id,
+	       entry_bytes(view, entry->at) + offsetof(struct ring_tmr, cmd_ids) + i * sizeof(id),
 	       sizeof(id));
 	return id;
 }

@@ -2,11 +2,14 @@
 /*
  * handler/control as it is, over maps that are not there: the other side of test_control.py.
  *
- * Maps come and go with "add NAME" and "remove NAME" on standard input.  A map answers on a thread
- * of its own, as the real ones do, in the words of the message: see answer().
+ * Commands on standard input: "add NAME [PATHS]", "remove NAME", "forget NAME" (without a word to
+ * D-Bus: the moment between the two), "grow NAME", "shrink NAME" (a path), "reads NAME N" (on the
+ * first path), "events NAME N".  A map answers
+ * on a thread of its own, as the real ones do: see answer().
  */
 #include <assert.h>
 #include <errno.h>
+#include <glib.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +19,23 @@
 #include "runtime/device.h"
 #include "runtime/log.h"
 
-#define MAPS_MAX 16
+#define MAPS_MAX  16
+#define PATHS_MAX 40
+#define NR_GROUPS 2
+
+struct map {
+	char name[MPATH_NAME_MAX]; /* empty: a free slot */
+	unsigned int nr_paths;
+	unsigned int first_id;
+	struct path_snapshot paths[PATHS_MAX];
+	struct group_snapshot groups[NR_GROUPS];
+	unsigned int next_group;
+	uint64_t reads;
+	uint64_t last_event;
+};
 
 static const struct device_watcher *watcher;
-static char maps[MAPS_MAX][MPATH_NAME_MAX];
+static struct map maps[MAPS_MAX];
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t posted = PTHREAD_COND_INITIALIZER;
@@ -44,13 +60,142 @@ void device_watch(const struct device_watcher *given)
 	watcher = given;
 }
 
-static void answer(struct mpath_message *message)
+/* --- maps --- */
+
+static struct map *find_map(const char *name)
+{
+	for (int i = 0; i < MAPS_MAX; i++)
+		if (!strcmp(maps[i].name, name))
+			return &maps[i];
+	return NULL;
+}
+
+static void add_path(struct map *map)
+{
+	struct path_snapshot *path = &map->paths[map->nr_paths];
+	unsigned int id = map->first_id + map->nr_paths++;
+
+	assert(map->nr_paths < PATHS_MAX);
+	*path = (struct path_snapshot){
+		.id = id,
+		.group = 1 + id % NR_GROUPS,
+		.wwid = "36001405b922ff67a",
+		.queue_depth = 32,
+		.max_transfer_bytes = 1 << 20,
+		.latency = {100, 200, 300},
+	};
+	snprintf(path->name, sizeof(path->name), "8:%u", 16 * id);
+	snprintf(path->address, sizeof(path->address), "/dev/disk/by-path/%u", id);
+	snprintf(path->device, sizeof(path->device), "sd%c", 'a' + (int)id);
+}
+
+/* The one that came first: the others are at new places then. */
+static void remove_path(struct map *map)
+{
+	memmove(&map->paths[0], &map->paths[1], --map->nr_paths * sizeof(map->paths[0]));
+	map->first_id++;
+}
+
+static void init_map(struct map *map, const char *name, unsigned int nr_paths)
+{
+	*map = (struct map){0};
+	strcpy(map->name, name);
+	for (unsigned int i = 0; i < NR_GROUPS; i++)
+		map->groups[i] = (struct group_snapshot){
+			.number = i + 1, .state = GROUP_ENABLED, .selector = "round-robin"};
+	while (nr_paths--)
+		add_path(map);
+}
+
+static void event(struct map *map, enum mpath_notice_kind kind, const char *path, const char *text)
+{
+	struct mpath_notice notice = {.kind = kind, .sequence = ++map->last_event, .nr_valid = 1};
+
+	snprintf(notice.path, sizeof(notice.path), "%s", path);
+	snprintf(notice.text, sizeof(notice.text), "%s", text);
+	watcher->event(map->name, &notice);
+}
+
+static void take_snapshot(struct map *map, struct mpath_snapshot *s)
+{
+	*s = (struct mpath_snapshot){
+		.groups = s->groups,
+		.paths = s->paths,
+		.max_groups = s->max_groups,
+		.max_paths = s->max_paths,
+		.nr_groups = NR_GROUPS,
+		.nr_paths = map->nr_paths,
+		.nr_valid = map->nr_paths,
+		.taken_ns = (uint64_t)g_get_monotonic_time() * 1000,
+		.lun_known = true,
+		.wwid = "36001405b922ff67a",
+		.vendor = "caf\xe9",
+		.product = "ARRAY",
+		.size = 1 << 30,
+		.block_size = 512,
+		.features = "1 queue_if_no_path ",
+		.queue_if_no_path = true,
+		.cmd_time_out_ms = 30000,
+		.warning = "look after this",
+		.next_group = map->next_group,
+		.last_event = map->last_event,
+		.counters.good[SCSI_DATA_IN] = map->reads,
+		.counters.bytes[SCSI_DATA_IN] = map->reads * 512,
+		.latency = {1000, 2000, 3000},
+	};
+	for (unsigned int i = 0; i < NR_GROUPS && i < s->max_groups; i++)
+		s->groups[i] = map->groups[i];
+	for (unsigned int i = 0; i < map->nr_paths && i < s->max_paths; i++)
+		s->paths[i] = map->paths[i];
+}
+
+/* --- messages --- */
+
+static bool path_message(struct map *map, const char *word, const char *name)
+{
+	for (unsigned int i = 0; i < map->nr_paths; i++) {
+		struct path_snapshot *path = &map->paths[i];
+
+		if (strcmp(path->name, name))
+			continue;
+		if (!strcmp(word, "fail_path")) {
+			path->state = PATH_FAILED_BY_MESSAGE;
+			path->fail_count++;
+			strcpy(path->reason, "fail_path message");
+			event(map, NOTICE_PATH_FAILED, name, "failed");
+		} else if (!strcmp(word, "reinstate_path")) {
+			path->state = PATH_ACTIVE;
+			path->reason[0] = '\0';
+			event(map, NOTICE_PATH_REINSTATED, name, "reinstated");
+		} else {
+			path->counters.errors[IO_ERROR_LOST]++;
+		}
+		return true;
+	}
+	return false;
+}
+
+static void group_message(struct map *map, const char *word, unsigned int number)
+{
+	if (!strcmp(word, "switch_group"))
+		map->next_group = number;
+	else
+		map->groups[number - 1].state =
+			!strcmp(word, "disable_group") ? GROUP_DISABLED : GROUP_ENABLED;
+}
+
+static void answer(struct map *map, struct mpath_message *message)
 {
 	const char *word = message->argv[0];
 	const char *first = message->argc > 1 ? message->argv[1] : "";
 
 	if (!strcmp(word, "status")) {
 		strbuf_printf(&message->reply, "the %s of this map", first);
+	} else if (strstr(word, "_path")) {
+		if (!path_message(map, word, first))
+			message->error = -EINVAL;
+	} else if (strstr(word, "_group")) {
+		group_message(map, word, (unsigned int)atoi(first));
 	} else if (!strcmp(word, "echo")) {
 		for (int i = 1; i < message->argc; i++)
 			strbuf_printf(&message->reply, "[%s]", message->argv[i]);
@@ -76,72 +221,107 @@ static void *owner_thread(void *arg)
 	(void)arg;
 	for (;;) {
 		struct device_request *request;
+		struct map *map;
 
 		pthread_mutex_lock(&lock);
 		while (list_empty(&requests))
 			pthread_cond_wait(&posted, &lock);
 		request = list_first_entry(&requests, struct device_request, letter.node);
 		list_del(&request->letter.node);
+		map = (struct map *)(void *)request->device;
+		if (request->snapshot)
+			take_snapshot(map, request->snapshot);
 		pthread_mutex_unlock(&lock);
-		answer(&request->message);
+		if (!request->snapshot)
+			answer(map, &request->message);
 		request->done(request);
 	}
 	return NULL;
 }
 
-static char *find_map(const char *name)
-{
-	for (int i = 0; i < MAPS_MAX; i++)
-		if (!strcmp(maps[i], name))
-			return maps[i];
-	return NULL;
-}
-
 bool device_request(const char *map, struct device_request *request)
 {
-	bool found;
+	struct map *found;
 
 	pthread_mutex_lock(&lock);
 	found = find_map(map);
 	if (found) {
+		request->device = (struct device *)(void *)found;
 		list_push_back(&requests, &request->letter.node);
 		pthread_cond_signal(&posted);
 	}
 	pthread_mutex_unlock(&lock);
-	return found;
+	return found != NULL;
 }
 
-static void command(const char *verb, const char *name)
-{
-	char *slot;
+/* --- commands --- */
 
+static void change(struct map *map, const char *verb, unsigned int n)
+{
 	pthread_mutex_lock(&lock);
-	slot = find_map(!strcmp(verb, "add") ? "" : name);
-	assert(slot);
-	strcpy(slot, !strcmp(verb, "add") ? name : "");
+	if (!strcmp(verb, "grow"))
+		add_path(map);
+	else if (!strcmp(verb, "shrink"))
+		remove_path(map);
+	else if (!strcmp(verb, "reads"))
+		map->paths[0].counters.good[SCSI_DATA_IN] = map->reads += n;
+	else
+		for (unsigned int i = 0; i < n; i++)
+			event(map, NOTICE_LUN, "", "something happened");
 	pthread_mutex_unlock(&lock);
-	/* "forget" takes a map away without a word to D-Bus: the moment between the two. */
-	if (!strcmp(verb, "add"))
+}
+
+static void command(const char *verb, const char *name, unsigned int n)
+{
+	struct map *map;
+
+	if (!strcmp(verb, "add")) {
+		pthread_mutex_lock(&lock);
+		map = find_map("");
+		assert(map);
+		init_map(map, name, n ? n : NR_GROUPS);
+		pthread_mutex_unlock(&lock);
 		watcher->added(name);
-	else if (!strcmp(verb, "remove"))
+		return;
+	}
+	map = find_map(name);
+	assert(map);
+	if (strcmp(verb, "remove") && strcmp(verb, "forget")) {
+		change(map, verb, n);
+		return;
+	}
+	pthread_mutex_lock(&lock);
+	map->name[0] = '\0';
+	pthread_mutex_unlock(&lock);
+	if (!strcmp(verb, "remove"))
 		watcher->removed(name);
+}
+
+static int check(const char *text, struct strbuf *report)
+{
+	strbuf_printf(report,
+		      strcmp(text, "good") ? "word 1 is \"%s\", expected good" : "groups: %s",
+		      strcmp(text, "good") ? text : "2");
+	return strcmp(text, "good") ? -EINVAL : 0;
 }
 
 int main(void)
 {
+	static const struct control_hooks hooks = {.check = check};
 	char line[128];
 	pthread_t thread;
 
 	list_init(&requests);
 	if (pthread_create(&thread, NULL, owner_thread, NULL))
 		return 1;
-	control_start();
+	control_start(&hooks);
 	while (fgets(line, sizeof(line), stdin)) {
 		const char *verb = strtok(line, " \n");
 		const char *name = strtok(NULL, " \n");
+		const char *number = strtok(NULL, " \n");
 
 		assert(verb && name && strlen(name) < MPATH_NAME_MAX);
-		command(verb, name);
+		command(verb, name, number ? (unsigned int)atoi(number) : 0);
 	}
 	_exit(0); /* as tcmu-runner ends: with the control thread running */
 }

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The gate: what clients and a slow bus can make us keep in memory is bounded
+ *
+ * GDBus reads calls as fast as they come, queues them for the control thread, and queues replies
+ * and signals for the bus; none of its queues has a limit.  So calls are counted on their way in,
+ * and no more than CALLS_MAX, and CLIENT_CALLS_MAX of one client, are let in until all of them were
+ * dispatched and what was sent has left the process.  Signals wait in the same way, and whoever
+ * sends them keeps only the newest.
+ */
+#include "control/gate.h"
+
+#include "control/bell.h"
+
+#define CALLS_MAX	 256
+#define CLIENT_CALLS_MAX 16
+/* So many more are told to try again, which is short; then calls are dropped. */
+#define REFUSED_MAX 10000
+
+#define BUSY_ERROR "org.tcmu.Mpath1.Error.Busy"
+
+static struct {
+	/* the control thread's */
+	GSource *idle; /* a bell, answered when nothing else is to be done */
+	void (*reopened)(void);
+	GDBusConnection *connection;
+	bool flushing;
+
+	/* since the gate was last opened, under the lock */
+	GMutex lock;
+	unsigned int let_in;
+	unsigned int refused;
+	GHashTable *clients; /* unique name -> calls that were let in */
+} gate;
+
+static void open_gate(void)
+{
+	g_mutex_lock(&gate.lock);
+	gate.let_in = 0;
+	gate.refused = 0;
+	g_hash_table_remove_all(gate.clients);
+	g_mutex_unlock(&gate.lock);
+}
+
+enum pass { PASS_IN, PASS_REFUSED, PASS_DROPPED };
+
+/* Who wants no reply is dropped instead of refused, which costs nothing. */
+static enum pass count_call(const char *client, bool wants_reply)
+{
+	enum pass pass = PASS_IN;
+	unsigned int calls;
+
+	g_mutex_lock(&gate.lock);
+	calls = GPOINTER_TO_UINT(g_hash_table_lookup(gate.clients, client));
+	if (gate.let_in < CALLS_MAX && calls < CLIENT_CALLS_MAX) {
+		gate.let_in++;
+		g_hash_table_replace(gate.clients, g_strdup(client), GUINT_TO_POINTER(calls + 1));
+	} else {
+		pass = wants_reply && gate.refused++ < REFUSED_MAX ? PASS_REFUSED : PASS_DROPPED;
+	}
+	g_mutex_unlock(&gate.lock);
+	return pass;
+}
+
+static void refuse(GDBusConnection *connection, GDBusMessage *call)
+{
+	GDBusMessage *reply = g_dbus_message_new_method_error_literal(
+		call, BUSY_ERROR, "too many calls at once, try again");
+	g_dbus_connection_send_message(connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL,
+				       NULL);
+	g_object_unref(reply);
+}
+
+/* GDBus's own thread. */
+static GDBusMessage *filter(GDBusConnection *connection, GDBusMessage *message, gboolean incoming,
+			    gpointer data)
+{
+	const char *sender = g_dbus_message_get_sender(message);
+	bool wants_reply;
+
+	(void)data;
+	if (!incoming ||
+	    g_dbus_message_get_message_type(message) != G_DBUS_MESSAGE_TYPE_METHOD_CALL)
+		return message;
+	wants_reply = !(g_dbus_message_get_flags(message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
+	switch (count_call(sender ? sender : "", wants_reply)) {
+	case PASS_IN:
+		bell_ring(gate.idle);
+		return message;
+	case PASS_REFUSED:
+		refuse(connection, message);
+		break;
+	case PASS_DROPPED:
+		break;
+	}
+	g_object_unref(message);
+	return NULL;
+}
+
+static void on_flushed(GObject *source, GAsyncResult *result, gpointer data)
+{
+	(void)data;
+	g_dbus_connection_flush_finish(G_DBUS_CONNECTION(source), result, NULL);
+	if (G_DBUS_CONNECTION(source) != gate.connection)
+		return; /* its successor has a state of its own */
+	gate.flushing = false;
+	open_gate();
+	gate.reopened();
+}
+
+/* Of low priority: the calls that were let in have been dispatched. */
+static void start_flush(void *arg)
+{
+	(void)arg;
+	if (!gate.connection || gate.flushing)
+		return;
+	gate.flushing = true;
+	g_dbus_connection_flush(gate.connection, NULL, on_flushed, NULL);
+}
+
+void gate_init(GMainContext *context, void (*reopened)(void))
+{
+	gate.reopened = reopened;
+	gate.clients = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	gate.idle = bell_new(context, G_PRIORITY_LOW, start_flush, NULL);
+}
+
+void gate_watch(GDBusConnection *connection)
+{
+	gate.connection = connection;
+	gate.flushing = false;
+	open_gate();
+	if (connection)
+		g_dbus_connection_add_filter(connection, filter, NULL, NULL);
+}
+
+bool gate_is_open(void)
+{
+	return gate.connection && !gate.flushing;
+}
+
+void gate_sent(void)
+{
+	bell_ring(gate.idle);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What clients and a slow bus can make us keep in memory is bounded here.
+ */
+#ifndef MPATH_GATE_H
+#define MPATH_GATE_H
+
+#include <gio/gio.h>
+#include <stdbool.h>
+
+/* Control thread, before the first connection.  @reopened is called on it: see gate_is_open(). */
+void gate_init(GMainContext *context, void (*reopened)(void));
+/* Let no more method calls in through @connection than are allowed; NULL: it is gone. */
+void gate_watch(GDBusConnection *connection);
+
+/*
+ * May signals be sent?  Not while what was sent before is still on its way to the bus: keep them,
+ * or what they are about, until reopened is called.  Control thread.
+ */
+bool gate_is_open(void);
+/* Signals were sent. */
+void gate_sent(void);
+
+#endif

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The status of a map as JSON, with the field names of multipathd's "show map MAP json" (its
+ * version 0.1), so that what reads that reads this.  What multipathd does not have stands beside
+ * it, in words of ours; what we do not have is left out.
+ */
+#include "control/json.h"
+
+#include <json-glib/json-glib.h>
+
+#include "mpath/version.h"
+
+#define MAJOR_VERSION 0
+#define MINOR_VERSION 1
+
+static void add(GVariantBuilder *object, const char *key, GVariant *value)
+{
+	g_variant_builder_add(object, "{sv}", key, value);
+}
+
+static void add_text(GVariantBuilder *object, const char *key, const char *bytes)
+{
+	char *text = g_utf8_make_valid(bytes, -1);
+
+	add(object, key, g_variant_new_take_string(text));
+}
+
+static void add_number(GVariantBuilder *object, const char *key, uint64_t number)
+{
+	add(object, key, g_variant_new_int64((gint64)number));
+}
+
+static void add_counters(GVariantBuilder *object, const struct io_counters *c,
+			 const struct latency_percentiles *latency, unsigned int nr_errors)
+{
+	GVariantBuilder errors;
+	unsigned int i;
+
+	add_number(object, "reads", c->good[SCSI_DATA_IN]);
+	add_number(object, "writes", c->good[SCSI_DATA_OUT]);
+	add_number(object, "others", c->good[SCSI_NO_DATA]);
+	add_number(object, "read_bytes", c->bytes[SCSI_DATA_IN]);
+	add_number(object, "write_bytes", c->bytes[SCSI_DATA_OUT]);
+	add_number(object, "latency_p50_us", latency->p50_us);
+	add_number(object, "latency_p99_us", latency->p99_us);
+	add_number(object, "latency_p999_us", latency->p999_us);
+	g_variant_builder_init(&errors, G_VARIANT_TYPE_VARDICT);
+	for (i = 0; i < nr_errors; i++)
+		add_number(&errors, io_error_name(i), c->errors[i]);
+	add(object, "errors", g_variant_builder_end(&errors));
+}
+
+/* multipathd's word for what its checker has found. */
+static const char *checker_state(const struct path_snapshot *p)
+{
+	switch (p->state) {
+	case PATH_ACTIVE:
+		return "ready";
+	case PATH_IN_DOUBT:
+		return "pending";
+	case PATH_FAILED:
+		return "faulty";
+	case PATH_FAILED_BY_MESSAGE:
+	case PATH_EXCLUDED:
+		return "undef";
+	}
+	return "undef";
+}
+
+static GVariant *path_json(const struct path_snapshot *p)
+{
+	bool active = p->state == PATH_ACTIVE || p->state == PATH_IN_DOUBT;
+	GVariantBuilder path;
+
+	g_variant_builder_init(&path, G_VARIANT_TYPE_VARDICT);
+	add_text(&path, "dev", p->device);
+	add_text(&path, "dev_t", p->name);
+	add_text(&path, "dm_st", active ? "active" : "failed");
+	add_text(&path, "dev_st", *p->device ? "running" : "undef");
+	add_text(&path, "chk_st", checker_state(p));
+	add_text(&path, "address", p->address);
+	add_text(&path, "uuid", p->wwid);
+	add_text(&path, "reason", p->reason);
+	add(&path, "read_only", g_variant_new_boolean(p->read_only));
+	add_number(&path, "fail_count", p->fail_count);
+	add_number(&path, "in_flight", p->in_flight);
+	add_number(&path, "queue_depth", p->queue_depth);
+	add_number(&path, "max_transfer", p->max_transfer_bytes);
+	add_counters(&path, &p->counters, &p->latency, NR_IO_ERRORS);
+	return g_variant_builder_end(&path);
+}
+
+static const char *group_state(enum group_state state)
+{
+	switch (state) {
+	case GROUP_ACTIVE:
+		return "active";
+	case GROUP_ENABLED:
+		return "enabled";
+	case GROUP_DISABLED:
+		return "disabled";
+	}
+	return "undef";
+}
+
+static GVariant *group_json(const struct mpath_snapshot *s, const struct group_snapshot *g)
+{
+	GVariantBuilder group, paths;
+	unsigned int i;
+
+	g_variant_builder_init(&group, G_VARIANT_TYPE_VARDICT);
+	add_number(&group, "group", g->number);
+	add_text(&group, "selector", g->selector);
+	add_text(&group, "dm_st", group_state(g->state));
+	g_variant_builder_init(&paths, G_VARIANT_TYPE("av"));
+	for (i = 0; i < s->nr_paths; i++)
+		if (s->paths[i].group == g->number)
+			g_variant_builder_add(&paths, "v", path_json(&s->paths[i]));
+	add(&group, "paths", g_variant_builder_end(&paths));
+	return g_variant_builder_end(&group);
+}
+
+static const char *map_state(enum map_state state)
+{
+	switch (state) {
+	case MAP_ACTIVE:
+		return "active";
+	case MAP_QUEUEING:
+		return "queueing";
+	case MAP_FAILING:
+		return "failing";
+	case MAP_STOPPING:
+		return "stopping";
+	}
+	return "undef";
+}
+
+static GVariant *map_json(const char *name, const struct mpath_snapshot *s)
+{
+	GVariantBuilder map, groups;
+	char *features = g_strchomp(g_strdup(s->features));
+	unsigned int i;
+
+	g_variant_builder_init(&map, G_VARIANT_TYPE_VARDICT);
+	add_text(&map, "name", name);
+	add_text(&map, "uuid", s->wwid);
+	add_text(&map, "queueing", s->queue_if_no_path ? "on" : "off");
+	add_number(&map, "paths", s->nr_valid);
+	add_text(&map, "dm_st", "active");
+	add_text(&map, "features", features);
+	add_number(&map, "path_faults", s->path_faults);
+	add_number(&map, "switch_grp", s->group_switches);
+	add_text(&map, "vend", s->vendor);
+	add_text(&map, "prod", s->product);
+	add_text(&map, "rev", s->revision);
+	add_text(&map, "state", map_state(s->state));
+	add_text(&map, "warning", s->warning);
+	add_number(&map, "size", s->size);
+	add_number(&map, "block_size", s->block_size);
+	add_number(&map, "in_flight", s->in_flight);
+	add_number(&map, "held", s->held + s->restarting);
+	add_number(&map, "waiting", s->waiting);
+	add_number(&map, "delayed", s->delayed);
+	add_counters(&map, &s->counters, &s->latency, IO_ERROR_NO_RESOURCES);
+	g_variant_builder_init(&groups, G_VARIANT_TYPE("av"));
+	for (i = 0; i < s->nr_groups; i++)
+		g_variant_builder_add(&groups, "v", group_json(s, &s->groups[i]));
+	add(&map, "path_groups", g_variant_builder_end(&groups));
+	g_free(features);
+	return g_variant_builder_end(&map);
+}
+
+char *json_status(const char *name, const struct mpath_snapshot *snapshot)
+{
+	GVariantBuilder all;
+	GVariant *value;
+	char *text;
+
+	g_variant_builder_init(&all, G_VARIANT_TYPE_VARDICT);
+	add_number(&all, "major_version", MAJOR_VERSION);
+	add_number(&all, "minor_version", MINOR_VERSION);
+	add_text(&all, "tcmu_mpath_version", MPATH_VERSION);
+	add(&all, "map", map_json(name, snapshot));
+	value = g_variant_ref_sink(g_variant_builder_end(&all));
+	text = json_gvariant_serialize_data(value, NULL);
+	g_variant_unref(value);
+	return text;
+}
