@@ -17,8 +17,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
+#include "mpath/number.h"
 #include "runtime/log.h"
 #include "runtime/registry.h"
 #include "runtime/state.h"
@@ -35,6 +37,7 @@ struct device_path {
 
 	struct job open;
 	struct link_request request;
+	char *address;		 /* the job's own: a reload may spell the path's otherwise */
 	struct path_facts facts; /* what the open job has learnt */
 	int open_error;
 	char reason[PATH_REASON_MAX];
@@ -81,8 +84,6 @@ struct device {
 	void *front;
 
 	struct multipath *map;
-	struct device_path *paths; /* owned, in the order of their ids */
-	unsigned int nr_paths;
 	struct loop *loop;
 	struct timer wake;
 	struct batch_end batch_end;
@@ -171,6 +172,18 @@ static const struct link_events device_link_events = {
 
 /* --- paths: open, count, close --- */
 
+/* The word that is to be resolved; if memory is short, the one before. */
+static void device_path_note_address(struct device_path *dp)
+{
+	char *address = strdup(dp->path->address);
+
+	if (!address)
+		return;
+	free(dp->address);
+	dp->address = address;
+	dp->request.address = address;
+}
+
 static void path_open_run(struct job *job)
 {
 	struct device_path *dp = container_of(job, struct device_path, open);
@@ -231,6 +244,33 @@ static void path_close(struct device_path *dp)
 	dp->link = NULL;
 	dp->device->nr_jobs++;
 	dp->device->transport->close(link, &dp->closed);
+}
+
+static void device_path_free(struct device_path *dp)
+{
+	if (!dp)
+		return;
+	free(dp->address);
+	free(dp);
+}
+
+static bool device_path_new(struct device *d, struct path *path)
+{
+	struct device_path *dp = calloc(1, sizeof(*dp));
+
+	path->transport_data = dp;
+	if (!dp)
+		return false;
+	dp->device = d;
+	dp->path = path;
+	job_queue_init(&dp->jobs);
+	job_init(&dp->open, d->loop, path_open_run, path_opened);
+	job_init(&dp->count, d->loop, path_count_run, path_counted);
+	dp->closed.deliver = path_closed;
+	dp->request = (struct link_request){
+		.map = d->name, .loop = d->loop, .events = &device_link_events};
+	device_path_note_address(dp);
+	return dp->address != NULL;
 }
 
 /* --- what is kept of the map --- */
@@ -367,7 +407,21 @@ static void device_open_paths(struct device *d, struct list *paths)
 		struct device_path *dp = path->transport_data;
 
 		assert(!dp->link);
+		device_path_note_address(dp);
 		device_start_job(d, &dp->jobs, &dp->open);
+	}
+}
+
+/* They have left the map. */
+static void device_free_paths(struct list *paths)
+{
+	struct list *node;
+
+	while ((node = list_pop(paths))) {
+		struct path *path = container_of(node, struct path, action_node);
+
+		device_path_free(path->transport_data);
+		mpath_path_free(path);
 	}
 }
 
@@ -497,6 +551,7 @@ static void device_perform(struct device *d, struct mpath_actions *actions)
 	device_abandon_ios(d, &actions->abandon);
 	device_close_paths(&actions->close);
 	device_complete_ios(d, &actions->complete);
+	device_free_paths(&actions->gone);
 
 	device_keep(d, actions);
 	if (actions->stopped)
@@ -584,6 +639,98 @@ static void device_snapshot(struct device *d, struct mpath_snapshot *snapshot)
 		 d->warning);
 }
 
+/* --- changing the map --- */
+
+static bool device_prepare_paths(struct device *d, struct mpath_change *change)
+{
+	struct path *path;
+	unsigned int i;
+
+	for (i = 0; (path = mpath_change_path(change, i)); i++)
+		if (!device_path_new(d, path))
+			return false;
+	return true;
+}
+
+static void device_drop_change(struct mpath_change *change)
+{
+	struct path *path;
+	unsigned int i;
+
+	for (i = 0; (path = mpath_change_path(change, i)); i++)
+		device_path_free(path->transport_data);
+	mpath_change_free(change);
+}
+
+/* NULL: it was refused, with words in the reply. */
+static void device_change(struct device *d, struct mpath_change *change,
+			  struct mpath_message *message)
+{
+	message->error = -EINVAL;
+	if (!change)
+		return;
+	if (d->stopping || !device_prepare_paths(d, change)) {
+		message->error = d->stopping ? -ESHUTDOWN : -ENOMEM;
+		strbuf_printf(&message->reply, "%s", strerror(-message->error));
+		device_drop_change(change);
+		return;
+	}
+	message->error = 0;
+	device_step(d, &(struct mpath_event){.type = MPATH_CHANGE, .change = change});
+	mpath_change_free(change);
+}
+
+static void device_reload(struct device *d, const struct device_layout *layout,
+			  struct mpath_message *message)
+{
+	char *warning = layout->warning ? strdup(layout->warning) : NULL;
+
+	device_change(d,
+		      mpath_change_reload(d->map, layout->table, layout->settings, &message->reply),
+		      message);
+	if (message->error) {
+		free(warning);
+		return;
+	}
+	free(d->warning);
+	d->warning = warning;
+}
+
+/* "add_path" ADDRESS [GROUP] */
+static void device_add_path(struct device *d, struct mpath_message *message)
+{
+	uint64_t group = 0;
+
+	if (message->argc == 3 && (!parse_number(message->argv[2], UINT32_MAX, &group) || !group)) {
+		message->error = -EINVAL;
+		strbuf_printf(&message->reply,
+			      "add_path: priority group is \"%s\", expected a number "
+			      "from 1",
+			      message->argv[2]);
+		return;
+	}
+	device_change(d,
+		      mpath_change_add_path(d->map, message->argv[1], (unsigned int)group,
+					    &message->reply),
+		      message);
+}
+
+/* The messages that take memory.  False: it is none of them. */
+static bool device_change_message(struct device *d, struct mpath_message *message)
+{
+	const char *word = message->argc ? message->argv[0] : "";
+
+	if (strcasecmp(word, "add_path") == 0 && (message->argc == 2 || message->argc == 3))
+		device_add_path(d, message);
+	else if (strcasecmp(word, "remove_path") == 0 && message->argc == 2)
+		device_change(d,
+			      mpath_change_remove_path(d->map, message->argv[1], &message->reply),
+			      message);
+	else
+		return false;
+	return true;
+}
+
 void device_handle_request(struct letter *letter)
 {
 	struct device_request *request = container_of(letter, struct device_request, letter);
@@ -592,9 +739,11 @@ void device_handle_request(struct letter *letter)
 
 	if (request->snapshot)
 		device_snapshot(d, request->snapshot);
+	else if (request->layout)
+		device_reload(d, request->layout, message);
 	else if (message->argc > 0 && strcmp(message->argv[0], "status") == 0)
 		device_status(d, message);
-	else
+	else if (!device_change_message(d, message))
 		device_step(d, &(struct mpath_event){.type = MPATH_MESSAGE, .message = message});
 	request->done(request);
 }
@@ -657,28 +806,12 @@ static struct multipath *device_create_map(const struct device_config *config, s
 
 static bool device_create_paths(struct device *d)
 {
+	struct path *path;
 	unsigned int i;
 
-	while (mpath_path(d->map, d->nr_paths))
-		d->nr_paths++;
-	d->paths = calloc(d->nr_paths ? d->nr_paths : 1, sizeof(*d->paths));
-	if (!d->paths)
-		return false;
-	for (i = 0; i < d->nr_paths; i++) {
-		struct device_path *dp = &d->paths[i];
-
-		dp->device = d;
-		dp->path = mpath_path(d->map, i);
-		dp->path->transport_data = dp;
-		job_queue_init(&dp->jobs);
-		job_init(&dp->open, d->loop, path_open_run, path_opened);
-		job_init(&dp->count, d->loop, path_count_run, path_counted);
-		dp->closed.deliver = path_closed;
-		dp->request = (struct link_request){.map = d->name,
-						    .address = dp->path->address,
-						    .loop = d->loop,
-						    .events = &device_link_events};
-	}
+	for (i = 0; (path = mpath_path(d->map, i)); i++)
+		if (!device_path_new(d, path))
+			return false;
 	return true;
 }
 
@@ -717,6 +850,16 @@ static void device_init_parts(struct device *d)
 	device_init_waiters(d);
 }
 
+static void device_free_map(struct device *d)
+{
+	struct path *path;
+	unsigned int i;
+
+	for (i = 0; d->map && (path = mpath_path(d->map, i)); i++)
+		device_path_free(path->transport_data);
+	mpath_destroy(d->map);
+}
+
 static void device_free(struct device *d)
 {
 	if (d->loop) {
@@ -724,8 +867,7 @@ static void device_free(struct device *d)
 		pthread_cond_destroy(&d->changed);
 		pthread_mutex_destroy(&d->lock);
 	}
-	mpath_destroy(d->map);
-	free(d->paths);
+	device_free_map(d);
 	free(d->warning);
 	free(d->state_name);
 	free(d->name);

@@ -71,13 +71,25 @@ void device_shutdown_all(void);
 /*
  * Control, any thread, never blocks: the request is answered by done, on the owner thread, which
  * must not block either (pass it on to your own thread).  The caller owns the memory until then.
- * With the words "status" "info|table|ima|detail" it is a status request, else a message.
+ * With the words "status" "info|table|ima|detail" it is a status request, else a message: dm's and
+ * ours (core/message.c), and those that change the map (core.h):
+ *   add_path ADDRESS [GROUP]	the group's number; not needed if there is only one, or one per path
+ *   remove_path PATH		its address, maj:min or device
+ * Refused input leaves the map as it was: error is a negative errno, and the reply says why.
  */
+struct device_layout {
+	const struct mpath_table *table;
+	const struct mpath_settings *settings;
+	const char *warning; /* as in device_config */
+};
+
 struct device_request {
 	struct letter letter; /* the runtime's, like device */
 	struct device *device;
 	struct mpath_message message;	 /* argc, argv and reply.text are the caller's */
 	struct mpath_snapshot *snapshot; /* NULL, or taken instead of sending the message */
+	const struct device_layout
+		*layout; /* NULL, or loaded instead: the words are not looked at */
 	void (*done)(struct device_request *request);
 };
 

@@ -336,6 +336,7 @@ static void watch_event(const char *map, const struct mpath_notice *notice)
 struct asked {
 	struct device_request request;
 	const char *argv[4];
+	char words[100];
 	char reply[4096];
 	unsigned int nr_done; /* under lock */
 };
@@ -350,44 +351,38 @@ static void asked_done(struct device_request *request)
 	pthread_mutex_unlock(&lock);
 }
 
-static bool ask(struct asked *asked, const char *map, const char *words)
+static void wait_asked(struct asked *asked)
 {
-	static const char *const known[][3] = {
-		{"status", "info"},
-		{"status", "table"},
-		{"status", "detail"},
-		{"status", "ima"},
-		{"status", "x"},
-		{"fail_path", "8:0"},
-		{"reinstate_path", "8:0"},
-		{"forget_wwid"},
-		{"queue_if_no_path"},
-		{"nonsense"},
-		{"status"},
-		{"disable_group", "1"},
-	};
 	struct timespec until = in_ms(SOON_MS);
-	char text[64];
-	size_t i;
 
-	*asked = (struct asked){.request.done = asked_done};
-	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		snprintf(text, sizeof(text), "%s%s%s", known[i][0], known[i][1] ? " " : "",
-			 known[i][1] ? known[i][1] : "");
-		if (strcmp(text, words) == 0)
-			break;
-	}
-	assert(i < sizeof(known) / sizeof(known[0]));
-	asked->request.message.argc = known[i][1] ? 2 : 1;
-	asked->request.message.argv = known[i];
-	strbuf_init(&asked->request.message.reply, asked->reply, sizeof(asked->reply));
-	if (!device_request(map, &asked->request))
-		return false;
 	pthread_mutex_lock(&lock);
 	while (!asked->nr_done && wait_change(&until))
 		;
 	assert(asked->nr_done == 1);
 	pthread_mutex_unlock(&lock);
+}
+
+/* Post the request; false: no such map. */
+static bool post(struct asked *asked, const char *map, const char *words)
+{
+	struct mpath_message *message = &asked->request.message;
+	char *save = NULL, *word;
+
+	*asked = (struct asked){.request.done = asked_done};
+	snprintf(asked->words, sizeof(asked->words), "%s", words);
+	for (word = strtok_r(asked->words, " ", &save); word && message->argc < 4;
+	     word = strtok_r(NULL, " ", &save))
+		asked->argv[message->argc++] = word;
+	message->argv = asked->argv;
+	strbuf_init(&message->reply, asked->reply, sizeof(asked->reply));
+	return device_request(map, &asked->request);
+}
+
+static bool ask(struct asked *asked, const char *map, const char *words)
+{
+	if (!post(asked, map, words))
+		return false;
+	wait_asked(asked);
 	return true;
 }
 
@@ -638,6 +633,87 @@ static void test_requests(void)
 	expect_status("status info", " 8:0 A 1");
 	device_stop(front.device);
 	assert(!ask(&asked, "mpatha", "status info"));
+}
+
+static int reload(const char *words, const char *warning)
+{
+	struct mpath_settings settings;
+	struct device_layout layout = {.settings = &settings, .warning = warning};
+	struct asked asked = {.request = {.done = asked_done, .layout = &layout}};
+	struct mpath_table *table;
+	char why[200];
+	struct strbuf error;
+
+	strbuf_init(&error, why, sizeof(why));
+	strbuf_init(&asked.request.message.reply, asked.reply, sizeof(asked.reply));
+	assert(mpath_table_parse(words, &table, &error) == 0);
+	mpath_settings_init(&settings);
+	settings.checker = &tur_checker;
+	layout.table = table;
+	assert(device_request("mpatha", &asked.request));
+	wait_asked(&asked);
+	mpath_table_free(table);
+	return asked.request.message.error;
+}
+
+/* Another table, a path less and more, while a command is out: it is neither lost nor doubled. */
+static void test_changes(void)
+{
+	struct front front;
+	struct asked asked;
+	struct command command;
+	unsigned int opens = paths[0].nr_opens + paths[1].nr_opens;
+
+	start(&front, TABLE);
+	assert(reload("0 0 1 1 round-robin 0 2 1 8:16 1 8:0 1", NULL) == 0);
+	expect_status("status info", "2 1 0 0 1 1 E 0 2 0 8:16 A 0 8:0 A 0 ");
+	assert(paths[0].nr_opens + paths[1].nr_opens == opens + 2);
+	assert(ask(&asked, "mpatha", "status detail") && !strstr(asked.reply, "this is a test"));
+
+	paths[1].delay_ms = 200;
+	send_command(&front, &command, true, 0); /* on 8:16 */
+	assert(ask(&asked, "mpatha", "remove_path fake-8:16") && asked.request.message.error == 0);
+	expect_status("status info", " 1 0 8:0 A 0 ");
+	assert(ask(&asked, "mpatha", "status detail") && strstr(asked.reply, "leaving: fake-8:16"));
+	assert(wait_command(&command, SOON_MS) && is_good(&command));
+	assert(paths[1].nr_submits && ask(&asked, "mpatha", "add_path 8:16") &&
+	       asked.request.message.error == 0);
+	expect_status("status info", " 2 0 8:0 A 0 8:16 A 0 ");
+	paths[1].delay_ms = 0;
+	round_trip(&front, 0, 3);
+
+	assert(ask(&asked, "mpatha", "add_path 8:16") && asked.request.message.error == -EINVAL);
+	assert(strstr(asked.reply, "in the map already"));
+	assert(ask(&asked, "mpatha", "add_path 8:32 x") && asked.request.message.error == -EINVAL);
+	assert(strstr(asked.reply, "expected a number"));
+	assert(ask(&asked, "mpatha", "remove_path 8:32") && asked.request.message.error == -EINVAL);
+	assert(reload("0 999999 multipath " TABLE, NULL) == -EINVAL);
+	assert(ask(&asked, "mpatha", "add_path 8:32 2") && asked.request.message.error == 0);
+	expect_log("8:32: not used: 8:32: no such device");
+	device_stop(front.device);
+}
+
+/* 200 tables under load: every command is answered once, each path's links are closed. */
+static void test_changes_under_load(void)
+{
+	static struct command commands[64];
+	struct front front;
+	unsigned int opens = paths[1].nr_opens, i, n;
+
+	start(&front, TABLE);
+	for (i = 0; i < 200; i++) {
+		for (n = 0; n < 64; n++)
+			send_command(&front, &commands[n], n % 2, n);
+		assert(reload(i % 3 == 0   ? "0 0 1 1 round-robin 0 1 1 8:16 1"
+			      : i % 3 == 1 ? "0 0 1 1 service-time 0 2 1 8:16 1 8:0 1"
+					   : TABLE,
+			      NULL) == 0);
+		for (n = 0; n < 64; n++)
+			assert(wait_command(&commands[n], SOON_MS) && is_good(&commands[n]));
+	}
+	device_stop(front.device);
+	assert(paths[0].nr_opens == paths[0].nr_closes && paths[0].nr_opens > 1);
+	assert(paths[1].nr_opens == opens + 1 && paths[1].nr_closes == opens + 1);
 }
 
 /* The pinned WWID holds over a restart; after forget_wwid another LUN is taken. */
@@ -967,6 +1043,8 @@ static const struct {
 	{"slow-open", test_slow_open},
 	{"start-stop", test_start_stop},
 	{"requests", test_requests},
+	{"changes", test_changes},
+	{"changes-under-load", test_changes_under_load},
 	{"pinned", test_pinned},
 	{"messages are kept", test_messages_are_kept},
 	{"group is kept", test_group_is_kept},
