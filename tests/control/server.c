@@ -19,7 +19,7 @@
 #include "runtime/device.h"
 #include "runtime/log.h"
 
-#define MAPS_MAX  16
+#define MAPS_MAX  80
 #define PATHS_MAX 40
 #define NR_GROUPS 2
 
@@ -175,13 +175,16 @@ static bool path_message(struct map *map, const char *word, const char *name)
 	return false;
 }
 
-static void group_message(struct map *map, const char *word, unsigned int number)
+static bool group_message(struct map *map, const char *word, unsigned int number)
 {
+	if (number < 1 || number > NR_GROUPS)
+		return false;
 	if (!strcmp(word, "switch_group"))
 		map->next_group = number;
 	else
 		map->groups[number - 1].state =
 			!strcmp(word, "disable_group") ? GROUP_DISABLED : GROUP_ENABLED;
+	return true;
 }
 
 static void answer(struct map *map, struct mpath_message *message)
@@ -195,7 +198,10 @@ static void answer(struct map *map, struct mpath_message *message)
 		if (!path_message(map, word, first))
 			message->error = -EINVAL;
 	} else if (strstr(word, "_group")) {
-		group_message(map, word, (unsigned int)atoi(first));
+		if (!group_message(map, word, (unsigned int)atoi(first)))
+			message->error = -EINVAL;
+	} else if (!strcmp(word, "forget_wwid") || !strcmp(word, "release")) {
+		event(map, NOTICE_LUN, "", word);
 	} else if (!strcmp(word, "echo")) {
 		for (int i = 1; i < message->argc; i++)
 			strbuf_printf(&message->reply, "[%s]", message->argv[i]);

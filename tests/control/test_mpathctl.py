@@ -1,0 +1,275 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every command of mpathctl over a real dbus-daemon: once as it should be, once with bad input.
+
+    tests/control/test_mpathctl.py build/debug/tests/control_server
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+import unittest
+
+import test_control
+from test_control import REPO, ControlTest as Base, wait_for
+
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+USAGE, NO_SUCH_MAP, NOT_SERVING = 2, 3, 4
+
+# Each command that is for a map or more, with what else it needs.
+FOR_A_MAP = (("show",), ("status",), ("message", "echo"), ("fail", "8:0"), ("reinstate", "8:0"),
+             ("add", "8:64"), ("remove", "8:0"), ("switch", "1"), ("enable", "1"), ("disable", "1"),
+             ("forget-wwid",), ("release",), ("reload", "/dev/null"), ("resize",), ("suspend",), ("resume",),
+             ("top", "-n", "1"), ("events", "-n", "1"))
+
+
+class MpathctlTest(Base):
+    def json(self, *args):
+        """What a command prints with --json."""
+        document = json.loads(self.mpathctl(args[0], "--json", *args[1:]))
+        self.assertEqual((document.pop("major_version"), document.pop("minor_version")), (0, 1))
+        return document
+
+    def state(self, name):
+        """The state of a path of mpatha."""
+        group, = [group for group in self.json("show", "mpatha")["maps"][0]["path_groups"]
+                  if name in [path["dev_t"] for path in group["paths"]]]
+        return next(path["state"] for path in group["paths"] if path["dev_t"] == name)
+
+    # --- to see ---
+
+    def test_list(self):
+        self.start("b", "a")
+        self.assertEqual(self.mpathctl("list"), "a\nb\n")
+        maps = self.json("list")["maps"]
+        self.assertEqual([(m["name"], m["uuid"], m["nr_paths"]) for m in maps],
+                         [("a", "36001405b922ff67a", 2), ("b", "36001405b922ff67a", 2)])
+        self.assertIn("unrecognized arguments: nonsense", self.mpathctl("list", "nonsense", status=USAGE))
+
+    def test_show(self):
+        self.start("b", "a")
+        tree = self.mpathctl("show")
+        self.assertRegex(tree, r"(?s)^a \(36001405b922ff67a\) .*\nb \(36001405b922ff67a\) ")
+        self.assertRegex(tree, r"\n\|-\+- group 1: policy='round-robin' .*\n\| `- sda   8:0     active ")
+        self.assertNotIn("\033", tree)
+        self.assertRegex(self.mpathctl("show", "b", "a"), r"(?s)^b .*\na ")
+        self.assertEqual([m["name"] for m in self.json("show", "b")["maps"]], ["b"])
+
+    def test_status(self):
+        self.start("mpatha")
+        for kind in ("info", "table", "ima", "detail"):
+            self.assertEqual(self.mpathctl("status", "mpatha", "--" + kind), f"the {kind} of this map\n")
+        self.assertIn("name", self.mpathctl("status", "mpatha", "--json"))
+        self.assertIn("not allowed with", self.mpathctl("status", "mpatha", "--info", "--ima", status=USAGE))
+
+    def test_top(self):
+        self.start("mpatha")
+        self.assertEqual([line.split()[0] for line in self.mpathctl("top", "-n", "1").splitlines()],
+                         ["MAP", "mpatha", "sda", "sdb"])
+        self.assertEqual(self.json("top", "mpatha")["maps"][0]["name"], "mpatha")
+        for words in (("-n", "0"), ("-d", "x"), ("-d", "0")):
+            self.assertIn("invalid", self.mpathctl("top", *words, status=USAGE))
+
+    def follow(self, *args):
+        """`mpathctl events`, and a moment later its subscription is there."""
+        process = self.popen("events", *args)
+        def subscribed():       # it asks for the maps after it has subscribed
+            rules = test_control.subprocess.run(
+                ["gdbus", "call", "--address", self.bus.address, "-d", "org.freedesktop.DBus", "-o",
+                 "/org/freedesktop/DBus", "-m", "org.freedesktop.DBus.Debug.Stats.GetAllMatchRules"],
+                capture_output=True, text=True)
+            return "InterfacesRemoved" in rules.stdout or rules.returncode
+        wait_for(subscribed, "subscribed")
+        time.sleep(0.5)
+        return process
+
+    def test_events(self):
+        self.start("mpatha", "mpathb")
+        everything, of_a = self.follow("-n", "4"), self.follow("-n", "2", "--json", "mpatha")
+        self.server.say("events", "mpathb", "1")
+        self.mpathctl("fail", "mpatha", "8:0")
+        self.server.say("add", "mpathc")
+        self.server.say("remove", "mpatha")
+        out, err = everything.communicate(timeout=20)
+        self.assertEqual((everything.returncode, err), (0, ""))
+        lines = out.splitlines()
+        self.assertRegex(lines[0], r"^\d{4}-.* mpathb lun \(1 usable\): something happened$")
+        self.assertRegex(lines[1], r" mpatha path-failed 8:0 \(1 usable\): failed$")
+        self.assertEqual({" ".join(line.split()[2:]) for line in lines[2:]},
+                         {"mpathc map-added", "mpatha map-removed"})
+        out, err = of_a.communicate(timeout=20)
+        events = [json.loads(line)["event"] for line in out.splitlines()]
+        self.assertEqual([(event["map"], event["kind"]) for event in events],
+                         [("mpatha", "path-failed"), ("mpatha", "map-removed")])
+        self.assertIn("invalid positive value", self.mpathctl("events", "-n", "0", status=USAGE))
+
+    def test_metrics(self):
+        self.start("mpatha")
+        text = self.mpathctl("metrics")
+        families = {family.name: family for family in text_string_to_metric_families(text)}
+        self.assertEqual(families["mpath_map_paths"].samples[0].value, 2)
+        self.assertEqual(self.json("metrics")["maps"][0]["name"], "mpatha")
+        with tempfile.TemporaryDirectory() as directory:
+            self.assertEqual(self.mpathctl("metrics", "-o", directory + "/x.prom"), "")
+            self.assertEqual(os.listdir(directory), ["x.prom"])
+            with open(directory + "/x.prom") as f:
+                self.assertTrue(f.read().endswith("# EOF\n"))
+            self.assertEqual(self.mpathctl("metrics", "-o", directory + "/none/x", status=1),
+                             f"mpathctl: {directory}/none/x: No such file or directory\n")
+
+    # --- to steer ---
+
+    def test_message(self):
+        self.start("mpatha")
+        self.assertEqual(self.mpathctl("message", "mpatha", "echo", "a", "--json"), "[a][--json]\n")
+        self.assertEqual(self.json("message", "mpatha", "echo", "a"), {"map": "mpatha", "reply": "[a]"})
+        self.assertEqual(self.mpathctl("message", "mpatha", "nonsense", status=1),
+                         "mpathctl: unknown message nonsense\n")
+
+    def test_fail_and_reinstate(self):
+        self.start("mpatha")
+        self.assertEqual(self.mpathctl("fail", "mpatha", "8:0"), "")
+        wait_for(lambda: self.state("8:0") == "failed-by-message", "failed")
+        self.assertEqual(self.json("reinstate", "mpatha", "8:0"), {"map": "mpatha", "reply": ""})
+        wait_for(lambda: self.state("8:0") == "active", "reinstated")
+        for command in ("fail", "reinstate"):
+            self.assertIn("Invalid argument", self.mpathctl(command, "mpatha", "8:99", status=1))
+
+    def test_groups(self):
+        self.start("mpatha")
+
+        def group():
+            return self.json("show", "mpatha")["maps"][0]["path_groups"][0]["dm_st"]
+        self.mpathctl("disable", "mpatha", "1")
+        wait_for(lambda: group() == "disabled", "disabled")
+        self.mpathctl("enable", "mpatha", "1")
+        wait_for(lambda: group() == "enabled", "enabled")
+        self.mpathctl("switch", "mpatha", "2")
+        wait_for(lambda: self.json("show", "mpatha")["maps"][0]["next_group"] == 2, "switched")
+        for command in ("switch", "disable", "enable"):
+            self.assertIn("Invalid argument", self.mpathctl(command, "mpatha", "9", status=1))
+
+    def test_forget_wwid_and_release(self):
+        self.start("a", "b", "c")
+
+        def events():
+            return [m["last_event"] for m in self.json("list")["maps"]]
+        self.assertEqual(self.mpathctl("forget-wwid", "a"), "")
+        wait_for(lambda: events() == [1, 0, 0], "the message has reached one map")
+        self.assertEqual(self.mpathctl("release", "c", "b"), "")
+        wait_for(lambda: events() == [1, 1, 1], "the message has reached two maps")
+        self.assertEqual(self.json("release"), {"released": ["a", "b", "c"]})
+        wait_for(lambda: events() == [2, 2, 2], "the message has reached all maps")
+        self.assertIn("usage", self.mpathctl("forget-wwid", "a", "b", status=USAGE))
+        self.assertIn("usage", self.mpathctl("release", "--all", status=USAGE))
+
+    def test_check(self):
+        self.start()
+        self.assertEqual(self.mpathctl("check", "good", "map", status=1),
+                         'mpathctl: word 1 is "good map", expected good\n')
+        with tempfile.NamedTemporaryFile("w") as f:
+            f.write("good")
+            f.flush()
+            self.assertEqual(self.mpathctl("check", f.name), "groups: 2\n")
+            self.assertEqual(self.json("check", f.name), {"report": "groups: 2"})
+            f.write(" and more")
+            f.flush()
+            self.assertIn('word 1 is "good and more"', self.mpathctl("check", f.name, status=1))
+        self.assertEqual(self.mpathctl("check", "/none", status=1),
+                         "mpathctl: /none: there is no such file, and it is no table\n")
+
+    # --- 64 maps ---
+
+    def cpu_seconds(self, *command):
+        """The least of three runs.  Not the time that passed: other tests run beside this one."""
+        spent = []
+        for _ in range(3):
+            pid = os.posix_spawn(command[0], command,
+                                 dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=self.bus.address,
+                                      PYTHONPATH=f"{REPO}/targetcli-ext"),
+                                 file_actions=[(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)])
+            _, status, usage = os.wait4(pid, 0)
+            self.assertEqual(status, 0, command)
+            spent.append(usage.ru_utime + usage.ru_stime)
+        return min(spent)
+
+    def test_64_maps(self):
+        names = [f"m{number:02}" for number in range(64)]
+        self.start(*names)
+        wait_for(lambda: self.mpathctl("list").split() == names, "all listed")
+        gi = self.cpu_seconds("/usr/bin/python3", "-c", "import gi")
+        took = self.cpu_seconds("/usr/bin/python3", f"{REPO}/targetcli-ext/mpathctl", "list")
+        self.assertLess(took, gi + 0.3)
+        counted = """if True:
+            from mpath_targetcli import cli, client
+            calls, call = [], client.Client.call
+            client.Client.call = lambda self, *words: (calls.append(words), call(self, *words))[1]
+            cli.main(["list"])
+            print(len(calls))"""
+        done = test_control.subprocess.run(
+            ["/usr/bin/python3", "-c", counted], capture_output=True, text=True, check=True,
+            env=dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=self.bus.address,
+                     PYTHONPATH=f"{REPO}/targetcli-ext"))
+        self.assertEqual(done.stdout.split()[-1], "1")
+
+    # --- all of them ---
+
+    def test_no_such_map(self):
+        self.start("mpatha")
+        for command, *words in FOR_A_MAP:
+            options = words if command in ("top", "events") else []
+            words = [] if options else words
+            self.assertEqual(self.mpathctl(command, *options, "mpathz", *words, status=NO_SUCH_MAP),
+                             "mpathctl: there is no map mpathz\n", command)
+
+    def test_not_serving(self):
+        self.bus.start()
+        for command, *words in FOR_A_MAP:
+            options = words if command in ("top", "events") else []
+            words = [] if options else words
+            self.assertIn("no maps are served", self.mpathctl(command, *options, "mpatha", *words,
+                                                              status=NOT_SERVING), command)
+        for command in ("list", "metrics"):
+            self.assertIn("no maps are served", self.mpathctl(command, status=NOT_SERVING), command)
+
+    def test_import(self):
+        """Needs no bus."""
+        with tempfile.TemporaryDirectory() as directory:
+            source = directory + "/listed"
+            with open(source, "w") as f:
+                f.write("mpatha (36001405b922ff67a) dm-0 LIO-ORG,disk\n"
+                        "mpath:b (36001405b922ff67b) dm-1 LIO-ORG,disk\n")
+            os.mkdir(directory + "/maps")
+            text = self.mpathctl("import", "-d", directory + "/maps", source, status=1)
+            self.assertRegex(text, "^mpathctl: mpath:b: the name cannot be a map's here")
+            self.assertEqual(os.listdir(directory + "/maps"), ["mpatha.map"])
+            os.unlink(directory + "/maps/mpatha.map")
+            with open(source, "w") as f:
+                f.write("mpatha (36001405b922ff67a) dm-0 LIO-ORG,disk\n")
+            self.assertEqual(self.json("import", "-d", directory + "/maps", source)["imported"],
+                             [{"name": "mpatha", "file": directory + "/maps/mpatha.map", "error": "",
+                               "uuid": "36001405b922ff67a"}])
+            os.unlink(directory + "/maps/mpatha.map")
+            self.assertEqual(self.mpathctl("import", "-d", directory + "/maps", source),
+                             directory + "/maps/mpatha.map\n")
+            self.assertEqual(self.mpathctl("import", "/none", status=1),
+                             "mpathctl: /none: No such file or directory\n")
+
+    def test_usage(self):
+        for words in ((), ("nonsense",), ("fail", "mpatha"), ("switch",), ("check",), ("add", "mpatha"),
+                      ("add", "-g", "0", "mpatha", "sda"), ("status", "mpatha", "more")):
+            self.assertIn("usage: mpathctl", self.mpathctl(*words, status=USAGE))
+
+
+# Its own tests are run by its own file.
+for name in [name for name in dir(Base) if name.startswith("test_") and name not in vars(MpathctlTest)]:
+    setattr(MpathctlTest, name, None)
+
+
+if __name__ == "__main__":
+    test_control.SERVER = os.path.abspath(sys.argv.pop(1))
+    del Base
+    unittest.main()
