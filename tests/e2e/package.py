@@ -98,10 +98,11 @@ def test_nothing_started():
 
 
 def test_units():
-    """systemd reads the drop-ins without a complaint."""
-    done = subprocess.run(["systemd-analyze", "verify", "--man=no", "rtslib-fb-targetctl.service"],
+    """systemd reads units and drop-ins without a complaint."""
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", "rtslib-fb-targetctl.service",
+                           "tcmu-mpath-release.service", "tcmu-mpath-metrics.timer"],
                           capture_output=True, text=True)
-    ours = [line for line in done.stderr.splitlines() if "tcmu-mpath.conf" in line]
+    ours = [line for line in done.stderr.splitlines() if "tcmu-mpath" in line]
     expect_equal(ours, [], "systemd-analyze verify")
 
 

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The fake transport; see fake.h.  Its own memory comes from GLib, so that test_no_memory does not
- * take it for the handler's.
+ * The fake transport; see fake.h.
  */
 #include "contract/lib/fake.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <glib.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,9 +193,9 @@ static void iov_copy(const struct scsi_cmd *cmd, uint8_t *data, bool to_iov)
 
 static void cmd_free(struct fake_cmd *fc)
 {
-	g_free(fc->data);
-	g_free(fc->queue);
-	g_free(fc);
+	free(fc->data);
+	free(fc->queue);
+	free(fc);
 }
 
 static void cmd_set_result(struct fake_cmd *fc)
@@ -265,16 +263,18 @@ static void note_max(struct fake_path *path, unsigned int nr_out)
 
 static void link_send(struct path_link *link, struct mpath_io *io)
 {
-	struct fake_cmd *fc = g_new0(struct fake_cmd, 1);
+	struct fake_cmd *fc = calloc(1, sizeof(*fc));
 	uint64_t delay_ns = atomic_load(&link->path->delay_ms) * NSEC_PER_MSEC;
 
+	assert(fc);
 	fc->path = link->path;
 	fc->link = link;
 	fc->loop = link->loop;
 	fc->io = io;
 	fc->mode = atomic_load(&link->path->mode);
 	fc->cmd = io->cmd;
-	fc->data = g_malloc0(io->cmd.data_len + 1);
+	fc->data = calloc(1, io->cmd.data_len + 1);
+	assert(fc->data);
 	if (io->cmd.dir == SCSI_DATA_OUT)
 		iov_copy(&io->cmd, fc->data, false);
 	list_init(&fc->timer.node);
@@ -338,7 +338,8 @@ static void fake_abandon(struct path_link *link, struct mpath_io *io)
 	assert(loop_is_current(link->loop));
 	list_del(&io->node);
 	if (!fc) {
-		fc = g_new0(struct fake_cmd, 1);
+		fc = calloc(1, sizeof(*fc));
+		assert(fc);
 		fc->executed = true;
 		link->nr_in_flight++;
 	}
@@ -346,7 +347,8 @@ static void fake_abandon(struct path_link *link, struct mpath_io *io)
 	fc->link = NULL;
 	fc->given_up = io;
 	fc->given_up_link = link;
-	fc->queue = g_new0(struct job_queue, 1);
+	fc->queue = calloc(1, sizeof(*fc->queue));
+	assert(fc->queue);
 	job_queue_init(fc->queue);
 	job_init(&fc->give_up, link->loop, give_up_run, give_up_done);
 	job_start(fc->queue, &fc->give_up);
@@ -389,7 +391,8 @@ static int fake_open(const struct link_request *request, struct path_link **link
 		strbuf_printf(reason, "%s is in use: another process holds it", request->address);
 		return -EBUSY;
 	}
-	*link = g_new0(struct path_link, 1);
+	*link = calloc(1, sizeof(**link));
+	assert(*link);
 	(*link)->path = path;
 	(*link)->loop = request->loop;
 	(*link)->events = request->events;
@@ -422,7 +425,7 @@ static void close_done(struct letter *letter)
 	struct path_link *link = container_of(letter, struct path_link, closer.letter);
 	struct letter *closed = link->closed;
 
-	g_free(link);
+	free(link);
 	closed->deliver(closed);
 }
 
