@@ -125,6 +125,7 @@ static enum check_result tur_check(void *context, const struct scsi_answer *last
 	case TRANSPORT_GONE:
 	case TRANSPORT_LOST:
 	case TRANSPORT_TIMEOUT:
+	case TRANSPORT_ORPHANED:
 		return CHECK_DOWN;
 	}
 	return CHECK_DOWN;

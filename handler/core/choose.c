@@ -21,7 +21,8 @@ static bool must_wait(const struct misses *misses)
 
 static bool has_room(const struct path *path)
 {
-	return path->in_flight < path->facts.queue_depth && !path->resting;
+	return path->in_flight < path->facts.queue_depth && !path->resting &&
+	       !resting_for_reset(path->m);
 }
 
 static bool takes(const struct path *path, const struct mpath_io *io, struct misses *misses)

@@ -16,6 +16,7 @@ void mpath_settings_init(struct mpath_settings *settings)
 		.checker_timeout_ms = 5000,
 		.path_timeout_ms = 20000,
 		.restart_wait_ms = 35000,
+		.fence = FENCE_TIME,
 	};
 }
 
@@ -60,6 +61,7 @@ static void init(struct multipath *m, const char *name, const struct mpath_setti
 	list_init(&m->backlog);
 	list_init(&m->delayed);
 	list_init(&m->restarting);
+	list_init(&m->fenced);
 }
 
 struct multipath *mpath_create(const char *name, const struct mpath_table *table,

@@ -79,25 +79,53 @@ void give_up(struct multipath *m, struct mpath_io *io)
 		complete_with_sense(m, io, 0x04, 0x08, 0x00);
 }
 
-/*
- * The path did not bring an answer that counts.  A command that was never executed goes elsewhere
- * whatever its class; otherwise the class decides.
- */
-static void go_elsewhere(struct multipath *m, struct mpath_io *io, bool may_have_run)
+/* No copy of the command is out, and nothing of it can land any more: it goes on. */
+void no_copy_is_left(struct multipath *m, struct mpath_io *io)
 {
-	if (may_have_run && io->cmd.class == CMD_ONCE) {
+	if (io->aborted) {
+		complete_with_status(m, io, SAM_TASK_ABORTED);
+		return;
+	}
+	switch (io->after_fence) {
+	case THEN_GO_ELSEWHERE:
+		map_io(m, io);
+		return;
+	case THEN_REFUSE:
 		trace(m, "io %02x: may have been executed, not repeated", io->cmd.cdb[0]);
 		complete_with_sense(m, io, 0x04, 0x08, 0x01);
 		return;
-	}
-	if (++io->nr_tries > TRIES_MAX + m->nr_paths) {
-		trace(m, "io %02x: too many tries", io->cmd.cdb[0]);
+	case THEN_GIVE_UP:
 		give_up(m, io);
 		return;
 	}
-	if (may_have_run && io->cmd.class == CMD_IDEMPOTENT && !fence_passed(io))
-		return;
-	map_io(m, io);
+}
+
+/*
+ * The path did not bring an answer that counts.  A command that was never executed goes elsewhere
+ * whatever its class; otherwise the class decides.  What may still be executed waits until it
+ * cannot any more, whatever becomes of it then: an answer would be as untrue as a repetition.
+ */
+static void leave(struct multipath *m, struct mpath_io *io, struct path *path,
+		  enum after_fence after)
+{
+	io->after_fence = after;
+	if (io->cmd.class != CMD_READ && transport_may_land(io->result.transport))
+		fence_io(m, io, path);
+	else
+		no_copy_is_left(m, io);
+}
+
+static void go_elsewhere(struct multipath *m, struct mpath_io *io, struct path *path,
+			 bool may_have_run)
+{
+	if (may_have_run && io->cmd.class == CMD_ONCE) {
+		leave(m, io, path, THEN_REFUSE);
+	} else if (++io->nr_tries > TRIES_MAX + m->nr_paths) {
+		trace(m, "io %02x: too many tries", io->cmd.cdb[0]);
+		leave(m, io, path, THEN_GIVE_UP);
+	} else {
+		leave(m, io, path, THEN_GO_ELSEWHERE);
+	}
 }
 
 /*
@@ -146,9 +174,9 @@ static void doubt(struct multipath *m, struct mpath_io *io, struct path *path,
 
 	suspect_path(m, path, verdict->why);
 	if (innocent || (verdict->may_have_run && io->cmd.class == CMD_ONCE))
-		go_elsewhere(m, io, verdict->may_have_run);
+		go_elsewhere(m, io, path, verdict->may_have_run);
 	else
-		give_up(m, io);
+		leave(m, io, path, THEN_GIVE_UP);
 }
 
 void end_io(struct multipath *m, struct mpath_io *io)
@@ -175,13 +203,13 @@ void end_io(struct multipath *m, struct mpath_io *io)
 		break;
 	case IO_TRANSITIONING:
 		suspect_path(m, path, verdict.why);
-		go_elsewhere(m, io, verdict.may_have_run);
+		go_elsewhere(m, io, path, verdict.may_have_run);
 		break;
 	case IO_PATH_FAILED:
 		path->reopen |= io->result.transport == TRANSPORT_GONE ||
 				io->result.transport == TRANSPORT_NOT_SENT;
 		fail_path(m, path, verdict.why);
-		go_elsewhere(m, io, verdict.may_have_run);
+		go_elsewhere(m, io, path, verdict.may_have_run);
 		break;
 	case IO_PATH_SUSPECT:
 		doubt(m, io, path, &verdict);
@@ -191,7 +219,7 @@ void end_io(struct multipath *m, struct mpath_io *io)
 		break;
 	case IO_CANNOT_CARRY:
 		if (note_suspicion(m, io, path))
-			go_elsewhere(m, io, false);
+			go_elsewhere(m, io, path, false);
 		else
 			give_up(m, io);
 		break;
@@ -202,11 +230,13 @@ void end_io(struct multipath *m, struct mpath_io *io)
 /* The transport has let go of a read that was given up: its buffer is the initiator's again. */
 void io_abandoned(struct multipath *m, struct mpath_io *io)
 {
+	struct path *path = io->path;
+
 	assert(io->abandoned);
 	io->abandoned = false;
 	io->result = (struct scsi_result){.transport = TRANSPORT_TIMEOUT};
-	io_stats_count(&io->path->stats, io, m->now_ns - io->start_ns);
+	io_stats_count(&path->stats, io, m->now_ns - io->start_ns);
 	take_off_path(m, io);
-	go_elsewhere(m, io, true);
+	go_elsewhere(m, io, path, true);
 	run_backlog(m);
 }

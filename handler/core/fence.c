@@ -1,17 +1,304 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fences: the proof that an older copy of a write cannot land any more (DESIGN D9, H10).
+ * Fences: the proof that the old copy of a write cannot land any more (DESIGN D9, hazards.md H10).
+ *
+ * A path was lost while it had a write, and nobody knows whether the target has executed it, or
+ * will.  Were it sent down another path at once and answered, the initiator could write newer data,
+ * and the old copy could land on top of it.  So it waits, neither repeated nor answered, for
+ *
+ *   time	 at most transit_ms after the loss an old copy is at the target or nowhere, and
+ *		 there it is executed within its own time-out, as the administrator has set it, or
+ *		 never; or fence_time_ms from the loss, if he knows better;
+ *   lu_reset	 as soon as it is at the target or nowhere, a LOGICAL UNIT RESET through another
+ *path aborts what is there.  If it fails: time.
+ *
+ * While the reset is out, and for a moment before it, no command is sent: those on the other paths
+ * would be aborted, too, and nobody would tell us.
+ *
+ * With fence=none the write goes on at once, as in dm-multipath.
  */
 #include "core/multipath.h"
 
-/*
- * May this write, which may have been executed on a path that was lost, be sent down another one?
- *
- * There are no fences yet: it is re-driven at once, as dm-multipath does.  Every re-driven write
- * passes here, so this is the one place that changes when they come.
- */
-bool fence_passed(const struct mpath_io *io)
+/* After its time-out the kernel aborts a command, resets devices and hosts, and then gives up. */
+#define ERROR_HANDLING_MS 30000
+
+/* A path is seldom lost with one write only: one reset for all of them. */
+#define RESET_GATHER_NS (50 * NSEC_PER_MSEC)
+/* Commands on the paths that are left get so long to end by themselves. */
+#define RESET_DRAIN_NS (1 * NSEC_PER_SEC)
+#define RESET_AGAIN_NS (1 * NSEC_PER_SEC)
+
+/* The log tells of fenced writes at most every 10 s. */
+#define TELL_AGAIN_NS (10 * NSEC_PER_SEC)
+
+/* --- time --- */
+
+/* When does the kernel's part end, so that nothing more is sent? */
+static uint64_t given_up_ns(const struct multipath *m, const struct mpath_io *io)
 {
-	(void)io;
+	uint64_t at = io->start_ns + (io->cmd.timeout_ms + ERROR_HANDLING_MS) * NSEC_PER_MSEC;
+
+	return io->result.transport == TRANSPORT_ORPHANED && at > m->now_ns ? at : m->now_ns;
+}
+
+static uint64_t fence_ms(const struct multipath *m, const struct path *path, uint32_t timeout_ms)
+{
+	return m->settings.fence_time_ms ? m->settings.fence_time_ms
+					 : path->facts.transit_ms + timeout_ms;
+}
+
+uint64_t longest_fence_ms(const struct multipath *m)
+{
+	const struct path *path;
+	uint64_t ms, longest = 0;
+
+	if (m->settings.fence == FENCE_NONE)
+		return 0;
+	for_each_path(m, path) {
+		ms = fence_ms(m, path, m->settings.path_timeout_ms);
+		if (ms > longest)
+			longest = ms;
+	}
+	return longest;
+}
+
+/* --- in and out --- */
+
+static const char *waits_for(const struct multipath *m)
+{
+	return m->settings.fence == FENCE_LU_RESET ? "a LOGICAL UNIT RESET" : "time";
+}
+
+static void tell_fenced(struct multipath *m, const struct mpath_io *io, struct path *path)
+{
+	if (m->fence_told || (m->fence_told_ns && m->now_ns - m->fence_told_ns < TELL_AGAIN_NS))
+		return;
+	m->fence_told = true;
+	m->fence_told_ns = m->now_ns;
+	notice(m, NOTICE_OTHER, path,
+	       "a write was lost and may still land: it waits for %s, at most %llu ms",
+	       waits_for(m), (unsigned long long)((io->fence_ns - m->now_ns) / NSEC_PER_MSEC));
+}
+
+static void tell_free(struct multipath *m)
+{
+	if (!m->fence_told || !list_empty(&m->fenced))
+		return;
+	m->fence_told = false;
+	notice(m, NOTICE_OTHER, NULL, "no lost write can land any more, after %llu ms",
+	       (unsigned long long)((m->now_ns - m->fence_told_ns) / NSEC_PER_MSEC));
+}
+
+/* io->after_fence says what comes then. */
+void fence_io(struct multipath *m, struct mpath_io *io, struct path *lost_on)
+{
+	uint64_t from = given_up_ns(m, io);
+
+	if (m->settings.fence == FENCE_NONE) {
+		no_copy_is_left(m, io);
+		return;
+	}
+	io->arrived_ns = from + lost_on->facts.transit_ms * NSEC_PER_MSEC;
+	io->fence_ns = from + fence_ms(m, lost_on, io->cmd.timeout_ms) * NSEC_PER_MSEC;
+	trace(m, "io %02x: its copy on %s may still land, waits for its fence", io->cmd.cdb[0],
+	      path_name(lost_on));
+	list_push_back(&m->fenced, &io->node);
+	tell_fenced(m, io, lost_on);
+}
+
+static void pass(struct multipath *m, struct mpath_io *io, const char *why)
+{
+	trace(m, "io %02x: its old copy cannot land any more (%s)", io->cmd.cdb[0], why);
+	list_del(&io->node);
+	io->fence_ns = 0;
+	no_copy_is_left(m, io);
+}
+
+static void pass_by_time(struct multipath *m)
+{
+	struct mpath_io *io, *next;
+
+	list_for_each_entry_safe(io, next, &m->fenced, node) {
+		if (m->now_ns >= io->fence_ns)
+			pass(m, io, "time");
+		else
+			wake_by(m, io->fence_ns);
+	}
+}
+
+/* --- LOGICAL UNIT RESET --- */
+
+bool resting_for_reset(const struct multipath *m)
+{
+	return m->reset_state != RESET_IDLE;
+}
+
+static void set_reset_state(struct multipath *m, enum reset_state state)
+{
+	m->reset_state = state;
+	m->reset_state_ns = m->now_ns;
+	if (state == RESET_IDLE)
+		m->run_held = true; /* what came meanwhile waits for room */
+}
+
+static bool is_usable(const struct path *path)
+{
+	return path->active && !path->suspect && path->link == LINK_OPEN;
+}
+
+/* In turn, so that one that fails is not asked again and again. */
+static struct path *path_for_reset(const struct multipath *m)
+{
+	struct path *path, *first = NULL;
+
+	for_each_path(m, path) {
+		if (!is_usable(path))
+			continue;
+		if (path->id > m->last_reset_id)
+			return path;
+		if (!first)
+			first = path;
+	}
+	return first;
+}
+
+static bool has_drained(const struct multipath *m)
+{
+	const struct path *path;
+
+	for_each_path(m, path)
+		if (is_usable(path) && path->in_flight)
+			return false;
 	return true;
+}
+
+/* When would a reset help the first of them? */
+static uint64_t reset_due_ns(const struct multipath *m)
+{
+	const struct list *node;
+	uint64_t due = UINT64_MAX;
+
+	for (node = m->fenced.next; node != &m->fenced; node = node->next) {
+		const struct mpath_io *io = container_of(node, struct mpath_io, node);
+
+		if (io->arrived_ns < due)
+			due = io->arrived_ns;
+	}
+	due += RESET_GATHER_NS;
+	return due < m->reset_again_ns ? m->reset_again_ns : due;
+}
+
+static void send_reset(struct multipath *m, struct path *path)
+{
+	trace(m, "path %s: LOGICAL UNIT RESET", path_name(path));
+	set_reset_state(m, RESET_IS_OUT);
+	m->last_reset_id = path->id;
+	path->resetting = true;
+	list_push_back(&m->actions->reset, &path->reset_node);
+}
+
+static void drain_for_reset(struct multipath *m)
+{
+	struct path *path = path_for_reset(m);
+
+	if (list_empty(&m->fenced) || m->settings.fence != FENCE_LU_RESET || !path) {
+		set_reset_state(m, RESET_IDLE);
+		return;
+	}
+	if (has_drained(m) || m->now_ns >= m->reset_state_ns + RESET_DRAIN_NS)
+		send_reset(m, path);
+	else
+		wake_by(m, m->reset_state_ns + RESET_DRAIN_NS);
+}
+
+static void reset_when_due(struct multipath *m)
+{
+	uint64_t due;
+
+	if (m->reset_state == RESET_IS_OUT)
+		return;
+	if (m->reset_state == RESET_IDLE) {
+		if (list_empty(&m->fenced) || m->settings.fence != FENCE_LU_RESET ||
+		    !path_for_reset(m))
+			return;
+		due = reset_due_ns(m);
+		if (m->now_ns < due) {
+			wake_by(m, due);
+			return;
+		}
+		set_reset_state(m, RESET_DRAINS);
+	}
+	drain_for_reset(m);
+}
+
+/* The target's word: of what had reached it when the reset was sent, nothing can land any more. */
+void path_was_reset(struct multipath *m, struct path *path, int error)
+{
+	uint64_t sent_ns = m->reset_state_ns;
+	struct mpath_io *io, *next;
+
+	path->resetting = false;
+	set_reset_state(m, RESET_IDLE);
+	if (path->link == LINK_CLOSING)
+		close_link_if_idle(m, path);
+	if (error) {
+		trace(m, "path %s: LOGICAL UNIT RESET failed", path_name(path));
+		notice(m, NOTICE_OTHER, path, "LOGICAL UNIT RESET failed (errno %d): %s", -error,
+		       "the lost writes wait for another one, or for time");
+		m->reset_again_ns = m->now_ns + RESET_AGAIN_NS;
+		return;
+	}
+	notice(m, NOTICE_OTHER, path, "LOGICAL UNIT RESET: the lost writes cannot land any more");
+	list_for_each_entry_safe(io, next, &m->fenced, node)
+		if (io->arrived_ns <= sent_ns)
+			pass(m, io, "LOGICAL UNIT RESET");
+}
+
+/* --- after each step --- */
+
+void look_at_fences(struct multipath *m)
+{
+	if (list_empty(&m->fenced) && m->reset_state == RESET_IDLE)
+		return;
+	pass_by_time(m);
+	reset_when_due(m);
+	tell_free(m);
+}
+
+/* --- status --- */
+
+static void kind_detail(const struct multipath *m, struct strbuf *out)
+{
+	switch (m->settings.fence) {
+	case FENCE_NONE:
+		strbuf_printf(out, "  fence: none: a lost write is sent again at once, and its old "
+				   "copy may land on newer data, as with dm-multipath\n");
+		return;
+	case FENCE_TIME:
+	case FENCE_LU_RESET:
+		strbuf_printf(out, "  fence: %s, at most %llu ms\n",
+			      m->settings.fence == FENCE_TIME ? "time" : "lu_reset",
+			      (unsigned long long)longest_fence_ms(m));
+		return;
+	}
+}
+
+void fence_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out)
+{
+	const struct mpath_io *io;
+	uint64_t last = now_ns;
+	unsigned int n = 0;
+
+	kind_detail(m, out);
+	list_for_each_entry(io, &m->fenced, node) {
+		n++;
+		if (io->fence_ns > last)
+			last = io->fence_ns;
+	}
+	if (n)
+		strbuf_printf(out,
+			      "  %u writes were lost and may still land: they wait for %s, at "
+			      "most %llu ms\n",
+			      n, waits_for(m),
+			      (unsigned long long)((last - now_ns) / NSEC_PER_MSEC));
 }

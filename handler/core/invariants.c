@@ -44,6 +44,17 @@ static void check_path(const struct path *path, unsigned int *in_flight)
 	       path->link == LINK_CLOSING);
 }
 
+static void check_fences(const struct multipath *m)
+{
+	const struct list *node;
+
+	for (node = m->fenced.next; node != &m->fenced; node = node->next) {
+		const struct mpath_io *io = container_of(node, struct mpath_io, node);
+
+		assert(io->fence_ns > m->now_ns && io->cmd.class != CMD_READ);
+	}
+}
+
 void mpath_check_invariants(const struct multipath *m)
 {
 	unsigned int paths = 0, valid = 0, suspect = 0, unsettled = 0, in_flight = 0;
@@ -67,6 +78,8 @@ void mpath_check_invariants(const struct multipath *m)
 	assert(unsettled == m->nr_unsettled);
 	assert(in_flight == m->nr_in_flight);
 	assert(m->nr_ios == in_flight + count_waiting(&m->held) + count_waiting(&m->backlog) +
-				    count_waiting(&m->delayed) + count_waiting(&m->restarting));
-	assert(!m->shutdown || m->nr_ios == in_flight);
+				    count_waiting(&m->delayed) + count_waiting(&m->restarting) +
+				    count_waiting(&m->fenced));
+	assert(!m->shutdown || m->nr_ios == in_flight + count_waiting(&m->fenced));
+	check_fences(m);
 }

@@ -186,7 +186,10 @@ static bool one_word_message(struct multipath *m, struct mpath_message *message)
 	} else if (strcasecmp(word, "fail_if_no_path") == 0) {
 		set_queueing(m, false);
 	} else if (strcasecmp(word, "forget_wwid") == 0) {
-		if (forget_lun(m))
+		if (!list_empty(&m->fenced))
+			refuse(message, -EBUSY,
+			       "forget_wwid: a lost write may still land on the LUN");
+		else if (forget_lun(m))
 			look_again(m);
 		else
 			refuse(message, -EBUSY, "forget_wwid: a path of the map is in use");

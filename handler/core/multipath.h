@@ -7,6 +7,7 @@
  *   backlog	 every usable path has as many commands as it takes: waits for room
  *   delayed	 waits for retry_ns, then is mapped again
  *   restarting	 a write that waits until the commands of a dead process are gone (D9 Restart)
+ *   fenced	 a write whose old copy may still land: neither repeated nor answered (fence.c)
  *   suspect	 an active path that is in doubt: no new commands until its probe has answered
  */
 #ifndef MPATH_MULTIPATH_H
@@ -66,6 +67,7 @@ struct multipath {
 	struct list backlog;
 	struct list delayed;
 	struct list restarting;
+	struct list fenced;
 	unsigned int nr_ios;
 	unsigned int nr_in_flight; /* on a path, abandoned ones included */
 	bool run_held;		   /* something changed for the better: map the held ones again */
@@ -83,6 +85,14 @@ struct multipath {
 	bool told_defeated;
 	bool shutdown;
 	bool stopping;
+
+	/* fence.c */
+	enum reset_state { RESET_IDLE, RESET_DRAINS, RESET_IS_OUT } reset_state;
+	unsigned int last_reset_id; /* of the path through which it was sent last */
+	uint64_t reset_state_ns;    /* since when */
+	uint64_t reset_again_ns;    /* the last one failed: not before */
+	uint64_t fence_told_ns;	    /* when the log last said that writes are fenced */
+	bool fence_told;	    /* and it must be told when they are not any more */
 
 	uint64_t nr_steps;
 	uint64_t now_ns;	       /* of the current step */
@@ -155,6 +165,7 @@ void take_off_path(struct multipath *m, struct mpath_io *io);
 void end_io(struct multipath *m, struct mpath_io *io);
 void io_abandoned(struct multipath *m, struct mpath_io *io);
 void give_up(struct multipath *m, struct mpath_io *io);
+void no_copy_is_left(struct multipath *m, struct mpath_io *io);
 bool io_suspects(const struct mpath_io *io, const struct path *path);
 
 /* queue.c: commands that wait */
@@ -179,8 +190,13 @@ void restart_timeout(struct multipath *m);
 void restart_path_leaves(struct multipath *m, struct path *path);
 void restart_reconsider(struct multipath *m);
 
-/* fence.c */
-bool fence_passed(const struct mpath_io *io);
+/* fence.c: the old copies of writes (D9, H10) */
+void fence_io(struct multipath *m, struct mpath_io *io, struct path *lost_on);
+void look_at_fences(struct multipath *m);
+bool resting_for_reset(const struct multipath *m);
+void path_was_reset(struct multipath *m, struct path *path, int error);
+uint64_t longest_fence_ms(const struct multipath *m);
+void fence_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out);
 
 /*
  * path_state.c: fail, reinstate, suspect; settled: looked at once since the map was created.

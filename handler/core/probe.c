@@ -461,7 +461,7 @@ void close_link(struct multipath *m, struct path *path)
 /* The runtime may close the link once nothing of ours is out there. */
 void close_link_if_idle(struct multipath *m, struct path *path)
 {
-	if (path->in_flight || path->probing != PROBE_NONE || path->counting)
+	if (path->in_flight || path->probing != PROBE_NONE || path->counting || path->resetting)
 		return;
 	list_push_back(&m->actions->close, &path->action_node);
 }

@@ -189,12 +189,14 @@ void queues_timeout(struct multipath *m)
 
 /*
  * A task management function named the command.  What waits is answered at once; a read is given
- * up; a write on a path is answered after its own answer (D9).
+ * up; a write on a path is answered after its own answer, a fenced one after its fence (D9).
  */
 void abort_io(struct multipath *m, struct mpath_io *io)
 {
 	trace(m, "io %02x: aborted", io->cmd.cdb[0]);
 	io->aborted = true;
+	if (io->fence_ns)
+		return;
 	if (!io->path) {
 		list_del(&io->node);
 		complete_with_status(m, io, SAM_TASK_ABORTED);

@@ -26,9 +26,10 @@ static bool any_foreign(const struct multipath *m)
 	return m->foreign_left;
 }
 
+/* By then the kernel has given up what the dead process had sent, and none of it can land. */
 static uint64_t wait_over_ns(const struct multipath *m)
 {
-	return m->started_ns + m->settings.restart_wait_ms * NSEC_PER_MSEC;
+	return m->started_ns + (m->settings.restart_wait_ms + longest_fence_ms(m)) * NSEC_PER_MSEC;
 }
 
 static void end_of_wait(struct multipath *m, const char *why)

@@ -156,6 +156,7 @@ static void snapshot_map(struct multipath *m, uint64_t now_ns, struct mpath_snap
 		.waiting = queue_length(&m->backlog),
 		.delayed = queue_length(&m->delayed),
 		.restarting = queue_length(&m->restarting),
+		.fenced = queue_length(&m->fenced),
 		.last_event = m->last_sequence,
 		.path_faults = m->nr_path_faults,
 		.group_switches = m->nr_group_switches,

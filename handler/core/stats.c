@@ -65,6 +65,7 @@ static enum io_error error_of(const struct scsi_result *result)
 	case TRANSPORT_GONE:
 		return IO_ERROR_GONE;
 	case TRANSPORT_LOST:
+	case TRANSPORT_ORPHANED:
 		return IO_ERROR_LOST;
 	case TRANSPORT_TIMEOUT:
 		return IO_ERROR_TIMEOUT;

@@ -175,7 +175,7 @@ void status_warning(const struct multipath *m, struct strbuf *out)
 		strbuf_printf(out, "cmd_time_out limits queue_if_no_path: set it to 0");
 }
 
-static void queue_detail(struct multipath *m, struct strbuf *out)
+static void queue_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out)
 {
 	strbuf_printf(out, "  commands: %u in flight, %u held, %u waiting for room, %u delayed\n",
 		      m->nr_in_flight, queue_length(&m->held), queue_length(&m->backlog),
@@ -188,6 +188,7 @@ static void queue_detail(struct multipath *m, struct strbuf *out)
 	if (!list_empty(&m->restarting))
 		strbuf_printf(out, "  %u writes wait for commands of a former process\n",
 			      queue_length(&m->restarting));
+	fence_detail(m, now_ns, out);
 }
 
 void mpath_status_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out)
@@ -195,7 +196,6 @@ void mpath_status_detail(struct multipath *m, uint64_t now_ns, struct strbuf *ou
 	struct path *path;
 	unsigned int i;
 
-	(void)now_ns;
 	strbuf_printf(out, "%s: ", m->name);
 	if (m->lun.known)
 		strbuf_printf(out, "%s, %" PRIu64 " blocks of %u bytes", m->lun.wwid,
@@ -203,7 +203,7 @@ void mpath_status_detail(struct multipath *m, uint64_t now_ns, struct strbuf *ou
 	else
 		strbuf_printf(out, "its LUN was never seen");
 	strbuf_printf(out, " (tcmu-mpath %s, build %s)\n", MPATH_VERSION, MPATH_BUILD_ID);
-	queue_detail(m, out);
+	queue_detail(m, now_ns, out);
 	for (i = 0; i < m->nr_groups; i++) {
 		struct priority_group *pg = &m->groups[i];
 

@@ -13,6 +13,7 @@ void mpath_actions_init(struct mpath_actions *actions)
 	*actions = (struct mpath_actions){0};
 	list_init(&actions->open);
 	list_init(&actions->count);
+	list_init(&actions->reset);
 	list_init(&actions->start);
 	list_init(&actions->abandon);
 	list_init(&actions->close);
@@ -156,6 +157,9 @@ void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpa
 	case MPATH_PATH_COUNTED:
 		restart_path_counted(m, event->path, event->outstanding);
 		break;
+	case MPATH_PATH_RESET:
+		path_was_reset(m, event->path, event->reset_error);
+		break;
 	case MPATH_BACKSTORE:
 		m->backstore = *event->backstore;
 		tell_if_defeated(m, DEFEATED_PATIENCE_NS);
@@ -176,6 +180,7 @@ void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpa
 		break;
 	}
 
+	look_at_fences(m);
 	if (m->run_held)
 		run_queues(m);
 	tell_queueing(m);

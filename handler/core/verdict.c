@@ -144,6 +144,8 @@ struct verdict judge(const struct scsi_result *result)
 		return (struct verdict){IO_PATH_FAILED, NOT_RUN, "device gone"};
 	case TRANSPORT_LOST:
 		return (struct verdict){IO_PATH_FAILED, MAY_HAVE_RUN, "transport lost"};
+	case TRANSPORT_ORPHANED:
+		return (struct verdict){IO_PATH_FAILED, MAY_HAVE_RUN, "device gone with it"};
 	case TRANSPORT_TIMEOUT:
 		return (struct verdict){IO_PATH_SUSPECT, MAY_HAVE_RUN, "timeout"};
 	case TRANSPORT_FAULT:

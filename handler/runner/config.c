@@ -46,6 +46,8 @@ enum key_id {
 	KEY_CHECKER_TIMEOUT,
 	KEY_PATH_TIMEOUT,
 	KEY_RESTART_WAIT,
+	KEY_FENCE,
+	KEY_FENCE_TIME,
 	NR_KEYS,
 };
 
@@ -156,6 +158,31 @@ static int check_path_checker(const struct key *key, const char *value, struct s
 	return -EINVAL;
 }
 
+static int parse_fence(const char *value, enum fence_kind *kind)
+{
+	static const char *const words[] = {
+		[FENCE_TIME] = "time", [FENCE_LU_RESET] = "lu_reset", [FENCE_NONE] = "none"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
+		if (strcmp(value, words[i]))
+			continue;
+		*kind = (enum fence_kind)i;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int check_fence(const struct key *key, const char *value, struct strbuf *error)
+{
+	enum fence_kind kind;
+
+	(void)key;
+	if (!parse_fence(value, &kind))
+		return 0;
+	strbuf_printf(error, "\"%s\", expected time, lu_reset or none", value);
+	return -EINVAL;
+}
+
 static int check_ms(const struct key *key, const char *value, struct strbuf *error)
 {
 	uint64_t ms;
@@ -182,6 +209,8 @@ static const struct key keys[NR_KEYS] = {
 	[KEY_CHECKER_TIMEOUT] = {"checker_timeout_ms", false, check_ms, 100, HOUR_MS},
 	[KEY_PATH_TIMEOUT] = {"path_timeout_ms", false, check_ms, 1000, HOUR_MS},
 	[KEY_RESTART_WAIT] = {"restart_wait_ms", false, check_ms, 0, HOUR_MS},
+	[KEY_FENCE] = {"fence", false, check_fence, 0, 0},
+	[KEY_FENCE_TIME] = {"fence_time_ms", false, check_ms, 0, HOUR_MS},
 };
 
 /* Words that an administrator may know from our documentation or from multipath.conf. */
@@ -190,8 +219,6 @@ static const char *const keys_to_come[] = {
 	"failback",
 	"fast_io_fail_tmo",
 	"features",
-	"fence",
-	"fence_time_ms",
 	"hardware_handler",
 	"hw_handler",
 	"identity",
@@ -411,6 +438,8 @@ static void apply_settings(const struct key_values *values, struct mpath_setting
 	set_ms(values, KEY_POLLING_INTERVAL, &settings->polling_interval_ms);
 	set_ms(values, KEY_CHECKER_TIMEOUT, &settings->checker_timeout_ms);
 	set_ms(values, KEY_PATH_TIMEOUT, &settings->path_timeout_ms);
+	parse_fence(value_or(values, KEY_FENCE, "time"), &settings->fence);
+	set_ms(values, KEY_FENCE_TIME, &settings->fence_time_ms);
 	/* A dead process's writes may be out until their time-out and the error handling are over.
 	 */
 	if (settings->restart_wait_ms < settings->path_timeout_ms + ERROR_HANDLING_MS)

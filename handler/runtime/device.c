@@ -45,6 +45,9 @@ struct device_path {
 	struct job count;
 	int64_t outstanding;
 
+	struct job reset;
+	int reset_error;
+
 	struct letter closed;
 };
 
@@ -170,7 +173,7 @@ static const struct link_events device_link_events = {
 	.abandoned = device_io_abandoned,
 };
 
-/* --- paths: open, count, close --- */
+/* --- paths: open, count, reset, close --- */
 
 /* The word that is to be resolved; if memory is short, the one before. */
 static void device_path_note_address(struct device_path *dp)
@@ -228,6 +231,23 @@ static void path_counted(struct letter *letter)
 						      .outstanding = dp->outstanding});
 }
 
+static void path_reset_run(struct job *job)
+{
+	struct device_path *dp = container_of(job, struct device_path, reset);
+
+	dp->reset_error = dp->device->transport->reset_lun(dp->link);
+}
+
+static void path_was_reset(struct letter *letter)
+{
+	struct device_path *dp = container_of(letter, struct device_path, reset.letter);
+
+	dp->device->nr_jobs--;
+	device_step(dp->device, &(struct mpath_event){.type = MPATH_PATH_RESET,
+						      .path = dp->path,
+						      .reset_error = dp->reset_error});
+}
+
 static void path_closed(struct letter *letter)
 {
 	struct device_path *dp = container_of(letter, struct device_path, closed);
@@ -266,6 +286,7 @@ static bool device_path_new(struct device *d, struct path *path)
 	job_queue_init(&dp->jobs);
 	job_init(&dp->open, d->loop, path_open_run, path_opened);
 	job_init(&dp->count, d->loop, path_count_run, path_counted);
+	job_init(&dp->reset, d->loop, path_reset_run, path_was_reset);
 	dp->closed.deliver = path_closed;
 	dp->request = (struct link_request){
 		.map = d->name, .loop = d->loop, .events = &device_link_events};
@@ -438,6 +459,19 @@ static void device_count_paths(struct device *d, struct list *paths)
 	}
 }
 
+static void device_reset_luns(struct device *d, struct list *paths)
+{
+	struct list *node;
+
+	while ((node = list_pop(paths))) {
+		struct path *path = container_of(node, struct path, reset_node);
+		struct device_path *dp = path->transport_data;
+
+		assert(dp->link);
+		device_start_job(d, &dp->jobs, &dp->reset);
+	}
+}
+
 static void device_close_paths(struct list *paths)
 {
 	struct list *node;
@@ -547,6 +581,7 @@ static void device_perform(struct device *d, struct mpath_actions *actions)
 
 	device_open_paths(d, &actions->open);
 	device_count_paths(d, &actions->count);
+	device_reset_luns(d, &actions->reset);
 	device_submit_ios(d, &actions->start);
 	device_abandon_ios(d, &actions->abandon);
 	device_close_paths(&actions->close);

@@ -57,6 +57,11 @@
 #define SG_TRIM_NS	 (10 * NSEC_PER_SEC) /* a slot that was not needed for so long is closed */
 #define SG_WAIT_MAX_NS	 (1 * NSEC_PER_SEC)  /* for a slot; then the core tries elsewhere */
 #define SG_OPEN_RETRY_NS (1 * NSEC_PER_SEC)
+/* Missing in glibc's scsi/sg.h: do what was asked for, or fail, but nothing wider. */
+#ifndef SG_SCSI_RESET_NO_ESCALATE
+#define SG_SCSI_RESET_NO_ESCALATE 0x100
+#endif
+
 /* A device was removed: in-flight commands mostly still get their answer at once. */
 #define SG_HANG_UP_NS (1 * NSEC_PER_SEC)
 /* An orphan is gone for certain when its time-out and the error handling after it are over. */
@@ -318,7 +323,7 @@ static void slot_closed(struct letter *letter)
 		list_push_back(&link->released, &io->node);
 		link_post_report(link);
 	} else if (io) {
-		link_fail_io(link, io, TRANSPORT_LOST);
+		link_fail_io(link, io, TRANSPORT_ORPHANED);
 	}
 	link_start_waiting(link);
 	link_check_closed(link);
@@ -350,6 +355,14 @@ static void link_drop_orphans(struct path_link *link, unsigned int nr_left)
 static int64_t sg_count_outstanding(struct path_link *link)
 {
 	return sg_counters_read(&link->counters);
+}
+
+/* The anchor takes no commands, so nobody closes it meanwhile. */
+static int sg_reset_lun(struct path_link *link)
+{
+	int what = SG_SCSI_RESET_DEVICE | SG_SCSI_RESET_NO_ESCALATE;
+
+	return ioctl(link->anchor_fd, SG_SCSI_RESET, &what) ? -errno : 0;
 }
 
 static void counter_run(struct job *job)
@@ -851,6 +864,7 @@ static void link_fill_facts(struct path_link *link, const struct sg_disk *disk,
 		.read_only = node->read_only,
 		.queue_depth = node->queue_depth > 1 ? node->queue_depth - 1 : 1,
 		.max_transfer_bytes = node->max_transfer_bytes,
+		.transit_ms = node->transit_ms,
 		.foreign = (uint64_t)foreign,
 	};
 	snprintf(facts->name, sizeof(facts->name), "%u:%u", major(disk->dev), minor(disk->dev));
@@ -915,6 +929,7 @@ const struct path_transport_type sg_transport = {
 	.name = "sg",
 	.open = sg_open,
 	.count_outstanding = sg_count_outstanding,
+	.reset_lun = sg_reset_lun,
 	.submit = sg_submit,
 	.abandon = sg_abandon,
 	.close = sg_close,

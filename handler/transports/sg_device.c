@@ -204,6 +204,52 @@ static int find_address(const struct sg_disk *disk, struct sg_node *node, struct
 	return 0;
 }
 
+/* --- the way --- */
+
+/* Linux's limits of a retransmission timer: it doubles nine times from the one to the other. */
+#define TCP_RTO_MIN_MS 200
+#define TCP_RTO_MAX_MS 120000
+#define TCP_DOUBLINGS  9
+
+/*
+ * iscsid closes the socket of a lost connection, and the kernel goes on to send what is in it: it
+ * gives up when retransmission has taken as long as so many exponential backoffs would (ip-sysctl,
+ * tcp_orphan_retries, where 0 means 8).  Should the network come back meanwhile, a write in there
+ * reaches the target, until a new session has ended the old one.
+ */
+static uint32_t tcp_transit_ms(void)
+{
+	uint64_t retries;
+
+	if (!sysfs_read_number(&retries, "/proc/sys/net/ipv4/tcp_orphan_retries") || !retries)
+		retries = 8;
+	if (retries <= TCP_DOUBLINGS)
+		return ((2u << retries) - 1) * TCP_RTO_MIN_MS;
+	if (retries > UINT8_MAX) /* more than TCP itself can count */
+		retries = UINT8_MAX;
+	return ((2u << TCP_DOUBLINGS) - 1) * TCP_RTO_MIN_MS +
+	       (uint32_t)(retries - TCP_DOUBLINGS) * TCP_RTO_MAX_MS;
+}
+
+/* FC-FS: no fabric delivers a frame later than R_A_TOV. */
+#define FC_R_A_TOV_MS 10000
+
+/*
+ * Which way do commands take?  sysfs shows it in the device's place.  Elsewhere (SAS, and what has
+ * its target in this machine) a command that the adapter has ended is not on its way any more.
+ */
+static uint32_t transit_ms(const char *disk)
+{
+	char link[64], place[PATH_MAX];
+
+	snprintf(link, sizeof(link), "/sys/class/block/%s/device", disk);
+	if (!realpath(link, place))
+		return FC_R_A_TOV_MS; /* nobody can tell */
+	if (strstr(place, "/session"))
+		return tcp_transit_ms();
+	return strstr(place, "/rport-") ? FC_R_A_TOV_MS : 0;
+}
+
 /* --- limits --- */
 
 static uint64_t number_or(uint64_t otherwise, const char *disk, const char *file)
@@ -251,6 +297,7 @@ static void find_limits(const struct sg_disk *disk, struct sg_node *node)
 				       "/sys/class/block/%s/queue/scheduler", disk->name) &&
 			    (strstr(scheduler, "[none]") || strcmp(scheduler, "none") == 0);
 	node->max_transfer_bytes = max_transfer_bytes(disk->name);
+	node->transit_ms = transit_ms(disk->name);
 	node->read_only = number_or(0, disk->name, "ro") != 0;
 }
 

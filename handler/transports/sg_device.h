@@ -28,6 +28,7 @@ struct sg_node {
 	unsigned int can_queue;	     /* of the host */
 	bool shares_tags;	     /* no I/O scheduler: the kernel divides the host's tags */
 	uint64_t max_transfer_bytes; /* of one command */
+	uint32_t transit_ms;	     /* as in struct path_facts */
 	bool read_only;
 };
 

@@ -28,6 +28,17 @@ struct path_checker_type;
 #define NSEC_PER_MSEC  1000000ull
 #define NSEC_PER_SEC   1000000000ull
 
+/*
+ * What proves that the old copy of a write, which was lost with its path, cannot land any more?
+ * Until then it is neither repeated nor answered (DESIGN D9).  Reads never wait.
+ */
+enum fence_kind {
+	FENCE_TIME,	/* time */
+	FENCE_LU_RESET, /* a LOGICAL UNIT RESET through another path, or time; hits other initiators
+			 */
+	FENCE_NONE,	/* nothing is proved: it is repeated at once, as dm-multipath does */
+};
+
 /* What a map file or mpath.conf may set besides the table.  Times in milliseconds. */
 struct mpath_settings {
 	const struct path_checker_type *checker; /* NULL: paths are not checked (checker "none") */
@@ -35,8 +46,10 @@ struct mpath_settings {
 	uint32_t polling_interval_ms;		 /* between checks of a good path */
 	uint32_t checker_timeout_ms;		 /* of one checker command */
 	uint32_t path_timeout_ms; /* of one try of an initiator's command on one path */
-	uint32_t restart_wait_ms; /* writes wait so long for commands of a dead process (D9) */
-	char wwid[WWID_MAX];	  /* empty: pin the first LUN that is seen */
+	uint32_t restart_wait_ms; /* until the kernel has given up a dead process's commands (D9) */
+	enum fence_kind fence;
+	uint32_t fence_time_ms; /* 0: as long as the way and the target may take, see fence.c */
+	char wwid[WWID_MAX];	/* empty: pin the first LUN that is seen */
 };
 
 /* The defaults that /etc/tcmu/mpath.conf documents. */
@@ -61,6 +74,7 @@ enum mpath_event_type {
 	MPATH_PATH_REFUSED, /* path: reason; it could not be opened */
 	MPATH_PATH_CLOSED,  /* path: the close that was asked for is done */
 	MPATH_PATH_COUNTED, /* path: outstanding commands at the device (D9 Restart) */
+	MPATH_PATH_RESET,   /* path: reset_error of the LOGICAL UNIT RESET that was asked for */
 	MPATH_BACKSTORE,    /* backstore: its attributes were (re-)read */
 	MPATH_MESSAGE,	    /* message: words in, errno and reply out */
 	MPATH_CHANGE,	    /* change: another layout takes over */
@@ -88,6 +102,7 @@ struct mpath_event {
 		const struct path_facts *facts;
 		const char *reason;
 		int64_t outstanding; /* commands, ours included; negative: could not be read */
+		int reset_error;     /* 0: the target says that it is done; or -errno */
 		const struct mpath_backstore *backstore;
 		struct mpath_message *message;
 		struct mpath_change *change;
@@ -97,6 +112,7 @@ struct mpath_event {
 struct mpath_actions {
 	struct list open;     /* path.action_node: open the path; answer with OPENED or REFUSED */
 	struct list count;    /* path.action_node: count its commands; answer with COUNTED */
+	struct list reset;    /* path.reset_node: LOGICAL UNIT RESET; answer with RESET */
 	struct list start;    /* io.node: send it down io->path */
 	struct list abandon;  /* io.node: give it up at io->path; answer with ABANDONED */
 	struct list close;    /* path.action_node: close the path; answer with CLOSED */

@@ -65,11 +65,22 @@ enum transport_error {
 	TRANSPORT_LOST,	    /* the link or the target was lost while the command was out */
 	TRANSPORT_TIMEOUT,  /* no answer in time */
 	TRANSPORT_FAULT,    /* the host adapter reports an error that may be anybody's */
+	TRANSPORT_ORPHANED, /* the device went away, and the kernel has not ended the command yet */
 };
 
 static inline bool transport_never_sent(enum transport_error error)
 {
 	return error >= TRANSPORT_BUSY && error <= TRANSPORT_GONE;
+}
+
+/*
+ * May the target still execute it, although there will be no answer?  No error of the kernel's
+ * proves that it may not: neither that a time-out was followed by an abort, nor that a link was
+ * found to be down before the command or after it (H10).  A target that has answered is through.
+ */
+static inline bool transport_may_land(enum transport_error error)
+{
+	return error != TRANSPORT_OK && !transport_never_sent(error);
 }
 
 struct scsi_result {
@@ -82,6 +93,13 @@ struct scsi_result {
 
 /* A command leaves at most this many paths in doubt; then it is at fault itself (H7). */
 #define IO_SUSPICIONS_MAX 8
+
+/* What becomes of a command once its old copy cannot land any more (core/fence.c). */
+enum after_fence {
+	THEN_GO_ELSEWHERE, /* send it down another path */
+	THEN_REFUSE,	   /* it must not be repeated: answer so */
+	THEN_GIVE_UP,	   /* it has been tried often enough: answer so */
+};
 
 /* A command left this path in doubt; void once the path has really failed since. */
 struct suspicion {
@@ -101,6 +119,9 @@ struct mpath_io {
 	uint64_t retry_ns;	   /* while delayed: when to try again */
 	uint64_t retries_until_ns; /* same-path retries end here; 0 before the first */
 	struct path *prefer;	   /* retry there, if it is still usable */
+	uint64_t arrived_ns; /* while fenced: an old copy is at the target by then, or nowhere */
+	uint64_t fence_ns;   /* while fenced: it cannot land any more; 0: not fenced */
+	enum after_fence after_fence;
 	struct suspicion suspicions[IO_SUSPICIONS_MAX];
 	uint8_t nr_suspicions;
 	uint8_t nr_retries;   /* on the same path */

@@ -37,6 +37,7 @@ struct path_facts {
 	uint32_t queue_depth;	     /* commands that we may have in flight there */
 	uint64_t max_transfer_bytes; /* of one command */
 	uint64_t foreign;	     /* commands in flight that are not ours (H3) */
+	uint32_t transit_ms; /* so long the way may hold a command that the kernel has given up */
 };
 
 /* The target port group behind a path (ALUA); the same for all paths of the group. */
@@ -55,7 +56,8 @@ struct port_group {
 struct path {
 	struct list node;	 /* in its priority group, in table order */
 	struct list map_node;	 /* on the map's list of paths, in table order */
-	struct list action_node; /* on mpath_actions.open or .close */
+	struct list action_node; /* on mpath_actions.open, .count or .close */
+	struct list reset_node;	 /* on mpath_actions.reset */
 	struct multipath *m;
 	struct priority_group *pg;
 	void *selector_data;	/* owned by the group's selector */
@@ -80,6 +82,7 @@ struct path {
 	bool reopen;	 /* the device went away: close the link and resolve the address anew */
 	bool foreign;	 /* commands of a dead process may still be out there (D9 Restart) */
 	bool counting;	 /* the runtime was asked for the outstanding commands */
+	bool resetting;	 /* the runtime was asked for a LOGICAL UNIT RESET */
 	enum path_link_state link;
 	bool resting;	       /* takes no commands for a moment, so that it can be counted */
 	uint64_t rest_ends_ns; /* or when the last rest ended */

@@ -3,8 +3,8 @@
  * Transports: the only plug-ins that touch the world.  A transport carries SCSI commands down one
  * path and reports each exactly once.
  *
- * Two kinds of threads call it.  open and count_outstanding run on a worker and may block; they
- * never see a struct path.  The others run on the map's owner thread and never block.
+ * Two kinds of threads call it.  open, count_outstanding and reset_lun run on a worker and may
+ * block; they never see a struct path.  The others run on the map's owner thread and never block.
  */
 #ifndef MPATH_PATH_TRANSPORT_H
 #define MPATH_PATH_TRANSPORT_H
@@ -49,6 +49,13 @@ struct path_transport_type {
 	int64_t (*count_outstanding)(struct path_link *link);
 
 	/*
+	 * Worker, while the link is open.  LOGICAL UNIT RESET (SAM-5 7.7), not escalated to
+	 * anything wider.  0 when the target says that it is complete: of the commands that it had
+	 * received, from anybody, none will be executed any more.  Else -errno.
+	 */
+	int (*reset_lun)(struct path_link *link);
+
+	/*
 	 * Owner thread.  Send io->cmd.  Cannot fail: what goes wrong is reported by done, later,
 	 * with a transport_error.  The iovec is read-only and may be read until done.  For a READ,
 	 * bytes beyond data_len - residual are undefined: the caller clears them.  Meanwhile
@@ -65,8 +72,8 @@ struct path_transport_type {
 	void (*abandon)(struct path_link *link, struct mpath_io *io);
 
 	/*
-	 * Owner thread.  Nothing is in flight, being abandoned or being counted any more.  What may
-	 * block is done by a worker; @closed is delivered when the claim on the device is given
+	 * Owner thread.  Nothing is in flight, being abandoned, counted or reset any more.  What
+	 * may block is done by a worker; @closed is delivered when the claim on the device is given
 	 * back and @link is freed.
 	 */
 	void (*close)(struct path_link *link, struct letter *closed);

@@ -90,6 +90,7 @@ struct mpath_snapshot {
 	unsigned int waiting; /* for room */
 	unsigned int delayed;
 	unsigned int restarting;
+	unsigned int fenced; /* lost writes whose old copy may still land */
 	uint64_t last_event; /* its sequence number; 0: there was none */
 	uint64_t path_faults;
 	uint64_t group_switches;

@@ -35,6 +35,7 @@ static char state_dir[] = "/tmp/mpath-runtime.XXXXXX";
 static struct fake_disk disk = {.serial = "disk-one"};
 static struct fake_disk other_disk = {.serial = "disk-two"};
 static struct fake_path paths[2];
+static enum fence_kind fence = FENCE_TIME; /* of the next map */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -195,6 +196,7 @@ static struct device *start_named(struct front *front, const char *name, const c
 	settings.checker_timeout_ms = 200;
 	settings.path_timeout_ms = 300;
 	settings.restart_wait_ms = 1500;
+	settings.fence = fence;
 	assert(mpath_table_parse(text, &table, error) == 0);
 	config.table = table;
 	front->device = device_start(&config, &front_ops, front, error);
@@ -888,6 +890,45 @@ static void test_restart_wait(void)
 	device_stop(front.device);
 }
 
+static void lose_a_write(struct front *front, unsigned int min_ms, unsigned int max_ms)
+{
+	static struct command write;
+	uint64_t begin_ns, ms;
+
+	start(front, TABLE);
+	atomic_store(&paths[0].mode, FAKE_LOSES);
+	begin_ns = clock_now_ns();
+	send_command(front, &write, true, 0);
+	assert(wait_command(&write, SOON_MS) && is_good(&write));
+	ms = (clock_now_ns() - begin_ns) / NSEC_PER_MSEC;
+	assert(ms >= min_ms && ms <= max_ms);
+}
+
+/* The answer of a write is lost: it is sent down the other path after its fence. */
+static void test_fences(void)
+{
+	struct front front;
+
+	lose_a_write(&front, 300, SOON_MS); /* path_timeout_ms */
+	expect_log("mpatha/fake-8:0: a write was lost and may still land: it waits for time");
+	expect_log("mpatha/-: no lost write can land any more, after 3");
+	device_stop(front.device);
+	atomic_store(&paths[0].mode, FAKE_GOOD);
+
+	fence = FENCE_LU_RESET;
+	lose_a_write(&front, 50, 299);
+	expect_log("mpatha/fake-8:16: LOGICAL UNIT RESET: the lost writes cannot land any more");
+	assert(atomic_load(&disk.nr_resets) == 1);
+	device_stop(front.device);
+	atomic_store(&paths[0].mode, FAKE_GOOD);
+
+	fence = FENCE_NONE;
+	lose_a_write(&front, 0, 299);
+	expect_status("status detail", "fence: none");
+	device_stop(front.device);
+	fence = FENCE_TIME;
+}
+
 static char watched[256];
 
 static void watch_added(const char *map)
@@ -1052,6 +1093,7 @@ static const struct {
 	{"state-not-writable", test_state_not_writable},
 	{"backstore", test_backstore},
 	{"restart-wait", test_restart_wait},
+	{"fences", test_fences},
 	{"names", test_names},
 	{"everything", test_everything},
 };

@@ -6,6 +6,7 @@
  *   sim_random		1 .. MPATH_SEEDS (default below)
  *   sim_random SEED	that one, with all that happens in it
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -85,6 +86,10 @@ static const struct {
 	{": again on", 2000},
 	{": leaves the map", 200},
 	{"another table has taken over", 500},
+	{": its copy on", 400},
+	{": its old copy cannot land any more (time)", 200},
+	{": its old copy cannot land any more (LOGICAL UNIT RESET)", 100},
+	{": LOGICAL UNIT RESET failed", 20},
 	{": may have been executed, not repeated", 100},
 	{": tried on every path", 500},
 	{": local resource used up on", 10000},
@@ -194,6 +199,21 @@ static void random_foreign(struct world *w)
 	}
 }
 
+static void random_fence(struct world *w)
+{
+	unsigned int i;
+
+	w->settings.fence = (enum fence_kind)below(FENCE_NONE + 1);
+	w->settings.fence_time_ms = chance(70) ? 1 + below(3000) : 0;
+	for (i = 0; i < w->nr_paths; i++) {
+		struct sim_path *p = &w->paths[i];
+
+		p->transit_ms = chance(70) ? 0 : below(500);
+		p->reset_error = chance(70) ? 0 : -EIO;
+		p->reset_latency_ns = (1 + below(100)) * NSEC_PER_MSEC;
+	}
+}
+
 static struct world *random_world(void)
 {
 	struct world *w = random_table();
@@ -218,6 +238,7 @@ static struct world *random_world(void)
 		if (chance(5))
 			p->refused = "no such device";
 	}
+	random_fence(w);
 	if (chance(30))
 		random_foreign(w);
 	return w;
@@ -526,6 +547,8 @@ static void heal(struct world *w)
 		message(w, text);
 	}
 	go_on(w, 90000);
+	for (i = 0; i < 10 && w->m->nr_ios; i++)
+		go_on(w, 30000); /* the kernel's orphans, and their fences */
 	for (i = 0; i < w->nr_ios; i++)
 		oracle_check(w, w->ios[i].state == SIM_IO_ANSWERED,
 			     "io %u waits though all is well", i);

@@ -123,6 +123,7 @@ static void check_config(const struct map_config *config)
 	assert(ms_is_sane(settings->path_timeout_ms) && settings->path_timeout_ms >= 1000);
 	/* It follows path_timeout_ms, and is then a little longer. */
 	assert(settings->restart_wait_ms <= 2 * 3600 * 1000);
+	assert(settings->fence <= FENCE_NONE && ms_is_sane(settings->fence_time_ms));
 }
 
 static void check_same_table(const struct mpath_table *a, const struct mpath_table *b)
@@ -153,6 +154,8 @@ static void check_same(const struct map_config *a, const struct map_config *b)
 	assert(a->settings.checker_timeout_ms == b->settings.checker_timeout_ms);
 	assert(a->settings.path_timeout_ms == b->settings.path_timeout_ms);
 	assert(a->settings.restart_wait_ms == b->settings.restart_wait_ms);
+	assert(a->settings.fence == b->settings.fence);
+	assert(a->settings.fence_time_ms == b->settings.fence_time_ms);
 	check_same_table(a->table, b->table);
 }
 

@@ -22,7 +22,7 @@
 #define KEYS                                                                                       \
 	"table, paths, wwid, grouping, selector, no_path_retry, path_checker, "                    \
 	"recheck_interval_ms, polling_interval_ms, checker_timeout_ms, path_timeout_ms, "          \
-	"restart_wait_ms"
+	"restart_wait_ms, fence, fence_time_ms"
 
 static char dir[] = "/tmp/test_config.XXXXXX";
 static char conf[64], map_dir[64], last_good[64];
@@ -344,7 +344,9 @@ static void test_all_keys(void)
 		  "polling_interval_ms=3600000\n"
 		  "checker_timeout_ms=100\n"
 		  "path_timeout_ms=1000\n"
-		  "restart_wait_ms=0\n");
+		  "restart_wait_ms=0\n"
+		  "fence=lu_reset\n"
+		  "fence_time_ms=1\n");
 	config = accept("mpath/m");
 	assert(config->table->nr_groups == 1 && config->table->groups[0].nr_paths == 3);
 	assert(config->table->groups[0].selector == path_selector_find("round-robin"));
@@ -356,6 +358,17 @@ static void test_all_keys(void)
 	assert(config->settings.checker_timeout_ms == 100);
 	assert(config->settings.path_timeout_ms == 1000);
 	assert(config->settings.restart_wait_ms == 0);
+	assert(config->settings.fence == FENCE_LU_RESET);
+	assert(config->settings.fence_time_ms == 1);
+	map_config_free(config);
+
+	write_map("[multipath]\npaths=/dev/a\nfence=none\n");
+	config = accept("mpath/m");
+	assert(config->settings.fence == FENCE_NONE && config->settings.fence_time_ms == 0);
+	map_config_free(config);
+	write_map("[multipath]\npaths=/dev/a\nfence=time\nfence_time_ms=0\n");
+	config = accept("mpath/m");
+	assert(config->settings.fence == FENCE_TIME && config->settings.fence_time_ms == 0);
 	map_config_free(config);
 
 	/* The writes of a dead process are waited for until the last has timed out. */
@@ -497,10 +510,6 @@ static void test_keys_refused(void)
 		   "D/maps/m.map: hw_handler: this key is not implemented yet");
 	refuse_map("[multipath]\nidentity=array\n",
 		   "D/maps/m.map: identity: this key is not implemented yet");
-	refuse_conf("[defaults]\nfence=reset\n",
-		    "D/mpath.conf: fence: this key is not implemented yet");
-	refuse_conf("[defaults]\nfence_time_ms=60000\n",
-		    "D/mpath.conf: fence_time_ms: this key is not implemented yet");
 	refuse_conf("[defaults]\nprio=alua\n",
 		    "D/mpath.conf: prio: this key is not implemented yet");
 
@@ -573,6 +582,10 @@ static void test_values_refused(void)
 
 	refuse_map("[multipath]\npaths=/dev/a\npath_checker=directio\n",
 		   "D/maps/m.map: path_checker: \"directio\", expected none or one of: tur");
+	refuse_map("[multipath]\npaths=/dev/a\nfence=session\n",
+		   "D/maps/m.map: fence: \"session\", expected time, lu_reset or none");
+	refuse_conf("[defaults]\nfence=None\n",
+		    "D/mpath.conf: fence: \"None\", expected time, lu_reset or none");
 	refuse_conf("[defaults]\npath_checker=TUR\n",
 		    "D/mpath.conf: path_checker: \"TUR\", expected none or one of: tur");
 
@@ -615,6 +628,7 @@ static const struct ms_case ms_cases[] = {
 	{"checker_timeout_ms", "99", "100 to 3600000"},
 	{"path_timeout_ms", "999", "1000 to 3600000"},
 	{"restart_wait_ms", NULL, "0 to 3600000"},
+	{"fence_time_ms", NULL, "0 to 3600000"},
 };
 
 static void refuse_ms(const struct ms_case *c, const char *value)
@@ -758,12 +772,13 @@ static void test_no_use_for_the_copy(void)
 
 	/* A copy from a later version, or damaged. */
 	snprintf(file, sizeof(file), "%s/m.map", last_good);
-	write_file(file, "[multipath]\npaths=/dev/a\nfence=reset\n");
+	write_file(file, "[multipath]\npaths=/dev/a\nfailback=manual\n");
 	assert(load("mpath/m", "store", true, &config) == -EINVAL);
-	expect_text(error_text,
-		    "D/maps/m.map: paths: path 1 is \"a\", expected an absolute path name; and the "
-		    "last good copy is of no use: D/last/m.map: fence: this key is not implemented "
-		    "yet");
+	expect_text(
+		error_text,
+		"D/maps/m.map: paths: path 1 is \"a\", expected an absolute path name; and the "
+		"last good copy is of no use: D/last/m.map: failback: this key is not implemented "
+		"yet");
 	write_file(file, "");
 	assert(load("mpath/m", "store", true, &config) == -EINVAL);
 	expect_text(
@@ -833,7 +848,7 @@ static void test_shipped_conf(void)
 	write_conf(text);
 	map_config_free(accept("mpath//dev/a;/dev/b"));
 	uncomment(text);
-	assert(strstr(text, "\nrestart_wait_ms="));
+	assert(strstr(text, "\nrestart_wait_ms=") && strstr(text, "\nfence_time_ms="));
 	write_conf(text);
 	with = accept("mpath//dev/a;/dev/b");
 	assert(!memcmp(&with->settings, &without->settings, sizeof(with->settings)));

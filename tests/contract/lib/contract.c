@@ -737,6 +737,26 @@ static void test_close_after_use(const struct rig *rig)
 	}
 }
 
+/* A LOGICAL UNIT RESET: what is out is reported all the same, and the path goes on. */
+static void test_reset_lun(const struct rig *rig)
+{
+	struct path_facts facts;
+	struct contract_path *path = open_path(rig, 0, &facts);
+	struct volley volley;
+
+	clear_attentions(path);
+	rig->set_delay(300);
+	volley = volley_fire(path, READ_8, SCSI_DATA_IN, 4, false);
+	contract_sleep_ms(100);
+	check(rig->transport->reset_lun(path->link) == 0);
+	volley_wait(&volley, SOON_MS);
+	volley_free(&volley);
+	rig->set_delay(0);
+	clear_attentions(path);
+	check(contract_do(path, TUR, SCSI_NO_DATA, 0).transport == TRANSPORT_OK);
+	contract_close(path);
+}
+
 /* The device goes away while commands are out: they end, and what comes later was never sent. */
 static void test_device_removed(const struct rig *rig)
 {
@@ -758,7 +778,8 @@ static void test_device_removed(const struct rig *rig)
 	for (i = 0; i < volley.nr; i++) {
 		enum transport_error error = volley.shots[i]->io.result.transport;
 
-		check(error == TRANSPORT_LOST || error == TRANSPORT_TIMEOUT);
+		check(error == TRANSPORT_LOST || error == TRANSPORT_ORPHANED ||
+		      error == TRANSPORT_TIMEOUT);
 	}
 	volley_free(&volley);
 	for (i = 0; i < 3; i++) {
@@ -788,6 +809,7 @@ static const struct contract_test tests[] = {
 	{"abandon-races", test_abandon_races},
 	{"idle-link", test_idle_link},
 	{"close-after-use", test_close_after_use},
+	{"reset-lun", test_reset_lun},
 	{"device-removed", test_device_removed}, /* last: the second path is gone then */
 };
 

@@ -43,6 +43,7 @@ struct fake_cmd {
 	struct job_queue *queue;
 	struct mpath_io *given_up;
 	struct path_link *given_up_link;
+	unsigned int nr_resets; /* of the disk, when it came there */
 	bool executed;
 };
 
@@ -203,6 +204,11 @@ static void cmd_set_result(struct fake_cmd *fc)
 	enum transport_error error = TRANSPORT_OK;
 
 	fc->result = (struct scsi_result){0};
+	if (atomic_load(&fc->path->disk->nr_resets) != fc->nr_resets) {
+		fc->result = (struct scsi_result){.transport = TRANSPORT_FAULT,
+						  .residual = (uint32_t)fc->cmd.data_len};
+		return;
+	}
 	switch (fc->mode) {
 	case FAKE_GOOD:
 	case FAKE_HELD:
@@ -272,6 +278,7 @@ static void link_send(struct path_link *link, struct mpath_io *io)
 	fc->loop = link->loop;
 	fc->io = io;
 	fc->mode = atomic_load(&link->path->mode);
+	fc->nr_resets = atomic_load(&link->path->disk->nr_resets);
 	fc->cmd = io->cmd;
 	fc->data = calloc(1, io->cmd.data_len + 1);
 	assert(fc->data);
@@ -413,6 +420,15 @@ static int64_t fake_count_outstanding(struct path_link *link)
 	return (int64_t)atomic_load(&link->path->nr_out) + atomic_load(&link->path->foreign);
 }
 
+static int fake_reset_lun(struct path_link *link)
+{
+	assert(!loop_is_current(link->loop));
+	if (atomic_load(&link->path->mode) != FAKE_GOOD)
+		return -EIO;
+	atomic_fetch_add(&link->path->disk->nr_resets, 1);
+	return 0;
+}
+
 static void close_run(struct job *job)
 {
 	struct path_link *link = container_of(job, struct path_link, closer);
@@ -461,6 +477,7 @@ const struct path_transport_type fake_transport = {
 	.name = "fake",
 	.open = fake_open,
 	.count_outstanding = fake_count_outstanding,
+	.reset_lun = fake_reset_lun,
 	.submit = fake_submit,
 	.abandon = fake_abandon,
 	.close = fake_close,

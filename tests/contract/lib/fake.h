@@ -27,6 +27,7 @@ enum fake_mode {
 
 struct fake_disk {
 	const char *serial;
+	atomic_uint nr_resets; /* what came before one, by whatever path, is not carried out */
 	uint8_t blocks[FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE]; /* under fake's lock */
 };
 

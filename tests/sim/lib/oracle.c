@@ -9,6 +9,8 @@
  *  - it is not sent after its deadline, nor after a task management function named it, nor, if it
  *    may be executed only once, after an answer that leaves that in doubt;
  *  - what waits is answered before the kernel would do so, and nothing waits after SHUTDOWN;
+ *  - a lost write is neither repeated nor answered while its old copy may still land, unless the
+ *    map has no fence;
  *  - no write is sent while commands of a dead process are out;
  *  - a read has the block's last acknowledged write, or one that was under way with it;
  *  - while the map queues, no command fails for lack of paths;
@@ -151,12 +153,57 @@ static uint64_t deadline_ns(const struct world *w, const struct sim_io *io)
 	return io->io.arrival_ns + limit_ms * NSEC_PER_MSEC;
 }
 
+/* D9: by the time that was set; else what the way holds, and then the target's own time. */
+static uint64_t fence_ms(const struct world *w, const struct sim_path *p, uint32_t timeout_ms)
+{
+	if (w->settings.fence == FENCE_NONE)
+		return 0;
+	return w->settings.fence_time_ms ? w->settings.fence_time_ms : p->transit_ms + timeout_ms;
+}
+
+void oracle_lost(struct world *w, struct sim_io *io, struct sim_path *p, uint64_t from_ns)
+{
+	if (io->io.cmd.class == CMD_READ || w->settings.fence == FENCE_NONE)
+		return;
+	io->arrived_ns = from_ns + p->transit_ms * NSEC_PER_MSEC;
+	io->may_land_ns = from_ns + fence_ms(w, p, io->io.cmd.timeout_ms) * NSEC_PER_MSEC;
+}
+
+void oracle_reset(struct world *w, uint64_t sent_ns)
+{
+	unsigned int i;
+
+	for (i = w->oracle->first_out; i < w->nr_ios; i++)
+		if (w->ios[i].arrived_ns <= sent_ns)
+			w->ios[i].may_land_ns = 0;
+}
+
+static void check_fence(struct world *w, const struct sim_io *io, const char *what)
+{
+	oracle_check(w, w->now_ns >= io->may_land_ns,
+		     "io %u is %s while its old copy may still land", io->id, what);
+}
+
+static uint64_t restart_ends_ns(const struct world *w)
+{
+	uint64_t ms, longest = 0;
+	unsigned int i;
+
+	for (i = 0; i < w->nr_paths; i++) {
+		if (!w->paths[i].path || !w->paths[i].nr_opens)
+			continue;
+		ms = fence_ms(w, &w->paths[i], w->settings.path_timeout_ms);
+		if (ms > longest)
+			longest = ms;
+	}
+	return w->start_ns + (w->settings.restart_wait_ms + longest) * NSEC_PER_MSEC;
+}
+
 static void check_restart(struct world *w, const struct sim_io *io)
 {
 	unsigned int i;
 
-	if (io->io.cmd.class == CMD_READ ||
-	    w->now_ns >= w->start_ns + w->settings.restart_wait_ms * NSEC_PER_MSEC)
+	if (io->io.cmd.class == CMD_READ || w->now_ns >= restart_ends_ns(w))
 		return;
 	for (i = 0; i < w->nr_paths; i++)
 		oracle_check(w, !w->paths[i].is_open || !w->paths[i].foreign,
@@ -185,6 +232,7 @@ void oracle_started(struct world *w, struct sim_io *io, struct sim_path *p)
 	oracle_check(w, p->nr_out < p->queue_depth, "io %u: %s has %u commands, takes %u", io->id,
 		     p->name, p->nr_out, p->queue_depth);
 	check_restart(w, io);
+	check_fence(w, io, "sent again");
 	io->sent = true;
 	io->nr_starts++;
 	io->last_path = p;
@@ -246,6 +294,7 @@ void oracle_answered(struct world *w, struct sim_io *io)
 		     io->last_path->name);
 	oracle_check(w, result->transport == TRANSPORT_OK,
 		     "io %u is answered with a transport error", io->id);
+	check_fence(w, io, "answered");
 	oracle_check(w, io->io.cmd.class != CMD_ONCE || io->nr_executions <= 1,
 		     "io %u was executed %u times", io->id, io->nr_executions);
 	oracle_check(w, result->status != SAM_CHECK_CONDITION || result->sense_len,
@@ -287,7 +336,7 @@ void oracle_stepped(struct world *w)
 		if (io->state != SIM_IO_OUT)
 			continue;
 		io->queueing_lapsed |= !queues(w);
-		if (!io->sent)
+		if (!io->sent && w->now_ns >= io->may_land_ns)
 			check_waiting(w, io);
 	}
 }

@@ -23,6 +23,7 @@ struct sim_path *sim_path_add(struct world *w, const char *address)
 	p->nexus = (struct sim_nexus){
 		.lun = &w->luns[0], .nr_blocks = SIM_NR_BLOCKS, .block_size = SIM_BLOCK_SIZE};
 	p->latency_ns = SIM_LATENCY;
+	p->reset_latency_ns = SIM_LATENCY;
 	p->open_latency_ns = SIM_LATENCY;
 	p->queue_depth = 32;
 	p->max_transfer_bytes = 1 << 20;
@@ -71,6 +72,7 @@ const char *sim_path_open(struct sim_path *p, struct path_facts *facts)
 		.queue_depth = p->queue_depth,
 		.max_transfer_bytes = p->max_transfer_bytes,
 		.foreign = p->foreign - p->hidden,
+		.transit_ms = p->transit_ms,
 	};
 	memcpy(facts->name, p->name, sizeof(p->name));
 	memcpy(facts->device, p->device, sizeof(p->device));
@@ -123,6 +125,35 @@ void sim_path_begin_count(struct sim_path *p)
 int64_t sim_path_count(struct sim_path *p, int64_t counted_before)
 {
 	return counted_before == INT64_MIN ? count_now(p) : counted_before;
+}
+
+/* --- LOGICAL UNIT RESET --- */
+
+void sim_path_begin_reset(struct sim_path *p)
+{
+	struct sim_event *e;
+
+	oracle_check(p->w, p->is_open, "a reset is sent down %s, which is not open", p->name);
+	oracle_check(p->w, p->w->settings.fence == FENCE_LU_RESET, "a reset that nobody wanted");
+	oracle_check(p->w, p->path->active && !p->path->suspect,
+		     "a reset is sent down %s, which is not usable", p->name);
+	p->nr_resets++;
+	e = sim_event_add(p->w, SIM_RESET, p, NULL, p->w->now_ns + p->reset_latency_ns);
+	e->sent_ns = p->w->now_ns;
+}
+
+/* What was with the target is aborted; its own nexus gets the command's answer, others a UA. */
+int sim_path_reset(struct sim_path *p, uint64_t sent_ns)
+{
+	unsigned int i;
+
+	if (p->reset_error)
+		return p->reset_error;
+	oracle_reset(p->w, sent_ns);
+	for (i = 0; i < p->w->nr_paths; i++)
+		if (p->w->paths[i].nexus.nr_uas < SIM_UAS_MAX)
+			push_ua(&p->w->paths[i], 0x29, 0x03);
+	return 0;
 }
 
 /* --- commands --- */
@@ -189,8 +220,13 @@ static void in_doubt(struct sim_path *p, struct mpath_io *io, enum transport_err
 		execute(p, io, &ignored);
 	io->result =
 		(struct scsi_result){.transport = error, .residual = (uint32_t)io->cmd.data_len};
-	if (!io->is_probe)
-		((struct sim_io *)io->owner)->nr_doubts++;
+	if (io->is_probe)
+		return;
+	((struct sim_io *)io->owner)->nr_doubts++;
+	oracle_lost(p->w, io->owner, p,
+		    error == TRANSPORT_ORPHANED
+			    ? io->start_ns + (io->cmd.timeout_ms + 30000) * NSEC_PER_MSEC
+			    : p->w->now_ns);
 }
 
 static void not_sent(struct mpath_io *io, enum transport_error error)
@@ -242,6 +278,9 @@ static void carry(struct sim_path *p, struct mpath_io *io)
 		return;
 	case MODE_LOST:
 		in_doubt(p, io, TRANSPORT_LOST);
+		return;
+	case MODE_ORPHANED:
+		in_doubt(p, io, TRANSPORT_ORPHANED);
 		return;
 	case MODE_FAULT:
 		in_doubt(p, io, TRANSPORT_FAULT);
@@ -297,6 +336,7 @@ static bool is_fault(const struct scsi_result *result)
 	case TRANSPORT_NOT_SENT:
 	case TRANSPORT_GONE:
 	case TRANSPORT_LOST:
+	case TRANSPORT_ORPHANED:
 		return false;
 	}
 	return true;

@@ -135,6 +135,7 @@ struct world *world_new(const char *table)
 		sim_lun_init(&w->luns[i], i + 1);
 	mpath_settings_init(&w->settings);
 	w->settings.checker = &tur_checker;
+	w->settings.fence = FENCE_NONE; /* most stories are about something else */
 	oracle_new(w);
 	add_paths(w);
 	return w;
@@ -276,6 +277,10 @@ static void fire(struct world *w, struct sim_event *from)
 		event.type = MPATH_PATH_COUNTED;
 		event.outstanding = sim_path_count(e.path, e.outstanding);
 		break;
+	case SIM_RESET:
+		event.type = MPATH_PATH_RESET;
+		event.reset_error = sim_path_reset(e.path, e.sent_ns);
+		break;
 	}
 	world_step(w, &event);
 }
@@ -359,6 +364,8 @@ static void perform(struct world *w, struct mpath_actions *a)
 		sim_path_begin_open(path_of_action(node));
 	while ((node = list_pop(&a->count)))
 		sim_path_begin_count(path_of_action(node));
+	while ((node = list_pop(&a->reset)))
+		sim_path_begin_reset(container_of(node, struct path, reset_node)->transport_data);
 	while ((node = list_pop(&a->start)))
 		perform_start(w, container_of(node, struct mpath_io, node));
 	while ((node = list_pop(&a->abandon)))

@@ -25,15 +25,16 @@
 /* What becomes of a command on a path. */
 enum sim_mode {
 	MODE_UP,
-	MODE_LOST,	    /* TRANSPORT_LOST */
-	MODE_NOT_SENT,	    /* TRANSPORT_NOT_SENT: the device is offline */
-	MODE_GONE,	    /* TRANSPORT_GONE, and the device cannot be opened any more */
-	MODE_LOCAL_BUSY,    /* TRANSPORT_BUSY */
-	MODE_REFUSED,	    /* TRANSPORT_REFUSED */
-	MODE_FAULT,	    /* TRANSPORT_FAULT */
-	MODE_TIMEOUT,	    /* TRANSPORT_TIMEOUT after the command's own time-out */
-	MODE_HUNG,	    /* no answer, until the mode changes */
-	MODE_STANDBY,	    /* 02/04/0b, for all that wants the medium */
+	MODE_LOST,	 /* TRANSPORT_LOST */
+	MODE_NOT_SENT,	 /* TRANSPORT_NOT_SENT: the device is offline */
+	MODE_GONE,	 /* TRANSPORT_GONE, and the device cannot be opened any more */
+	MODE_LOCAL_BUSY, /* TRANSPORT_BUSY */
+	MODE_REFUSED,	 /* TRANSPORT_REFUSED */
+	MODE_FAULT,	 /* TRANSPORT_FAULT */
+	MODE_TIMEOUT,	 /* TRANSPORT_TIMEOUT after the command's own time-out */
+	MODE_ORPHANED, /* TRANSPORT_ORPHANED: the kernel still has it, for its time-out and 30 s */
+	MODE_HUNG,     /* no answer, until the mode changes */
+	MODE_STANDBY,  /* 02/04/0b, for all that wants the medium */
 	MODE_UNAVAILABLE,   /* 02/04/0c */
 	MODE_TRANSITIONING, /* 02/04/0a */
 	MODE_STOPPED,	    /* 02/04/02: the LUN waits for START STOP UNIT */
@@ -65,6 +66,9 @@ struct sim_path {
 	unsigned int foreign; /* commands of a dead process that are out there */
 	unsigned int hidden;  /* of these, such as the counters do not show any more (H3) */
 	bool uncountable;     /* the counters cannot be read */
+	uint32_t transit_ms;
+	int reset_error; /* a LOGICAL UNIT RESET through this path fails so; 0: it does not */
+	uint64_t reset_latency_ns;
 
 	bool is_open; /* as the core was told */
 	bool opening;
@@ -72,7 +76,8 @@ struct sim_path {
 	unsigned int nr_opens;
 	unsigned int nr_closes;
 	unsigned int nr_probes;
-	unsigned int nr_out; /* initiators' commands */
+	unsigned int nr_resets; /* LOGICAL UNIT RESETs that were sent through it */
+	unsigned int nr_out;	/* initiators' commands */
 	unsigned int max_out;
 };
 
@@ -94,7 +99,9 @@ struct sim_io {
 	unsigned int nr_doubts; /* answers after which it may have been carried out */
 	unsigned int nr_faults; /* TRANSPORT_FAULT, TIMEOUT, REFUSED, BUSY and path senses */
 	unsigned int nr_executions;
-	uint64_t stamp; /* that it writes */
+	uint64_t arrived_ns;  /* an old copy that is in doubt is at the target by then */
+	uint64_t may_land_ns; /* and may be carried out until then */
+	uint64_t stamp;	      /* that it writes */
 	uint64_t submitted_seq;
 	uint64_t answered_seq;
 	uint64_t answered_ns;
@@ -102,7 +109,14 @@ struct sim_io {
 };
 
 /* Something that happens on its own at due_ns. */
-enum sim_event_type { SIM_COMMAND, SIM_OPENED, SIM_CLOSED, SIM_COUNTED, SIM_ABANDONED };
+enum sim_event_type {
+	SIM_COMMAND,
+	SIM_OPENED,
+	SIM_CLOSED,
+	SIM_COUNTED,
+	SIM_RESET,
+	SIM_ABANDONED,
+};
 
 struct sim_event {
 	enum sim_event_type type;
@@ -111,6 +125,7 @@ struct sim_event {
 	struct sim_path *path;
 	struct mpath_io *io;
 	int64_t outstanding;
+	uint64_t sent_ns;
 };
 
 #define SIM_EVENTS_MAX (SIM_IOS_MAX + 4 * SIM_PATHS_MAX)
@@ -282,6 +297,11 @@ void oracle_new(struct world *w);
 void oracle_free(struct world *w);
 void oracle_submitted(struct world *w, struct sim_io *io);
 void oracle_started(struct world *w, struct sim_io *io, struct sim_path *path);
+/* It may have been carried out, or may still be: from now on, or once the kernel has given it up.
+ */
+void oracle_lost(struct world *w, struct sim_io *io, struct sim_path *path, uint64_t from_ns);
+/* The target says that a LOGICAL UNIT RESET is done, which was sent at @sent_ns. */
+void oracle_reset(struct world *w, uint64_t sent_ns);
 void oracle_answered(struct world *w, struct sim_io *io);
 void oracle_stepping(struct world *w);
 void oracle_stepped(struct world *w);

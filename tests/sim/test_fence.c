@@ -1,0 +1,675 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Fences: a lost write is neither repeated nor answered while its old copy may still land (DESIGN
+ * D9, hazards.md H10).  That nothing old appears after an acknowledgement, the oracle sees.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "sim/lib/tables.h"
+#include "sim/lib/world.h"
+
+#define FENCE_MS 20000 /* the way holds nothing back, and a command's time-out is 20 s */
+
+static struct world *new_world(const char *table, enum fence_kind fence)
+{
+	struct world *w = world_new(table);
+
+	w->settings.fence = fence;
+	return w;
+}
+
+/* A write on 8:0 that is lost 1 ms later, not carried out, and the path with it. */
+static struct sim_io *lose_write(struct world *w, uint64_t lba)
+{
+	struct sim_io *write;
+
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	write = submit_write(w, lba, 1);
+	advance(w, 1);
+	expect_pending(w, write);
+	return write;
+}
+
+/* The path that was lost delivers the write after all. */
+static void land(struct world *w, const struct sim_io *write)
+{
+	w->luns[0].stamps[sim_lba(write->io.cmd.cdb)] = write->stamp;
+}
+
+static uint64_t read_stamp(struct world *w, uint64_t lba)
+{
+	struct sim_io *read = submit_read(w, lba, 1);
+
+	advance(w, 2);
+	expect_good(w, read);
+	return sim_stamp(read->buf, 0);
+}
+
+/* The path is lost with a write on it: the write waits, reads and other writes go on; when the old
+ * copy cannot land any more, the write is sent down the other path. */
+static void a_lost_write_waits_for_time(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *write, *other;
+
+	world_up(w);
+	write = lose_write(w, 0);
+	expect_trace(w, "[100] group 1: now current\n"
+			"[100] io 2a: start on 8:0\n"
+			"[101] io 2a: transport lost on 8:0\n"
+			"[101] path 8:0: failed (transport lost), 1 left\n"
+			"[101] io 2a: its copy on 8:0 may still land, waits for its fence\n");
+	expect_notice(w, "8:0: a write was lost and may still land: it waits for time, at most "
+			 "20000 ms");
+	expect_detail(w, "fence: time, at most 20000 ms");
+	expect_detail(w, "1 writes were lost and may still land: they wait for time, at most "
+			 "20000 ms");
+	other = submit_write(w, 1, 1);
+	expect(w, read_stamp(w, 0) == 0);
+	expect_good(w, other);
+
+	advance(w, 5000);
+	land(w, write);
+	expect(w, read_stamp(w, 0) == write->stamp);
+	forget_trace(w);
+	advance(w, FENCE_MS - 5005);
+	expect_pending(w, write);
+	advance(w, 2);
+	expect_good(w, write);
+	expect_trace(w, "...\n"
+			"[20101] io 2a: its old copy cannot land any more (time)\n"
+			"[20101] io 2a: start on 8:16\n"
+			"[20102] io 2a: good\n");
+	expect_notice(w, "mpatha: no lost write can land any more, after 20000 ms");
+	expect(w, read_stamp(w, 0) == write->stamp);
+	world_end(w);
+}
+
+/* The initiator writes the block anew while the lost write waits: it had no answer to that one, so
+ * either may be there at the end, but what a read has once seen of them stays true. */
+static void a_newer_write_goes_on(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *lost, *newer;
+
+	world_up(w);
+	lost = lose_write(w, 0);
+	newer = submit_write(w, 0, 1);
+	advance(w, 2);
+	expect_good(w, newer);
+	land(w, lost);
+	expect(w, read_stamp(w, 0) == lost->stamp);
+	advance(w, FENCE_MS);
+	expect_good(w, lost);
+	expect(w, read_stamp(w, 0) == lost->stamp);
+	newer = submit_write(w, 0, 1);
+	advance(w, 2);
+	expect_good(w, newer);
+	expect(w, read_stamp(w, 0) == newer->stamp);
+	world_end(w);
+}
+
+/* What must not be repeated is answered, but not while it may still be carried out. */
+static void what_runs_once_is_answered_after_the_fence(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *caw, *pr_out;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	caw = submit_caw(w, 0, 0);
+	pr_out = submit_pr_out(w);
+	advance(w, FENCE_MS - 1);
+	expect_pending(w, caw);
+	land(w, caw);
+	advance(w, 2);
+	expect_sense(w, caw, 0x04, 0x08, 0x01);
+	expect(w, caw->nr_starts == 1);
+	advance(w, 60000); /* PERSISTENT RESERVE OUT may take longer by itself */
+	expect_sense(w, pr_out, 0x04, 0x08, 0x01);
+	world_end(w);
+}
+
+/* What was never sent, or was answered by the target, goes elsewhere at once. */
+static void what_cannot_land_does_not_wait(void)
+{
+	static const enum sim_mode modes[] = {MODE_NOT_SENT,	MODE_GONE,	    MODE_STANDBY,
+					      MODE_UNAVAILABLE, MODE_TRANSITIONING, MODE_REFUSED};
+	struct sim_io *write;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+
+		world_up(w);
+		set_mode(sim_path(w, "8:0"), modes[i]);
+		write = submit_write(w, 0, 1);
+		advance(w, 5);
+		expect_good(w, write);
+		expect_no_notice(w, "may still land");
+		world_end(w);
+	}
+}
+
+/* Reads are sent elsewhere whatever was lost. */
+static void reads_never_wait(void)
+{
+	static const enum sim_mode modes[] = {MODE_LOST, MODE_FAULT, MODE_ORPHANED};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+		struct sim_io *read, *sync;
+
+		world_up(w);
+		set_mode(sim_path(w, "8:0"), modes[i]);
+		read = submit_read(w, 0, 1);
+		sync = submit_cdb(w, (const uint8_t[10]){0x35}, 10, 0);
+		advance(w, 5);
+		expect_good(w, read);
+		expect_good(w, sync);
+		world_end(w);
+	}
+}
+
+/* A write that timed out, or that the adapter says failed, may land as one that was lost: also when
+ * there is only its own path to repeat it on, and that is well. */
+static void the_same_path_is_no_exception(void)
+{
+	static const enum sim_mode modes[] = {MODE_TIMEOUT, MODE_FAULT};
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+		struct sim_io *write;
+
+		world_up(w);
+		set_io_mode(sim_path(w, "8:0"), modes[i], 1);
+		write = submit_write(w, 0, 1);
+		advance(w, (modes[i] == MODE_TIMEOUT ? 20000 : 1) + FENCE_MS - 1);
+		expect_pending(w, write);
+		expect(w, write->nr_starts == 1);
+		advance(w, 5);
+		expect_good(w, write);
+		world_end(w);
+	}
+}
+
+/* A path is lost that may hold back what was sent down it: that comes on top. */
+static void the_way_may_hold_it(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *write;
+
+	sim_path(w, "8:0")->transit_ms = 10000;
+	world_up(w);
+	write = lose_write(w, 0);
+	expect_detail(w, "fence: time, at most 30000 ms");
+	advance(w, FENCE_MS + 9999);
+	expect_pending(w, write);
+	advance(w, 2);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* The administrator knows better. */
+static void the_fence_time_is_what_was_set(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *write;
+
+	w->settings.fence_time_ms = 500;
+	sim_path(w, "8:0")->transit_ms = 10000;
+	world_up(w);
+	write = lose_write(w, 0);
+	advance(w, 499);
+	expect_pending(w, write);
+	advance(w, 2);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* The device went away and the kernel still has the write: the fence begins when the kernel must
+ * have given it up. */
+static void an_orphan_is_the_kernels_first(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *write;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_ORPHANED);
+	write = submit_write(w, 0, 1);
+	advance(w, 20000 + 30000 + FENCE_MS - 1);
+	expect_pending(w, write);
+	advance(w, 3);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* A task management function names the write while it waits: it is not repeated, and its answer
+ * waits, so that ABORT TASK is not complete while the write may still land. */
+static void an_aborted_write_is_answered_after_its_fence(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *write, *caw;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	caw = submit_caw(w, 1, 0);
+	write = submit_write(w, 0, 1);
+	advance(w, 1000);
+	abort_task(w, write);
+	abort_task(w, caw);
+	expect_pending(w, write);
+	advance(w, FENCE_MS - 1000);
+	expect_pending(w, write);
+	expect_pending(w, caw);
+	advance(w, 2);
+	expect_answer(w, write, SAM_TASK_ABORTED);
+	expect_answer(w, caw, SAM_TASK_ABORTED);
+	expect(w, write->nr_starts == 1);
+	world_end(w);
+}
+
+/* The deadline passes while the write waits: it is not sent again, but answered after the fence. */
+static void a_deadline_does_not_break_the_fence(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *write;
+
+	set_cmd_time_out(w, 15);
+	world_up(w);
+	write = lose_write(w, 0);
+	advance(w, FENCE_MS - 1);
+	expect_pending(w, write);
+	advance(w, 2);
+	expect_sense(w, write, 0x02, 0x08, 0x00);
+	expect(w, write->nr_starts == 1);
+	world_end(w);
+}
+
+/* SIGTERM, and close(): what waits for a fence is answered after it, and the map ends then. */
+static void the_end_waits_for_fences(void)
+{
+	struct world *w = new_world(QUEUE ONE_PATH, FENCE_TIME);
+	struct sim_io *write;
+
+	world_up(w);
+	write = lose_write(w, 0);
+	shut_down_world(w);
+	advance(w, 1000);
+	expect_pending(w, write);
+	stop_world(w);
+	advance(w, FENCE_MS - 1001);
+	expect_pending(w, write);
+	expect(w, !w->stopped);
+	advance(w, 2);
+	expect_answer(w, write, SAM_BUSY);
+	advance(w, 10);
+	expect(w, w->stopped);
+	world_end(w);
+}
+
+/* All paths are lost: the write waits for its fence and for a path, whichever comes last. */
+static void fence_and_path(void)
+{
+	unsigned int path_first;
+
+	for (path_first = 0; path_first < 2; path_first++) {
+		struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+		struct sim_io *write;
+
+		world_up(w);
+		set_mode(sim_path(w, "8:16"), MODE_LOST);
+		write = lose_write(w, 0);
+		expect_answer(w, submit_inquiry(w), SAM_GOOD);
+		submit_read(w, 1, 1); /* finds that the other one is lost, too */
+		advance(w, path_first ? 3000 : FENCE_MS + 3000);
+		expect_pending(w, write);
+		set_mode(sim_path(w, "8:16"), MODE_UP);
+		advance(w, path_first ? FENCE_MS - 3002 : 0);
+		expect_pending(w, write);
+		advance(w, 2000);
+		expect_good(w, write);
+		expect(w, write->last_path == sim_path(w, "8:16"));
+		world_end(w);
+	}
+}
+
+/* Repeated on the other path the write is lost again: another fence. */
+static void lost_twice_fenced_twice(void)
+{
+	struct world *w = new_world(QUEUE TWO_BY_TWO, FENCE_TIME);
+	struct sim_io *write;
+
+	world_up(w);
+	set_io_mode(sim_path(w, "8:16"), MODE_LOST, 1);
+	write = lose_write(w, 0);
+	advance(w, FENCE_MS + 1);
+	expect_pending(w, write);
+	expect(w, write->nr_starts == 2);
+	land(w, write);
+	advance(w, FENCE_MS - 1);
+	expect_pending(w, write);
+	advance(w, 2);
+	expect_good(w, write);
+	expect(w, write->nr_starts == 3);
+	world_end(w);
+}
+
+/* A write that breaks in every adapter ends in an error, which also waits for the last fence. */
+static void giving_up_waits_too(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *write;
+
+	world_up(w);
+	set_io_mode(sim_path(w, "8:0"), MODE_FAULT, 0);
+	set_io_mode(sim_path(w, "8:16"), MODE_FAULT, 0);
+	write = submit_write(w, 0, 1);
+	advance(w, FENCE_MS + 100);
+	expect_pending(w, write);
+	expect(w, write->nr_starts == 2);
+	advance(w, FENCE_MS);
+	expect_sense(w, write, 0x04, 0x08, 0x00);
+	world_end(w);
+}
+
+/* fence=none: at once, as dm-multipath, and the status says what that means. */
+static void without_a_fence(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_NONE);
+	struct sim_io *write, *caw;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	write = submit_write(w, 0, 1);
+	caw = submit_caw(w, 1, 0);
+	advance(w, 3);
+	expect_good(w, write);
+	expect_sense(w, caw, 0x04, 0x08, 0x01);
+	expect_detail(w,
+		      "fence: none: a lost write is sent again at once, and its old copy may land "
+		      "on newer data");
+	expect_no_notice(w, "may still land");
+	world_end(w);
+}
+
+/* The WWID cannot be forgotten while a write for the LUN may land: it would be answered as if it
+ * were nobody's. */
+static void the_lun_is_not_forgotten_meanwhile(void)
+{
+	struct world *w = new_world(QUEUE ONE_PATH, FENCE_TIME);
+
+	world_up(w);
+	lose_write(w, 0);
+	expect(w, message(w, "forget_wwid") == -EBUSY);
+	expect(w, strcmp(w->text, "forget_wwid: a lost write may still land on the LUN") == 0);
+	advance(w, FENCE_MS);
+	expect(w, message(w, "forget_wwid") == 0);
+	world_end(w);
+}
+
+/* A path that is lost again and again fills no log. */
+static void the_log_is_not_flooded(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	unsigned int i;
+
+	w->settings.fence_time_ms = 10;
+	world_up(w);
+	for (i = 0; i < 100; i++) {
+		set_io_mode(sim_path(w, "8:0"), MODE_FAULT, 1);
+		submit_write(w, 0, 1);
+		advance(w, 100);
+	}
+	expect(w, count_notices(w, "a write was lost and may still land") <= 2);
+	expect(w, count_notices(w, "a write was lost and may still land") ==
+			  count_notices(w, "no lost write can land any more"));
+	world_end(w);
+}
+
+/* A dead process's writes were lost with it: they may land until the kernel has given them up, and
+ * then for the fence time. */
+static void a_restart_waits_for_the_fence_too(void)
+{
+	struct world *w = new_world(QUEUE TWO_PATHS, FENCE_TIME);
+	struct sim_io *write;
+
+	sim_path(w, "8:0")->foreign = 1;
+	sim_path(w, "8:16")->transit_ms = 5000;
+	world_up(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 35000 + 5000 + FENCE_MS - 101);
+	expect_pending(w, write);
+	advance(w, 2);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* --- fence=lu_reset --- */
+
+/* The LUN is reset through the path that is left: what it had received is gone, and the write goes
+ * on at once.  The unit attention that follows is dealt with. */
+static void a_reset_ends_the_wait(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_LU_RESET);
+	struct sim_io *write;
+
+	world_up(w);
+	write = lose_write(w, 0);
+	expect_notice(w, "8:0: a write was lost and may still land: it waits for a LOGICAL UNIT "
+			 "RESET, at most 20000 ms");
+	expect_detail(w, "fence: lu_reset, at most 20000 ms");
+	forget_trace(w);
+	advance(w, 100);
+	expect_good(w, write);
+	expect_trace(w, "[151] path 8:16: LOGICAL UNIT RESET\n"
+			"[152] io 2a: its old copy cannot land any more (LOGICAL UNIT RESET)\n"
+			"[152] group 2: now current\n"
+			"[152] io 2a: start on 8:16\n"
+			"[153] io 2a: reset on 8:16\n"
+			"[153] io 2a: again on 8:16\n"
+			"[153] io 2a: start on 8:16\n"
+			"[154] io 2a: good\n");
+	expect_notice(w, "8:16: LOGICAL UNIT RESET: the lost writes cannot land any more");
+	expect(w, sim_path(w, "8:0")->nr_resets == 0 && sim_path(w, "8:16")->nr_resets == 1);
+	world_end(w);
+}
+
+/* A reset ends what the LUN has received.  What the way still holds would come after it. */
+static void a_reset_waits_for_what_is_on_its_way(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_LU_RESET);
+	struct sim_io *write;
+
+	sim_path(w, "8:0")->transit_ms = 10000;
+	world_up(w);
+	write = lose_write(w, 0);
+	advance(w, 9999);
+	expect(w, sim_path(w, "8:16")->nr_resets == 0);
+	advance(w, 100);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* Commands on the healthy paths end first, and new ones wait until the reset is done: it would
+ * abort them without a word. */
+static void a_reset_hits_none_of_ours(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_LU_RESET);
+	struct sim_io *lost, *read, *write, *late;
+
+	sim_path(w, "8:16")->latency_ns = 200 * NSEC_PER_MSEC;
+	sim_path(w, "8:16")->reset_latency_ns = 300 * NSEC_PER_MSEC;
+	world_up(w);
+	lost = lose_write(w, 0);
+	read = submit_read(w, 1, 1);
+	advance(w, 60); /* a reset is due */
+	write = submit_write(w, 2, 1);
+	advance(w, 138);
+	expect_pending(w, read);
+	expect(w, !sim_path(w, "8:16")->nr_resets && !write->nr_starts);
+	advance(w, 3);
+	expect_good(w, read);
+	expect(w, sim_path(w, "8:16")->nr_resets == 1);
+	late = submit_write(w, 3, 1);
+	advance(w, 298);
+	expect(w, !late->nr_starts && !write->nr_starts);
+	advance(w, 1000);
+	expect_good(w, lost);
+	expect_good(w, write);
+	expect_good(w, late);
+	world_end(w);
+}
+
+/* A command on a healthy path does not end: the reset does not wait for it for ever. */
+static void a_reset_does_not_wait_for_ever(void)
+{
+	struct world *w = new_world(QUEUE TWO_BY_TWO, FENCE_LU_RESET);
+	struct sim_io *lost, *hangs;
+
+	world_up(w);
+	set_io_mode(sim_path(w, "8:16"), MODE_HUNG, 1);
+	lost = lose_write(w, 0);
+	hangs = submit_read(w, 1, 1);
+	advance(w, 1040);
+	expect_pending(w, lost);
+	advance(w, 20);
+	expect(w, lost->nr_starts == 2);
+	set_io_mode(sim_path(w, "8:16"), MODE_UP, 0);
+	advance(w, 2);
+	expect_good(w, hangs);
+	expect_good(w, lost);
+	world_end(w);
+}
+
+/* The reset fails: another path is asked a second later; if none can, time decides. */
+static void a_reset_that_fails(void)
+{
+	struct world *w = new_world(QUEUE TWO_BY_TWO, FENCE_LU_RESET);
+	struct sim_io *write;
+	unsigned int i;
+
+	for (i = 0; i < w->nr_paths; i++)
+		w->paths[i].reset_error = -EIO;
+	w->paths[3].reset_error = 0;
+	world_up(w);
+	write = lose_write(w, 0);
+	advance(w, 1000);
+	expect_notice(w,
+		      "8:16: LOGICAL UNIT RESET failed (errno 5): the lost writes wait for another "
+		      "one, or for time");
+	expect_pending(w, write);
+	advance(w, 1000);
+	expect_pending(w, write);
+	advance(w, 1000);
+	expect_good(w, write);
+	expect(w, !w->paths[0].nr_resets && w->paths[1].nr_resets == 1 &&
+			  w->paths[2].nr_resets == 1 && w->paths[3].nr_resets == 1);
+
+	w->paths[3].reset_error = -EIO;
+	set_io_mode(sim_path(w, "8:16"), MODE_LOST, 1);
+	write = submit_write(w, 0, 1);
+	advance(w, FENCE_MS);
+	expect_pending(w, write);
+	advance(w, 10);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* No path is left: the first that comes back is asked for the reset. */
+static void a_reset_waits_for_a_path(void)
+{
+	struct world *w = new_world(QUEUE ONE_PATH, FENCE_LU_RESET);
+	struct sim_io *write;
+
+	world_up(w);
+	write = lose_write(w, 0);
+	advance(w, 3000);
+	expect_pending(w, write);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 1100);
+	expect_good(w, write);
+	expect(w, sim_path(w, "8:0")->nr_resets == 1);
+	world_end(w);
+}
+
+/* A write that is lost while the reset is out was perhaps not there in time: it waits for the next
+ * one. */
+static void a_reset_is_for_what_was_lost_before(void)
+{
+	struct world *w = new_world(QUEUE TWO_BY_TWO, FENCE_LU_RESET);
+	struct sim_io *one, *two;
+
+	sim_path(w, "8:32")->reset_latency_ns = 400 * NSEC_PER_MSEC;
+	world_up(w);
+	set_io_mode(sim_path(w, "8:16"), MODE_HUNG, 0);
+	submit_read(w, 2, 1);
+	two = submit_write(w, 1, 1);
+	expect(w, message(w, "fail_path 8:16") == 0);
+	one = lose_write(w, 0);
+	advance(w, 100);
+	expect(w, sim_path(w, "8:32")->nr_resets == 1);
+	set_io_mode(sim_path(w, "8:16"), MODE_LOST, 0);
+	advance(w, 351);
+	expect(w, one->nr_starts == 2 && two->nr_starts == 1);
+	advance(w, 100);
+	expect_good(w, one);
+	expect_good(w, two);
+	expect(w, sim_path(w, "8:48")->nr_resets == 1);
+	world_end(w);
+}
+
+/* The map is closed while a reset is out: its path stays open until it is back. */
+static void closed_while_a_reset_is_out(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_LU_RESET);
+	struct sim_io *write;
+
+	sim_path(w, "8:16")->reset_latency_ns = 400 * NSEC_PER_MSEC;
+	world_up(w);
+	write = lose_write(w, 0);
+	advance(w, 100);
+	expect(w, sim_path(w, "8:16")->nr_resets == 1);
+	stop_world(w);
+	expect_pending(w, write);
+	advance(w, 300);
+	expect(w, sim_path(w, "8:16")->is_open);
+	advance(w, 100);
+	expect_answer(w, write, SAM_BUSY);
+	world_end(w);
+}
+
+int main(void)
+{
+	STORY(a_lost_write_waits_for_time);
+	STORY(a_newer_write_goes_on);
+	STORY(what_runs_once_is_answered_after_the_fence);
+	STORY(what_cannot_land_does_not_wait);
+	STORY(reads_never_wait);
+	STORY(the_same_path_is_no_exception);
+	STORY(the_way_may_hold_it);
+	STORY(the_fence_time_is_what_was_set);
+	STORY(an_orphan_is_the_kernels_first);
+	STORY(an_aborted_write_is_answered_after_its_fence);
+	STORY(a_deadline_does_not_break_the_fence);
+	STORY(the_end_waits_for_fences);
+	STORY(fence_and_path);
+	STORY(lost_twice_fenced_twice);
+	STORY(giving_up_waits_too);
+	STORY(without_a_fence);
+	STORY(the_lun_is_not_forgotten_meanwhile);
+	STORY(the_log_is_not_flooded);
+	STORY(a_restart_waits_for_the_fence_too);
+	STORY(a_reset_ends_the_wait);
+	STORY(a_reset_waits_for_what_is_on_its_way);
+	STORY(a_reset_hits_none_of_ours);
+	STORY(a_reset_does_not_wait_for_ever);
+	STORY(a_reset_that_fails);
+	STORY(a_reset_waits_for_a_path);
+	STORY(a_reset_is_for_what_was_lost_before);
+	STORY(closed_while_a_reset_is_out);
+	return end_of_stories();
+}
