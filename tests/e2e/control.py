@@ -4,6 +4,7 @@
 What needs no map in service is in tests/control/test_control.py.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -114,18 +115,127 @@ def test_errors():
         expect_equal(e.name, BUS_NAME + ".Error.InvalidArgument", "error name")
 
 
-def test_only_root():
-    """Another user can do nothing, and nothing of ours can be reached through tcmu-runner's name."""
+MAP, GROUP, PATH = (f"{BUS_NAME}.{name}" for name in ("Map", "Group", "Path"))
+
+
+def test_objects():
+    """What the objects say is what LIO, the kernel and the load say."""
     _, made = start()
     served = serve(made)
-    denied = "mpathctl: not permitted: only root may control multipath maps\n"
-    for words in (["list"], ["status", "mpatha"], ["message", "mpatha", "fail_if_no_path"]):
-        expect_equal(mpathctl(*words, status=5, user=NOBODY), denied, f"{words} by nobody")
+    load = fio.Fio(served, 4)
+    defer(load.kill)
+    base = ROOT + "/map/mpatha"
+    wait_for(lambda: objects()[base][MAP]["Iops"] > 0, 20, "a rate")
+    there = objects()
+    expect_equal(sorted(path.removeprefix(base) for path in there),
+                 ["", "/group/1", "/group/2", "/path/0", "/path/1"], "objects")
+    served_map = there[base][MAP]
+    for name, value in (("Wwid", made.wwid), ("State", "active"), ("QueueIfNoPath", True),
+                        ("NrPaths", 2), ("ValidPaths", 2), ("CurrentGroup", 1), ("BlockSize", 512),
+                        ("Vendor", "LIO-ORG"), ("GroupSwitches", 0), ("PathFaults", 0)):
+        expect_equal(served_map[name], value, name)
+    expect_equal(served_map["Size"], int(read(f"/sys/block/{os.path.basename(served.dev)}/size")) * 512,
+                 "Size")
+    for name in ("Reads", "ReadBytes", "LatencyP50", "LatencyP999", "MaxTransfer", "QueueDepth"):
+        expect(served_map[name] > 0, f"{name} is {served_map[name]}")
+    expect(served_map["LatencyP50"] <= served_map["LatencyP99"] <= served_map["LatencyP999"], "order")
+    for number, path in enumerate(made.paths):
+        shown = there[f"{base}/path/{number}"][PATH]
+        for name, value in (("Name", path.devno), ("Device", os.path.basename(path.dev)),
+                            ("Wwid", made.wwid), ("State", "active"), ("Reason", ""),
+                            ("Address", served.names[number]),
+                            ("Group", f"{base}/group/{number + 1}")):
+            expect_equal(shown[name], value, f"{name} of path {number}")
+    expect(there[base + "/path/0"][PATH]["Reads"] > 0, "reads of the first path")
+    expect_equal(there[base + "/path/1"][PATH]["Reads"], 0, "reads of the second path")
+    result = load.finish()
+    expect(result.clean, f"{result!r}")
+
+
+def test_methods():
+    """Each method does what it says, at once for who reads the properties; events tell of it."""
+    _, made = start()
+    serve(made)
+    base = ROOT + "/map/mpatha"
+    monitor = subprocess.Popen(["dbus-monitor", "--system", f"type='signal',interface='{MAP}'"],
+                               stdout=subprocess.PIPE, text=True)
+    defer(monitor.kill)
+    time.sleep(1)       # until it listens
+    with dbus.Bus() as bus:
+        def call(path, interface, method, *args):
+            return bus.call(BUS_NAME, base + path, interface, method, *args)
+
+        def get(path, interface, name):
+            return bus.get(BUS_NAME, base + path, interface, name)
+
+        call("/path/0", PATH, "Fail")
+        expect_equal(get("/path/0", PATH, "State"), "failed-by-message", "after Fail")
+        expect_equal(get("", MAP, "ValidPaths"), 1, "usable paths after Fail")
+        call("/path/0", PATH, "Probe")
+        time.sleep(1.5)
+        expect_equal(get("/path/0", PATH, "State"), "failed-by-message", "after Probe")
+        call("/path/0", PATH, "Reinstate")
+        wait_for(lambda: get("/path/0", PATH, "State") == "active", 10, "Reinstate")
+        call("/group/1", GROUP, "Disable")
+        expect_equal(get("/group/1", GROUP, "State"), "disabled", "after Disable")
+        call("/group/1", GROUP, "Enable")
+        expect(get("/group/1", GROUP, "State") != "disabled", "after Enable")
+        call("/group/2", GROUP, "Switch")
+        expect_equal(get("", MAP, "NextGroup"), 2, "after Switch")
+        expect(call("", MAP, "Status", "s", "ima").startswith("target_name=multipath,"), "IMA")
+        status = json.loads(call("", MAP, "Status", "s", "json"))
+        expect_equal(status["map"]["uuid"], made.wwid, "uuid in JSON")
+        table = call("", MAP, "Status", "s", "table")
+        report = bus.call(BUS_NAME, ROOT, BUS_NAME + ".Manager", "Check", "s", table)
+        expect("groups: 2, paths: 2" in report, report)
+        for text, part in (("0 0 1 1 nonsense 0 0 0", "nonsense"),
+                           ("[multipath]\ntable=" + table + "\ncolour=red\n", "colour: unknown key")):
+            try:
+                bus.call(BUS_NAME, ROOT, BUS_NAME + ".Manager", "Check", "s", text)
+                expect(False, f"{text} passes")
+            except dbus.DBusError as e:
+                expect_equal(e.name, BUS_NAME + ".Error.InvalidArgument", "error name")
+                expect(part in e.message, e.message)
+        last = get("", MAP, "LastEvent")
+    expect(last > 4, f"{last} events")
+    monitor.terminate()
+    told, _ = monitor.communicate(timeout=10)
+    order = [told.find(f'string "{kind}"') for kind in ("path-failed", "path-reinstated",
+                                                        "group-disabled", "group-enabled")]
+    expect(-1 not in order and order == sorted(order), f"events {order} in {told}")
+
+
+def test_who_may():
+    """Another user reads everything and changes nothing; nothing of ours can be reached through
+    tcmu-runner's name."""
+    _, made = start()
+    served = serve(made)
+
+    def by_nobody(path, interface, method, *args):
+        return subprocess.run(["busctl", "--system", "call", BUS_NAME, ROOT + path,
+                               interface, method, *args], user=NOBODY, capture_output=True, text=True)
+    for call in (("", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"),
+                 ("/map/mpatha", "org.freedesktop.DBus.Properties", "GetAll", "s", MAP),
+                 ("/map/mpatha", "org.freedesktop.DBus.Properties", "Get", "ss", MAP, "State"),
+                 ("/map/mpatha", MAP, "Status", "s", "info"),
+                 ("/map/mpatha/path/0", "org.freedesktop.DBus.Introspectable", "Introspect")):
+        done = by_nobody(*call)
+        expect_equal(done.returncode, 0, f"{call} by nobody: {done.stderr}")
+    for call in (("/map/mpatha", MAP, "Message", "as", "1", "fail_if_no_path"),
+                 ("/map/mpatha/path/0", PATH, "Fail"), ("/map/mpatha/group/1", GROUP, "Disable"),
+                 ("", BUS_NAME + ".Manager", "Check", "s", "x"),
+                 ("/map/mpatha", "org.freedesktop.DBus.Properties", "Set", "ssv", MAP, "State",
+                  "s", "x")):
+        done = by_nobody(*call)
+        expect("denied" in done.stderr.lower(), f"{call} by nobody: {done.stdout}{done.stderr}")
+    expect_equal(mpathctl("list", user=NOBODY), "mpatha\n", "mpathctl list by nobody")
+    expect("not permitted" in mpathctl("message", "mpatha", "fail_if_no_path", status=5, user=NOBODY),
+           "mpathctl by nobody")
     expect("queue_if_no_path" in served.status("table"), "nobody has changed the map")
     with dbus.Bus() as bus:
         there = bus.managed_objects("org.kernel.TCMUService1", "/org/kernel/TCMUService1")
         expect(not [path for path in there if "Mpath1" in path], f"on the runner's name: {there}")
-        for interface, member in ((BUS_NAME + ".Map", "Status"),
+        for interface, member in ((MAP, "Status"),
                                   ("org.freedesktop.DBus.ObjectManager", "GetManagedObjects")):
             path = ROOT if "ObjectManager" in interface else ROOT + "/map/mpatha"
             words = () if "ObjectManager" in interface else ("s", "info")
