@@ -81,6 +81,8 @@ static GVariant *path_json(const struct path_snapshot *p)
 	add_text(&path, "address", p->address);
 	add_text(&path, "uuid", p->wwid);
 	add_text(&path, "reason", p->reason);
+	add_text(&path, "alua_state", p->alua_state);
+	add(&path, "pri", g_variant_new_int64(p->priority));
 	add(&path, "read_only", g_variant_new_boolean(p->read_only));
 	add_number(&path, "fail_count", p->fail_count);
 	add_number(&path, "in_flight", p->in_flight);

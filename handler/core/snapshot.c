@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/multipath.h"
+#include "mpath/scsi.h"
 
 /* Cut if need be.  memcpy: gcc warns of every strncpy that may cut. */
 static void copy_word(char *to, size_t size, const char *from)
@@ -35,6 +36,54 @@ enum group_state group_state(const struct multipath *m, const struct priority_gr
 	return pg == m->current_pg ? GROUP_ACTIVE : GROUP_ENABLED;
 }
 
+static const char *alua_state_name(enum alua_state state)
+{
+	switch (state) {
+	case ALUA_OPTIMIZED:
+		return "active/optimized";
+	case ALUA_NON_OPTIMIZED:
+		return "active/non-optimized";
+	case ALUA_STANDBY:
+		return "standby";
+	case ALUA_UNAVAILABLE:
+		return "unavailable";
+	case ALUA_LBA_DEPENDENT:
+		return "lba-dependent";
+	case ALUA_OFFLINE:
+		return "offline";
+	case ALUA_TRANSITIONING:
+		return "transitioning";
+	}
+	return "";
+}
+
+/*
+ * As multipathd's prioritizer alua counts (dm-multipath.md C2): among optimized groups the
+ * preferred bit makes no difference.
+ */
+static int alua_priority(const struct port_group *tpg)
+{
+	int preferred = tpg->preferred ? 80 : 0;
+
+	if (!tpg->state_known)
+		return -1;
+	switch ((enum alua_state)tpg->state) {
+	case ALUA_OPTIMIZED:
+		return 50;
+	case ALUA_NON_OPTIMIZED:
+		return 10 + preferred;
+	case ALUA_LBA_DEPENDENT:
+		return 5 + preferred;
+	case ALUA_STANDBY:
+		return 1 + preferred;
+	case ALUA_UNAVAILABLE:
+	case ALUA_OFFLINE:
+	case ALUA_TRANSITIONING:
+		return preferred;
+	}
+	return preferred;
+}
+
 static enum map_state map_state(const struct multipath *m)
 {
 	if (m->stopping)
@@ -61,6 +110,8 @@ static void snapshot_path(struct path *path, uint64_t now_ns, struct path_snapsh
 		.id = path->id,
 		.group = path->pg->number,
 		.state = path_state(path),
+		.alua_state = path->tpg.state_known ? alua_state_name(path->tpg.state) : "",
+		.priority = alua_priority(&path->tpg),
 		.read_only = path->facts.read_only,
 		.fail_count = path->fail_count,
 		.in_flight = path->in_flight,

@@ -37,6 +37,8 @@ struct path_snapshot {
 	char wwid[WWID_MAX];	      /* what its LUN calls itself, or empty */
 	enum path_state state;
 	char reason[PATH_REASON_MAX];
+	const char *alua_state; /* "active/optimized", ...; empty: not known; lives for ever */
+	int priority;		/* by its ALUA state; -1: not known */
 	bool read_only;
 	unsigned int fail_count;
 	unsigned int in_flight;

@@ -80,6 +80,8 @@ static void add_path(struct map *map)
 		.id = id,
 		.group = 1 + id % NR_GROUPS,
 		.wwid = "36001405b922ff67a",
+		.alua_state = "standby",
+		.priority = 1,
 		.queue_depth = 32,
 		.max_transfer_bytes = 1 << 20,
 		.latency = {100, 200, 300},

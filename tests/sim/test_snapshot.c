@@ -75,6 +75,7 @@ static void a_map_in_service(void)
 	expect(w, strcmp(groups[1].selector, "round-robin") == 0 && groups[1].in_flight == 0);
 	expect(w, paths[0].state == PATH_ACTIVE && paths[0].in_flight == 1 && !*paths[0].reason);
 	expect(w, strcmp(paths[0].device, "sda") == 0 && !strcmp(paths[0].wwid, shot.wwid));
+	expect(w, !*paths[0].alua_state && paths[0].priority == -1);
 	expect(w, paths[1].queue_depth == 5 && paths[3].read_only && !paths[2].read_only);
 
 	message(w, "disable_group 1");
@@ -164,6 +165,42 @@ static void waiting_commands_by_kind(void)
 	world_end(w);
 }
 
+/* What the hardware handler has learnt of a path's port group, and what it is worth. */
+static void port_groups(void)
+{
+	static const struct {
+		uint8_t state;
+		bool preferred;
+		const char *name;
+		int priority;
+	} rows[] = {
+		{0x0, false, "active/optimized", 50},
+		{0x0, true, "active/optimized", 50},
+		{0x1, false, "active/non-optimized", 10},
+		{0x2, false, "standby", 1},
+		{0x2, true, "standby", 81},
+		{0x3, false, "unavailable", 0},
+		{0x4, false, "lba-dependent", 5},
+		{0xe, false, "offline", 0},
+		{0xf, false, "transitioning", 0},
+	};
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct port_group *tpg;
+
+	world_up(w);
+	tpg = &sim_path(w, "8:0")->path->tpg;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		*tpg = (struct port_group){.state_known = true,
+					   .state = rows[i].state,
+					   .preferred = rows[i].preferred};
+		look(w);
+		expect(w, strcmp(paths[0].alua_state, rows[i].name) == 0);
+		expect(w, paths[0].priority == rows[i].priority);
+	}
+	*tpg = (struct port_group){0};
+	world_end(w);
+}
+
 /* Too little memory: what fits is filled, and the counts are true. */
 static void a_snapshot_that_is_too_small(void)
 {
@@ -209,6 +246,7 @@ int main(void)
 	STORY(a_command_over_two_paths);
 	STORY(a_read_that_is_given_up);
 	STORY(waiting_commands_by_kind);
+	STORY(port_groups);
 	STORY(a_snapshot_that_is_too_small);
 	STORY(the_line_for_integrity_measurement);
 	return end_of_stories();
