@@ -30,16 +30,20 @@ struct call {
 	GDBusMethodInvocation *invocation;
 	enum call_reply kind;
 	char *map;
-	char **words;
+	char **words; /* NULL: none are sent */
+	struct device_layout layout;
+	void *layout_owner; /* NULL, or for unload */
 	char *(*text)(const char *map, const struct mpath_snapshot *snapshot);
 	char reply[REPLY_MAX];
 };
 
-static GMainContext *call_context;   /* the control thread's, which lives for ever */
+static GMainContext *call_context; /* the control thread's, which lives for ever */
+static const struct control_hooks *call_hooks;
 static unsigned int calls_in_flight; /* control thread only */
 
-void call_init(GMainContext *context)
+void call_init(GMainContext *context, const struct control_hooks *hooks)
 {
+	call_hooks = hooks;
 	call_context = context;
 }
 
@@ -84,6 +88,8 @@ static void refuse_no_map(GDBusMethodInvocation *invocation, const char *map)
 static void call_free(struct call *call)
 {
 	g_source_unref(call->answer);
+	if (call->layout_owner)
+		call_hooks->unload(call->layout_owner);
 	g_strfreev(call->words);
 	g_free(call->map);
 	g_free(call);
@@ -117,7 +123,9 @@ static void call_refreshed(struct refresh *refresh, const struct mpath_snapshot 
 
 static bool may_have_changed(const struct call *call)
 {
-	return !call->request.message.error && strcmp(call->words[0], "status") != 0;
+	bool asks = call->words && strcmp(call->words[0], "status") == 0;
+
+	return !call->request.message.error && !asks;
 }
 
 static gboolean call_answered(gpointer data)
@@ -149,13 +157,24 @@ static struct call *call_new(GDBusMethodInvocation *invocation, const char *map,
 	}
 	calls_in_flight++;
 	call->invocation = invocation;
+	call->layout_owner = NULL;
 	call->map = g_strdup(map);
 	call->words = g_strdupv((char **)words);
 	call->answer = g_idle_source_new();
 	g_source_set_priority(call->answer, G_PRIORITY_DEFAULT);
 	g_source_set_callback(call->answer, call_answered, call, NULL);
 	call->request = (struct device_request){.done = call_done};
+	call->refresh.done = call_refreshed;
+	strbuf_init(&call->request.message.reply, call->reply, sizeof(call->reply));
 	return call;
+}
+
+static void call_send(struct call *call)
+{
+	if (device_request(call->map, &call->request))
+		return;
+	refuse_no_map(call->invocation, call->map);
+	call_free(call);
 }
 
 static bool too_long(const char *const *words)
@@ -174,7 +193,6 @@ static bool too_long(const char *const *words)
 void call_map(GDBusMethodInvocation *invocation, const char *map, const char *const *words,
 	      enum call_reply kind)
 {
-	struct mpath_message *message;
 	struct call *call;
 
 	if (!words[0]) {
@@ -189,15 +207,28 @@ void call_map(GDBusMethodInvocation *invocation, const char *map, const char *co
 	if (!call)
 		return;
 	call->kind = kind;
-	call->refresh.done = call_refreshed;
+	call->request.message.argc = (int)g_strv_length(call->words);
+	call->request.message.argv = (const char *const *)call->words;
+	call_send(call);
+}
+
+void call_reload(GDBusMethodInvocation *invocation, const char *map, const char *text)
+{
+	struct call *call = call_new(invocation, map, NULL);
+	struct mpath_message *message;
+
+	if (!call)
+		return;
 	message = &call->request.message;
-	message->argc = (int)g_strv_length(call->words);
-	message->argv = (const char *const *)call->words;
-	strbuf_init(&message->reply, call->reply, sizeof(call->reply));
-	if (!device_request(map, &call->request)) {
-		refuse_no_map(invocation, map);
-		call_free(call);
+	message->error =
+		call_hooks->load(text, &call->layout, &call->layout_owner, &message->reply);
+	if (message->error) {
+		call_reply(call);
+		return;
 	}
+	call->kind = CALL_RETURNS_NOTHING;
+	call->request.layout = &call->layout;
+	call_send(call);
 }
 
 static void call_text(struct refresh *refresh, const struct mpath_snapshot *snapshot)

@@ -8,12 +8,12 @@
 
 #include <gio/gio.h>
 
+#include "control/control.h"
 #include "mpath/snapshot.h"
-#include "mpath/strbuf.h"
 
 #define CALL_ERROR_PREFIX "org.tcmu.Mpath1.Error."
 
-void call_init(GMainContext *context);
+void call_init(GMainContext *context, const struct control_hooks *hooks);
 
 enum call_reply { CALL_RETURNS_TEXT, CALL_RETURNS_NOTHING };
 
@@ -23,6 +23,9 @@ enum call_reply { CALL_RETURNS_TEXT, CALL_RETURNS_NOTHING };
  */
 void call_map(GDBusMethodInvocation *invocation, const char *map, const char *const *words,
 	      enum call_reply reply);
+
+/* Put the map that @text describes in place of map @map's table. */
+void call_reload(GDBusMethodInvocation *invocation, const char *map, const char *text);
 
 /* Answer with what @text makes of a new snapshot; what it returns is freed with g_free(). */
 void call_snapshot(GDBusMethodInvocation *invocation, const char *map,

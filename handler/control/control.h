@@ -6,7 +6,7 @@
 #ifndef MPATH_CONTROL_H
 #define MPATH_CONTROL_H
 
-#include "mpath/strbuf.h"
+#include "runtime/device.h"
 
 /* What control asks of whoever knows map files.  Control thread; may read files. */
 struct control_hooks {
@@ -15,6 +15,13 @@ struct control_hooks {
 	 * what is wrong, in @report.
 	 */
 	int (*check)(const char *text, struct strbuf *report);
+	/*
+	 * 0, *layout, and *owner of what it points to, for unload; or -errno with what is wrong, in
+	 * @error.
+	 */
+	int (*load)(const char *text, struct device_layout *layout, void **owner,
+		    struct strbuf *error);
+	void (*unload)(void *owner);
 };
 
 /*

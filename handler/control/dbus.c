@@ -310,7 +310,7 @@ void control_start(const struct control_hooks *hooks)
 
 	service.hooks = hooks;
 	service.context = g_main_context_new();
-	call_init(service.context);
+	call_init(service.context, hooks);
 	events_init(service.context, send_events);
 	gate_init(service.context, gate_reopened);
 	device_watch(&watcher);

@@ -42,10 +42,43 @@ static gboolean handle_status(MpathDbusMap *object, GDBusMethodInvocation *invoc
 	return TRUE;
 }
 
+static gboolean handle_reload(MpathDbusMap *object, GDBusMethodInvocation *invocation,
+			      const char *text, gpointer map)
+{
+	(void)object;
+	call_reload(invocation, map, text);
+	return TRUE;
+}
+
+static gboolean handle_add_path(MpathDbusMap *object, GDBusMethodInvocation *invocation,
+				unsigned int group, const char *address, gpointer map)
+{
+	char *number = group ? g_strdup_printf("%u", group) : NULL;
+	const char *const words[] = {"add_path", address, number, NULL};
+
+	(void)object;
+	call_map(invocation, map, words, CALL_RETURNS_NOTHING);
+	g_free(number);
+	return TRUE;
+}
+
+static gboolean handle_remove_path(MpathDbusMap *object, GDBusMethodInvocation *invocation,
+				   const char *address, gpointer map)
+{
+	const char *const words[] = {"remove_path", address, NULL};
+
+	(void)object;
+	call_map(invocation, map, words, CALL_RETURNS_NOTHING);
+	return TRUE;
+}
+
 void methods_of_map(MpathDbusMap *object, const char *map)
 {
 	ON(object, "message", handle_message);
 	ON(object, "status", handle_status);
+	ON(object, "reload", handle_reload);
+	ON(object, "add-path", handle_add_path);
+	ON(object, "remove-path", handle_remove_path);
 }
 
 /* --- groups --- */

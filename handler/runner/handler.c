@@ -23,7 +23,7 @@
 #include "mpath/tcmu_runner_abi.h"
 #include "mpath/version.h"
 #include "runner/backstore.h"
-#include "runner/check.h"
+#include "runner/map_text.h"
 #include "runner/cfgstring.h"
 #include "runner/cmdproc.h"
 #include "runner/config.h"
@@ -694,7 +694,9 @@ static void raise_fd_limit(void)
 }
 
 static const struct control_hooks control_hooks = {
-	.check = check_map,
+	.check = map_text_check,
+	.load = map_text_load,
+	.unload = map_text_free,
 };
 
 __attribute__((visibility("default"))) int handler_init(void)

@@ -196,6 +196,13 @@ static void answer(struct map *map, struct mpath_message *message)
 
 	if (!strcmp(word, "status")) {
 		strbuf_printf(&message->reply, "the %s of this map", first);
+	} else if (!strcmp(word, "add_path")) {
+		add_path(map);
+		strcpy(map->paths[map->nr_paths - 1].address, first);
+		if (message->argc > 2)
+			map->paths[map->nr_paths - 1].group = (unsigned int)atoi(message->argv[2]);
+	} else if (!strcmp(word, "remove_path")) {
+		remove_path(map);
 	} else if (strstr(word, "_path")) {
 		if (!path_message(map, word, first))
 			message->error = -EINVAL;
@@ -224,6 +231,17 @@ static void answer(struct map *map, struct mpath_message *message)
 	}
 }
 
+static void reload(struct map *map, const struct device_layout *layout,
+		   struct mpath_message *message)
+{
+	if (layout->settings->wwid[0]) {
+		message->error = -EBUSY;
+		strbuf_printf(&message->reply, "not now");
+	} else {
+		add_path(map);
+	}
+}
+
 static void *owner_thread(void *arg)
 {
 	(void)arg;
@@ -240,7 +258,9 @@ static void *owner_thread(void *arg)
 		if (request->snapshot)
 			take_snapshot(map, request->snapshot);
 		pthread_mutex_unlock(&lock);
-		if (!request->snapshot)
+		if (request->layout)
+			reload(map, request->layout, &request->message);
+		else if (!request->snapshot)
 			answer(map, &request->message);
 		request->done(request);
 	}
@@ -313,9 +333,35 @@ static int check(const char *text, struct strbuf *report)
 	return strcmp(text, "good") ? -EINVAL : 0;
 }
 
+static unsigned int nr_loaded;
+
+static int load(const char *text, struct device_layout *layout, void **owner, struct strbuf *error)
+{
+	struct mpath_settings *settings;
+
+	if (!strcmp(text, "bad")) {
+		*owner = NULL;
+		strbuf_printf(error, "word 1 is bad");
+		return -EINVAL;
+	}
+	settings = calloc(1, sizeof(*settings));
+	strcpy(settings->wwid, !strcmp(text, "busy") ? "x" : "");
+	*layout = (struct device_layout){.settings = settings};
+	*owner = settings;
+	nr_loaded++;
+	return 0;
+}
+
+static void unload(void *owner)
+{
+	free(owner);
+	printf("still loaded: %u\n", --nr_loaded);
+	fflush(stdout);
+}
+
 int main(void)
 {
-	static const struct control_hooks hooks = {.check = check};
+	static const struct control_hooks hooks = {.check = check, .load = load, .unload = unload};
 	char line[128];
 	pthread_t thread;
 

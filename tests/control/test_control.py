@@ -370,6 +370,31 @@ class ControlTest(unittest.TestCase):
             self.assertIn("InvalidArgs", client.call("/map/mpatha/group/1", f"Group.{method}",
                                                      "(s)", "too much"))
 
+    def test_methods_of_maps(self):
+        client = self.start_client("mpatha")
+        self.assertIsNone(client.call("/map/mpatha", "Map.AddPath", "(us)", 2, "/dev/disk/by-id/x"))
+        added = client.objects()["/map/mpatha/path/2"]["Path"]
+        self.assertEqual((added["Address"], added["Group"]),
+                         ("/dev/disk/by-id/x", ROOT + "/map/mpatha/group/2"))
+        self.assertIsNone(client.call("/map/mpatha", "Map.AddPath", "(us)", 0, "8:80"))
+        self.assertEqual(client.objects()["/map/mpatha/path/3"]["Path"]["Address"], "8:80")
+        self.assertIsNone(client.call("/map/mpatha", "Map.RemovePath", "(s)", "8:0"))
+        self.assertNotIn("/map/mpatha/path/0", client.objects())
+        self.assertIsNone(client.call("/map/mpatha", "Map.Reload", "(s)", "good"))
+        self.assertIn("/map/mpatha/path/4", client.objects())
+        self.assertEqual(client.call("/map/mpatha", "Map.Reload", "(s)", "bad"),
+                         "InvalidArgument: word 1 is bad")
+        self.assertEqual(client.call("/map/mpatha", "Map.Reload", "(s)", "busy"), "Busy: not now")
+        self.assertNotIn("/map/mpatha/path/5", client.objects())
+        self.server.say("forget", "mpatha")
+        wait_for(lambda: client.call("/map/mpatha", "Map.Reload", "(s)", "good")
+                 == "NoSuchMap: there is no map mpatha", "gone")
+        self.assertIn("still loaded: 0", self.server.log_text())
+        self.assertNotIn("still loaded: 1", self.server.log_text())
+        for method, *arguments in (("AddPath", "(us)", 1, "8:0"), ("RemovePath", "(s)", "8:0")):
+            self.assertEqual(client.call("/map/mpatha", f"Map.{method}", *arguments),
+                             "NoSuchMap: there is no map mpatha")
+
     def test_methods_of_paths(self):
         client = self.start_client("mpatha")
         path = "/map/mpatha/path/1"

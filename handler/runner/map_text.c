@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A dry run: what would be built from a map file or a table?
+ * A map that comes as text, and what would be built from it
  */
-#include "runner/check.h"
+#include "runner/map_text.h"
 
 #include <string.h>
 
@@ -52,14 +52,37 @@ static void report_map(const struct map_config *config, struct strbuf *report)
 		strbuf_printf(report, "warning: %s\n", table->warnings[i]);
 }
 
-int check_map(const char *text, struct strbuf *report)
+static int parse(const char *text, struct map_config **config, struct strbuf *error)
+{
+	return map_config_parse(&config_default_paths, "the map", text, config, error);
+}
+
+int map_text_check(const char *text, struct strbuf *report)
 {
 	struct map_config *config;
-	int err = map_config_parse(&config_default_paths, "the map", text, &config, report);
+	int err = parse(text, &config, report);
 
 	if (err)
 		return err;
 	report_map(config, report);
 	map_config_free(config);
 	return 0;
+}
+
+int map_text_load(const char *text, struct device_layout *layout, void **owner,
+		  struct strbuf *error)
+{
+	struct map_config *config;
+	int err = parse(text, &config, error);
+
+	*owner = config;
+	if (!err)
+		*layout = (struct device_layout){.table = config->table,
+						 .settings = &config->settings};
+	return err;
+}
+
+void map_text_free(void *owner)
+{
+	map_config_free(owner);
 }
