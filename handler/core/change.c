@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/multipath.h"
+#include "core/registry.h"
 #include "core/table_edit.h"
 
 /* A path's place in the new layout.  Until it takes over nothing of the path itself is changed. */
@@ -51,6 +52,7 @@ static bool out_of_memory(struct strbuf *error)
 
 void mpath_path_free(struct path *path)
 {
+	free(path->hw_data);
 	free(path->checker_context);
 	free(path->address);
 	free(path);
@@ -72,10 +74,13 @@ static struct path *new_path(struct multipath *m, const char *address)
 	list_init(&path->action_node);
 	list_init(&path->reset_node);
 	list_init(&path->flying);
+	list_init(&path->hw_node);
+	list_init(&path->pg_init_node);
 	list_init(&path->probe.node);
 	list_init(&path->probe.flight);
 	path->address = strdup(address);
-	if (!path->address) {
+	path->hw_data = calloc(1, hw_handler_path_size());
+	if (!path->address || !path->hw_data) {
 		mpath_path_free(path);
 		return NULL;
 	}
@@ -491,6 +496,8 @@ static void path_leaves(struct multipath *m, struct path *path)
 	forget_preferences(&m->backlog, path);
 	forget_preferences(&m->delayed, path);
 	forget_preferences(&m->restarting, path);
+	forget_preferences(&m->activating, path);
+	pg_init_path_failed(m, path);
 	restart_path_leaves(m, path);
 	list_push_back(&m->leaving, &path->map_node);
 	if (path->link == LINK_CLOSED)
@@ -561,6 +568,7 @@ static void take_table(struct multipath *m, struct mpath_change *change)
 		m->next_pg = &change->groups[table->initial_group - 1];
 	m->queue_io = true;
 	m->settings = change->settings;
+	hw_take_table(m, table);
 }
 
 /* The next check, if it would come too late, or never, by the new intervals. */
@@ -627,6 +635,8 @@ void take_over(struct multipath *m, struct mpath_change *change)
 	while ((node = list_pop(&before)))
 		path_leaves(m, container_of(node, struct path, map_node));
 
+	hw_reattach(m);
+	pg_init_relayout(m);
 	for_each_path(m, path)
 		hasten_check(m, path);
 	m->run_held = true;

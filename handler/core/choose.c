@@ -8,15 +8,19 @@
 
 /* Why a group had nothing for this command. */
 struct misses {
-	bool full;  /* a usable path has all the commands that it takes */
-	bool tried; /* a usable path was tried by this command already */
-	bool early; /* it has a path that nobody has looked at yet */
+	bool full;	    /* a usable path has all the commands that it takes */
+	bool tried;	    /* a usable path was tried by this command already */
+	bool in_doubt;	    /* the group in use is, and is not left for that: its probe will tell */
+	bool early;	    /* it has a path that nobody has looked at yet */
+	bool passive;	    /* a path has to be activated before it can be used */
+	bool in_transition; /* its port group changes its state, and will be there again */
 };
 
 /* Then no other group is asked. */
 static bool must_wait(const struct misses *misses)
 {
-	return misses->full || misses->early;
+	return misses->full || misses->early || misses->in_doubt || misses->passive ||
+	       misses->in_transition;
 }
 
 static bool has_room(const struct path *path)
@@ -25,12 +29,25 @@ static bool has_room(const struct path *path)
 	       !resting_for_reset(path->m);
 }
 
+/* In the current group.  The paths of others are activated when it is their group's turn. */
+static bool must_be_activated(const struct path *path)
+{
+	const struct multipath *m = path->m;
+
+	return (path->needs_activation || path->passive) && path->pg == m->current_pg &&
+	       !m->queue_io;
+}
+
 static bool takes(const struct path *path, const struct mpath_io *io, struct misses *misses)
 {
 	if (!path->active || path->suspect)
 		return false;
 	if (io->nr_suspicions && io_suspects(io, path)) {
 		misses->tried = true;
+		return false;
+	}
+	if (must_be_activated(path)) {
+		misses->passive = true;
 		return false;
 	}
 	if (!has_room(path)) {
@@ -61,7 +78,6 @@ static struct path *choose_in_group(struct multipath *m, struct priority_group *
 
 static void switch_group(struct multipath *m, struct priority_group *pg)
 {
-	m->queue_io = false;
 	if (pg == m->current_pg)
 		return;
 	trace(m, "group %u: now current", pg->number);
@@ -72,6 +88,7 @@ static void switch_group(struct multipath *m, struct priority_group *pg)
 		not_for_the_log(m);
 	m->current_pg = pg;
 	m->actions->group_changed = true;
+	pg_init_switched(m);
 }
 
 /*
@@ -89,6 +106,22 @@ static bool has_unsettled_path(const struct priority_group *pg)
 }
 
 /*
+ * Where groups must be activated, such a command has to move everybody; then at least it waits
+ * until the group in use is not in doubt any more.
+ */
+static bool would_leave_doubt(const struct multipath *m, const struct priority_group *pg)
+{
+	const struct path *path;
+
+	if (pg == m->current_pg || !m->current_pg)
+		return false;
+	list_for_each_entry(path, &m->current_pg->paths, node)
+		if (path->suspect)
+			return true;
+	return false;
+}
+
+/*
  * A command that is suspected of breaking paths by itself must not move everybody else to another
  * group: only the others' choice changes the current group.
  */
@@ -97,7 +130,11 @@ static struct path *try_group(struct multipath *m, struct priority_group *pg, st
 {
 	struct path *path = choose_in_group(m, pg, io, misses);
 
-	if (path && !io->nr_suspicions)
+	if (path && io->nr_suspicions && m->hw.type && would_leave_doubt(m, pg)) {
+		misses->in_doubt = true;
+		return NULL;
+	}
+	if (path && (!io->nr_suspicions || m->hw.type))
 		switch_group(m, pg);
 	if (!path && m->choosing_early)
 		misses->early = has_unsettled_path(pg);
@@ -120,6 +157,20 @@ static struct path *try_groups(struct multipath *m, bool bypassed, struct mpath_
 	return NULL;
 }
 
+/*
+ * The array moves the group: asking for another one would move it once more.  Where no hardware
+ * handler activates groups, the others may be tried.
+ */
+static bool is_in_transition(const struct priority_group *pg)
+{
+	const struct path *path;
+
+	list_for_each_entry(path, &pg->paths, node)
+		if (path->in_transition)
+			return true;
+	return false;
+}
+
 static struct path *choose(struct multipath *m, struct mpath_io *io, struct misses *misses)
 {
 	struct priority_group *asked_for = m->next_pg;
@@ -135,6 +186,7 @@ static struct path *choose(struct multipath *m, struct mpath_io *io, struct miss
 	}
 	if (m->current_pg) {
 		path = try_group(m, m->current_pg, io, misses);
+		misses->in_transition = m->hw.type && is_in_transition(m->current_pg);
 		if (path || must_wait(misses))
 			return path;
 	}
@@ -162,14 +214,24 @@ static void forget_current(struct multipath *m, const struct mpath_io *io)
 	m->current_pg = NULL;
 }
 
+/* A command that asks for its last path again: commands may have left its group meanwhile. */
+static bool group_is_ready(const struct path *path)
+{
+	const struct multipath *m = path->m;
+
+	return !m->hw.type || (path->pg == m->current_pg && !m->queue_io);
+}
+
 enum choice choose_path(struct multipath *m, struct mpath_io *io, struct path **path)
 {
 	struct misses misses = {0};
 
+	if (pg_init_pending(m))
+		return CHOSE_WAIT_FOR_ACTIVATION;
 	if (io->prefer) {
 		*path = io->prefer;
 		io->prefer = NULL;
-		if (takes(*path, io, &misses))
+		if (group_is_ready(*path) && takes(*path, io, &misses))
 			return CHOSE_PATH;
 		misses = (struct misses){0};
 	}
@@ -179,9 +241,11 @@ enum choice choose_path(struct multipath *m, struct mpath_io *io, struct path **
 	} else {
 		*path = choose(m, io, &misses);
 		if (*path)
-			return CHOSE_PATH;
+			return m->hw.type && m->queue_io ? CHOSE_WAIT_FOR_ACTIVATION : CHOSE_PATH;
 		if (misses.full)
 			return CHOSE_WAIT_FOR_ROOM;
+		if (misses.passive)
+			return CHOSE_WAIT_FOR_ACTIVATION;
 	}
 	if (may_improve(m))
 		return CHOSE_WAIT_FOR_PATH;

@@ -62,6 +62,9 @@ static void init(struct multipath *m, const char *name, const struct mpath_setti
 	list_init(&m->delayed);
 	list_init(&m->restarting);
 	list_init(&m->fenced);
+	list_init(&m->activating);
+	list_init(&m->pg_init_paths);
+	list_init(&m->hw.paths);
 }
 
 struct multipath *mpath_create(const char *name, const struct mpath_table *table,

@@ -182,7 +182,7 @@ static void doubt(struct multipath *m, struct mpath_io *io, struct path *path,
 void end_io(struct multipath *m, struct mpath_io *io)
 {
 	struct path *path = io->path;
-	struct verdict verdict = judge(&io->result);
+	struct verdict verdict = judge_for(m, &io->result);
 
 	io_stats_count(&path->stats, io, m->now_ns - io->start_ns);
 	take_off_path(m, io);
@@ -202,6 +202,7 @@ void end_io(struct multipath *m, struct mpath_io *io)
 		retry(m, io, path, verdict.may_have_run);
 		break;
 	case IO_TRANSITIONING:
+		path->in_transition = path->active;
 		suspect_path(m, path, verdict.why);
 		go_elsewhere(m, io, path, verdict.may_have_run);
 		break;

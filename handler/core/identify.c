@@ -133,6 +133,8 @@ static bool learn(struct path *path, const struct scsi_answer *answer, struct st
 	case ASK_WWID:
 		if (!scsi_wwid_from_vpd83(answer->data, answer->len, seen->wwid))
 			return refuse(reason, "no WWID: VPD page 83h names no logical unit");
+		path->tpg.known = scsi_port_from_vpd83(answer->data, answer->len, &path->tpg.id,
+						       &path->tpg.port);
 		return true;
 	case ASK_CAPACITY:
 		if (!scsi_capacity_decode(answer->data, answer->len, &seen->nr_blocks,
@@ -167,6 +169,18 @@ static bool an_earlier_path_decides(const struct multipath *m, const struct path
 		if (!earlier->settled)
 			return true;
 	}
+	return false;
+}
+
+static bool another_path_may_tell(const struct multipath *m, const struct path *path)
+{
+	const struct path *other;
+
+	if (m->now_ns - m->started_ns >= FIRST_PATH_MAX_NS)
+		return false;
+	for_each_path(m, other)
+		if (other != path && !other->settled)
+			return true;
 	return false;
 }
 
@@ -260,6 +274,38 @@ static bool ask_again(struct path *path, const struct scsi_result *result)
 	return false;
 }
 
+/*
+ * A path that has to be activated may not tell the LUN's size before that.
+ */
+static bool is_passive(const struct path *path, const struct scsi_result *result)
+{
+	const struct multipath *m = path->m;
+	struct scsi_sense sense;
+
+	if (path->probe_step != ASK_CAPACITY || !may_have_hw_handler(m) ||
+	    result->transport != TRANSPORT_OK ||
+	    !scsi_sense_decode(result->sense, result->sense_len, &sense))
+		return false;
+	return sense.key == 0x02 || (sense.key == 0x05 && sense.asc == 0x94 && sense.ascq == 0x01);
+}
+
+/*
+ * Its WWID is enough to activate it, if the map knows which one it looks for; before a command goes
+ * there it is asked again.
+ */
+static enum identify_result passive(const struct path *path, const struct scsi_result *result,
+				    struct strbuf *reason)
+{
+	const struct multipath *m = path->m;
+
+	if (!wwid_agrees(m, &path->seen, reason))
+		return IDENTIFY_OTHER;
+	if (!m->lun.known && !m->settings.wwid[0] && another_path_may_tell(m, path))
+		return IDENTIFY_LATER;
+	say_what_failed(result, reason);
+	return m->lun.known || m->settings.wwid[0] ? IDENTIFY_PASSIVE : IDENTIFY_DOWN;
+}
+
 /* The optional pages may be refused: then the LUN does not have them. */
 static bool is_optional(const struct path *path)
 {
@@ -278,6 +324,8 @@ enum identify_result identify(struct path *path, const struct scsi_answer *last,
 	} else if (!ask_again(path, last->result)) {
 		if (last->result->transport == TRANSPORT_BUSY)
 			return IDENTIFY_LATER; /* a local shortage is not the path's fault (H7) */
+		if (is_passive(path, last->result))
+			return passive(path, last->result, reason);
 		if (last->result->transport != TRANSPORT_OK || !is_optional(path)) {
 			say_what_failed(last->result, reason);
 			return IDENTIFY_DOWN;

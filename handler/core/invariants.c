@@ -35,7 +35,7 @@ static void check_path(const struct path *path, unsigned int *in_flight)
 	*in_flight += n;
 
 	assert(!path->suspect || path->active);
-	assert(!path->active || path->identified || path->recheck_identity ||
+	assert(!path->active || path->identified || path->passive || path->recheck_identity ||
 	       path->link != LINK_OPEN);
 	assert(!path->active || !path->failed_by_message);
 	assert(path->settled ? path->selectable == (path->active && !path->suspect) : true);
@@ -79,7 +79,7 @@ void mpath_check_invariants(const struct multipath *m)
 	assert(in_flight == m->nr_in_flight);
 	assert(m->nr_ios == in_flight + count_waiting(&m->held) + count_waiting(&m->backlog) +
 				    count_waiting(&m->delayed) + count_waiting(&m->restarting) +
-				    count_waiting(&m->fenced));
+				    count_waiting(&m->fenced) + count_waiting(&m->activating));
 	assert(!m->shutdown || m->nr_ios == in_flight + count_waiting(&m->fenced));
 	check_fences(m);
 }

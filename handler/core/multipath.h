@@ -8,6 +8,7 @@
  *   delayed	 waits for retry_ns, then is mapped again
  *   restarting	 a write that waits until the commands of a dead process are gone (D9 Restart)
  *   fenced	 a write whose old copy may still land: neither repeated nor answered (fence.c)
+ *   activating	 the hardware handler activates the group (pg_init): waits for the end of that
  *   suspect	 an active path that is in doubt: no new commands until its probe has answered
  */
 #ifndef MPATH_MULTIPATH_H
@@ -55,8 +56,22 @@ struct multipath {
 	/* dm's state */
 	struct priority_group *current_pg;
 	struct priority_group *next_pg; /* asked for; consumed by the next command */
-	bool queue_io;			/* INFO's first word: no group was chosen yet */
+	bool queue_io;			/* INFO's first word: no group was chosen, or it is not
+					   activated yet */
 	unsigned int nr_valid;		/* active paths */
+
+	/* pg_init.c: activation of the current group */
+	struct hw_handler hw;
+	bool pg_init_required;	      /* a round is to begin */
+	bool pg_init_delayed;	      /* ... after pg_init_delay_msecs */
+	unsigned int pg_init_count;   /* rounds since the group was chosen */
+	uint64_t pg_init_due_ns;      /* the round begins then */
+	struct list pg_init_paths;    /* path.pg_init_node: their turn comes */
+	struct path *activating_path; /* whose turn it is */
+
+	/* hw.c: states of target port groups */
+	uint64_t refresh_due_ns; /* 0: no need */
+	struct path *refreshing;
 
 	struct io_stats stats; /* of commands, as their initiators see them */
 	uint64_t nr_path_faults;
@@ -68,6 +83,7 @@ struct multipath {
 	struct list delayed;
 	struct list restarting;
 	struct list fenced;
+	struct list activating;
 	unsigned int nr_ios;
 	unsigned int nr_in_flight; /* on a path, abandoned ones included */
 	bool run_held;		   /* something changed for the better: map the held ones again */
@@ -145,7 +161,8 @@ enum choice {
 	CHOSE_PATH,
 	CHOSE_WAIT_FOR_ROOM, /* usable paths, but each has all the commands that it takes */
 	CHOSE_WAIT_FOR_PATH, /* none now, but one is in doubt or not looked at yet */
-	CHOSE_EXHAUSTED,     /* usable paths, but this command has been tried on each of them */
+	CHOSE_WAIT_FOR_ACTIVATION,
+	CHOSE_EXHAUSTED, /* usable paths, but this command has been tried on each of them */
 	CHOSE_NONE,
 };
 enum choice choose_path(struct multipath *m, struct mpath_io *io, struct path **path);
@@ -223,8 +240,43 @@ void abandon_probe(struct multipath *m, struct path *path);
 void close_link(struct multipath *m, struct path *path);
 void close_link_if_idle(struct multipath *m, struct path *path);
 
+bool attach_hw_handler(struct multipath *m, struct path *path);
+void activate_path(struct multipath *m, struct path *path);
+void refresh_path(struct multipath *m, struct path *path);
+
+/* pg_init.c: activation of a group */
+void pg_init_switched(struct multipath *m);
+bool pg_init_pending(const struct multipath *m);
+void pg_init_run(struct multipath *m);
+void pg_init_timeout(struct multipath *m);
+void pg_init_relayout(struct multipath *m);
+void pg_init_one(struct multipath *m, struct path *path);
+void pg_init_path_failed(struct multipath *m, struct path *path);
+void pg_init_done(struct multipath *m, struct path *path, enum hw_result result);
+bool has_usable_path(const struct priority_group *pg);
+
+/* hw.c: the hardware handler, and the states of port groups that it knows */
+struct verdict;
+struct verdict judge_for(struct multipath *m, const struct scsi_result *result);
+void hw_reattach(struct multipath *m);
+void hw_take_table(struct multipath *m, const struct mpath_table *table);
+bool may_have_hw_handler(const struct multipath *m);
+bool hw_attach(struct multipath *m, struct path *path, struct strbuf *reason);
+void hw_detach(struct path *path);
+void tell_port_groups(struct multipath *m);
+void want_refresh(struct multipath *m);
+void refresh_timeout(struct multipath *m);
+void refreshed(struct multipath *m, bool answered);
+
 /* identify.c: is this our LUN?  A conversation (D2, D8). */
-enum identify_result { IDENTIFY_ASK, IDENTIFY_OK, IDENTIFY_OTHER, IDENTIFY_DOWN, IDENTIFY_LATER };
+enum identify_result {
+	IDENTIFY_ASK,
+	IDENTIFY_OK,
+	IDENTIFY_PASSIVE, /* by its WWID; it does not tell its size before it is activated */
+	IDENTIFY_OTHER,
+	IDENTIFY_DOWN,
+	IDENTIFY_LATER,
+};
 enum identify_result identify(struct path *path, const struct scsi_answer *last,
 			      const struct scsi_question *next, struct strbuf *reason);
 

@@ -38,6 +38,7 @@ static void end_of_doubt(struct multipath *m, struct path *path)
 	if (!path->suspect)
 		return;
 	path->suspect = false;
+	path->in_transition = false;
 	path->suspect_since_ns = 0;
 	m->nr_suspect--;
 }
@@ -59,11 +60,13 @@ void fail_path(struct multipath *m, struct path *path, const char *why)
 	m->nr_path_faults++;
 	m->nr_valid--;
 	/* Who waited for this path's probe, or for room on it, must look again. */
-	if (path->suspect || !list_empty(&m->backlog))
+	if (path->suspect || !list_empty(&m->backlog) ||
+	    (!list_empty(&m->activating) && !pg_init_pending(m)))
 		m->run_held = true;
 	end_of_doubt(m, path);
 	sync_selector(path);
 	set_reason(path, why);
+	pg_init_path_failed(m, path);
 	path->next_check_ns = m->now_ns + m->settings.recheck_interval_ms * NSEC_PER_MSEC;
 	wake_by(m, path->next_check_ns);
 
@@ -84,6 +87,7 @@ void reinstate_path(struct multipath *m, struct path *path)
 	m->nr_valid++;
 	m->run_held = true;
 	sync_selector(path);
+	pg_init_one(m, path);
 
 	trace(m, "path %s: reinstated, %u usable", path_name(path), m->nr_valid);
 	if (path->settled)

@@ -16,8 +16,8 @@
 /* The kernel's own time-out of a probe.  We stop waiting for it long before. */
 #define PROBE_TIMEOUT_MS 10000
 
-/* A path in transition is in doubt for that long, then it has failed (scsi_dh_alua: 60..255 s). */
-#define TRANSITION_MAX_NS (60 * NSEC_PER_SEC)
+/* A path in transition is in doubt for that long, then it has failed; the array may announce it. */
+#define TRANSITION_MAX_S 60
 
 /* The first LUN seen is pinned: wait for the path that the table names first. */
 #define IDENTIFY_LATER_NS (50 * NSEC_PER_MSEC)
@@ -89,8 +89,12 @@ static void send_probe(struct multipath *m, struct path *path)
 /* We wait so long for a probe; the kernel's time-out would come much later. */
 static uint64_t probe_patience_ns(const struct multipath *m, const struct path *path)
 {
-	uint32_t ms =
-		path->active ? m->settings.checker_timeout_ms : m->settings.recheck_interval_ms;
+	uint32_t ms;
+
+	/* Of what may take long the handler says so itself. */
+	if (path->probe.cmd.timeout_ms > PROBE_TIMEOUT_MS)
+		return path->probe.cmd.timeout_ms * NSEC_PER_MSEC;
+	ms = path->active ? m->settings.checker_timeout_ms : m->settings.recheck_interval_ms;
 
 	return (ms < 1000 ? 1000 : ms) * NSEC_PER_MSEC;
 }
@@ -98,6 +102,7 @@ static uint64_t probe_patience_ns(const struct multipath *m, const struct path *
 static void end_probe(struct multipath *m, struct path *path)
 {
 	path->probing = PROBE_NONE;
+	path->resume_ns = 0;
 	if (path->link == LINK_CLOSING)
 		close_link_if_idle(m, path);
 }
@@ -116,13 +121,15 @@ static void path_down(struct multipath *m, struct path *path, const char *why)
 static void path_in_transition(struct multipath *m, struct path *path)
 {
 	const char *why = "asymmetric access state transition";
+	uint64_t limit_s = path->tpg.transition_s ? path->tpg.transition_s : TRANSITION_MAX_S;
 
 	if (!path->suspect_since_ns)
 		path->suspect_since_ns = m->now_ns;
-	if (m->now_ns - path->suspect_since_ns >= TRANSITION_MAX_NS) {
+	if (m->now_ns - path->suspect_since_ns >= limit_s * NSEC_PER_SEC) {
 		path_down(m, path, "asymmetric access state transition takes too long");
 		return;
 	}
+	path->in_transition = path->active;
 	if (path->active)
 		suspect_path(m, path, why);
 	else if (!path->settled)
@@ -145,12 +152,27 @@ static void path_up(struct multipath *m, struct path *path)
 	}
 }
 
+/*
+ * In standby: with a hardware handler that can activate it, such a path is as good as any, and so
+ * it is in dm.  Whether it has one is known after it was identified.
+ */
+static void path_ghost(struct multipath *m, struct path *path)
+{
+	bool unknown = list_empty(&path->hw_node) && may_have_hw_handler(m);
+
+	if (path->hw_explicit || unknown)
+		path_up(m, path);
+	else
+		path_down(m, path, "checker: ghost (standby)");
+}
+
 static void checked(struct multipath *m, struct path *path, enum check_result result)
 {
 	end_probe(m, path);
 	if (path->link != LINK_OPEN)
 		return;
 
+	path->ghost = result == CHECK_GHOST;
 	switch (result) {
 	case CHECK_ASK:
 		assert(!"the conversation goes on");
@@ -169,7 +191,7 @@ static void checked(struct multipath *m, struct path *path, enum check_result re
 		path_down(m, path, "checker: down");
 		return;
 	case CHECK_GHOST:
-		path_down(m, path, "checker: ghost (standby)");
+		path_ghost(m, path);
 		return;
 	case CHECK_PENDING:
 		/* Our own shortage says nothing about the path: it stays as it is (H7). */
@@ -185,6 +207,36 @@ static void checked(struct multipath *m, struct path *path, enum check_result re
 		m->run_held = true;
 		return;
 	}
+}
+
+bool attach_hw_handler(struct multipath *m, struct path *path)
+{
+	char text[PATH_REASON_MAX];
+	struct strbuf reason;
+
+	strbuf_init(&reason, text, sizeof(text));
+	if (hw_attach(m, path, &reason))
+		return true;
+	exclude_path(m, path, text);
+	path_settled(m, path);
+	check_again(m, path);
+	return false;
+}
+
+/* It is our LUN, as far as can be told. */
+static void path_identified(struct multipath *m, struct path *path, bool passive)
+{
+	path->identified = !passive;
+	path->passive = passive;
+	if (!passive)
+		lun_identified(m, &path->seen);
+	clear_suspicion(m, path);
+	if (!path->failed_by_message)
+		reinstate_path(m, path);
+	if (passive && path->active)
+		pg_init_one(m, path);
+	path_settled(m, path);
+	check_in_turn(m, path);
 }
 
 static void identified(struct multipath *m, struct path *path, enum identify_result result,
@@ -217,14 +269,107 @@ static void identified(struct multipath *m, struct path *path, enum identify_res
 			begin(m, path, PROBE_IDENTIFY);
 			return;
 		}
-		path->identified = true;
-		lun_identified(m, &path->seen);
-		clear_suspicion(m, path);
-		if (!path->failed_by_message)
-			reinstate_path(m, path);
-		path_settled(m, path);
-		check_in_turn(m, path);
+		if (!attach_hw_handler(m, path))
+			return;
+		if (path->ghost && !path->hw_explicit)
+			path_down(m, path, "checker: ghost (standby)");
+		else
+			path_identified(m, path, false);
 		return;
+	case IDENTIFY_PASSIVE:
+		if (!attach_hw_handler(m, path))
+			return;
+		if (path->hw_explicit)
+			path_identified(m, path, true);
+		else
+			path_down(m, path, reason);
+		return;
+	}
+}
+
+/* --- activation, and the states of port groups --- */
+
+void activate_path(struct multipath *m, struct path *path)
+{
+	trace(m, "path %s: activate", path_name(path));
+	path->probing = PROBE_ACTIVATE;
+	m->hw.type->begin(&m->hw, path, HW_ACTIVATE);
+	converse(m, path, NULL);
+}
+
+void refresh_path(struct multipath *m, struct path *path)
+{
+	path->probing = PROBE_REFRESH;
+	m->hw.type->begin(&m->hw, path, HW_REFRESH);
+	converse(m, path, NULL);
+}
+
+/* The next check had to wait for the conversation. */
+static void go_on_checking(struct multipath *m, struct path *path)
+{
+	if (path->next_check_ns)
+		wake_by(m, path->next_check_ns);
+	else
+		check_in_turn(m, path);
+}
+
+static void activation_over(struct multipath *m, struct path *path, enum hw_result result)
+{
+	pg_init_done(m, path, result);
+	go_on_checking(m, path);
+}
+
+/* A path whose size was not to be had before has told it now, or is not our LUN. */
+static void activation_identified(struct multipath *m, struct path *path, bool ok)
+{
+	if (m->activating_path == path && path->probing == PROBE_NONE)
+		activation_over(m, path, ok ? HW_DONE : HW_FAIL_PATH);
+}
+
+/* No answer will come, or none that counts. */
+static void conversation_lost(struct multipath *m, struct path *path)
+{
+	if (m->activating_path == path)
+		pg_init_done(m, path, HW_FAIL_PATH);
+	if (m->refreshing == path)
+		refreshed(m, false);
+}
+
+static void array_has_said(struct multipath *m, struct path *path, enum hw_result result)
+{
+	enum probe_purpose purpose = path->probing;
+
+	end_probe(m, path);
+	if (purpose == PROBE_REFRESH) {
+		refreshed(m, result == HW_DONE);
+		go_on_checking(m, path);
+		return;
+	}
+	tell_port_groups(m);
+	if (result == HW_DONE && path->passive && path->active)
+		begin(m, path, PROBE_IDENTIFY);
+	else
+		activation_over(m, path, result);
+}
+
+static void converse_with_array(struct multipath *m, struct path *path,
+				const struct scsi_answer *answer)
+{
+	struct scsi_question question = {.cmd = &path->probe.cmd, .data = path->probe_buf};
+	enum hw_result result;
+	uint64_t wait_ns = 0;
+
+	path->resume_ns = 0;
+	path->probe.cmd = (struct scsi_cmd){.timeout_ms = PROBE_TIMEOUT_MS};
+	result = m->hw.type->go_on(&m->hw, path, m->now_ns, answer, &question, &wait_ns);
+	if (result == HW_SEND) {
+		send_probe(m, path);
+		wake_by(m, m->now_ns + probe_patience_ns(m, path));
+	} else if (result == HW_WAIT) {
+		path->resume_ns = m->now_ns + wait_ns;
+		wake_by(m, path->resume_ns);
+	} else {
+		array_has_said(m, path, result);
 	}
 }
 
@@ -234,6 +379,10 @@ static void converse(struct multipath *m, struct path *path, const struct scsi_a
 	char text[PATH_REASON_MAX];
 	struct strbuf reason;
 
+	if (path->probing == PROBE_ACTIVATE || path->probing == PROBE_REFRESH) {
+		converse_with_array(m, path, answer);
+		return;
+	}
 	strbuf_init(&reason, text, sizeof(text));
 	path->probe.cmd = (struct scsi_cmd){.timeout_ms = PROBE_TIMEOUT_MS};
 	if (path->probing == PROBE_CHECK) {
@@ -249,6 +398,7 @@ static void converse(struct multipath *m, struct path *path, const struct scsi_a
 
 		if (result != IDENTIFY_ASK) {
 			identified(m, path, result, text);
+			activation_identified(m, path, result == IDENTIFY_OK);
 			return;
 		}
 	}
@@ -259,8 +409,13 @@ static void converse(struct multipath *m, struct path *path, const struct scsi_a
 /* A unit attention is told once: what a probe hears of the LUN's identity nobody else will. */
 static void listen_for_doubts(struct multipath *m, struct path *path)
 {
-	struct verdict verdict = judge(&path->probe.result);
+	struct verdict verdict;
 
+	/* Who talks about the states of port groups needs no other to be told of them. */
+	if (path->probing == PROBE_ACTIVATE || path->probing == PROBE_REFRESH)
+		verdict = judge(&path->probe.result);
+	else
+		verdict = judge_for(m, &path->probe.result);
 	if (verdict.verdict != IO_REIDENTIFY)
 		return;
 	path->recheck_identity = true;
@@ -289,6 +444,11 @@ void abandon_probe(struct multipath *m, struct path *path)
 {
 	if (path->probing == PROBE_NONE || path->probe.abandoned)
 		return;
+	if (path->resume_ns) {
+		path->probing = PROBE_NONE; /* no command is out */
+		path->resume_ns = 0;
+		return;
+	}
 	path->probe.abandoned = true;
 	list_del(&path->probe.node); /* as in abandon_io() */
 	list_push_back(&m->actions->abandon, &path->probe.node);
@@ -321,6 +481,7 @@ static void probe_hung(struct multipath *m, struct path *path)
 {
 	trace(m, "path %s: the probe is not answered", path_name(path));
 	path_down(m, path, "checker: no answer");
+	conversation_lost(m, path);
 	give_up_reads(m, path);
 	abandon_probe(m, path);
 }
@@ -358,6 +519,13 @@ static void path_timeout(struct multipath *m, struct path *path)
 	if (path->probing != PROBE_NONE) {
 		if (path->probe.abandoned)
 			return;
+		if (path->resume_ns) {
+			if (m->now_ns >= path->resume_ns)
+				converse(m, path, NULL);
+			else
+				wake_by(m, path->resume_ns);
+			return;
+		}
 		patience_ends = path->probe.start_ns + probe_patience_ns(m, path);
 		if (m->now_ns >= patience_ends)
 			probe_hung(m, path);
@@ -389,7 +557,7 @@ void probe_path_now(struct multipath *m, struct path *path)
 {
 	if (path->link == LINK_OPEN && path->probing == PROBE_NONE && !path->reopen)
 		begin_check(m, path);
-	else if (path->probing == PROBE_NONE)
+	else if (path->probing != PROBE_CHECK && path->probing != PROBE_IDENTIFY)
 		check_at(m, path, m->now_ns);
 }
 
@@ -453,6 +621,8 @@ void close_link(struct multipath *m, struct path *path)
 	path->identified = false;
 	if (!m->stopping)
 		fail_path(m, path, "the device went away");
+	conversation_lost(m, path);
+	hw_detach(path);
 	give_up_reads(m, path);
 	abandon_probe(m, path);
 	close_link_if_idle(m, path);

@@ -87,6 +87,10 @@ void no_path_for(struct multipath *m, struct mpath_io *io, enum choice choice)
 		trace(m, "io %02x: waits for a path in doubt", io->cmd.cdb[0]);
 		hold_io(m, &m->held, io);
 		return;
+	case CHOSE_WAIT_FOR_ACTIVATION:
+		trace(m, "io %02x: waits for activation", io->cmd.cdb[0]);
+		hold_io(m, &m->activating, io);
+		return;
 	case CHOSE_EXHAUSTED:
 		/* It failed alike on every path, and the paths are good (H7). */
 		trace(m, "io %02x: tried on every path", io->cmd.cdb[0]);
@@ -114,6 +118,7 @@ void run_queues(struct multipath *m)
 	m->run_held = false;
 	list_splice(&todo, &m->held);
 	list_splice(&todo, &m->backlog);
+	list_splice(&todo, &m->activating);
 	while ((node = list_pop(&todo)))
 		map_io(m, container_of(node, struct mpath_io, node));
 }
@@ -170,6 +175,7 @@ void queues_timeout(struct multipath *m)
 	expire(m, &m->backlog);
 	expire(m, &m->delayed);
 	expire(m, &m->restarting);
+	expire(m, &m->activating);
 
 	list_init(&due);
 	list_for_each_entry_safe(io, next, &m->delayed, node) {
@@ -212,6 +218,7 @@ static void take_all(struct multipath *m, struct list *todo)
 	list_splice(todo, &m->backlog);
 	list_splice(todo, &m->delayed);
 	list_splice(todo, &m->restarting);
+	list_splice(todo, &m->activating);
 }
 
 void answer_all_busy(struct multipath *m)

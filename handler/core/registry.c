@@ -12,6 +12,11 @@ extern const struct path_selector_type queue_length_selector;
 extern const struct path_selector_type round_robin_selector;
 extern const struct path_selector_type service_time_selector;
 
+extern const struct hw_handler_type alua_handler;
+extern const struct hw_handler_type emc_handler;
+extern const struct hw_handler_type rdac_handler;
+extern const struct hw_handler_type hp_sw_handler;
+
 extern const struct path_checker_type tur_checker;
 
 /* clang-format off */
@@ -25,8 +30,9 @@ static const struct path_selector_type *const selectors[] = {
 };
 /* clang-format on */
 
+/* In the order in which they are tried on an array that no table names a handler for. */
 static const struct hw_handler_type *const hw_handlers[] = {
-	NULL,
+	&alua_handler, &emc_handler, &rdac_handler, &hp_sw_handler, NULL,
 };
 
 static const struct path_checker_type *const checkers[] = {
@@ -48,6 +54,24 @@ const struct hw_handler_type *hw_handler_find(const char *name)
 		if (!strcmp(hw_handlers[i]->name, name))
 			return hw_handlers[i];
 	return NULL;
+}
+
+const struct hw_handler_type *hw_handler_detect(const uint8_t *inquiry, size_t len)
+{
+	for (size_t i = 0; hw_handlers[i]; i++)
+		if (hw_handlers[i]->detect(inquiry, len))
+			return hw_handlers[i];
+	return NULL;
+}
+
+size_t hw_handler_path_size(void)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; hw_handlers[i]; i++)
+		if (hw_handlers[i]->path_size > size)
+			size = hw_handlers[i]->path_size;
+	return size;
 }
 
 const struct path_checker_type *path_checker_find(const char *name)
@@ -75,8 +99,6 @@ void hw_handler_names(struct strbuf *out)
 {
 	for (size_t i = 0; hw_handlers[i]; i++)
 		print_name(out, i, hw_handlers[i]->name);
-	if (!hw_handlers[0])
-		strbuf_printf(out, " none");
 }
 
 void path_checker_names(struct strbuf *out)

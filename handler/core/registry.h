@@ -15,6 +15,11 @@ const struct path_selector_type *path_selector_find(const char *name);
 const struct hw_handler_type *hw_handler_find(const char *name);
 const struct path_checker_type *path_checker_find(const char *name);
 
+/* The handler that the kernel's SCSI layer would attach, by standard INQUIRY data; NULL: none. */
+const struct hw_handler_type *hw_handler_detect(const uint8_t *inquiry, size_t len);
+/* Bytes of path.hw_data, enough for any handler. */
+size_t hw_handler_path_size(void);
+
 /* For error texts: " none", or ": " and the names with ", " between them. */
 void path_selector_names(struct strbuf *out);
 void hw_handler_names(struct strbuf *out);

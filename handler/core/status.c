@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "core/multipath.h"
+#include "core/table_edit.h"
 #include "mpath/scsi.h"
 #include "mpath/version.h"
 
@@ -36,7 +37,8 @@ static void info(struct multipath *m, struct strbuf *out)
 	struct path *path;
 	unsigned int i;
 
-	strbuf_printf(out, "2 %u %u 0 %u %u ", m->queue_io, 0u, m->nr_groups, shown_group(m));
+	strbuf_printf(out, "2 %u %u 0 %u %u ", m->queue_io, m->pg_init_count, m->nr_groups,
+		      shown_group(m));
 	for (i = 0; i < m->nr_groups; i++) {
 		struct priority_group *pg = &m->groups[i];
 		struct path_selector *ps = &pg->selector;
@@ -71,13 +73,25 @@ void status_features(const struct multipath *m, struct strbuf *out)
 		strbuf_printf(out, "queue_mode bio ");
 }
 
+/* dm forgets the words behind the name; here a table that is shown makes the same map. */
+static void hw_handler_words(const struct multipath *m, struct strbuf *out)
+{
+	if (!m->hw.type)
+		strbuf_printf(out, "0 ");
+	else if (m->hw.type != m->table->hw_handler)
+		strbuf_printf(out, "1 %s ", m->hw.type->name);
+	else
+		mpath_table_print_hw_handler(m->table, out);
+}
+
 static void table(struct multipath *m, struct strbuf *out)
 {
 	struct path *path;
 	unsigned int i;
 
 	status_features(m, out);
-	strbuf_printf(out, "0 %u %u ", m->nr_groups, shown_group(m));
+	hw_handler_words(m, out);
+	strbuf_printf(out, "%u %u ", m->nr_groups, shown_group(m));
 	for (i = 0; i < m->nr_groups; i++) {
 		struct priority_group *pg = &m->groups[i];
 		struct path_selector *ps = &pg->selector;
@@ -166,6 +180,10 @@ static void path_detail(const struct path *path, struct strbuf *out)
 		strbuf_printf(out, ", read-only");
 	if (path->foreign)
 		strbuf_printf(out, ", has commands of a former process");
+	if (path->tpg.state_known)
+		strbuf_printf(out, ", target port group %u %s%s", path->tpg.id,
+			      scsi_alua_state_name(path->tpg.state),
+			      path->tpg.preferred ? " (preferred)" : "");
 	strbuf_printf(out, "] %s\n", path->address);
 }
 
@@ -185,6 +203,9 @@ static void queue_detail(struct multipath *m, uint64_t now_ns, struct strbuf *ou
 	if (mpath_queueing_defeated(m))
 		strbuf_printf(out,
 			      "  warning: cmd_time_out limits queue_if_no_path: set it to 0\n");
+	if (!list_empty(&m->activating))
+		strbuf_printf(out, "  %u commands wait for the activation of a group\n",
+			      queue_length(&m->activating));
 	if (!list_empty(&m->restarting))
 		strbuf_printf(out, "  %u writes wait for commands of a former process\n",
 			      queue_length(&m->restarting));

@@ -84,6 +84,8 @@ static void timeout(struct multipath *m)
 	paths_timeout(m);
 	settling_timeout(m);
 	restart_timeout(m);
+	refresh_timeout(m);
+	pg_init_timeout(m);
 	queues_timeout(m);
 	tell_if_defeated(m, DEFEATED_PATIENCE_NS);
 }
@@ -181,8 +183,11 @@ void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpa
 	}
 
 	look_at_fences(m);
-	if (m->run_held)
+	pg_init_run(m);
+	while (m->run_held) {
 		run_queues(m);
+		pg_init_run(m);
+	}
 	tell_queueing(m);
 	if (m->stopping)
 		actions->stopped = m->nr_ios == 0 && all_links_closed(m);

@@ -31,7 +31,8 @@ struct parser {
 	struct mpath_table *table;
 	char **words; /* the parameters, without a prefix */
 	unsigned int nr_words;
-	unsigned int next; /* index of the first word not yet read */
+	unsigned int next;     /* index of the first word not yet read */
+	unsigned int hw_words; /* index of the hardware handler's first word behind its name */
 	struct strbuf *error;
 };
 
@@ -392,7 +393,24 @@ static int parse_hw_handler(struct parser *p)
 		return refuse_hw_handler(p);
 	table->hw_argv = take_words(p, count) + 1;
 	table->hw_argc = (int)count - 1;
+	p->hw_words = p->next - (unsigned int)table->hw_argc;
 	return 0;
+}
+
+/* As in dm, the words meet the handler with the first path. */
+static int check_hw_params(struct parser *p)
+{
+	const struct mpath_table *table = p->table;
+	struct hw_handler trial = {.type = table->hw_handler};
+	const char *expected = "expected no word behind its name";
+
+	if (!table->hw_argc)
+		return 0;
+	if (trial.type->set_params &&
+	    trial.type->set_params(&trial, table->hw_argc, (const char *const *)table->hw_argv,
+				   &expected))
+		return 0;
+	return refuse(p, p->hw_words, "unable to set hardware handler parameters", "%s", expected);
 }
 
 /* --- Priority groups --- */
@@ -457,6 +475,7 @@ static int parse_path(struct parser *p, struct table_group *group, struct trial 
 		      unsigned int nr, unsigned int nr_args)
 {
 	struct table_path *path = &group->paths[nr];
+	int err;
 
 	if (words_left(p) < 1 + nr_args)
 		return refuse(p, p->nr_words, "not enough path parameters",
@@ -465,6 +484,9 @@ static int parse_path(struct parser *p, struct table_group *group, struct trial 
 	if (!is_device(p->words[p->next]))
 		return refuse(p, p->next, "error getting device",
 			      "expected MAJOR:MINOR or an absolute path name");
+	err = check_hw_params(p);
+	if (err)
+		return err;
 
 	path->address = *take_words(p, 1);
 	path->argv = take_words(p, nr_args);
@@ -728,5 +750,7 @@ int mpath_table_from_paths(const char *const *addresses, unsigned int nr_address
 
 	err = mpath_table_parse(text, table, error);
 	free(text);
+	if (!err)
+		(*table)->find_hw_handler = true;
 	return err;
 }

@@ -52,6 +52,16 @@ static void print_features(struct strbuf *out, const struct mpath_table *table)
 		strbuf_printf(out, "queue_mode bio ");
 }
 
+void mpath_table_print_hw_handler(const struct mpath_table *table, struct strbuf *out)
+{
+	if (!table->hw_handler) {
+		strbuf_printf(out, "0 ");
+		return;
+	}
+	strbuf_printf(out, "%d %s ", table->hw_argc + 1, table->hw_handler->name);
+	print_words(out, table->hw_argv, table->hw_argc);
+}
+
 static void print_group(struct strbuf *out, const struct table_group *group)
 {
 	unsigned int i;
@@ -72,12 +82,7 @@ static void print_table(struct strbuf *out, const struct mpath_table *table)
 	if (table->has_length)
 		strbuf_printf(out, "0 %llu multipath ", (unsigned long long)table->nr_sectors);
 	print_features(out, table);
-	if (table->hw_handler) {
-		strbuf_printf(out, "%d %s ", table->hw_argc + 1, table->hw_handler->name);
-		print_words(out, table->hw_argv, table->hw_argc);
-	} else {
-		strbuf_printf(out, "0 ");
-	}
+	mpath_table_print_hw_handler(table, out);
 	strbuf_printf(out, "%u %u ", table->nr_groups, table->initial_group);
 	for (i = 0; i < table->nr_groups; i++)
 		print_group(out, &table->groups[i]);
@@ -89,6 +94,7 @@ static void keep_plugins(struct mpath_table *table, const struct mpath_table *sk
 	unsigned int i;
 
 	table->hw_handler = sketch->hw_handler;
+	table->find_hw_handler = sketch->find_hw_handler;
 	for (i = 0; i < table->nr_groups; i++)
 		table->groups[i].selector = sketch->groups[i].selector;
 }

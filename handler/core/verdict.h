@@ -9,15 +9,15 @@
 #include "mpath/io.h"
 
 enum io_verdict {
-	IO_DONE,	 /* good, or the target's own word: answer it to the bit */
-	IO_RETRY,	 /* the target asks for patience (BUSY, unit attention after a reset, ...):
-			    same path again, bounded; at the end its answer goes up as it is */
-	IO_REIDENTIFY,	 /* as IO_RETRY, but the path must prove first that it is still our LUN */
+	IO_DONE,	  /* good, or the target's own word: answer it to the bit */
+	IO_RETRY,	  /* the target asks for patience (BUSY, unit attention after a reset, ...):
+			     same path again, bounded; at the end its answer goes up as it is */
+	IO_REIDENTIFY,	  /* as IO_RETRY, but the path must prove first that it is still our LUN */
 	IO_TRANSITIONING, /* the port group changes its state: elsewhere, else wait for it */
-	IO_PATH_FAILED,	 /* the path is broken or passive: fail it, go elsewhere */
-	IO_PATH_SUSPECT, /* perhaps the path, perhaps the command: probe the path, go elsewhere */
-	IO_REQUEUE,	 /* a local resource is used up: nobody's fault, again shortly */
-	IO_CANNOT_CARRY, /* this path's host cannot carry the command: try the others once each */
+	IO_PATH_FAILED,	  /* the path is broken or passive: fail it, go elsewhere */
+	IO_PATH_SUSPECT,  /* perhaps the path, perhaps the command: probe the path, go elsewhere */
+	IO_REQUEUE,	  /* a local resource is used up: nobody's fault, again shortly */
+	IO_CANNOT_CARRY,  /* this path's host cannot carry the command: try the others once each */
 };
 
 struct verdict {

@@ -101,9 +101,17 @@ struct path {
 	bool recheck_identity; /* a unit attention raised a doubt */
 	struct lun_facts seen; /* what the identity check has read so far */
 	void *checker_context;
-	struct list hw_node;   /* on hw_handler.paths, while the handler is attached */
-	void *hw_data;	       /* the hardware handler's, type->path_size bytes */
-	bool hw_explicit;      /* the handler can make this path usable when it is passive */
+	struct list hw_node;	  /* on hw_handler.paths, while the handler is attached */
+	void *hw_data;		  /* the hardware handler's, type->path_size bytes */
+	bool hw_explicit;	  /* the handler can make this path usable when it is passive */
+	struct list pg_init_node; /* on multipath.pg_init_paths: is to be activated */
+	bool needs_activation;	  /* came back to the current group: not chosen before that */
+	bool passive;	       /* our LUN by its WWID; its size cannot be read before activation */
+	bool ghost;	       /* in standby, as the checker last saw it */
+	bool in_transition;    /* suspect, because its port group changes its state */
+	bool refresh_tried;    /* its states were asked for in vain this time */
+	uint8_t told_state;    /* of its port group, as it was last told, plus 1 */
+	uint64_t resume_ns;    /* its conversation waits until then; no command is out */
 	struct port_group tpg; /* the hardware handler's, for all to read */
 	struct iovec probe_iov;
 	uint8_t probe_buf[PATH_PROBE_BUF_SIZE];

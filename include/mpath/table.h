@@ -50,6 +50,7 @@ struct mpath_table {
 	const struct hw_handler_type *hw_handler; /* NULL: none */
 	char **hw_argv;
 	int hw_argc;
+	bool find_hw_handler; /* none was named, but not because there shall be none */
 
 	struct table_group *groups;
 	unsigned int nr_groups;

@@ -432,8 +432,7 @@ static void the_order_of_groups_is_no_race(void)
 /* The same with the group that the table asks for first. */
 static void the_initial_group_is_waited_for(void)
 {
-	struct world *w = world_new(
-		QUEUE "0 2 2 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1");
+	struct world *w = world_new(QUEUE "0 2 2 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1");
 	struct sim_io *io;
 
 	sim_path(w, "8:16")->open_latency_ns = 300 * NSEC_PER_MSEC;

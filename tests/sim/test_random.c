@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "mpath/scsi.h"
 #include "sim/lib/world.h"
 
 #define SEEDS_DEFAULT 1500
@@ -100,6 +101,14 @@ static const struct {
 	{": bypassed", 200},
 	{": close", 1000},
 	{"shutdown: nothing is held", 50},
+	{": waits for activation", 5000},
+	{": activation, round 1", 1000},
+	{": activation, round 2", 10},
+	{": activated", 1000},
+	{": failed (activation", 100},
+	{": asked for the states of port groups", 1000},
+	{"transitioning", 100},
+	{": bypassed", 200},
 };
 #define NR_EPISODES (sizeof(episodes) / sizeof(episodes[0]))
 
@@ -147,6 +156,7 @@ struct foreign_write {
 
 static struct foreign_write foreign[FOREIGN_MAX];
 static unsigned int nr_foreign;
+static bool alua;	    /* the map has that hardware handler */
 static bool lun_may_change; /* then nobody forgets the WWID, and no block is another LUN's */
 
 static const char *random_selector(void)
@@ -157,6 +167,15 @@ static const char *random_selector(void)
 	return selectors[below(sizeof(selectors) / sizeof(selectors[0]))];
 }
 
+static const char *random_features(void)
+{
+	if (chance(30))
+		return "0";
+	if (!alua || chance(50))
+		return "1 queue_if_no_path";
+	return "5 queue_if_no_path pg_init_retries 2 pg_init_delay_msecs 40";
+}
+
 static struct world *random_table(void)
 {
 	unsigned int g, i, minor = 0, nr_groups = 1 + below(3);
@@ -164,7 +183,8 @@ static struct world *random_table(void)
 	char table[1024];
 
 	strbuf_init(&out, table, sizeof(table));
-	strbuf_printf(&out, "%s 0 %u %u", chance(70) ? "1 queue_if_no_path" : "0", nr_groups,
+	alua = chance(35);
+	strbuf_printf(&out, "%s %s %u %u", random_features(), alua ? "1 alua" : "0", nr_groups,
 		      1 + below(nr_groups));
 	for (g = 0; g < nr_groups; g++) {
 		unsigned int n = 1 + below(3);
@@ -219,6 +239,9 @@ static struct world *random_world(void)
 	struct world *w = random_table();
 	unsigned int i;
 
+	if (alua)
+		give_port_groups(w, (uint8_t)(1 + below(3)), (w->nr_paths + 1) / (1 + below(2)));
+	w->luns[0].announced_s = (uint8_t)(chance(50) ? 0 : 2 + below(20));
 	nr_foreign = 0;
 	lun_may_change = chance(30);
 	w->coin = coin;
@@ -381,6 +404,21 @@ static void random_ua(struct sim_path *p)
 		push_ua(p, (uint8_t)(ua >> 8), (uint8_t)ua);
 }
 
+/* The array changes states by itself, or what it does when it is asked to. */
+static void random_port_group(struct world *w)
+{
+	static const uint8_t states[] = {ALUA_OPTIMIZED,     ALUA_OPTIMIZED, ALUA_NON_OPTIMIZED,
+					 ALUA_STANDBY,	     ALUA_STANDBY,   ALUA_UNAVAILABLE,
+					 ALUA_TRANSITIONING, ALUA_OFFLINE};
+	struct sim_lun *lun = &w->luns[0];
+
+	if (!lun->nr_groups)
+		return;
+	if (chance(20))
+		lun->stpg = (enum sim_stpg)below(STPG_TAKES_TIME + 1);
+	set_port_group(w, 1 + below(lun->nr_groups), states[below(sizeof(states))], chance(50));
+}
+
 static void random_open(struct sim_path *p)
 {
 	if (!may_be_disturbed(p))
@@ -504,6 +542,8 @@ static void random_event(struct world *w)
 					   : below(7000) * NSEC_PER_MSEC;
 		return;
 	case 9:
+		random_port_group(w);
+		return;
 	case 10:
 	case 11:
 	case 12:
@@ -529,10 +569,15 @@ static struct sim_lun *lun_of_map(struct world *w)
 /* All is well again: everything is answered, and every path of the LUN is back in use. */
 static void heal(struct world *w)
 {
-	unsigned int i;
+	unsigned int i, g;
 
 	set_cmd_time_out(w, 0);
 	reload(w, w->table); /* with all its paths */
+	for (i = 0; i < SIM_LUNS_MAX; i++) {
+		w->luns[i].stpg = STPG_OBEYS;
+		for (g = 0; g < w->luns[i].nr_groups; g++)
+			w->luns[i].groups[g].state = ALUA_OPTIMIZED;
+	}
 	for (i = 0; i < w->nr_paths; i++) {
 		struct sim_path *p = &w->paths[i];
 		char text[64];

@@ -25,6 +25,10 @@ static void test_each_plug_in_is_found_by_its_own_name(void)
 	for (size_t i = 0; i < sizeof(selectors) / sizeof(selectors[0]); i++)
 		assert(!strcmp(path_selector_find(selectors[i])->name, selectors[i]));
 	assert(!strcmp(path_checker_find("tur")->name, "tur"));
+	assert(!strcmp(hw_handler_find("alua")->name, "alua"));
+	assert(!strcmp(hw_handler_find("emc")->name, "emc"));
+	assert(!strcmp(hw_handler_find("rdac")->name, "rdac"));
+	assert(!strcmp(hw_handler_find("hp_sw")->name, "hp_sw"));
 }
 
 static void test_other_words_find_nothing(void)
@@ -35,7 +39,7 @@ static void test_other_words_find_nothing(void)
 	assert(!path_selector_find("tur"));
 	assert(!path_checker_find("TUR"));
 	assert(!path_checker_find("none"));
-	assert(!hw_handler_find("alua"));
+	assert(!hw_handler_find("ALUA"));
 	assert(!hw_handler_find(""));
 }
 
@@ -43,7 +47,7 @@ static void test_error_texts_can_list_what_there_is(void)
 {
 	expect_names(path_selector_names, ": round-robin, queue-length, service-time, "
 					  "historical-service-time, io-affinity");
-	expect_names(hw_handler_names, " none");
+	expect_names(hw_handler_names, ": alua, emc, rdac, hp_sw");
 	expect_names(path_checker_names, ": tur");
 }
 
@@ -59,11 +63,51 @@ static void test_each_selector_has_all_that_is_not_optional(void)
 	}
 }
 
+/* By INQUIRY data, as the kernel's SCSI layer does: ALUA wherever the target has it. */
+static void expect_detected(uint8_t tpgs, const char *vendor_product, const char *name)
+{
+	const struct hw_handler_type *found;
+	uint8_t inquiry[96] = {0, 0, 6, 2, 91, (uint8_t)(tpgs << 4)};
+
+	memcpy(inquiry + 8, vendor_product, strlen(vendor_product));
+	found = hw_handler_detect(inquiry, sizeof(inquiry));
+	assert(name ? found && !strcmp(found->name, name) : !found);
+	assert(!hw_handler_detect(inquiry, 5)); /* cut off before anything that tells */
+}
+
+static void test_a_handler_is_found_by_inquiry_data(void)
+{
+	expect_detected(0, "ACME    DISK            ", NULL);
+	expect_detected(1, "ACME    DISK            ", "alua");
+	expect_detected(2, "ACME    DISK            ", "alua");
+	expect_detected(3, "DGC     VRAID           ", "alua");
+	expect_detected(0, "DGC     VRAID           ", "emc");
+	expect_detected(0, "DGC     LUNZ            ", NULL);
+	expect_detected(0, "IBM     1746      FAStT ", "rdac");
+	expect_detected(0, "NETAPP  INF-01-00       ", "rdac");
+	expect_detected(0, "COMPAQ  MSA1000 VOLUME  ", "hp_sw");
+	expect_detected(0, "COMPAQ  MSA1000         ", NULL);
+}
+
+static void test_hardware_handlers_have_all_that_is_not_optional(void)
+{
+	static const char *const names[] = {"alua", "emc", "rdac", "hp_sw"};
+
+	for (size_t i = 0; i < 4; i++) {
+		const struct hw_handler_type *type = hw_handler_find(names[i]);
+
+		assert(type->detect && type->attach && type->begin && type->go_on);
+		assert(type->path_size && type->path_size <= hw_handler_path_size());
+	}
+}
+
 int main(void)
 {
 	test_each_plug_in_is_found_by_its_own_name();
 	test_other_words_find_nothing();
 	test_error_texts_can_list_what_there_is();
 	test_each_selector_has_all_that_is_not_optional();
+	test_a_handler_is_found_by_inquiry_data();
+	test_hardware_handlers_have_all_that_is_not_optional();
 	return 0;
 }

@@ -379,12 +379,24 @@ static void test_hardware_handler_errors(void)
 	refuse("0 4 alua 1 1", "invalid number of hardware handler args: word 2 is \"4\", expected "
 			       "at most 3, the number of words after it");
 
-	refuse("0 1 alua 1 1 round-robin 0 1 1 8:16 1",
-	       "unknown hardware handler type: word 3 is \"alua\", this version has none");
+	refuse("0 1 Alua 1 1 round-robin 0 1 1 8:16 1",
+	       "unknown hardware handler type: word 3 is \"Alua\", this version has: alua, emc, "
+	       "rdac, hp_sw");
+	refuse("2 queue_mode rq 2 ontap 1 0 0",
+	       "unknown hardware handler type: word 5 is \"ontap\", this version has: alua, emc, "
+	       "rdac, hp_sw");
+	refuse("0 2 alua 2 1 1 round-robin 0 1 1 8:16 1",
+	       "unable to set hardware handler parameters: word 4 is \"2\", expected one word, 0 "
+	       "or 1 (optimize)");
 	refuse("1 queue_if_no_path 2 emc 1 1 1 round-robin 0 1 1 8:16 1",
-	       "unknown hardware handler type: word 4 is \"emc\", this version has none");
-	refuse("2 queue_mode rq 1 alua 0 0",
-	       "unknown hardware handler type: word 5 is \"alua\", this version has none");
+	       "unable to set hardware handler parameters: word 5 is \"1\", expected two words, "
+	       "each 0 or 1 (short_trespass, honor_reservations)");
+	refuse("0 2 rdac 1 1 1 round-robin 0 1 1 8:16 1",
+	       "unable to set hardware handler parameters: word 4 is \"1\", expected no word "
+	       "behind its name");
+	refuse("0 2 hp_sw x 1 1 round-robin 0 1 1 8:16 1",
+	       "unable to set hardware handler parameters: word 4 is \"x\", expected no word "
+	       "behind its name");
 }
 
 static void test_group_number_errors(void)

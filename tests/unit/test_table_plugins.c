@@ -5,10 +5,22 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/registry.h"
 
-static const struct hw_handler_type fake_handler = {.name = "fake"};
+/* It likes any two words, but for "bad". */
+static bool fake_set_params(struct hw_handler *hh, int argc, const char *const *argv,
+			    const char **expected)
+{
+	(void)hh;
+
+	*expected = "expected two good words";
+	return argc == 2 && strcmp(argv[1], "bad") != 0;
+}
+
+static const struct hw_handler_type fake_handler = {.name = "fake", .set_params = fake_set_params};
+static const struct hw_handler_type plain_handler = {.name = "plain"};
 
 static int picky_create(struct path_selector *ps, int argc, const char *const *argv,
 			const char **error)
@@ -49,7 +61,7 @@ static const struct path_selector_type picky_selector = {
 
 static const struct hw_handler_type *find_handler(const char *name)
 {
-	return name[0] == 'f' ? &fake_handler : NULL;
+	return name[0] == 'f' ? &fake_handler : !strcmp(name, "plain") ? &plain_handler : NULL;
 }
 
 static const struct path_selector_type *find_selector(const char *name)
@@ -91,6 +103,28 @@ static void test_a_hardware_handler_gets_its_words(void)
 	mpath_table_free(t);
 }
 
+/* dm's text; with dm's order: the words are looked at when there is a path for them. */
+static void test_words_that_a_hardware_handler_refuses(void)
+{
+	struct mpath_table *t;
+
+	assert(!parse_text("0 3 fake one bad 1 1 picky 0 1 0 8:16"));
+	assert(!strcmp(error_text, "unable to set hardware handler parameters: word 4 is \"one\", "
+				   "expected two good words"));
+	assert(!parse_text("0 2 plain one 1 1 picky 0 1 0 8:16"));
+	assert(!strcmp(error_text, "unable to set hardware handler parameters: word 4 is \"one\", "
+				   "expected no word behind its name"));
+	assert(!parse_text("0 3 fake one bad 1 1 picky 0 1 0 nowhere"));
+	assert(!strncmp(error_text, "error getting device", 20));
+
+	t = parse_text("0 3 fake one bad 0 0");
+	assert(t && t->hw_argc == 2);
+	mpath_table_free(t);
+	t = parse_text("0 1 plain 1 1 picky 0 1 0 8:16");
+	assert(t && t->hw_argc == 0);
+	mpath_table_free(t);
+}
+
 static void test_a_selector_may_refuse_its_words(void)
 {
 	assert(!parse_text("0 0 1 1 picky 1 word 1 0 8:16"));
@@ -117,6 +151,7 @@ static void test_many_kinds_of_warnings(void)
 int main(void)
 {
 	test_a_hardware_handler_gets_its_words();
+	test_words_that_a_hardware_handler_refuses();
 	test_a_selector_may_refuse_its_words();
 	test_many_kinds_of_warnings();
 	return 0;

@@ -92,6 +92,8 @@ static void inquiry(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct 
 {
 	uint8_t data[96] = {nexus->device_type, 0, 0x06, 0x12, 91, 0, 0, 0x02};
 
+	if (nexus->group)
+		data[5] = (uint8_t)(nexus->lun->tpgs << 4);
 	memcpy(data + 8, "SIM     VIRTUAL ARRAY   0001", 28);
 	if (nexus->ours)
 		memcpy(data + OUR_MARK_AT, OUR_MARK, sizeof(OUR_MARK) - 1);
@@ -118,7 +120,14 @@ static void vpd(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi
 		}
 		memcpy(data + 3, "\x14\x01\x03\x00\x10", 5);
 		memcpy(data + 8, nexus->lun->naa, 16);
-		reply(cmd, result, data, 24);
+		if (nexus->group) {
+			data[3] += 16;
+			memcpy(data + 24, "\x61\x94\x00\x04", 4);
+			data[31] = nexus->port;
+			memcpy(data + 32, "\x61\x95\x00\x04", 4);
+			put_be(data + 38, 2, nexus->group);
+		}
+		reply(cmd, result, data, 4u + data[3]);
 		return;
 	case 0xb0:
 		data[3] = 60;
@@ -207,6 +216,82 @@ static bool compare_and_write(struct sim_nexus *nexus, const struct scsi_cmd *cm
 	return write_blocks(nexus, cmd, data + (size_t)n * SIM_BLOCK_SIZE, result);
 }
 
+static void report_port_groups(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
+			       struct scsi_result *result)
+{
+	struct sim_lun *lun = nexus->lun;
+	uint8_t data[8 + 12 * SIM_GROUPS_MAX] = {0};
+	bool extended = cmd->cdb[1] & 0x20;
+	size_t at = extended ? 8 : 4;
+	unsigned int i;
+
+	if (!lun->nr_groups || (extended && lun->no_extended_header)) {
+		sim_check_condition(result, cmd->data_len, 0x05, lun->nr_groups ? 0x24 : 0x20,
+				    0x00);
+		return;
+	}
+	if (extended) {
+		data[4] = 0x10;
+		data[5] = lun->announced_s;
+	}
+	for (i = 0; i < lun->nr_groups; i++, at += 12) {
+		data[at] = (uint8_t)(lun->groups[i].state | (lun->groups[i].preferred ? 0x80 : 0));
+		data[at + 1] = 0xcf;
+		put_be(data + at + 2, 2, lun->groups[i].id);
+		data[at + 7] = 1;
+		put_be(data + at + 10, 2, i + 1);
+	}
+	put_be(data, 4, at - 4);
+	lun->nr_rtpg++;
+	reply(cmd, result, data, at);
+}
+
+static void set_port_groups(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
+			    struct scsi_result *result)
+{
+	const uint8_t *data = cmd->iov[0].iov_base;
+	struct sim_lun *lun = nexus->lun;
+	unsigned int i;
+
+	lun->nr_stpg++;
+	lun->last_stpg = (uint16_t)be(data + 6, 2);
+	if (!(lun->tpgs & 2) || lun->stpg == STPG_REFUSES || cmd->data_len != 8 || data[4]) {
+		sim_check_condition(result, cmd->data_len, 0x05, 0x67, 0x0a);
+		return;
+	}
+	for (i = 0; i < lun->nr_groups; i++) {
+		bool chosen = lun->groups[i].id == lun->last_stpg;
+
+		lun->groups[i].state = chosen ? 0x0 : 0x2;
+		if (lun->stpg == STPG_TAKES_TIME)
+			lun->groups[i].state = 0xf;
+	}
+	*result = (struct scsi_result){0};
+	if (lun->stpg == STPG_COMPLAINS)
+		sim_check_condition(result, cmd->data_len, 0x0b, 0x00, 0x00);
+}
+
+/* SPC-5 5.18.2: what a port answers that has no access now; the array here is a strict one. */
+static bool group_has_no_access(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
+				struct scsi_result *result)
+{
+	static const uint8_t why[16] = {[0x2] = 0x0b, [0x3] = 0x0c, [0xe] = 0x12, [0xf] = 0x0a};
+	const struct sim_lun *lun = nexus->lun;
+	uint8_t ascq = nexus->group ? why[lun->groups[nexus->group - 1].state] : 0;
+
+	switch (cmd->cdb[0]) {
+	case 0x03:
+	case 0x12:
+	case 0xa0:
+	case 0xa3:
+	case 0xa4:
+		return false;
+	}
+	if (ascq)
+		sim_check_condition(result, cmd->data_len, 0x02, 0x04, ascq);
+	return ascq != 0;
+}
+
 /* SAM-5 5.14: INQUIRY, REPORT LUNS and REQUEST SENSE do not report a unit attention so. */
 static bool attention(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
 		      struct scsi_result *result)
@@ -225,7 +310,7 @@ static bool attention(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
 
 bool sim_execute(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result)
 {
-	if (attention(nexus, cmd, result))
+	if (attention(nexus, cmd, result) || group_has_no_access(nexus, cmd, result))
 		return false;
 
 	switch (cmd->cdb[0]) {
@@ -234,6 +319,12 @@ bool sim_execute(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scs
 			vpd(nexus, cmd, result);
 		else
 			inquiry(nexus, cmd, result);
+		return false;
+	case 0xa3:
+		report_port_groups(nexus, cmd, result);
+		return false;
+	case 0xa4:
+		set_port_groups(nexus, cmd, result);
 		return false;
 	case 0x9e:
 		read_capacity_16(nexus, cmd, result);

@@ -13,16 +13,45 @@
 #define SIM_NR_BLOCKS  2048 /* that a LUN says it has, unless told otherwise */
 #define SIM_UAS_MAX    16
 
+#define SIM_GROUPS_MAX 4
+
+/* A target port group, with the access to the LUN that it has. */
+struct sim_port_group {
+	uint16_t id;
+	uint8_t state; /* enum alua_state */
+	bool preferred;
+};
+
+/* What the array does when it is asked to make a group the optimized one. */
+enum sim_stpg {
+	STPG_OBEYS,	/* the others are in standby from then on */
+	STPG_COMPLAINS, /* obeys, but answers CHECK CONDITION */
+	STPG_REFUSES,
+	STPG_TAKES_TIME, /* GOOD, and all groups are in transition until the test ends it */
+};
+
 struct sim_lun {
 	uint8_t naa[16];
 	char wwid[40]; /* as "multipath -ll" prints it */
 	uint64_t stamps[SIM_BLOCKS];
 	uint64_t nr_writes;
+
+	struct sim_port_group groups[SIM_GROUPS_MAX];
+	unsigned int nr_groups; /* 0: no ALUA */
+	uint8_t tpgs;		/* as in INQUIRY data */
+	uint8_t announced_s;	/* how long a transition may take */
+	bool no_extended_header;
+	enum sim_stpg stpg;
+	unsigned int nr_rtpg; /* answered */
+	unsigned int nr_stpg; /* received */
+	uint16_t last_stpg;   /* for which group */
 };
 
 /* One port's view of its LUN. */
 struct sim_nexus {
 	struct sim_lun *lun;
+	unsigned int group; /* number of the port's group, 0: no ALUA */
+	uint8_t port;	    /* relative target port identifier */
 	uint64_t nr_blocks; /* that READ CAPACITY answers */
 	uint32_t block_size;
 	uint8_t device_type;	   /* first byte of INQUIRY: qualifier and type */

@@ -6,6 +6,20 @@
 
 #include <string.h>
 
+#include "mpath/scsi.h"
+
+/* A device that comes back is at the port where it was; a new one is in the first group. */
+static unsigned int port_group_of(const struct sim_path *p)
+{
+	const struct world *w = p->w;
+	unsigned int i;
+
+	for (i = p->id; i-- > 0;)
+		if (strcmp(w->paths[i].name, p->name) == 0)
+			return w->paths[i].nexus.group;
+	return w->luns[0].nr_groups ? 1 : 0;
+}
+
 struct sim_path *sim_path_add(struct world *w, const char *address)
 {
 	struct sim_path *p = &w->paths[w->nr_paths];
@@ -22,6 +36,8 @@ struct sim_path *sim_path_add(struct world *w, const char *address)
 		 p->id < 26 ? '\0' : 'a' + (int)p->id - 26);
 	p->nexus = (struct sim_nexus){
 		.lun = &w->luns[0], .nr_blocks = SIM_NR_BLOCKS, .block_size = SIM_BLOCK_SIZE};
+	p->nexus.group = port_group_of(p);
+	p->nexus.port = (uint8_t)(p->id + 1);
 	p->latency_ns = SIM_LATENCY;
 	p->reset_latency_ns = SIM_LATENCY;
 	p->open_latency_ns = SIM_LATENCY;
@@ -421,6 +437,35 @@ void push_ua(struct sim_path *p, uint8_t asc, uint8_t ascq)
 {
 	oracle_check(p->w, p->nexus.nr_uas < SIM_UAS_MAX, "too many unit attentions");
 	p->nexus.uas[p->nexus.nr_uas++] = (uint16_t)(asc << 8 | ascq);
+}
+
+void give_port_groups(struct world *w, uint8_t tpgs, unsigned int paths_per_group)
+{
+	unsigned int nr_groups = (w->nr_paths + paths_per_group - 1) / paths_per_group;
+	unsigned int i, nr;
+
+	oracle_check(w, nr_groups <= SIM_GROUPS_MAX, "too many port groups");
+	for (i = 0; i < SIM_LUNS_MAX; i++) {
+		w->luns[i].tpgs = tpgs;
+		w->luns[i].nr_groups = nr_groups;
+		for (nr = 0; nr < nr_groups; nr++)
+			w->luns[i].groups[nr] = (struct sim_port_group){
+				.id = (uint16_t)(nr + 1),
+				.state = nr ? ALUA_STANDBY : ALUA_OPTIMIZED,
+			};
+	}
+	for (i = 0; i < w->nr_paths; i++)
+		w->paths[i].nexus.group = i / paths_per_group + 1;
+}
+
+void set_port_group(struct world *w, unsigned int group, uint8_t state, bool ua)
+{
+	unsigned int i;
+
+	w->luns[0].groups[group - 1].state = state;
+	for (i = 0; ua && i < w->nr_paths; i++)
+		if (w->paths[i].nexus.nr_uas < 4)
+			push_ua(&w->paths[i], 0x2a, 0x06);
 }
 
 void exchange_lun(struct sim_path *p, unsigned int number)

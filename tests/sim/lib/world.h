@@ -210,6 +210,15 @@ void push_ua(struct sim_path *path, uint8_t asc, uint8_t ascq);
 /* Another LUN behind this path from now on, with the unit attention that an array sends. */
 void exchange_lun(struct sim_path *path, unsigned int number);
 
+/*
+ * Before world_start(): the array has target port groups 1, 2, ..., each with @paths_per_group of
+ * the paths, in their order.  @tpgs as in INQUIRY data: 1 implicit, 2 explicit, 3 both.  Group 1 is
+ * optimized, the others are in standby.
+ */
+void give_port_groups(struct world *w, uint8_t tpgs, unsigned int paths_per_group);
+/* The array changes a group's state; with @ua each path is told with its next command. */
+void set_port_group(struct world *w, unsigned int group, uint8_t state, bool ua);
+
 /* --- what initiators do --- */
 
 struct sim_io *submit_read(struct world *w, uint64_t lba, unsigned int nr_blocks);

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The map's hardware handler: which one, to which paths it is attached, what it makes of a sense,
+ * and the states of target port groups, asked for anew when the array says that they changed.
+ */
+#include <string.h>
+
+#include "core/multipath.h"
+#include "core/registry.h"
+#include "core/verdict.h"
+#include "mpath/scsi.h"
+
+/* Many commands hear of one change: their refreshes become one (scsi_dh_alua's RTPG_DELAY). */
+#define REFRESH_DELAY_NS (5 * NSEC_PER_MSEC)
+
+/* While a group is in transition its state is asked for that often. */
+#define REFRESH_POLL_NS (1 * NSEC_PER_SEC)
+
+/* --- which handler --- */
+
+static bool may_find(const struct mpath_table *table)
+{
+	return table->find_hw_handler || table->retain_attached_hw_handler;
+}
+
+bool may_have_hw_handler(const struct multipath *m)
+{
+	return m->hw.type || may_find(m->table);
+}
+
+/*
+ * As in the kernel, where an array's own handler is attached when its disks are found: it wins over
+ * the one in the table, whose words are dropped then.  If the table names none, it is used where
+ * the table, or a list of paths, asks for it.
+ */
+static const struct hw_handler_type *handler_for(const struct mpath_table *table,
+						 const struct lun_facts *seen)
+{
+	const struct hw_handler_type *found = hw_handler_detect(seen->inquiry, seen->inquiry_len);
+
+	return found && (table->hw_handler || may_find(table)) ? found : table->hw_handler;
+}
+
+/* The first path that is attached decides for all: they lead to one LUN. */
+static void choose_handler(struct multipath *m, const struct lun_facts *seen)
+{
+	const struct hw_handler_type *found = handler_for(m->table, seen);
+
+	if (found == m->hw.type || !list_empty(&m->hw.paths))
+		return;
+	if (m->hw.type)
+		notice(m, NOTICE_OTHER, NULL,
+		       "the array has hardware handler %s: it is used instead of %s", found->name,
+		       m->hw.type->name);
+	else
+		notice(m, NOTICE_OTHER, NULL, "hardware handler %s", found->name);
+	m->hw.type = found;
+	m->hw.flags = 0;
+}
+
+bool hw_attach(struct multipath *m, struct path *path, struct strbuf *reason)
+{
+	const struct lun_facts *seen = &path->seen;
+
+	hw_detach(path);
+	choose_handler(m, seen);
+	if (!m->hw.type)
+		return true;
+	strbuf_printf(reason, "error attaching hardware handler: ");
+	memset(path->hw_data, 0, m->hw.type->path_size);
+	if (!m->hw.type->attach(&m->hw, path, seen->inquiry, seen->inquiry_len, reason))
+		return false;
+	list_push_back(&m->hw.paths, &path->hw_node);
+	return true;
+}
+
+void hw_detach(struct path *path)
+{
+	list_del(&path->hw_node);
+	path->hw_explicit = false;
+	path->passive = false;
+}
+
+/* The table's words for it; those of a table without paths may be wrong, and do not matter. */
+static void take_words(struct multipath *m, const struct mpath_table *table)
+{
+	const char *expected;
+
+	m->hw.flags = 0;
+	if (table->hw_argc && m->hw.type->set_params && m->hw.type == table->hw_handler)
+		m->hw.type->set_params(&m->hw, table->hw_argc, (const char *const *)table->hw_argv,
+				       &expected);
+}
+
+static void leave_handler(struct multipath *m, struct path *path)
+{
+	list_del(&path->hw_node);
+	path->hw_explicit = false;
+	if (path->probing == PROBE_ACTIVATE || path->probing == PROBE_REFRESH)
+		abandon_probe(m, path);
+}
+
+/* Another table takes over.  Paths keep the handler that they have, if it is the table's, too. */
+void hw_take_table(struct multipath *m, const struct mpath_table *table)
+{
+	const struct hw_handler_type *type = table->hw_handler;
+	struct path *path, *next;
+
+	if (!list_empty(&m->hw.paths)) {
+		path = list_first_entry(&m->hw.paths, struct path, hw_node);
+		type = handler_for(table, &path->seen);
+	}
+	if (type != m->hw.type) {
+		list_for_each_entry_safe(path, next, &m->hw.paths, hw_node)
+			leave_handler(m, path);
+		m->activating_path = NULL;
+		m->refreshing = NULL;
+		m->refresh_due_ns = 0;
+		m->hw.type = type;
+	}
+	if (m->hw.type)
+		take_words(m, table);
+}
+
+/* After that: paths that were identified meet the new handler. */
+void hw_reattach(struct multipath *m)
+{
+	struct path *path;
+
+	for_each_path(m, path) {
+		bool passive = path->passive;
+
+		if ((!path->identified && !passive) || path->link != LINK_OPEN ||
+		    !list_empty(&path->hw_node))
+			continue;
+		if (!attach_hw_handler(m, path) || !passive)
+			continue;
+		path->passive = true;
+		if (!path->hw_explicit)
+			exclude_path(m, path, "passive, and no hardware handler can activate it");
+	}
+}
+
+/* --- what a sense means --- */
+
+static struct verdict verdict_of(struct multipath *m, const struct scsi_sense *sense,
+				 struct verdict generic)
+{
+	switch (m->hw.type->check_sense(sense)) {
+	case HW_NO_OPINION:
+		return generic;
+	case HW_SENSE_RETRY:
+		return (struct verdict){IO_RETRY, false, "the array is busy"};
+	case HW_SENSE_TRANSITIONING:
+		want_refresh(m);
+		return (struct verdict){IO_TRANSITIONING, false, "port group in transition"};
+	case HW_SENSE_STATE_CHANGED:
+		want_refresh(m);
+		return generic;
+	case HW_SENSE_FAIL_PATH:
+		return (struct verdict){IO_PATH_FAILED, false, "passive"};
+	case HW_SENSE_ANSWER:
+		return (struct verdict){IO_DONE, true, "answered"};
+	}
+	return generic;
+}
+
+/* The generic verdict, or what the hardware handler knows better. */
+struct verdict judge_for(struct multipath *m, const struct scsi_result *result)
+{
+	struct verdict generic = judge(result);
+	struct scsi_sense sense;
+
+	if (!m->hw.type || !m->hw.type->check_sense || result->transport != TRANSPORT_OK ||
+	    result->status != SAM_CHECK_CONDITION ||
+	    !scsi_sense_decode(result->sense, result->sense_len, &sense) || sense.deferred)
+		return generic;
+	return verdict_of(m, &sense, generic);
+}
+
+/* --- states of port groups --- */
+
+/* All paths of a group have the same state: the first one tells it. */
+void tell_port_groups(struct multipath *m)
+{
+	struct path *path, *other;
+
+	list_for_each_entry(path, &m->hw.paths, hw_node) {
+		uint8_t state = path->tpg.state_known ? (uint8_t)(path->tpg.state + 1) : 0;
+
+		if (path->told_state == state)
+			continue;
+		trace(m, "port group %u: %s", path->tpg.id, scsi_alua_state_name(path->tpg.state));
+		notice(m, NOTICE_OTHER, NULL, "target port group %u is %s", path->tpg.id,
+		       scsi_alua_state_name(path->tpg.state));
+		list_for_each_entry(other, &m->hw.paths, hw_node)
+			if (other->tpg.id == path->tpg.id)
+				other->told_state = state;
+	}
+}
+
+static void refresh_at(struct multipath *m, uint64_t at_ns)
+{
+	if (!m->refresh_due_ns || at_ns < m->refresh_due_ns)
+		m->refresh_due_ns = at_ns;
+	wake_by(m, m->refresh_due_ns);
+}
+
+/* The array says that states have changed: ask for them, once for all who heard it. */
+void want_refresh(struct multipath *m)
+{
+	struct path *path;
+
+	if (!m->hw.type || !m->hw.type->can_refresh || m->stopping)
+		return;
+	list_for_each_entry(path, &m->hw.paths, hw_node)
+		path->refresh_tried = false;
+	refresh_at(m, m->now_ns + REFRESH_DELAY_NS);
+}
+
+/* Through any path: the answer tells of all groups.  Each path is tried once. */
+static struct path *path_to_ask(struct multipath *m, bool *busy)
+{
+	struct path *path;
+
+	*busy = false;
+	list_for_each_entry(path, &m->hw.paths, hw_node) {
+		if (path->link != LINK_OPEN || path->refresh_tried)
+			continue;
+		if (path->probing == PROBE_NONE)
+			return path;
+		*busy = true;
+	}
+	return NULL;
+}
+
+void refresh_timeout(struct multipath *m)
+{
+	struct path *path;
+	bool busy;
+
+	if (!m->refresh_due_ns || m->refreshing)
+		return;
+	if (m->now_ns < m->refresh_due_ns) {
+		wake_by(m, m->refresh_due_ns);
+		return;
+	}
+	m->refresh_due_ns = 0;
+	path = path_to_ask(m, &busy);
+	if (!path) {
+		if (busy)
+			refresh_at(m, m->now_ns + REFRESH_DELAY_NS);
+		return;
+	}
+	path->refresh_tried = true;
+	m->refreshing = path;
+	trace(m, "path %s: asked for the states of port groups", path_name(path));
+	refresh_path(m, path);
+}
+
+static bool any_in_transition(const struct multipath *m)
+{
+	const struct path *path;
+
+	list_for_each_entry(path, &m->hw.paths, hw_node)
+		if (path->tpg.state == ALUA_TRANSITIONING)
+			return true;
+	return false;
+}
+
+void refreshed(struct multipath *m, bool answered)
+{
+	m->refreshing = NULL;
+	if (!answered) {
+		refresh_at(m, m->now_ns); /* another path may know */
+		return;
+	}
+	tell_port_groups(m);
+	if (!any_in_transition(m))
+		return;
+	want_refresh(m);
+	m->refresh_due_ns = m->now_ns + REFRESH_POLL_NS;
+	wake_by(m, m->refresh_due_ns);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pg_init: before commands use a priority group, the hardware handler activates its paths, one
+ * after the other.  Commands wait meanwhile (dm-multipath.md A6).
+ *
+ * A round asks each active path of the current group once.  Who answers "try again" causes
+ * another round, up to pg_init_retries, after pg_init_delay_msecs if one of them asked for a pause.
+ */
+#include <assert.h>
+
+#include "core/multipath.h"
+
+/* dm's DM_PG_INIT_DELAY_MSECS, when the table does not say */
+#define DELAY_DEFAULT_MS 2000
+
+static bool is_idle(const struct multipath *m)
+{
+	return !m->activating_path && list_empty(&m->pg_init_paths);
+}
+
+/* Paths of another group have no turn any more: they would take the LUN away from this one. */
+static void forget_waiting(struct multipath *m)
+{
+	while (list_pop(&m->pg_init_paths))
+		;
+	m->pg_init_due_ns = 0;
+}
+
+/* Commands use another group from now on, or this one anew (dm: __switch_pg). */
+void pg_init_switched(struct multipath *m)
+{
+	forget_waiting(m);
+	m->pg_init_count = 0;
+	m->queue_io = m->hw.type != NULL;
+	m->pg_init_required = m->hw.type != NULL;
+	m->pg_init_delayed = m->hw.type && m->current_pg->bypassed;
+}
+
+/* Other paths may be in the current group now, or another table says how: activate it anew. */
+void pg_init_relayout(struct multipath *m)
+{
+	struct path *path;
+
+	for_each_path(m, path)
+		path->needs_activation = false;
+	forget_waiting(m);
+	m->pg_init_required = false;
+	if (m->hw.type && m->current_pg)
+		pg_init_switched(m);
+}
+
+bool has_usable_path(const struct priority_group *pg)
+{
+	const struct path *path;
+
+	list_for_each_entry(path, &pg->paths, node)
+		if (path->active && !path->suspect)
+			return true;
+	return false;
+}
+
+/* Commands wait for it, and it is worth it. */
+bool pg_init_pending(const struct multipath *m)
+{
+	return m->hw.type && m->queue_io && m->current_pg && has_usable_path(m->current_pg);
+}
+
+static void end_of_round(struct multipath *m)
+{
+	if (m->pg_init_required)
+		return; /* another round follows */
+	m->run_held = true;
+	if (m->queue_io && m->current_pg)
+		trace(m, "group %u: activation is over", m->current_pg->number);
+	m->queue_io = false;
+}
+
+static void begin_round(struct multipath *m)
+{
+	uint64_t delay_ms = 0;
+	struct path *path;
+
+	m->pg_init_required = false;
+	if (!m->current_pg || m->stopping)
+		return;
+	if (m->pg_init_delayed)
+		delay_ms = m->pg_init_delay_msecs >= 0 ? (uint64_t)m->pg_init_delay_msecs
+						       : DELAY_DEFAULT_MS;
+	m->pg_init_delayed = false;
+	m->pg_init_count++;
+	m->pg_init_due_ns = m->now_ns + delay_ms * NSEC_PER_MSEC;
+	wake_by(m, m->pg_init_due_ns);
+	trace(m, "group %u: activation, round %u in %u ms", m->current_pg->number, m->pg_init_count,
+	      (unsigned int)delay_ms);
+	if (m->pg_init_count == 1)
+		notice_group(m, NOTICE_PG_INIT, m->current_pg, "activating");
+	else
+		notice_group(m, NOTICE_PG_INIT, m->current_pg, "activating once more");
+
+	list_for_each_entry(path, &m->current_pg->paths, node)
+		if (path->active && !path->suspect)
+			list_push_back(&m->pg_init_paths, &path->pg_init_node);
+	if (is_idle(m))
+		end_of_round(m);
+}
+
+/* A path that is being checked has its turn when it has answered. */
+static struct path *next_path(struct multipath *m)
+{
+	struct path *path;
+
+	list_for_each_entry(path, &m->pg_init_paths, pg_init_node)
+		if (path->link == LINK_OPEN && path->probing == PROBE_NONE)
+			return path;
+	return NULL;
+}
+
+/* Start what can start.  An activation may be over at once. */
+void pg_init_run(struct multipath *m)
+{
+	struct path *path;
+
+	if (m->pg_init_required && is_idle(m))
+		begin_round(m);
+	while (!m->activating_path && m->now_ns >= m->pg_init_due_ns && (path = next_path(m))) {
+		list_del(&path->pg_init_node);
+		m->activating_path = path;
+		activate_path(m, path);
+	}
+}
+
+void pg_init_timeout(struct multipath *m)
+{
+	if (!list_empty(&m->pg_init_paths) && m->now_ns < m->pg_init_due_ns)
+		wake_by(m, m->pg_init_due_ns);
+}
+
+/*
+ * As in dm, a path that comes back to the current group is activated alone, and at once; so is one
+ * that turns out to be passive.
+ */
+void pg_init_one(struct multipath *m, struct path *path)
+{
+	if (!m->hw.type || path->pg != m->current_pg || m->queue_io ||
+	    !list_empty(&path->pg_init_node) || m->activating_path == path)
+		return;
+	path->needs_activation = true;
+	list_push_back(&m->pg_init_paths, &path->pg_init_node);
+}
+
+/* It has failed, or is leaving: its turn is over before it came. */
+void pg_init_path_failed(struct multipath *m, struct path *path)
+{
+	path->needs_activation = false;
+	if (list_empty(&path->pg_init_node))
+		return;
+	list_del(&path->pg_init_node);
+	if (is_idle(m))
+		end_of_round(m);
+}
+
+/* The array is busy with itself: another group, and nobody is at fault. */
+static void bypass(struct multipath *m, struct priority_group *pg)
+{
+	trace(m, "group %u: bypassed, the array is busy", pg->number);
+	pg->bypassed = true;
+	notice_group(m, NOTICE_GROUP_DISABLED, pg, "the array is busy, bypassing");
+	if (pg != m->current_pg)
+		return;
+	m->current_pg = NULL;
+	m->pg_init_required = false;
+	forget_waiting(m);
+}
+
+/*
+ * A path that asks alone, when the others of its group are in use, is not worth another round
+ * that commands would wait for: it fails, and its checker brings it back.
+ */
+static void try_again(struct multipath *m, struct path *path, bool pause)
+{
+	if (path->pg != m->current_pg)
+		return;
+	if (!m->queue_io || m->pg_init_count > m->pg_init_retries) {
+		fail_path(m, path, "activation: tried pg_init_retries times");
+		return;
+	}
+	m->pg_init_required = true;
+	m->pg_init_delayed |= pause;
+}
+
+static void take_result(struct multipath *m, struct path *path, enum hw_result result)
+{
+	switch (result) {
+	case HW_SEND:
+	case HW_WAIT:
+		assert(!"the conversation goes on");
+		return;
+	case HW_DONE:
+		trace(m, "path %s: activated", path_name(path));
+		if (!m->pg_init_required)
+			path->pg->bypassed = false;
+		return;
+	case HW_NOSYS:
+		fail_path(m, path, "activation: not an array that the hardware handler knows");
+		return;
+	case HW_BYPASS_PG:
+		bypass(m, path->pg);
+		return;
+	case HW_RETRY:
+		try_again(m, path, true);
+		return;
+	case HW_IMM_RETRY:
+		try_again(m, path, false);
+		return;
+	case HW_FAIL_PATH:
+		fail_path(m, path, "activation failed");
+		return;
+	}
+}
+
+/* The conversation with the path is over, or the path is lost (dm: pg_init_done). */
+void pg_init_done(struct multipath *m, struct path *path, enum hw_result result)
+{
+	assert(m->activating_path == path);
+	m->activating_path = NULL;
+	path->needs_activation = false;
+	take_result(m, path, result);
+	if (is_idle(m))
+		end_of_round(m);
+	if (!pg_init_pending(m))
+		m->run_held = true;
+}

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ALUA: which handler a map has, what standby means, and states that the array changes (F26 to F33
+ * of dm-multipath.md; what is about single answers is in tests/unit/test_alua.c).
+ */
+#include <string.h>
+
+#include "mpath/scsi.h"
+#include "sim/lib/tables.h"
+#include "sim/lib/world.h"
+
+#define IMPLICIT 1
+#define EXPLICIT 2
+#define BOTH	 3
+
+static struct sim_lun *lun(struct world *w)
+{
+	return &w->luns[0];
+}
+
+static struct world *new_world(const char *table, uint8_t tpgs, unsigned int paths_per_group)
+{
+	struct world *w = world_new(table);
+
+	give_port_groups(w, tpgs, paths_per_group);
+	return w;
+}
+
+/* A world in use: group 1 is current and activated. */
+static struct world *used_world(const char *table, uint8_t tpgs, unsigned int paths_per_group)
+{
+	struct world *w = new_world(table, tpgs, paths_per_group);
+
+	world_up(w);
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	forget_trace(w);
+	forget_notices(w);
+	return w;
+}
+
+/* --- which handler --- */
+
+static void expect_table_of(const char *table, uint8_t tpgs, const char *want)
+{
+	struct world *w = new_world(table, tpgs, 1);
+
+	world_up(w);
+	expect_table(w, want);
+	world_end(w);
+}
+
+/* As Linux 6.1: the array's own handler where the table retains it; no other way without a name. */
+static void a_handler_is_found_by_itself(void)
+{
+	expect_table_of("0 0 1 1 round-robin 0 1 1 8:0 1", BOTH,
+			"0 0 1 1 round-robin 0 1 1 8:0 1 ");
+	expect_table_of("1 retain_attached_hw_handler 0 1 1 round-robin 0 1 1 8:0 1", BOTH,
+			"1 retain_attached_hw_handler 1 alua 1 1 round-robin 0 1 1 8:0 1 ");
+	expect_table_of("1 retain_attached_hw_handler 0 1 1 round-robin 0 1 1 8:0 1", 0,
+			"1 retain_attached_hw_handler 0 1 1 round-robin 0 1 1 8:0 1 ");
+}
+
+/* The array's own handler wins over the table's, whose words are dropped. */
+static void another_handler_than_the_table_says(void)
+{
+	struct world *w = new_world(FAIL "3 emc 1 0 1 1 round-robin 0 1 1 8:0 1", BOTH, 1);
+	struct sim_io *io;
+
+	world_up(w);
+	expect_table(w, "0 1 alua 1 1 round-robin 0 1 1 8:0 1 ");
+	expect_notice(w, "the array has hardware handler alua: it is used instead of emc");
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_good(w, io);
+	world_end(w);
+}
+
+/* F7: the words behind the name come back in TABLE, which dm forgets. */
+static void words_of_the_handler_are_shown(void)
+{
+	expect_table_of("0 2 alua 1 1 1 round-robin 0 1 1 8:0 1", BOTH,
+			"0 2 alua 1 1 1 round-robin 0 1 1 8:0 1 ");
+	expect_table_of("0 2 alua 0 1 1 round-robin 0 1 1 8:0 1", BOTH,
+			"0 2 alua 0 1 1 round-robin 0 1 1 8:0 1 ");
+	expect_table_of("0 1 alua 1 1 round-robin 0 1 1 8:0 1", BOTH,
+			"0 1 alua 1 1 round-robin 0 1 1 8:0 1 ");
+}
+
+/* dm refuses such a table; here a table is accepted before there is any disk. */
+static void a_path_that_the_handler_refuses(void)
+{
+	struct world *w = world_new(FAIL "1 alua 1 1 round-robin 0 1 1 8:0 1");
+	struct sim_io *io;
+
+	world_up(w);
+	expect_detail(w, "excluded: error attaching hardware handler: alua: the target has no "
+			 "target port groups (TPGS is 0)");
+	io = submit_read(w, 0, 1);
+	expect_answer(w, io, SAM_CHECK_CONDITION);
+	world_end(w);
+}
+
+/* F26: the extended header is refused: the plain one does. */
+static void an_old_target(void)
+{
+	struct world *w = new_world(FAIL TWO_GROUPS_ALUA, EXPLICIT, 1);
+	struct sim_io *io;
+
+	lun(w)->no_extended_header = true;
+	world_up(w);
+	message(w, "switch_group 2");
+	io = submit_read(w, 0, 1);
+	advance(w, 50);
+	expect_good(w, io);
+	expect(w, lun(w)->last_stpg == 2);
+	world_end(w);
+}
+
+/* --- another table --- */
+
+static struct sim_io *read_and_wait(struct world *w)
+{
+	struct sim_io *io = submit_read(w, 0, 1);
+
+	advance(w, 50);
+	expect_good(w, io);
+	return io;
+}
+
+/* A handler comes and goes with the table; paths that are in use keep their links. */
+static void another_table_with_another_handler(void)
+{
+	struct world *w = used_world(FAIL TWO_GROUPS_ALUA, BOTH, 1);
+	unsigned int opens = sim_path(w, "8:0")->nr_opens;
+
+	reload(w, FAIL TWO_GROUPS);
+	expect_table(w, "0 0 2 1 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1 ");
+	read_and_wait(w);
+	expect_info(w, "2 0 0 0 2 1 A 0 1 0 8:0 A 0 E 0 1 0 8:16 F 1 ");
+
+	reload(w, FAIL "2 alua 1 2 2 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1");
+	expect_table(w, "0 2 alua 1 2 2 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1 ");
+	advance(w, 2000);
+	expect(w, read_and_wait(w)->last_path == sim_path(w, "8:16"));
+	expect(w, sim_path(w, "8:0")->nr_opens == opens && lun(w)->last_stpg == 2);
+	world_end(w);
+}
+
+/* The same handler: what it knows stays, and the new table's group is activated. */
+static void another_table_during_an_activation(void)
+{
+	struct world *w = used_world(QUEUE TWO_GROUPS_ALUA, BOTH, 1);
+	struct sim_io *io;
+
+	lun(w)->stpg = STPG_TAKES_TIME;
+	message(w, "switch_group 2");
+	io = submit_write(w, 0, 1);
+	advance(w, 500);
+	expect_pending(w, io);
+	reload(w, QUEUE "1 alua 1 1 round-robin 0 2 1 8:16 1 8:0 1");
+	set_port_group(w, 1, ALUA_STANDBY, false);
+	set_port_group(w, 2, ALUA_OPTIMIZED, false);
+	lun(w)->stpg = STPG_OBEYS;
+	advance(w, 5000);
+	expect_good(w, io);
+	world_end(w);
+
+	w = used_world(QUEUE TWO_GROUPS_ALUA, BOTH, 1);
+	sim_path(w, "8:16")->latency_ns = 100 * NSEC_PER_MSEC;
+	message(w, "switch_group 2");
+	io = submit_write(w, 0, 1);
+	advance(w, 50);
+	reload(w, QUEUE TWO_GROUPS); /* its answer is still on its way */
+	advance(w, 1000);
+	expect_good(w, io);
+	world_end(w);
+}
+
+/* A path that has its turn leaves the map. */
+static void a_path_leaves_during_its_activation(void)
+{
+	struct world *w = used_world(QUEUE TWO_BY_TWO_ALUA, BOTH, 2);
+	struct sim_io *io;
+
+	sim_path(w, "8:32")->latency_ns = 100 * NSEC_PER_MSEC;
+	message(w, "switch_group 2");
+	io = submit_write(w, 0, 1);
+	advance(w, 50);
+	reload(w, QUEUE "1 alua 1 1 round-robin 0 1 1 8:48 1");
+	advance(w, 1000);
+	expect_good(w, io);
+	world_end(w);
+}
+
+/* --- standby --- */
+
+/* A path in standby is as good as any where it can be activated, and so it is in dm. */
+static void standby_paths_are_active_where_access_is_explicit(void)
+{
+	struct world *w = used_world(FAIL TWO_GROUPS_ALUA, EXPLICIT, 1);
+
+	advance(w, 60000);
+	expect_info(w, "2 0 1 0 2 1 A 0 1 0 8:0 A 0 E 0 1 0 8:16 A 0 ");
+	expect_detail(w, "target port group 2 standby");
+	world_end(w);
+}
+
+/* Where only the array changes states there is nothing to activate. */
+static void standby_paths_have_failed_where_access_is_implicit(void)
+{
+	struct world *w = used_world(FAIL TWO_GROUPS_ALUA, IMPLICIT, 1);
+	struct sim_io *io;
+
+	expect_info(w, "2 0 1 0 2 1 A 0 1 0 8:0 A 0 E 0 1 0 8:16 F 0 ");
+	set_port_group(w, 1, ALUA_STANDBY, false);
+	set_port_group(w, 2, ALUA_OPTIMIZED, false);
+	advance(w, 1500);
+	io = submit_read(w, 0, 1);
+	advance(w, 50);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:16") && lun(w)->nr_stpg == 0);
+	expect_info(w, "2 0 1 0 2 2 E 0 1 0 8:0 F 1 A 0 1 0 8:16 A 0 ");
+	world_end(w);
+}
+
+/* No handler: a standby path is a failed one, also if it tells the LUN's size. */
+static void standby_without_a_handler(void)
+{
+	struct world *w =
+		world_new("1 retain_attached_hw_handler 0 1 1 round-robin 0 2 1 8:0 1 8:16 1");
+
+	set_mode(sim_path(w, "8:16"), MODE_STANDBY);
+	world_up(w);
+	advance(w, 3000);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 F 0 ");
+	world_end(w);
+}
+
+/* All paths are in standby when the map starts: the WWID that it was given is enough. */
+static void all_paths_are_in_standby_at_first(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS_ALUA, EXPLICIT, 1);
+	struct sim_io *io;
+
+	lun(w)->groups[0].state = ALUA_STANDBY;
+	snprintf(w->settings.wwid, sizeof(w->settings.wwid), "%s", lun(w)->wwid);
+	world_up(w);
+	expect(w, !mpath_lun(w->m)->known);
+	io = submit_read(w, 0, 1);
+	advance(w, 50);
+	expect_good(w, io);
+	expect(w, mpath_lun(w->m)->known && lun(w)->nr_stpg == 1);
+	world_end(w);
+}
+
+/* Without a WWID nobody knows which LUN to activate: none is. */
+static void all_paths_are_in_standby_and_the_lun_is_unknown(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS_ALUA, EXPLICIT, 1);
+	struct sim_io *io;
+
+	lun(w)->groups[0].state = ALUA_STANDBY;
+	world_up(w);
+	io = submit_read(w, 0, 1);
+	advance(w, 10000);
+	expect_sense(w, io, 0x02, 0x04, 0x00);
+	expect(w, lun(w)->nr_stpg == 0);
+	world_end(w);
+}
+
+/* D8: a passive path has the map's WWID but another size: activated, but never used. */
+static void a_passive_path_of_another_size(void)
+{
+	struct world *w = used_world(QUEUE TWO_GROUPS_ALUA, EXPLICIT, 1);
+	struct sim_io *io;
+
+	sim_path(w, "8:16")->nexus.nr_blocks /= 2;
+	message(w, "switch_group 2");
+	io = submit_write(w, 0, 1);
+	advance(w, 100);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:0"));
+	expect_detail(w, "excluded: size is 1024 x 512 bytes, the map's is 2048 x 512");
+	world_end(w);
+}
+
+/* --- states that change --- */
+
+/* F32: a unit attention about states: not told to initiators, and the states are asked for. */
+static void states_change_with_a_unit_attention(void)
+{
+	struct world *w = used_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+	unsigned int before = lun(w)->nr_rtpg;
+	struct sim_io *io;
+
+	set_port_group(w, 2, ALUA_NON_OPTIMIZED, true);
+	io = submit_read(w, 0, 1);
+	advance(w, 20);
+	expect_good(w, io);
+	expect(w, lun(w)->nr_rtpg == before + 1);
+	expect(w, sim_path(w, "8:48")->path->tpg.state == ALUA_NON_OPTIMIZED);
+	expect_notice(w, "target port group 2 is active/non-optimized");
+	world_end(w);
+}
+
+/* The checker hears of it where no command does. */
+static void states_change_on_an_idle_map(void)
+{
+	struct world *w = used_world(FAIL TWO_GROUPS_ALUA, BOTH, 1);
+
+	set_port_group(w, 2, ALUA_NON_OPTIMIZED, true);
+	advance(w, 6000);
+	expect(w, sim_path(w, "8:16")->path->tpg.state == ALUA_NON_OPTIMIZED);
+	world_end(w);
+}
+
+/* F32: what is the initiator's to hear reaches it, once. */
+static void unit_attentions_that_are_not_about_states(void)
+{
+	struct world *w = used_world(FAIL TWO_GROUPS_ALUA, BOTH, 1);
+	unsigned int before = lun(w)->nr_rtpg;
+	struct sim_io *io;
+
+	push_ua(sim_path(w, "8:0"), 0x2a, 0x09);
+	io = submit_read(w, 0, 1);
+	advance(w, 20);
+	expect_sense(w, io, 0x06, 0x2a, 0x09);
+	push_ua(sim_path(w, "8:0"), 0x2a, 0x01);
+	io = submit_read(w, 0, 1);
+	advance(w, 20);
+	expect_sense(w, io, 0x06, 0x2a, 0x01);
+	expect(w, lun(w)->nr_rtpg == before);
+	world_end(w);
+}
+
+/* F32: a reset is told on every path, to every command: a storm of them is one question. */
+static void a_storm_of_resets(void)
+{
+	struct world *w = used_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+	unsigned int before = lun(w)->nr_rtpg;
+	struct sim_io *io[20];
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		push_ua(&w->paths[i], 0x29, 0x00);
+	for (i = 0; i < 20; i++)
+		io[i] = submit_read(w, 0, 1);
+	advance(w, 50);
+	for (i = 0; i < 20; i++)
+		expect_good(w, io[i]);
+	expect(w, lun(w)->nr_rtpg == before + 1);
+	world_end(w);
+}
+
+/* F28: transitions: commands wait, no path fails, no group is left, and one question is asked. */
+static void commands_meet_a_transition(void)
+{
+	struct world *w = used_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+	unsigned int before = lun(w)->nr_rtpg;
+	struct sim_io *io[10];
+	unsigned int i;
+
+	set_port_group(w, 1, ALUA_TRANSITIONING, false);
+	for (i = 0; i < 10; i++)
+		io[i] = i % 2 ? submit_read(w, i, 1) : submit_write(w, i, 1);
+	advance(w, 20);
+	expect(w, lun(w)->nr_rtpg == before + 1);
+	for (i = 0; i < 10; i++)
+		expect_pending(w, io[i]);
+	advance(w, 2500);
+	set_port_group(w, 1, ALUA_OPTIMIZED, false);
+	advance(w, 1100);
+	for (i = 0; i < 10; i++)
+		expect_good(w, io[i]);
+	expect_info(w, "2 0 1 0 2 1 A 0 2 0 8:0 A 0 8:16 A 0 E 0 2 0 8:32 A 0 8:48 A 0 ");
+	expect(w, lun(w)->nr_stpg == 0);
+	world_end(w);
+}
+
+/* F27: longer than announced: then the paths fail, and the other group is activated. */
+static void a_transition_takes_too_long(void)
+{
+	struct world *w = new_world(FAIL TWO_GROUPS_ALUA, BOTH, 1);
+	struct sim_io *io;
+
+	lun(w)->announced_s = 20;
+	world_up(w);
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	set_port_group(w, 1, ALUA_TRANSITIONING, false);
+	io = submit_read(w, 0, 1);
+	advance(w, 19900);
+	expect_pending(w, io);
+	advance(w, 1300);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:16") && lun(w)->last_stpg == 2);
+	expect_info(w, "2 0 1 0 2 2 E 0 1 0 8:0 A 1 A 0 1 0 8:16 A 0 ");
+	world_end(w);
+}
+
+/* F30: the path that heard of it is dead: another one is asked, each once. */
+static void states_are_asked_for_through_another_path(void)
+{
+	struct world *w = used_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+	unsigned int before = lun(w)->nr_rtpg;
+
+	set_port_group(w, 2, ALUA_NON_OPTIMIZED, false);
+	push_ua(sim_path(w, "8:16"), 0x2a, 0x06);
+	submit_read(w, 0, 1);
+	submit_read(w, 0, 1);
+	advance(w, 2);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	advance(w, 20);
+	expect(w, lun(w)->nr_rtpg == before + 1);
+	expect(w, sim_path(w, "8:32")->path->tpg.state == ALUA_NON_OPTIMIZED);
+	expect_trace(w, "...\n"
+			"[116] path 8:0: asked for the states of port groups\n"
+			"...\n"
+			"[117] path 8:16: asked for the states of port groups\n"
+			"[118] port group 2: active/non-optimized\n");
+
+	/* All are dead: given up, not tried for ever. */
+	set_mode(sim_path(w, "8:16"), MODE_LOST);
+	set_mode(sim_path(w, "8:32"), MODE_LOST);
+	set_mode(sim_path(w, "8:48"), MODE_LOST);
+	want_refresh(w->m);
+	advance(w, 10000);
+	world_end(w);
+}
+
+/* F31: 3F/03, and the path's port belongs to another group from now on. */
+static void a_path_moves_to_another_group(void)
+{
+	struct world *w = used_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+	struct sim_io *io;
+
+	sim_path(w, "8:16")->nexus.group = 2;
+	set_port_group(w, 2, ALUA_NON_OPTIMIZED, false);
+	push_ua(sim_path(w, "8:16"), 0x3f, 0x03);
+	io = submit_read(w, 0, 1);
+	submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_good(w, io);
+	expect(w, sim_path(w, "8:16")->path->tpg.id == 2);
+	expect(w, sim_path(w, "8:0")->path->tpg.id == 1);
+	world_end(w);
+}
+
+/* F25: another host takes the LUN to the other controller: we follow, and do not take it back. */
+static void two_hosts_and_explicit_access(void)
+{
+	struct world *w = used_world(FAIL TWO_GROUPS_ALUA, EXPLICIT, 1);
+	struct sim_io *io;
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		set_port_group(w, 1, i % 2 ? ALUA_OPTIMIZED : ALUA_STANDBY, true);
+		set_port_group(w, 2, i % 2 ? ALUA_STANDBY : ALUA_OPTIMIZED, true);
+		io = submit_read(w, 0, 1);
+		advance(w, 3000);
+		expect_good(w, io);
+		expect(w, io->last_path == sim_path(w, i % 2 ? "8:0" : "8:16"));
+	}
+	expect(w, lun(w)->nr_stpg == 0);
+	world_end(w);
+}
+
+int main(void)
+{
+	STORY(a_handler_is_found_by_itself);
+	STORY(another_handler_than_the_table_says);
+	STORY(words_of_the_handler_are_shown);
+	STORY(a_path_that_the_handler_refuses);
+	STORY(an_old_target);
+	STORY(another_table_with_another_handler);
+	STORY(another_table_during_an_activation);
+	STORY(a_path_leaves_during_its_activation);
+	STORY(standby_paths_are_active_where_access_is_explicit);
+	STORY(standby_paths_have_failed_where_access_is_implicit);
+	STORY(standby_without_a_handler);
+	STORY(all_paths_are_in_standby_at_first);
+	STORY(all_paths_are_in_standby_and_the_lun_is_unknown);
+	STORY(a_passive_path_of_another_size);
+	STORY(states_change_with_a_unit_attention);
+	STORY(states_change_on_an_idle_map);
+	STORY(unit_attentions_that_are_not_about_states);
+	STORY(a_storm_of_resets);
+	STORY(commands_meet_a_transition);
+	STORY(a_transition_takes_too_long);
+	STORY(states_are_asked_for_through_another_path);
+	STORY(a_path_moves_to_another_group);
+	STORY(two_hosts_and_explicit_access);
+	return end_of_stories();
+}
