@@ -249,6 +249,12 @@ static void start_dropped(struct ring *ring, const struct ring_entry *entry)
 
 /* --- following libtcmu --- */
 
+/* The kernel never fills the ring, or nobody could tell a full one from an empty one. */
+static uint32_t unanswered_bytes(const struct ring *ring)
+{
+	return (ring->passed + ring->view.ring_size - ring->published) % ring->view.ring_size;
+}
+
 /*
  * libtcmu has passed @entry, which stands at ring->passed.  A dropped command is copied out by
  * start_dropped() before any response can be written over it.
@@ -257,6 +263,10 @@ static void pass_over(struct ring *ring, const struct ring_entry *entry)
 {
 	bool peeked = ring->peeked >= entry->len;
 
+	if (unanswered_bytes(ring) + entry->len >= ring->view.ring_size) {
+		ring_break(ring, "the head has passed the tail");
+		return;
+	}
 	ring->passed_since_ns = ring->late ? ring->late_since_ns : 0;
 	ring->passed = entry->next;
 	if (ring->passed == ring->late_to)
@@ -302,7 +312,7 @@ static bool pass_until(struct ring *ring, uint16_t id)
 			if (entry.id == id) {
 				entry.kind = ENTRY_CMD;
 				pass_over(ring, &entry);
-				return true;
+				return !ring->broken;
 			}
 			if (entry.kind == ENTRY_CMD)
 				ring_break(ring, "a command that was not handed out");

@@ -975,6 +975,38 @@ static void test_tmr_that_counts_too_many(void)
 	end();
 }
 
+/* Requests over requests that were not answered yet: what stands there is nobody's any more. */
+static void test_head_that_passes_the_tail(void)
+{
+	const uint16_t n = RING_SIZE / 128 - 1; /* as many as the kernel would put in */
+	struct tcmulib_cmd *lib_cmd;
+
+	for (unsigned int handed_out = 0; handed_out < 2; handed_out++) {
+		begin_at(128, RING_CAN_READ_LEN);
+		w.idle = true;
+		for (uint16_t id = 1; id <= n; id++)
+			put_cmd(id, VENDOR, 0);
+		tick();
+		tick();
+		assert(w.submitted[n]);
+		w.libtcmu = mailbox()->head;
+		put_cmd(n + 1, handed_out ? READ_10 : VENDOR, 0);
+		put_cmd(n + 2, VENDOR, 0);
+		if (handed_out) {
+			assert(libtcmu_walks(&lib_cmd));
+			ring_take(&w.ring, handle(lib_cmd));
+		}
+		tick();
+		tick();
+		assert(w.ring.broken && !w.submitted[n + 1]);
+		for (uint16_t id = 1; id <= n; id++)
+			answer(id, SAM_GOOD);
+		ring_flush(&w.ring);
+		assert(!w.kicks);
+		end();
+	}
+}
+
 /* handle_cmd() for a command that is not in the ring: whoever is wrong, nothing is overwritten. */
 static void test_command_that_is_not_there(void)
 {
@@ -1335,6 +1367,7 @@ int main(void)
 	test_hostile_entries();
 	test_hostile_iovecs();
 	test_tmr_that_counts_too_many();
+	test_head_that_passes_the_tail();
 	test_command_that_is_not_there();
 	test_reset_behind_our_back();
 	test_hostile_mailboxes();
