@@ -97,8 +97,9 @@ def add_steering(commands: Commands) -> None:
     commands.add_for_path("fail", actions.sends("fail_path"), "take a path out of service")
     commands.add_for_path("reinstate", actions.sends("reinstate_path"), "let a path be used again")
     command = commands.add_for_path("add", actions.do_add, "add a path to a map in service")
-    command.add_argument("-g", "--group", type=positive, default=1, metavar="GROUP",
-                         help="the number of its group (default 1)")
+    command.add_argument("-g", "--group", type=positive, default=0, metavar="GROUP",
+                         help="the number of its group; one above the last makes a new one (default: "
+                              "the only group, or a new one if each path has its own)")
     commands.add_for_path("remove", actions.do_remove, "take a path out of a map in service")
     commands.add_for_group("switch", actions.sends("switch_group"), "use this group from now on")
     commands.add_for_group("enable", actions.sends("enable_group"), "let a group be chosen again")

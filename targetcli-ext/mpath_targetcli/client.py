@@ -130,7 +130,7 @@ class Map:
         self._call("Resume")
 
     def add_path(self, group: int, address: str) -> None:
-        """Adds a path: "8:16", or an absolute path name."""
+        """Adds a path: "8:16", or an absolute path name.  group 0: where it fits."""
         self._call("AddPath", "(us)", group, address)
 
     def remove_path(self, address: str) -> None:

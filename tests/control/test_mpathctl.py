@@ -152,6 +152,36 @@ class MpathctlTest(Base):
         for command in ("switch", "disable", "enable"):
             self.assertIn("Invalid argument", self.mpathctl(command, "mpatha", "9", status=1))
 
+    def test_other_paths(self):
+        """add, remove and reload on a map in service."""
+        self.start("mpatha")
+
+        def addresses(number):
+            groups = self.json("show", "mpatha")["maps"][0]["path_groups"]
+            return [path["address"] for group in groups if group["group"] == number
+                    for path in group["paths"]]
+        self.assertEqual(self.mpathctl("add", "-g", "2", "mpatha", "/dev/x"), "")
+        wait_for(lambda: "/dev/x" in addresses(2), "added to the group")
+        self.assertEqual(self.json("add", "mpatha", "/dev/y"), {"map": "mpatha", "reply": ""})
+        wait_for(lambda: "/dev/y" in addresses(1) + addresses(2), "added")
+        self.assertEqual(self.mpathctl("remove", "mpatha", "8:0"), "")
+        wait_for(lambda: "/dev/disk/by-path/0" not in addresses(1), "removed")
+        with tempfile.NamedTemporaryFile("w") as f:
+            f.write("good")
+            f.flush()
+            before = len(addresses(1) + addresses(2))
+            self.assertEqual(self.mpathctl("reload", "mpatha", f.name), "")
+            wait_for(lambda: len(addresses(1) + addresses(2)) == before + 1, "reloaded")
+            f.seek(0)
+            f.truncate()
+            f.write("bad")
+            f.flush()
+            self.assertEqual(self.mpathctl("reload", "mpatha", f.name, status=1),
+                             "mpathctl: word 1 is bad\n")
+        for words, file in (((), "/etc/tcmu/mpath.d/mpatha.map"), (("/none",), "/none")):
+            self.assertEqual(self.mpathctl("reload", "mpatha", *words, status=1),
+                             f"mpathctl: {file}: No such file or directory\n")
+
     def test_forget_wwid_and_release(self):
         self.start("a", "b", "c")
 
