@@ -21,25 +21,32 @@ import tempfile
 import time
 
 import main
-from lib import case, mpath, scsi, system
+from lib import case, lio, mpath, scsi, system
 from lib.case import expect, expect_equal, note
 from lib.targetcli import targetcli
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHUTDOWN_SECONDS = 10
 # A map whose commands wait for a path, and one that needs no file.
-WAITS = main.Lun("waits", "waits", main.LIST.devices, 8192, "naa.5001405000000011")
+WAITS = main.Lun("waits", "waits", main.LIST.devices, 8192)
 PAIR = main.Lun("pair", "/dev/sde;/dev/sdf", main.PAIR.devices, 16384, "naa.5001405000000012")
 LUNS = (WAITS, PAIR)
 UNITS = ("main-test.service", "tcmu-runner.service", "rtslib-fb-targetctl.service",
          "multipathd.service")
 
 
-def expect_served(generation):
+def paths():
+    """The LUNs as initiators see them, one after the other."""
     for lun in LUNS:
         lun.wait_paths()
-        path = lun.path
-        system.wait_for(lambda path=path: scsi.usable(path), 20, f"{lun.name} usable")
+    system.wait_for(lambda: scsi.usable(PAIR.path), 20, "pair usable")
+    yield PAIR, PAIR.path
+    with lio.IscsiLogin(main.INITIATOR, wait=30) as login:
+        yield WAITS, login.paths[0]
+
+
+def expect_served(generation):
+    for lun, path in paths():
         main.expect_identity(lun, path)
         main.expect_content(lun, path, generation)
 
@@ -64,16 +71,18 @@ def test_first():
     cli = targetcli()
     cli.good("/backstores/user:mpath create name=waits map=waits", "Set cmd_time_out to 0")
     cli.good("/backstores/user:mpath create name=pair paths=/dev/sde,/dev/sdf", "Created")
-    for lun in LUNS:
-        cli.good(f"/loopback create {lun.naa}", "Created target")
-        cli.good(f"/loopback/{lun.naa}/luns create /backstores/user:mpath/{lun.name}", "Created LUN 0")
+    cli.good(f"/loopback create {PAIR.naa}", "Created target")
+    cli.good(f"/loopback/{PAIR.naa}/luns create /backstores/user:mpath/pair", "Created LUN 0")
+    cli.good(f"/iscsi create {main.IQN}", "Created TPG 1")
+    cli.good(f"/iscsi/{main.IQN}/tpg1 set attribute authentication=0 generate_node_acls=1 "
+             "demo_mode_write_protect=0 cache_dynamic_acls=1", "generate_node_acls is now '1'")
+    cli.good(f"/iscsi/{main.IQN}/tpg1/luns create /backstores/user:mpath/waits", "Created LUN 0")
     cli.good("saveconfig", "Configuration saved")
     cli.end()
     with open(f"{main.KEPT}/facts", "w") as f:
         json.dump({"serials": {lun.name: lun.serial for lun in LUNS}}, f)
-    for lun in LUNS:
-        lun.wait_paths()
-        main.write(lun, lun.path, 1)
+    for lun, path in paths():
+        main.write(lun, path, 1)
     expect_served(1)
 
 
@@ -81,8 +90,9 @@ def test_hold():
     """Both paths of a map are out of service and a read waits: so the machine is shut down."""
     for device in WAITS.devices:
         mpath.map_call("waits", "Message", "as", ["fail_path", device])
-    system.run("systemd-run", "--unit=reader", "--quiet", "dd", f"if={WAITS.path.dev}", "of=/dev/null",
-               "bs=4k", "count=1", "iflag=direct")
+    # An initiator without a SCSI device on this machine, which would stand in the way itself.
+    system.run("systemd-run", "--unit=reader", "--quiet", "iscsi-perf", "-m", "1", "-b", "8",
+               f"iscsi://127.0.0.1:{lio.ISCSI_PORT}/{main.IQN}/0")
     system.wait_for(lambda: "1 held" in mpath.map_call("waits", "Status", "s", "detail"), 10, "held")
     with open(f"{main.KEPT}/ended", "w") as f:
         f.write(str(time.time()))
