@@ -15,6 +15,7 @@
 
 #define VPD_SUPPORTED 0x00
 #define VPD_DEVICE_ID 0x83
+#define DEVICE_ID_LEN 1024
 #define VPD_LIMITS    0xb0
 #define VPD_FEATURES  0xb1
 #define VPD_THIN      0xb2
@@ -61,7 +62,7 @@ static bool ask(struct path *path, const struct scsi_question *next)
 		ask_scsi_inquiry(next, VPD_SUPPORTED, 255);
 		return true;
 	case ASK_WWID:
-		ask_scsi_inquiry(next, VPD_DEVICE_ID, PATH_PROBE_BUF_SIZE);
+		ask_scsi_inquiry(next, VPD_DEVICE_ID, DEVICE_ID_LEN);
 		return true;
 	case ASK_CAPACITY:
 		ask_capacity(next);

@@ -18,6 +18,10 @@ extern const struct hw_handler_type rdac_handler;
 extern const struct hw_handler_type hp_sw_handler;
 
 extern const struct path_checker_type tur_checker;
+extern const struct path_checker_type directio_checker;
+extern const struct path_checker_type rdac_checker;
+extern const struct path_checker_type emc_clariion_checker;
+extern const struct path_checker_type hp_sw_checker;
 
 /* clang-format off */
 static const struct path_selector_type *const selectors[] = {
@@ -36,8 +40,7 @@ static const struct hw_handler_type *const hw_handlers[] = {
 };
 
 static const struct path_checker_type *const checkers[] = {
-	&tur_checker,
-	NULL,
+	&tur_checker, &directio_checker, &rdac_checker, &emc_clariion_checker, &hp_sw_checker, NULL,
 };
 
 const struct path_selector_type *path_selector_find(const char *name)

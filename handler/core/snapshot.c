@@ -203,7 +203,7 @@ static void snapshot_map(struct multipath *m, uint64_t now_ns, struct mpath_snap
 		.nr_valid = m->nr_valid,
 		.cmd_time_out_ms = m->backstore.cmd_time_out_ms,
 		.in_flight = m->nr_in_flight,
-		.held = queue_length(&m->held),
+		.held = queue_length(&m->held) + queue_length(&m->activating),
 		.waiting = queue_length(&m->backlog),
 		.delayed = queue_length(&m->delayed),
 		.restarting = queue_length(&m->restarting),

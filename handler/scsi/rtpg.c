@@ -7,7 +7,6 @@
  */
 #include <scsi/sg_lib.h>
 
-#include "mpath/path.h"
 #include "mpath/scsi.h"
 
 #define MAINTENANCE_IN	0xa3
@@ -15,6 +14,7 @@
 #define PORT_GROUPS	0x0a /* service action, for both */
 #define EXTENDED_HEADER 0x20
 
+#define RTPG_LEN       1024
 #define STPG_LEN       8
 #define HEADER_LEN     4
 #define EXT_HEADER_LEN 8
@@ -39,11 +39,11 @@ void scsi_rtpg_ask(const struct scsi_question *next, bool extended)
 	const uint8_t cdb[12] = {
 		MAINTENANCE_IN,
 		PORT_GROUPS | (extended ? EXTENDED_HEADER : 0),
-		[8] = PATH_PROBE_BUF_SIZE >> 8,
-		[9] = PATH_PROBE_BUF_SIZE & 0xff,
+		[8] = RTPG_LEN >> 8,
+		[9] = RTPG_LEN & 0xff,
 	};
 
-	ask_scsi(next, cdb, sizeof(cdb), SCSI_DATA_IN, PATH_PROBE_BUF_SIZE);
+	ask_scsi(next, cdb, sizeof(cdb), SCSI_DATA_IN, RTPG_LEN);
 }
 
 bool scsi_rtpg_begin(struct rtpg_walk *walk, const uint8_t *data, size_t len)

@@ -15,7 +15,7 @@ struct priority_group;
 
 #define PATH_NAME_MAX	    32
 #define PATH_REASON_MAX	    160
-#define PATH_PROBE_BUF_SIZE 1024 /* bytes; no page that we ask for is longer */
+#define PATH_PROBE_BUF_SIZE 4096 /* bytes: a block, or any page that we ask for */
 
 /* Is there a transport under the path? */
 enum path_link_state {

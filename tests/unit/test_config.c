@@ -580,14 +580,17 @@ static void test_values_refused(void)
 		"D/mpath.conf: no_path_retry: \"0\": a number of retries is not implemented yet, "
 		"expected fail or queue");
 
-	refuse_map("[multipath]\npaths=/dev/a\npath_checker=directio\n",
-		   "D/maps/m.map: path_checker: \"directio\", expected none or one of: tur");
+	refuse_map("[multipath]\npaths=/dev/a\npath_checker=cciss_tur\n",
+		   "D/maps/m.map: path_checker: \"cciss_tur\", expected none or one of: tur, "
+		   "directio, rdac, emc_clariion, hp_sw");
 	refuse_map("[multipath]\npaths=/dev/a\nfence=session\n",
 		   "D/maps/m.map: fence: \"session\", expected time, lu_reset or none");
 	refuse_conf("[defaults]\nfence=None\n",
 		    "D/mpath.conf: fence: \"None\", expected time, lu_reset or none");
 	refuse_conf("[defaults]\npath_checker=TUR\n",
-		    "D/mpath.conf: path_checker: \"TUR\", expected none or one of: tur");
+		    "D/mpath.conf: path_checker: \"TUR\", expected none or one of: tur, directio, "
+		    "rdac, "
+		    "emc_clariion, hp_sw");
 
 	refuse_map("[multipath]\npaths=/dev/a\nselector=least-pending 0\n",
 		   "D/maps/m.map: selector: unknown path selector type: \"least-pending\", this "

@@ -25,6 +25,10 @@ static void test_each_plug_in_is_found_by_its_own_name(void)
 	for (size_t i = 0; i < sizeof(selectors) / sizeof(selectors[0]); i++)
 		assert(!strcmp(path_selector_find(selectors[i])->name, selectors[i]));
 	assert(!strcmp(path_checker_find("tur")->name, "tur"));
+	assert(!strcmp(path_checker_find("directio")->name, "directio"));
+	assert(!strcmp(path_checker_find("rdac")->name, "rdac"));
+	assert(!strcmp(path_checker_find("emc_clariion")->name, "emc_clariion"));
+	assert(!strcmp(path_checker_find("hp_sw")->name, "hp_sw"));
 	assert(!strcmp(hw_handler_find("alua")->name, "alua"));
 	assert(!strcmp(hw_handler_find("emc")->name, "emc"));
 	assert(!strcmp(hw_handler_find("rdac")->name, "rdac"));
@@ -48,7 +52,7 @@ static void test_error_texts_can_list_what_there_is(void)
 	expect_names(path_selector_names, ": round-robin, queue-length, service-time, "
 					  "historical-service-time, io-affinity");
 	expect_names(hw_handler_names, ": alua, emc, rdac, hp_sw");
-	expect_names(path_checker_names, ": tur");
+	expect_names(path_checker_names, ": tur, directio, rdac, emc_clariion, hp_sw");
 }
 
 /* A plug-in without one of these would be called through NULL, on an I/O path. */
