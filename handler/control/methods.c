@@ -50,26 +50,42 @@ static gboolean handle_reload(MpathDbusMap *object, GDBusMethodInvocation *invoc
 	return TRUE;
 }
 
+static gboolean map_message(GDBusMethodInvocation *invocation, const char *map,
+			    const char *const *words)
+{
+	call_map(invocation, map, words, CALL_RETURNS_NOTHING);
+	return TRUE;
+}
+
 static gboolean handle_add_path(MpathDbusMap *object, GDBusMethodInvocation *invocation,
 				unsigned int group, const char *address, gpointer map)
 {
-	char *number = group ? g_strdup_printf("%u", group) : NULL;
-	const char *const words[] = {"add_path", address, number, NULL};
+	char number[16];
 
 	(void)object;
-	call_map(invocation, map, words, CALL_RETURNS_NOTHING);
-	g_free(number);
-	return TRUE;
+	g_snprintf(number, sizeof(number), "%u", group);
+	return map_message(invocation, map,
+			   (const char *const[]){"add_path", address, group ? number : NULL, NULL});
 }
 
 static gboolean handle_remove_path(MpathDbusMap *object, GDBusMethodInvocation *invocation,
 				   const char *address, gpointer map)
 {
-	const char *const words[] = {"remove_path", address, NULL};
-
 	(void)object;
-	call_map(invocation, map, words, CALL_RETURNS_NOTHING);
-	return TRUE;
+	return map_message(invocation, map, (const char *const[]){"remove_path", address, NULL});
+}
+
+static gboolean handle_suspend(MpathDbusMap *object, GDBusMethodInvocation *invocation,
+			       gpointer map)
+{
+	(void)object;
+	return map_message(invocation, map, (const char *const[]){"suspend", "noflush", NULL});
+}
+
+static gboolean handle_resume(MpathDbusMap *object, GDBusMethodInvocation *invocation, gpointer map)
+{
+	(void)object;
+	return map_message(invocation, map, (const char *const[]){"resume", NULL});
 }
 
 void methods_of_map(MpathDbusMap *object, const char *map)
@@ -79,6 +95,8 @@ void methods_of_map(MpathDbusMap *object, const char *map)
 	ON(object, "reload", handle_reload);
 	ON(object, "add-path", handle_add_path);
 	ON(object, "remove-path", handle_remove_path);
+	ON(object, "suspend", handle_suspend);
+	ON(object, "resume", handle_resume);
 }
 
 /* --- groups --- */

@@ -30,6 +30,7 @@ struct map {
 	struct path_snapshot paths[PATHS_MAX];
 	struct group_snapshot groups[NR_GROUPS];
 	unsigned int next_group;
+	bool suspended;
 	uint64_t reads;
 	uint64_t last_event;
 };
@@ -211,6 +212,8 @@ static void answer(struct map *map, struct mpath_message *message)
 			message->error = -EINVAL;
 	} else if (!strcmp(word, "forget_wwid") || !strcmp(word, "release")) {
 		event(map, NOTICE_LUN, "", word);
+	} else if (!strcmp(word, "suspend") || !strcmp(word, "resume")) {
+		map->suspended = !strcmp(word, "suspend") && !strcmp(first, "noflush");
 	} else if (!strcmp(word, "echo")) {
 		for (int i = 1; i < message->argc; i++)
 			strbuf_printf(&message->reply, "[%s]", message->argv[i]);

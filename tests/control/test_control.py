@@ -450,6 +450,12 @@ class ControlTest(unittest.TestCase):
         wait_for(lambda: len([path for path in client.objects() if "mpathb/path/" in path]) == 30,
                  "all paths")
 
+    def test_sixty_four_maps(self):
+        self.start(*(f"m{i:02}" for i in range(64)))
+        client = self.client()
+        wait_for(lambda: len(client.objects()) == 64 * 5, "all objects")
+        self.assertEqual(len(self.mpathctl("list").split()), 64)
+
     def test_changes_are_told(self):
         """Once for each object with all that has changed, and never for statistics."""
         client = self.start_client("mpatha")
