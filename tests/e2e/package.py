@@ -33,7 +33,8 @@ WANTED = """
 /usr/lib/systemd/system/rtslib-fb-targetctl.service.d/tcmu-mpath.conf
 /usr/lib/udev/rules.d/59-tcmu-mpath.rules /usr/lib/udev/tcmu-mpath-path
 /etc/multipath/conf.d/tcmu-mpath.conf
-/usr/share/dbus-1/system.d/org.tcmu.Mpath1.conf
+/usr/share/dbus-1/system.d/org.tcmu.Mpath1.conf /usr/share/dbus-1/interfaces/org.tcmu.Mpath1.xml
+/usr/lib/sysusers.d/tcmu-mpath.conf
 /usr/share/doc/tcmu-mpath/copyright /usr/share/doc/tcmu-mpath/changelog.gz
 /usr/share/doc/tcmu-mpath/examples
 /usr/share/man/man8/mpathctl.8.gz /usr/share/man/man8/tcmu-mpath.8.gz
