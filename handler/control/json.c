@@ -150,6 +150,7 @@ static GVariant *map_json(const char *name, const struct mpath_snapshot *s)
 	add_number(&map, "paths", s->nr_valid);
 	add_text(&map, "dm_st", "active");
 	add_text(&map, "features", features);
+	add_text(&map, "hwhandler", *s->hw_handler ? s->hw_handler : "0");
 	add_number(&map, "path_faults", s->path_faults);
 	add_number(&map, "switch_grp", s->group_switches);
 	add_text(&map, "vend", s->vendor);

@@ -198,13 +198,13 @@ static void set_map(struct map_object *m)
 	set_text(m->map, "warning", s->warning);
 	g_object_set(m->map, "size", s->size, "block-size", s->block_size, "state",
 		     map_state_name(s->state), "queue-if-no-path", s->queue_if_no_path,
-		     "hardware-handler", "", "current-group", s->current_group, "next-group",
-		     s->next_group, "nr-groups", s->nr_groups, "nr-paths", s->nr_paths,
-		     "valid-paths", s->nr_valid, "queue-depth", s->queue_depth, "max-transfer",
-		     s->max_transfer_bytes, "cmd-time-out", s->cmd_time_out_ms, "path-faults",
-		     s->path_faults, "group-switches", s->group_switches, "in-flight", s->in_flight,
-		     "held", s->held + s->restarting, "waiting", s->waiting, "delayed", s->delayed,
-		     "last-event", s->last_event, NULL);
+		     "hardware-handler", s->hw_handler, "current-group", s->current_group,
+		     "next-group", s->next_group, "nr-groups", s->nr_groups, "nr-paths",
+		     s->nr_paths, "valid-paths", s->nr_valid, "queue-depth", s->queue_depth,
+		     "max-transfer", s->max_transfer_bytes, "cmd-time-out", s->cmd_time_out_ms,
+		     "path-faults", s->path_faults, "group-switches", s->group_switches,
+		     "in-flight", s->in_flight, "held", s->held + s->restarting, "waiting",
+		     s->waiting, "delayed", s->delayed, "last-event", s->last_event, NULL);
 	set_statistics(m->map, &m->rates, &s->counters, &s->latency, IO_ERROR_NO_RESOURCES,
 		       s->taken_ns);
 }

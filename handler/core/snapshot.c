@@ -36,27 +36,6 @@ enum group_state group_state(const struct multipath *m, const struct priority_gr
 	return pg == m->current_pg ? GROUP_ACTIVE : GROUP_ENABLED;
 }
 
-static const char *alua_state_name(enum alua_state state)
-{
-	switch (state) {
-	case ALUA_OPTIMIZED:
-		return "active/optimized";
-	case ALUA_NON_OPTIMIZED:
-		return "active/non-optimized";
-	case ALUA_STANDBY:
-		return "standby";
-	case ALUA_UNAVAILABLE:
-		return "unavailable";
-	case ALUA_LBA_DEPENDENT:
-		return "lba-dependent";
-	case ALUA_OFFLINE:
-		return "offline";
-	case ALUA_TRANSITIONING:
-		return "transitioning";
-	}
-	return "";
-}
-
 /*
  * As multipathd's prioritizer alua counts (dm-multipath.md C2): among optimized groups the
  * preferred bit makes no difference.
@@ -110,7 +89,7 @@ static void snapshot_path(struct path *path, uint64_t now_ns, struct path_snapsh
 		.id = path->id,
 		.group = path->pg->number,
 		.state = path_state(path),
-		.alua_state = path->tpg.state_known ? alua_state_name(path->tpg.state) : "",
+		.alua_state = path->tpg.state_known ? scsi_alua_state_name(path->tpg.state) : "",
 		.priority = alua_priority(&path->tpg),
 		.read_only = path->facts.read_only,
 		.fail_count = path->fail_count,
@@ -198,6 +177,7 @@ static void snapshot_map(struct multipath *m, uint64_t now_ns, struct mpath_snap
 		.taken_ns = now_ns,
 		.state = map_state(m),
 		.queue_if_no_path = m->queue_if_no_path,
+		.hw_handler = m->hw.type ? m->hw.type->name : "",
 		.current_group = m->current_pg ? m->current_pg->number : 0,
 		.next_group = m->next_pg ? m->next_pg->number : 0,
 		.nr_valid = m->nr_valid,
@@ -205,7 +185,7 @@ static void snapshot_map(struct multipath *m, uint64_t now_ns, struct mpath_snap
 		.in_flight = m->nr_in_flight,
 		.held = queue_length(&m->held) + queue_length(&m->activating),
 		.waiting = queue_length(&m->backlog),
-		.delayed = queue_length(&m->delayed),
+		.delayed = queue_length(&m->delayed) + queue_length(&m->activating),
 		.restarting = queue_length(&m->restarting),
 		.fenced = queue_length(&m->fenced),
 		.last_event = m->last_sequence,

@@ -69,6 +69,7 @@ struct mpath_snapshot {
 	uint64_t taken_ns;
 	enum map_state state;
 	bool queue_if_no_path;
+	const char *hw_handler;	    /* its name, or empty; lives for ever */
 	unsigned int current_group; /* 0: none */
 	unsigned int next_group;    /* 0: none was asked for */
 	unsigned int nr_valid;
@@ -90,7 +91,7 @@ struct mpath_snapshot {
 	unsigned int in_flight;
 	unsigned int held;
 	unsigned int waiting; /* for room */
-	unsigned int delayed;
+	unsigned int delayed; /* or waiting for the activation of their group */
 	unsigned int restarting;
 	unsigned int fenced; /* lost writes whose old copy may still land */
 	uint64_t last_event; /* its sequence number; 0: there was none */

@@ -138,6 +138,7 @@ static void take_snapshot(struct map *map, struct mpath_snapshot *s)
 		.block_size = 512,
 		.features = "1 queue_if_no_path ",
 		.queue_if_no_path = true,
+		.hw_handler = "alua",
 		.cmd_time_out_ms = 30000,
 		.warning = "look after this",
 		.next_group = map->next_group,

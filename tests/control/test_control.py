@@ -300,7 +300,7 @@ class ControlTest(unittest.TestCase):
         self.assertEqual(objects["/map/mpatha"]["Map"], {
             "Name": "mpatha", "Wwid": "36001405b922ff67a", "Vendor": "caf\ufffd",
             "Product": "ARRAY", "Revision": "", "Size": 1 << 30, "BlockSize": 512,
-            "State": "active", "QueueIfNoPath": True, "HardwareHandler": "", "CurrentGroup": 0,
+            "State": "active", "QueueIfNoPath": True, "HardwareHandler": "alua", "CurrentGroup": 0,
             "NextGroup": 0, "NrGroups": 2, "NrPaths": 2, "ValidPaths": 2, "QueueDepth": 0,
             "MaxTransfer": 0, "CmdTimeOut": 30000, "Warning": "look after this", "LastEvent": 0,
             "PathFaults": 0, "GroupSwitches": 0, "InFlight": 0, "Held": 0, "Waiting": 0,
@@ -522,7 +522,7 @@ class ControlTest(unittest.TestCase):
         found = status["map"]
         for name, value in (("name", "mpatha"), ("uuid", "36001405b922ff67a"), ("queueing", "on"),
                             ("paths", 2), ("dm_st", "active"), ("features", "1 queue_if_no_path"),
-                            ("path_faults", 0), ("switch_grp", 0), ("vend", "caf\ufffd"),
+                            ("hwhandler", "alua"), ("path_faults", 0), ("switch_grp", 0), ("vend", "caf\ufffd"),
                             ("prod", "ARRAY"), ("rev", ""), ("size", 1 << 30)):
             self.assertEqual(found[name], value, name)
         self.assertEqual([(group["group"], group["selector"], group["dm_st"])

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "mpath/scsi.h"
 #include "mpath/snapshot.h"
 #include "sim/lib/tables.h"
 #include "sim/lib/world.h"
@@ -76,6 +77,7 @@ static void a_map_in_service(void)
 	expect(w, paths[0].state == PATH_ACTIVE && paths[0].in_flight == 1 && !*paths[0].reason);
 	expect(w, strcmp(paths[0].device, "sda") == 0 && !strcmp(paths[0].wwid, shot.wwid));
 	expect(w, !*paths[0].alua_state && paths[0].priority == -1);
+	expect(w, !*shot.hw_handler);
 	expect(w, paths[1].queue_depth == 5 && paths[3].read_only && !paths[2].read_only);
 
 	message(w, "disable_group 1");
@@ -201,6 +203,32 @@ static void port_groups(void)
 	world_end(w);
 }
 
+/* Two port groups; the second one becomes the optimized one when it is activated. */
+static void a_map_with_a_hardware_handler(void)
+{
+	struct world *w =
+		world_new("0 1 alua 2 1 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1");
+	struct sim_io *io;
+
+	give_port_groups(w, TPGS_IMPLICIT | TPGS_EXPLICIT, 1);
+	world_up(w);
+	submit_read(w, 0, 1);
+	advance(w, 100);
+	look(w);
+	expect(w, strcmp(shot.hw_handler, "alua") == 0);
+	expect(w, strcmp(paths[0].alua_state, "active/optimized") == 0);
+	message(w, "switch_group 2");
+	io = submit_read(w, 0, 1);
+	look(w);
+	expect(w, shot.in_flight == 0 && shot.delayed == 1 && shot.current_group == 2);
+	advance(w, 100);
+	expect_good(w, io);
+	look(w);
+	expect(w, strcmp(paths[0].alua_state, "standby") == 0 && paths[0].priority == 1);
+	expect(w, shot.delayed == 0);
+	world_end(w);
+}
+
 /* Too little memory: what fits is filled, and the counts are true. */
 static void a_snapshot_that_is_too_small(void)
 {
@@ -247,6 +275,7 @@ int main(void)
 	STORY(a_read_that_is_given_up);
 	STORY(waiting_commands_by_kind);
 	STORY(port_groups);
+	STORY(a_map_with_a_hardware_handler);
 	STORY(a_snapshot_that_is_too_small);
 	STORY(the_line_for_integrity_measurement);
 	return end_of_stories();
