@@ -519,6 +519,16 @@ static int build_table(const struct key_values *values, const struct cfgstring *
 	return table_from_paths_key(values, table, error);
 }
 
+static char *all_that_is_said(const struct key_values *values, const struct cfgstring *cfgstring)
+{
+	GString *said = g_string_new(cfgstring->text);
+
+	for (unsigned int i = 0; i < NR_KEYS; i++)
+		if (values->text[i])
+			g_string_append_printf(said, "\n%s=%s", keys[i].name, values->text[i]);
+	return g_string_free(said, FALSE);
+}
+
 static int build_config(const struct key_values *values, const struct cfgstring *cfgstring,
 			const char *file, struct map_config *config, struct strbuf *error)
 {
@@ -530,6 +540,7 @@ static int build_config(const struct key_values *values, const struct cfgstring 
 	if (!strcmp(value_or(values, KEY_NO_PATH_RETRY, "fail"), "queue"))
 		config->table->queue_if_no_path = true;
 	apply_settings(values, &config->settings);
+	config->said = all_that_is_said(values, cfgstring);
 	return 0;
 }
 
@@ -765,6 +776,7 @@ void map_config_free(struct map_config *config)
 	mpath_table_free(config->table);
 	g_free(config->name);
 	g_free(config->cfgstring);
+	g_free(config->said);
 	g_free(config->warning);
 	g_free(config);
 }

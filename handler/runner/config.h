@@ -22,6 +22,7 @@ struct map_config {
 	char *cfgstring; /* as given, with "mpath/" */
 	struct mpath_table *table;
 	struct mpath_settings settings;
+	char *said;    /* all that files and cfgstring say: the same words mean the same map */
 	char *warning; /* NULL, or why the last good copy is used */
 };
 

@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -47,7 +48,8 @@ struct lun {
 	struct ring_cmd_pool cmds;
 	struct cmdproc cmdproc;
 	uint32_t block_size;
-	uint32_t path_timeout_ms;
+	atomic_uint path_timeout_ms;
+	char *said; /* by the configuration in use: main thread */
 
 	struct device *device;
 	struct loop *loop; /* the device's */
@@ -95,7 +97,7 @@ static void lun_prepare(void *arg, struct ring_cmd *cmd)
 	/* Where cmdproc runs: TCMU does not say from which CPU the initiator's command came. */
 	cmd->io.cpu = sched_getcpu();
 	switch (scsi_cdb_fill(scsi, scsi_iov_len(scsi->iov, scsi->iov_cnt), lun->block_size,
-			      lun->path_timeout_ms)) {
+			      atomic_load(&lun->path_timeout_ms))) {
 	case CDB_OK:
 		return;
 	case CDB_UNKNOWN:
@@ -470,9 +472,11 @@ static int lun_start(struct lun *lun, const struct map_config *config, struct st
 
 	lun->path_timeout_ms = config->settings.path_timeout_ms;
 	lun->name = strdup(config->name);
-	if (!lun->name) {
+	lun->said = strdup(config->said);
+	if (!lun->name || !lun->said) {
 		strbuf_printf(error, "out of memory");
-		return -ENOMEM;
+		err = -ENOMEM;
+		goto free_name;
 	}
 	err = lun_open_ring(lun, error);
 	if (err)
@@ -492,6 +496,7 @@ static int lun_start(struct lun *lun, const struct map_config *config, struct st
 	return 0;
 
 free_name:
+	free(lun->said);
 	free(lun->name);
 	return err;
 }
@@ -573,6 +578,7 @@ static void close_device(struct tcmu_device *dev)
 	mpath_log(MPATH_LOG_INFO, lun->name, NULL, "out of service");
 	ring_cmd_pool_destroy(&lun->cmds);
 	backstore_close(&lun->backstore);
+	free(lun->said);
 	free(lun->name);
 	free(lun);
 	tcmur_dev_set_private(dev, NULL);
@@ -604,9 +610,94 @@ static bool check_config(const char *cfgstring, char **reason)
 	return false;
 }
 
-static bool same_cfgstring(struct tcmu_device *dev, const char *cfgstring)
+/* A request to the map, and the one who waits for its answer. */
+struct reload {
+	struct device_request request;
+	sem_t done;
+};
+
+static void reload_done(struct device_request *request)
 {
-	return cfgstring_equal(tcmu_dev_get_cfgstring(dev), cfgstring);
+	sem_post(&container_of(request, struct reload, request)->done);
+}
+
+/* The owner thread never blocks, so this is a matter of milliseconds. */
+static int lun_load(struct lun *lun, const struct map_config *config, struct strbuf *error)
+{
+	const struct device_layout layout = {
+		.table = config->table, .settings = &config->settings, .warning = config->warning};
+	struct reload reload = {.request = {.layout = &layout, .done = reload_done}};
+
+	reload.request.message.reply = *error;
+	sem_init(&reload.done, 0, 0);
+	if (!device_request(lun->name, &reload.request)) {
+		sem_destroy(&reload.done);
+		return -ENODEV;
+	}
+	while (sem_wait(&reload.done))
+		;
+	sem_destroy(&reload.done);
+	*error = reload.request.message.reply;
+	return reload.request.message.error;
+}
+
+static void keep_last_good(const struct lun *lun, const char *cfgstring)
+{
+	struct map_config *config;
+	char text[ERROR_SIZE];
+	struct strbuf error;
+
+	strbuf_init(&error, text, sizeof(text));
+	if (!map_config_load(&config_default_paths, cfgstring, lun->backstore.name, true, &config,
+			     &error))
+		map_config_free(config);
+}
+
+static int lun_take_config(struct lun *lun, const char *cfgstring, const struct map_config *config,
+			   struct strbuf *error)
+{
+	char *said;
+	int err;
+
+	if (strcmp(config->name, lun->name) != 0) {
+		strbuf_printf(error,
+			      "it names the map %s, expected %s: another map is another "
+			      "backstore",
+			      config->name, lun->name);
+		return -EINVAL;
+	}
+	/* Each restore of a saved configuration writes what is there already. */
+	if (strcmp(config->said, lun->said) == 0)
+		return 0;
+	said = strdup(config->said);
+	err = said ? lun_load(lun, config, error) : -ENOMEM;
+	if (err) {
+		free(said);
+		return err;
+	}
+	free(lun->said);
+	lun->said = said;
+	atomic_store(&lun->path_timeout_ms, config->settings.path_timeout_ms);
+	log_warnings(config);
+	keep_last_good(lun, cfgstring);
+	return 0;
+}
+
+/*
+ * attrib/dev_config was written: the map file is read anew, and what has changed takes over without
+ * a command's noticing.  What is refused leaves the map, and its last good copy, as they were.
+ */
+static int lun_reload(struct lun *lun, const char *cfgstring, struct strbuf *error)
+{
+	struct map_config *config;
+	int err = map_config_load(&config_default_paths, cfgstring, lun->backstore.name, false,
+				  &config, error);
+
+	if (err)
+		return err;
+	err = lun_take_config(lun, cfgstring, config, error);
+	map_config_free(config);
+	return err;
 }
 
 static bool same_size(struct tcmu_device *dev, uint64_t size)
@@ -614,35 +705,35 @@ static bool same_size(struct tcmu_device *dev, uint64_t size)
 	return size / tcmu_dev_get_block_size(dev) == tcmu_dev_get_num_lbas(dev);
 }
 
-/*
- * Each restore of a saved configuration writes the attributes as they are already: that must
- * succeed.  A newline more or less (echo without -n) is no change.
- */
+/* Each restore of a saved configuration writes the attributes as they are: that must succeed. */
 static int reconfig(struct tcmu_device *dev, struct tcmulib_cfg_info *cfg)
 {
 	struct lun *lun = tcmur_dev_get_private(dev);
-	const char *what = "";
+	char text[ERROR_SIZE];
+	struct strbuf why;
+	int err = 0;
 
+	strbuf_init(&why, text, sizeof(text));
 	switch (cfg->type) {
 	case TCMULIB_CFG_DEV_CFGSTR:
-		if (same_cfgstring(dev, cfg->data.dev_cfgstring))
-			return 0;
-		what = "reloading a map in service is not implemented yet: remove the backstore "
-		       "and create it anew";
+		err = lun_reload(lun, cfg->data.dev_cfgstring, &why);
 		break;
 	case TCMULIB_CFG_DEV_SIZE:
 		if (same_size(dev, cfg->data.dev_size))
 			return 0;
-		what = "the size is the LUN's and cannot be set";
+		err = -EOPNOTSUPP;
+		strbuf_printf(&why, "the size is the LUN's and cannot be set");
 		break;
 	case TCMULIB_CFG_WRITE_CACHE:
 		if (!cfg->data.write_cache)
 			return 0;
-		what = "there is no write cache but the array's own";
+		err = -EOPNOTSUPP;
+		strbuf_printf(&why, "there is no write cache but the array's own");
 		break;
 	}
-	mpath_log(MPATH_LOG_WARN, lun->name, NULL, "configuration refused: %s", what);
-	return -EOPNOTSUPP;
+	if (err)
+		mpath_log(MPATH_LOG_WARN, lun->name, NULL, "configuration refused: %s", text);
+	return err;
 }
 
 /* --- the plug-in --- */

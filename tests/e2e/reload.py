@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: -m 2048 -t 600
+"""Writing attrib/dev_config: another map takes over while fio is at work (measure 2 of issue 5)."""
+
+import errno
+import time
+
+from lib import case, fio, topology
+from lib.case import count, defer, expect, expect_equal, note
+from lib.mpath import Map
+from lib.runner import Runner
+
+# How a stall is judged: at most twice the longest of the control runs, or 100 ms; CPUs that are
+# emulated on a busy machine stall by themselves.
+CONTROL_SECONDS = 6
+
+
+def start():
+    runner = Runner()
+    defer(runner.end)
+    return runner.start()
+
+
+def write_map(map_, table, *lines):
+    with open(map_.file, "w") as f:
+        f.write(f"[multipath]\ntable={table}\n" + "".join(line + "\n" for line in lines))
+
+
+def tables(names):
+    """Other groups, selectors, paths: the one that begins is none of them."""
+    a, b = names
+    return (f"0 0 2 1 round-robin 0 1 1 {a} 1 round-robin 0 1 1 {b} 1",
+            f"1 queue_if_no_path 0 1 1 round-robin 0 1 1 {b} 1",
+            f"1 queue_if_no_path 0 1 1 queue-length 0 2 1 {b} 1 {a} 1",
+            f"0 0 2 2 service-time 0 1 2 {b} 1 1 round-robin 0 1 1 {a} 1",
+            f"0 0 1 1 service-time 0 1 2 {a} 1 1")
+
+
+def longest(load):
+    result = load.finish()
+    expect(result.clean, f"fio: {result}")
+    return max(result.stalls(load.begin + 1, load.begin + load.seconds), default=0)
+
+
+def test_reload_under_load():
+    """Neither an error nor a wrong byte, and no stall, though the map is another one again and again."""
+    runner = start()
+    with topology.LioLoopback(2) as made, Map(made.paths) as map_:
+        map_.wait_in_use()
+        control = max(longest(fio.Fio(map_.dev, CONTROL_SECONDS, rate=8)) for _ in range(2))
+        reloads = count(10, 100)
+        load = fio.Fio(map_.dev, 2 + reloads, rate=8)
+        defer(load.kill)
+        load.wait_load()
+        choice = tables(map_.names)
+        for i in range(reloads):
+            write_map(map_, choice[i % len(choice)])
+            map_.backstore.set("dev_config", "mpath/" + map_.name + "\n" * (i % 2))
+            time.sleep(0.8)     # load on each of the maps
+        stall = longest(load)
+        note(f"{reloads} reloads, longest stall {stall:.3f} s, without any {control:.3f} s")
+        expect(stall <= max(2 * control, 0.1), f"a stall of {stall:.3f} s, {control:.3f} without")
+        expect_equal(runner.log().count("another table has taken over"), reloads, "reloads")
+
+
+def test_refused_and_the_same():
+    """What is refused leaves the map as it was, and says why; the same once more changes nothing."""
+    runner = start()
+    with topology.LioLoopback(2) as made, Map(made.paths) as map_:
+        map_.wait_in_use()
+        before = map_.status("table")
+        map_.message("fail_if_no_path")
+        map_.backstore.set("dev_config", "mpath/" + map_.name)
+        expect("queue_if_no_path" not in map_.status("table"), "the same map was loaded again")
+        write_map(map_, "0 0 1 1 no-such-selector 0 1 1 8:0 1")
+        for value, number, words in (
+                (map_.name, errno.EINVAL, "unknown path selector type"),
+                ("other", errno.ENOENT, "other.map: cannot be read")):
+            try:
+                map_.backstore.set("dev_config", "mpath/" + value)
+            except OSError as e:
+                expect_equal(e.errno, number, f"errno of {value}")
+            else:
+                expect(False, f"dev_config={value} was accepted")
+            runner.wait_log(words)
+        expect_equal(map_.status("table"), before.replace("1 queue_if_no_path", "0"), "the table")
+
+
+if __name__ == "__main__":
+    case.main()
