@@ -131,6 +131,8 @@ static const char *map_state(enum map_state state)
 		return "queueing";
 	case MAP_FAILING:
 		return "failing";
+	case MAP_SUSPENDED:
+		return "suspended";
 	case MAP_STOPPING:
 		return "stopping";
 	}

@@ -151,6 +151,8 @@ static const char *map_state_name(enum map_state state)
 		return "queueing";
 	case MAP_FAILING:
 		return "failing";
+	case MAP_SUSPENDED:
+		return "suspended";
 	case MAP_STOPPING:
 		return "stopping";
 	}

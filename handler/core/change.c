@@ -471,8 +471,8 @@ static void count_out(struct multipath *m, struct path *path)
 {
 	if (path->suspect)
 		m->nr_suspect--;
-	if (path->active)
-		m->nr_valid--;
+	if (path->active && --m->nr_valid == 0)
+		no_path_begins(m);
 	if (!path->settled)
 		m->nr_unsettled--;
 	path->active = false;
@@ -497,6 +497,7 @@ static void path_leaves(struct multipath *m, struct path *path)
 	forget_preferences(&m->delayed, path);
 	forget_preferences(&m->restarting, path);
 	forget_preferences(&m->activating, path);
+	forget_preferences(&m->suspended, path);
 	pg_init_path_failed(m, path);
 	restart_path_leaves(m, path);
 	list_push_back(&m->leaving, &path->map_node);
@@ -561,6 +562,7 @@ static void take_table(struct multipath *m, struct mpath_change *change)
 	m->pg_init_retries = table->pg_init_retries;
 	m->pg_init_delay_msecs = table->pg_init_delay_msecs;
 	m->queue_mode = table->queue_mode;
+	m->saved_queue_if_no_path = false;
 	m->table_sectors = table->has_length ? table->nr_sectors : 0;
 	m->current_pg = NULL;
 	m->next_pg = NULL;

@@ -65,6 +65,7 @@ static void init(struct multipath *m, const char *name, const struct mpath_setti
 	list_init(&m->activating);
 	list_init(&m->pg_init_paths);
 	list_init(&m->hw.paths);
+	list_init(&m->suspended);
 }
 
 struct multipath *mpath_create(const char *name, const struct mpath_table *table,

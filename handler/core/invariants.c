@@ -79,7 +79,10 @@ void mpath_check_invariants(const struct multipath *m)
 	assert(in_flight == m->nr_in_flight);
 	assert(m->nr_ios == in_flight + count_waiting(&m->held) + count_waiting(&m->backlog) +
 				    count_waiting(&m->delayed) + count_waiting(&m->restarting) +
-				    count_waiting(&m->fenced) + count_waiting(&m->activating));
+				    count_waiting(&m->fenced) + count_waiting(&m->activating) +
+				    count_waiting(&m->suspended));
+	assert(m->suspend != SUSPENDED || m->nr_ios == count_waiting(&m->suspended));
+	assert(m->suspend != NOT_SUSPENDED || list_empty(&m->suspended));
 	assert(!m->shutdown || m->nr_ios == in_flight + count_waiting(&m->fenced));
 	check_fences(m);
 }

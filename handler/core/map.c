@@ -11,6 +11,7 @@ void submit_io(struct multipath *m, struct mpath_io *io)
 {
 	assert(!io->path && !io->is_probe);
 	m->nr_ios++;
+	io->after_suspend = m->suspend != NOT_SUSPENDED;
 	map_io(m, io);
 }
 
@@ -54,6 +55,11 @@ void map_io(struct multipath *m, struct mpath_io *io)
 	if (past_deadline(m, io)) {
 		trace(m, "io %02x: deadline passed", io->cmd.cdb[0]);
 		complete_with_sense(m, io, 0x02, 0x08, 0x00);
+		return;
+	}
+	if (must_wait_for_resume(m, io) && !m->shutdown) {
+		trace(m, "io %02x: waits for resume", io->cmd.cdb[0]);
+		hold_io(m, &m->suspended, io);
 		return;
 	}
 	if (must_wait_for_restart(m, io)) {

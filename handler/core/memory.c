@@ -56,12 +56,13 @@ static bool contains(const uint64_t *hashes, unsigned int nr, uint64_t hash)
 void mpath_remember(struct multipath *m, struct mpath_memory *memory)
 {
 	const struct priority_group *in_use = m->next_pg ? m->next_pg : m->current_pg;
+	bool queues = m->queue_if_no_path || m->saved_queue_if_no_path;
 	struct path *path;
 	unsigned int i;
 
 	memset(memory, 0, sizeof(*memory)); /* padding too: memories may be compared */
-	if (m->queue_if_no_path != m->queue_in_table)
-		memory->queueing = m->queue_if_no_path ? MEMORY_QUEUEING_ON : MEMORY_QUEUEING_OFF;
+	if (queues != m->queue_in_table)
+		memory->queueing = queues ? MEMORY_QUEUEING_ON : MEMORY_QUEUEING_OFF;
 	if (in_use)
 		memory->current_group = group_hash(in_use);
 	for (i = 0; i < m->nr_groups; i++)

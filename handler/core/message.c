@@ -19,6 +19,11 @@ static void refuse(struct mpath_message *message, int error, const char *text)
 
 static void set_queueing(struct multipath *m, bool on)
 {
+	/* What a flush has saved, fail_if_no_path is meant for, too. */
+	if (!on)
+		m->saved_queue_if_no_path = false;
+	else
+		no_path_begins(m);
 	if (m->queue_if_no_path == on)
 		return;
 	m->queue_if_no_path = on;
@@ -164,7 +169,7 @@ static void unrecognised(struct mpath_message *message)
 	strbuf_printf(&message->reply,
 		      "Unrecognised multipath message received: %s, expected queue_if_no_path, "
 		      "fail_if_no_path, disable_group, enable_group, switch_group, fail_path, "
-		      "reinstate_path, probe_path, forget_wwid or release",
+		      "reinstate_path, probe_path, forget_wwid, release, suspend or resume",
 		      message->argc ? message->argv[0] : "(nothing)");
 }
 
@@ -181,10 +186,37 @@ static bool one_word_message(struct multipath *m, struct mpath_message *message)
 {
 	const char *word = message->argv[0];
 
-	if (strcasecmp(word, "queue_if_no_path") == 0) {
+	if (strcasecmp(word, "queue_if_no_path") == 0)
 		set_queueing(m, true);
-	} else if (strcasecmp(word, "fail_if_no_path") == 0) {
+	else if (strcasecmp(word, "fail_if_no_path") == 0)
 		set_queueing(m, false);
+	else
+		return false;
+	return true;
+}
+
+static void suspend_by_message(struct multipath *m, struct mpath_message *message, bool noflush)
+{
+	suspend_map(m, noflush);
+	message->pending = m->suspend == SUSPENDING;
+}
+
+/* Not dm's: dm has ioctls for some of them.  They work in a suspended map, too. */
+static bool our_message(struct multipath *m, struct mpath_message *message)
+{
+	const char *word = message->argc ? message->argv[0] : "";
+
+	if (message->argc == 2 && strcasecmp(word, "suspend") == 0 &&
+	    strcasecmp(message->argv[1], "noflush") == 0) {
+		suspend_by_message(m, message, true);
+		return true;
+	}
+	if (message->argc != 1)
+		return false;
+	if (strcasecmp(word, "suspend") == 0) {
+		suspend_by_message(m, message, false);
+	} else if (strcasecmp(word, "resume") == 0) {
+		resume_map(m);
 	} else if (strcasecmp(word, "forget_wwid") == 0) {
 		if (!list_empty(&m->fenced))
 			refuse(message, -EBUSY,
@@ -206,6 +238,13 @@ void handle_message(struct multipath *m, struct mpath_message *message)
 	const char *word;
 
 	message->error = 0;
+	message->pending = false;
+	if (our_message(m, message))
+		return;
+	if (m->suspend == SUSPENDED) {
+		refuse(message, -EBUSY, "the map is suspended: only resume helps");
+		return;
+	}
 	if (message->argc == 1 && one_word_message(m, message))
 		return;
 	if (message->argc != 2) {

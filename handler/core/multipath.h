@@ -19,6 +19,12 @@
 #include "mpath/path_checker.h"
 #include "mpath/snapshot.h"
 
+enum suspend_state {
+	NOT_SUSPENDED,
+	SUSPENDING, /* commands are still with the map */
+	SUSPENDED,
+};
+
 struct priority_group {
 	struct multipath *m;
 	unsigned int number; /* from 1, as dm counts */
@@ -84,12 +90,18 @@ struct multipath {
 	struct list restarting;
 	struct list fenced;
 	struct list activating;
+	struct list suspended; /* came after suspend, or were pushed back by noflush */
 	unsigned int nr_ios;
 	unsigned int nr_in_flight; /* on a path, abandoned ones included */
 	bool run_held;		   /* something changed for the better: map the held ones again */
 
 	unsigned int nr_suspect;   /* active paths in doubt */
 	unsigned int nr_unsettled; /* paths that were not looked at yet */
+	enum suspend_state suspend;
+	bool noflush;
+	bool saved_queue_if_no_path; /* dm's SAVED_QUEUE_IF_NO_PATH: resume sets it again */
+	uint64_t no_path_since_ns;   /* the limits of the settings count from then */
+
 	bool started;
 	bool settling_over;
 	bool choosing_early; /* the first second: see has_unsettled_path() */
@@ -192,10 +204,18 @@ void run_queues(struct multipath *m);
 void run_backlog(struct multipath *m);
 void queues_timeout(struct multipath *m);
 void abort_io(struct multipath *m, struct mpath_io *io);
+void no_path_begins(struct multipath *m); /* so does the time of no_path_timeout_*_ms */
 void answer_all_busy(struct multipath *m);
 void answer_all_not_ready(struct multipath *m);
 bool past_deadline(const struct multipath *m, const struct mpath_io *io);
 uint64_t io_deadline(const struct multipath *m, const struct mpath_io *io); /* 0: none */
+
+/* suspend.c */
+bool must_wait_for_resume(const struct multipath *m, const struct mpath_io *io);
+bool may_queue(const struct multipath *m);
+void suspend_map(struct multipath *m, bool noflush);
+void resume_map(struct multipath *m);
+void check_suspended(struct multipath *m);
 
 /* restart.c: commands of a dead process (D9 Restart) */
 bool must_wait_for_restart(struct multipath *m, const struct mpath_io *io);

@@ -46,9 +46,42 @@ static bool lun_is_gone(const struct multipath *m)
 	return m->nr_paths > 0;
 }
 
+/* 0: without limit. */
+static uint64_t no_path_limit(const struct multipath *m, const struct mpath_io *io)
+{
+	uint32_t limit_ms = io->cmd.class == CMD_READ ? m->settings.no_path_timeout_read_ms
+						      : m->settings.no_path_timeout_write_ms;
+
+	return limit_ms ? m->no_path_since_ns + limit_ms * NSEC_PER_MSEC : 0;
+}
+
+static bool past_no_path_limit(const struct multipath *m, const struct mpath_io *io)
+{
+	uint64_t limit = no_path_limit(m, io);
+
+	return limit && m->now_ns >= limit;
+}
+
+void no_path_begins(struct multipath *m)
+{
+	m->no_path_since_ns = m->now_ns;
+}
+
 static bool may_hold(const struct multipath *m, const struct mpath_io *io)
 {
-	return m->queue_if_no_path && io->cmd.medium && m->lun.known && !lun_is_gone(m);
+	return may_queue(m) && io->cmd.medium && m->lun.known && !lun_is_gone(m) &&
+	       !past_no_path_limit(m, io);
+}
+
+/* There is no path, and the map queues: for so long. */
+static void hold_for_path(struct multipath *m, struct mpath_io *io)
+{
+	uint64_t limit = no_path_limit(m, io);
+
+	trace(m, "io %02x: no path -> queue", io->cmd.cdb[0]);
+	if (limit)
+		wake_by(m, limit);
+	hold_io(m, &m->held, io);
 }
 
 /* There is nothing to wait for: answer with what the last path said, else in our own words. */
@@ -98,8 +131,7 @@ void no_path_for(struct multipath *m, struct mpath_io *io, enum choice choice)
 		return;
 	case CHOSE_NONE:
 		if (may_hold(m, io)) {
-			trace(m, "io %02x: no path -> queue", io->cmd.cdb[0]);
-			hold_io(m, &m->held, io);
+			hold_for_path(m, io);
 		} else {
 			answer_without_path(m, io);
 		}
@@ -166,6 +198,23 @@ static void expire(struct multipath *m, struct list *queue)
 	}
 }
 
+/* Those that have waited for a path as long as they may are mapped again, which answers them. */
+static void end_of_patience(struct multipath *m)
+{
+	struct mpath_io *io;
+
+	if (m->nr_valid || !may_queue(m))
+		return;
+	list_for_each_entry(io, &m->held, node) {
+		uint64_t limit = no_path_limit(m, io);
+
+		if (limit && m->now_ns >= limit)
+			m->run_held = true;
+		else if (limit)
+			wake_by(m, limit);
+	}
+}
+
 void queues_timeout(struct multipath *m)
 {
 	struct mpath_io *io, *next;
@@ -176,6 +225,8 @@ void queues_timeout(struct multipath *m)
 	expire(m, &m->delayed);
 	expire(m, &m->restarting);
 	expire(m, &m->activating);
+	expire(m, &m->suspended);
+	end_of_patience(m);
 
 	list_init(&due);
 	list_for_each_entry_safe(io, next, &m->delayed, node) {
@@ -219,6 +270,7 @@ static void take_all(struct multipath *m, struct list *todo)
 	list_splice(todo, &m->delayed);
 	list_splice(todo, &m->restarting);
 	list_splice(todo, &m->activating);
+	list_splice(todo, &m->suspended);
 }
 
 void answer_all_busy(struct multipath *m)

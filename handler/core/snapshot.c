@@ -67,6 +67,8 @@ static enum map_state map_state(const struct multipath *m)
 {
 	if (m->stopping)
 		return MAP_STOPPING;
+	if (m->suspend != NOT_SUSPENDED)
+		return MAP_SUSPENDED;
 	if (m->nr_valid)
 		return MAP_ACTIVE;
 	return m->queue_if_no_path ? MAP_QUEUEING : MAP_FAILING;
@@ -183,7 +185,8 @@ static void snapshot_map(struct multipath *m, uint64_t now_ns, struct mpath_snap
 		.nr_valid = m->nr_valid,
 		.cmd_time_out_ms = m->backstore.cmd_time_out_ms,
 		.in_flight = m->nr_in_flight,
-		.held = queue_length(&m->held) + queue_length(&m->activating),
+		.held = queue_length(&m->held) + queue_length(&m->activating) +
+			queue_length(&m->suspended),
 		.waiting = queue_length(&m->backlog),
 		.delayed = queue_length(&m->delayed) + queue_length(&m->activating),
 		.restarting = queue_length(&m->restarting),

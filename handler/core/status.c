@@ -206,6 +206,10 @@ static void queue_detail(struct multipath *m, uint64_t now_ns, struct strbuf *ou
 	if (!list_empty(&m->activating))
 		strbuf_printf(out, "  %u commands wait for the activation of a group\n",
 			      queue_length(&m->activating));
+	if (m->suspend != NOT_SUSPENDED)
+		strbuf_printf(out, "  %s: %u commands wait for resume\n",
+			      m->suspend == SUSPENDED ? "suspended" : "being suspended",
+			      queue_length(&m->suspended));
 	if (!list_empty(&m->restarting))
 		strbuf_printf(out, "  %u writes wait for commands of a former process\n",
 			      queue_length(&m->restarting));

@@ -30,7 +30,14 @@ void wake_by(struct multipath *m, uint64_t at_ns)
 /* queue_if_no_path promises to wait, but the kernel answers for us when cmd_time_out is over. */
 bool mpath_queueing_defeated(const struct multipath *m)
 {
-	return m->queue_if_no_path && m->backstore.cmd_time_out_ms;
+	const struct mpath_settings *s = &m->settings;
+	uint32_t kernel_ms = m->backstore.cmd_time_out_ms;
+	bool for_ever = !s->no_path_timeout_read_ms || !s->no_path_timeout_write_ms;
+
+	if (!m->queue_if_no_path || !kernel_ms)
+		return false;
+	return for_ever || kernel_ms <= s->no_path_timeout_read_ms ||
+	       kernel_ms <= s->no_path_timeout_write_ms;
 }
 
 /* After patience: rtslib restores cmd_time_out when the LUN is in service already. */
@@ -59,7 +66,7 @@ static void tell_if_defeated(struct multipath *m, uint64_t patience_ns)
 /* The log has it from the path's line and from NOTICE_NO_PATH. */
 static void tell_queueing(struct multipath *m)
 {
-	bool queueing = m->queue_if_no_path && !m->nr_valid && !still_settling(m) && !m->shutdown;
+	bool queueing = may_queue(m) && !m->nr_valid && !still_settling(m) && !m->shutdown;
 
 	if (queueing == m->told_queueing)
 		return;
@@ -77,6 +84,7 @@ static void timeout(struct multipath *m)
 		m->started = true;
 		m->started_ns = m->now_ns;
 		m->settling_since_ns = m->now_ns;
+		no_path_begins(m);
 	}
 
 	/* Whoever still needs to be woken says so again. */
@@ -95,6 +103,7 @@ void shut_down(struct multipath *m)
 	if (!m->shutdown)
 		trace(m, "shutdown: nothing is held any more");
 	m->shutdown = true;
+	m->suspend = NOT_SUSPENDED;
 	answer_all_busy(m);
 }
 
@@ -189,6 +198,7 @@ void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpa
 		pg_init_run(m);
 	}
 	tell_queueing(m);
+	check_suspended(m);
 	if (m->stopping)
 		actions->stopped = m->nr_ios == 0 && all_links_closed(m);
 	actions->wake_ns = m->wake_ns;

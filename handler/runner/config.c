@@ -40,6 +40,8 @@ enum key_id {
 	KEY_GROUPING,
 	KEY_SELECTOR,
 	KEY_NO_PATH_RETRY,
+	KEY_NO_PATH_TIMEOUT_READ,
+	KEY_NO_PATH_TIMEOUT_WRITE,
 	KEY_PATH_CHECKER,
 	KEY_RECHECK_INTERVAL,
 	KEY_POLLING_INTERVAL,
@@ -134,6 +136,9 @@ static int check_selector(const struct key *key, const char *value, struct strbu
 	return err;
 }
 
+/* Times the longest interval this fits into 32 bits of milliseconds. */
+#define RETRIES_MAX 1000
+
 static int check_no_path_retry(const struct key *key, const char *value, struct strbuf *error)
 {
 	uint64_t number;
@@ -141,10 +146,10 @@ static int check_no_path_retry(const struct key *key, const char *value, struct 
 	(void)key;
 	if (!strcmp(value, "fail") || !strcmp(value, "queue"))
 		return 0;
-	strbuf_printf(error, "\"%s\"%s, expected fail or queue", value,
-		      parse_number(value, UINT32_MAX, &number)
-			      ? ": a number of retries is not implemented yet"
-			      : "");
+	if (parse_number(value, RETRIES_MAX, &number))
+		return 0;
+	strbuf_printf(error, "\"%s\", expected fail, queue or a number up to %d", value,
+		      RETRIES_MAX);
 	return -EINVAL;
 }
 
@@ -203,6 +208,8 @@ static const struct key keys[NR_KEYS] = {
 	[KEY_GROUPING] = {"grouping", false, check_grouping, 0, 0},
 	[KEY_SELECTOR] = {"selector", false, check_selector, 0, 0},
 	[KEY_NO_PATH_RETRY] = {"no_path_retry", false, check_no_path_retry, 0, 0},
+	[KEY_NO_PATH_TIMEOUT_READ] = {"no_path_timeout_read_ms", false, check_ms, 0, HOUR_MS},
+	[KEY_NO_PATH_TIMEOUT_WRITE] = {"no_path_timeout_write_ms", false, check_ms, 0, HOUR_MS},
 	[KEY_PATH_CHECKER] = {"path_checker", false, check_path_checker, 0, 0},
 	[KEY_RECHECK_INTERVAL] = {"recheck_interval_ms", false, check_ms, 10, HOUR_MS},
 	[KEY_POLLING_INTERVAL] = {"polling_interval_ms", false, check_ms, 100, HOUR_MS},
@@ -225,7 +232,6 @@ static const char *const keys_to_come[] = {
 	"marginal_path_err_rate_threshold",
 	"max_sectors_kb",
 	"minio",
-	"no_path_timeout_ms",
 	"path_grouping_policy",
 	"path_selector",
 	"prio",
@@ -448,6 +454,26 @@ static void apply_settings(const struct key_values *values, struct mpath_setting
 	g_strlcpy(settings->wwid, value_or(values, KEY_WWID, ""), sizeof(settings->wwid));
 }
 
+/* 0 is multipathd's other word for fail. */
+static bool asks_to_queue(const char *no_path_retry)
+{
+	return strcmp(no_path_retry, "fail") != 0 && strcmp(no_path_retry, "0") != 0;
+}
+
+/* multipathd's number counts checks; the keys in milliseconds say it themselves. */
+static void apply_patience(const struct key_values *values, struct mpath_settings *settings)
+{
+	uint64_t retries;
+
+	if (parse_number(value_or(values, KEY_NO_PATH_RETRY, ""), RETRIES_MAX, &retries)) {
+		settings->no_path_timeout_read_ms =
+			(uint32_t)retries * settings->polling_interval_ms;
+		settings->no_path_timeout_write_ms = settings->no_path_timeout_read_ms;
+	}
+	set_ms(values, KEY_NO_PATH_TIMEOUT_READ, &settings->no_path_timeout_read_ms);
+	set_ms(values, KEY_NO_PATH_TIMEOUT_WRITE, &settings->no_path_timeout_write_ms);
+}
+
 static int table_from_list(const struct key_values *values, const struct path_list *paths,
 			   struct mpath_table **table, struct strbuf *error)
 {
@@ -537,9 +563,10 @@ static int build_config(const struct key_values *values, const struct cfgstring 
 	if (err)
 		return err;
 	/* The table's own word comes last: it can switch queueing on, and has none for off. */
-	if (!strcmp(value_or(values, KEY_NO_PATH_RETRY, "fail"), "queue"))
+	if (asks_to_queue(value_or(values, KEY_NO_PATH_RETRY, "fail")))
 		config->table->queue_if_no_path = true;
 	apply_settings(values, &config->settings);
+	apply_patience(values, &config->settings);
 	config->said = all_that_is_said(values, cfgstring);
 	return 0;
 }

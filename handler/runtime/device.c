@@ -98,6 +98,7 @@ struct device {
 	struct letter start;
 	struct letter stop;
 	struct registration registration;
+	struct list pending; /* requests, by their letters: taken, but not done yet */
 	bool stopping;
 	bool stopped; /* the core has nothing left */
 
@@ -593,6 +594,26 @@ static void device_perform(struct device *d, struct mpath_actions *actions)
 		d->stopped = true;
 }
 
+static void device_answer(struct device *d, struct device_request *request)
+{
+	if (mpath_message_done(d->map, &request->message))
+		request->done(request);
+	else
+		list_push_back(&d->pending, &request->letter.node);
+}
+
+static void device_ask_pending(struct device *d)
+{
+	struct list again, *node;
+
+	if (list_empty(&d->pending))
+		return;
+	list_init(&again);
+	list_splice(&again, &d->pending);
+	while ((node = list_pop(&again)))
+		device_answer(d, container_of(node, struct device_request, letter.node));
+}
+
 static void device_step(struct device *d, struct mpath_event *event)
 {
 	struct mpath_actions actions;
@@ -603,6 +624,7 @@ static void device_step(struct device *d, struct mpath_event *event)
 	device_perform(d, &actions);
 	device_tell_notices(d);
 	device_check_settled(d);
+	device_ask_pending(d);
 	device_check_finished(d);
 }
 
@@ -772,6 +794,7 @@ void device_handle_request(struct letter *letter)
 	struct mpath_message *message = &request->message;
 	struct device *d = request->device;
 
+	message->pending = false;
 	if (request->snapshot)
 		device_snapshot(d, request->snapshot);
 	else if (request->layout)
@@ -780,7 +803,7 @@ void device_handle_request(struct letter *letter)
 		device_status(d, message);
 	else if (!device_change_message(d, message))
 		device_step(d, &(struct mpath_event){.type = MPATH_MESSAGE, .message = message});
-	request->done(request);
+	device_answer(d, request);
 }
 
 static void device_handle_shutdown(struct letter *letter)
@@ -863,6 +886,7 @@ static void device_init_waiters(struct device *d)
 
 static void device_init_parts(struct device *d)
 {
+	list_init(&d->pending);
 	list_init(&d->wake.node);
 	d->wake.fire = device_wake;
 	list_init(&d->batch_end.node);

@@ -49,7 +49,10 @@ struct mpath_settings {
 	uint32_t restart_wait_ms; /* until the kernel has given up a dead process's commands (D9) */
 	enum fence_kind fence;
 	uint32_t fence_time_ms; /* 0: as long as the way and the target may take, see fence.c */
-	char wwid[WWID_MAX];	/* empty: pin the first LUN that is seen */
+	/* Commands wait so long for a path, if queue_if_no_path is on; 0: without limit. */
+	uint32_t no_path_timeout_read_ms;
+	uint32_t no_path_timeout_write_ms; /* and all that is not a read */
+	char wwid[WWID_MAX];		   /* empty: pin the first LUN that is seen */
 };
 
 /* The defaults that /etc/tcmu/mpath.conf documents. */
@@ -91,6 +94,7 @@ struct mpath_message {
 	const char *const *argv; /* "fail_path" "8:16" */
 	int error;
 	struct strbuf reply;
+	bool pending; /* see mpath_message_done() */
 };
 
 struct mpath_event {
@@ -186,6 +190,12 @@ struct mpath_change *mpath_change_regroup(struct multipath *m, const unsigned in
 struct path *mpath_change_path(struct mpath_change *change, unsigned int number);
 void mpath_change_free(struct mpath_change *change);
 void mpath_path_free(struct path *path);
+
+/*
+ * A message that came back pending has been taken, but is not done: suspend, until the last command
+ * has come back.  To be asked after each step; true: it is done, and error and reply are final.
+ */
+bool mpath_message_done(struct multipath *m, struct mpath_message *message);
 
 /* Status lines, byte for byte as the kernel's dm-multipath prints them. */
 void mpath_status(struct multipath *m, enum status_type type, struct strbuf *out);

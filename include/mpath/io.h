@@ -127,6 +127,7 @@ struct mpath_io {
 	uint8_t nr_retries;   /* on the same path */
 	uint16_t nr_tries;    /* that ended in a transport error or a path sense */
 	bool is_probe;	      /* a path's own command: checker, identity, hardware handler */
+	bool after_suspend;   /* came while the map was suspended: waits for resume */
 	bool aborted;	      /* a task management function named it: never submit again */
 	bool abandoned;	      /* the transport is giving it up; no answer of the path counts */
 	void *transport_data; /* the transport's, while the command is on a path */

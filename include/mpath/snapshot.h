@@ -15,6 +15,7 @@ enum map_state {
 	MAP_ACTIVE,   /* a path is usable */
 	MAP_QUEUEING, /* none is: commands are held */
 	MAP_FAILING,  /* none is: commands fail */
+	MAP_SUSPENDED,
 	MAP_STOPPING,
 };
 

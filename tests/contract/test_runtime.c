@@ -695,6 +695,37 @@ static void test_changes(void)
 	device_stop(front.device);
 }
 
+/* suspend is answered when the last command has come back; stopping the device answers it, too. */
+static void test_suspend(void)
+{
+	struct front front;
+	struct asked suspend, asked;
+	struct command out, new;
+
+	start(&front, TABLE);
+	paths[0].delay_ms = 200;
+	send_command(&front, &out, true, 0);
+	assert(post(&suspend, "mpatha", "suspend"));
+	send_command(&front, &new, true, 8);
+	assert(ask(&asked, "mpatha", "status detail") && strstr(asked.reply, "being suspended"));
+	assert(!suspend.nr_done);
+	wait_asked(&suspend);
+	assert(suspend.request.message.error == 0 && out.nr_done == 1 && is_good(&out));
+	assert(new.nr_done == 0);
+	assert(ask(&asked, "mpatha", "fail_path 8:0") && asked.request.message.error == -EBUSY);
+	paths[0].delay_ms = 0;
+	assert(ask(&asked, "mpatha", "resume") && asked.request.message.error == 0);
+	assert(wait_command(&new, SOON_MS) && is_good(&new));
+
+	paths[0].delay_ms = 200;
+	send_command(&front, &out, true, 0);
+	assert(post(&suspend, "mpatha", "suspend noflush"));
+	device_stop(front.device);
+	wait_asked(&suspend);
+	assert(wait_command(&out, SOON_MS));
+	paths[0].delay_ms = 0;
+}
+
 /* 200 tables under load: every command is answered once, each path's links are closed. */
 static void test_changes_under_load(void)
 {
@@ -1086,6 +1117,7 @@ static const struct {
 	{"requests", test_requests},
 	{"changes", test_changes},
 	{"changes-under-load", test_changes_under_load},
+	{"suspend", test_suspend},
 	{"pinned", test_pinned},
 	{"messages are kept", test_messages_are_kept},
 	{"group is kept", test_group_is_kept},

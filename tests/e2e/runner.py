@@ -378,7 +378,7 @@ def test_check_config():
         expect(reason in why, f"{cfgstring}: {why}")
     accepted, why = check_config("/dev/sda;/dev/sdb")
     expect(accepted, f"refused: {why}")
-    write_map("x", "paths=/dev/a\nno_path_retry=5\n")
+    write_map("x", "paths=/dev/a\nno_path_retry=1001\n")
     defer(remove_map, "x")
     accepted, why = check_config("x")
     expect(not accepted and "no_path_retry" in why, why)
@@ -392,7 +392,7 @@ def test_invalid_file_at_restart():
     runner.restart()
     cuts.wait_usable(lun.path, 10)
     runner.wait_log('m: the last good configuration is used, because: '
-                    f'{MAPS}/m.map: no_path_retry: "sometimes", expected fail or queue')
+                    f'{MAPS}/m.map: no_path_retry: "sometimes", expected fail, queue or a number up to 1000')
     expect("last good" in str(status("m", "detail")), "not in the status")
     remove_map("m")
     runner.restart()

@@ -20,7 +20,8 @@
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 #define KEYS                                                                                       \
-	"table, paths, wwid, grouping, selector, no_path_retry, path_checker, "                    \
+	"table, paths, wwid, grouping, selector, no_path_retry, "                                  \
+	"no_path_timeout_read_ms, no_path_timeout_write_ms, path_checker, "                        \
 	"recheck_interval_ms, polling_interval_ms, checker_timeout_ms, path_timeout_ms, "          \
 	"restart_wait_ms, fence, fence_time_ms"
 
@@ -379,6 +380,41 @@ static void test_all_keys(void)
 	remove_map();
 }
 
+/* no_path_retry counts checks, as multipathd's; the keys in milliseconds say it themselves. */
+static void test_patience(void)
+{
+	static const struct {
+		const char *keys;
+		bool queue;
+		uint32_t read_ms;
+		uint32_t write_ms;
+	} rows[] = {
+		{"", false, 0, 0},
+		{"no_path_retry=0\n", false, 0, 0},
+		{"no_path_retry=fail\n", false, 0, 0},
+		{"no_path_retry=queue\n", true, 0, 0},
+		{"no_path_retry=12\n", true, 60000, 60000},
+		{"no_path_retry=1000\npolling_interval_ms=3600000\n", true, 3600000000, 3600000000},
+		{"no_path_retry=queue\nno_path_timeout_read_ms=1500\n", true, 1500, 0},
+		{"no_path_retry=3\nno_path_timeout_write_ms=70\n", true, 15000, 70},
+	};
+
+	write_conf("");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct map_config *config;
+		char text[200];
+
+		snprintf(text, sizeof(text), "[multipath]\npaths=/dev/a\n%s", rows[i].keys);
+		write_map(text);
+		config = accept("mpath/m");
+		assert(config->table->queue_if_no_path == rows[i].queue);
+		assert(config->settings.no_path_timeout_read_ms == rows[i].read_ms);
+		assert(config->settings.no_path_timeout_write_ms == rows[i].write_ms);
+		map_config_free(config);
+	}
+	remove_map();
+}
+
 /* mpath.conf, then the map's keys, then the table's own words. */
 static void test_order(void)
 {
@@ -569,16 +605,15 @@ static void test_values_refused(void)
 	refuse_conf("[defaults]\ngrouping=Failover\n",
 		    "D/mpath.conf: grouping: \"Failover\", expected failover or multibus");
 
-	refuse_map(
-		"[multipath]\npaths=/dev/a\nno_path_retry=12\n",
-		"D/maps/m.map: no_path_retry: \"12\": a number of retries is not implemented yet, "
-		"expected fail or queue");
 	refuse_map("[multipath]\npaths=/dev/a\nno_path_retry=yes\n",
-		   "D/maps/m.map: no_path_retry: \"yes\", expected fail or queue");
-	refuse_conf(
-		"[defaults]\nno_path_retry=0\n",
-		"D/mpath.conf: no_path_retry: \"0\": a number of retries is not implemented yet, "
-		"expected fail or queue");
+		   "D/maps/m.map: no_path_retry: \"yes\", expected fail, queue or a number up to "
+		   "1000");
+	refuse_conf("[defaults]\nno_path_retry=1001\n",
+		    "D/mpath.conf: no_path_retry: \"1001\", expected fail, queue or a number up to "
+		    "1000");
+	refuse_conf("[defaults]\nno_path_timeout_read_ms=1s\n",
+		    "D/mpath.conf: no_path_timeout_read_ms: \"1s\", expected a number of "
+		    "milliseconds from 0 to 3600000");
 
 	refuse_map("[multipath]\npaths=/dev/a\npath_checker=cciss_tur\n",
 		   "D/maps/m.map: path_checker: \"cciss_tur\", expected none or one of: tur, "
@@ -748,13 +783,15 @@ static void test_last_good_copy_of_paths(void)
 
 	write_conf("[defaults]\nno_path_retry=maybe\n");
 	config = load_in_service("mpath//dev/a;/dev/b");
-	expect_text(config->warning, "the last good configuration is used, because: D/mpath.conf: "
-				     "no_path_retry: \"maybe\", expected fail or queue");
+	expect_text(config->warning,
+		    "the last good configuration is used, because: D/mpath.conf: "
+		    "no_path_retry: \"maybe\", expected fail, queue or a number up to 1000");
 	assert(config->table->nr_groups == 2 && config->table->queue_if_no_path);
 	map_config_free(config);
 
 	assert(load("mpath/store", "x", true, &config) == -ENOENT);
-	expect_text(error_text, "D/mpath.conf: no_path_retry: \"maybe\", expected fail or queue");
+	expect_text(error_text, "D/mpath.conf: no_path_retry: \"maybe\", expected fail, queue or a "
+				"number up to 1000");
 	forget();
 }
 
@@ -897,6 +934,7 @@ int main(void)
 	test_backstores_names();
 	test_newlines();
 	test_all_keys();
+	test_patience();
 	test_order();
 	test_tables();
 	test_files_refused();

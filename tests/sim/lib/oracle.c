@@ -128,7 +128,8 @@ static void check_block_read(struct world *w, const struct sim_io *io, unsigned 
 /* A map that never saw its LUN has nothing to wait for (D15). */
 static bool queues(const struct world *w)
 {
-	return w->m->queue_if_no_path && mpath_lun(w->m)->known;
+	return w->m->queue_if_no_path && mpath_lun(w->m)->known &&
+	       !w->settings.no_path_timeout_read_ms && !w->settings.no_path_timeout_write_ms;
 }
 
 void oracle_submitted(struct world *w, struct sim_io *io)

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Suspend and resume, as dm does them (dm-multipath.md A7): new commands are held, those that are
+ * with the map end first.  Without a path a flush must end, too: until resume the map does not
+ * queue, and what cannot be sent fails.  With "noflush" nothing fails: what is not on a path is
+ * held with the new ones.
+ */
+#include <errno.h>
+
+#include "core/multipath.h"
+
+static bool is_flushing(const struct multipath *m)
+{
+	return m->suspend != NOT_SUSPENDED && !m->noflush;
+}
+
+bool must_wait_for_resume(const struct multipath *m, const struct mpath_io *io)
+{
+	return m->suspend != NOT_SUSPENDED && (m->noflush || io->after_suspend);
+}
+
+/* queue_if_no_path would keep a flush from ending. */
+bool may_queue(const struct multipath *m)
+{
+	return m->queue_if_no_path && !is_flushing(m);
+}
+
+/* Whoever waits for something is mapped again, and so comes to be held here. */
+static void hold_all(struct multipath *m)
+{
+	list_splice(&m->held, &m->restarting);
+	list_splice(&m->held, &m->delayed);
+}
+
+/* dm: queue_if_no_path(false) with the old value saved. */
+static void begin_flush(struct multipath *m)
+{
+	m->saved_queue_if_no_path = m->queue_if_no_path;
+	m->queue_if_no_path = false;
+}
+
+void suspend_map(struct multipath *m, bool noflush)
+{
+	if (m->suspend != NOT_SUSPENDED)
+		return; /* as "dmsetup suspend" of a suspended device: it is done */
+	trace(m, "suspend: %s", noflush ? "what waits goes on waiting" : "what waits is ended");
+	m->suspend = SUSPENDING;
+	m->noflush = noflush;
+	if (noflush)
+		hold_all(m);
+	else
+		begin_flush(m);
+	m->run_held = true;
+}
+
+void resume_map(struct multipath *m)
+{
+	if (m->suspend == NOT_SUSPENDED)
+		return;
+	trace(m, "resume");
+	m->suspend = NOT_SUSPENDED;
+	if (m->saved_queue_if_no_path)
+		m->queue_if_no_path = true;
+	m->saved_queue_if_no_path = false;
+	no_path_begins(m);
+	list_splice(&m->held, &m->suspended);
+	m->run_held = true;
+	notice(m, NOTICE_RESUMED, NULL, "resumed");
+}
+
+/* The end of each step: has the last command come back? */
+void check_suspended(struct multipath *m)
+{
+	if (m->suspend != SUSPENDING || m->nr_ios != queue_length(&m->suspended))
+		return;
+	m->suspend = SUSPENDED;
+	trace(m, "suspended");
+	notice(m, NOTICE_SUSPENDED, NULL, "suspended%s", m->noflush ? " (noflush)" : "");
+}
+
+bool mpath_message_done(struct multipath *m, struct mpath_message *message)
+{
+	if (!message->pending)
+		return true;
+	if (m->stopping)
+		message->error = -ESHUTDOWN;
+	else if (m->suspend == SUSPENDING)
+		return false;
+	else if (m->suspend == NOT_SUSPENDED)
+		message->error = -EINTR; /* resume or shutdown came first */
+	message->pending = false;
+	return true;
+}

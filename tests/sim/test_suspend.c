@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Suspend and resume as dm does them, and how long commands wait for a path.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "mpath/memory.h"
+#include "sim/lib/tables.h"
+#include "sim/lib/world.h"
+
+static bool is_suspended(struct world *w)
+{
+	return w->m->suspend == SUSPENDED;
+}
+
+/* What is out comes back, what is new waits for resume. */
+static void test_flush(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *out, *new;
+
+	world_up(w);
+	forget_notices(w);
+	out = submit_write(w, 0, 1);
+	expect(w, message(w, "suspend") == 0);
+	new = submit_write(w, 1, 1);
+	expect(w, !is_suspended(w));
+	advance(w, 100);
+	expect_good(w, out);
+	expect_pending(w, new);
+	expect(w, is_suspended(w));
+	expect_notice(w, "mpatha: suspended");
+	expect_detail(w, "suspended: 1 commands wait for resume");
+	expect(w, message(w, "resume") == 0);
+	advance(w, 100);
+	expect_good(w, new);
+	expect_notice(w, "mpatha: resumed");
+	expect_table(w, QUEUE TWO_PATHS " ");
+	world_end(w);
+}
+
+/* F36: a flush ends without a path though the map queues: what waits fails; then it queues again.
+ */
+static void test_flush_without_a_path(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	struct sim_io *held, *new;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	held = submit_write(w, 0, 1);
+	advance(w, 100);
+	expect_pending(w, held);
+	message(w, "suspend");
+	expect_sense(w, held, 0x02, 0x08, 0x00);
+	expect(w, is_suspended(w));
+	new = submit_write(w, 1, 1);
+	message(w, "resume");
+	expect_pending(w, new);
+	expect_table(w, QUEUE ONE_PATH " ");
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 2000);
+	expect_good(w, new);
+	world_end(w);
+}
+
+/* noflush: nothing fails, what waits waits on; also what comes back from a path that is lost. */
+static void test_noflush(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *out;
+
+	world_up(w);
+	out = submit_write(w, 0, 1);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	expect(w, message(w, "suspend noflush") == 0);
+	expect(w, !is_suspended(w));
+	advance(w, 10000);
+	expect(w, is_suspended(w));
+	expect_pending(w, out);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 5000);
+	message(w, "resume");
+	advance(w, 100);
+	expect_good(w, out);
+	world_end(w);
+}
+
+/* Held and delayed commands are pushed back, too. */
+static void test_noflush_with_commands_that_wait(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *busy;
+
+	world_up(w);
+	answer_with_status(sim_path(w, "8:0"), SAM_BUSY, 0);
+	answer_with_status(sim_path(w, "8:16"), SAM_BUSY, 0);
+	busy = submit_write(w, 0, 1);
+	advance(w, 200);
+	message(w, "suspend noflush");
+	advance(w, 20);
+	expect(w, is_suspended(w));
+	expect_pending(w, busy);
+	set_io_mode(sim_path(w, "8:0"), MODE_UP, 0);
+	set_io_mode(sim_path(w, "8:16"), MODE_UP, 0);
+	message(w, "resume");
+	advance(w, 100);
+	expect_good(w, busy);
+	world_end(w);
+}
+
+/* A write that its path does not answer holds up the suspension, as it must. */
+static void test_a_write_in_flight_is_waited_for(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *out;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	out = submit_write(w, 0, 1);
+	message(w, "suspend noflush");
+	advance(w, 10000);
+	expect(w, !is_suspended(w));
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 100);
+	expect(w, is_suspended(w));
+	expect_good(w, out);
+	message(w, "resume");
+	world_end(w);
+}
+
+/* dm-multipath.md A4: -EBUSY, whatever the message; resume and ours work. */
+static void test_messages_when_suspended(void)
+{
+	static const char *const words[] = {
+		"queue_if_no_path", "fail_if_no_path",	   "disable_group 1", "enable_group 1",
+		"switch_group 1",   "reinstate_path 8:16", "fail_path 8:16",  "nonsense",
+	};
+	struct world *w = world_new(FAIL TWO_PATHS);
+	unsigned int i;
+
+	world_up(w);
+	message(w, "suspend");
+	expect(w, is_suspended(w));
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		expect(w, message(w, words[i]) == -EBUSY);
+	expect(w, message(w, "suspend") == 0);
+	expect(w, message(w, "suspend noflush") == 0);
+	expect(w, message(w, "suspend x") == -EBUSY);
+	expect(w, message(w, "resume") == 0);
+	expect(w, message(w, "resume") == 0);
+	expect(w, message(w, "suspend x") == -EINVAL);
+	expect(w, message(w, "queue_if_no_path") == 0);
+	world_end(w);
+}
+
+/* F36: fail_if_no_path while it is being suspended is meant for what was saved, too. */
+static void test_fail_if_no_path_wins(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	struct mpath_memory memory;
+	struct sim_io *out;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	out = submit_write(w, 0, 1);
+	message(w, "suspend");
+	mpath_remember(w->m, &memory);
+	expect(w, memory.queueing == MEMORY_QUEUEING_AS_TABLE); /* the saved value counts */
+	expect(w, message(w, "fail_if_no_path") == 0);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 100);
+	expect_good(w, out);
+	message(w, "resume");
+	expect_table(w, FAIL ONE_PATH " ");
+	world_end(w);
+}
+
+/* What waits for resume can be aborted, has its deadline, and is answered at shutdown. */
+static void test_no_command_waits_for_ever(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *aborted, *late, *last;
+
+	set_cmd_time_out(w, 10);
+	world_up(w);
+	message(w, "suspend");
+	aborted = submit_write(w, 0, 1);
+	late = submit_write(w, 1, 1);
+	abort_task(w, aborted);
+	expect_answer(w, aborted, SAM_TASK_ABORTED);
+	advance(w, 7900);
+	expect_pending(w, late);
+	advance(w, 200);
+	expect_sense(w, late, 0x02, 0x08, 0x00);
+	last = submit_write(w, 2, 1);
+	expect_pending(w, last);
+	shut_down_world(w);
+	expect_answer(w, last, SAM_BUSY);
+	last = submit_write(w, 2, 1);
+	advance(w, 100);
+	expect(w, last->state == SIM_IO_ANSWERED);
+	world_end(w);
+}
+
+/* A table is loaded while the map is suspended, as dmsetup does it. */
+static void test_reload_while_suspended(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *io;
+
+	world_up(w);
+	message(w, "suspend noflush");
+	io = submit_write(w, 0, 1);
+	expect(w, reload(w, QUEUE "0 1 1 round-robin 0 1 1 8:16 1") == 0);
+	advance(w, 1000);
+	expect_pending(w, io);
+	message(w, "resume");
+	advance(w, 100);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:16"));
+	world_end(w);
+}
+
+/* Reads and writes wait for a path as long as each may, and what comes later does not wait. */
+static void test_no_path_timeouts(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	struct sim_io *read, *write;
+
+	w->settings.no_path_timeout_read_ms = 3000;
+	w->settings.no_path_timeout_write_ms = 8000;
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	read = submit_read(w, 0, 1);
+	write = submit_write(w, 0, 1);
+	advance(w, 2900);
+	expect_pending(w, read);
+	advance(w, 200);
+	expect_sense(w, read, 0x02, 0x08, 0x00);
+	read = submit_read(w, 0, 1);
+	expect_sense(w, read, 0x02, 0x08, 0x00);
+	advance(w, 4800);
+	expect_pending(w, write);
+	advance(w, 200);
+	expect_sense(w, write, 0x02, 0x08, 0x00);
+	expect_table(w, QUEUE ONE_PATH " ");
+
+	/* With the path, patience is back. */
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 2000);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	read = submit_read(w, 0, 1);
+	advance(w, 2000);
+	expect_pending(w, read);
+	message(w, "queue_if_no_path"); /* so it is with the message */
+	advance(w, 2000);
+	expect_pending(w, read);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 2000);
+	expect_good(w, read);
+	world_end(w);
+}
+
+/* The time begins with the map when it has no path from the start; resume begins it anew. */
+static void test_no_path_from_the_start(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	struct sim_io *io;
+
+	w->kept = (struct lun_facts){.known = true, .nr_blocks = 2048, .block_size = 512};
+	strcpy(w->kept.wwid, w->luns[0].wwid);
+	w->settings.no_path_timeout_read_ms = 5000;
+	sim_path(w, "8:0")->refused = "no such device";
+	world_up(w);
+	advance(w, 3900);
+	io = submit_read(w, 0, 1);
+	expect_pending(w, io);
+	message(w, "suspend noflush");
+	message(w, "resume");
+	advance(w, 2000);
+	expect_pending(w, io);
+	advance(w, 3000);
+	expect_sense(w, io, 0x02, 0x08, 0x00);
+	world_end(w);
+}
+
+/* A cmd_time_out that is longer than every limit defeats nothing. */
+static void test_limits_and_cmd_time_out(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+
+	w->settings.no_path_timeout_read_ms = 3000;
+	w->settings.no_path_timeout_write_ms = 8000;
+	world_up(w);
+	set_cmd_time_out(w, 20);
+	advance(w, 10000);
+	expect(w, !mpath_queueing_defeated(w->m));
+	expect_no_notice(w, "cmd_time_out");
+	set_cmd_time_out(w, 8);
+	advance(w, 10000);
+	expect(w, mpath_queueing_defeated(w->m));
+	world_end(w);
+}
+
+int main(void)
+{
+	STORY(test_flush);
+	STORY(test_flush_without_a_path);
+	STORY(test_noflush);
+	STORY(test_noflush_with_commands_that_wait);
+	STORY(test_a_write_in_flight_is_waited_for);
+	STORY(test_messages_when_suspended);
+	STORY(test_fail_if_no_path_wins);
+	STORY(test_no_command_waits_for_ever);
+	STORY(test_reload_while_suspended);
+	STORY(test_no_path_timeouts);
+	STORY(test_no_path_from_the_start);
+	STORY(test_limits_and_cmd_time_out);
+	return end_of_stories();
+}
