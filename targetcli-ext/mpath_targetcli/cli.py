@@ -112,7 +112,6 @@ def add_steering(commands: Commands) -> None:
     commands.add_for_map("reload", actions.do_reload, "put another table under a map in service") \
         .add_argument("file", metavar="FILE", nargs="?",
                       help=f"map file or table, - for standard input (default {actions.MAP_DIR}/MAP.map)")
-    commands.add_for_map("resize", actions.calls("resize"), "ask the paths for the LUN's size again")
     commands.add_for_map("suspend", actions.calls("suspend"), "hold new commands")
     commands.add_for_map("resume", actions.calls("resume"), "let held commands go on")
 

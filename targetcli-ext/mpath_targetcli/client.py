@@ -117,10 +117,6 @@ class Map:
         """Puts another table under the map: the text of a map file, or a table."""
         self._call("Reload", "(s)", text)
 
-    def resize(self) -> None:
-        """Asks every path for the size again."""
-        self._call("Resize")
-
     def suspend(self) -> None:
         """Holds new commands; returns when nothing is in flight any more."""
         self._call("Suspend")

@@ -513,6 +513,14 @@ class ControlTest(unittest.TestCase):
         self.assertEqual({event[2:] for event in of_b}, {("lun", "", 1, "something happened")})
         wait_for(lambda: client.get("/map/mpathb", "Map.LastEvent") == 100, "the last event's number")
 
+    def test_kinds_of_events_are_described(self):
+        with open(f"{REPO}/handler/core/notice.c") as f:
+            kinds = re.findall(r'return "([a-z-]+)";', f.read())
+        with open(f"{REPO}/config/dbus/org.tcmu.Mpath1.xml") as f:
+            described = f.read().partition("Event:")[2].partition("@path:")[0]
+        self.assertIn("path-failed", kinds)
+        self.assertEqual(sorted(kinds), sorted(re.findall(r'"([a-z-]+)"', described)))
+
     def test_json(self):
         client = self.start_client("mpatha")
         client.call("/map/mpatha/path/1", "Path.Fail")

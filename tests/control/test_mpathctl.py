@@ -22,7 +22,7 @@ USAGE, NO_SUCH_MAP, NOT_SERVING = 2, 3, 4
 # Each command that is for a map or more, with what else it needs.
 FOR_A_MAP = (("show",), ("status",), ("message", "echo"), ("fail", "8:0"), ("reinstate", "8:0"),
              ("add", "8:64"), ("remove", "8:0"), ("switch", "1"), ("enable", "1"), ("disable", "1"),
-             ("forget-wwid",), ("release",), ("reload", "/dev/null"), ("resize",), ("suspend",), ("resume",),
+             ("forget-wwid",), ("release",), ("reload", "/dev/null"), ("suspend",), ("resume",),
              ("top", "-n", "1"), ("events", "-n", "1"))
 
 

@@ -412,7 +412,7 @@ class DocumentsTest(unittest.TestCase):
 
     def test_completion(self):
         self.assertEqual(set(self.complete("")), set(self.commands))
-        self.assertEqual(self.complete("re"), ["reinstate", "remove", "release", "reload", "resize", "resume"])
+        self.assertEqual(self.complete("re"), ["reinstate", "remove", "release", "reload", "resume"])
         self.assertEqual(self.complete("fail", ""), ["a", "b"])
         self.assertEqual(self.complete("fail", "a", ""), ["sda", "sdb", "sdc"])
         self.assertEqual(self.complete("switch", "--json", "a", ""), ["1", "2"])
