@@ -118,6 +118,27 @@ static void check_name(const struct input *in)
 		assert(text[i] >= ' ' && text[i] <= '~');
 }
 
+static void check_read_lba(const struct input *in)
+{
+	size_t len = in->cdb_len < SCSI_CDB_MAX ? in->cdb_len : SCSI_CDB_MAX;
+	uint64_t lba;
+
+	if (!scsi_cdb_read_lba(in->cdb, len, &lba))
+		return;
+	assert(len >= scsi_cdb_len(in->cdb, len));
+	switch (in->cdb[0]) {
+	case 0x28:
+	case 0xa8:
+		assert(lba == be(in->cdb + 2, 4));
+		return;
+	case 0x88:
+		assert(lba == be(in->cdb + 2, 8));
+		return;
+	default:
+		assert(in->cdb[0] == 0x08 || in->cdb[0] == 0x7f);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {0};
@@ -147,5 +168,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	}
 	check_name(&in);
+	check_read_lba(&in);
 	return 0;
 }

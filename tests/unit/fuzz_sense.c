@@ -100,8 +100,31 @@ static void check_verdict(const uint8_t *bytes, size_t len)
 		assert(verdict.verdict == IO_DONE);
 }
 
+/* Hiding how far a command came takes at most that away, and once is enough. */
+static void check_hide_progress(const uint8_t *bytes, size_t len)
+{
+	uint64_t lba = len ? bytes[len - 1] : 0;
+	uint8_t *sense = malloc(len ? len : 1), *once = malloc(len ? len : 1);
+	struct scsi_sense before, after;
+
+	assert(sense && once);
+	memcpy(sense, bytes, len);
+	scsi_sense_hide_progress(sense, len, lba);
+	if (scsi_sense_decode(bytes, len, &before)) {
+		assert(scsi_sense_decode(sense, len, &after));
+		assert(before.key == after.key && before.asc == after.asc &&
+		       before.ascq == after.ascq);
+	}
+	memcpy(once, sense, len);
+	scsi_sense_hide_progress(sense, len, lba);
+	assert(!memcmp(once, sense, len));
+	free(once);
+	free(sense);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	check_hide_progress(data, size);
 	check_decode(data, size);
 	check_set(data, size);
 	check_verdict(data, size);
