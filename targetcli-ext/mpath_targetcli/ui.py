@@ -213,6 +213,8 @@ def extend(stock: Any) -> None:
                     "reason if the handler refused it") from None
             node = MpathStorageObject(created, self)
             self.shell.log.info(f"Created user-backed storage object {name} size {created.size}.")
+            if not created.size:
+                self.shell.log.warning("No path has answered yet: the size is not known.")
             self._set_time_out(created)
             return self.new_node(node)
 
