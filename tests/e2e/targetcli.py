@@ -58,18 +58,20 @@ def time_out(name):
 def test_create():
     """By paths and by map: the size is the LUN's, and cmd_time_out what queueing needs."""
     made = start()
-    size = made.paths[0].sectors * 512
+    mib = f"({made.paths[0].sectors >> 11}.0MiB)"
     write_map("waits", paths=";".join(path.dev for path in made.paths), no_path_retry="queue")
     cli = targetcli()
     cli.good(f"{NODE} help create", r"(?s)paths=/dev/sda,/dev/sdb.*CFGSTRING FORMAT")
     printed = cli.good(f"{NODE} create name=list paths={made.paths[0].dev},{made.paths[1].dev}",
-                       f"Created user-backed storage object list size {size}")
+                       "Created user-backed storage object list size")
+    wait_for(lambda: mib in cli(f"{NODE} ls"), 20, "the LUN's size")
     expect("cmd_time_out" not in printed, f"commands do not wait here: {printed}")
     expect_equal(time_out("list"), "30", "cmd_time_out")
     delete(cli, "list")
     cli.good(f"{NODE} create name=lun0 map=waits", "Set cmd_time_out to 0: commands may wait for a path")
     expect_equal(time_out("lun0"), "0", "cmd_time_out")
-    cli.good(f"{NODE} ls", rf"lun0 \.+ \[waits \({size >> 20}\.0MiB\) .*, 2 of 2 paths\]")
+    wait_for(lambda: re.search(rf"lun0 \.+ \[waits {re.escape(mib)} .*, 2 of 2 paths\]", cli(f"{NODE} ls")),
+             20, "size and paths in the tree")
     delete(cli, "lun0")
     # As for any user-backed storage object, in scripts of yesterday.
     cli.good(f"{NODE} create lun1 0 {made.paths[0].dev}", "Created user-backed storage object lun1")
@@ -142,7 +144,10 @@ class Terminal:
         while not re.search(wanted, self.text):
             ready, _, _ = select.select([self.fd], [], [], max(end - time.monotonic(), 0))
             expect(ready, f"no {wanted!r} in {self.text!r}")
-            self.text += os.read(self.fd, 4096).decode()
+            data = os.read(self.fd, 4096).decode()
+            if "\033[6n" in data:       # where is the cursor?
+                os.write(self.fd, b"\033[1;1R")
+            self.text += data
 
     def complete(self, line, wanted):
         """Types the line and tabs, waits for what is offered, and wipes the line.
@@ -210,7 +215,8 @@ def test_without():
             cli = targetcli()
             expect_equal("RuntimeError('ours')" in cli.transcript, said, "the complaint")
             cli.good(f"{NODE} create name=lun0 size=0 cfgstring={device}", "Created user-backed storage")
-            cli.good(f"{NODE} ls", rf"lun0 \.+ \[{device} \(64\.0MiB\) deactivated\]")
+            wait_for(lambda: re.search(rf"lun0 \.+ \[{device} \(64\.0MiB\) deactivated\]",
+                                       cli(f"{NODE} ls")), 20, "the LUN in the tree")
             cli.good("saveconfig /run/saved.json", "Configuration saved")
             with open("/run/saved.json") as f:
                 saved, = json.load(f)["storage_objects"][:1]
