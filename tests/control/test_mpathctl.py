@@ -182,6 +182,13 @@ class MpathctlTest(Base):
             self.assertEqual(self.mpathctl("reload", "mpatha", *words, status=1),
                              f"mpathctl: {file}: No such file or directory\n")
 
+    def test_suspend(self):
+        self.start("mpatha")
+        self.assertEqual(self.mpathctl("suspend", "mpatha"), "")
+        self.assertEqual(self.json("resume", "mpatha"), {"map": "mpatha", "reply": ""})
+        for command in ("suspend", "resume"):
+            self.assertIn("usage", self.mpathctl(command, "mpatha", "more", status=USAGE))
+
     def test_forget_wwid_and_release(self):
         self.start("a", "b", "c")
 
