@@ -238,6 +238,9 @@ tell() {
 		[multipath]
 		paths=${paths[0]};${paths[1]}
 		no_path_retry=queue
+		# A lost write waits for so long, until its old copy cannot land on newer data any more.
+		# Without this line: long enough for any array (man tcmu-mpath, FENCES).
+		fence_time_ms=500
 	END
 	run cat $map_file
 	run targetcli /backstores/user:mpath create name=$name size=0 cfgstring=$name

@@ -297,7 +297,7 @@ def test_kill():
 
 def test_without_the_wait():
     """The same with a restart wait of 0: the old writes land on newer ones.  We are not blind."""
-    runner, (lun,) = set_up([0], restart_wait_ms=0)
+    runner, (lun,) = set_up([0], restart_wait_ms=0, fence="none")
     writes, reads = load_slow_path(lun)
     kill(runner, lun)
     collect(lun, reads + writes, 5, "old command")

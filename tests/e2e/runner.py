@@ -63,7 +63,8 @@ class Lun:
     def __init__(self, runner, made, name="m", keys="", cmd_time_out=0, size=0):
         forget(name)
         defer(forget, name)
-        write_map(name, "paths=" + ";".join(path.dev for path in made.paths) + "\n" + keys)
+        write_map(name, "paths=" + ";".join(path.dev for path in made.paths)
+                  + "\nfence_time_ms=300\n" + keys)
         defer(remove_map, name)
         self.target = None
         self.backstore = lio.UserBackstore(name, name, size,

@@ -29,7 +29,11 @@ class Map:
     its name, as udev would make one; relink() does udev's work after a device was deleted and found
     again.  keys are further lines of the map file, attributes those of the backstore, set before it
     is exported.  tcmu-runner (runner.Runner) must run.
+
+    A lost write waits for its fence for FENCE_MS only, if keys do not say something else: in the
+    guest no way holds a write back for longer, unless a test makes it.
     """
+    FENCE_MS = 300
 
     def __init__(self, paths, name="mpatha", features=("queue_if_no_path",), grouping="failover",
                  attributes=(), export=True, **keys):
@@ -40,6 +44,8 @@ class Map:
         self.backstore = self.target = None
         os.makedirs(NAMES_DIR, exist_ok=True)
         self.relink()
+        keys.setdefault("fence_time_ms", self.FENCE_MS)
+        self.fence_ms = keys["fence_time_ms"]
         words = multipath_words(self.names, features, (), grouping, "round-robin")
         with open(self.file, "w") as f:
             f.write("[multipath]\ntable=" + " ".join(map(str, words)) + "\n")
