@@ -115,11 +115,16 @@ static struct path *next_path(struct multipath *m)
 	return NULL;
 }
 
-/* Start what can start.  An activation may be over at once. */
+/*
+ * Start what can start.  An activation may be over at once.  As in dm nothing starts while the map
+ * is suspended; what is under way ends.
+ */
 void pg_init_run(struct multipath *m)
 {
 	struct path *path;
 
+	if (m->suspend == SUSPENDED)
+		return;
 	if (m->pg_init_required && is_idle(m))
 		begin_round(m);
 	while (!m->activating_path && m->now_ns >= m->pg_init_due_ns && (path = next_path(m))) {

@@ -329,6 +329,30 @@ static void stop_during_activation(void)
 	world_end(w);
 }
 
+/* F22: suspended during an activation: what is under way ends, the rest begins after resume. */
+static void suspend_during_activation(void)
+{
+	struct world *w = new_world(QUEUE TWO_BY_TWO_ALUA, 2);
+	struct sim_io *io;
+
+	world_up(w);
+	sim_path(w, "8:0")->latency_ns = 50 * NSEC_PER_MSEC;
+	io = submit_write(w, 0, 1);
+	advance(w, 10);
+	expect(w, message(w, "suspend noflush") == 0);
+	advance(w, 1000);
+	expect_pending(w, io);
+	expect_trace(w, "...\n"
+			"[110] suspended\n"
+			"[150] port group 1: active/optimized\n"
+			"[150] port group 2: standby\n"
+			"[150] path 8:0: activated\n");
+	expect(w, message(w, "resume") == 0);
+	advance(w, 10);
+	expect_good(w, io);
+	world_end(w);
+}
+
 /* F12: a path comes back to the group in use: it alone is activated, the others work on. */
 static void a_path_comes_back_to_the_current_group(void)
 {
@@ -504,6 +528,7 @@ int main(void)
 	STORY(an_activation_that_hangs);
 	STORY(a_path_vanishes_while_it_is_activated);
 	STORY(stop_during_activation);
+	STORY(suspend_during_activation);
 	STORY(a_path_comes_back_to_the_current_group);
 	STORY(the_only_path_comes_back);
 	STORY(switch_group_during_activation);
