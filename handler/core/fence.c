@@ -126,6 +126,59 @@ static void pass_by_time(struct multipath *m)
 	}
 }
 
+/* --- overdue writes --- */
+
+/*
+ * When cmd_time_out is over the kernel answers in our place, and tells nobody (hazards.md H4). What
+ * is held is answered before that; a write that is on a path, or fenced, cannot be.  Its initiator
+ * takes it for ended then, and newer data that he writes must not be overtaken by it: no further
+ * write is sent until it is gone.
+ */
+static void check_overdue(struct multipath *m, struct mpath_io *io)
+{
+	if (io->cmd.class == CMD_READ || io->overdue)
+		return;
+	if (!past_deadline(m, io)) {
+		wake_by(m, io_deadline(m, io));
+		return;
+	}
+	trace(m, "io %02x: overdue, and may still land: other writes wait", io->cmd.cdb[0]);
+	io->overdue = true;
+	if (m->nr_overdue++ == 0)
+		notice(m, NOTICE_OTHER, NULL,
+		       "a write is not answered within cmd_time_out, so the kernel answers it, but "
+		       "it may still land: other writes wait");
+}
+
+void overdue_timeout(struct multipath *m)
+{
+	struct path *path;
+	struct mpath_io *io;
+
+	if (!m->backstore.cmd_time_out_ms)
+		return;
+	for_each_path(m, path)
+		list_for_each_entry(io, &path->flying, flight)
+			check_overdue(m, io);
+	list_for_each_entry(path, &m->leaving, map_node)
+		list_for_each_entry(io, &path->flying, flight)
+			check_overdue(m, io);
+	list_for_each_entry(io, &m->fenced, node)
+		check_overdue(m, io);
+}
+
+void overdue_io_ends(struct multipath *m, struct mpath_io *io)
+{
+	if (!io->overdue)
+		return;
+	io->overdue = false;
+	if (--m->nr_overdue)
+		return;
+	list_splice(&m->held, &m->restarting);
+	m->run_held = true;
+	notice(m, NOTICE_OTHER, NULL, "no write is overdue any more: the others go on");
+}
+
 /* --- LOGICAL UNIT RESET --- */
 
 bool resting_for_reset(const struct multipath *m)

@@ -22,6 +22,8 @@ static void start_io(struct multipath *m, struct mpath_io *io, struct path *path
 	trace(m, "io %02x: start on %s", io->cmd.cdb[0], path_name(path));
 	io->path = path;
 	io->start_ns = m->now_ns;
+	if (m->backstore.cmd_time_out_ms && io->cmd.class != CMD_READ)
+		wake_by(m, io_deadline(m, io));
 	path->in_flight++;
 	path->flow++;
 	m->nr_in_flight++;
@@ -62,12 +64,13 @@ void map_io(struct multipath *m, struct mpath_io *io)
 		hold_io(m, &m->suspended, io);
 		return;
 	}
-	if (must_wait_for_restart(m, io)) {
+	if (must_wait_for_strangers(m, io)) {
 		if (m->shutdown) {
 			complete_with_status(m, io, SAM_BUSY);
 			return;
 		}
-		trace(m, "io %02x: waits for commands of a former process", io->cmd.cdb[0]);
+		trace(m, "io %02x: waits for commands of a former process%s", io->cmd.cdb[0],
+		      m->nr_overdue ? ", or overdue ones" : "");
 		hold_io(m, &m->restarting, io);
 		return;
 	}
@@ -121,6 +124,7 @@ void complete_io(struct multipath *m, struct mpath_io *io)
 	else
 		trace(m, "io %02x: status %02x", io->cmd.cdb[0], io->result.status);
 	m->nr_ios--;
+	overdue_io_ends(m, io);
 	io_stats_count(&m->stats, io, m->now_ns - io->arrival_ns);
 	list_push_back(&m->actions->complete, &io->node);
 }

@@ -6,7 +6,8 @@
  *   held	 no path is usable: the command waits for one (queue_if_no_path, or a path in doubt)
  *   backlog	 every usable path has as many commands as it takes: waits for room
  *   delayed	 waits for retry_ns, then is mapped again
- *   restarting	 a write that waits until the commands of a dead process are gone (D9 Restart)
+ *   restarting	 a write that waits until writes are gone that nobody waits for any more: a dead
+ *		 process's (D9 Restart), or such as the kernel has answered in our place (overdue)
  *   fenced	 a write whose old copy may still land: neither repeated nor answered (fence.c)
  *   activating	 the hardware handler activates the group (pg_init): waits for the end of that
  *   suspect	 an active path that is in doubt: no new commands until its probe has answered
@@ -120,6 +121,7 @@ struct multipath {
 	uint64_t reset_state_ns;    /* since when */
 	uint64_t reset_again_ns;    /* the last one failed: not before */
 	uint64_t fence_told_ns;	    /* when the log last said that writes are fenced */
+	unsigned int nr_overdue;    /* writes that the kernel has answered in our place */
 	bool fence_told;	    /* and it must be told when they are not any more */
 
 	uint64_t nr_steps;
@@ -218,7 +220,7 @@ void resume_map(struct multipath *m);
 void check_suspended(struct multipath *m);
 
 /* restart.c: commands of a dead process (D9 Restart) */
-bool must_wait_for_restart(struct multipath *m, const struct mpath_io *io);
+bool must_wait_for_strangers(struct multipath *m, const struct mpath_io *io);
 void restart_path_opened(struct multipath *m, struct path *path);
 void restart_path_is_other(struct multipath *m, struct path *path);
 void restart_path_counted(struct multipath *m, struct path *path, int64_t outstanding);
@@ -230,6 +232,8 @@ void restart_reconsider(struct multipath *m);
 /* fence.c: the old copies of writes (D9, H10) */
 void fence_io(struct multipath *m, struct mpath_io *io, struct path *lost_on);
 void look_at_fences(struct multipath *m);
+void overdue_timeout(struct multipath *m);
+void overdue_io_ends(struct multipath *m, struct mpath_io *io);
 bool resting_for_reset(const struct multipath *m);
 void path_was_reset(struct multipath *m, struct path *path, int error);
 uint64_t longest_fence_ms(const struct multipath *m);

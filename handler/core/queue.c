@@ -23,7 +23,8 @@ uint64_t io_deadline(const struct multipath *m, const struct mpath_io *io)
 
 bool past_deadline(const struct multipath *m, const struct mpath_io *io)
 {
-	return m->backstore.cmd_time_out_ms && m->now_ns >= io_deadline(m, io);
+	/* The kernel may have answered it, whatever cmd_time_out is now. */
+	return io->overdue || (m->backstore.cmd_time_out_ms && m->now_ns >= io_deadline(m, io));
 }
 
 void hold_io(struct multipath *m, struct list *queue, struct mpath_io *io)

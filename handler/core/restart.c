@@ -60,9 +60,9 @@ void restart_reconsider(struct multipath *m)
 		wake_by(m, wait_over_ns(m));
 }
 
-bool must_wait_for_restart(struct multipath *m, const struct mpath_io *io)
+bool must_wait_for_strangers(struct multipath *m, const struct mpath_io *io)
 {
-	return !m->restart_over && io->cmd.class != CMD_READ;
+	return (!m->restart_over || m->nr_overdue) && io->cmd.class != CMD_READ;
 }
 
 void restart_path_opened(struct multipath *m, struct path *path)

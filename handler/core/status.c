@@ -211,8 +211,11 @@ static void queue_detail(struct multipath *m, uint64_t now_ns, struct strbuf *ou
 			      m->suspend == SUSPENDED ? "suspended" : "being suspended",
 			      queue_length(&m->suspended));
 	if (!list_empty(&m->restarting))
-		strbuf_printf(out, "  %u writes wait for commands of a former process\n",
-			      queue_length(&m->restarting));
+		strbuf_printf(out, "  %u writes wait for %s\n", queue_length(&m->restarting),
+			      m->nr_overdue
+				      ? "older ones that the kernel has answered, and that may "
+					"still land"
+				      : "commands of a former process");
 	fence_detail(m, now_ns, out);
 }
 

@@ -94,6 +94,7 @@ static void timeout(struct multipath *m)
 	restart_timeout(m);
 	refresh_timeout(m);
 	pg_init_timeout(m);
+	overdue_timeout(m);
 	queues_timeout(m);
 	tell_if_defeated(m, DEFEATED_PATIENCE_NS);
 }
@@ -174,6 +175,7 @@ void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpa
 	case MPATH_BACKSTORE:
 		m->backstore = *event->backstore;
 		tell_if_defeated(m, DEFEATED_PATIENCE_NS);
+		overdue_timeout(m);
 		queues_timeout(m);
 		break;
 	case MPATH_MESSAGE:

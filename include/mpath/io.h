@@ -124,11 +124,12 @@ struct mpath_io {
 	enum after_fence after_fence;
 	struct suspicion suspicions[IO_SUSPICIONS_MAX];
 	uint8_t nr_suspicions;
-	uint8_t nr_retries;   /* on the same path */
-	uint16_t nr_tries;    /* that ended in a transport error or a path sense */
-	bool is_probe;	      /* a path's own command: checker, identity, hardware handler */
-	bool after_suspend;   /* came while the map was suspended: waits for resume */
-	bool aborted;	      /* a task management function named it: never submit again */
+	uint8_t nr_retries; /* on the same path */
+	uint16_t nr_tries;  /* that ended in a transport error or a path sense */
+	bool is_probe;	    /* a path's own command: checker, identity, hardware handler */
+	bool after_suspend; /* came while the map was suspended: waits for resume */
+	bool aborted;	    /* a task management function named it: never submit again */
+	bool overdue; /* a write that the kernel has answered in our place, or may have (fence.c) */
 	bool abandoned;	      /* the transport is giving it up; no answer of the path counts */
 	void *transport_data; /* the transport's, while the command is on a path */
 	void *owner;	      /* the creator's; the core never looks at it */

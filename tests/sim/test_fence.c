@@ -311,6 +311,21 @@ static void the_end_waits_for_fences(void)
 	world_end(w);
 }
 
+/* Behind its fence the write waits for a path, as any other: then it can be aborted at once. */
+static void after_the_fence_it_is_held_as_others(void)
+{
+	struct world *w = new_world(QUEUE ONE_PATH, FENCE_TIME);
+	struct sim_io *write;
+
+	world_up(w);
+	write = lose_write(w, 0);
+	advance(w, FENCE_MS + 100);
+	expect_pending(w, write);
+	abort_task(w, write);
+	expect_answer(w, write, SAM_TASK_ABORTED);
+	world_end(w);
+}
+
 /* All paths are lost: the write waits for its fence and for a path, whichever comes last. */
 static void fence_and_path(void)
 {
@@ -372,6 +387,28 @@ static void giving_up_waits_too(void)
 	expect_pending(w, write);
 	expect(w, write->nr_starts == 2);
 	advance(w, FENCE_MS);
+	expect_sense(w, write, 0x04, 0x08, 0x00);
+	world_end(w);
+}
+
+/* Likewise one that leaves path after path in doubt. */
+static void giving_up_on_many_paths_waits_too(void)
+{
+	struct world *w = new_world(QUEUE SIXTEEN_PATHS, FENCE_TIME);
+	struct sim_io *write;
+	unsigned int i;
+
+	world_up(w);
+	for (i = 0; i < w->nr_paths; i++)
+		set_io_mode(&w->paths[i], MODE_FAULT, 0);
+	write = submit_write(w, 0, 1);
+	for (i = 0; i <= IO_SUSPICIONS_MAX; i++) {
+		advance(w, 100);
+		expect_pending(w, write);
+		expect(w, write->nr_starts == i + 1);
+		advance(w, FENCE_MS - 99);
+	}
+	advance(w, 10);
 	expect_sense(w, write, 0x04, 0x08, 0x00);
 	world_end(w);
 }
@@ -445,6 +482,107 @@ static void a_restart_waits_for_the_fence_too(void)
 	expect_pending(w, write);
 	advance(w, 2);
 	expect_good(w, write);
+	world_end(w);
+}
+
+/* --- the kernel answers in our place --- */
+
+/* A write hangs on its path until the kernel answers it: its initiator may write newer data then,
+ * which must not be sent before the old write is gone.  Reads go on. */
+static void an_overdue_write_holds_the_others_up(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *old, *newer, *read;
+
+	w->settings.fence_time_ms = 1000;
+	set_cmd_time_out(w, 10);
+	world_up(w);
+	set_io_mode(sim_path(w, "8:0"), MODE_HUNG, 0);
+	old = submit_write(w, 0, 1);
+	expect(w, message(w, "fail_path 8:0") == 0);
+	advance(w, 7999);
+	newer = submit_write(w, 1, 1);
+	advance(w, 2);
+	expect_good(w, newer);
+	expect_notice(w,
+		      "a write is not answered within cmd_time_out, so the kernel answers it, but "
+		      "it may still land: other writes wait");
+
+	advance(w, 3000);
+	newer = submit_write(w, 0, 1);
+	read = submit_read(w, 0, 1);
+	advance(w, 2);
+	expect_good(w, read);
+	expect_pending(w, newer);
+	expect_detail(w, "1 writes wait for older ones that the kernel has answered, and that may "
+			 "still land");
+	set_io_mode(sim_path(w, "8:0"), MODE_LOST, 0);
+	land(w, old);
+	advance(w, 900);
+	expect_pending(w, newer);
+	advance(w, 110);
+	expect_sense(w, old, 0x02, 0x08, 0x00);
+	expect_good(w, newer);
+	expect(w, read_stamp(w, 0) == newer->stamp);
+	expect_notice(w, "no write is overdue any more: the others go on");
+	world_end(w);
+}
+
+/* Likewise a write that waits for its fence; a write that waits for it has its own deadline. */
+static void an_overdue_fence_holds_the_others_up(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *old, *early, *late, *aborted;
+
+	set_cmd_time_out(w, 12);
+	world_up(w);
+	old = lose_write(w, 0);
+	advance(w, 10100);
+	early = submit_write(w, 0, 1);
+	aborted = submit_write(w, 0, 1);
+	abort_task(w, aborted);
+	expect_answer(w, aborted, SAM_TASK_ABORTED);
+	advance(w, 9800);
+	expect_pending(w, early);
+	late = submit_write(w, 0, 1);
+	advance(w, 101);
+	expect_sense(w, old, 0x02, 0x08, 0x00);
+	expect_good(w, late);
+	expect_good(w, early);
+	world_end(w);
+}
+
+/* Nothing but the deadline wakes the map in time. */
+static void overdue_soon(void)
+{
+	struct world *w = new_world(FAIL TWO_GROUPS, FENCE_TIME);
+	struct sim_io *newer;
+
+	set_cmd_time_out(w, 2);
+	world_up(w);
+	set_io_mode(sim_path(w, "8:0"), MODE_HUNG, 0);
+	submit_write(w, 0, 1);
+	advance(w, 1001);
+	newer = submit_write(w, 0, 1);
+	expect(w, newer->nr_starts == 0);
+	world_end(w);
+}
+
+/* The administrator takes cmd_time_out away when the kernel has answered the write already: it is
+ * not sent again, nor does it wait for itself. */
+static void overdue_once_overdue_for_ever(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *old;
+
+	set_cmd_time_out(w, 12);
+	world_up(w);
+	old = lose_write(w, 0);
+	advance(w, 11000);
+	set_cmd_time_out(w, 0);
+	advance(w, FENCE_MS);
+	expect_sense(w, old, 0x02, 0x08, 0x00);
+	expect(w, old->nr_starts == 1);
 	world_end(w);
 }
 
@@ -549,15 +687,19 @@ static void a_reset_does_not_wait_for_ever(void)
 static void a_reset_that_fails(void)
 {
 	struct world *w = new_world(QUEUE TWO_BY_TWO, FENCE_LU_RESET);
-	struct sim_io *write;
+	struct sim_io *write, *read;
 	unsigned int i;
 
 	for (i = 0; i < w->nr_paths; i++)
 		w->paths[i].reset_error = -EIO;
 	w->paths[3].reset_error = 0;
+	w->paths[1].reset_latency_ns = 100 * NSEC_PER_MSEC;
 	world_up(w);
 	write = lose_write(w, 0);
-	advance(w, 1000);
+	advance(w, 100);
+	read = submit_read(w, 1, 1);
+	advance(w, 900);
+	expect_good(w, read);
 	expect_notice(w,
 		      "8:16: LOGICAL UNIT RESET failed (errno 5): the lost writes wait for another "
 		      "one, or for time");
@@ -656,13 +798,19 @@ int main(void)
 	STORY(an_aborted_write_is_answered_after_its_fence);
 	STORY(a_deadline_does_not_break_the_fence);
 	STORY(the_end_waits_for_fences);
+	STORY(after_the_fence_it_is_held_as_others);
 	STORY(fence_and_path);
 	STORY(lost_twice_fenced_twice);
 	STORY(giving_up_waits_too);
+	STORY(giving_up_on_many_paths_waits_too);
 	STORY(without_a_fence);
 	STORY(the_lun_is_not_forgotten_meanwhile);
 	STORY(the_log_is_not_flooded);
 	STORY(a_restart_waits_for_the_fence_too);
+	STORY(an_overdue_write_holds_the_others_up);
+	STORY(an_overdue_fence_holds_the_others_up);
+	STORY(overdue_soon);
+	STORY(overdue_once_overdue_for_ever);
 	STORY(a_reset_ends_the_wait);
 	STORY(a_reset_waits_for_what_is_on_its_way);
 	STORY(a_reset_hits_none_of_ours);

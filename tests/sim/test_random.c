@@ -65,7 +65,7 @@ static const struct {
 	{": the probe is not answered", 500},
 	{": given up on", 200},
 	{": reinstated", 2000},
-	{": excluded: WWID is", 20},
+	{": excluded: WWID is", 15},
 	{": excluded: no such device", 200},
 	{": in doubt (host adapter error)", 1000},
 	{": in doubt (asymmetric", 30},

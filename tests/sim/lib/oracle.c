@@ -11,6 +11,7 @@
  *  - what waits is answered before the kernel would do so, and nothing waits after SHUTDOWN;
  *  - a lost write is neither repeated nor answered while its old copy may still land, unless the
  *    map has no fence;
+ *  - no write is sent while the kernel has answered an older one that may still be carried out;
  *  - no write is sent while commands of a dead process are out;
  *  - a read has the block's last acknowledged write, or one that was under way with it;
  *  - while the map queues, no command fails for lack of paths;
@@ -185,6 +186,27 @@ static void check_fence(struct world *w, const struct sim_io *io, const char *wh
 		     "io %u is %s while its old copy may still land", io->id, what);
 }
 
+/* The initiator of such a one takes it for ended (H4), and writes newer data. */
+static void check_overdue(struct world *w, const struct sim_io *io)
+{
+	unsigned int i;
+
+	if (io->io.cmd.class == CMD_READ || !w->backstore.cmd_time_out_ms)
+		return;
+	for (i = w->oracle->first_out; i < w->nr_ios; i++) {
+		const struct sim_io *old = &w->ios[i];
+		bool may_land = old->sent || w->now_ns < old->may_land_ns;
+
+		oracle_check(w,
+			     old == io || old->state != SIM_IO_OUT || !may_land ||
+				     old->io.cmd.class == CMD_READ ||
+				     w->now_ns < old->io.arrival_ns + w->backstore.cmd_time_out_ms *
+									      NSEC_PER_MSEC,
+			     "io %u is sent while io %u, which the kernel has answered, may land",
+			     io->id, old->id);
+	}
+}
+
 static uint64_t restart_ends_ns(const struct world *w)
 {
 	uint64_t ms, longest = 0;
@@ -234,6 +256,7 @@ void oracle_started(struct world *w, struct sim_io *io, struct sim_path *p)
 		     p->name, p->nr_out, p->queue_depth);
 	check_restart(w, io);
 	check_fence(w, io, "sent again");
+	check_overdue(w, io);
 	io->sent = true;
 	io->nr_starts++;
 	io->last_path = p;
@@ -336,7 +359,8 @@ void oracle_stepped(struct world *w)
 
 		if (io->state != SIM_IO_OUT)
 			continue;
-		io->queueing_lapsed |= !queues(w);
+		io->queueing_lapsed |= !queues(w) || (w->backstore.cmd_time_out_ms &&
+						      w->now_ns >= deadline_ns(w, io));
 		if (!io->sent && w->now_ns >= io->may_land_ns)
 			check_waiting(w, io);
 	}
