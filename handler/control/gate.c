@@ -4,15 +4,15 @@
  *
  * GDBus reads calls as fast as they come, queues them for the control thread, and queues replies
  * and signals for the bus; none of its queues has a limit.  So calls are counted on their way in,
- * and no more than CALLS_MAX, and CLIENT_CALLS_MAX of one client, are let in until all of them were
- * dispatched and what was sent has left the process.  Signals wait in the same way, and whoever
- * sends them keeps only the newest.
+ * and no more than CALLS_MAX are let in until all of them were dispatched and what was sent has
+ * left the process; of one client CLIENT_CALLS_MAX, once half of the room is taken.  Signals wait
+ * in the same way, and whoever sends them keeps only the newest.
  */
 #include "control/gate.h"
 
 #include "control/bell.h"
 
-#define CALLS_MAX	 256
+#define CALLS_MAX	 512
 #define CLIENT_CALLS_MAX 16
 /* So many more are told to try again, which is short; then calls are dropped. */
 #define REFUSED_MAX 10000
@@ -52,7 +52,7 @@ static enum pass count_call(const char *client, bool wants_reply)
 
 	g_mutex_lock(&gate.lock);
 	calls = GPOINTER_TO_UINT(g_hash_table_lookup(gate.clients, client));
-	if (gate.let_in < CALLS_MAX && calls < CLIENT_CALLS_MAX) {
+	if (gate.let_in < CALLS_MAX / 2 || (gate.let_in < CALLS_MAX && calls < CLIENT_CALLS_MAX)) {
 		gate.let_in++;
 		g_hash_table_replace(gate.clients, g_strdup(client), GUINT_TO_POINTER(calls + 1));
 	} else {
