@@ -191,6 +191,10 @@ void end_io(struct multipath *m, struct mpath_io *io)
 
 	switch (verdict.verdict) {
 	case IO_DONE:
+		if (is_capacity_change(&io->result)) {
+			m->capacity_told_ns = m->now_ns;
+			capacity_changed(m);
+		}
 		complete_io(m, io);
 		break;
 	case IO_RETRY:

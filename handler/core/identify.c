@@ -185,12 +185,14 @@ static bool another_path_may_tell(const struct multipath *m, const struct path *
 	return false;
 }
 
+/* Who is asked at the same time, or is about to be, does not speak for the old size. */
 static bool another_path_is_identified(const struct multipath *m, const struct path *path)
 {
 	const struct path *other;
 
 	for_each_path(m, other)
-		if (other != path && other->identified)
+		if (other != path && other->identified && !other->recheck_identity &&
+		    other->probing != PROBE_IDENTIFY)
 			return true;
 	return false;
 }

@@ -64,10 +64,60 @@ static void tell_size(struct multipath *m, bool first)
 		       m->backstore.size, bytes);
 }
 
+/*
+ * A path says that the capacity has changed (06/2A/09).  It stays in use while all paths are asked;
+ * who is asked at the same time does not speak for the old size.
+ */
+void capacity_changed(struct multipath *m)
+{
+	struct path *path;
+
+	for_each_path(m, path) {
+		if (!path->active)
+			continue;
+		path->recheck_identity = true;
+		probe_path_now(m, path);
+	}
+}
+
+bool is_capacity_change(const struct scsi_result *result)
+{
+	struct scsi_sense sense;
+
+	return result->transport == TRANSPORT_OK && result->status == SAM_CHECK_CONDITION &&
+	       scsi_sense_decode(result->sense, result->sense_len, &sense) && sense.key == 0x06 &&
+	       sense.asc == 0x2a && sense.ascq == 0x09;
+}
+
+/* All paths have been asked long before that is over. */
+#define TOLD_NS (60 * NSEC_PER_SEC)
+
+static bool was_told(const struct multipath *m)
+{
+	return m->capacity_told_ns && m->now_ns - m->capacity_told_ns < TOLD_NS;
+}
+
+/*
+ * The size has changed, and no initiator has heard of it, since a probe got the array's unit
+ * attention: the next command gets one of ours, unless it is one that never does (SAM-5 5.14).
+ */
+bool tell_capacity(struct multipath *m, struct mpath_io *io)
+{
+	uint8_t opcode = io->cmd.cdb[0];
+
+	if (!m->tell_capacity || opcode == 0x12 || opcode == 0xa0 || opcode == 0x03)
+		return false;
+	m->tell_capacity = false;
+	trace(m, "io %02x: is told that the capacity has changed", opcode);
+	complete_with_sense(m, io, 0x06, 0x2a, 0x09);
+	return true;
+}
+
 /* A path has proved to be a way to our LUN.  The first one tells what that LUN is. */
 void lun_identified(struct multipath *m, const struct lun_facts *seen)
 {
 	bool first = !m->lun.known;
+	bool was_seen = m->lun_seen;
 
 	/* Pages may differ from port to port: the first path's are kept. */
 	if (m->lun_seen && m->lun.nr_blocks == seen->nr_blocks)
@@ -78,6 +128,8 @@ void lun_identified(struct multipath *m, const struct lun_facts *seen)
 	memcpy(&m->lun, seen, sizeof(m->lun)); /* padding too: it is compared above */
 	m->actions->lun_changed = true;
 	m->run_held = true;
+	if (was_seen && !was_told(m))
+		m->tell_capacity = true;
 	tell_size(m, first);
 }
 

@@ -12,7 +12,8 @@ void submit_io(struct multipath *m, struct mpath_io *io)
 	assert(!io->path && !io->is_probe);
 	m->nr_ios++;
 	io->after_suspend = m->suspend != NOT_SUSPENDED;
-	map_io(m, io);
+	if (m->shutdown || !tell_capacity(m, io))
+		map_io(m, io);
 }
 
 static void start_io(struct multipath *m, struct mpath_io *io, struct path *path)

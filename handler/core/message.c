@@ -169,7 +169,8 @@ static void unrecognised(struct mpath_message *message)
 	strbuf_printf(&message->reply,
 		      "Unrecognised multipath message received: %s, expected queue_if_no_path, "
 		      "fail_if_no_path, disable_group, enable_group, switch_group, fail_path, "
-		      "reinstate_path, probe_path, forget_wwid, release, suspend or resume",
+		      "reinstate_path, probe_path, forget_wwid, release, suspend, resume "
+		      "or resize",
 		      message->argc ? message->argv[0] : "(nothing)");
 }
 
@@ -217,6 +218,8 @@ static bool our_message(struct multipath *m, struct mpath_message *message)
 		suspend_by_message(m, message, false);
 	} else if (strcasecmp(word, "resume") == 0) {
 		resume_map(m);
+	} else if (strcasecmp(word, "resize") == 0) {
+		capacity_changed(m);
 	} else if (strcasecmp(word, "forget_wwid") == 0) {
 		if (!list_empty(&m->fenced))
 			refuse(message, -EBUSY,

@@ -40,7 +40,9 @@ struct multipath {
 	struct mpath_settings settings;
 	struct mpath_backstore backstore;
 	struct lun_facts lun;
-	bool lun_seen; /* by this process: lun is not only what was kept */
+	bool tell_capacity;	   /* the next command gets the unit attention 2A/09 */
+	uint64_t capacity_told_ns; /* when the array's own went up */
+	bool lun_seen;		   /* by this process: lun is not only what was kept */
 
 	struct priority_group *groups;
 	struct list paths;   /* path.map_node, in table order: see for_each_path() */
@@ -308,6 +310,9 @@ enum identify_result identify(struct path *path, const struct scsi_answer *last,
 bool lun_answers(struct multipath *m, struct mpath_io *io);
 void lun_identified(struct multipath *m, const struct lun_facts *seen);
 bool forget_lun(struct multipath *m);
+void capacity_changed(struct multipath *m);
+bool is_capacity_change(const struct scsi_result *result);
+bool tell_capacity(struct multipath *m, struct mpath_io *io);
 
 /* snapshot.c, status.c: what others are shown */
 enum path_state path_state(const struct path *path);

@@ -416,6 +416,8 @@ static void listen_for_doubts(struct multipath *m, struct path *path)
 		verdict = judge(&path->probe.result);
 	else
 		verdict = judge_for(m, &path->probe.result);
+	if (is_capacity_change(&path->probe.result))
+		capacity_changed(m);
 	if (verdict.verdict != IO_REIDENTIFY)
 		return;
 	path->recheck_identity = true;

@@ -48,6 +48,7 @@ struct lun {
 	struct ring_cmd_pool cmds;
 	struct cmdproc cmdproc;
 	uint32_t block_size;
+	uint64_t size; /* of the LUN when it was looked at last, 0: never */
 	atomic_uint path_timeout_ms;
 	char *said; /* by the configuration in use: main thread */
 
@@ -315,23 +316,26 @@ static bool front_read_backstore(void *front, struct mpath_backstore *attributes
 }
 
 /*
- * The backstore's size is the LUN's, or 0, which means the same (D15).  Any other is left as the
- * administrator has set it, and said, but the LUN stays in service: it may be an array's volume
- * that has grown since, and initiators get the size from the array in any case.
+ * The backstore's size is the LUN's, or 0, which means the same (D15); it follows when the LUN
+ * grows.  Any other is left as the administrator has set it, and said, but the LUN stays in
+ * service: initiators get the size from the array in any case.
  */
 static void lun_check_size(struct lun *lun, const struct lun_facts *facts)
 {
 	uint64_t size = facts->nr_blocks * facts->block_size;
 	struct mpath_backstore attributes;
+	bool follows;
 	int err;
 
 	if (!facts->known || !size || !backstore_read(&lun->backstore, &attributes))
 		return;
 	/* tcmu-runner compares with this when a size is restored. */
 	tcmu_dev_set_num_lbas(lun->dev, size / lun->block_size);
+	follows = !attributes.size || attributes.size == lun->size;
+	lun->size = size;
 	if (attributes.size == size)
 		return;
-	if (attributes.size) {
+	if (!follows) {
 		mpath_log(MPATH_LOG_WARN, lun->name, NULL,
 			  "the backstore's size is %ju bytes, the LUN has %ju: initiators see the "
 			  "LUN's",

@@ -306,6 +306,95 @@ static void a_lun_that_grew_is_taken(void)
 	world_end(w);
 }
 
+static void grow(struct world *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nr_paths; i++) {
+		w->paths[i].nexus.nr_blocks = 4096;
+		push_ua(&w->paths[i], 0x2a, 0x09);
+	}
+}
+
+/* The array's word goes up; all paths are asked, agree, and stay in use. */
+static void a_lun_grows_in_service(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+
+	world_up(w);
+	grow(w);
+	io = submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_sense(w, io, 0x06, 0x2a, 0x09);
+	expect(w, mpath_lun(w->m)->nr_blocks == 4096 && w->nr_lun_changes == 2);
+	expect_notice(w, "the LUN is now " WWID_1 ", 4096 blocks of 512 bytes");
+	expect_no_notice(w, "not used");
+	io = submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_good(w, io);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 0 8:16 A 0 ");
+	world_end(w);
+}
+
+/* A probe got the unit attention: initiators hear of it from us, once, and not with INQUIRY. */
+static void a_lun_grows_and_a_probe_hears_of_it(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+
+	world_up(w);
+	grow(w);
+	advance(w, 6000);
+	expect(w, mpath_lun(w->m)->nr_blocks == 4096);
+	io = submit_inquiry(w);
+	advance(w, 10);
+	expect_good(w, io);
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_sense(w, io, 0x06, 0x2a, 0x09);
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_good(w, io);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 0 8:16 A 0 ");
+	world_end(w);
+}
+
+/* The array says nothing; the administrator does. */
+static void resize_by_message(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+	unsigned int i;
+
+	world_up(w);
+	for (i = 0; i < w->nr_paths; i++)
+		w->paths[i].nexus.nr_blocks = 4096;
+	advance(w, 6000);
+	expect(w, mpath_lun(w->m)->nr_blocks == SIM_NR_BLOCKS);
+	expect(w, message(w, "resize") == 0);
+	advance(w, 100);
+	expect(w, mpath_lun(w->m)->nr_blocks == 4096);
+	io = submit_write(w, 0, 1);
+	expect_sense(w, io, 0x06, 0x2a, 0x09);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 A 0 ");
+	world_end(w);
+}
+
+/* A path that still has the old size is not used any more. */
+static void a_path_does_not_grow_with_the_others(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	world_up(w);
+	grow(w);
+	sim_path(w, "8:16")->nexus.nr_blocks = SIM_NR_BLOCKS;
+	advance(w, 6000);
+	expect(w, mpath_lun(w->m)->nr_blocks == 4096);
+	expect_notice(w, "8:16: not used: size is 2048 x 512 bytes, the map's is 4096 x 512");
+	world_end(w);
+}
+
 /* All paths were down while the LUN grew; they come back one after the other, and agree. */
 static void a_lun_grows_during_an_outage(void)
 {
@@ -325,6 +414,8 @@ static void a_lun_grows_during_an_outage(void)
 	advance(w, 6500);
 	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 1 8:16 A 1 ");
 	expect(w, mpath_lun(w->m)->nr_blocks == 4096);
+	io = submit_read(w, 0, 1);
+	expect_sense(w, io, 0x06, 0x2a, 0x09);
 	io = submit_capacity(w);
 	advance(w, 5);
 	expect_good(w, io);
@@ -601,6 +692,10 @@ int main(void)
 	STORY(a_doubt_does_not_replace_the_checker);
 	STORY(sizes_must_agree);
 	STORY(a_lun_that_grew_is_taken);
+	STORY(a_lun_grows_in_service);
+	STORY(a_lun_grows_and_a_probe_hears_of_it);
+	STORY(resize_by_message);
+	STORY(a_path_does_not_grow_with_the_others);
 	STORY(a_lun_grows_during_an_outage);
 	STORY(the_backstores_block_size_counts);
 	STORY(the_backstores_size_is_another);
