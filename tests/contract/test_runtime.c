@@ -926,6 +926,7 @@ static void lose_a_write(struct front *front, unsigned int min_ms, unsigned int 
 	static struct command write;
 	uint64_t begin_ns, ms;
 
+	forget_state("mpatha"); /* or the write may go to the group that was in use before */
 	start(front, TABLE);
 	atomic_store(&paths[0].mode, FAKE_LOSES);
 	begin_ns = clock_now_ns();
