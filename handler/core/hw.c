@@ -193,6 +193,8 @@ void tell_port_groups(struct multipath *m)
 		trace(m, "port group %u: %s", path->tpg.id, scsi_alua_state_name(path->tpg.state));
 		notice(m, NOTICE_OTHER, NULL, "target port group %u is %s", path->tpg.id,
 		       scsi_alua_state_name(path->tpg.state));
+		if (!path->told_state)
+			not_for_the_log(m); /* no change */
 		list_for_each_entry(other, &m->hw.paths, hw_node)
 			if (other->tpg.id == path->tpg.id)
 				other->told_state = state;

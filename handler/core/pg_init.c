@@ -96,6 +96,8 @@ static void begin_round(struct multipath *m)
 		notice_group(m, NOTICE_PG_INIT, m->current_pg, "activating");
 	else
 		notice_group(m, NOTICE_PG_INIT, m->current_pg, "activating once more");
+	if (m->pg_init_count == 1)
+		not_for_the_log(m); /* that commands switch to the group says enough */
 
 	list_for_each_entry(path, &m->current_pg->paths, node)
 		if (path->active && !path->suspect)
