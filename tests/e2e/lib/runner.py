@@ -17,11 +17,14 @@ class Runner:
 
     handlers is the directory of the plug-ins, by default the system's, where our package is.  If
     MPATH_PRELOAD is set it becomes LD_PRELOAD, for a handler with sanitizers inside an ordinary
-    tcmu-runner; the sanitizers' own settings come as MPATH_ASAN_OPTIONS and so on.
+    tcmu-runner; the sanitizers' own settings come as MPATH_ASAN_OPTIONS and so on.  prefix are words
+    of a command that starts it.
     """
 
-    def __init__(self, handlers=None, log_dir="/run/tcmu-log", environment=None, debug=False):
+    def __init__(self, handlers=None, log_dir="/run/tcmu-log", environment=None, debug=False,
+                 prefix=()):
         self.handlers = handlers
+        self.prefix = prefix
         self.log_dir = log_dir
         self.debug = debug
         self.environment = dict(os.environ, **(environment or {}))
@@ -47,7 +50,7 @@ class Runner:
         system.modprobe("target_core_user")
         system.mount_configfs()
         os.makedirs(self.log_dir, exist_ok=True)
-        command = ["tcmu-runner", "--tcmu-log-dir", self.log_dir]
+        command = [*self.prefix, "tcmu-runner", "--tcmu-log-dir", self.log_dir]
         if self.handlers:
             command += ["--handler-path", self.handlers]
         if self.debug:
