@@ -113,6 +113,8 @@ void suspect_path(struct multipath *m, struct path *path, const char *why)
 	path->suspect = true;
 	path->suspect_since_ns = m->now_ns;
 	m->nr_suspect++;
+	if (!list_empty(&m->backlog))
+		m->run_held = true; /* who waited for room on it must look again */
 	sync_selector(path);
 	set_reason(path, why);
 	probe_path_now(m, path);

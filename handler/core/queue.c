@@ -103,6 +103,19 @@ static void answer_without_path(struct multipath *m, struct mpath_io *io)
 		complete_with_sense(m, io, 0x02, 0x04, 0x00);
 }
 
+/*
+ * Commands that have tried a path already come first: each may need another path than those that
+ * may use them all, see run_backlog().
+ */
+static void wait_for_room(struct multipath *m, struct mpath_io *io)
+{
+	hold_io(m, &m->backlog, io);
+	if (!io->nr_suspicions)
+		return;
+	list_del(&io->node);
+	list_push_front(&m->backlog, &io->node);
+}
+
 void no_path_for(struct multipath *m, struct mpath_io *io, enum choice choice)
 {
 	if (m->shutdown) {
@@ -115,7 +128,7 @@ void no_path_for(struct multipath *m, struct mpath_io *io, enum choice choice)
 		assert(!"a command with a path has no need to wait");
 		return;
 	case CHOSE_WAIT_FOR_ROOM:
-		hold_io(m, &m->backlog, io);
+		wait_for_room(m, io);
 		return;
 	case CHOSE_WAIT_FOR_PATH:
 		trace(m, "io %02x: waits for a path in doubt", io->cmd.cdb[0]);
@@ -158,26 +171,23 @@ void run_queues(struct multipath *m)
 
 /*
  * A command has left a path: there is room for those that waited for it.  Some may end without
- * using it, so go on until one still finds none; that one stays the first.
+ * using it, some may not use it, so go on until one that may use any path still finds none.
  */
 void run_backlog(struct multipath *m)
 {
 	struct mpath_io *io;
+	struct list *node;
+	struct list todo;
 
-	while (!list_empty(&m->backlog)) {
-		struct list *last = m->backlog.prev;
-
-		io = list_first_entry(&m->backlog, struct mpath_io, node);
-		list_del(&io->node);
+	list_init(&todo);
+	list_splice(&todo, &m->backlog);
+	while ((node = list_pop(&todo))) {
+		io = container_of(node, struct mpath_io, node);
 		map_io(m, io);
-		if (m->backlog.prev != &io->node)
-			continue;
-		if (last != &io->node) {
-			list_del(&io->node);
-			list_push_front(&m->backlog, &io->node);
-		}
-		return;
+		if (m->backlog.prev == &io->node && !io->nr_suspicions)
+			break;
 	}
+	list_splice(&m->backlog, &todo);
 }
 
 static void expire(struct multipath *m, struct list *queue)

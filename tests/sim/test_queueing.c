@@ -699,6 +699,87 @@ static void nobody_in_the_backlog_is_forgotten(void)
 	world_end(w);
 }
 
+/*
+ * The first in the backlog has tried one path already, and waits for room on another one that
+ * hangs: those behind it use the one that it cannot.
+ */
+static void nobody_waits_behind_a_suspicious_command(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *hangs, *suspicious, *others[3];
+	unsigned int i;
+
+	sim_path(w, "8:0")->queue_depth = 1;
+	sim_path(w, "8:16")->queue_depth = 1;
+	world_up(w);
+	set_io_mode(sim_path(w, "8:0"), MODE_HUNG, 1);
+	set_io_mode(sim_path(w, "8:16"), MODE_FAULT, 1);
+	hangs = submit_write(w, 1, 1);
+	suspicious = submit_read(w, 0, 1);
+	advance(w, 1); /* a fault on 8:16 */
+	for (i = 0; i < 3; i++)
+		others[i] = submit_write(w, 2 + i, 1);
+	advance(w, 10);
+	for (i = 0; i < 3; i++)
+		expect_good(w, others[i]);
+	expect_pending(w, suspicious);
+	expect_pending(w, hangs);
+	set_io_mode(sim_path(w, "8:0"), MODE_UP, 0);
+	advance(w, 10);
+	expect_good(w, suspicious);
+	expect_good(w, hangs);
+	world_end(w);
+}
+
+/* And the other way round: it does not wait behind those that wait for the path that it shuns. */
+static void a_suspicious_command_waits_behind_nobody(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *suspicious, *others[2];
+
+	sim_path(w, "8:0")->queue_depth = 1;
+	sim_path(w, "8:16")->queue_depth = 1;
+	world_up(w);
+	set_io_mode(sim_path(w, "8:16"), MODE_HUNG, 1);
+	expect(w, message(w, "switch_group 2") == 0);
+	submit_write(w, 0, 1);
+	expect(w, message(w, "switch_group 1") == 0);
+	set_io_mode(sim_path(w, "8:0"), MODE_FAULT, 1);
+	suspicious = submit_read(w, 1, 1);
+	others[0] = submit_write(w, 2, 1);
+	others[1] = submit_write(w, 3, 1);
+	advance(w, 1); /* a fault on 8:0; 8:16 is full */
+	set_io_mode(sim_path(w, "8:0"), MODE_HUNG, 0);
+	advance(w, 2); /* 8:0 is cleared, takes the next command, and hangs */
+	expect_pending(w, suspicious);
+	set_io_mode(sim_path(w, "8:16"), MODE_UP, 0);
+	advance(w, 2);
+	expect_good(w, suspicious);
+	expect_pending(w, others[0]);
+	expect_pending(w, others[1]);
+	world_end(w);
+}
+
+/* Everybody waits for room on a path that hangs; when its checker raises a doubt they go elsewhere.
+ */
+static void nobody_waits_for_room_on_a_path_in_doubt(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *hangs, *waits;
+
+	sim_path(w, "8:0")->queue_depth = 1;
+	world_up(w);
+	set_io_mode(sim_path(w, "8:0"), MODE_HUNG, 0);
+	hangs = submit_write(w, 0, 1);
+	waits = submit_write(w, 1, 1);
+	expect_pending(w, waits);
+	set_mode(sim_path(w, "8:0"), MODE_TRANSITIONING);
+	advance(w, 5100); /* a check */
+	expect_good(w, waits);
+	expect_pending(w, hangs);
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(the_last_path_fails_while_queueing);
@@ -730,5 +811,8 @@ int main(void)
 	STORY(the_backlog_drains);
 	STORY(the_backlog_survives_its_path);
 	STORY(nobody_in_the_backlog_is_forgotten);
+	STORY(nobody_waits_behind_a_suspicious_command);
+	STORY(a_suspicious_command_waits_behind_nobody);
+	STORY(nobody_waits_for_room_on_a_path_in_doubt);
 	return end_of_stories();
 }
