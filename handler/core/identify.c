@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/multipath.h"
+#include "core/verdict.h"
 #include "mpath/scsi.h"
 
 #define UA_RETRIES_MAX 8
@@ -309,10 +310,30 @@ static enum identify_result passive(const struct path *path, const struct scsi_r
 	return m->lun.known || m->settings.wwid[0] ? IDENTIFY_PASSIVE : IDENTIFY_DOWN;
 }
 
-/* The optional pages may be refused: then the LUN does not have them. */
-static bool is_optional(const struct path *path)
+/* The answer is not about the page, but about the path. */
+static bool is_about_the_path(const struct scsi_result *result)
 {
-	return path->probe_step == ASK_PAGES || path->probe_step >= ASK_LIMITS;
+	switch (judge(result).verdict) {
+	case IO_PATH_FAILED:
+	case IO_PATH_SUSPECT:
+	case IO_TRANSITIONING:
+		return true;
+	case IO_DONE:
+	case IO_RETRY:
+	case IO_REIDENTIFY:
+	case IO_REQUEUE:
+	case IO_CANNOT_CARRY:
+		return false;
+	}
+	return false;
+}
+
+/* The optional pages may be refused: then the LUN does not have them. */
+static bool may_be_refused(const struct path *path, const struct scsi_result *result)
+{
+	bool optional = path->probe_step == ASK_PAGES || path->probe_step >= ASK_LIMITS;
+
+	return optional && !is_about_the_path(result);
 }
 
 enum identify_result identify(struct path *path, const struct scsi_answer *last,
@@ -329,7 +350,8 @@ enum identify_result identify(struct path *path, const struct scsi_answer *last,
 			return IDENTIFY_LATER; /* a local shortage is not the path's fault (H7) */
 		if (is_passive(path, last->result))
 			return passive(path, last->result, reason);
-		if (last->result->transport != TRANSPORT_OK || !is_optional(path)) {
+		if (last->result->transport != TRANSPORT_OK ||
+		    !may_be_refused(path, last->result)) {
 			say_what_failed(last->result, reason);
 			return IDENTIFY_DOWN;
 		}

@@ -677,6 +677,25 @@ static void what_the_lun_says_of_itself(void)
 	world_end(w);
 }
 
+/* A page may be missing, but not the LUN: it goes away while its last pages are asked for. */
+static void the_lun_goes_while_it_is_looked_at(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+
+	world_start(w);
+	advance(w, 6);
+	expect(w, sim_path(w, "8:0")->nr_probes >= 5);
+	expect(w, !mpath_lun(w->m)->known);
+	set_mode(sim_path(w, "8:0"), MODE_LUN_GONE);
+	advance(w, 500);
+	expect(w, !mpath_lun(w->m)->known);
+	expect_notice(w, "8:0: not used: cannot be identified");
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 2000);
+	expect(w, mpath_lun(w->m)->known);
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(the_tables_first_path_decides);
@@ -709,5 +728,6 @@ int main(void)
 	STORY(a_lun_that_was_kept_answers);
 	STORY(an_inquiry_waits_for_the_first_look);
 	STORY(what_the_lun_says_of_itself);
+	STORY(the_lun_goes_while_it_is_looked_at);
 	return end_of_stories();
 }
