@@ -485,6 +485,7 @@ static void count_out(struct multipath *m, struct path *path)
 static void path_leaves(struct multipath *m, struct path *path)
 {
 	trace(m, "path %s: leaves the map", path_name(path));
+	restart_path_leaves(m, path);
 	count_out(m, path);
 	notice(m, NOTICE_PATH_REMOVED, path, "removed, %u of %u usable", m->nr_valid, m->nr_paths);
 	list_del(&path->node);
@@ -499,7 +500,6 @@ static void path_leaves(struct multipath *m, struct path *path)
 	forget_preferences(&m->activating, path);
 	forget_preferences(&m->suspended, path);
 	pg_init_path_failed(m, path);
-	restart_path_leaves(m, path);
 	list_push_back(&m->leaving, &path->map_node);
 	if (path->link == LINK_CLOSED)
 		path_gone(m, path);

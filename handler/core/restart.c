@@ -91,10 +91,11 @@ void restart_path_is_other(struct multipath *m, struct path *path)
 	restart_reconsider(m);
 }
 
-/* Nobody can count them any more. */
+/* Nobody can count them any more; or, if it was not looked at yet, know whether there are any. */
 void restart_path_leaves(struct multipath *m, struct path *path)
 {
-	m->foreign_left |= path->foreign;
+	if (!m->restart_over)
+		m->foreign_left |= path->foreign || !path->settled;
 	path->foreign = false;
 	path->resting = false;
 	restart_reconsider(m);

@@ -397,6 +397,24 @@ static void test_leaving_and_stopping(void)
 	world_end(w);
 }
 
+/* Nobody has looked at the path, so nobody knows what a dead process has left there: time tells. */
+static void test_a_path_leaves_before_it_was_looked_at(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write, *read;
+
+	world_start(w);
+	expect(w, remove_path(w, "8:0") == 0);
+	write = submit_write(w, 0, 1);
+	read = submit_read(w, 0, 1);
+	advance(w, 1000);
+	expect_good(w, read);
+	expect_pending(w, write);
+	advance(w, w->settings.restart_wait_ms);
+	expect_good(w, write);
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(test_the_same_table);
@@ -416,6 +434,7 @@ int main(void)
 	STORY(test_bad_input);
 	STORY(test_regroup);
 	STORY(test_a_path_leaves_with_foreign_commands);
+	STORY(test_a_path_leaves_before_it_was_looked_at);
 	STORY(test_leaving_and_stopping);
 	return end_of_stories();
 }
