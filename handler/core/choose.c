@@ -38,7 +38,7 @@ static bool must_be_activated(const struct path *path)
 	       !m->queue_io;
 }
 
-static bool takes(const struct path *path, const struct mpath_io *io, struct misses *misses)
+static bool takes(struct path *path, const struct mpath_io *io, struct misses *misses)
 {
 	if (!path->active || path->suspect)
 		return false;
@@ -47,6 +47,7 @@ static bool takes(const struct path *path, const struct mpath_io *io, struct mis
 		return false;
 	}
 	if (must_be_activated(path)) {
+		pg_init_one(path->m, path); /* its group may have been activated without it */
 		misses->passive = true;
 		return false;
 	}
