@@ -223,7 +223,9 @@ static bool group_is_ready(const struct path *path)
 	return !m->hw.type || (path->pg == m->current_pg && !m->queue_io);
 }
 
-enum choice choose_path(struct multipath *m, struct mpath_io *io, struct path **path)
+/* Flattened: most commands need but one step of each function here, and calls cost more. */
+__attribute__((flatten)) enum choice choose_path(struct multipath *m, struct mpath_io *io,
+						 struct path **path)
 {
 	struct misses misses = {0};
 

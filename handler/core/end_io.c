@@ -179,13 +179,10 @@ static void doubt(struct multipath *m, struct mpath_io *io, struct path *path,
 		leave(m, io, path, THEN_GIVE_UP);
 }
 
-void end_io(struct multipath *m, struct mpath_io *io)
+static void follow_verdict(struct multipath *m, struct mpath_io *io, struct path *path)
 {
-	struct path *path = io->path;
 	struct verdict verdict = judge_for(m, &io->result);
 
-	io_stats_count(&path->stats, io, m->now_ns - io->start_ns);
-	take_off_path(m, io);
 	if (verdict.verdict != IO_DONE)
 		trace(m, "io %02x: %s on %s", io->cmd.cdb[0], verdict.why, path_name(path));
 
@@ -229,7 +226,20 @@ void end_io(struct multipath *m, struct mpath_io *io)
 			give_up(m, io);
 		break;
 	}
-	run_backlog(m);
+}
+
+void end_io(struct multipath *m, struct mpath_io *io)
+{
+	struct path *path = io->path;
+
+	io_stats_count(&path->stats, io, m->now_ns - io->start_ns);
+	take_off_path(m, io);
+	if (scsi_result_is_good(&io->result))
+		complete_io(m, io); /* nothing to judge */
+	else
+		follow_verdict(m, io, path);
+	if (!list_empty(&m->backlog))
+		run_backlog(m);
 }
 
 /* The transport has let go of a read that was given up: its buffer is the initiator's again. */
@@ -243,5 +253,6 @@ void io_abandoned(struct multipath *m, struct mpath_io *io)
 	io_stats_count(&path->stats, io, m->now_ns - io->start_ns);
 	take_off_path(m, io);
 	go_elsewhere(m, io, path, true);
-	run_backlog(m);
+	if (!list_empty(&m->backlog))
+		run_backlog(m);
 }

@@ -181,11 +181,6 @@ void overdue_io_ends(struct multipath *m, struct mpath_io *io)
 
 /* --- LOGICAL UNIT RESET --- */
 
-bool resting_for_reset(const struct multipath *m)
-{
-	return m->reset_state != RESET_IDLE;
-}
-
 static void set_reset_state(struct multipath *m, enum reset_state state)
 {
 	m->reset_state = state;
@@ -311,8 +306,6 @@ void path_was_reset(struct multipath *m, struct path *path, int error)
 
 void look_at_fences(struct multipath *m)
 {
-	if (list_empty(&m->fenced) && m->reset_state == RESET_IDLE)
-		return;
 	pass_by_time(m);
 	reset_when_due(m);
 	tell_free(m);

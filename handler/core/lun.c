@@ -36,14 +36,6 @@ bool lun_answers(struct multipath *m, struct mpath_io *io)
 {
 	struct lun_identity identity = {.name = m->backstore.name, .serial = m->backstore.serial};
 
-	switch (io->cmd.cdb[0]) {
-	case 0x12: /* INQUIRY */
-	case 0xa3: /* MAINTENANCE IN */
-	case 0xa4: /* MAINTENANCE OUT */
-		break;
-	default:
-		return false;
-	}
 	if (!m->lun.known && still_settling(m))
 		return false;
 	identity.max_transfer_bytes = max_transfer_bytes(m);

@@ -51,7 +51,7 @@ void map_io(struct multipath *m, struct mpath_io *io)
 		complete_with_status(m, io, SAM_BUSY);
 		return;
 	}
-	if (lun_answers(m, io)) {
+	if (asks_about_lun(io) && lun_answers(m, io)) {
 		complete_io(m, io);
 		return;
 	}
@@ -97,7 +97,8 @@ void take_off_path(struct multipath *m, struct mpath_io *io)
 	if (ps && ps->type->end_io)
 		ps->type->end_io(ps, path, io->cmd.data_len, io->start_ns, m->now_ns);
 	io->path = NULL;
-	restart_path_drains(m, path);
+	if (path->resting)
+		restart_path_drains(m, path);
 	if (path->link == LINK_CLOSING)
 		close_link_if_idle(m, path);
 }
@@ -117,13 +118,19 @@ void abandon_io(struct multipath *m, struct mpath_io *io)
 	list_push_back(&m->actions->abandon, &io->node);
 }
 
-void complete_io(struct multipath *m, struct mpath_io *io)
+static void trace_answer(struct multipath *m, const struct mpath_io *io)
 {
-	assert(!io->path && m->nr_ios);
-	if (io->result.transport == TRANSPORT_OK && io->result.status == SAM_GOOD)
+	if (scsi_result_is_good(&io->result))
 		trace(m, "io %02x: good", io->cmd.cdb[0]);
 	else
 		trace(m, "io %02x: status %02x", io->cmd.cdb[0], io->result.status);
+}
+
+void complete_io(struct multipath *m, struct mpath_io *io)
+{
+	assert(!io->path && m->nr_ios);
+	if (m->trace_fn)
+		trace_answer(m, io);
 	m->nr_ios--;
 	overdue_io_ends(m, io);
 	io_stats_count(&m->stats, io, m->now_ns - io->arrival_ns);

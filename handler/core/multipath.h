@@ -211,7 +211,6 @@ void abort_io(struct multipath *m, struct mpath_io *io);
 void no_path_begins(struct multipath *m); /* so does the time of no_path_timeout_*_ms */
 void answer_all_busy(struct multipath *m);
 void answer_all_not_ready(struct multipath *m);
-bool past_deadline(const struct multipath *m, const struct mpath_io *io);
 uint64_t io_deadline(const struct multipath *m, const struct mpath_io *io); /* 0: none */
 
 /* suspend.c */
@@ -222,7 +221,6 @@ void resume_map(struct multipath *m);
 void check_suspended(struct multipath *m);
 
 /* restart.c: commands of a dead process (D9 Restart) */
-bool must_wait_for_strangers(struct multipath *m, const struct mpath_io *io);
 void restart_path_opened(struct multipath *m, struct path *path);
 void restart_path_is_other(struct multipath *m, struct path *path);
 void restart_path_counted(struct multipath *m, struct path *path, int64_t outstanding);
@@ -236,7 +234,6 @@ void fence_io(struct multipath *m, struct mpath_io *io, struct path *lost_on);
 void look_at_fences(struct multipath *m);
 void overdue_timeout(struct multipath *m);
 void overdue_io_ends(struct multipath *m, struct mpath_io *io);
-bool resting_for_reset(const struct multipath *m);
 void path_was_reset(struct multipath *m, struct path *path, int error);
 uint64_t longest_fence_ms(const struct multipath *m);
 void fence_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out);
@@ -335,5 +332,46 @@ void handle_message(struct multipath *m, struct mpath_message *message);
 /* step.c */
 void shut_down(struct multipath *m); /* nothing is held any more; answers what is */
 void wake_by(struct multipath *m, uint64_t at_ns);
+
+/* --- Questions that every command asks; the answer is nearly always no --- */
+
+static inline bool past_deadline(const struct multipath *m, const struct mpath_io *io)
+{
+	/* The kernel may have answered it, whatever cmd_time_out is now. */
+	return io->overdue || (m->backstore.cmd_time_out_ms && m->now_ns >= io_deadline(m, io));
+}
+
+static inline bool must_wait_for_strangers(const struct multipath *m, const struct mpath_io *io)
+{
+	return (!m->restart_over || m->nr_overdue) && io->cmd.class != CMD_READ;
+}
+
+static inline bool resting_for_reset(const struct multipath *m)
+{
+	return m->reset_state != RESET_IDLE;
+}
+
+static inline bool has_fences(const struct multipath *m)
+{
+	return !list_empty(&m->fenced) || resting_for_reset(m);
+}
+
+static inline bool wants_pg_init(const struct multipath *m)
+{
+	return m->pg_init_required || !list_empty(&m->pg_init_paths);
+}
+
+/* Then lun_answers() has the last word. */
+static inline bool asks_about_lun(const struct mpath_io *io)
+{
+	switch (io->cmd.cdb[0]) {
+	case 0x12: /* INQUIRY */
+	case 0xa3: /* MAINTENANCE IN */
+	case 0xa4: /* MAINTENANCE OUT */
+		return true;
+	default:
+		return false;
+	}
+}
 
 #endif

@@ -21,12 +21,6 @@ uint64_t io_deadline(const struct multipath *m, const struct mpath_io *io)
 	return io->arrival_ns + limit_ms * NSEC_PER_MSEC;
 }
 
-bool past_deadline(const struct multipath *m, const struct mpath_io *io)
-{
-	/* The kernel may have answered it, whatever cmd_time_out is now. */
-	return io->overdue || (m->backstore.cmd_time_out_ms && m->now_ns >= io_deadline(m, io));
-}
-
 void hold_io(struct multipath *m, struct list *queue, struct mpath_io *io)
 {
 	uint64_t deadline = io_deadline(m, io);

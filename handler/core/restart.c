@@ -60,11 +60,6 @@ void restart_reconsider(struct multipath *m)
 		wake_by(m, wait_over_ns(m));
 }
 
-bool must_wait_for_strangers(struct multipath *m, const struct mpath_io *io)
-{
-	return (!m->restart_over || m->nr_overdue) && io->cmd.class != CMD_READ;
-}
-
 void restart_path_opened(struct multipath *m, struct path *path)
 {
 	if (!path->facts.foreign || m->now_ns >= wait_over_ns(m))
@@ -129,10 +124,10 @@ static void end_of_rest(struct multipath *m, struct path *path)
 	m->run_held = true;
 }
 
-/* A command has left the path. */
+/* A command has left the resting path. */
 void restart_path_drains(struct multipath *m, struct path *path)
 {
-	if (path->resting && path->in_flight == 0)
+	if (path->in_flight == 0)
 		wake_by(m, m->now_ns);
 }
 

@@ -8,10 +8,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#define UNIT_SHIFT    10 /* buckets are made of 1024 ns */
-#define BUCKETS_SHIFT 4
-#define PER_DOUBLING  (1u << BUCKETS_SHIFT)
-
 const char *io_error_name(enum io_error error)
 {
 	static const char *const names[NR_IO_ERRORS] = {
@@ -75,41 +71,26 @@ static enum io_error error_of(const struct scsi_result *result)
 	return IO_ERROR_OTHER;
 }
 
-/* The first 16 buckets are one unit wide; from there on a doubling has 16. */
-static unsigned int bucket_of(uint64_t ns)
-{
-	uint64_t units = ns >> UNIT_SHIFT;
-	unsigned int shift, bucket;
-
-	if (units < PER_DOUBLING)
-		return (unsigned int)units;
-	shift = 63 - BUCKETS_SHIFT - (unsigned int)__builtin_clzll(units);
-	bucket = (shift << BUCKETS_SHIFT) + (unsigned int)(units >> shift);
-	return bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1;
-}
-
 /* The time that every command in the bucket has kept, rounded up. */
 static uint64_t bucket_us(unsigned int bucket)
 {
-	unsigned int shift = bucket < PER_DOUBLING ? 0 : (bucket >> BUCKETS_SHIFT) - 1;
-	uint64_t units = (uint64_t)(bucket - (shift << BUCKETS_SHIFT) + 1) << shift;
+	unsigned int shift =
+		bucket < LATENCY_PER_DOUBLING ? 0 : (bucket >> LATENCY_BUCKETS_SHIFT) - 1;
+	uint64_t units = (uint64_t)(bucket - (shift << LATENCY_BUCKETS_SHIFT) + 1) << shift;
 
-	return ((units << UNIT_SHIFT) + 999) / 1000;
+	return ((units << LATENCY_UNIT_SHIFT) + 999) / 1000;
 }
 
-void io_stats_count(struct io_stats *stats, const struct mpath_io *io, uint64_t ns)
+void io_stats_count_other(struct io_stats *stats, const struct mpath_io *io, uint64_t ns)
 {
 	const struct scsi_result *result = &io->result;
 
 	if (!transport_never_sent(result->transport))
-		stats->latency.now[bucket_of(ns)]++;
-	if (result->transport == TRANSPORT_OK &&
-	    (result->status == SAM_GOOD || result->status == SAM_CONDITION_MET)) {
-		stats->counters.good[io->cmd.dir]++;
-		stats->counters.bytes[io->cmd.dir] += io->cmd.data_len - result->residual;
-	} else {
+		latency_count(&stats->latency, ns);
+	if (result->transport == TRANSPORT_OK && result->status == SAM_CONDITION_MET)
+		io_counters_count_good(&stats->counters, io);
+	else
 		stats->counters.errors[error_of(result)]++;
-	}
 }
 
 void latency_turn_window(struct latency *latency, uint64_t now_ns)

@@ -193,13 +193,16 @@ void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpa
 		break;
 	}
 
-	look_at_fences(m);
-	pg_init_run(m);
+	if (has_fences(m))
+		look_at_fences(m);
+	if (wants_pg_init(m))
+		pg_init_run(m);
 	while (m->run_held) {
 		run_queues(m);
 		pg_init_run(m);
 	}
-	tell_queueing(m);
+	if (!m->nr_valid || m->told_queueing)
+		tell_queueing(m);
 	check_suspended(m);
 	if (m->stopping)
 		actions->stopped = m->nr_ios == 0 && all_links_closed(m);

@@ -91,6 +91,11 @@ struct scsi_result {
 	uint32_t residual; /* bytes of data_len that were not transferred */
 };
 
+static inline bool scsi_result_is_good(const struct scsi_result *result)
+{
+	return result->transport == TRANSPORT_OK && result->status == SAM_GOOD;
+}
+
 /* A command leaves at most this many paths in doubt; then it is at fault itself (H7). */
 #define IO_SUSPICIONS_MAX 8
 

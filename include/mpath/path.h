@@ -30,14 +30,14 @@ enum probe_purpose { PROBE_NONE, PROBE_IDENTIFY, PROBE_CHECK, PROBE_ACTIVATE, PR
 
 /* What the transport learnt when it opened the path; filled off the owner thread. */
 struct path_facts {
-	char name[PATH_NAME_MAX];   /* "8:16", as dm's status prints it */
-	char device[PATH_NAME_MAX]; /* "sdb", for people */
-	bool unstable_name;	    /* the table used sdX or maj:min */
+	uint32_t queue_depth; /* commands that we may have in flight there */
+	bool unstable_name;   /* the table used sdX or maj:min */
 	bool read_only;
-	uint32_t queue_depth;	     /* commands that we may have in flight there */
 	uint64_t max_transfer_bytes; /* of one command */
 	uint64_t foreign;	     /* commands in flight that are not ours (H3) */
 	uint32_t transit_ms; /* so long the way may hold a command that the kernel has given up */
+	char name[PATH_NAME_MAX];   /* "8:16", as dm's status prints it */
+	char device[PATH_NAME_MAX]; /* "sdb", for people */
 };
 
 /* The target port group behind a path (ALUA); the same for all paths of the group. */
@@ -54,39 +54,41 @@ struct port_group {
 };
 
 struct path {
+	/* Every command looks at these: two cache lines, and the statistics at the end. */
+	struct priority_group *pg;
+	void *selector_data;	/* owned by the group's selector */
+	void *transport_data;	/* owned by the runtime: the open link */
+	struct list flying;	/* mpath_io.flight: the commands that in_flight counts */
+	unsigned int in_flight; /* initiators' commands on this path */
+	uint32_t flow;		/* counts starts and ends of commands, to date a count */
+	bool active;  /* dm's is_active: the selector may choose it ("A" in INFO, else "F") */
+	bool suspect; /* active, but not chosen until its probe has cleared it */
+	bool resting; /* takes no commands for a moment, so that it can be counted */
+	bool leaving; /* not in the map any more: pg is NULL, it is closed when it is idle */
+	enum path_link_state link;
+	struct path_facts facts; /* valid while the link is open, name also after that */
+
 	struct list node;	 /* in its priority group, in table order */
 	struct list map_node;	 /* on the map's list of paths, in table order */
 	struct list action_node; /* on mpath_actions.open, .count or .close */
 	struct list reset_node;	 /* on mpath_actions.reset */
 	struct multipath *m;
-	struct priority_group *pg;
-	void *selector_data;	/* owned by the group's selector */
-	void *transport_data;	/* owned by the runtime: the open link */
-	unsigned int id;	/* no other path of this map has or had it */
-	unsigned int in_flight; /* initiators' commands on this path */
-	struct list flying;	/* mpath_io.flight: the same */
-	struct io_stats stats;	/* of initiators' commands */
+	unsigned int id; /* no other path of this map has or had it */
 
 	/* dm's state */
-	bool active; /* dm's is_active: the selector may choose it ("A" in INFO, else "F") */
 	bool failed_by_message;	 /* stays failed until reinstate_path */
 	unsigned int fail_count; /* cumulative, never reset */
 
 	/* ours */
-	bool suspect;	 /* active, but not chosen until its probe has cleared it */
 	bool selectable; /* the selector counts it among its valid paths */
 	bool identified; /* WWID and size were the map's, and nothing raised a doubt since */
 	bool lun_gone;	 /* the target says that there is no such LUN (05/25/00) */
-	bool leaving;	 /* not in the map any more: pg is NULL, it is closed when it is idle */
 	bool settled;	 /* was looked at once since the map was created */
 	bool reopen;	 /* the device went away: close the link and resolve the address anew */
 	bool foreign;	 /* commands of a dead process may still be out there (D9 Restart) */
 	bool counting;	 /* the runtime was asked for the outstanding commands */
 	bool resetting;	 /* the runtime was asked for a LOGICAL UNIT RESET */
-	enum path_link_state link;
-	bool resting;	       /* takes no commands for a moment, so that it can be counted */
 	uint64_t rest_ends_ns; /* or when the last rest ended */
-	uint32_t flow;	       /* counts starts and ends of commands, to date a count */
 	uint32_t flow_at_count;
 	uint64_t suspect_since_ns;   /* 0: not suspect, not transitioning */
 	uint64_t next_check_ns;	     /* 0: not scheduled */
@@ -117,8 +119,9 @@ struct path {
 	uint8_t probe_buf[PATH_PROBE_BUF_SIZE];
 
 	char *address;		      /* owned: the word in the table */
-	struct path_facts facts;      /* valid while the link is open, name also after that */
 	char reason[PATH_REASON_MAX]; /* why the path is not in use; empty when it is */
+
+	struct io_stats stats; /* of initiators' commands */
 };
 
 #endif

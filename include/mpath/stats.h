@@ -44,8 +44,11 @@ struct io_counters {
  * Log-linear: 16 buckets for each doubling of the time, so a percentile is at most 1/16 (and 1 us)
  * too high.  From 1 us to 137 s; what took longer counts as 137 s.
  */
-#define LATENCY_BUCKETS	  384
-#define LATENCY_WINDOW_NS 10000000000ull
+#define LATENCY_BUCKETS	      384
+#define LATENCY_UNIT_SHIFT    10 /* buckets are made of 1024 ns */
+#define LATENCY_BUCKETS_SHIFT 4
+#define LATENCY_PER_DOUBLING  (1u << LATENCY_BUCKETS_SHIFT)
+#define LATENCY_WINDOW_NS     10000000000ull
 
 struct latency {
 	uint64_t window_ends_ns; /* 0: before the first */
@@ -58,8 +61,39 @@ struct io_stats {
 	struct latency latency;
 };
 
+/* The first 16 buckets are one unit wide; from there on a doubling has 16. */
+static inline void latency_count(struct latency *latency, uint64_t ns)
+{
+	uint64_t units = ns >> LATENCY_UNIT_SHIFT;
+	unsigned int shift, bucket;
+
+	if (units < LATENCY_PER_DOUBLING) {
+		latency->now[units]++;
+		return;
+	}
+	shift = 63 - LATENCY_BUCKETS_SHIFT - (unsigned int)__builtin_clzll(units);
+	bucket = (shift << LATENCY_BUCKETS_SHIFT) + (unsigned int)(units >> shift);
+	latency->now[bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1]++;
+}
+
+static inline void io_counters_count_good(struct io_counters *counters, const struct mpath_io *io)
+{
+	counters->good[io->cmd.dir]++;
+	counters->bytes[io->cmd.dir] += io->cmd.data_len - io->result.residual;
+}
+
+void io_stats_count_other(struct io_stats *stats, const struct mpath_io *io, uint64_t ns);
+
 /* An answer: @io with its cmd and result, @ns after it was sent or had arrived. */
-void io_stats_count(struct io_stats *stats, const struct mpath_io *io, uint64_t ns);
+static inline void io_stats_count(struct io_stats *stats, const struct mpath_io *io, uint64_t ns)
+{
+	if (!scsi_result_is_good(&io->result)) {
+		io_stats_count_other(stats, io, ns);
+		return;
+	}
+	latency_count(&stats->latency, ns);
+	io_counters_count_good(&stats->counters, io);
+}
 
 struct latency_percentiles {
 	uint64_t p50_us;
