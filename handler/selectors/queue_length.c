@@ -21,7 +21,6 @@ struct queue_length {
 	struct ranking valid; /* load: commands in flight */
 	struct list paths;    /* all */
 	unsigned int nr_paths;
-	uint64_t turns;
 };
 
 struct ql_path {
@@ -44,6 +43,7 @@ static int ql_create(struct path_selector *ps, int argc, const char *const *argv
 		*error = "out of memory";
 		return -ENOMEM;
 	}
+	ranking_init(&ql->valid);
 	list_init(&ql->paths);
 	ps->context = ql;
 	return 0;
@@ -59,12 +59,6 @@ static void ql_destroy(struct path_selector *ps)
 	free(ql->valid.places);
 	free(ql);
 	ps->context = NULL;
-}
-
-/* Last in turn: dm's tail. */
-static void ql_take_last_turn(struct queue_length *ql, struct ql_path *qp)
-{
-	qp->ranked.rank.turn = ++ql->turns;
 }
 
 static int ql_add_path(struct path_selector *ps, struct path *path, int argc,
@@ -93,12 +87,12 @@ static int ql_add_path(struct path_selector *ps, struct path *path, int argc,
 		*error = "queue-length ps: Error allocating path information";
 		return -ENOMEM;
 	}
+	list_init(&qp->ranked.node);
 	qp->path = path;
 	qp->repeat_count = (unsigned int)repeat_count;
 	path->selector_data = qp;
 	list_push_back(&ql->paths, &qp->node);
 	ql->nr_paths++;
-	ql_take_last_turn(ql, qp);
 	ranking_insert(&ql->valid, &qp->ranked);
 	return 0;
 }
@@ -116,7 +110,6 @@ static void ql_reinstate_path(struct path_selector *ps, struct path *path)
 	struct queue_length *ql = ps->context;
 	struct ql_path *qp = path->selector_data;
 
-	ql_take_last_turn(ql, qp);
 	ranking_insert(&ql->valid, &qp->ranked);
 }
 
@@ -124,15 +117,13 @@ static struct path *ql_select_path(struct path_selector *ps, const struct select
 {
 	struct queue_length *ql = ps->context;
 	struct ranked *first = ranking_first(&ql->valid);
-	struct ql_path *qp;
 
 	(void)hint;
 
 	if (!first)
 		return NULL;
-	qp = container_of(first, struct ql_path, ranked);
-	ql_take_last_turn(ql, qp);
-	return qp->path;
+	ranking_take_last_turn(&ql->valid, first);
+	return container_of(first, struct ql_path, ranked)->path;
 }
 
 static void ql_start_io(struct path_selector *ps, struct path *path, size_t nr_bytes,
@@ -144,7 +135,7 @@ static void ql_start_io(struct path_selector *ps, struct path *path, size_t nr_b
 	(void)nr_bytes;
 	(void)now_ns;
 
-	qp->ranked.rank.load++;
+	qp->ranked.rank += RANK_LOAD(1);
 }
 
 static void ql_end_io(struct path_selector *ps, struct path *path, size_t nr_bytes,
@@ -157,7 +148,7 @@ static void ql_end_io(struct path_selector *ps, struct path *path, size_t nr_byt
 	(void)start_ns;
 	(void)now_ns;
 
-	qp->ranked.rank.load--;
+	qp->ranked.rank -= RANK_LOAD(1);
 	ranking_lighter(&ql->valid, &qp->ranked);
 }
 
@@ -175,7 +166,7 @@ static void ql_status(struct path_selector *ps, struct path *path, enum status_t
 	qp = path->selector_data;
 	switch (type) {
 	case STATUS_INFO:
-		strbuf_printf(out, "%llu ", (unsigned long long)qp->ranked.rank.load);
+		strbuf_printf(out, "%llu ", (unsigned long long)ranked_load(&qp->ranked));
 		return;
 	case STATUS_TABLE:
 		strbuf_printf(out, "%u ", qp->repeat_count);

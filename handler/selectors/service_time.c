@@ -31,24 +31,22 @@
  * one is always better.  So only the first of each class need be compared with the others.
  */
 struct st_class {
+	struct list node;
 	unsigned int throughput;
 	unsigned int nr_paths;
 	struct ranking valid; /* load: bytes in flight */
 };
 
 struct service_time {
-	struct st_class *classes;
-	unsigned int nr_classes;
+	struct list classes;
 	struct list paths; /* all */
-	uint64_t turns;
 };
 
 struct st_path {
 	struct ranked ranked;
 	struct path *path;
-	unsigned int class; /* index: classes move while there come more */
+	struct st_class *class;
 	unsigned int repeat_count;
-	unsigned int throughput;
 	struct list node;
 };
 
@@ -65,6 +63,7 @@ static int st_create(struct path_selector *ps, int argc, const char *const *argv
 		*error = "out of memory";
 		return -ENOMEM;
 	}
+	list_init(&st->classes);
 	list_init(&st->paths);
 	ps->context = st;
 	return 0;
@@ -77,9 +76,12 @@ static void st_destroy(struct path_selector *ps)
 
 	while ((node = list_pop(&st->paths)))
 		free(container_of(node, struct st_path, node));
-	for (unsigned int i = 0; i < st->nr_classes; i++)
-		free(st->classes[i].valid.places);
-	free(st->classes);
+	while ((node = list_pop(&st->classes))) {
+		struct st_class *class = container_of(node, struct st_class, node);
+
+		free(class->valid.places);
+		free(class);
+	}
 	free(st);
 	ps->context = NULL;
 }
@@ -87,23 +89,18 @@ static void st_destroy(struct path_selector *ps)
 /* NULL: out of memory. */
 static struct st_class *st_class_of(struct service_time *st, unsigned int throughput)
 {
-	struct st_class *classes;
+	struct st_class *class;
 
-	for (unsigned int i = 0; i < st->nr_classes; i++)
-		if (st->classes[i].throughput == throughput)
-			return &st->classes[i];
-	classes = reallocarray(st->classes, st->nr_classes + 1, sizeof(*classes));
-	if (!classes)
+	list_for_each_entry(class, &st->classes, node)
+		if (class->throughput == throughput)
+			return class;
+	class = calloc(1, sizeof(*class));
+	if (!class)
 		return NULL;
-	st->classes = classes;
-	classes[st->nr_classes] = (struct st_class){.throughput = throughput};
-	return &classes[st->nr_classes++];
-}
-
-/* Last in turn: dm's tail. */
-static void st_take_last_turn(struct service_time *st, struct st_path *sp)
-{
-	sp->ranked.rank.turn = ++st->turns;
+	class->throughput = throughput;
+	ranking_init(&class->valid);
+	list_push_back(&st->classes, &class->node);
+	return class;
 }
 
 static int st_parse(int argc, const char *const *argv, uint64_t *repeat_count, uint64_t *throughput,
@@ -146,46 +143,43 @@ static int st_add_path(struct path_selector *ps, struct path *path, int argc,
 		*error = "service-time ps: Error allocating path context";
 		return -ENOMEM;
 	}
+	list_init(&sp->ranked.node);
 	sp->path = path;
-	sp->class = (unsigned int)(class - st->classes);
+	sp->class = class;
 	sp->repeat_count = (unsigned int)repeat_count;
-	sp->throughput = (unsigned int)throughput;
 	path->selector_data = sp;
 	list_push_back(&st->paths, &sp->node);
 	class->nr_paths++;
-	st_take_last_turn(st, sp);
 	ranking_insert(&class->valid, &sp->ranked);
 	return 0;
-}
-
-static struct ranking *st_ranking(struct service_time *st, const struct st_path *sp)
-{
-	return &st->classes[sp->class].valid;
 }
 
 static void st_fail_path(struct path_selector *ps, struct path *path)
 {
 	struct st_path *sp = path->selector_data;
 
-	ranking_remove(st_ranking(ps->context, sp), &sp->ranked);
+	(void)ps;
+
+	ranking_remove(&sp->class->valid, &sp->ranked);
 }
 
 static void st_reinstate_path(struct path_selector *ps, struct path *path)
 {
-	struct service_time *st = ps->context;
 	struct st_path *sp = path->selector_data;
 
-	st_take_last_turn(st, sp);
-	ranking_insert(st_ranking(st, sp), &sp->ranked);
+	(void)ps;
+
+	ranking_insert(&sp->class->valid, &sp->ranked);
 }
 
 /* Of two paths with different throughputs: would @a be through with @nr_bytes more before @b? */
 static bool st_faster(const struct st_path *a, const struct st_path *b, size_t nr_bytes)
 {
-	uint64_t bytes_a = a->ranked.rank.load, bytes_b = b->ranked.rank.load;
+	unsigned int throughput_a = a->class->throughput, throughput_b = b->class->throughput;
+	uint64_t bytes_a = ranked_load(&a->ranked), bytes_b = ranked_load(&b->ranked);
 
-	if (bytes_a == bytes_b || !a->throughput || !b->throughput)
-		return a->throughput > b->throughput;
+	if (bytes_a == bytes_b || !throughput_a || !throughput_b)
+		return throughput_a > throughput_b;
 
 	bytes_a += nr_bytes;
 	bytes_b += nr_bytes;
@@ -193,19 +187,20 @@ static bool st_faster(const struct st_path *a, const struct st_path *b, size_t n
 		bytes_a >>= THROUGHPUT_SHIFT;
 		bytes_b >>= THROUGHPUT_SHIFT;
 	}
-	/* bytes_a / a->throughput < bytes_b / b->throughput, without a division */
-	bytes_a *= b->throughput;
-	bytes_b *= a->throughput;
-	return bytes_a != bytes_b ? bytes_a < bytes_b : a->throughput > b->throughput;
+	/* bytes_a / throughput_a < bytes_b / throughput_b, without a division */
+	bytes_a *= throughput_b;
+	bytes_b *= throughput_a;
+	return bytes_a != bytes_b ? bytes_a < bytes_b : throughput_a > throughput_b;
 }
 
 static struct path *st_select_path(struct path_selector *ps, const struct select_hint *hint)
 {
 	struct service_time *st = ps->context;
 	struct st_path *best = NULL;
+	struct st_class *class;
 
-	for (unsigned int i = 0; i < st->nr_classes; i++) {
-		struct ranked *first = ranking_first(&st->classes[i].valid);
+	list_for_each_entry(class, &st->classes, node) {
+		struct ranked *first = ranking_first(&class->valid);
 		struct st_path *sp;
 
 		if (!first)
@@ -216,7 +211,7 @@ static struct path *st_select_path(struct path_selector *ps, const struct select
 	}
 	if (!best)
 		return NULL;
-	st_take_last_turn(st, best);
+	ranking_take_last_turn(&best->class->valid, &best->ranked);
 	return best->path;
 }
 
@@ -228,7 +223,7 @@ static void st_start_io(struct path_selector *ps, struct path *path, size_t nr_b
 	(void)ps;
 	(void)now_ns;
 
-	sp->ranked.rank.load += nr_bytes;
+	sp->ranked.rank += RANK_LOAD(nr_bytes);
 }
 
 static void st_end_io(struct path_selector *ps, struct path *path, size_t nr_bytes,
@@ -236,11 +231,12 @@ static void st_end_io(struct path_selector *ps, struct path *path, size_t nr_byt
 {
 	struct st_path *sp = path->selector_data;
 
+	(void)ps;
 	(void)start_ns;
 	(void)now_ns;
 
-	sp->ranked.rank.load -= nr_bytes;
-	ranking_lighter(st_ranking(ps->context, sp), &sp->ranked);
+	sp->ranked.rank -= RANK_LOAD(nr_bytes);
+	ranking_lighter(&sp->class->valid, &sp->ranked);
 }
 
 static void st_status(struct path_selector *ps, struct path *path, enum status_type type,
@@ -257,11 +253,11 @@ static void st_status(struct path_selector *ps, struct path *path, enum status_t
 	sp = path->selector_data;
 	switch (type) {
 	case STATUS_INFO:
-		strbuf_printf(out, "%llu %u ", (unsigned long long)sp->ranked.rank.load,
-			      sp->throughput);
+		strbuf_printf(out, "%llu %u ", (unsigned long long)ranked_load(&sp->ranked),
+			      sp->class->throughput);
 		return;
 	case STATUS_TABLE:
-		strbuf_printf(out, "%u %u ", sp->repeat_count, sp->throughput);
+		strbuf_printf(out, "%u %u ", sp->repeat_count, sp->class->throughput);
 		return;
 	}
 }
