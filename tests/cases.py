@@ -5,7 +5,7 @@
 tests/run.sh is what a person types; it starts this one.  Where cases come from:
 
     CTest               unit, sim, contract: by label, in the preset debug; contract in tsan too
-    TOOL_CASES below    unit: what judges sources and builds
+    TOOL_CASES below    unit: what judges sources and builds; bench: exact figures
     tests/SUITE/*.py    e2e, contract, bench: run in the VM by tests/vm/run
 
 A file for the VM may say in a line of its own what it wants:
@@ -46,6 +46,7 @@ TOOL_CASES = (
     ("unit/clang", ["tests/tools/build", "clang"]),         # clang's warnings
     ("unit/coverage", ["tests/tools/coverage"]),            # lines that no test reaches
     ("unit/lint", ["tests/tools/lint"]),                    # scripts
+    ("bench/gates", ["tests/bench/gates"]),                 # instructions per command
 )
 
 PRESETS = {"unit": ("debug",), "sim": ("debug",), "contract": ("debug", "tsan")}
