@@ -214,7 +214,6 @@ void answer_all_not_ready(struct multipath *m);
 uint64_t io_deadline(const struct multipath *m, const struct mpath_io *io); /* 0: none */
 
 /* suspend.c */
-bool must_wait_for_resume(const struct multipath *m, const struct mpath_io *io);
 bool may_queue(const struct multipath *m);
 void suspend_map(struct multipath *m, bool noflush);
 void resume_map(struct multipath *m);
@@ -344,6 +343,11 @@ static inline bool past_deadline(const struct multipath *m, const struct mpath_i
 static inline bool must_wait_for_strangers(const struct multipath *m, const struct mpath_io *io)
 {
 	return (!m->restart_over || m->nr_overdue) && io->cmd.class != CMD_READ;
+}
+
+static inline bool must_wait_for_resume(const struct multipath *m, const struct mpath_io *io)
+{
+	return m->suspend != NOT_SUSPENDED && (m->noflush || io->after_suspend);
 }
 
 static inline bool resting_for_reset(const struct multipath *m)

@@ -203,7 +203,8 @@ void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpa
 	}
 	if (!m->nr_valid || m->told_queueing)
 		tell_queueing(m);
-	check_suspended(m);
+	if (m->suspend == SUSPENDING)
+		check_suspended(m);
 	if (m->stopping)
 		actions->stopped = m->nr_ios == 0 && all_links_closed(m);
 	actions->wake_ns = m->wake_ns;

@@ -14,11 +14,6 @@ static bool is_flushing(const struct multipath *m)
 	return m->suspend != NOT_SUSPENDED && !m->noflush;
 }
 
-bool must_wait_for_resume(const struct multipath *m, const struct mpath_io *io)
-{
-	return m->suspend != NOT_SUSPENDED && (m->noflush || io->after_suspend);
-}
-
 /* queue_if_no_path would keep a flush from ending. */
 bool may_queue(const struct multipath *m)
 {
