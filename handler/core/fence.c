@@ -28,6 +28,9 @@
 #define RESET_DRAIN_NS (1 * NSEC_PER_SEC)
 #define RESET_AGAIN_NS (1 * NSEC_PER_SEC)
 
+/* What the next process is told is so much later, so that not every write is news for it. */
+#define KEEP_AHEAD_NS (1 * NSEC_PER_SEC)
+
 /* The log tells of fenced writes at most every 10 s. */
 #define TELL_AGAIN_NS (10 * NSEC_PER_SEC)
 
@@ -60,6 +63,41 @@ uint64_t longest_fence_ms(const struct multipath *m)
 			longest = ms;
 	}
 	return longest;
+}
+
+/*
+ * What may a former process have remembered at most?  It may have had other settings, and the way
+ * that held its write is perhaps not there any more, so only the administrator knows a limit below
+ * the longest that he can set.
+ */
+#define FENCE_MAX_MS (60 * 60 * 1000)
+
+uint64_t longest_former_fence_ms(const struct multipath *m)
+{
+	const struct mpath_settings *s = &m->settings;
+
+	if (s->fence == FENCE_NONE)
+		return 0;
+	return (uint64_t)s->path_timeout_ms + ERROR_HANDLING_MS +
+	       (s->fence_time_ms ? s->fence_time_ms : FENCE_MAX_MS);
+}
+
+/* --- for the next process --- */
+
+static void keep_end(struct multipath *m, uint64_t end_ns)
+{
+	if (end_ns <= m->fence_kept_ns)
+		return;
+	m->fence_kept_ns = end_ns + KEEP_AHEAD_NS;
+	m->actions->fence_moved = true;
+}
+
+static void keep_no_end(struct multipath *m)
+{
+	if (!m->fence_kept_ns || !list_empty(&m->fenced))
+		return;
+	m->fence_kept_ns = 0;
+	m->actions->fence_over = true;
 }
 
 /* --- in and out --- */
@@ -103,6 +141,7 @@ void fence_io(struct multipath *m, struct mpath_io *io, struct path *lost_on)
 	trace(m, "io %02x: its copy on %s may still land, waits for its fence", io->cmd.cdb[0],
 	      path_name(lost_on));
 	list_push_back(&m->fenced, &io->node);
+	keep_end(m, io->fence_ns);
 	tell_fenced(m, io, lost_on);
 }
 
@@ -309,6 +348,7 @@ void look_at_fences(struct multipath *m)
 	pass_by_time(m);
 	reset_when_due(m);
 	tell_free(m);
+	keep_no_end(m);
 }
 
 /* --- status --- */

@@ -48,10 +48,12 @@ static void check_fences(const struct multipath *m)
 {
 	const struct list *node;
 
+	assert(!m->started || !m->fence_kept_ns || !m->former_fence_ns);
 	for (node = m->fenced.next; node != &m->fenced; node = node->next) {
 		const struct mpath_io *io = container_of(node, struct mpath_io, node);
 
 		assert(io->fence_ns > m->now_ns && io->cmd.class != CMD_READ);
+		assert(io->fence_ns <= m->fence_kept_ns);
 	}
 }
 

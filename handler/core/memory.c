@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What messages have set and the group in use, out of a map and into the next one.
+ * What messages have set, the group in use, and until when lost writes may land, out of a map and
+ * into the next one.
  *
  * A path that was failed stays failed as long as the table names it; a group stays disabled, or the
  * one in use, as long as the table has one of the same paths.  What the table does not know any
@@ -61,6 +62,8 @@ void mpath_remember(struct multipath *m, struct mpath_memory *memory)
 	unsigned int i;
 
 	memset(memory, 0, sizeof(*memory)); /* padding too: memories may be compared */
+	/* Never both: while the former one holds, no write is sent that could be lost. */
+	memory->fence_end_ns = m->fence_kept_ns ? m->fence_kept_ns : m->former_fence_ns;
 	if (queues != m->queue_in_table)
 		memory->queueing = queues ? MEMORY_QUEUEING_ON : MEMORY_QUEUEING_OFF;
 	if (in_use)
@@ -115,6 +118,7 @@ void mpath_recall(struct multipath *m, const struct mpath_memory *memory)
 	struct path *path;
 	unsigned int i;
 
+	m->former_fence_ns = memory->fence_end_ns;
 	recall_queueing(m, memory->queueing);
 	for (i = 0; i < m->nr_groups; i++)
 		recall_group(m, &m->groups[i], memory);

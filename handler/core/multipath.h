@@ -107,9 +107,10 @@ struct multipath {
 
 	bool started;
 	bool settling_over;
-	bool choosing_early; /* the first second: see has_unsettled_path() */
-	bool restart_over;   /* no command of a dead process is feared any more */
-	bool foreign_left;   /* a path that had some has left the map: the time decides */
+	bool choosing_early;	  /* the first second: see has_unsettled_path() */
+	bool restart_over;	  /* no command of a dead process is feared any more */
+	bool foreign_left;	  /* a path that had some has left the map: the time decides */
+	uint64_t former_fence_ns; /* what a dead process had lost may land until then; 0: none */
 	uint64_t started_ns;
 	uint64_t settling_since_ns; /* as started_ns, or when paths have joined */
 	uint64_t defeated_ns;	    /* since when mpath_queueing_defeated(); 0: it is not */
@@ -125,6 +126,7 @@ struct multipath {
 	uint64_t fence_told_ns;	    /* when the log last said that writes are fenced */
 	unsigned int nr_overdue;    /* writes that the kernel has answered in our place */
 	bool fence_told;	    /* and it must be told when they are not any more */
+	uint64_t fence_kept_ns;	    /* the end of the last fence, as a next process knows it */
 
 	uint64_t nr_steps;
 	uint64_t now_ns;	       /* of the current step */
@@ -220,6 +222,7 @@ void resume_map(struct multipath *m);
 void check_suspended(struct multipath *m);
 
 /* restart.c: commands of a dead process (D9 Restart) */
+void restart_begins(struct multipath *m);
 void restart_path_opened(struct multipath *m, struct path *path);
 void restart_path_is_other(struct multipath *m, struct path *path);
 void restart_path_counted(struct multipath *m, struct path *path, int64_t outstanding);
@@ -227,6 +230,7 @@ void restart_path_drains(struct multipath *m, struct path *path);
 void restart_timeout(struct multipath *m);
 void restart_path_leaves(struct multipath *m, struct path *path);
 void restart_reconsider(struct multipath *m);
+void restart_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *out);
 
 /* fence.c: the old copies of writes (D9, H10) */
 void fence_io(struct multipath *m, struct mpath_io *io, struct path *lost_on);
@@ -235,6 +239,7 @@ void overdue_timeout(struct multipath *m);
 void overdue_io_ends(struct multipath *m, struct mpath_io *io);
 void path_was_reset(struct multipath *m, struct path *path, int error);
 uint64_t longest_fence_ms(const struct multipath *m);
+uint64_t longest_former_fence_ms(const struct multipath *m);
 void fence_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out);
 
 /*
@@ -357,7 +362,7 @@ static inline bool resting_for_reset(const struct multipath *m)
 
 static inline bool has_fences(const struct multipath *m)
 {
-	return !list_empty(&m->fenced) || resting_for_reset(m);
+	return m->fence_kept_ns || resting_for_reset(m);
 }
 
 static inline bool wants_pg_init(const struct multipath *m)

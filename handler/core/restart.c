@@ -5,6 +5,10 @@
  * When tcmu-runner was killed, its commands may still be on their way to the disk.  As long as
  * one of the paths shows commands that are not ours, no write is sent on any of them: the old
  * write could land on top of it.  Reads may go.
+ *
+ * Writes that it had lost, and had not yet repeated because their old copies might still land
+ * (fence.c), are not among these: the kernel has given them up.  It has left word until when they
+ * may land; before that no counter is believed.
  */
 #include <string.h>
 
@@ -32,6 +36,30 @@ static uint64_t wait_over_ns(const struct multipath *m)
 	return m->started_ns + (m->settings.restart_wait_ms + longest_fence_ms(m)) * NSEC_PER_MSEC;
 }
 
+/* A time that no fence lasts to is not believed: writes would wait for ever. */
+void restart_begins(struct multipath *m)
+{
+	uint64_t max_ns = m->now_ns + longest_former_fence_ms(m) * NSEC_PER_MSEC;
+
+	if (m->former_fence_ns > max_ns)
+		m->former_fence_ns = max_ns;
+	if (m->former_fence_ns <= m->now_ns) {
+		m->former_fence_ns = 0;
+		return;
+	}
+	m->restart_over = false;
+	notice(m, NOTICE_OTHER, NULL,
+	       "a former process lost writes that may still land: writes wait, at most %llu ms",
+	       (unsigned long long)((m->former_fence_ns - m->now_ns) / NSEC_PER_MSEC));
+}
+
+static void former_fence_ends(struct multipath *m)
+{
+	m->former_fence_ns = 0;
+	m->actions->fence_over = true;
+	notice(m, NOTICE_OTHER, NULL, "no write that a former process lost can land any more");
+}
+
 static void end_of_wait(struct multipath *m, const char *why)
 {
 	struct path *path;
@@ -52,6 +80,12 @@ void restart_reconsider(struct multipath *m)
 {
 	if (m->restart_over)
 		return;
+	if (m->now_ns < m->former_fence_ns) {
+		wake_by(m, m->former_fence_ns);
+		return;
+	}
+	if (m->former_fence_ns)
+		former_fence_ends(m);
 	if (m->now_ns >= wait_over_ns(m))
 		end_of_wait(m, "the wait is over");
 	else if (!m->nr_unsettled && !any_foreign(m))
@@ -181,4 +215,13 @@ void restart_timeout(struct multipath *m)
 		if (path->foreign)
 			look_after(m, path);
 	restart_reconsider(m);
+}
+
+void restart_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *out)
+{
+	if (now_ns < m->former_fence_ns)
+		strbuf_printf(out,
+			      "  a former process lost writes that may still land: writes wait, at "
+			      "most %llu ms\n",
+			      (unsigned long long)((m->former_fence_ns - now_ns) / NSEC_PER_MSEC));
 }

@@ -85,6 +85,7 @@ static void timeout(struct multipath *m)
 		m->started_ns = m->now_ns;
 		m->settling_since_ns = m->now_ns;
 		no_path_begins(m);
+		restart_begins(m);
 	}
 
 	/* Whoever still needs to be woken says so again. */

@@ -355,15 +355,16 @@ static void keeper_done(struct letter *letter)
 
 /*
  * A change of the group in use is no hurry, and where paths flap it comes often: that waits for the
- * next tick.
+ * next tick.  So does the end of a fence, unless there is no next tick.
  */
 static void device_keep(struct device *d, const struct mpath_actions *actions)
 {
 	if (actions->lun_changed)
 		d->keeper.news = true;
-	if (actions->group_changed)
+	if (actions->group_changed || actions->fence_over)
 		d->keeper.later = true;
-	if (actions->lun_changed || actions->forget_wwid || actions->memory_changed)
+	if (actions->lun_changed || actions->forget_wwid || actions->memory_changed ||
+	    actions->fence_moved || (actions->fence_over && d->stopping))
 		keeper_start(d);
 }
 
@@ -836,10 +837,26 @@ static void device_handle_stop(struct letter *letter)
 	device_step(d, &(struct mpath_event){.type = MPATH_STOP});
 }
 
-/* Like dm's, what messages have set ends with the backstore. */
-static bool device_may_recall(const struct device_config *config, const struct kept *kept)
+static bool same_boot(const char *backstore, const char *other)
 {
-	return strcmp(kept->backstore, config->backstore) == 0;
+	size_t len = strcspn(backstore, " ");
+
+	return len == strcspn(other, " ") && strncmp(backstore, other, len) == 0;
+}
+
+/*
+ * Like dm's, what messages have set ends with the backstore.  A write that was lost may land
+ * whatever backstore the LUN is in by now, until a reboot, which also begins another clock.
+ */
+static void device_recall(struct multipath *map, const struct device_config *config,
+			  const struct kept *kept)
+{
+	struct mpath_memory fence = {.fence_end_ns = kept->memory.fence_end_ns};
+
+	if (strcmp(kept->backstore, config->backstore) == 0)
+		mpath_recall(map, &kept->memory);
+	else if (same_boot(kept->backstore, config->backstore))
+		mpath_recall(map, &fence);
 }
 
 static struct multipath *device_create_map(const struct device_config *config, struct strbuf *error)
@@ -857,8 +874,8 @@ static struct multipath *device_create_map(const struct device_config *config, s
 			  "what was kept of the LUN is ignored: %s", why);
 	map = mpath_create(config->name, config->table, config->settings, err ? NULL : &kept.lun,
 			   error);
-	if (map && !err && device_may_recall(config, &kept))
-		mpath_recall(map, &kept.memory);
+	if (map && !err)
+		device_recall(map, config, &kept);
 	return map;
 }
 

@@ -12,12 +12,14 @@
  *   backstore=...
  *   queueing=off
  *   failed_paths=...
+ *   fence_end_ns=0
  *   ...
  *   sha256=...
  *
  * The last line is the checksum of everything before it.  A file that is torn, was edited or is of
  * another version is not believed: the map then pins the LUN anew, as if it had never seen one.
- * [lun] is missing while no LUN was seen.  Bytes and hashes are hexadecimal.
+ * [lun] is missing while no LUN was seen, fence_end_ns in a file of the first version.  Bytes and
+ * hashes are hexadecimal.
  */
 #include "runtime/state_text.h"
 
@@ -80,11 +82,12 @@ static bool state_get_page(GKeyFile *file, const char *key, struct lun_page *pag
 	return len >= 0;
 }
 
-static bool state_get_number(GKeyFile *file, const char *key, uint64_t max, uint64_t *number)
+static bool state_get_number(GKeyFile *file, const char *group, const char *key, uint64_t max,
+			     uint64_t *number)
 {
 	GError *error = NULL;
 
-	*number = g_key_file_get_uint64(file, GROUP_LUN, key, &error);
+	*number = g_key_file_get_uint64(file, group, key, &error);
 	if (!error)
 		return *number <= max;
 	g_error_free(error);
@@ -120,8 +123,8 @@ static bool state_get_lun(GKeyFile *file, struct lun_facts *lun)
 	inquiry_len = state_get_bytes(file, "inquiry", lun->inquiry, sizeof(lun->inquiry));
 	nr_pages = state_get_bytes(file, "vpd_pages", lun->vpd_pages, sizeof(lun->vpd_pages));
 	if (!ok || inquiry_len < 0 || nr_pages < 0 ||
-	    !state_get_number(file, "nr_blocks", UINT64_MAX, &lun->nr_blocks) ||
-	    !state_get_number(file, "block_size", UINT32_MAX, &block_size) ||
+	    !state_get_number(file, GROUP_LUN, "nr_blocks", UINT64_MAX, &lun->nr_blocks) ||
+	    !state_get_number(file, GROUP_LUN, "block_size", UINT32_MAX, &block_size) ||
 	    state_get_bytes(file, "capacity", lun->capacity, sizeof(lun->capacity)) !=
 		    sizeof(lun->capacity) ||
 	    !state_get_page(file, "limits", &lun->limits) ||
@@ -183,6 +186,7 @@ static void state_set_memory(GKeyFile *file, const struct kept *kept)
 	state_set_hashes(file, "current_group", &memory->current_group, 1);
 	state_set_hashes(file, "failed_paths", memory->failed, memory->nr_failed);
 	state_set_hashes(file, "disabled_groups", memory->disabled, memory->nr_disabled);
+	g_key_file_set_uint64(file, GROUP_SET, "fence_end_ns", memory->fence_end_ns);
 }
 
 static bool state_get_word(GKeyFile *file, const char *key, char *word, size_t size)
@@ -212,6 +216,13 @@ static bool state_get_queueing(GKeyFile *file, enum memory_queueing *queueing)
 	return false;
 }
 
+static bool state_get_fence_end(GKeyFile *file, uint64_t *end_ns)
+{
+	*end_ns = 0;
+	return !g_key_file_has_key(file, GROUP_SET, "fence_end_ns", NULL) ||
+	       state_get_number(file, GROUP_SET, "fence_end_ns", UINT64_MAX, end_ns);
+}
+
 static bool state_get_memory(GKeyFile *file, struct kept *kept)
 {
 	struct mpath_memory *memory = &kept->memory;
@@ -224,7 +235,8 @@ static bool state_get_memory(GKeyFile *file, struct kept *kept)
 	       state_get_hashes(file, "failed_paths", memory->failed, MEMORY_PATHS_MAX,
 				&memory->nr_failed) &&
 	       state_get_hashes(file, "disabled_groups", memory->disabled, MEMORY_GROUPS_MAX,
-				&memory->nr_disabled);
+				&memory->nr_disabled) &&
+	       state_get_fence_end(file, &memory->fence_end_ns);
 }
 
 /* --- the whole --- */

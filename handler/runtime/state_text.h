@@ -15,7 +15,7 @@ struct kept {
 	struct lun_facts lun; /* known: false if there is none */
 	/*
 	 * memory is of the backstore of this name, made anew for each backstore and each start of
-	 * the machine; printable ASCII.
+	 * the machine, which is the first word; printable ASCII.
 	 */
 	char backstore[KEPT_BACKSTORE_MAX];
 	struct mpath_memory memory;

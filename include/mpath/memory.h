@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What holds over a restart of the process besides the LUN (DESIGN D8): what messages have set,
- * and the group in use.  As with dm's it lasts as long as the backstore: not over a reboot.
+ * and the group in use.  As with dm's it lasts as long as the backstore: not over a reboot.  And
+ * until when lost writes may land, which does not end with the backstore, but with a reboot.
  *
  * Paths and groups go by a hash of the words in the table that name them.  The table may be another
  * one by then: what was set for one path is never taken for another's.
@@ -19,6 +20,7 @@ enum memory_queueing { MEMORY_QUEUEING_AS_TABLE, MEMORY_QUEUEING_ON, MEMORY_QUEU
 struct mpath_memory {
 	enum memory_queueing queueing; /* by message, other than the table says */
 	uint64_t current_group;	       /* the one that is used or was asked for; 0: none */
+	uint64_t fence_end_ns; /* lost writes may land until then; by the core's clock; 0: none */
 	unsigned int nr_failed;
 	unsigned int nr_disabled;
 	uint64_t failed[MEMORY_PATHS_MAX]; /* paths that failed by message, in the map's order */

@@ -961,6 +961,83 @@ static void test_fences(void)
 	fence = FENCE_TIME;
 }
 
+static bool load_state(struct kept *kept)
+{
+	char words[200];
+	struct strbuf error;
+
+	strbuf_init(&error, words, sizeof(words));
+	return state_load("mpatha", kept, &error) == 0;
+}
+
+/* A write waits for its fence: that is on disk soon, and is not any more when it is over. */
+static void test_fence_is_kept(void)
+{
+	static struct command write;
+	uint64_t begin_ns = clock_now_ns();
+	struct kept kept = {0};
+	struct front front;
+
+	start(&front, TABLE);
+	atomic_store(&paths[0].mode, FAKE_LOSES);
+	send_command(&front, &write, true, 0);
+	while (!load_state(&kept) || !kept.memory.fence_end_ns)
+		assert(!wait_command(&write, 1));
+	assert(kept.memory.fence_end_ns > begin_ns + 300 * NSEC_PER_MSEC);
+	assert(kept.memory.fence_end_ns < begin_ns + SOON_MS * NSEC_PER_MSEC);
+	assert(wait_command(&write, SOON_MS) && is_good(&write));
+	device_stop(front.device);
+	assert(load_state(&kept) && kept.memory.fence_end_ns == 0);
+}
+
+/* Closed while a write waits: it is over when the device has ended. */
+static void test_fence_is_over_at_the_end(void)
+{
+	static struct command write;
+	struct kept kept = {0};
+	struct front front;
+
+	start(&front, TABLE);
+	atomic_store(&paths[0].mode, FAKE_LOSES);
+	send_command(&front, &write, true, 0);
+	while (!load_state(&kept) || !kept.memory.fence_end_ns)
+		assert(!wait_command(&write, 1));
+	device_stop(front.device);
+	assert(wait_command(&write, SOON_MS));
+	assert(load_state(&kept) && kept.memory.fence_end_ns == 0);
+}
+
+/* How long does a write wait, after a process that was killed on this backstore? */
+static uint64_t ms_after_kill(const char *instance, uint64_t fence_ms)
+{
+	static struct command write;
+	struct kept kept = {0};
+	struct front front;
+	uint64_t begin_ns;
+
+	begin_ns = clock_now_ns();
+	strcpy(kept.backstore, instance);
+	kept.memory.fence_end_ns = begin_ns + fence_ms * NSEC_PER_MSEC;
+	assert(state_save("mpatha", &kept) == 0);
+	start(&front, TABLE);
+	send_command(&front, &write, true, 0);
+	assert(wait_command(&write, 3 * SOON_MS) && is_good(&write));
+	device_stop(front.device);
+	return (clock_now_ns() - begin_ns) / NSEC_PER_MSEC;
+}
+
+/* The old copy may land, whatever backstore the LUN is in now; but not after a reboot. */
+static void test_fence_of_a_former_process(void)
+{
+	assert(ms_after_kill("this one", 700) >= 700);
+	expect_log("mpatha/-: a former process lost writes that may still land: writes wait");
+	expect_log("mpatha/-: no write that a former process lost can land any more");
+	assert(ms_after_kill("this other", 700) >= 700);
+	log_clear();
+	assert(ms_after_kill("another one", 60000) < 60000);
+	assert(!strstr(log_text, "a former process"));
+}
+
 static char watched[256];
 
 static void watch_added(const char *map)
@@ -1127,6 +1204,9 @@ static const struct {
 	{"backstore", test_backstore},
 	{"restart-wait", test_restart_wait},
 	{"fences", test_fences},
+	{"fence is kept", test_fence_is_kept},
+	{"fence is over at the end", test_fence_is_over_at_the_end},
+	{"fence of a former process", test_fence_of_a_former_process},
 	{"names", test_names},
 	{"everything", test_everything},
 };

@@ -47,6 +47,7 @@ static struct kept kept(void)
 		.backstore = "4b3c \\ 17",
 		.memory = {.queueing = MEMORY_QUEUEING_OFF,
 			   .current_group = 0x123456789abcdef0,
+			   .fence_end_ns = UINT64_MAX - 1,
 			   .nr_failed = MEMORY_PATHS_MAX,
 			   .nr_disabled = 2,
 			   .disabled = {1, UINT64_MAX}},
@@ -195,6 +196,9 @@ static void test_not_understood(void)
 		{"[set]", "[sat]", "a value is missing or not understood"},
 		{"0000000000000001 ffff", "0000000000000001  ffff",
 		 "a value is missing or not understood"},
+		{"fence_end_ns=", "fence_end_ns=soon", "a value is missing or not understood"},
+		{"fence_end_ns=18446744073709551614",
+		 "fence_end_ns=", "a value is missing or not understood"},
 		{"failed_paths=", "failed_paths=0123456789abcdef ",
 		 "a value is missing or not understood"},
 	};
@@ -212,6 +216,19 @@ static void test_not_understood(void)
 			abort();
 		}
 	}
+}
+
+/* Written before there were fences: it is as good as ever. */
+static void test_before_fences(void)
+{
+	struct kept k = kept(), back;
+
+	assert(state_save("map", &k) == 0);
+	read_file("map");
+	change_text("fence_end_ns=18446744073709551614\n", "");
+	write_file("map", text, strlen(text));
+	assert(load("map", &back) == 0);
+	assert(back.memory.fence_end_ns == 0 && back.memory.nr_disabled == 2 && back.lun.known);
 }
 
 /* Names that would leave the directory, and a directory that is not there or cannot be made. */
@@ -243,6 +260,7 @@ int main(void)
 	test_damage();
 	test_without_a_lun();
 	test_not_understood();
+	test_before_fences();
 	test_names();
 	unlink(path_of("map"));
 	assert(rmdir(dir) == 0);

@@ -485,6 +485,193 @@ static void a_restart_waits_for_the_fence_too(void)
 	world_end(w);
 }
 
+/* Killed: nobody ends anything, and the next process has what is on disk, and the same clock. */
+static struct world *next_process(struct world *w, enum fence_kind fence)
+{
+	struct world *next = new_world(QUEUE TWO_PATHS, fence);
+
+	next->memory = w->saved;
+	next->now_ns = w->now_ns;
+	world_end(w);
+	return next;
+}
+
+/* A write was lost and waits for its fence, when the process is killed.  The kernel has given it
+ * up, so no counter shows it: it lands on what the next process writes, if that does not wait. */
+static void a_fence_outlives_the_process(void)
+{
+	struct world *w = new_world(QUEUE TWO_PATHS, FENCE_TIME);
+	struct sim_io *write, *caw;
+
+	world_up(w);
+	lose_write(w, 0);
+	expect(w, w->nr_fences_moved == 1);
+	advance(w, 2000);
+
+	w = next_process(w, FENCE_TIME);
+	world_up(w);
+	expect_notice(w, "mpatha: a former process lost writes that may still land: writes wait, "
+			 "at most 19000 ms");
+	expect_detail(w, "a former process lost writes that may still land: writes wait, at most "
+			 "18900 ms");
+	write = submit_write(w, 0, 1);
+	caw = submit_caw(w, 1, 0);
+	expect(w, read_stamp(w, 0) == 0);
+	advance(w, 17800); /* 10 ms before the old fence ends */
+	expect_pending(w, write);
+	expect_pending(w, caw);
+	expect_detail(w, "2 writes wait for commands of a former process");
+	oracle_foreign_write(w, 0, 4711);
+	advance(w, 1200); /* a next process is told one second more */
+	expect_good(w, write);
+	expect_good(w, caw);
+	expect_notice(w, "mpatha: no write that a former process lost can land any more");
+	expect(w, read_stamp(w, 0) == write->stamp);
+	expect(w, w->nr_fences_over == 1);
+	world_end(w);
+}
+
+/* Killed again before the end: the third process knows of it, too. */
+static void a_fence_outlives_two_processes(void)
+{
+	struct world *w = new_world(QUEUE TWO_PATHS, FENCE_TIME);
+	struct sim_io *write;
+
+	world_up(w);
+	lose_write(w, 0);
+	w = next_process(w, FENCE_TIME);
+	world_up(w);
+	expect(w, message(w, "fail_path 8:16") == 0); /* which is saved with the rest */
+	w = next_process(w, FENCE_TIME);
+	world_up(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 20700);
+	expect_pending(w, write);
+	advance(w, 200);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* Its counters say that something is out, and they are believed when the fence has ended. */
+static void fence_and_counters_of_a_former_process(void)
+{
+	struct world *w = new_world(QUEUE TWO_PATHS, FENCE_TIME);
+	struct sim_io *write;
+
+	world_up(w);
+	lose_write(w, 0);
+	w = next_process(w, FENCE_TIME);
+	sim_path(w, "8:0")->foreign = 1;
+	world_up(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 500);
+	sim_path(w, "8:0")->foreign = 0;
+	advance(w, 20100);
+	expect_pending(w, write);
+	advance(w, 400);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* The next process begins without a path, and gets one before the fence has ended. */
+static void fence_and_no_path(void)
+{
+	struct world *w = world_new(QUEUE "0 0 0");
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	w->memory.fence_end_ns = SIM_EPOCH + 5000 * NSEC_PER_MSEC;
+	world_up(w);
+	expect(w, reload(w, QUEUE ONE_PATH) == 0);
+	advance(w, 1000);
+	write = submit_write(w, 0, 1);
+	advance(w, 3899);
+	expect_pending(w, write);
+	advance(w, 2);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* What is over by then, or is nothing to the new settings, holds nobody up. */
+static void a_fence_that_is_over(void)
+{
+	static const enum fence_kind fences[] = {FENCE_TIME, FENCE_NONE};
+	struct sim_io *write;
+	struct world *w;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		w = new_world(QUEUE TWO_PATHS, FENCE_TIME);
+		world_up(w);
+		lose_write(w, 0);
+		w = next_process(w, fences[i]);
+		if (fences[i] == FENCE_TIME)
+			w->now_ns += (FENCE_MS + 1000) * NSEC_PER_MSEC;
+		world_up(w);
+		write = submit_write(w, 0, 1);
+		advance(w, 5);
+		expect_good(w, write);
+		expect_no_notice(w, "former process");
+		world_end(w);
+	}
+}
+
+/* No fence lasts as long as that: the wait has an end. */
+static void a_remembered_time_that_cannot_be(void)
+{
+	struct world *w = new_world(QUEUE TWO_PATHS, FENCE_TIME);
+	struct sim_io *write;
+
+	w->memory.fence_end_ns = UINT64_MAX;
+	w->settings.fence_time_ms = 5000;
+	world_up(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 20000 + 30000 + 5000 - 101); /* time-out, the kernel's error handling, fence */
+	expect_pending(w, write);
+	advance(w, 2);
+	expect_good(w, write);
+	world_end(w);
+
+	w = new_world(QUEUE TWO_PATHS, FENCE_TIME);
+	w->memory.fence_end_ns = UINT64_MAX;
+	world_up(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 3600 * 1000 + 50000 - 101);
+	expect_pending(w, write);
+	advance(w, 2);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* Many writes are lost: that is saved once, and once more when the end moves out by a second. */
+static void not_every_fence_is_saved(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	unsigned int i;
+
+	world_up(w);
+	for (i = 0; i < 8; i++)
+		submit_write(w, i, 1);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	advance(w, 500);
+	expect(w, w->nr_fences_moved == 1);
+	submit_write(w, 9, 1);
+	set_mode(sim_path(w, "8:16"), MODE_LOST);
+	advance(w, 2);
+	expect(w, queue_length(&w->m->fenced) == 9 && w->nr_fences_moved == 1);
+	set_mode(sim_path(w, "8:16"), MODE_UP);
+	advance(w, 1500);
+	submit_write(w, 10, 1);
+	set_mode(sim_path(w, "8:16"), MODE_LOST);
+	advance(w, 2);
+	expect(w, queue_length(&w->m->fenced) == 10 && w->nr_fences_moved == 2);
+	set_mode(sim_path(w, "8:16"), MODE_UP);
+	expect(w, w->nr_fences_over == 0);
+	advance(w, FENCE_MS);
+	expect(w, w->nr_fences_moved == 2 && w->nr_fences_over == 1);
+	world_end(w);
+}
+
 /* --- the kernel answers in our place --- */
 
 /* A write hangs on its path until the kernel answers it: its initiator may write newer data then,
@@ -807,6 +994,13 @@ int main(void)
 	STORY(the_lun_is_not_forgotten_meanwhile);
 	STORY(the_log_is_not_flooded);
 	STORY(a_restart_waits_for_the_fence_too);
+	STORY(a_fence_outlives_the_process);
+	STORY(a_fence_outlives_two_processes);
+	STORY(fence_and_counters_of_a_former_process);
+	STORY(fence_and_no_path);
+	STORY(a_fence_that_is_over);
+	STORY(a_remembered_time_that_cannot_be);
+	STORY(not_every_fence_is_saved);
 	STORY(an_overdue_write_holds_the_others_up);
 	STORY(an_overdue_fence_holds_the_others_up);
 	STORY(overdue_soon);

@@ -102,6 +102,7 @@ static void check_saved(const struct kept *kept)
 	assert(!strcmp(kept->backstore, again.backstore));
 	assert(kept->memory.queueing == again.memory.queueing);
 	assert(kept->memory.current_group == again.memory.current_group);
+	assert(kept->memory.fence_end_ns == again.memory.fence_end_ns);
 	assert(kept->memory.nr_failed == again.memory.nr_failed &&
 	       !memcmp(kept->memory.failed, again.memory.failed,
 		       kept->memory.nr_failed * sizeof(kept->memory.failed[0])));
@@ -165,6 +166,7 @@ static void check_facts(const uint8_t *data, size_t size)
 	       size < sizeof(kept.memory.failed) ? size : sizeof(kept.memory.failed));
 	kept.memory.current_group = kept.memory.failed[0];
 	kept.memory.disabled[0] = ~kept.memory.failed[0];
+	kept.memory.fence_end_ns = kept.memory.failed[1];
 	make_printable(kept.backstore, sizeof(kept.backstore));
 	if (lun->known) {
 		memcpy((char *)lun + 1, data, size < sizeof(*lun) - 1 ? size : sizeof(*lun) - 1);

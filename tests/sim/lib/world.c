@@ -381,6 +381,10 @@ static void perform(struct world *w, struct mpath_actions *a)
 	w->nr_forgets += a->forget_wwid;
 	w->nr_memory_changes += a->memory_changed;
 	w->nr_group_changes += a->group_changed;
+	w->nr_fences_moved += a->fence_moved;
+	w->nr_fences_over += a->fence_over;
+	if (a->memory_changed || a->fence_moved)
+		mpath_remember(w->m, &w->saved);
 	oracle_check(w, !a->stopped || w->stopping, "stopped, but nobody asked for it");
 	w->stopped = a->stopped;
 }

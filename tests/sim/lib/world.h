@@ -163,6 +163,9 @@ struct world {
 	unsigned int nr_forgets;
 	unsigned int nr_memory_changes;
 	unsigned int nr_group_changes;
+	unsigned int nr_fences_moved;
+	unsigned int nr_fences_over;
+	struct mpath_memory saved;     /* as of the last time that it was to be kept at once */
 	bool (*coin)(struct world *w); /* does a command in doubt land?  NULL: path->lands */
 
 	char *trace; /* the core's sentences */
