@@ -12,7 +12,10 @@
  *
  * Where this differs from scsi_dh_alua: the states are polled quickly at first; a group that is
  * still passive after SET TARGET PORT GROUPS is reported as such, where the kernel reports success
- * and the next command fails; an LBA-dependent group is used as it is.
+ * and the next command fails; an LBA-dependent group is used as it is.  Where another initiator has
+ * reserved the LUN the target does not tell, or do, anything: a path stays what it was known to be,
+ * and its commands bring the target's RESERVATION CONFLICT up, where the kernel fails the path when
+ * REPORT TARGET PORT GROUPS brings that.
  */
 #include "mpath/hw_handler.h"
 #include "mpath/number.h"
@@ -281,6 +284,8 @@ static enum hw_result states_answered(struct hw_handler *hh, struct path *path, 
 		return try_again(path->hw_data, wait_ns);
 	case OUTCOME_SENSE:
 		return states_refused(hh, path, now_ns, &sense, next, wait_ns);
+	case OUTCOME_CONFLICT:
+		return HW_DONE;
 	case OUTCOME_LOST:
 		return HW_FAIL_PATH;
 	}
@@ -289,14 +294,18 @@ static enum hw_result states_answered(struct hw_handler *hh, struct path *path, 
 
 /*
  * Whatever it says: an array may complain and do it all the same, or say GOOD and take its time.
- * The states tell.  Only a command that was not executed at all is sent once more.
+ * The states tell.  Only a command that was not executed at all is sent once more, but not while
+ * another initiator keeps the LUN for himself.
  */
 static enum hw_result activation_answered(struct alua_path *alua, const struct scsi_answer *last,
 					  const struct scsi_question *next)
 {
 	struct scsi_sense sense;
+	enum scsi_outcome outcome = scsi_outcome(last, &sense);
 
-	if (scsi_outcome(last, &sense) == OUTCOME_AGAIN && alua->retries++ < RETRIES_MAX)
+	if (outcome == OUTCOME_CONFLICT)
+		return HW_DONE;
+	if (outcome == OUTCOME_AGAIN && alua->retries++ < RETRIES_MAX)
 		alua->stpg_done = false;
 	return ask_states(alua, next);
 }

@@ -252,6 +252,7 @@ static enum hw_result emc_go_on(struct hw_handler *hh, struct path *path, uint64
 		return HW_WAIT;
 	case OUTCOME_SENSE:
 		return sense_answered(emc, &sense);
+	case OUTCOME_CONFLICT:
 	case OUTCOME_LOST:
 		return HW_FAIL_PATH;
 	}

@@ -125,6 +125,7 @@ static enum hw_result hp_sw_go_on(struct hw_handler *hh, struct path *path, uint
 		return try_again(hp, HW_FAIL_PATH, wait_ns);
 	case OUTCOME_SENSE:
 		return sense_answered(hp, &sense, next, wait_ns);
+	case OUTCOME_CONFLICT:
 	case OUTCOME_LOST:
 		return HW_FAIL_PATH;
 	}

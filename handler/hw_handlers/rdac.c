@@ -266,6 +266,7 @@ static enum hw_result rdac_go_on(struct hw_handler *hh, struct path *path, uint6
 				 RETRY_PAUSE_NS, wait_ns);
 	case OUTCOME_SENSE:
 		return sense_answered(rdac, &sense, wait_ns);
+	case OUTCOME_CONFLICT:
 	case OUTCOME_LOST:
 		return HW_FAIL_PATH;
 	}

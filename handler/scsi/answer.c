@@ -38,6 +38,8 @@ enum scsi_outcome scsi_outcome(const struct scsi_answer *answer, struct scsi_sen
 	case SAM_ACA_ACTIVE:
 	case SAM_TASK_ABORTED:
 		return OUTCOME_AGAIN;
+	case SAM_RESERVATION_CONFLICT:
+		return OUTCOME_CONFLICT;
 	}
 	return OUTCOME_LOST;
 }

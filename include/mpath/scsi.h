@@ -62,9 +62,11 @@ void scsi_sense_text(const struct scsi_sense *sense, struct strbuf *out);
 
 enum scsi_outcome {
 	OUTCOME_GOOD,
-	OUTCOME_SENSE, /* CHECK CONDITION with sense; a unit attention is OUTCOME_AGAIN */
-	OUTCOME_AGAIN, /* not executed, for a reason that passes: ask again, not for ever */
-	OUTCOME_LOST,  /* the path brought no answer, or one that no target should give */
+	OUTCOME_SENSE,	  /* CHECK CONDITION with sense; a unit attention is OUTCOME_AGAIN */
+	OUTCOME_AGAIN,	  /* not executed, for a reason that passes: ask again, not for ever */
+	OUTCOME_CONFLICT, /* another initiator has reserved the LUN: not executed, the path is good
+			   */
+	OUTCOME_LOST,	  /* the path brought no answer, or one that no target should give */
 };
 
 /* @sense is filled for OUTCOME_SENSE, and when a unit attention is the reason to ask again. */

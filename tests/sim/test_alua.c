@@ -466,6 +466,35 @@ static void two_hosts_and_explicit_access(void)
 	world_end(w);
 }
 
+/* The LUN is reserved by another host when a group is to be activated: the array neither tells its
+ * states nor changes them.  No path is at fault, and the initiator gets the array's word. */
+static void a_lun_that_another_host_has_reserved(void)
+{
+	struct world *w = new_world(FAIL TWO_GROUPS_ALUA, EXPLICIT, 1);
+	struct sim_io *io;
+
+	lun(w)->groups[1].state = ALUA_NON_OPTIMIZED;
+	world_up(w);
+	lun(w)->reserved = true;
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_answer(w, io, SAM_RESERVATION_CONFLICT);
+	expect_no_notice(w, "activation");
+	expect(w, message(w, "switch_group 2") == 0);
+	io = submit_read(w, 0, 1);
+	advance(w, 10000); /* and checks */
+	expect_answer(w, io, SAM_RESERVATION_CONFLICT);
+	expect_info(w, "2 0 1 0 2 2 E 0 1 0 8:0 A 0 A 0 1 0 8:16 A 0 ");
+
+	lun(w)->reserved = false;
+	expect(w, message(w, "switch_group 1") == 0);
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_good(w, io);
+	expect(w, lun(w)->nr_rtpg >= 1);
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(a_handler_is_found_by_itself);
@@ -491,5 +520,6 @@ int main(void)
 	STORY(states_are_asked_for_through_another_path);
 	STORY(a_path_moves_to_another_group);
 	STORY(two_hosts_and_explicit_access);
+	STORY(a_lun_that_another_host_has_reserved);
 	return end_of_stories();
 }

@@ -349,11 +349,30 @@ static void test_answers_that_are_the_paths_end(void)
 	activate(&t, 0);
 	assert(talk_transport(&t, TRANSPORT_LOST) == HW_FAIL_PATH);
 	activate(&t, 0);
-	assert(talk_status(&t, SAM_RESERVATION_CONFLICT) == HW_FAIL_PATH);
-	activate(&t, 0);
 	assert(talk_sense(&t, 0x04, 0x44, 0x00) == HW_FAIL_PATH);
 	activate(&t, 0);
 	assert(talk_sense(&t, 0x02, 0x04, 0x03) == HW_FAIL_PATH);
+}
+
+/* Another initiator has reserved the LUN: nothing is learnt, and no path is at fault. */
+static void test_reservation_conflict(void)
+{
+	struct talk t;
+
+	start(&t, BOTH);
+	activate(&t, 2);
+	assert(talk_status(&t, SAM_RESERVATION_CONFLICT) == HW_DONE);
+	assert(!t.paths[2].tpg.state_known);
+
+	activate(&t, 2);
+	assert(states(&t, ALUA_OPTIMIZED, ALUA_STANDBY, 0) == HW_SEND);
+	expect_stpg(&t, 2);
+	assert(talk_status(&t, SAM_RESERVATION_CONFLICT) == HW_DONE);
+	assert(t.paths[2].tpg.state == ALUA_STANDBY && t.paths[0].tpg.state == ALUA_OPTIMIZED);
+
+	assert(talk_begin(&t, 2, HW_REFRESH) == HW_SEND);
+	assert(talk_status(&t, SAM_RESERVATION_CONFLICT) == HW_DONE);
+	assert(t.paths[2].tpg.state_known && t.paths[2].tpg.state == ALUA_STANDBY);
 }
 
 /* F31: one answer tells of all groups, and a path that comes later learns from its siblings. */
@@ -442,6 +461,7 @@ int main(void)
 	test_a_transition_told_by_sense();
 	test_answers_that_pass();
 	test_answers_that_are_the_paths_end();
+	test_reservation_conflict();
 	test_groups_are_shared();
 	test_refresh();
 	test_replies_that_say_nothing();

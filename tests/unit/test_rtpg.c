@@ -172,7 +172,7 @@ static void test_outcomes(void)
 	expect_outcome(&(struct scsi_result){.status = SAM_CONDITION_MET}, OUTCOME_GOOD);
 	for (i = 0; i < sizeof(again); i++) /* the last is one whose sense got lost */
 		expect_outcome(&(struct scsi_result){.status = again[i]}, OUTCOME_AGAIN);
-	expect_outcome(&(struct scsi_result){.status = SAM_RESERVATION_CONFLICT}, OUTCOME_LOST);
+	expect_outcome(&(struct scsi_result){.status = SAM_RESERVATION_CONFLICT}, OUTCOME_CONFLICT);
 	expect_outcome(&(struct scsi_result){.transport = TRANSPORT_BUSY}, OUTCOME_AGAIN);
 	for (i = TRANSPORT_REFUSED; i <= TRANSPORT_FAULT; i++)
 		expect_outcome(&(struct scsi_result){.transport = (enum transport_error)i},

@@ -308,9 +308,23 @@ static bool attention(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
 	return true;
 }
 
+/* SPC-2 5.5.1: what is carried out all the same. */
+static bool reserved(const struct sim_nexus *nexus, const struct scsi_cmd *cmd,
+		     struct scsi_result *result)
+{
+	uint8_t opcode = cmd->cdb[0];
+
+	if (!nexus->lun->reserved || opcode == 0x12 || opcode == 0xa0 || opcode == 0x03)
+		return false;
+	*result = (struct scsi_result){.status = SAM_RESERVATION_CONFLICT,
+				       .residual = (uint32_t)cmd->data_len};
+	return true;
+}
+
 bool sim_execute(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result)
 {
-	if (attention(nexus, cmd, result) || group_has_no_access(nexus, cmd, result))
+	if (attention(nexus, cmd, result) || reserved(nexus, cmd, result) ||
+	    group_has_no_access(nexus, cmd, result))
 		return false;
 
 	switch (cmd->cdb[0]) {

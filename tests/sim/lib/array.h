@@ -42,6 +42,7 @@ struct sim_lun {
 	uint8_t announced_s;	/* how long a transition may take */
 	bool no_extended_header;
 	enum sim_stpg stpg;
+	bool reserved;	      /* by another host, as with RESERVE(6) of SPC-2 */
 	unsigned int nr_rtpg; /* answered */
 	unsigned int nr_stpg; /* received */
 	uint16_t last_stpg;   /* for which group */
