@@ -256,8 +256,8 @@ static void identified(struct multipath *m, struct path *path, enum identify_res
 		return;
 	case IDENTIFY_OTHER:
 		exclude_path(m, path, reason);
-		path_settled(m, path);
 		restart_path_is_other(m, path);
+		path_settled(m, path);
 		/* Perhaps it is somebody else's disk: he is to find it free. */
 		close_link(m, path);
 		return;

@@ -112,8 +112,9 @@ void restart_path_is_other(struct multipath *m, struct path *path)
 	if (!path->foreign || !m->lun.known || !path->seen.wwid[0] ||
 	    strcmp(path->seen.wwid, m->lun.wwid) == 0)
 		return;
-	/* It was ours, and another device has taken its name: what was out there still is. */
-	if (path->fail_count)
+	/* It may have been ours, and another device has taken its name: what was out there still
+	 * is. */
+	if (path->settled)
 		return;
 	path->foreign = false;
 	path->resting = false;

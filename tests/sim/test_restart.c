@@ -267,6 +267,28 @@ static void the_foreign_path_becomes_another_lun(void)
 	world_end(w);
 }
 
+/* Likewise when nobody had found out yet which LUN it was. */
+static void the_foreign_path_becomes_another_lun_unseen(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	sim_path(w, "8:0")->foreign = 1;
+	sim_path(w, "8:0")->mode = MODE_LOST;
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_GONE);
+	advance(w, 3000);
+	sim_path(w, "8:0")->nexus.lun = &w->luns[1];
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	write = submit_write(w, 0, 1);
+	advance(w, 10000);
+	expect_detail(w, "WWID is 36000d310000000000000000000000002");
+	expect_pending(w, write);
+	advance(w, 25000);
+	expect_good(w, write);
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(writes_wait_for_foreign_commands);
@@ -281,5 +303,6 @@ int main(void)
 	STORY(the_foreign_path_vanishes);
 	STORY(another_lun_has_commands_of_its_own);
 	STORY(the_foreign_path_becomes_another_lun);
+	STORY(the_foreign_path_becomes_another_lun_unseen);
 	return end_of_stories();
 }
