@@ -3,9 +3,12 @@
  * Random worlds: a map, its paths and its initiators do as a seed tells them, and the oracle looks
  * on (lib/oracle.c).  A seed that fails is replayed with tests/sim/replay SEED.
  *
- *   sim_random		1 .. MPATH_SEEDS (default below)
+ *   sim_random		those in seeds/, then 1 .. MPATH_SEEDS (default below), in as many
+ *			processes as there are CPUs; with MPATH_LONG=1 as many as it takes for
+ *			10^8 commands
  *   sim_random SEED	that one, with all that happens in it
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +19,11 @@
 #include "mpath/scsi.h"
 #include "sim/lib/world.h"
 
-#define SEEDS_DEFAULT 1500
+#define SEEDS_DEFAULT 3000
+#define LONG_COMMANDS 100000000ull
 #define STEPS	      250
-#define FOREIGN_MAX   8
+#define FOREIGN_MAX   7
+#define JOBS_MAX      64
 
 /* --- dice --- */
 
@@ -49,6 +54,29 @@ static bool coin(struct world *w)
 	return chance(50);
 }
 
+static bool seldom(struct world *w)
+{
+	(void)w;
+	return chance(20);
+}
+
+static uint64_t jitter_ns(struct world *w)
+{
+	(void)w;
+	return chance(80) ? below(100) * 1000 : below(20) * NSEC_PER_MSEC;
+}
+
+/*
+ * Without a fence not the writes that are sent again at once: as under dm-multipath nothing keeps
+ * the old copy from landing on newer data.
+ */
+static uint64_t lands_later_ns(struct world *w, const struct scsi_cmd *cmd)
+{
+	if ((cmd->class == CMD_IDEMPOTENT && w->settings.fence == FENCE_NONE) || chance(50))
+		return 0;
+	return (1 + below(60000)) * NSEC_PER_MSEC;
+}
+
 /* --- what must have happened, so that no run is empty --- */
 
 static const struct {
@@ -65,7 +93,7 @@ static const struct {
 	{": the probe is not answered", 500},
 	{": given up on", 200},
 	{": reinstated", 2000},
-	{": excluded: WWID is", 15},
+	{": excluded: WWID is", 10},
 	{": excluded: no such device", 200},
 	{": in doubt (host adapter error)", 1000},
 	{": in doubt (asymmetric", 30},
@@ -92,6 +120,7 @@ static const struct {
 	{": its old copy cannot land any more (LOGICAL UNIT RESET)", 100},
 	{": LOGICAL UNIT RESET failed", 20},
 	{": may have been executed, not repeated", 100},
+	{": overdue, and may still land", 50},
 	{": tried on every path", 500},
 	{": local resource used up on", 10000},
 	{": refused by this host on", 500},
@@ -103,7 +132,7 @@ static const struct {
 	{"shutdown: nothing is held", 50},
 	{": waits for activation", 5000},
 	{": activation, round 1", 1000},
-	{": activation, round 2", 10},
+	{": activation, round 2", 5},
 	{": activated", 1000},
 	{": failed (activation", 100},
 	{": asked for the states of port groups", 1000},
@@ -112,10 +141,34 @@ static const struct {
 };
 #define NR_EPISODES (sizeof(episodes) / sizeof(episodes[0]))
 
-/* Seen by the parent also when the child breaks an assertion. */
+/* And what the world itself has counted. */
+static const struct {
+	const char *what;
+	size_t offset;	    /* in struct sim_counts */
+	unsigned int floor; /* in 1000 worlds */
+} tallies[] = {
+	{"copies landed late", offsetof(struct sim_counts, late_landings), 200},
+	{"reads given up may have left rubbish", offsetof(struct sim_counts, late_answers), 200},
+	{"commands were done long before their answer", offsetof(struct sim_counts, early_runs),
+	 5000},
+	{"restarts after a crash", offsetof(struct sim_counts, restarts), 200},
+	{"orphans of a crash", offsetof(struct sim_counts, orphans), 500},
+	{"orphans' writes landed", offsetof(struct sim_counts, orphan_writes), 200},
+	{"writes through another gateway", offsetof(struct sim_counts, gateway_writes), 2000},
+	{"LUN resets by an initiator", offsetof(struct sim_counts, lun_resets), 200},
+	{"losses of power", offsetof(struct sim_counts, power_losses), 200},
+	{"answers after the kernel's", offsetof(struct sim_counts, expired), 20},
+	{"unit attentions", offsetof(struct sim_counts, unit_attentions), 2000},
+	{"caches synchronized", offsetof(struct sim_counts, sync_caches), 2000},
+};
+#define NR_TALLIES (sizeof(tallies) / sizeof(tallies[0]))
+
+/* Of one process; seen by the parent also when an assertion has ended it. */
 struct shared {
 	uint64_t seed;
+	unsigned long nr_worlds;
 	unsigned long seen[NR_EPISODES];
+	unsigned long counted[NR_TALLIES];
 	unsigned long nr_ios;
 	uint64_t virtual_ms;
 };
@@ -140,22 +193,19 @@ static void count_episodes(const struct world *w)
 		snprintf(line, sizeof(line), "%.*s", (int)len, p);
 		count_line(line);
 	}
+	for (size_t i = 0; i < NR_TALLIES; i++) {
+		unsigned long n;
+
+		memcpy(&n, (const char *)&w->counts + tallies[i].offset, sizeof(n));
+		shared->counted[i] += n;
+	}
+	shared->nr_worlds++;
 	shared->nr_ios += w->nr_ios;
 	shared->virtual_ms += now_ms(w);
 }
 
 /* --- a random world --- */
 
-/* A write of the dead process that is still on its way. */
-struct foreign_write {
-	struct sim_path *path;
-	uint64_t lands_ns;
-	uint64_t lba;
-	uint64_t stamp;
-};
-
-static struct foreign_write foreign[FOREIGN_MAX];
-static unsigned int nr_foreign;
 static bool alua;	    /* the map has that hardware handler */
 static bool lun_may_change; /* then nobody forgets the WWID, and no block is another LUN's */
 
@@ -197,25 +247,25 @@ static struct world *random_table(void)
 	return world_new(table);
 }
 
+/* The process that was here before has left writes behind. */
 static void random_foreign(struct world *w)
 {
-	unsigned int i, n = 1 + below(FOREIGN_MAX - 1);
+	uint64_t hides_ns;
+	unsigned int i, n = 1 + below(FOREIGN_MAX);
 
 	if (chance(50)) {
 		w->settings.path_timeout_ms = 3000;
 		w->settings.restart_wait_ms = 5000;
 	}
+	hides_ns = w->now_ns + w->settings.path_timeout_ms * NSEC_PER_MSEC;
 	for (i = 0; i < n; i++) {
-		struct foreign_write *f = &foreign[nr_foreign++];
+		struct sim_path *p = &w->paths[below(w->nr_paths)];
+		unsigned int within_ms =
+			chance(70) ? w->settings.path_timeout_ms : w->settings.restart_wait_ms;
 
-		f->path = &w->paths[below(w->nr_paths)];
-		f->lands_ns = w->now_ns + (1 + below(chance(70) ? w->settings.path_timeout_ms
-								: w->settings.restart_wait_ms)) *
-						  NSEC_PER_MSEC;
-		f->lba = below(8);
-		f->stamp = 1000000 + i;
-		f->path->foreign++;
-		f->path->refused = NULL; /* nobody could know of them */
+		sim_late_foreign(p, below(8), 1000000 + i,
+				 w->now_ns + (1 + below(within_ms)) * NSEC_PER_MSEC, hides_ns);
+		p->refused = NULL; /* nobody could know of them */
 	}
 }
 
@@ -242,9 +292,13 @@ static struct world *random_world(void)
 	if (alua)
 		give_port_groups(w, (uint8_t)(1 + below(3)), (w->nr_paths + 1) / (1 + below(2)));
 	w->luns[0].announced_s = (uint8_t)(chance(50) ? 0 : 2 + below(20));
-	nr_foreign = 0;
 	lun_may_change = chance(30);
 	w->coin = coin;
+	w->lands_later_ns = lands_later_ns;
+	if (chance(50))
+		w->runs_early = seldom;
+	if (chance(50))
+		w->jitter_ns = jitter_ns;
 	w->wake_late_ns = chance(50) ? 0 : below(3) * NSEC_PER_MSEC;
 	if (chance(15))
 		w->settings.checker = NULL;
@@ -265,44 +319,6 @@ static struct world *random_world(void)
 	if (chance(30))
 		random_foreign(w);
 	return w;
-}
-
-/* After their time-out the kernel does not count them any more, though they may still land (H3). */
-static void hide_foreign(struct world *w)
-{
-	unsigned int i;
-
-	if (w->now_ns < w->start_ns + w->settings.path_timeout_ms * NSEC_PER_MSEC)
-		return;
-	for (i = 0; i < w->nr_paths; i++)
-		w->paths[i].hidden = w->paths[i].foreign;
-}
-
-/* Time goes on, and with it the dead process's writes. */
-static void go_on(struct world *w, uint64_t ms)
-{
-	uint64_t until = w->now_ns + ms * NSEC_PER_MSEC;
-
-	for (;;) {
-		struct foreign_write *next = NULL;
-		unsigned int i;
-
-		for (i = 0; i < nr_foreign; i++)
-			if (foreign[i].lands_ns && (!next || foreign[i].lands_ns < next->lands_ns))
-				next = &foreign[i];
-		if (!next || next->lands_ns > until)
-			break;
-		if (next->lands_ns > w->now_ns)
-			advance(w, (next->lands_ns - w->now_ns) / NSEC_PER_MSEC);
-		oracle_foreign_write(w, next->lba, next->stamp);
-		next->path->foreign--;
-		next->path->hidden = 0;
-		hide_foreign(w);
-		next->lands_ns = 0;
-	}
-	if (until > w->now_ns)
-		advance(w, (until - w->now_ns) / NSEC_PER_MSEC);
-	hide_foreign(w);
 }
 
 /* --- what happens in it --- */
@@ -419,6 +435,40 @@ static void random_port_group(struct world *w)
 	set_port_group(w, 1 + below(lun->nr_groups), states[below(sizeof(states))], chance(50));
 }
 
+static bool has_orphans(const struct world *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nr_paths; i++)
+		if (w->paths[i].foreign)
+			return true;
+	return false;
+}
+
+/* Its initiator cannot know of a dead gateway's orphans, and nobody can keep them from it. */
+static void random_gateway_write(struct world *w)
+{
+	if (!has_orphans(w) && strcmp(mpath_lun(w->m)->wwid, w->luns[0].wwid) == 0)
+		gateway_write(w, below(8));
+}
+
+/* A controller dies, is passive, or is on its way from one to the other. */
+static void random_controller(struct world *w)
+{
+	static const enum sim_mode modes[] = {
+		MODE_UP, MODE_UP, MODE_UP, MODE_LOST, MODE_STANDBY, MODE_TRANSITIONING, MODE_HUNG};
+	enum sim_mode mode = modes[below(sizeof(modes) / sizeof(modes[0]))];
+	unsigned int i, controller = w->paths[below(w->nr_paths)].controller;
+
+	for (i = 0; i < w->nr_paths; i++) {
+		struct sim_path *p = &w->paths[i];
+
+		if (p->controller == controller && p->nexus.lun == &w->luns[0] &&
+		    may_be_disturbed(p))
+			set_mode(p, mode);
+	}
+}
+
 static void random_open(struct sim_path *p)
 {
 	if (!may_be_disturbed(p))
@@ -489,18 +539,44 @@ static void random_abort(struct world *w)
 	}
 }
 
+/* What is out there can be seen when the new process opens the paths, or nobody could know of it.
+ */
+static void random_crash(struct world *w)
+{
+	/* 2 s of which the process is down */
+	uint64_t wait_ms = w->settings.restart_wait_ms - w->settings.path_timeout_ms - 2000;
+	unsigned int i;
+
+	if (has_orphans(w))
+		return;
+	kill_world(w, chance(70) || !wait_ms ? 0 : 1 + below((unsigned int)wait_ms));
+	advance(w, below(2000));
+	for (i = 0; i < w->nr_paths; i++) {
+		struct sim_path *p = &w->paths[i];
+
+		p->nr_opens = 0;
+		if (!p->foreign)
+			continue;
+		p->refused = NULL;
+		p->open_hangs = false;
+		if (p->mode == MODE_GONE)
+			p->mode = MODE_UP;
+	}
+	restart_world(w);
+}
+
 static void random_time(struct world *w)
 {
 	switch (below(20)) {
 	case 0:
-		go_on(w, below(20000));
+		advance(w, below(20000));
 		return;
 	case 1:
 	case 2:
-		go_on(w, below(2000));
+		advance(w, below(2000));
 		return;
 	default:
-		go_on(w, below(12));
+		advance(w, below(12));
 		return;
 	}
 }
@@ -509,10 +585,25 @@ static void random_event(struct world *w)
 {
 	struct sim_path *p = &w->paths[below(w->nr_paths)];
 
-	switch (below(41)) {
-	case 40:
+	switch (below(44)) {
+	case 43:
 		if (chance(30))
 			random_change(w);
+		return;
+	case 40:
+		if (chance(10))
+			random_controller(w);
+		else if (chance(6) && !w->shut_down)
+			random_crash(w);
+		return;
+	case 41:
+		random_gateway_write(w);
+		return;
+	case 42:
+		if (chance(15))
+			reset_lun(w);
+		else if (chance(10))
+			lose_power(w);
 		return;
 	case 0:
 	case 1:
@@ -591,9 +682,9 @@ static void heal(struct world *w)
 		snprintf(text, sizeof(text), "reinstate_path %s", p->name);
 		message(w, text);
 	}
-	go_on(w, 90000);
+	advance(w, 90000);
 	for (i = 0; i < 10 && w->m->nr_ios; i++)
-		go_on(w, 30000); /* the kernel's orphans, and their fences */
+		advance(w, 30000); /* the kernel's orphans, and their fences */
 	for (i = 0; i < w->nr_ios; i++)
 		oracle_check(w, w->ios[i].state == SIM_IO_ANSWERED,
 			     "io %u waits though all is well", i);
@@ -614,7 +705,7 @@ static void live(uint64_t seed)
 	w = random_world();
 	world_start(w);
 	if (chance(70))
-		go_on(w, below(200));
+		advance(w, below(200));
 	for (i = 0; i < STEPS; i++)
 		random_event(w);
 	if (chance(50)) {
@@ -630,28 +721,22 @@ static void live(uint64_t seed)
 
 /* --- all of them --- */
 
-static void run_all(unsigned int nr_seeds)
+/* Seeds that have found something: each is a file that tells what. */
+static void live_found_seeds(void)
 {
-	for (shared->seed = 1; shared->seed <= nr_seeds; shared->seed++)
-		live(shared->seed);
-}
+	DIR *dir = opendir(SEEDS_DIR);
+	struct dirent *entry;
 
-static int report(unsigned int nr_seeds)
-{
-	int failed = 0;
-	size_t i;
-
-	printf("%u worlds, %lu commands, %llu hours of virtual time\n", nr_seeds, shared->nr_ios,
-	       (unsigned long long)shared->virtual_ms / 3600000);
-	for (i = 0; i < NR_EPISODES; i++) {
-		unsigned long floor = (unsigned long)episodes[i].floor * nr_seeds / 1000;
-		bool enough = shared->seen[i] >= floor;
-
-		printf("%8lu %s%s\n", shared->seen[i], episodes[i].part,
-		       enough ? "" : "   <-- too few");
-		failed |= !enough && nr_seeds >= 200;
+	if (!dir) {
+		fprintf(stderr, "no directory %s\n", SEEDS_DIR);
+		exit(1);
 	}
-	return failed;
+	while ((entry = readdir(dir))) {
+		shared->seed = strtoull(entry->d_name, NULL, 10);
+		if (shared->seed)
+			live(shared->seed);
+	}
+	closedir(dir);
 }
 
 static unsigned int seeds_wanted(void)
@@ -661,32 +746,95 @@ static unsigned int seeds_wanted(void)
 	return text ? (unsigned int)strtoul(text, NULL, 10) : SEEDS_DEFAULT;
 }
 
+static void run_share(unsigned int job, unsigned int nr_jobs)
+{
+	bool is_long = getenv("MPATH_LONG") != NULL;
+	unsigned int nr_seeds = seeds_wanted();
+
+	if (job == 0)
+		live_found_seeds();
+	for (shared->seed = job + 1;
+	     is_long ? shared->nr_ios < LONG_COMMANDS / nr_jobs : shared->seed <= nr_seeds;
+	     shared->seed += nr_jobs)
+		live(shared->seed);
+}
+
+static bool report_line(unsigned long n, unsigned int floor, unsigned long nr_worlds,
+			const char *what)
+{
+	bool enough = n >= (unsigned long)floor * nr_worlds / 1000;
+
+	printf("%10lu %s%s\n", n, what, enough ? "" : "   <-- too few");
+	return enough || nr_worlds < 200;
+}
+
+static int report(const struct shared *jobs, unsigned int nr_jobs)
+{
+	struct shared sum = {0};
+	bool enough = true;
+	size_t i;
+
+	for (unsigned int job = 0; job < nr_jobs; job++) {
+		for (i = 0; i < NR_EPISODES; i++)
+			sum.seen[i] += jobs[job].seen[i];
+		for (i = 0; i < NR_TALLIES; i++)
+			sum.counted[i] += jobs[job].counted[i];
+		sum.nr_worlds += jobs[job].nr_worlds;
+		sum.nr_ios += jobs[job].nr_ios;
+		sum.virtual_ms += jobs[job].virtual_ms;
+	}
+	printf("%lu worlds, %lu commands, %llu hours of virtual time\n", sum.nr_worlds, sum.nr_ios,
+	       (unsigned long long)sum.virtual_ms / 3600000);
+	for (i = 0; i < NR_EPISODES; i++)
+		enough &= report_line(sum.seen[i], episodes[i].floor, sum.nr_worlds,
+				      episodes[i].part);
+	for (i = 0; i < NR_TALLIES; i++)
+		enough &= report_line(sum.counted[i], tallies[i].floor, sum.nr_worlds,
+				      tallies[i].what);
+	return !enough;
+}
+
+static unsigned int jobs_wanted(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n > JOBS_MAX ? JOBS_MAX : (unsigned int)n;
+}
+
 int main(int argc, char **argv)
 {
-	unsigned int nr_seeds = seeds_wanted();
-	int status = 0;
-	pid_t pid;
+	unsigned int job, nr_jobs = jobs_wanted();
+	struct shared *jobs;
+	pid_t pids[JOBS_MAX];
+	bool failed = false;
+	int status;
 
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		      0);
-	if (shared == MAP_FAILED)
+	jobs = mmap(NULL, nr_jobs * sizeof(*jobs), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (jobs == MAP_FAILED)
 		return 1;
+	shared = jobs;
 	if (argc > 1) {
 		setenv("SIM_VERBOSE", "1", 1);
 		live(strtoull(argv[1], NULL, 10));
 		return 0;
 	}
 
-	/* A child: its parent still knows the seed when an assertion or a sanitizer ends it. */
-	pid = fork();
-	if (pid == 0) {
-		run_all(nr_seeds);
-		exit(0);
+	/* Children: their parent still knows the seed when an assertion or a sanitizer ends one. */
+	for (job = 0; job < nr_jobs; job++) {
+		shared = &jobs[job];
+		pids[job] = fork();
+		if (pids[job] == 0) {
+			run_share(job, nr_jobs);
+			exit(0);
+		}
 	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
+	for (job = 0; job < nr_jobs; job++) {
+		if (pids[job] > 0 && waitpid(pids[job], &status, 0) == pids[job] && status == 0)
+			continue;
+		failed = true;
 		printf("FAILED with seed %llu: replay it with\n\ttests/sim/replay %llu\n",
-		       (unsigned long long)shared->seed, (unsigned long long)shared->seed);
-		return 1;
+		       (unsigned long long)jobs[job].seed, (unsigned long long)jobs[job].seed);
 	}
-	return report(nr_seeds);
+	return failed ? 1 : report(jobs, nr_jobs);
 }

@@ -321,12 +321,26 @@ static bool reserved(const struct sim_nexus *nexus, const struct scsi_cmd *cmd,
 	return true;
 }
 
+static bool synchronize_cache(struct sim_nexus *nexus, struct scsi_result *result)
+{
+	memcpy(nexus->lun->stable, nexus->lun->stamps, sizeof(nexus->lun->stable));
+	*result = (struct scsi_result){0};
+	return true;
+}
+
+void sim_lose_power(struct sim_lun *lun)
+{
+	memcpy(lun->stamps, lun->stable, sizeof(lun->stamps));
+}
+
 bool sim_execute(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result)
 {
-	if (attention(nexus, cmd, result) || reserved(nexus, cmd, result) ||
-	    group_has_no_access(nexus, cmd, result))
-		return false;
+	return !attention(nexus, cmd, result) && !reserved(nexus, cmd, result) &&
+	       !group_has_no_access(nexus, cmd, result) && sim_carry_out(nexus, cmd, result);
+}
 
+bool sim_carry_out(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result)
+{
 	switch (cmd->cdb[0]) {
 	case 0x12:
 		if (cmd->cdb[1] & 1)
@@ -356,9 +370,10 @@ bool sim_execute(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scs
 	case 0x89:
 		return compare_and_write(nexus, cmd, result);
 	case 0x00:
-	case 0x35:
 		*result = (struct scsi_result){0};
 		return false;
+	case 0x35:
+		return synchronize_cache(nexus, result);
 	case 0x5f: /* PERSISTENT RESERVE OUT: done, whatever it was */
 		*result = (struct scsi_result){0};
 		return true;

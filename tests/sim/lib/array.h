@@ -32,8 +32,9 @@ enum sim_stpg {
 
 struct sim_lun {
 	uint8_t naa[16];
-	char wwid[40]; /* as "multipath -ll" prints it */
-	uint64_t stamps[SIM_BLOCKS];
+	char wwid[40];		     /* as "multipath -ll" prints it */
+	uint64_t stamps[SIM_BLOCKS]; /* as a read sees them: the cache of all controllers */
+	uint64_t stable[SIM_BLOCKS]; /* what a loss of power leaves of them */
 	uint64_t nr_writes;
 
 	struct sim_port_group groups[SIM_GROUPS_MAX];
@@ -70,8 +71,15 @@ void sim_put_stamp(uint8_t *data, unsigned int nr, uint64_t stamp);
 uint64_t sim_lba(const uint8_t *cdb);
 unsigned int sim_nr_blocks(const uint8_t *cdb);
 
-/* Carry out @cmd now.  @result is what the target says; true when the medium or a state changed. */
+/*
+ * Carry out @cmd now.  @result is what the target says; true when the medium or a state changed.
+ * The first answers a pending unit attention instead; the second is for what has passed that
+ * already, and may be long forgotten by everybody but the array.
+ */
 bool sim_execute(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result);
+bool sim_carry_out(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result);
+/* The caches are gone, and what was not synchronized with them. */
+void sim_lose_power(struct sim_lun *lun);
 
 /* CHECK CONDITION with fixed-format sense, as a disk builds it. */
 void sim_check_condition(struct scsi_result *result, size_t data_len, uint8_t key, uint8_t asc,

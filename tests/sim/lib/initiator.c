@@ -5,6 +5,7 @@
 #include "sim/lib/world.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mpath/scsi.h"
@@ -40,6 +41,8 @@ static struct sim_io *submit(struct world *w, struct sim_io *io)
 	io->io.arrival_ns = w->now_ns;
 	io->io.cpu = w->cpu;
 	io->state = SIM_IO_OUT;
+	tell(w, "io %u (%02x) comes, block %llu + %u", io->id, io->io.cmd.cdb[0],
+	     (unsigned long long)sim_lba(io->io.cmd.cdb), sim_nr_blocks(io->io.cmd.cdb));
 	oracle_submitted(w, io);
 	world_step(w, &event);
 	return io;
@@ -103,7 +106,36 @@ void abort_task(struct world *w, struct sim_io *io)
 	world_step(w, &event);
 }
 
+void reset_lun(struct world *w)
+{
+	unsigned int i, nr_ios = w->nr_ios;
+
+	w->counts.lun_resets++;
+	for (i = 0; i < nr_ios; i++)
+		if (w->ios[i].state == SIM_IO_OUT && !w->ios[i].tmr)
+			abort_task(w, &w->ios[i]);
+}
+
+#define GATEWAY_STAMP 1000000000ull
+
+void gateway_write(struct world *w, uint64_t lba)
+{
+	uint64_t stamp = GATEWAY_STAMP + ++w->counts.gateway_writes;
+
+	tell(w, "another gateway writes block %llu", (unsigned long long)lba);
+	w->luns[0].stamps[lba] = stamp;
+	w->luns[0].nr_writes++;
+	oracle_gateway_write(w, lba, stamp);
+}
+
 /* --- messages, attributes, ends --- */
+
+static bool names_a_group(const struct world *w, const struct mpath_message *msg)
+{
+	unsigned long nr = msg->argc == 2 ? strtoul(msg->argv[1], NULL, 10) : 0;
+
+	return strstr(msg->argv[0], "_group") && nr >= 1 && nr <= w->m->nr_groups;
+}
 
 int message(struct world *w, const char *words)
 {
@@ -119,6 +151,8 @@ int message(struct world *w, const char *words)
 	if (msg.argc == 1 && strcmp(argv[0], "release") == 0)
 		w->shut_down = true;
 	strbuf_init(&msg.reply, w->text, sizeof(w->text));
+	if (names_a_group(w, &msg))
+		oracle_regrouped(w);
 	world_step(w, &event);
 	return msg.error;
 }
@@ -131,7 +165,7 @@ static struct sim_path *path_that_joins(struct world *w, const char *address)
 	for (i = 0; i < w->nr_paths; i++)
 		if (strcmp(w->paths[i].name, address) == 0 && !w->paths[i].path)
 			return &w->paths[i];
-	return sim_path_add(w, address);
+	return sim_path_add(w, address, 0);
 }
 
 /* One step, as the runtime does it; NULL: it was refused. */
@@ -149,7 +183,9 @@ static int change(struct world *w, struct mpath_change *change)
 		p->path = path;
 		path->transport_data = p;
 	}
+	oracle_changes(w, true);
 	world_step(w, &event);
+	oracle_changes(w, false);
 	mpath_change_free(change);
 	return 0;
 }

@@ -4,8 +4,11 @@
  * and dm's documents, not from the core:
  *
  *  - each command is answered exactly once, and not while it is still on a path;
+ *  - with the last word of a target, to the bit, or with one of our own answers that
+ *    handler/README.md lists, for the reason that it gives there;
  *  - it is sent only down a path that is open, active, identified and not in doubt, and never more
- *    of them than the path's queue depth;
+ *    of them than the path's queue depth; never down one that has failed a command, unless a probe
+ *    was answered well since; not down a bypassed group while there is a better one;
  *  - it is not sent after its deadline, nor after a task management function named it, nor, if it
  *    may be executed only once, after an answer that leaves that in doubt;
  *  - what waits is answered before the kernel would do so, and nothing waits after SHUTDOWN;
@@ -13,8 +16,12 @@
  *    map has no fence;
  *  - no write is sent while the kernel has answered an older one that may still be carried out;
  *  - no write is sent while commands of a dead process are out;
- *  - a read has the block's last acknowledged write, or one that was under way with it;
- *  - while the map queues, no command fails for lack of paths;
+ *  - a read has the block's last acknowledged write, or one that was under way with it, and never
+ *    an older one than another read before it; what SYNCHRONIZE CACHE has covered survives a loss
+ *    of power;
+ *  - while the map queues, no command fails for lack of paths, and where it does not queue none
+ *    waits for one; none waits while a path would take it;
+ *  - paths are asked after with moderation; counters return to zero;
  *  - selectors hear of each start and end once, and of changes only.
  */
 #include <stdlib.h>
@@ -26,8 +33,17 @@ struct write_record {
 	uint64_t stamp;
 	uint64_t submitted_seq;
 	uint64_t answered_seq; /* UINT64_MAX: not yet */
+	uint64_t seen_seq;     /* when the first read that has seen it was answered; UINT64_MAX */
 	bool good;
 };
+
+/* Before that point in the order of things it has become the block's content for certain. */
+static uint64_t done_seq(const struct write_record *record)
+{
+	if (record->good && record->answered_seq < record->seen_seq)
+		return record->answered_seq;
+	return record->seen_seq;
+}
 
 struct block_history {
 	struct write_record *writes;
@@ -36,14 +52,23 @@ struct block_history {
 
 struct oracle {
 	struct block_history blocks[SIM_BLOCKS];
-	unsigned int first_out; /* all commands before it are answered */
+	unsigned int first_out;	 /* all commands before it are answered */
+	uint64_t synced_seq;	 /* what was answered before that is safe from a loss of power */
+	uint64_t power_lost_seq; /* what was under way then promises nothing */
+	const struct priority_group *asked_for; /* by the table or a message, when the step began */
+	bool any_group;				/* the groups are being exchanged */
+	const struct priority_group *current;	/* where the last command went; NULL: all is open */
 };
+
+/* So long a command may pause for reasons of its own: its last retry comes after 0.8 s. */
+#define PAUSE_MAX_NS (1500 * NSEC_PER_MSEC)
 
 static struct world *the_world; /* the selector's calls do not bring it along */
 
 void oracle_stepping(struct world *w)
 {
 	the_world = w;
+	w->oracle->asked_for = w->m->next_pg;
 }
 
 void oracle_new(struct world *w)
@@ -91,7 +116,37 @@ void oracle_foreign_write(struct world *w, uint64_t lba, uint64_t stamp)
 {
 	w->luns[0].stamps[lba] = stamp;
 	if (!find_write(&w->oracle->blocks[lba], stamp))
-		add_write(w, lba, &(struct write_record){.stamp = stamp});
+		add_write(w, lba, &(struct write_record){.stamp = stamp, .seen_seq = UINT64_MAX});
+}
+
+void oracle_gateway_write(struct world *w, uint64_t lba, uint64_t stamp)
+{
+	struct write_record record = {.stamp = stamp, .seen_seq = UINT64_MAX, .good = true};
+
+	record.submitted_seq = ++w->seq;
+	record.answered_seq = ++w->seq;
+	add_write(w, lba, &record);
+}
+
+/* What was not synchronized may be gone: nobody has promised it any more. */
+void oracle_power_lost(struct world *w)
+{
+	unsigned int i;
+	size_t nr;
+
+	w->oracle->power_lost_seq = ++w->seq;
+	for (i = 0; i < SIM_BLOCKS; i++) {
+		struct block_history *block = &w->oracle->blocks[i];
+
+		for (nr = 0; nr < block->nr; nr++) {
+			struct write_record *record = &block->writes[nr];
+
+			if (done_seq(record) < w->oracle->synced_seq)
+				continue;
+			record->good = false;
+			record->seen_seq = UINT64_MAX;
+		}
+	}
 }
 
 static unsigned int written_blocks(const struct sim_io *io)
@@ -117,20 +172,41 @@ static void check_block_read(struct world *w, const struct sim_io *io, unsigned 
 		const struct write_record *later = &block->writes[i];
 
 		oracle_check(w,
-			     !later->good || later->submitted_seq <= seen->answered_seq ||
-				     later->answered_seq >= io->submitted_seq,
-			     "io %u read old data: stamp %llu, but %llu was acknowledged before",
-			     io->id, (unsigned long long)stamp, (unsigned long long)later->stamp);
+			     later->submitted_seq <= seen->answered_seq ||
+				     done_seq(later) >= io->submitted_seq,
+			     "io %u read old data: block %llu has stamp %llu, but %llu was there",
+			     io->id, (unsigned long long)sim_lba(io->io.cmd.cdb) + nr,
+			     (unsigned long long)stamp, (unsigned long long)later->stamp);
 	}
+	if (seen->seen_seq > io->answered_seq && io->submitted_seq > w->oracle->power_lost_seq)
+		seen->seen_seq = io->answered_seq;
 }
 
 /* --- commands --- */
 
-/* A map that never saw its LUN has nothing to wait for (D15). */
+/* Commands of which a second execution does harm (D9), among those that initiators here use. */
+static bool runs_once(const struct sim_io *io)
+{
+	return io->io.cmd.cdb[0] == 0x89 || io->io.cmd.cdb[0] == 0x5f;
+}
+
+/* Commands that leave a trace in the array. */
+static bool changes(const struct sim_io *io)
+{
+	return runs_once(io) || io->stamp;
+}
+
+/* May commands wait for a path?  A map that never saw its LUN has nothing to wait for (D15). */
+static bool may_wait(const struct world *w)
+{
+	return w->m->queue_if_no_path && mpath_lun(w->m)->known;
+}
+
+/* For as long as it takes? */
 static bool queues(const struct world *w)
 {
-	return w->m->queue_if_no_path && mpath_lun(w->m)->known &&
-	       !w->settings.no_path_timeout_read_ms && !w->settings.no_path_timeout_write_ms;
+	return may_wait(w) && !w->settings.no_path_timeout_read_ms &&
+	       !w->settings.no_path_timeout_write_ms;
 }
 
 void oracle_submitted(struct world *w, struct sim_io *io)
@@ -143,7 +219,8 @@ void oracle_submitted(struct world *w, struct sim_io *io)
 		add_write(w, sim_lba(io->io.cmd.cdb) + i,
 			  &(struct write_record){.stamp = io->stamp,
 						 .submitted_seq = io->submitted_seq,
-						 .answered_seq = UINT64_MAX});
+						 .answered_seq = UINT64_MAX,
+						 .seen_seq = UINT64_MAX});
 }
 
 /* Two seconds before the kernel answers; there is no text for less than four (we take half). */
@@ -226,12 +303,68 @@ static void check_restart(struct world *w, const struct sim_io *io)
 {
 	unsigned int i;
 
-	if (io->io.cmd.class == CMD_READ || w->now_ns >= restart_ends_ns(w))
+	if (!changes(io) || w->now_ns >= restart_ends_ns(w))
 		return;
 	for (i = 0; i < w->nr_paths; i++)
 		oracle_check(w, !w->paths[i].is_open || !w->paths[i].foreign,
 			     "io %u: a write is sent while %s has commands of a dead process",
 			     io->id, w->paths[i].name);
+}
+
+static bool is_in_map(const struct sim_path *p)
+{
+	return p->path && !p->path->leaving;
+}
+
+/* May this command go there, but for lack of room? */
+static bool is_usable(const struct sim_path *p, const struct sim_io *io)
+{
+	const struct path *path = p->path;
+
+	return is_in_map(p) && path->active && !path->suspect && path->identified &&
+	       path->link == LINK_OPEN && !io_suspects(&io->io, path);
+}
+
+static const struct sim_path *better_path(const struct world *w, const struct sim_io *io)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nr_paths; i++)
+		if (is_usable(&w->paths[i], io) && !w->paths[i].path->pg->bypassed)
+			return &w->paths[i];
+	return NULL;
+}
+
+/* When commands move to a bypassed group there was none better.  They may stay there (dm). */
+static void check_group(struct world *w, const struct sim_io *io, const struct sim_path *p)
+{
+	const struct priority_group *pg = p->path->pg;
+	const struct sim_path *better;
+
+	if (io->io.nr_suspicions || w->oracle->any_group)
+		return; /* on its own way; or there is no old order yet */
+	if (pg->bypassed && pg != w->oracle->current && pg != w->oracle->asked_for) {
+		better = better_path(w, io);
+		if (better && io->last_path == p)
+			return; /* again on the same path, as the target asked for */
+		oracle_check(w, !better, "io %u goes to bypassed group %u, though %s is usable",
+			     io->id, pg->number, better->name);
+	}
+	if (pg->bypassed || io->last_path != p)
+		w->oracle->current = pg;
+}
+
+/* An administrator has spoken of groups: they are chosen from anew (dm clears current_pg). */
+void oracle_regrouped(struct world *w)
+{
+	w->oracle->current = NULL;
+}
+
+/* Another layout takes over; it keeps the group in use. */
+void oracle_changes(struct world *w, bool begins)
+{
+	w->oracle->any_group = begins;
+	w->oracle->current = w->m->current_pg;
 }
 
 void oracle_started(struct world *w, struct sim_io *io, struct sim_path *p)
@@ -244,7 +377,7 @@ void oracle_started(struct world *w, struct sim_io *io, struct sim_path *p)
 	oracle_check(w, !w->stopping, "io %u is sent after STOP", io->id);
 	oracle_check(w, !w->backstore.cmd_time_out_ms || w->now_ns < deadline_ns(w, io),
 		     "io %u is sent after its deadline", io->id);
-	oracle_check(w, io->io.cmd.class != CMD_ONCE || !io->nr_doubts,
+	oracle_check(w, !runs_once(io) || !io->nr_doubts,
 		     "io %u is sent again, but may have been executed", io->id);
 	oracle_check(w, path->active && !path->failed_by_message,
 		     "io %u is sent down %s, which has failed", io->id, p->name);
@@ -254,17 +387,170 @@ void oracle_started(struct world *w, struct sim_io *io, struct sim_path *p)
 		     p->name);
 	oracle_check(w, p->nr_out < p->queue_depth, "io %u: %s has %u commands, takes %u", io->id,
 		     p->name, p->nr_out, p->queue_depth);
+	oracle_check(w, !p->down, "io %u is sent down %s, which has failed a command", io->id,
+		     p->name);
 	check_restart(w, io);
 	check_fence(w, io, "sent again");
 	check_overdue(w, io);
+	check_group(w, io, p);
 	io->sent = true;
+	io->could_run_since_ns = 0;
 	io->nr_starts++;
 	io->last_path = p;
 }
 
+/* --- what targets say, and what it says of the path --- */
+
+static bool is_path_sense(const struct scsi_result *result)
+{
+	const uint8_t *sense = result->sense;
+	unsigned int code = (unsigned int)(sense[12] << 8 | sense[13]);
+
+	if (result->status != SAM_CHECK_CONDITION || (sense[0] & 0x7f) != 0x70)
+		return false;
+	switch (sense[2] & 0x0f) {
+	case 0x02: /* the target port group is not active */
+		return code == 0x040a || code == 0x040b || code == 0x040c || code == 0x0412;
+	case 0x05: /* no such LUN; not the owner */
+		return code == 0x2500 || code == 0x9401;
+	case 0x06: /* in transition; it may be another LUN by now */
+		return code == 0x040a || code == 0x3f03 || code == 0x3f0e;
+	}
+	return false;
+}
+
+static bool is_bad_for_path(const struct scsi_result *result)
+{
+	switch (result->transport) {
+	case TRANSPORT_OK:
+		return is_path_sense(result);
+	case TRANSPORT_BUSY:
+	case TRANSPORT_REFUSED:
+		return false;
+	case TRANSPORT_NOT_SENT:
+	case TRANSPORT_GONE:
+	case TRANSPORT_LOST:
+	case TRANSPORT_ORPHANED:
+	case TRANSPORT_TIMEOUT:
+	case TRANSPORT_FAULT:
+		return true;
+	}
+	return true;
+}
+
+void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio)
+{
+	struct sim_io *io = mio->owner;
+	bool bad = is_bad_for_path(&mio->result);
+
+	if (mio->is_probe) {
+		/* With a hardware handler a passive path is up, and activated when it is wanted. */
+		if (mio->result.transport == TRANSPORT_OK && (!bad || may_have_hw_handler(w->m)))
+			p->down = false;
+		return;
+	}
+	p->down |= bad;
+	io->was_told |= mio->result.transport == TRANSPORT_OK;
+	if (mio->result.transport == TRANSPORT_OK)
+		io->told = mio->result;
+}
+
+/* A path is asked seven questions when it is identified, five times each at the most. */
+#define PROBES_PER_SECOND_MAX 200
+
+void oracle_probed(struct world *w, struct sim_path *p)
+{
+	if (w->now_ns - p->probes_since_ns >= NSEC_PER_SEC) {
+		p->probes_since_ns = w->now_ns;
+		p->recent_probes = 0;
+	}
+	oracle_check(w, ++p->recent_probes <= PROBES_PER_SECOND_MAX, "a storm of probes on %s",
+		     p->name);
+}
+
+static bool is_last_word(const struct sim_io *io)
+{
+	const struct scsi_result *a = &io->told, *b = &io->io.result;
+
+	return io->was_told && a->status == b->status && a->sense_len == b->sense_len &&
+	       a->residual == b->residual && memcmp(a->sense, b->sense, a->sense_len) == 0;
+}
+
+/* --- answers --- */
+
 static bool is_busy(const struct sim_io *io)
 {
 	return io->io.result.status == SAM_BUSY;
+}
+
+/* The map knows its LUN, and answers these in its stead (D15, D16). */
+static bool is_kept(const struct sim_io *io)
+{
+	switch (io->io.cmd.cdb[0]) {
+	case 0x12:
+	case 0x25:
+	case 0x9e:
+	case 0xa3:
+	case 0xa4:
+		return true;
+	}
+	return false;
+}
+
+static bool is_past_deadline(const struct world *w, const struct sim_io *io)
+{
+	return w->backstore.cmd_time_out_ms && w->now_ns >= deadline_ns(w, io);
+}
+
+/* The LUN has grown, and this command is the first one after that. */
+static bool tells_capacity(const struct sim_io *io)
+{
+	const uint8_t *sense = io->io.result.sense;
+
+	return !io->nr_starts && sense[2] == 0x06 && sense[12] == 0x2a && sense[13] == 0x09;
+}
+
+/* handler/README.md, "Our own answers". */
+static bool is_documented_sense(struct world *w, const struct sim_io *io)
+{
+	const uint8_t *sense = io->io.result.sense;
+
+	if (io->io.result.sense_len < 14 || sense[0] != 0x70)
+		return false;
+	switch (sense[2] << 16 | sense[12] << 8 | sense[13]) {
+	case 0x020800: /* no path is usable */
+		return io->queueing_lapsed || !queues(w) || !io->io.cmd.medium ||
+		       is_past_deadline(w, io);
+	case 0x020400: /* the map has never seen its LUN */
+		return !mpath_lun(w->m)->known;
+	case 0x040801: /* it may have been executed */
+		return runs_once(io) && (io->nr_doubts || io->nr_faults);
+	case 0x040800: /* failed alike on every path */
+	case 0x052400: /* no host adapter can carry it */
+		return io->nr_faults || io->nr_doubts;
+	case 0x052500: /* every path says that there is no such LUN */
+		return true;
+	case 0x062a09:
+		return tells_capacity(io);
+	}
+	return false;
+}
+
+static bool is_documented(struct world *w, const struct sim_io *io)
+{
+	const struct scsi_result *result = &io->io.result;
+
+	switch (result->status) {
+	case SAM_GOOD:
+		return is_kept(io);
+	case SAM_CHECK_CONDITION:
+		return is_kept(io) || is_documented_sense(w, io);
+	case SAM_TASK_ABORTED:
+		return io->tmr;
+	case SAM_BUSY: /* the end, or this host has been short of something for long */
+		return w->shut_down || io->nr_faults;
+	}
+	return false;
 }
 
 /* The array has removed the LUN: waiting for it would be of no use. */
@@ -276,18 +562,10 @@ static bool lun_was_removed(const struct sim_io *io)
 }
 
 /* While the map queues, a command that nothing is wrong with ends well, however paths may fail. */
-/* The LUN has grown, and this command is the first one after that. */
-static bool tells_capacity(const struct sim_io *io)
-{
-	const uint8_t *sense = io->io.result.sense;
-
-	return !io->nr_starts && (sense[2] & 0xf) == 0x06 && sense[12] == 0x2a && sense[13] == 0x09;
-}
-
 static bool may_fail(struct world *w, const struct sim_io *io)
 {
 	return io->queueing_lapsed || !queues(w) || !io->io.cmd.medium || io->nr_faults ||
-	       io->nr_starts >= 30 || (io->io.cmd.class == CMD_ONCE && io->nr_doubts) || io->tmr ||
+	       io->nr_starts >= 30 || (runs_once(io) && io->nr_doubts) || io->tmr ||
 	       (w->shut_down && is_busy(io)) || lun_was_removed(io) || w->backstore.cmd_time_out_ms;
 }
 
@@ -298,6 +576,12 @@ static void check_good(struct world *w, struct sim_io *io)
 
 	oracle_check(w, !io->stamp || io->nr_executions, "io %u is good, but was never done",
 		     io->id);
+	if (cmd->cdb[0] == 0x35) {
+		oracle_check(w, io->nr_executions, "io %u: nothing was synchronized", io->id);
+		w->counts.sync_caches++;
+		if (io->submitted_seq > w->oracle->synced_seq)
+			w->oracle->synced_seq = io->submitted_seq;
+	}
 	if ((cmd->cdb[0] == 0x28 || cmd->cdb[0] == 0x88) && blocks_exist(io))
 		for (i = 0; i < sim_nr_blocks(cmd->cdb); i++)
 			check_block_read(w, io, i);
@@ -312,7 +596,7 @@ static void close_writes(struct world *w, struct sim_io *io, bool good)
 			find_write(&w->oracle->blocks[sim_lba(io->io.cmd.cdb) + i], io->stamp);
 
 		record->answered_seq = io->answered_seq;
-		record->good = good;
+		record->good = good && io->submitted_seq > w->oracle->power_lost_seq;
 	}
 }
 
@@ -327,23 +611,143 @@ void oracle_answered(struct world *w, struct sim_io *io)
 	oracle_check(w, result->transport == TRANSPORT_OK,
 		     "io %u is answered with a transport error", io->id);
 	check_fence(w, io, "answered");
-	oracle_check(w, io->io.cmd.class != CMD_ONCE || io->nr_executions <= 1,
-		     "io %u was executed %u times", io->id, io->nr_executions);
+	oracle_check(w, !runs_once(io) || io->nr_executions <= 1, "io %u was executed %u times",
+		     io->id, io->nr_executions);
 	oracle_check(w, result->status != SAM_CHECK_CONDITION || result->sense_len,
 		     "io %u: CHECK CONDITION without sense", io->id);
 	oracle_check(w,
 		     io->io.cmd.cdb[0] != 0x89 || !io->nr_executions || good ||
 			     result->sense[2] != 0x0e,
 		     "io %u: a false MISCOMPARE", io->id);
+	oracle_check(w, is_last_word(io) || is_documented(w, io),
+		     "io %u (%02x): nobody gave it this answer: status %02x, sense %02x/%02x/%02x",
+		     io->id, io->io.cmd.cdb[0], result->status, result->sense[2], result->sense[12],
+		     result->sense[13]);
 	oracle_check(w, good || tells_capacity(io) || may_fail(w, io),
 		     "io %u fails (status %02x) though the map queues", io->id, result->status);
 	io->answered_seq = ++w->seq;
+	w->counts.expired +=
+		w->backstore.cmd_time_out_ms &&
+		w->now_ns >= io->io.arrival_ns + w->backstore.cmd_time_out_ms * NSEC_PER_MSEC;
 	close_writes(w, io, good);
 	if (good)
 		check_good(w, io);
 }
 
+/* The kernel has reset the ring: it has answered all that was out. */
+void oracle_killed(struct world *w)
+{
+	unsigned int i;
+
+	for (i = w->oracle->first_out; i < w->nr_ios; i++) {
+		struct sim_io *io = &w->ios[i];
+
+		if (io->state != SIM_IO_OUT)
+			continue;
+		io->state = SIM_IO_ANSWERED;
+		io->orphaned = true;
+		io->answered_seq = ++w->seq;
+		close_writes(w, io, false);
+	}
+	w->oracle->current = NULL;
+}
+
 /* --- after each step --- */
+
+/*
+ * A group in which every usable path is full is waited for, so only worlds without one tell, and
+ * without a hardware handler: with one, groups are waited for until they are activated.
+ */
+static bool could_run(struct world *w, const struct sim_io *io)
+{
+	bool room[SIM_PATHS_MAX + 1] = {false}, full[SIM_PATHS_MAX + 1] = {false};
+	bool any = false;
+	unsigned int i;
+
+	if (may_have_hw_handler(w->m))
+		return false;
+	for (i = 0; i < w->nr_paths; i++) {
+		const struct sim_path *p = &w->paths[i];
+		unsigned int group;
+
+		if (!is_usable(p, io))
+			continue;
+		group = p->path->pg->number;
+		any = true;
+		if (p->path->resting || p->nr_out >= p->queue_depth)
+			full[group] = true;
+		else
+			room[group] = true;
+	}
+	for (i = 1; i <= SIM_PATHS_MAX; i++)
+		if (full[i] && !room[i])
+			return false;
+	return any;
+}
+
+/* No path, none in doubt, and no leave to wait for one. */
+static bool waits_for_nothing(struct world *w, const struct sim_io *io)
+{
+	unsigned int i;
+
+	if (may_wait(w) && io->io.cmd.medium)
+		return false;
+	for (i = 0; i < w->nr_paths; i++)
+		if (is_in_map(&w->paths[i]) &&
+		    (w->paths[i].path->active || !w->paths[i].path->settled))
+			return false;
+	return true;
+}
+
+/* Then writes wait, and not every path has been looked at. */
+static bool is_starting(const struct world *w, const struct sim_io *io)
+{
+	uint64_t ends_ns = changes(io) ? restart_ends_ns(w) : w->start_ns + NSEC_PER_SEC;
+
+	if (changes(io) && w->now_ns < w->memory.fence_end_ns)
+		return true; /* a former process had lost writes */
+	return w->now_ns < ends_ns && !w->m->restart_over;
+}
+
+/* A write that was under way at its deadline: the others have to wait until it is gone (H4). */
+static void note_overdue(struct world *w, struct sim_io *io)
+{
+	io->overdue |= io->io.cmd.class != CMD_READ && is_past_deadline(w, io) &&
+		       (io->sent || w->now_ns < io->may_land_ns);
+}
+
+static bool waits_for_overdue(const struct world *w, const struct sim_io *io)
+{
+	unsigned int i;
+
+	for (i = w->oracle->first_out; i < w->nr_ios; i++)
+		if (w->ios[i].overdue && w->ios[i].state == SIM_IO_OUT)
+			return io->io.cmd.class != CMD_READ;
+	return false;
+}
+
+static void check_idleness(struct world *w, struct sim_io *io)
+{
+	if (is_starting(w, io) || w->m->suspend || pg_init_pending(w->m) ||
+	    waits_for_overdue(w, io) || (!could_run(w, io) && !waits_for_nothing(w, io))) {
+		io->could_run_since_ns = 0;
+		return;
+	}
+	if (!io->could_run_since_ns)
+		io->could_run_since_ns = w->now_ns;
+	oracle_check(w, w->now_ns - io->could_run_since_ns <= PAUSE_MAX_NS,
+		     "io %u (%02x) waits for nothing", io->id, io->io.cmd.cdb[0]);
+}
+
+static void check_all_quiet(struct world *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nr_paths; i++)
+		oracle_check(w, !w->paths[i].path || !w->paths[i].path->in_flight,
+			     "%s still counts commands", w->paths[i].name);
+	oracle_check(w, !w->m->nr_ios && !w->m->nr_in_flight, "the map still counts commands");
+}
 
 static void check_waiting(struct world *w, struct sim_io *io)
 {
@@ -353,6 +757,7 @@ static void check_waiting(struct world *w, struct sim_io *io)
 	oracle_check(w, !limit_ms || w->now_ns < io->io.arrival_ns + limit_ms * NSEC_PER_MSEC,
 		     "io %u waits, but the kernel has answered it", io->id);
 	oracle_check(w, !io->tmr, "io %u waits after its abort", io->id);
+	check_idleness(w, io);
 }
 
 void oracle_stepped(struct world *w)
@@ -362,14 +767,16 @@ void oracle_stepped(struct world *w)
 	while (w->oracle->first_out < w->nr_ios &&
 	       w->ios[w->oracle->first_out].state == SIM_IO_ANSWERED)
 		w->oracle->first_out++;
+	if (w->oracle->first_out == w->nr_ios)
+		check_all_quiet(w);
 	for (i = w->oracle->first_out; i < w->nr_ios; i++) {
 		struct sim_io *io = &w->ios[i];
 
 		if (io->state != SIM_IO_OUT)
 			continue;
-		io->queueing_lapsed |= !queues(w) || (w->backstore.cmd_time_out_ms &&
-						      w->now_ns >= deadline_ns(w, io));
-		if (!io->sent && w->now_ns >= io->may_land_ns)
+		io->queueing_lapsed |= !queues(w) || is_past_deadline(w, io);
+		note_overdue(w, io);
+		if (!io->sent && w->now_ns > io->may_land_ns + w->wake_late_ns)
 			check_waiting(w, io);
 	}
 }
@@ -385,11 +792,11 @@ void oracle_ended(struct world *w)
 	for (i = 0; i < w->nr_paths; i++) {
 		const struct path *path = w->paths[i].path;
 
-		oracle_check(w, !path || (!path->in_flight && list_empty(&path->flying)),
-			     "%s still counts commands", w->paths[i].name);
+		oracle_check(w, !path || list_empty(&path->flying), "%s still has commands",
+			     w->paths[i].name);
 		oracle_check(w, !w->paths[i].is_open, "%s is still open", w->paths[i].name);
 	}
-	oracle_check(w, !w->m->nr_ios && !w->m->nr_in_flight, "the map still counts commands");
+	check_all_quiet(w);
 }
 
 /* --- the selector, watched --- */
@@ -420,8 +827,8 @@ static void watch_destroy(struct path_selector *ps)
 {
 	struct watched *watch = ps->context;
 
-	oracle_check(the_world, watch->in_flight == 0, "%d more starts than ends at the selector",
-		     watch->in_flight);
+	oracle_check(the_world, watch->in_flight == 0 || the_world->killed,
+		     "%d more starts than ends at the selector", watch->in_flight);
 	watch->inner.type->destroy(&watch->inner);
 	free(watch);
 }

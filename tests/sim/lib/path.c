@@ -20,7 +20,7 @@ static unsigned int port_group_of(const struct sim_path *p)
 	return w->luns[0].nr_groups ? 1 : 0;
 }
 
-struct sim_path *sim_path_add(struct world *w, const char *address)
+struct sim_path *sim_path_add(struct world *w, const char *address, unsigned int controller)
 {
 	struct sim_path *p = &w->paths[w->nr_paths];
 
@@ -28,6 +28,7 @@ struct sim_path *sim_path_add(struct world *w, const char *address)
 	p->w = w;
 	list_init(&p->carried);
 	p->id = w->nr_paths++;
+	p->controller = controller;
 	if (address[0] == '/')
 		snprintf(p->name, sizeof(p->name), "8:%u", 16 * p->id);
 	else
@@ -103,8 +104,8 @@ void sim_path_begin_close(struct sim_path *p)
 
 	oracle_check(p->w, p->is_open, "%s is closed, but not open", p->name);
 	for (i = 0; i < p->w->nr_events; i++)
-		oracle_check(p->w, p->w->events[i].path != p, "%s is closed while it is busy",
-			     p->name);
+		oracle_check(p->w, p->w->events[i].path != p || p->w->events[i].type == SIM_LATE,
+			     "%s is closed while it is busy", p->name);
 	p->is_open = false;
 	sim_event_add(p->w, SIM_CLOSED, p, NULL, p->w->now_ns + SIM_LATENCY);
 }
@@ -166,6 +167,7 @@ int sim_path_reset(struct sim_path *p, uint64_t sent_ns)
 	if (p->reset_error)
 		return p->reset_error;
 	oracle_reset(p->w, sent_ns);
+	sim_late_reset_lun(p->w, p->nexus.lun, sent_ns);
 	for (i = 0; i < p->w->nr_paths; i++)
 		if (p->w->paths[i].nexus.nr_uas < SIM_UAS_MAX)
 			push_ua(&p->w->paths[i], 0x29, 0x03);
@@ -195,12 +197,29 @@ static uint64_t due_ns(struct sim_path *p, const struct mpath_io *io)
 	}
 }
 
+static void execute(struct sim_path *p, struct mpath_io *io, struct scsi_result *result);
+
+/* Where the array is quick and the way back long, a command is done long before it is answered. */
+static void run_early(struct sim_path *p, struct sim_event *e)
+{
+	if (!p->w->runs_early || mode_for(p, e->io) != MODE_UP || !p->w->runs_early(p->w))
+		return;
+	e->executed = true;
+	execute(p, e->io, &e->result);
+	p->w->counts.early_runs++;
+}
+
 void sim_path_submit(struct sim_path *p, struct mpath_io *io)
 {
+	uint64_t due = due_ns(p, io);
+
 	oracle_check(p->w, !sim_event_of(p->w, io), "a command is started twice");
 	oracle_check(p->w, io->cmd.cdb_len, "a command without a CDB is started");
+	if (due && p->w->jitter_ns)
+		due += p->w->jitter_ns(p->w);
 	if (io->is_probe) {
 		p->nr_probes++;
+		oracle_probed(p->w, p);
 	} else {
 		oracle_started(p->w, io->owner, p);
 		p->nr_out++;
@@ -208,15 +227,19 @@ void sim_path_submit(struct sim_path *p, struct mpath_io *io)
 			p->max_out = p->nr_out;
 	}
 	list_push_back(&p->carried, &io->node);
-	sim_event_add(p->w, SIM_COMMAND, p, io, due_ns(p, io));
+	run_early(p, sim_event_add(p->w, SIM_COMMAND, p, io, due));
 }
 
 /* The target carries the command out, if it does not object. */
 static void execute(struct sim_path *p, struct mpath_io *io, struct scsi_result *result)
 {
+	unsigned int nr_uas = p->nexus.nr_uas;
 	bool changed = sim_execute(&p->nexus, &io->cmd, result);
 
+	p->w->counts.unit_attentions += nr_uas - p->nexus.nr_uas;
 	if (!io->is_probe && changed) {
+		tell(p->w, "io %u is carried out through %s", ((struct sim_io *)io->owner)->id,
+		     p->name);
 		((struct sim_io *)io->owner)->nr_executions++;
 		oracle_check(p->w, strcmp(p->nexus.lun->wwid, mpath_lun(p->w->m)->wwid) == 0,
 			     "a write went to another LUN");
@@ -227,22 +250,50 @@ static void execute(struct sim_path *p, struct mpath_io *io, struct scsi_result 
 			     "data of another LUN was read");
 }
 
-static void in_doubt(struct sim_path *p, struct mpath_io *io, enum transport_error error)
+/* Before its fence; without one only what nobody will repeat lands late. */
+static uint64_t later_ns(struct sim_path *p, const struct sim_io *io)
 {
-	bool lands = p->w->coin ? p->w->coin(p->w) : p->lands;
-	struct scsi_result ignored;
+	struct world *w = p->w;
+	uint64_t later = w->lands_later_ns ? w->lands_later_ns(w, &io->io.cmd) : 0;
 
-	if (lands && io->cmd.dir != SCSI_DATA_IN)
+	if (!later || w->settings.fence == FENCE_NONE)
+		return later;
+	return io->may_land_ns > w->now_ns + 1 ? 1 + later % (io->may_land_ns - w->now_ns - 1) : 0;
+}
+
+/* What the transport says is one thing; the array may do as it was told now, later, or never. */
+static void land_or_not(struct sim_path *p, struct mpath_io *io)
+{
+	struct world *w = p->w;
+	bool lands = w->coin ? w->coin(w) : p->lands;
+	struct scsi_result ignored;
+	uint64_t later;
+
+	if (io->is_probe || io->cmd.dir == SCSI_DATA_IN)
+		return;
+	if (lands) {
 		execute(p, io, &ignored);
+		return;
+	}
+	later = later_ns(p, io->owner);
+	if (later)
+		sim_late_copy(p, io, w->now_ns + later);
+}
+
+static void in_doubt(struct sim_path *p, struct mpath_io *io, enum transport_error error,
+		     bool executed)
+{
+	if (!io->is_probe) {
+		((struct sim_io *)io->owner)->nr_doubts++;
+		oracle_lost(p->w, io->owner, p,
+			    error == TRANSPORT_ORPHANED
+				    ? io->start_ns + (io->cmd.timeout_ms + 30000) * NSEC_PER_MSEC
+				    : p->w->now_ns);
+	}
+	if (!executed)
+		land_or_not(p, io);
 	io->result =
 		(struct scsi_result){.transport = error, .residual = (uint32_t)io->cmd.data_len};
-	if (io->is_probe)
-		return;
-	((struct sim_io *)io->owner)->nr_doubts++;
-	oracle_lost(p->w, io->owner, p,
-		    error == TRANSPORT_ORPHANED
-			    ? io->start_ns + (io->cmd.timeout_ms + 30000) * NSEC_PER_MSEC
-			    : p->w->now_ns);
 }
 
 static void not_sent(struct mpath_io *io, enum transport_error error)
@@ -284,25 +335,41 @@ static void lun_gone(struct sim_path *p, struct mpath_io *io)
 	sim_check_condition(&io->result, io->cmd.data_len, 0x05, 0x25, 0x00);
 }
 
-static void carry(struct sim_path *p, struct mpath_io *io)
+/* What was carried out already cannot be answered with "not ready", or "never sent". */
+static enum sim_mode mode_at_the_end(struct sim_path *p, const struct sim_event *e)
 {
+	enum sim_mode mode = mode_for(p, e->io);
+
+	if (!e->executed || mode == MODE_LOST || mode == MODE_FAULT || mode == MODE_TIMEOUT ||
+	    mode == MODE_ORPHANED)
+		return mode;
+	return mode == MODE_GONE || mode == MODE_NOT_SENT ? MODE_LOST : MODE_UP;
+}
+
+static void carry(struct sim_path *p, const struct sim_event *e)
+{
+	struct mpath_io *io = e->io;
+
 	io->result = (struct scsi_result){0};
-	switch (mode_for(p, io)) {
+	switch (mode_at_the_end(p, e)) {
 	case MODE_UP:
 	case MODE_HUNG: /* set while the answer was on its way */
-		execute(p, io, &io->result);
+		if (e->executed)
+			io->result = e->result;
+		else
+			execute(p, io, &io->result);
 		return;
 	case MODE_LOST:
-		in_doubt(p, io, TRANSPORT_LOST);
+		in_doubt(p, io, TRANSPORT_LOST, e->executed);
 		return;
 	case MODE_ORPHANED:
-		in_doubt(p, io, TRANSPORT_ORPHANED);
+		in_doubt(p, io, TRANSPORT_ORPHANED, e->executed);
 		return;
 	case MODE_FAULT:
-		in_doubt(p, io, TRANSPORT_FAULT);
+		in_doubt(p, io, TRANSPORT_FAULT, e->executed);
 		return;
 	case MODE_TIMEOUT:
-		in_doubt(p, io, TRANSPORT_TIMEOUT);
+		in_doubt(p, io, TRANSPORT_TIMEOUT, e->executed);
 		return;
 	case MODE_NOT_SENT:
 		not_sent(io, TRANSPORT_NOT_SENT);
@@ -358,11 +425,13 @@ static bool is_fault(const struct scsi_result *result)
 	return true;
 }
 
-void sim_path_answer(struct sim_path *p, struct mpath_io *io)
+void sim_path_answer(struct sim_path *p, const struct sim_event *e)
 {
+	struct mpath_io *io = e->io;
 	struct sim_io *sio = io->owner;
 
-	carry(p, io);
+	carry(p, e);
+	oracle_told(p->w, p, io);
 	list_del(&io->node);
 	if (io->is_probe)
 		return;
@@ -373,10 +442,18 @@ void sim_path_answer(struct sim_path *p, struct mpath_io *io)
 	p->nr_out--;
 }
 
+/*
+ * Until now its answer may have come in, whole or in part: what it has left in the buffers is to
+ * be taken for rubbish.
+ */
 void sim_path_let_go(struct sim_path *p, struct mpath_io *io)
 {
 	if (io->is_probe)
 		return;
+	if (io->cmd.dir == SCSI_DATA_IN) {
+		memset(io->cmd.iov[0].iov_base, 0xa5, io->cmd.data_len);
+		p->w->counts.late_answers++;
+	}
 	((struct sim_io *)io->owner)->sent = false;
 	p->nr_out--;
 }
@@ -466,6 +543,29 @@ void set_port_group(struct world *w, unsigned int group, uint8_t state, bool ua)
 	for (i = 0; ua && i < w->nr_paths; i++)
 		if (w->paths[i].nexus.nr_uas < 4)
 			push_ua(&w->paths[i], 0x2a, 0x06);
+}
+
+void set_controller_mode(struct world *w, unsigned int controller, enum sim_mode mode)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nr_paths; i++)
+		if (w->paths[i].controller == controller)
+			set_mode(&w->paths[i], mode);
+}
+
+void lose_power(struct world *w)
+{
+	unsigned int i;
+
+	tell(w, "the array loses power");
+	w->counts.power_losses++;
+	for (i = 0; i < SIM_LUNS_MAX; i++)
+		sim_lose_power(&w->luns[i]);
+	oracle_power_lost(w);
+	for (i = 0; i < w->nr_paths; i++)
+		if (w->paths[i].nexus.nr_uas < SIM_UAS_MAX)
+			push_ua(&w->paths[i], 0x29, 0x01);
 }
 
 void exchange_lun(struct sim_path *p, unsigned int number)

@@ -7,7 +7,7 @@
 
 #include "sim/lib/world.h"
 
-struct sim_path *sim_path_add(struct world *w, const char *address);
+struct sim_path *sim_path_add(struct world *w, const char *address, unsigned int controller);
 void sim_path_gone(struct world *w, struct sim_path *p);
 struct mpath_table *parse_table(struct world *w, const char *words);
 void sim_path_begin_open(struct sim_path *p);
@@ -20,8 +20,12 @@ int64_t sim_path_count(struct sim_path *p, int64_t counted_before);
 void sim_path_begin_reset(struct sim_path *p);
 int sim_path_reset(struct sim_path *p, uint64_t sent_ns);
 void sim_path_submit(struct sim_path *p, struct mpath_io *io);
-void sim_path_answer(struct sim_path *p, struct mpath_io *io);
+/* The result of e->io is what the path makes of it. */
+void sim_path_answer(struct sim_path *p, const struct sim_event *e);
 void sim_path_let_go(struct sim_path *p, struct mpath_io *io);
+
+/* Carry out a late copy, or hide it; @from has been removed from the events. */
+void sim_late_due(struct world *w, struct sim_late *late);
 
 struct sim_event *sim_event_add(struct world *w, enum sim_event_type type, struct sim_path *p,
 				struct mpath_io *io, uint64_t due_ns);

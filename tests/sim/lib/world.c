@@ -4,6 +4,7 @@
  */
 #include "sim/lib/world.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -34,6 +35,19 @@ static bool is_verbose(void)
 	if (verbose < 0)
 		verbose = getenv("SIM_VERBOSE") != NULL;
 	return verbose;
+}
+
+void tell(const struct world *w, const char *format, ...)
+{
+	va_list args;
+
+	if (!is_verbose())
+		return;
+	printf("         WORLD [%6llu] ", (unsigned long long)now_ms(w));
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
 }
 
 static void world_trace(void *arg, uint64_t now_ns, const char *sentence)
@@ -112,7 +126,7 @@ static void add_paths(struct world *w)
 
 	for (g = 0; g < table->nr_groups; g++)
 		for (i = 0; i < table->groups[g].nr_paths; i++)
-			sim_path_add(w, table->groups[g].paths[i].address);
+			sim_path_add(w, table->groups[g].paths[i].address, g);
 	mpath_table_free(table);
 }
 
@@ -138,6 +152,7 @@ struct world *world_new(const char *table)
 	w->settings.fence = FENCE_NONE; /* most stories are about something else */
 	oracle_new(w);
 	add_paths(w);
+	w->nr_table_paths = w->nr_paths;
 	return w;
 }
 
@@ -154,11 +169,11 @@ void world_start(struct world *w)
 	oracle_check(w, w->m, "mpath_create: %s", w->text);
 	mpath_recall(w->m, &w->memory);
 	mpath_table_free(table);
-	for (i = 0; i < w->nr_paths; i++) {
+	for (i = 0; i < w->nr_table_paths; i++) {
 		w->paths[i].path = mpath_path(w->m, i);
 		w->paths[i].path->transport_data = &w->paths[i];
 	}
-	oracle_check(w, !mpath_path(w->m, w->nr_paths), "more paths than the table has");
+	oracle_check(w, !mpath_path(w->m, w->nr_table_paths), "more paths than the table has");
 	mpath_set_trace(w->m, world_trace, w);
 	if (w->has_backstore)
 		world_step(w, &backstore);
@@ -190,6 +205,8 @@ void world_end(struct world *w)
 		stop_world(w);
 	for (i = 0; i < 1000 && !w->stopped; i++)
 		advance(w, 100);
+	for (i = 0; i < w->nr_paths; i++)
+		sim_late_drop_session(&w->paths[i]);
 	oracle_ended(w);
 	mpath_destroy(w->m);
 	oracle_free(w);
@@ -200,6 +217,84 @@ void world_end(struct world *w)
 	free(w->notices);
 	free(w->told);
 	free(w);
+}
+
+/* --- the death of the process --- */
+
+/*
+ * D9 takes the counters for a proof until the paths' time-out has passed since the start, so the
+ * orphans stay countable so long here: systemd starts the next process within that time.
+ */
+#define DOWN_MAX_NS (2 * NSEC_PER_SEC)
+
+/* A path that joined the map later: the next process finds it by its name in the table. */
+static struct sim_path *path_in_table(struct world *w, struct sim_path *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nr_table_paths; i++)
+		if (strcmp(w->paths[i].name, p->name) == 0)
+			return &w->paths[i];
+	fail_at(w, __FILE__, __LINE__, "%s is not in the table", p->name);
+}
+
+static void orphan(struct world *w, const struct sim_event *e, uint64_t lands_late_ms)
+{
+	uint64_t hides_ns = w->now_ns + w->settings.path_timeout_ms * NSEC_PER_MSEC + DOWN_MAX_NS;
+	uint64_t lands_ns = lands_late_ms ? hides_ns + lands_late_ms * NSEC_PER_MSEC
+					  : w->now_ns + 1 + e->seq * 7919 % (hides_ns - w->now_ns);
+	struct sim_io *io = e->io->is_probe ? NULL : e->io->owner;
+	bool lands = io && !e->executed && io->io.cmd.class != CMD_READ;
+
+	list_del(&e->io->node);
+	if (io)
+		io->sent = false;
+	sim_late_orphan(path_in_table(w, e->path), lands ? &e->io->cmd : NULL, io, lands_ns,
+			hides_ns);
+}
+
+void kill_world(struct world *w, uint64_t lands_late_ms)
+{
+	unsigned int i;
+
+	tell(w, "the process is killed");
+	w->kept = *mpath_lun(w->m);
+	mpath_remember(w->m, &w->memory);
+	w->last_notice_seq = 0;
+	for (i = w->nr_events; i-- > 0;) {
+		struct sim_event e = w->events[i];
+
+		if (e.type == SIM_LATE)
+			continue;
+		sim_event_remove(w, &w->events[i]);
+		if (e.type == SIM_COMMAND || e.type == SIM_ABANDONED)
+			orphan(w, &e, lands_late_ms);
+	}
+	for (i = 0; i < w->nr_paths; i++) {
+		w->paths[i].is_open = false;
+		w->paths[i].opening = false;
+		w->paths[i].nr_out = 0;
+		w->paths[i].path = NULL;
+	}
+	/*
+	 * What was in doubt already cannot be seen by the next process, which knows nothing of the
+	 * fences of this one.  Nobody keeps such a copy from landing, so it does not do so here.
+	 */
+	sim_late_drop_doubts(w);
+	w->killed = true;
+	oracle_killed(w);
+	w->wake_ns = 0;
+	w->m->nr_ios = 0; /* a process that is dead keeps nothing in order */
+	mpath_destroy(w->m);
+	w->m = NULL;
+}
+
+void restart_world(struct world *w)
+{
+	tell(w, "the process starts again");
+	w->killed = false;
+	w->counts.restarts++;
+	world_start(w);
 }
 
 /* --- events --- */
@@ -252,12 +347,16 @@ static void fire(struct world *w, struct sim_event *from)
 	struct path_facts facts;
 
 	sim_event_remove(w, from);
+	if (e.type == SIM_LATE) {
+		sim_late_due(w, e.late);
+		return;
+	}
 	event.path = e.path->path;
 	event.io = e.io;
 	switch (e.type) {
 	case SIM_COMMAND:
 		event.type = MPATH_END_IO;
-		sim_path_answer(e.path, e.io);
+		sim_path_answer(e.path, &e);
 		break;
 	case SIM_ABANDONED:
 		event.type = MPATH_ABANDONED;
@@ -281,6 +380,8 @@ static void fire(struct world *w, struct sim_event *from)
 		event.type = MPATH_PATH_RESET;
 		event.reset_error = sim_path_reset(e.path, e.sent_ns);
 		break;
+	case SIM_LATE:
+		return; /* nobody hears of it */
 	}
 	world_step(w, &event);
 }
@@ -314,6 +415,8 @@ void advance(struct world *w, uint64_t ms)
 		w->now_ns = until;
 		w->steps_at_once = 0;
 	}
+	if (w->m)
+		oracle_stepped(w);
 }
 
 /* --- actions --- */
@@ -351,6 +454,7 @@ static void perform_complete(struct world *w, struct mpath_io *mio)
 	struct sim_io *io = mio->owner;
 
 	oracle_check(w, !mio->is_probe, "a probe is answered to nobody");
+	tell(w, "io %u is answered, status %02x", io->id, mio->result.status);
 	io->answered_ns = w->now_ns;
 	oracle_answered(w, io);
 	io->state = SIM_IO_ANSWERED;

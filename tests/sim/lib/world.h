@@ -46,8 +46,9 @@ struct sim_path {
 	struct world *w;
 	struct path *path; /* the core's; NULL: not in the map any more */
 	unsigned int id;
-	char name[16];	 /* "8:16" */
-	char device[16]; /* "sdb" */
+	unsigned int controller; /* of the array; paths of one group are on the same */
+	char name[16];		 /* "8:16" */
+	char device[16];	 /* "sdb" */
 	struct sim_nexus nexus;
 
 	enum sim_mode mode;	   /* for every command */
@@ -79,6 +80,10 @@ struct sim_path {
 	unsigned int nr_resets; /* LOGICAL UNIT RESETs that were sent through it */
 	unsigned int nr_out;	/* initiators' commands */
 	unsigned int max_out;
+
+	bool down; /* oracle.c: it has failed a command, and no probe has said otherwise since */
+	uint64_t probes_since_ns; /* oracle.c: a second of probes, and how many there were in it */
+	unsigned int recent_probes;
 };
 
 enum sim_io_state { SIM_IO_FREE, SIM_IO_OUT, SIM_IO_ANSWERED };
@@ -94,7 +99,9 @@ struct sim_io {
 	bool poison;	      /* TRANSPORT_FAULT wherever it goes */
 	bool sent;	      /* on a path, as the world sees it */
 	bool tmr;	      /* a task management function named it */
+	bool orphaned;	      /* the process died that had it */
 	bool queueing_lapsed; /* see oracle.c */
+	bool overdue;	      /* oracle.c: the kernel answers it while it may still land */
 	unsigned int nr_starts;
 	unsigned int nr_doubts; /* answers after which it may have been carried out */
 	unsigned int nr_faults; /* TRANSPORT_FAULT, TIMEOUT, REFUSED, BUSY and path senses */
@@ -105,6 +112,10 @@ struct sim_io {
 	uint64_t submitted_seq;
 	uint64_t answered_seq;
 	uint64_t answered_ns;
+	uint64_t
+		could_run_since_ns; /* oracle.c: it waits, though a path would take it; 0: not so */
+	struct scsi_result told;    /* the last word of a target */
+	bool was_told;
 	struct sim_path *last_path;
 };
 
@@ -116,6 +127,7 @@ enum sim_event_type {
 	SIM_COUNTED,
 	SIM_RESET,
 	SIM_ABANDONED,
+	SIM_LATE,
 };
 
 struct sim_event {
@@ -126,9 +138,29 @@ struct sim_event {
 	struct mpath_io *io;
 	int64_t outstanding;
 	uint64_t sent_ns;
+	struct sim_late *late;
+	bool executed; /* the command: its result is there, and waits for the way back */
+	struct scsi_result result;
 };
 
-#define SIM_EVENTS_MAX (SIM_IOS_MAX + 4 * SIM_PATHS_MAX)
+#define SIM_LATE_MAX   256
+#define SIM_EVENTS_MAX (SIM_IOS_MAX + 4 * SIM_PATHS_MAX + SIM_LATE_MAX)
+
+/* What has happened in this world, beside what the core's trace tells. */
+struct sim_counts {
+	unsigned long late_landings; /* copies carried out after everybody gave them up */
+	unsigned long late_answers;  /* of reads that were given up */
+	unsigned long early_runs;    /* carried out long before their answer */
+	unsigned long orphans;	     /* commands that a process left behind */
+	unsigned long orphan_writes; /* of these, the writes that landed */
+	unsigned long restarts;
+	unsigned long gateway_writes; /* by an initiator that goes another way */
+	unsigned long lun_resets;
+	unsigned long power_losses;
+	unsigned long expired; /* answered after the kernel had done so */
+	unsigned long unit_attentions;
+	unsigned long sync_caches; /* answered good */
+};
 
 struct world {
 	/* for the test to set before world_start() */
@@ -141,6 +173,7 @@ struct world {
 	struct sim_lun luns[SIM_LUNS_MAX];
 	struct sim_path paths[SIM_PATHS_MAX];
 	unsigned int nr_paths;
+	unsigned int nr_table_paths; /* the first ones; the others joined later */
 	struct sim_io *ios;
 	unsigned int nr_ios;
 	struct sim_event *events;
@@ -165,8 +198,16 @@ struct world {
 	unsigned int nr_group_changes;
 	unsigned int nr_fences_moved;
 	unsigned int nr_fences_over;
-	struct mpath_memory saved;     /* as of the last time that it was to be kept at once */
-	bool (*coin)(struct world *w); /* does a command in doubt land?  NULL: path->lands */
+	struct mpath_memory saved; /* as of the last time that it was to be kept at once */
+	bool killed;		   /* there is no process, and no map */
+	struct sim_counts counts;
+
+	/* For random worlds; each may be NULL. */
+	bool (*coin)(struct world *w);	     /* does a command in doubt land?  NULL: path->lands */
+	bool (*runs_early)(struct world *w); /* is it carried out when sent, not when answered? */
+	uint64_t (*jitter_ns)(struct world *w); /* more latency, for this command only */
+	/* When does a command in doubt that does not land at once land all the same?  0: never. */
+	uint64_t (*lands_later_ns)(struct world *w, const struct scsi_cmd *cmd);
 
 	char *trace; /* the core's sentences */
 	size_t trace_len, trace_size, trace_mark;
@@ -190,10 +231,19 @@ void world_start(struct world *w);
 void world_up(struct world *w);
 /* Release what hangs, stop the map, check that nothing is left. */
 void world_end(struct world *w);
+/*
+ * kill -9: what is on the paths becomes orphans, which may land within the paths' time-out, or
+ * with @lands_late_ms so long after it.  The kernel answers what was out, as it resets the ring.
+ */
+void kill_world(struct world *w, uint64_t lands_late_ms);
+/* Then systemd starts the process again. */
+void restart_world(struct world *w);
 
 /* --- time and events --- */
 
 void advance(struct world *w, uint64_t ms);
+/* For the reader of a replay: what happens out in the world, where the core does not see it. */
+__attribute__((format(printf, 2, 3))) void tell(const struct world *w, const char *format, ...);
 /* Step the map now: one event, and its actions. */
 void world_step(struct world *w, struct mpath_event *event);
 uint64_t now_ms(const struct world *w);
@@ -212,6 +262,30 @@ void answer_with_sense(struct sim_path *path, uint8_t key, uint8_t asc, uint8_t 
 void push_ua(struct sim_path *path, uint8_t asc, uint8_t ascq);
 /* Another LUN behind this path from now on, with the unit attention that an array sends. */
 void exchange_lun(struct sim_path *path, unsigned int number);
+/* All paths of one of the array's controllers. */
+void set_controller_mode(struct world *w, unsigned int controller, enum sim_mode mode);
+/* All controllers lose power for a moment: what was not synchronized is lost. */
+void lose_power(struct world *w);
+
+/* --- late.c: copies that nobody waits for any more --- */
+
+/* @io, which is given up or in doubt, is carried out at @lands_ns after all. */
+void sim_late_copy(struct sim_path *path, const struct mpath_io *io, uint64_t lands_ns);
+/*
+ * A command of a dead process.  It counts as outstanding until @lands_ns, but not after @hides_ns
+ * (H3).  One without a CDB only counts.
+ */
+void sim_late_orphan(struct sim_path *path, const struct scsi_cmd *cmd, struct sim_io *io,
+		     uint64_t lands_ns, uint64_t hides_ns);
+/* As above, a write of one block that no initiator of this world knows of. */
+void sim_late_foreign(struct sim_path *path, uint64_t lba, uint64_t stamp, uint64_t lands_ns,
+		      uint64_t hides_ns);
+/* The session has been established anew: what it still carried is gone. */
+void sim_late_drop_session(struct sim_path *path);
+/* All but the orphans are gone. */
+void sim_late_drop_doubts(struct world *w);
+/* LOGICAL UNIT RESET at the array: the copies that had arrived by @sent_ns are gone. */
+void sim_late_reset_lun(struct world *w, struct sim_lun *lun, uint64_t sent_ns);
 
 /*
  * Before world_start(): the array has target port groups 1, 2, ..., each with @paths_per_group of
@@ -235,6 +309,10 @@ struct sim_io *submit_poison(struct world *w);
 #define submit_pr_out(w)   submit_cdb(w, (const uint8_t[10]){0x5f, [8] = 24}, 10, 24)
 #define submit_capacity(w) submit_cdb(w, (const uint8_t[16]){0x9e, 0x10, [13] = 32}, 16, 32)
 void abort_task(struct world *w, struct sim_io *io);
+/* LOGICAL UNIT RESET: names all that is out. */
+void reset_lun(struct world *w);
+/* An initiator of another gateway: its write is done when this returns. */
+void gateway_write(struct world *w, uint64_t lba);
 
 /* --- what the administrator and tcmu-runner do --- */
 
@@ -320,6 +398,15 @@ void oracle_stepped(struct world *w);
 void oracle_ended(struct world *w);
 /* A write of a dead process: it lands without anybody's waiting for it. */
 void oracle_foreign_write(struct world *w, uint64_t lba, uint64_t stamp);
+/* A write of another gateway, from its beginning to its end. */
+void oracle_gateway_write(struct world *w, uint64_t lba, uint64_t stamp);
+void oracle_killed(struct world *w);
+void oracle_regrouped(struct world *w);
+void oracle_changes(struct world *w, bool begins);
+void oracle_power_lost(struct world *w);
+/* A target has answered; @io may be a probe. */
+void oracle_told(struct world *w, struct sim_path *path, const struct mpath_io *io);
+void oracle_probed(struct world *w, struct sim_path *path);
 /* The same, with the calls to it checked. */
 const struct path_selector_type *oracle_selector(const struct path_selector_type *type);
 

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Copies of commands that nobody waits for any more: the path was lost, the command timed out or
+ * was given up, or the process died.  The array may carry them out all the same, seconds or
+ * minutes later (hazards.md H1, H4, H10).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/lib/path.h"
+
+struct sim_late {
+	struct sim_path *path;
+	struct sim_io *io;	/* whose copy it is; NULL: no initiator of this world's */
+	struct sim_nexus nexus; /* as it was when the copy was sent */
+	uint64_t lands_ns;
+	bool orphan; /* counts in path->foreign */
+	bool hidden; /* and in path->hidden */
+	struct scsi_cmd cmd;
+	struct iovec iov;
+	uint8_t data[SIM_IO_BYTES];
+};
+
+static struct sim_late *new_late(struct sim_path *p, const struct scsi_cmd *cmd)
+{
+	struct sim_late *late = calloc(1, sizeof(*late));
+
+	late->path = p;
+	late->nexus = p->nexus;
+	if (!cmd)
+		return late;
+	late->cmd = *cmd;
+	late->iov = (struct iovec){late->data, cmd->data_len};
+	if (cmd->iov_cnt)
+		memcpy(late->data, cmd->iov[0].iov_base, cmd->data_len);
+	late->cmd.iov = &late->iov;
+	return late;
+}
+
+static void wait_until(struct sim_late *late, uint64_t due_ns)
+{
+	struct world *w = late->path->w;
+	unsigned int i, n = 0;
+
+	for (i = 0; i < w->nr_events; i++)
+		n += w->events[i].type == SIM_LATE;
+	oracle_check(w, n < SIM_LATE_MAX, "too many late copies");
+	sim_event_add(w, SIM_LATE, late->path, NULL, due_ns)->late = late;
+}
+
+void sim_late_copy(struct sim_path *p, const struct mpath_io *io, uint64_t lands_ns)
+{
+	struct sim_late *late = new_late(p, &io->cmd);
+
+	late->io = io->owner;
+	late->lands_ns = lands_ns;
+	wait_until(late, lands_ns);
+}
+
+void sim_late_orphan(struct sim_path *p, const struct scsi_cmd *cmd, struct sim_io *io,
+		     uint64_t lands_ns, uint64_t hides_ns)
+{
+	struct sim_late *late = new_late(p, cmd);
+
+	late->io = io;
+	late->lands_ns = lands_ns;
+	late->orphan = true;
+	p->foreign++;
+	p->w->counts.orphans++;
+	wait_until(late, lands_ns < hides_ns ? lands_ns : hides_ns);
+}
+
+void sim_late_foreign(struct sim_path *p, uint64_t lba, uint64_t stamp, uint64_t lands_ns,
+		      uint64_t hides_ns)
+{
+	uint8_t data[SIM_BLOCK_SIZE] = {0};
+	struct iovec iov = {data, sizeof(data)};
+	struct scsi_cmd cmd = {
+		.cdb = {0x2a, [5] = (uint8_t)lba, [8] = 1},
+		.cdb_len = 10,
+		.dir = SCSI_DATA_OUT,
+		.iov = &iov,
+		.iov_cnt = 1,
+		.data_len = sizeof(data),
+	};
+
+	sim_put_stamp(data, 0, stamp);
+	sim_late_orphan(p, &cmd, NULL, lands_ns, hides_ns);
+}
+
+static void forget(struct sim_late *late)
+{
+	struct sim_path *p = late->path;
+
+	p->foreign -= late->orphan;
+	p->hidden -= late->hidden;
+	free(late);
+}
+
+static void land(struct world *w, struct sim_late *late)
+{
+	struct scsi_result ignored;
+
+	if (!late->cmd.cdb_len)
+		return;
+	tell(w, "a late copy of io %d lands through %s", late->io ? (int)late->io->id : -1,
+	     late->path->name);
+	w->counts.late_landings++;
+	w->counts.orphan_writes += late->orphan;
+	if (!late->io)
+		oracle_foreign_write(w, sim_lba(late->cmd.cdb), sim_stamp(late->data, 0));
+	if (sim_carry_out(&late->nexus, &late->cmd, &ignored) && late->io)
+		late->io->nr_executions++;
+}
+
+void sim_late_due(struct world *w, struct sim_late *late)
+{
+	if (w->now_ns < late->lands_ns) {
+		late->hidden = true;
+		late->path->hidden++;
+		wait_until(late, late->lands_ns);
+		return;
+	}
+	land(w, late);
+	forget(late);
+}
+
+static void drop(struct world *w, bool (*hit)(const struct sim_late *late, const void *arg),
+		 const void *arg)
+{
+	unsigned int i;
+
+	for (i = w->nr_events; i-- > 0;) {
+		struct sim_event *e = &w->events[i];
+
+		if (e->type != SIM_LATE || !hit(e->late, arg))
+			continue;
+		forget(e->late);
+		sim_event_remove(w, e);
+	}
+}
+
+static bool is_on(const struct sim_late *late, const void *path)
+{
+	return late->path == path;
+}
+
+void sim_late_drop_session(struct sim_path *p)
+{
+	drop(p->w, is_on, p);
+}
+
+static bool is_in_doubt(const struct sim_late *late, const void *arg)
+{
+	(void)arg;
+	return !late->orphan;
+}
+
+void sim_late_drop_doubts(struct world *w)
+{
+	drop(w, is_in_doubt, NULL);
+}
+
+struct lun_reset {
+	struct sim_lun *lun;
+	uint64_t sent_ns;
+};
+
+static bool is_reset(const struct sim_late *late, const void *arg)
+{
+	const struct lun_reset *reset = arg;
+
+	return late->nexus.lun == reset->lun && is_in_doubt(late, NULL) && late->io &&
+	       late->io->arrived_ns <= reset->sent_ns;
+}
+
+void sim_late_reset_lun(struct world *w, struct sim_lun *lun, uint64_t sent_ns)
+{
+	drop(w, is_reset, &(struct lun_reset){.lun = lun, .sent_ns = sent_ns});
+}
