@@ -61,6 +61,7 @@ static void choose_handler(struct multipath *m, const struct lun_facts *seen)
 bool hw_attach(struct multipath *m, struct path *path, struct strbuf *reason)
 {
 	const struct lun_facts *seen = &path->seen;
+	bool was_away = list_empty(&path->hw_node) && path->tpg.state_known;
 
 	hw_detach(path);
 	choose_handler(m, seen);
@@ -71,6 +72,8 @@ bool hw_attach(struct multipath *m, struct path *path, struct strbuf *reason)
 	if (!m->hw.type->attach(&m->hw, path, seen->inquiry, seen->inquiry_len, reason))
 		return false;
 	list_push_back(&m->hw.paths, &path->hw_node);
+	if (was_away)
+		want_refresh(m); /* the state that is known may have changed unseen */
 	return true;
 }
 
@@ -96,6 +99,7 @@ static void leave_handler(struct multipath *m, struct path *path)
 {
 	list_del(&path->hw_node);
 	path->hw_explicit = false;
+	path->tpg.state_known = false;
 	if (path->probing == PROBE_ACTIVATE || path->probing == PROBE_REFRESH)
 		abandon_probe(m, path);
 }

@@ -122,6 +122,16 @@ static void learn_page(struct lun_page *page, const struct scsi_answer *answer)
 	memcpy(page->data, answer->data, page->len);
 }
 
+/* What is known of a group is not true of another. */
+static void learn_port(struct port_group *tpg, const struct scsi_answer *answer)
+{
+	uint16_t id_before = tpg->id;
+
+	tpg->known = scsi_port_from_vpd83(answer->data, answer->len, &tpg->id, &tpg->port);
+	if (!tpg->known || tpg->id != id_before)
+		tpg->state_known = false;
+}
+
 static bool learn(struct path *path, const struct scsi_answer *answer, struct strbuf *reason)
 {
 	struct lun_facts *seen = &path->seen;
@@ -135,8 +145,7 @@ static bool learn(struct path *path, const struct scsi_answer *answer, struct st
 	case ASK_WWID:
 		if (!scsi_wwid_from_vpd83(answer->data, answer->len, seen->wwid))
 			return refuse(reason, "no WWID: VPD page 83h names no logical unit");
-		path->tpg.known = scsi_port_from_vpd83(answer->data, answer->len, &path->tpg.id,
-						       &path->tpg.port);
+		learn_port(&path->tpg, answer);
 		return true;
 	case ASK_CAPACITY:
 		if (!scsi_capacity_decode(answer->data, answer->len, &seen->nr_blocks,

@@ -138,8 +138,10 @@ bool forget_lun(struct multipath *m)
 	for_each_path(m, path)
 		if (path->active || path->in_flight)
 			return false;
-	for_each_path(m, path)
+	for_each_path(m, path) {
 		path->identified = false;
+		path->tpg.state_known = false;
+	}
 	answer_all_not_ready(m);
 	memset(&m->lun, 0, sizeof(m->lun));
 	m->lun_seen = false;

@@ -255,6 +255,7 @@ static void identified(struct multipath *m, struct path *path, enum identify_res
 		check_at(m, path, m->now_ns + IDENTIFY_LATER_NS);
 		return;
 	case IDENTIFY_OTHER:
+		path->tpg.state_known = false;
 		exclude_path(m, path, reason);
 		restart_path_is_other(m, path);
 		path_settled(m, path);

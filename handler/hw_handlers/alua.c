@@ -80,6 +80,15 @@ static void learn_from_siblings(struct hw_handler *hh, struct path *path)
 	}
 }
 
+static void know_nothing(struct path *path)
+{
+	path->tpg.state = ALUA_OPTIMIZED;
+	path->tpg.preferred = false;
+	path->tpg.supported = ALUA_SUPPORTS_ALL;
+	path->tpg.transition_s = TRANSITION_DEFAULT_S;
+}
+
+/* What is known stays so when the path is identified once more: it is of the same group. */
 static bool alua_attach(struct hw_handler *hh, struct path *path, const uint8_t *inquiry,
 			size_t len, struct strbuf *reason)
 {
@@ -92,11 +101,8 @@ static bool alua_attach(struct hw_handler *hh, struct path *path, const uint8_t 
 		strbuf_printf(reason, "alua: VPD page 83h does not name the target port group");
 		return false;
 	}
-	path->tpg.state_known = false;
-	path->tpg.state = ALUA_OPTIMIZED;
-	path->tpg.preferred = false;
-	path->tpg.supported = ALUA_SUPPORTS_ALL;
-	path->tpg.transition_s = TRANSITION_DEFAULT_S;
+	if (!path->tpg.state_known)
+		know_nothing(path);
 	path->hw_explicit = path->tpg.tpgs & TPGS_EXPLICIT;
 	learn_from_siblings(hh, path);
 	return true;

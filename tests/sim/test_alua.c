@@ -466,6 +466,71 @@ static void two_hosts_and_explicit_access(void)
 	world_end(w);
 }
 
+/* The only path to its group is identified once more: what was known of the group still holds. */
+static void a_state_outlives_an_identification(void)
+{
+	struct world *w = used_world(FAIL TWO_GROUPS_ALUA, EXPLICIT, 1);
+	struct sim_path *standby = sim_path(w, "8:16");
+	unsigned int nr_rtpg;
+
+	expect_detail(w, "target port group 2 standby");
+	nr_rtpg = lun(w)->nr_rtpg;
+	push_ua(sim_path(w, "8:0"), 0x3f, 0x0e);
+	advance(w, 6000); /* its checker hears of it */
+	expect_detail(w, "target port group 1 active/optimized");
+	expect(w, lun(w)->nr_rtpg == nr_rtpg);
+
+	/* The device was gone, and the array may have changed the state meanwhile: it is asked. */
+	set_mode(standby, MODE_GONE);
+	advance(w, 10000);
+	expect(w, !standby->is_open);
+	lun(w)->groups[1].state = ALUA_NON_OPTIMIZED;
+	set_mode(standby, MODE_UP);
+	standby->refused = NULL;
+	advance(w, 2000);
+	expect(w, lun(w)->nr_rtpg > nr_rtpg);
+	expect_detail(w, "target port group 2 active/non-optimized");
+	expect_notice(w, "target port group 2 is active/non-optimized");
+	world_end(w);
+}
+
+static bool knows_state(struct world *w, const char *path)
+{
+	return sim_path(w, path)->path->tpg.state_known;
+}
+
+/* What was known of a group says nothing of another one, of another LUN, or to another handler. */
+static void a_state_that_holds_no_longer(void)
+{
+	struct world *w = used_world(FAIL TWO_GROUPS_ALUA, EXPLICIT, 1);
+
+	expect(w, knows_state(w, "8:0") && knows_state(w, "8:16"));
+	lun(w)->groups[2].id = 3;
+	lun(w)->nr_groups = 3;
+	sim_path(w, "8:0")->nexus.group = 3;
+	push_ua(sim_path(w, "8:0"), 0x3f, 0x03);
+	sim_path(w, "8:16")->nexus.lun = &w->luns[1];
+	push_ua(sim_path(w, "8:16"), 0x3f, 0x0e);
+	advance(w, 6000); /* their checkers hear of it */
+	expect(w, sim_path(w, "8:0")->path->tpg.id == 3);
+	expect(w, !knows_state(w, "8:0") && !knows_state(w, "8:16"));
+	world_end(w);
+
+	w = used_world(FAIL TWO_GROUPS_ALUA, EXPLICIT, 1);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	set_mode(sim_path(w, "8:16"), MODE_LOST);
+	advance(w, 10000);
+	expect(w, knows_state(w, "8:0") && knows_state(w, "8:16"));
+	expect(w, message(w, "forget_wwid") == 0);
+	expect(w, !knows_state(w, "8:0") && !knows_state(w, "8:16"));
+	world_end(w);
+
+	w = used_world(FAIL TWO_GROUPS_ALUA, EXPLICIT, 1);
+	expect(w, reload(w, FAIL TWO_GROUPS) == 0);
+	expect(w, !knows_state(w, "8:0") && !knows_state(w, "8:16"));
+	world_end(w);
+}
+
 /* The LUN is reserved by another host when a group is to be activated: the array neither tells its
  * states nor changes them.  No path is at fault, and the initiator gets the array's word. */
 static void a_lun_that_another_host_has_reserved(void)
@@ -520,6 +585,8 @@ int main(void)
 	STORY(states_are_asked_for_through_another_path);
 	STORY(a_path_moves_to_another_group);
 	STORY(two_hosts_and_explicit_access);
+	STORY(a_state_outlives_an_identification);
+	STORY(a_state_that_holds_no_longer);
 	STORY(a_lun_that_another_host_has_reserved);
 	return end_of_stories();
 }

@@ -398,6 +398,39 @@ static void test_groups_are_shared(void)
 	assert(t.paths[1].tpg.supported == 0x8f);
 }
 
+/* Identified once more: what is known of its group stays, unless a sibling knows better. */
+static void test_attached_again(void)
+{
+	struct talk t;
+
+	talk_init(&t, &alua_handler);
+	t.paths[0].tpg = (struct port_group){.known = true, .id = 1};
+	t.paths[1].tpg = t.paths[0].tpg;
+	talk_attach(&t, 0, "ACME    DISK", IMPLICIT);
+	assert(talk_begin(&t, 0, HW_REFRESH) == HW_SEND);
+	assert(states(&t, ALUA_NON_OPTIMIZED | PREFERRED, ALUA_STANDBY, 9) == HW_DONE);
+	list_del(&t.paths[0].hw_node);
+	talk_attach(&t, 0, "ACME    DISK", IMPLICIT);
+	assert(t.paths[0].tpg.state_known && t.paths[0].tpg.state == ALUA_NON_OPTIMIZED);
+	assert(t.paths[0].tpg.preferred && t.paths[0].tpg.transition_s == 9);
+
+	list_del(&t.paths[0].hw_node);
+	talk_attach(&t, 1, "ACME    DISK", IMPLICIT);
+	assert(!t.paths[1].tpg.state_known);
+	assert(talk_begin(&t, 1, HW_REFRESH) == HW_SEND);
+	assert(states(&t, ALUA_STANDBY, ALUA_OPTIMIZED, 0) == HW_DONE);
+	talk_attach(&t, 0, "ACME    DISK", IMPLICIT);
+	assert(t.paths[0].tpg.state == ALUA_STANDBY && !t.paths[0].tpg.preferred);
+
+	/* Of another group by now: the core has forgotten the state. */
+	list_del(&t.paths[0].hw_node);
+	t.paths[0].tpg.id = 2;
+	t.paths[0].tpg.state_known = false;
+	talk_attach(&t, 0, "ACME    DISK", IMPLICIT);
+	assert(!t.paths[0].tpg.state_known && t.paths[0].tpg.state == ALUA_OPTIMIZED);
+	assert(t.paths[0].tpg.transition_s == 255);
+}
+
 /* A refresh only learns: no STPG, no waiting. */
 static void test_refresh(void)
 {
@@ -463,6 +496,7 @@ int main(void)
 	test_answers_that_are_the_paths_end();
 	test_reservation_conflict();
 	test_groups_are_shared();
+	test_attached_again();
 	test_refresh();
 	test_replies_that_say_nothing();
 	test_opinions();
