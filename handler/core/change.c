@@ -66,6 +66,7 @@ static struct path *new_path(struct multipath *m, const char *address)
 		return NULL;
 	path->m = m;
 	path->selectable = true;
+	path->prio = PRIO_UNDEF;
 	path->next_check_ns = 1; /* due with the next MPATH_TIMEOUT */
 	path->probe.is_probe = true;
 	path->probe.cmd.class = CMD_READ;
@@ -637,6 +638,7 @@ void take_over(struct multipath *m, struct mpath_change *change)
 	while ((node = list_pop(&before)))
 		path_leaves(m, container_of(node, struct path, map_node));
 
+	policy_takes_over(m, change->is_reload);
 	hw_reattach(m);
 	pg_init_relayout(m);
 	for_each_path(m, path)
@@ -648,10 +650,15 @@ void take_over(struct multipath *m, struct mpath_change *change)
 void change_map(struct multipath *m, struct mpath_change *change)
 {
 	unsigned int unsettled = m->nr_unsettled;
-	bool is_reload = change->is_reload;
+	bool is_reload;
 
 	if (m->stopping)
 		return;
+	if (!change) {
+		policy_is_content(m);
+		return;
+	}
+	is_reload = change->is_reload;
 	take_over(m, change);
 	m->actions->memory_changed = true;
 	if (m->nr_unsettled > unsettled)

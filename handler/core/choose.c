@@ -177,7 +177,7 @@ static struct path *choose(struct multipath *m, struct mpath_io *io, struct miss
 	struct priority_group *asked_for = m->next_pg;
 	struct path *path;
 
-	if (asked_for && !io->nr_suspicions) {
+	if (asked_for && !io->nr_suspicions && !groups_to_come(m)) {
 		path = try_group(m, asked_for, io, misses);
 		if (must_wait(misses) && !path)
 			return NULL; /* it is still asked for */
@@ -191,6 +191,8 @@ static struct path *choose(struct multipath *m, struct mpath_io *io, struct miss
 		if (path || must_wait(misses))
 			return path;
 	}
+	if (groups_to_come(m))
+		return NULL;
 	path = try_groups(m, false, io, misses);
 	if (path || must_wait(misses))
 		return path;
@@ -200,7 +202,7 @@ static struct path *choose(struct multipath *m, struct mpath_io *io, struct miss
 /* All paths may look dead because some are only in doubt: their probes will tell soon. */
 static bool may_improve(const struct multipath *m)
 {
-	return m->nr_suspect || still_settling(m);
+	return m->nr_suspect || still_settling(m) || groups_to_come(m);
 }
 
 /*

@@ -203,6 +203,7 @@ void tell_port_groups(struct multipath *m)
 			if (other->tpg.id == path->tpg.id)
 				other->told_state = state;
 	}
+	doubt_groups(m);
 }
 
 static void refresh_at(struct multipath *m, uint64_t at_ns)

@@ -82,6 +82,15 @@ struct multipath {
 	uint64_t refresh_due_ns; /* 0: no need */
 	struct path *refreshing;
 
+	/* policy.c */
+	bool groups_formed;	  /* until then commands wait */
+	bool groups_doubted;	  /* what they were formed by may have changed */
+	bool regroup_asked;	  /* the next MPATH_CHANGE is the answer */
+	bool array_moved;	  /* priorities have changed, and commands have not followed yet */
+	uint64_t regroup_next_ns; /* not before that */
+	uint64_t failback_due_ns; /* 0: not to be */
+	unsigned int came_up_id;  /* of the last path that came up */
+
 	struct io_stats stats; /* of commands, as their initiators see them */
 	uint64_t nr_path_faults;
 	uint64_t nr_group_switches;
@@ -294,6 +303,16 @@ void tell_port_groups(struct multipath *m);
 void want_refresh(struct multipath *m);
 void refresh_timeout(struct multipath *m);
 void refreshed(struct multipath *m, bool answered);
+
+/* policy.c: groups by priority, and failback */
+bool groups_to_come(const struct multipath *m);
+void doubt_groups(struct multipath *m);
+void policy_timeout(struct multipath *m);
+void policy_path_known(struct multipath *m, const struct path *path);
+void policy_path_up(struct multipath *m, const struct path *path);
+void policy_path_failed(struct multipath *m);
+void policy_takes_over(struct multipath *m, bool is_reload);
+void policy_is_content(struct multipath *m);
 
 /* identify.c: is this our LUN?  A conversation (D2, D8). */
 enum identify_result {

@@ -68,6 +68,7 @@ void fail_path(struct multipath *m, struct path *path, const char *why)
 	sync_selector(path);
 	set_reason(path, why);
 	pg_init_path_failed(m, path);
+	policy_path_failed(m);
 	path->next_check_ns = m->now_ns + m->settings.recheck_interval_ms * NSEC_PER_MSEC;
 	wake_by(m, path->next_check_ns);
 
@@ -97,6 +98,7 @@ void reinstate_path(struct multipath *m, struct path *path)
 	else
 		notice(m, NOTICE_PATH_USABLE, path, "usable, %u of %u usable", m->nr_valid,
 		       m->nr_paths);
+	policy_path_up(m, path);
 }
 
 /*
@@ -154,6 +156,7 @@ void path_settled(struct multipath *m, struct path *path)
 	m->nr_unsettled--;
 	m->run_held = true;
 	sync_selector(path);
+	doubt_groups(m);
 	restart_reconsider(m);
 }
 

@@ -215,8 +215,10 @@ bool attach_hw_handler(struct multipath *m, struct path *path)
 	struct strbuf reason;
 
 	strbuf_init(&reason, text, sizeof(text));
-	if (hw_attach(m, path, &reason))
+	if (hw_attach(m, path, &reason)) {
+		policy_path_known(m, path);
 		return true;
+	}
 	exclude_path(m, path, text);
 	path_settled(m, path);
 	check_again(m, path);

@@ -94,6 +94,7 @@ static void timeout(struct multipath *m)
 	settling_timeout(m);
 	restart_timeout(m);
 	refresh_timeout(m);
+	policy_timeout(m);
 	pg_init_timeout(m);
 	overdue_timeout(m);
 	queues_timeout(m);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/registry.h"
+#include "mpath/grouping.h"
 #include "mpath/number.h"
 #include "mpath/table.h"
 #include "runner/cfgstring.h"
@@ -39,6 +40,8 @@ enum key_id {
 	KEY_WWID,
 	KEY_GROUPING,
 	KEY_SELECTOR,
+	KEY_PRIO,
+	KEY_FAILBACK,
 	KEY_NO_PATH_RETRY,
 	KEY_NO_PATH_TIMEOUT_READ,
 	KEY_NO_PATH_TIMEOUT_WRITE,
@@ -99,11 +102,78 @@ static int check_wwid(const struct key *key, const char *value, struct strbuf *e
 
 static int check_grouping(const struct key *key, const char *value, struct strbuf *error)
 {
+	enum grouping grouping;
+
 	(void)key;
-	if (!strcmp(value, "failover") || !strcmp(value, "multibus"))
+	/* What tells controllers apart by serial number is not asked for yet. */
+	if (grouping_from_word(value, &grouping) && grouping != GROUPING_GROUP_BY_SERIAL)
 		return 0;
-	strbuf_printf(error, "\"%s\"%s, expected failover or multibus", value,
-		      g_str_has_prefix(value, "group_by_") ? " is not implemented yet" : "");
+	strbuf_printf(error, "\"%s\"%s, expected failover, multibus, group_by_prio or group_by_tpg",
+		      value, g_str_has_prefix(value, "group_by_") ? " is not implemented yet" : "");
+	return -EINVAL;
+}
+
+static bool parse_prio(const char *value, enum prioritizer *prio)
+{
+	static const char *const words[] = {
+		[PRIO_DETECT] = "detect", [PRIO_ALUA] = "alua", [PRIO_CONST] = "const"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
+		if (strcmp(value, words[i]))
+			continue;
+		*prio = (enum prioritizer)i;
+		return true;
+	}
+	return false;
+}
+
+static int check_prio(const struct key *key, const char *value, struct strbuf *error)
+{
+	enum prioritizer prio;
+
+	(void)key;
+	if (parse_prio(value, &prio))
+		return 0;
+	strbuf_printf(error, "\"%s\"%s, expected detect, alua or const", value,
+		      !strcmp(value, "path_latency") ? " is not implemented yet" : "");
+	return -EINVAL;
+}
+
+#define FAILBACK_MAX_S (24 * 3600)
+
+static bool parse_failback(const char *value, struct mpath_policy *policy)
+{
+	static const char *const words[] = {
+		[FAILBACK_MANUAL] = "manual",
+		[FAILBACK_IMMEDIATE] = "immediate",
+		[FAILBACK_FOLLOWOVER] = "followover",
+	};
+	uint64_t seconds;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
+		if (strcmp(value, words[i]))
+			continue;
+		policy->failback = (enum failback)i;
+		return true;
+	}
+	if (!parse_number(value, FAILBACK_MAX_S, &seconds))
+		return false;
+	policy->failback = seconds ? FAILBACK_DEFERRED : FAILBACK_IMMEDIATE;
+	policy->failback_s = (uint32_t)seconds;
+	return true;
+}
+
+static int check_failback(const struct key *key, const char *value, struct strbuf *error)
+{
+	struct mpath_policy policy;
+
+	(void)key;
+	if (parse_failback(value, &policy))
+		return 0;
+	strbuf_printf(error,
+		      "\"%s\", expected manual, immediate, followover or a number of seconds up "
+		      "to %d",
+		      value, FAILBACK_MAX_S);
 	return -EINVAL;
 }
 
@@ -207,6 +277,8 @@ static const struct key keys[NR_KEYS] = {
 	[KEY_WWID] = {"wwid", true, check_wwid, 0, 0},
 	[KEY_GROUPING] = {"grouping", false, check_grouping, 0, 0},
 	[KEY_SELECTOR] = {"selector", false, check_selector, 0, 0},
+	[KEY_PRIO] = {"prio", false, check_prio, 0, 0},
+	[KEY_FAILBACK] = {"failback", false, check_failback, 0, 0},
 	[KEY_NO_PATH_RETRY] = {"no_path_retry", false, check_no_path_retry, 0, 0},
 	[KEY_NO_PATH_TIMEOUT_READ] = {"no_path_timeout_read_ms", false, check_ms, 0, HOUR_MS},
 	[KEY_NO_PATH_TIMEOUT_WRITE] = {"no_path_timeout_write_ms", false, check_ms, 0, HOUR_MS},
@@ -223,7 +295,6 @@ static const struct key keys[NR_KEYS] = {
 /* Words that an administrator may know from our documentation or from multipath.conf. */
 static const char *const keys_to_come[] = {
 	"dev_loss_tmo",
-	"failback",
 	"fast_io_fail_tmo",
 	"features",
 	"hardware_handler",
@@ -234,7 +305,6 @@ static const char *const keys_to_come[] = {
 	"minio",
 	"path_grouping_policy",
 	"path_selector",
-	"prio",
 	"prio_args",
 	"reservation_key",
 	"rr_min_io",
@@ -454,6 +524,20 @@ static void apply_settings(const struct key_values *values, struct mpath_setting
 	g_strlcpy(settings->wwid, value_or(values, KEY_WWID, ""), sizeof(settings->wwid));
 }
 
+/* A table says it all itself, and so does a list without any of these keys, or with their defaults.
+ */
+static void apply_policy(const struct key_values *values, bool has_table,
+			 struct mpath_policy *policy)
+{
+	grouping_from_word(value_or(values, KEY_GROUPING, "failover"), &policy->grouping);
+	parse_prio(value_or(values, KEY_PRIO, "detect"), &policy->prio);
+	parse_failback(value_or(values, KEY_FAILBACK, "manual"), policy);
+	policy->on =
+		!has_table &&
+		((policy->grouping != GROUPING_FAILOVER && policy->grouping != GROUPING_MULTIBUS) ||
+		 policy->prio != PRIO_DETECT || policy->failback != FAILBACK_MANUAL);
+}
+
 /* 0 is multipathd's other word for fail. */
 static bool asks_to_queue(const char *no_path_retry)
 {
@@ -477,8 +561,13 @@ static void apply_patience(const struct key_values *values, struct mpath_setting
 static int table_from_list(const struct key_values *values, const struct path_list *paths,
 			   struct mpath_table **table, struct strbuf *error)
 {
-	return paths_to_table(paths, value_or(values, KEY_GROUPING, "failover"),
-			      value_or(values, KEY_SELECTOR, "round-robin 0"), table, error);
+	const char *grouping = value_or(values, KEY_GROUPING, "failover");
+
+	/* By what the paths themselves will tell: until then each is by itself. */
+	if (g_str_has_prefix(grouping, "group_by_"))
+		grouping = "failover";
+	return paths_to_table(paths, grouping, value_or(values, KEY_SELECTOR, "round-robin 0"),
+			      table, error);
 }
 
 static int table_from_paths_key(const struct key_values *values, struct mpath_table **table,
@@ -499,7 +588,7 @@ static int table_from_paths_key(const struct key_values *values, struct mpath_ta
 /* Which words do not go together in a map file, or are missing there? */
 static int check_map_keys(const struct key_values *values, const char *file, struct strbuf *error)
 {
-	static const enum key_id for_paths[] = {KEY_GROUPING, KEY_SELECTOR};
+	static const enum key_id for_paths[] = {KEY_GROUPING, KEY_SELECTOR, KEY_PRIO, KEY_FAILBACK};
 
 	if (!values->text[KEY_TABLE] && !values->text[KEY_PATHS]) {
 		strbuf_printf(error, "%s: %s", file,
@@ -566,6 +655,8 @@ static int build_config(const struct key_values *values, const struct cfgstring 
 	if (asks_to_queue(value_or(values, KEY_NO_PATH_RETRY, "fail")))
 		config->table->queue_if_no_path = true;
 	apply_settings(values, &config->settings);
+	apply_policy(values, values->text[KEY_TABLE] && cfgstring->form != CFGSTRING_PATHS,
+		     &config->settings.policy);
 	apply_patience(values, &config->settings);
 	config->said = all_that_is_said(values, cfgstring);
 	return 0;

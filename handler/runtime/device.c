@@ -615,6 +615,24 @@ static void device_ask_pending(struct device *d)
 		device_answer(d, container_of(node, struct device_request, letter.node));
 }
 
+static void device_step(struct device *d, struct mpath_event *event);
+
+/* The core takes no memory in a step: it asks for the change, and gets it with the next one. */
+static void device_regroup(struct device *d)
+{
+	struct mpath_change *change;
+	struct strbuf error;
+	char text[160];
+
+	strbuf_init(&error, text, sizeof(text));
+	change = mpath_change_policy(d->map, &error);
+	if (text[0])
+		mpath_log(MPATH_LOG_WARN, d->name, NULL, "priority groups cannot be formed: %s",
+			  text);
+	device_step(d, &(struct mpath_event){.type = MPATH_CHANGE, .change = change});
+	mpath_change_free(change);
+}
+
 static void device_step(struct device *d, struct mpath_event *event)
 {
 	struct mpath_actions actions;
@@ -624,6 +642,8 @@ static void device_step(struct device *d, struct mpath_event *event)
 	mpath_step(d->map, event, &actions);
 	device_perform(d, &actions);
 	device_tell_notices(d);
+	if (actions.regroup)
+		device_regroup(d);
 	device_check_settled(d);
 	device_ask_pending(d);
 	device_check_finished(d);

@@ -14,6 +14,7 @@
 #ifndef MPATH_CORE_H
 #define MPATH_CORE_H
 
+#include "mpath/grouping.h"
 #include "mpath/io.h"
 #include "mpath/lun.h"
 #include "mpath/memory.h"
@@ -53,6 +54,7 @@ struct mpath_settings {
 	uint32_t no_path_timeout_read_ms;
 	uint32_t no_path_timeout_write_ms; /* and all that is not a read */
 	char wwid[WWID_MAX];		   /* empty: pin the first LUN that is seen */
+	struct mpath_policy policy;	   /* see core/policy.c */
 };
 
 /* The defaults that /etc/tcmu/mpath.conf documents. */
@@ -80,7 +82,7 @@ enum mpath_event_type {
 	MPATH_PATH_RESET,   /* path: reset_error of the LOGICAL UNIT RESET that was asked for */
 	MPATH_BACKSTORE,    /* backstore: its attributes were (re-)read */
 	MPATH_MESSAGE,	    /* message: words in, errno and reply out */
-	MPATH_CHANGE,	    /* change: another layout takes over */
+	MPATH_CHANGE,	    /* change: another layout takes over; NULL: see mpath_change_policy() */
 	MPATH_SHUTDOWN,	    /* SIGTERM: what is held is answered BUSY, nothing is held any more */
 	MPATH_STOP,	    /* close(): as SHUTDOWN, reads are given up, paths are closed */
 };
@@ -129,6 +131,7 @@ struct mpath_actions {
 	bool group_changed;   /* so has the group in use, which may flap: no hurry */
 	bool fence_moved;     /* lost writes may land until later than was remembered: at once */
 	bool fence_over;      /* what was remembered of them is over: no hurry */
+	bool regroup;	      /* mpath_change_policy(), and MPATH_CHANGE with what it gives */
 	bool stopped;	      /* after MPATH_STOP: nothing is left, the map may be destroyed */
 };
 
@@ -189,6 +192,12 @@ struct mpath_change *mpath_change_remove_path(struct multipath *m, const char *n
  */
 struct mpath_change *mpath_change_regroup(struct multipath *m, const unsigned int *assignment,
 					  struct strbuf *error);
+/*
+ * The answer to mpath_actions.regroup: the groups as the policies want them.  NULL: they are so
+ * already, or, with words in @error, it cannot be done now and will be asked for again; the step
+ * with MPATH_CHANGE follows in any case.
+ */
+struct mpath_change *mpath_change_policy(struct multipath *m, struct strbuf *error);
 /* The paths that join, counted from 0, for the caller to set transport_data; NULL past the last. */
 struct path *mpath_change_path(struct mpath_change *change, unsigned int number);
 void mpath_change_free(struct mpath_change *change);

@@ -65,4 +65,28 @@ unsigned int group_paths(enum grouping grouping, const struct grouping_path *pat
 			 unsigned int nr_paths, struct grouping_group *groups,
 			 unsigned int *numbers);
 
+/* --- what a map file says of it --- */
+
+enum prioritizer {
+	PRIO_DETECT, /* alua where the paths have target port groups, else const */
+	PRIO_ALUA,
+	PRIO_CONST,
+};
+
+/* When do commands go back to a better group of which a path came up?  multipathd's words. */
+enum failback {
+	FAILBACK_MANUAL,     /* when the administrator says so */
+	FAILBACK_IMMEDIATE,  /* at once */
+	FAILBACK_FOLLOWOVER, /* at once, if it is the first path of that group to come up */
+	FAILBACK_DEFERRED,   /* after failback_s in which no path failed */
+};
+
+struct mpath_policy {
+	bool on; /* else the table says it all, and groups stay as they are */
+	enum grouping grouping;
+	enum prioritizer prio;
+	enum failback failback;
+	uint32_t failback_s;
+};
+
 #endif

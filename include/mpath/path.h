@@ -115,6 +115,7 @@ struct path {
 	uint8_t told_state;    /* of its port group, as it was last told, plus 1 */
 	uint64_t resume_ns;    /* its conversation waits until then; no command is out */
 	struct port_group tpg; /* the hardware handler's, for all to read */
+	int prio;	       /* the last one that was known, or PRIO_UNDEF */
 	struct iovec probe_iov;
 	uint8_t probe_buf[PATH_PROBE_BUF_SIZE];
 

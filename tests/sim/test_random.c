@@ -127,6 +127,8 @@ static const struct {
 	{"the target has no such LUN", 50},
 	{": now current", 1000},
 	{": asked for", 200},
+	{"groups are formed anew", 100},
+	{": asked for, failback to", 5},
 	{": bypassed", 200},
 	{": close", 1000},
 	{"shutdown: nothing is held", 50},
@@ -269,6 +271,18 @@ static void random_foreign(struct world *w)
 	}
 }
 
+/* Priority groups as the policies form them. */
+static void random_policy(struct world *w)
+{
+	w->settings.policy = (struct mpath_policy){
+		.on = chance(30),
+		.grouping = (enum grouping)below(GROUPING_GROUP_BY_TPG + 1),
+		.prio = (enum prioritizer)below(PRIO_CONST + 1),
+		.failback = (enum failback)below(FAILBACK_DEFERRED + 1),
+		.failback_s = 1 + below(5),
+	};
+}
+
 static void random_fence(struct world *w)
 {
 	unsigned int i;
@@ -316,6 +330,7 @@ static struct world *random_world(void)
 			p->refused = "no such device";
 	}
 	random_fence(w);
+	random_policy(w);
 	if (chance(30))
 		random_foreign(w);
 	return w;

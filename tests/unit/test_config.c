@@ -20,10 +20,12 @@
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 #define KEYS                                                                                       \
-	"table, paths, wwid, grouping, selector, no_path_retry, "                                  \
+	"table, paths, wwid, grouping, selector, prio, failback, no_path_retry, "                  \
 	"no_path_timeout_read_ms, no_path_timeout_write_ms, path_checker, "                        \
 	"recheck_interval_ms, polling_interval_ms, checker_timeout_ms, path_timeout_ms, "          \
 	"restart_wait_ms, fence, fence_time_ms"
+
+#define GROUPINGS "failover, multibus, group_by_prio or group_by_tpg"
 
 static char dir[] = "/tmp/test_config.XXXXXX";
 static char conf[64], map_dir[64], last_good[64];
@@ -448,6 +450,54 @@ static void test_order(void)
 	unlink(conf);
 }
 
+static struct mpath_policy policy_of(const char *keys)
+{
+	struct map_config *config;
+	struct mpath_policy policy;
+	char text[200];
+
+	snprintf(text, sizeof(text), "[multipath]\n%s", keys);
+	write_map(text);
+	config = accept("mpath/m");
+	policy = config->settings.policy;
+	assert(!policy.on || config->table->nr_groups == 2); /* as failover, to begin with */
+	map_config_free(config);
+	remove_map();
+	return policy;
+}
+
+/* Groups are left alone unless somebody asks for it. */
+static void test_policies(void)
+{
+	struct mpath_policy policy;
+
+	assert(!policy_of("paths=/dev/a;/dev/b\n").on);
+	assert(!policy_of("paths=/dev/a\ngrouping=multibus\n").on);
+
+	policy = policy_of("paths=/dev/a;/dev/b\ngrouping=group_by_prio\n");
+	assert(policy.on && policy.grouping == GROUPING_GROUP_BY_PRIO);
+	assert(policy.prio == PRIO_DETECT && policy.failback == FAILBACK_MANUAL);
+
+	policy = policy_of("paths=/dev/a;/dev/b\ngrouping=group_by_tpg\nprio=alua\nfailback=30\n");
+	assert(policy.on && policy.grouping == GROUPING_GROUP_BY_TPG && policy.prio == PRIO_ALUA);
+	assert(policy.failback == FAILBACK_DEFERRED && policy.failback_s == 30);
+
+	policy = policy_of("paths=/dev/a;/dev/b\nprio=const\n");
+	assert(policy.on && policy.grouping == GROUPING_FAILOVER && policy.prio == PRIO_CONST);
+	policy = policy_of("paths=/dev/a;/dev/b\nfailback=followover\n");
+	assert(policy.on && policy.failback == FAILBACK_FOLLOWOVER);
+	assert(policy_of("paths=/dev/a;/dev/b\nfailback=immediate\n").failback ==
+	       FAILBACK_IMMEDIATE);
+	assert(policy_of("paths=/dev/a;/dev/b\nfailback=0\n").failback == FAILBACK_IMMEDIATE);
+	assert(!policy_of("paths=/dev/a;/dev/b\nfailback=manual\nprio=detect\n").on);
+
+	/* mpath.conf's are not for tables. */
+	write_conf("[defaults]\nfailback=immediate\ngrouping=group_by_prio\n");
+	assert(!policy_of("table=0 0 1 1 round-robin 0 1 1 /dev/a 1\n").on);
+	assert(policy_of("paths=/dev/a;/dev/b\n").on);
+	unlink(conf);
+}
+
 static void test_tables(void)
 {
 	struct map_config *config;
@@ -540,14 +590,14 @@ static void test_keys_refused(void)
 	refuse_conf("[defaults]\nuser_friendly_names=yes\n",
 		    "D/mpath.conf: user_friendly_names: unknown key, expected one of " KEYS);
 
-	refuse_map("[multipath]\nfailback=immediate\n",
-		   "D/maps/m.map: failback: this key is not implemented yet");
+	refuse_map("[multipath]\nfeatures=0\n",
+		   "D/maps/m.map: features: this key is not implemented yet");
 	refuse_map("[multipath]\npaths=/dev/a\nhw_handler=1 alua\n",
 		   "D/maps/m.map: hw_handler: this key is not implemented yet");
 	refuse_map("[multipath]\nidentity=array\n",
 		   "D/maps/m.map: identity: this key is not implemented yet");
-	refuse_conf("[defaults]\nprio=alua\n",
-		    "D/mpath.conf: prio: this key is not implemented yet");
+	refuse_conf("[defaults]\nprio_args=x\n",
+		    "D/mpath.conf: prio_args: this key is not implemented yet");
 
 	refuse_conf("[defaults]\npaths=/dev/a\n",
 		    "D/mpath.conf: paths: this key belongs into a map file");
@@ -598,12 +648,27 @@ static void test_values_refused(void)
 		"once");
 
 	refuse_map("[multipath]\npaths=/dev/a\ngrouping=all\n",
-		   "D/maps/m.map: grouping: \"all\", expected failover or multibus");
-	refuse_map("[multipath]\npaths=/dev/a\ngrouping=group_by_prio\n",
-		   "D/maps/m.map: grouping: \"group_by_prio\" is not implemented yet, expected "
-		   "failover or multibus");
+		   "D/maps/m.map: grouping: \"all\", expected " GROUPINGS);
+	refuse_map("[multipath]\npaths=/dev/a\ngrouping=group_by_serial\n",
+		   "D/maps/m.map: grouping: \"group_by_serial\" is not implemented yet, "
+		   "expected " GROUPINGS);
 	refuse_conf("[defaults]\ngrouping=Failover\n",
-		    "D/mpath.conf: grouping: \"Failover\", expected failover or multibus");
+		    "D/mpath.conf: grouping: \"Failover\", expected " GROUPINGS);
+	refuse_map("[multipath]\npaths=/dev/a\nprio=rdac\n",
+		   "D/maps/m.map: prio: \"rdac\", expected detect, alua or const");
+	refuse_map("[multipath]\npaths=/dev/a\nprio=path_latency\n",
+		   "D/maps/m.map: prio: \"path_latency\" is not implemented yet, expected detect, "
+		   "alua or const");
+	refuse_map("[multipath]\ntable=0 0 0 0\nprio=alua\n",
+		   "D/maps/m.map: prio: goes with paths=, the table says this itself");
+	refuse_map("[multipath]\npaths=/dev/a\nfailback=soon\n",
+		   "D/maps/m.map: failback: \"soon\", expected manual, immediate, followover or a "
+		   "number of seconds up to 86400");
+	refuse_map("[multipath]\npaths=/dev/a\nfailback=86401\n",
+		   "D/maps/m.map: failback: \"86401\", expected manual, immediate, followover or a "
+		   "number of seconds up to 86400");
+	refuse_map("[multipath]\ntable=0 0 0 0\nfailback=manual\n",
+		   "D/maps/m.map: failback: goes with paths=, the table says this itself");
 
 	refuse_map("[multipath]\npaths=/dev/a\nno_path_retry=yes\n",
 		   "D/maps/m.map: no_path_retry: \"yes\", expected fail, queue or a number up to "
@@ -812,12 +877,12 @@ static void test_no_use_for_the_copy(void)
 
 	/* A copy from a later version, or damaged. */
 	snprintf(file, sizeof(file), "%s/m.map", last_good);
-	write_file(file, "[multipath]\npaths=/dev/a\nfailback=manual\n");
+	write_file(file, "[multipath]\npaths=/dev/a\nfeatures=0\n");
 	assert(load("mpath/m", "store", true, &config) == -EINVAL);
 	expect_text(
 		error_text,
 		"D/maps/m.map: paths: path 1 is \"a\", expected an absolute path name; and the "
-		"last good copy is of no use: D/last/m.map: failback: this key is not implemented "
+		"last good copy is of no use: D/last/m.map: features: this key is not implemented "
 		"yet");
 	write_file(file, "");
 	assert(load("mpath/m", "store", true, &config) == -EINVAL);
@@ -936,6 +1001,7 @@ int main(void)
 	test_all_keys();
 	test_patience();
 	test_order();
+	test_policies();
 	test_tables();
 	test_files_refused();
 	test_odd_files_refused();

@@ -226,6 +226,21 @@ int regroup(struct world *w, const unsigned int *assignment)
 	return change(w, mpath_change_regroup(w->m, assignment, &error));
 }
 
+void regroup_by_policy(struct world *w)
+{
+	struct mpath_event right = {.type = MPATH_CHANGE};
+	struct mpath_change *by_policy;
+	struct strbuf error;
+
+	strbuf_init(&error, w->text, sizeof(w->text));
+	by_policy = mpath_change_policy(w->m, &error);
+	w->nr_regroups += by_policy != NULL;
+	if (by_policy)
+		change(w, by_policy);
+	else
+		world_step(w, &right);
+}
+
 void set_cmd_time_out(struct world *w, unsigned int seconds)
 {
 	struct mpath_event event = {.type = MPATH_BACKSTORE, .backstore = &w->backstore};

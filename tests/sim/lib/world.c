@@ -505,4 +505,6 @@ void world_step(struct world *w, struct mpath_event *event)
 	take_notices(w);
 	perform(w, &actions);
 	oracle_stepped(w);
+	if (actions.regroup)
+		regroup_by_policy(w);
 }

@@ -196,6 +196,7 @@ struct world {
 	unsigned int nr_forgets;
 	unsigned int nr_memory_changes;
 	unsigned int nr_group_changes;
+	unsigned int nr_regroups; /* that the policies wanted */
 	unsigned int nr_fences_moved;
 	unsigned int nr_fences_over;
 	struct mpath_memory saved; /* as of the last time that it was to be kept at once */
@@ -326,6 +327,8 @@ int reload(struct world *w, const char *table);
 int add_path(struct world *w, const char *address, unsigned int group);
 int remove_path(struct world *w, const char *name);
 int regroup(struct world *w, const unsigned int *assignment);
+/* What the core asks for by mpath_actions.regroup. */
+void regroup_by_policy(struct world *w);
 void set_cmd_time_out(struct world *w, unsigned int seconds);
 void shut_down_world(struct world *w);
 void stop_world(struct world *w);

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * When do priority groups have to be formed anew, and when do commands go back to a better one?
+ * multipathd's part (dm-multipath.md C2, C3), for maps that are given as a list of paths.
+ *
+ * Memory is needed for new groups, and a step takes none: it asks for them (mpath_actions.regroup),
+ * and they come with the next step.
+ *
+ * Failback is about paths that come up again.  When the array itself moves the LUN, by changing the
+ * states of its port groups, commands follow it at once: who stayed would use the slow way, and
+ * must not ask for the LUN's return, as another initiator may have moved it.
+ */
+#include <stdlib.h>
+
+#include "core/multipath.h"
+#include "mpath/scsi.h"
+
+/* For so long commands wait until enough is known to form the groups. */
+#define FORMING_MAX_NS (1 * NSEC_PER_SEC)
+
+#define REGROUP_INTERVAL_NS (1 * NSEC_PER_SEC)
+
+/* --- priorities --- */
+
+static bool by_alua(const struct multipath *m)
+{
+	switch (m->settings.policy.prio) {
+	case PRIO_ALUA:
+		return true;
+	case PRIO_CONST:
+		return false;
+	case PRIO_DETECT:
+		return m->hw.type && m->hw.type->can_refresh;
+	}
+	return false;
+}
+
+/* A port group in transition keeps what it had: where it goes is not known. */
+static int priority_of(const struct multipath *m, const struct path *path)
+{
+	if (!by_alua(m))
+		return prio_const();
+	if (list_empty(&path->hw_node) || path->tpg.state == ALUA_TRANSITIONING)
+		return PRIO_UNDEF;
+	return prio_alua(&path->tpg, false);
+}
+
+/* What was in standby may be the way now: the checker's next turn would be late. */
+static void look_at_failed_paths(struct multipath *m)
+{
+	struct path *path;
+
+	for_each_path(m, path)
+		if (!path->active && !path->failed_by_message && path->link == LINK_OPEN)
+			probe_path_now(m, path);
+}
+
+static void learn_priorities(struct multipath *m)
+{
+	bool moved = false;
+	struct path *path;
+
+	for_each_path(m, path) {
+		int prio = priority_of(m, path);
+
+		if (prio == PRIO_UNDEF || prio == path->prio)
+			continue;
+		trace(m, "path %s: priority %d", path_name(path), prio);
+		moved |= path->prio != PRIO_UNDEF;
+		path->prio = prio;
+	}
+	if (!moved)
+		return;
+	m->array_moved = true;
+	look_at_failed_paths(m);
+}
+
+/* --- the better group --- */
+
+static struct priority_group *best_group(const struct multipath *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->nr_groups; i++)
+		if (!m->groups[i].bypassed && has_usable_path(&m->groups[i]))
+			return &m->groups[i];
+	return NULL;
+}
+
+static bool is_better(const struct multipath *m, const struct priority_group *pg)
+{
+	return pg && m->current_pg && pg->number < m->current_pg->number;
+}
+
+/* As the message switch_group: the next command moves. */
+static void use_group(struct multipath *m, struct priority_group *pg, const char *why)
+{
+	trace(m, "group %u: asked for, %s", pg->number, why);
+	notice_group(m, NOTICE_GROUP_ASKED_FOR, pg, why);
+	m->failback_due_ns = 0;
+	m->current_pg = NULL;
+	m->next_pg = pg;
+	m->run_held = true;
+}
+
+static bool is_optimized(const struct priority_group *pg)
+{
+	const struct path *path = list_first_entry(&pg->paths, struct path, node);
+
+	return path->tpg.state_known && path->tpg.state == ALUA_OPTIMIZED;
+}
+
+static bool has_only(const struct priority_group *pg, unsigned int path_id)
+{
+	const struct path *path;
+	bool found = false;
+
+	list_for_each_entry(path, &pg->paths, node) {
+		if (!path->active || path->suspect)
+			continue;
+		if (path->id != path_id)
+			return false;
+		found = true;
+	}
+	return found;
+}
+
+static void defer_failback(struct multipath *m)
+{
+	m->failback_due_ns = m->now_ns + m->settings.policy.failback_s * NSEC_PER_SEC;
+	wake_by(m, m->failback_due_ns);
+	trace(m, "failback in %u s", m->settings.policy.failback_s);
+}
+
+static void fail_back(struct multipath *m, struct priority_group *best)
+{
+	switch (m->settings.policy.failback) {
+	case FAILBACK_MANUAL:
+		return;
+	case FAILBACK_IMMEDIATE:
+		use_group(m, best, "failback to");
+		return;
+	case FAILBACK_FOLLOWOVER:
+		if (has_only(best, m->came_up_id))
+			use_group(m, best, "failback to");
+		return;
+	case FAILBACK_DEFERRED:
+		defer_failback(m);
+		return;
+	}
+}
+
+static void look_for_better_group(struct multipath *m)
+{
+	struct priority_group *best = best_group(m);
+	bool moved = m->array_moved && best && is_optimized(best);
+
+	if (moved)
+		m->array_moved = false;
+	if (!is_better(m, best))
+		return;
+	if (moved)
+		use_group(m, best, "the array has moved the LUN to");
+	else
+		fail_back(m, best);
+}
+
+void policy_path_up(struct multipath *m, const struct path *path)
+{
+	m->came_up_id = path->id;
+	if (m->settings.policy.on && m->groups_formed)
+		look_for_better_group(m);
+}
+
+/* As in multipathd any failure cancels it; what is still better has to stay so all the time. */
+void policy_path_failed(struct multipath *m)
+{
+	if (!m->failback_due_ns)
+		return;
+	trace(m, "failback cancelled");
+	m->failback_due_ns = 0;
+	if (is_better(m, best_group(m)))
+		defer_failback(m);
+}
+
+static void failback_timeout(struct multipath *m)
+{
+	struct priority_group *best;
+
+	if (!m->failback_due_ns)
+		return;
+	if (m->now_ns < m->failback_due_ns) {
+		wake_by(m, m->failback_due_ns);
+		return;
+	}
+	m->failback_due_ns = 0;
+	best = best_group(m);
+	if (is_better(m, best))
+		use_group(m, best, "failback to");
+}
+
+/* --- forming groups --- */
+
+bool groups_to_come(const struct multipath *m)
+{
+	return m->settings.policy.on && !m->groups_formed;
+}
+
+void doubt_groups(struct multipath *m)
+{
+	if (!m->settings.policy.on)
+		return;
+	m->groups_doubted = true;
+	wake_by(m, m->now_ns);
+}
+
+/* The handler is attached: which port group it has is known, but perhaps not its state. */
+void policy_path_known(struct multipath *m, const struct path *path)
+{
+	if (m->settings.policy.on && by_alua(m) && !path->tpg.state_known)
+		want_refresh(m);
+	doubt_groups(m);
+}
+
+/* To form them by half of the facts would move the LUN, only to move it back a moment later. */
+static bool facts_are_to_come(const struct multipath *m)
+{
+	const struct path *path;
+
+	if (m->nr_unsettled)
+		return true;
+	if (by_alua(m))
+		list_for_each_entry(path, &m->hw.paths, hw_node)
+			if (!path->tpg.state_known)
+				return true;
+	return false;
+}
+
+static uint64_t regroup_not_before(const struct multipath *m)
+{
+	if (m->groups_formed)
+		return m->regroup_next_ns;
+	return facts_are_to_come(m) ? m->settling_since_ns + FORMING_MAX_NS : m->now_ns;
+}
+
+void policy_timeout(struct multipath *m)
+{
+	uint64_t not_before_ns;
+
+	if (!m->settings.policy.on || m->stopping)
+		return;
+	failback_timeout(m);
+	if (!m->groups_doubted)
+		return;
+	not_before_ns = regroup_not_before(m);
+	if (m->now_ns < not_before_ns) {
+		wake_by(m, not_before_ns);
+		return;
+	}
+	learn_priorities(m);
+	m->groups_doubted = false;
+	m->regroup_asked = true;
+	m->actions->regroup = true;
+}
+
+static void describe_paths(const struct multipath *m, struct grouping_path *paths)
+{
+	const struct path *path;
+
+	for_each_path(m, path)
+		*paths++ = (struct grouping_path){
+			.prio = path->prio,
+			.usable = true, /* a failure is no reason to move a path */
+			.tpg = path->tpg.known ? path->tpg.id : 0,
+			.serial = "",
+		};
+}
+
+static bool are_in_place(const struct multipath *m, const unsigned int *numbers)
+{
+	const struct path *path;
+
+	for_each_path(m, path)
+		if (path->pg->number != *numbers++)
+			return false;
+	return true;
+}
+
+struct mpath_change *mpath_change_policy(struct multipath *m, struct strbuf *error)
+{
+	struct grouping_group *groups = calloc(m->nr_paths + 1, sizeof(*groups));
+	struct grouping_path *paths = calloc(m->nr_paths + 1, sizeof(*paths));
+	unsigned int *numbers = calloc(m->nr_paths + 1, sizeof(*numbers));
+	struct mpath_change *change = NULL;
+	bool right = false;
+
+	if (groups && paths && numbers) {
+		describe_paths(m, paths);
+		group_paths(m->settings.policy.grouping, paths, m->nr_paths, groups, numbers);
+		right = are_in_place(m, numbers);
+		if (!right)
+			change = mpath_change_regroup(m, numbers, error);
+	} else {
+		strbuf_printf(error, "not enough memory for the map");
+	}
+	if (!right && !change)
+		m->groups_doubted = true;
+	free(groups);
+	free(paths);
+	free(numbers);
+	return change;
+}
+
+static void groups_are_formed(struct multipath *m)
+{
+	m->regroup_asked = false;
+	if (!m->groups_formed)
+		m->run_held = true;
+	m->groups_formed = true;
+}
+
+/* The answer is that nothing has to be changed, or cannot be now. */
+void policy_is_content(struct multipath *m)
+{
+	groups_are_formed(m);
+	look_for_better_group(m);
+	if (!m->groups_doubted)
+		return;
+	m->regroup_next_ns = m->now_ns + REGROUP_INTERVAL_NS;
+	wake_by(m, m->regroup_next_ns);
+}
+
+/* Other groups are in place, nothing is activated yet. */
+void policy_takes_over(struct multipath *m, bool is_reload)
+{
+	if (is_reload) {
+		m->groups_formed = false;
+		m->failback_due_ns = 0;
+		doubt_groups(m);
+		return;
+	}
+	if (!m->regroup_asked)
+		return;
+	if (!m->groups_formed)
+		m->next_pg = NULL; /* the first of the list, which may be the last now */
+	m->regroup_next_ns = m->now_ns + REGROUP_INTERVAL_NS;
+	trace(m, "groups are formed anew");
+	notice(m, NOTICE_OTHER, NULL, "paths are in %u priority groups now", m->nr_groups);
+	groups_are_formed(m);
+	look_for_better_group(m);
+}

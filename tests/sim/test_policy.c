@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Groups by priority, and failback (C2, C3, F50, F51 and F53 of dm-multipath.md).  Lists of paths
+ * begin as failover does, each path by itself; the policies make groups of them.
+ */
+#include <string.h>
+
+#include "mpath/scsi.h"
+#include "sim/lib/tables.h"
+#include "sim/lib/world.h"
+
+#define IMPLICIT 1
+#define BOTH	 3
+
+#define A "round-robin 0 1 1 8:0 1 "
+#define B "round-robin 0 1 1 8:16 1 "
+#define C "round-robin 0 1 1 8:32 1 "
+#define D "round-robin 0 1 1 8:48 1 "
+
+#define RETAIN	     "1 retain_attached_hw_handler 0 "
+#define RETAIN_QUEUE "2 queue_if_no_path retain_attached_hw_handler 0 "
+
+#define TWO_ALONE  QUEUE "0 2 1 " A B
+#define FOUR_ALONE RETAIN_QUEUE "4 1 " A B C D
+#define HEAD	   "2 queue_if_no_path retain_attached_hw_handler 1 alua "
+
+static struct world *new_world(const char *table, enum grouping grouping, enum failback failback)
+{
+	struct world *w = world_new(table);
+
+	w->settings.policy = (struct mpath_policy){
+		.on = true, .grouping = grouping, .failback = failback, .failback_s = 10};
+	return w;
+}
+
+static struct sim_path *path_of_read(struct world *w)
+{
+	struct sim_io *io = submit_read(w, 0, 1);
+
+	advance(w, 50);
+	expect_good(w, io);
+	return io->last_path;
+}
+
+/* Group 1 of the array has the odd places of the list, so that the list's order is not kept. */
+static void mix_port_groups(struct world *w, uint8_t tpgs)
+{
+	give_port_groups(w, tpgs, 2);
+	sim_path(w, "8:0")->nexus.group = 2;
+	sim_path(w, "8:16")->nexus.group = 1;
+	sim_path(w, "8:32")->nexus.group = 2;
+	sim_path(w, "8:48")->nexus.group = 1;
+	set_port_group(w, 2, ALUA_NON_OPTIMIZED, false);
+}
+
+static struct world *alua_world(uint8_t tpgs, enum grouping grouping, enum failback failback)
+{
+	struct world *w = new_world(FOUR_ALONE, grouping, failback);
+
+	mix_port_groups(w, tpgs);
+	return w;
+}
+
+/* --- groups --- */
+
+/* The best group comes first, and the first command does not go anywhere else before. */
+static void groups_are_formed_by_alua_priority(void)
+{
+	struct world *w = alua_world(BOTH, GROUPING_GROUP_BY_PRIO, FAILBACK_MANUAL);
+	struct sim_io *io;
+
+	world_start(w);
+	io = submit_read(w, 0, 1);
+	advance(w, 200);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:16") || io->last_path == sim_path(w, "8:48"));
+	expect_table(w, HEAD "2 1 round-robin 0 2 1 8:16 1 8:48 1 "
+			     "round-robin 0 2 1 8:0 1 8:32 1 ");
+	expect(w, w->luns[0].nr_stpg == 0 && w->nr_regroups == 1);
+	world_end(w);
+}
+
+/* Equal priorities are together, equal port groups are not. */
+static void groups_are_formed_by_port_group(void)
+{
+	struct world *w = alua_world(BOTH, GROUPING_GROUP_BY_TPG, FAILBACK_MANUAL);
+
+	set_port_group(w, 2, ALUA_OPTIMIZED, false);
+	world_up(w);
+	expect_table(w, HEAD "2 1 round-robin 0 2 1 8:0 1 8:32 1 "
+			     "round-robin 0 2 1 8:16 1 8:48 1 ");
+	world_end(w);
+}
+
+/* A path that hangs in open() holds up nobody for longer than a second. */
+static void groups_are_formed_without_a_path_that_hangs(void)
+{
+	struct world *w = alua_world(BOTH, GROUPING_GROUP_BY_PRIO, FAILBACK_MANUAL);
+	struct sim_io *io;
+
+	sim_path(w, "8:48")->open_hangs = true;
+	world_start(w);
+	io = submit_read(w, 0, 1);
+	advance(w, 900);
+	expect_pending(w, io);
+	advance(w, 200);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:16"));
+	world_end(w);
+}
+
+/* Without target port groups all are alike: the list's order stays. */
+static void without_alua_all_are_alike(void)
+{
+	struct world *w = new_world(FOUR_ALONE, GROUPING_GROUP_BY_PRIO, FAILBACK_MANUAL);
+
+	world_up(w);
+	expect_table(w, RETAIN_QUEUE "1 1 round-robin 0 4 1 8:0 1 8:16 1 8:32 1 8:48 1 ");
+	world_end(w);
+}
+
+/* Nor does it matter what the array says, if the administrator does not care. */
+static void constant_priorities(void)
+{
+	struct world *w = alua_world(BOTH, GROUPING_GROUP_BY_PRIO, FAILBACK_MANUAL);
+
+	w->settings.policy.prio = PRIO_CONST;
+	world_up(w);
+	expect_table(w, HEAD "1 1 round-robin 0 4 1 8:0 1 8:16 1 8:32 1 8:48 1 ");
+	world_end(w);
+}
+
+/* Without policies groups stay as the table has them. */
+static void a_table_is_left_alone(void)
+{
+	struct world *w = world_new(FOUR_ALONE);
+
+	mix_port_groups(w, BOTH);
+	world_up(w);
+	expect(w, path_of_read(w) == sim_path(w, "8:0"));
+	expect_table(w, HEAD "4 1 " A B C D);
+	expect(w, w->nr_regroups == 0);
+	world_end(w);
+}
+
+/* F53: a path that was offline at the start finds its group when it comes. */
+static void a_path_that_comes_later(void)
+{
+	struct world *w = alua_world(BOTH, GROUPING_GROUP_BY_TPG, FAILBACK_MANUAL);
+
+	set_mode(sim_path(w, "8:48"), MODE_NOT_SENT);
+	world_up(w);
+	path_of_read(w);
+	advance(w, 3000);
+	set_mode(sim_path(w, "8:48"), MODE_UP);
+	advance(w, 10000);
+	expect_table(w, HEAD "2 1 round-robin 0 2 1 8:16 1 8:48 1 "
+			     "round-robin 0 2 1 8:0 1 8:32 1 ");
+	expect(w, w->luns[0].nr_stpg == 0);
+	world_end(w);
+}
+
+/* --- the array changes states --- */
+
+/* Whatever failback says: where the LUN is, there commands go; nobody asks for it. */
+static void commands_follow_an_implicit_change(void)
+{
+	struct world *w = alua_world(BOTH, GROUPING_GROUP_BY_PRIO, FAILBACK_MANUAL);
+	struct sim_path *p;
+
+	world_up(w);
+	expect(w, path_of_read(w)->nexus.group == 1);
+	advance(w, 2000);
+	set_port_group(w, 1, ALUA_NON_OPTIMIZED, false);
+	set_port_group(w, 2, ALUA_OPTIMIZED, true);
+	path_of_read(w);
+	advance(w, 100);
+	p = path_of_read(w);
+	expect(w, p->nexus.group == 2);
+	expect_table(w, HEAD "2 1 round-robin 0 2 1 8:0 1 8:32 1 "
+			     "round-robin 0 2 1 8:16 1 8:48 1 ");
+	expect(w, w->luns[0].nr_stpg == 0);
+	world_end(w);
+}
+
+/* The old group may be of no use any more, and the new one was none before. */
+static void commands_follow_where_standby_cannot_be_left(void)
+{
+	struct world *w = alua_world(IMPLICIT, GROUPING_GROUP_BY_PRIO, FAILBACK_MANUAL);
+	struct sim_io *io;
+
+	w->settings.recheck_interval_ms = 10000; /* nobody waits for the checker's next turn */
+	set_port_group(w, 2, ALUA_STANDBY, false);
+	world_up(w);
+	expect(w, path_of_read(w)->nexus.group == 1);
+	advance(w, 2000);
+	set_port_group(w, 1, ALUA_STANDBY, false);
+	set_port_group(w, 2, ALUA_OPTIMIZED, true);
+	io = submit_write(w, 0, 1);
+	advance(w, 1000);
+	expect_good(w, io);
+	expect(w, io->last_path->nexus.group == 2);
+	world_end(w);
+}
+
+/* An array that cannot make up its mind: one change of groups a second. */
+static void a_flapping_array_is_no_storm(void)
+{
+	struct world *w = alua_world(IMPLICIT, GROUPING_GROUP_BY_PRIO, FAILBACK_IMMEDIATE);
+	unsigned int before, i;
+
+	world_up(w);
+	before = w->nr_regroups;
+	for (i = 0; i < 50; i++) {
+		set_port_group(w, 1 + i % 2, ALUA_NON_OPTIMIZED, false);
+		set_port_group(w, 2 - i % 2, ALUA_OPTIMIZED, false);
+		push_ua(path_of_read(w), 0x2a, 0x06);
+		path_of_read(w);
+	}
+	expect(w, w->nr_regroups - before >= 2 && w->nr_regroups - before <= 6);
+	world_end(w);
+}
+
+/* Commands in flight stay where they are while groups change around them. */
+static void commands_in_flight_are_not_touched(void)
+{
+	struct world *w = alua_world(BOTH, GROUPING_GROUP_BY_PRIO, FAILBACK_MANUAL);
+	struct sim_io *io;
+
+	world_up(w);
+	path_of_read(w);
+	advance(w, 2000);
+	sim_path(w, "8:16")->latency_ns = sim_path(w, "8:48")->latency_ns = 500 * NSEC_PER_MSEC;
+	io = submit_write(w, 0, 1);
+	sim_path(w, "8:16")->latency_ns = sim_path(w, "8:48")->latency_ns = SIM_LATENCY;
+	set_port_group(w, 1, ALUA_NON_OPTIMIZED, false);
+	set_port_group(w, 2, ALUA_OPTIMIZED, false);
+	push_ua(sim_path(w, "8:0"), 0x2a, 0x06);
+	message(w, "probe_path 8:0");
+	advance(w, 200);
+	expect_table(w, HEAD "2 1 round-robin 0 2 1 8:0 1 8:32 1 "
+			     "round-robin 0 2 1 8:16 1 8:48 1 ");
+	expect_pending(w, io);
+	advance(w, 400);
+	expect_good(w, io);
+	expect(w, io->nr_starts == 1);
+	world_end(w);
+}
+
+/* --- failback --- */
+
+/* The first path has failed, commands have gone to the second, the first is back. */
+static struct world *failed_over(const char *table, enum grouping grouping, enum failback failback)
+{
+	struct world *w = new_world(table, grouping, failback);
+
+	world_up(w);
+	expect(w, path_of_read(w) == sim_path(w, "8:0"));
+	set_mode(sim_path(w, "8:0"), MODE_NOT_SENT);
+	expect(w, path_of_read(w) == sim_path(w, "8:16"));
+	advance(w, 3000);
+	return w;
+}
+
+static void comes_back(struct world *w, const char *name)
+{
+	set_mode(sim_path(w, name), MODE_UP);
+	advance(w, 1500);
+}
+
+static void failback_at_once(void)
+{
+	struct world *w = failed_over(TWO_ALONE, GROUPING_FAILOVER, FAILBACK_IMMEDIATE);
+
+	comes_back(w, "8:0");
+	expect(w, path_of_read(w) == sim_path(w, "8:0"));
+	expect_notice(w, "failback to");
+	world_end(w);
+}
+
+static void failback_by_hand(void)
+{
+	struct world *w = failed_over(TWO_ALONE, GROUPING_FAILOVER, FAILBACK_MANUAL);
+
+	comes_back(w, "8:0");
+	advance(w, 60000);
+	expect(w, path_of_read(w) == sim_path(w, "8:16"));
+	message(w, "switch_group 1");
+	expect(w, path_of_read(w) == sim_path(w, "8:0"));
+	world_end(w);
+}
+
+static void failback_after_a_while(void)
+{
+	struct world *w = failed_over(TWO_ALONE, GROUPING_FAILOVER, FAILBACK_DEFERRED);
+
+	comes_back(w, "8:0");
+	advance(w, 8000);
+	expect(w, path_of_read(w) == sim_path(w, "8:16"));
+	advance(w, 2500);
+	expect(w, path_of_read(w) == sim_path(w, "8:0"));
+	world_end(w);
+}
+
+/* F50: whichever path fails, the time begins anew. */
+static void a_failure_cancels_failback(void)
+{
+	struct world *w = failed_over(QUEUE "0 3 1 " A B C, GROUPING_FAILOVER, FAILBACK_DEFERRED);
+
+	comes_back(w, "8:0");
+	advance(w, 6000);
+	message(w, "fail_path 8:32");
+	advance(w, 6000);
+	expect(w, path_of_read(w) == sim_path(w, "8:16"));
+	advance(w, 5000);
+	expect(w, path_of_read(w) == sim_path(w, "8:0"));
+	world_end(w);
+
+	/* The path that is to be used fails itself: nothing is left of the old time. */
+	w = failed_over(TWO_ALONE, GROUPING_FAILOVER, FAILBACK_DEFERRED);
+	comes_back(w, "8:0");
+	advance(w, 5000);
+	message(w, "fail_path 8:0");
+	advance(w, 1000);
+	message(w, "reinstate_path 8:0");
+	advance(w, 6000);
+	expect(w, path_of_read(w) == sim_path(w, "8:16"));
+	advance(w, 5000);
+	expect(w, path_of_read(w) == sim_path(w, "8:0"));
+	world_end(w);
+}
+
+/* F51: only the first path that comes up brings commands back to its group. */
+static void failback_by_followover(void)
+{
+	const char *table = QUEUE "0 3 1 " A B C;
+	struct world *w = failed_over(table, GROUPING_FAILOVER, FAILBACK_FOLLOWOVER);
+
+	comes_back(w, "8:0");
+	expect(w, path_of_read(w) == sim_path(w, "8:0"));
+	world_end(w);
+
+	w = alua_world(BOTH, GROUPING_GROUP_BY_PRIO, FAILBACK_FOLLOWOVER);
+	set_port_group(w, 1, ALUA_OPTIMIZED, false);
+	w->luns[0].stpg = STPG_REFUSES; /* both groups stay as they are */
+	world_up(w);
+	expect(w, path_of_read(w)->nexus.group == 1);
+	message(w, "switch_group 2"); /* the administrator wants it so */
+	expect(w, path_of_read(w)->nexus.group == 2);
+	set_mode(sim_path(w, "8:48"), MODE_NOT_SENT);
+	advance(w, 6000);
+	comes_back(w, "8:48");
+	advance(w, 6000);
+	expect(w, path_of_read(w)->nexus.group == 2);
+	set_mode(sim_path(w, "8:16"), MODE_NOT_SENT);
+	set_mode(sim_path(w, "8:48"), MODE_NOT_SENT);
+	advance(w, 6000);
+	comes_back(w, "8:48");
+	advance(w, 6000);
+	expect(w, path_of_read(w) == sim_path(w, "8:48"));
+	world_end(w);
+}
+
+int main(void)
+{
+	STORY(groups_are_formed_by_alua_priority);
+	STORY(groups_are_formed_by_port_group);
+	STORY(groups_are_formed_without_a_path_that_hangs);
+	STORY(without_alua_all_are_alike);
+	STORY(constant_priorities);
+	STORY(a_table_is_left_alone);
+	STORY(a_path_that_comes_later);
+	STORY(commands_follow_an_implicit_change);
+	STORY(commands_follow_where_standby_cannot_be_left);
+	STORY(a_flapping_array_is_no_storm);
+	STORY(commands_in_flight_are_not_touched);
+	STORY(failback_at_once);
+	STORY(failback_by_hand);
+	STORY(failback_after_a_while);
+	STORY(a_failure_cancels_failback);
+	STORY(failback_by_followover);
+	return end_of_stories();
+}
