@@ -362,6 +362,10 @@ static int parse_features(struct parser *p)
 	end = p->next + count;
 	while (!err && p->next < end)
 		err = parse_feature(p, end);
+
+	/* In bio mode dm manages no handler of its own, so it keeps the one that it finds. */
+	if (p->table->queue_mode == QUEUE_MODE_BIO)
+		p->table->retain_attached_hw_handler = true;
 	return err;
 }
 

@@ -337,7 +337,7 @@ static void table_lines(void)
 		"5 queue_if_no_path pg_init_retries 3 pg_init_delay_msecs 0 0 1 1 "
 		"round-robin 0 1 1 8:0 1 ",
 		"2 pg_init_delay_msecs 60000 0 1 1 round-robin 0 1 1 8:0 1 ",
-		"2 queue_mode bio 0 1 1 round-robin 0 1 1 8:0 1 ",
+		"3 retain_attached_hw_handler queue_mode bio 0 1 1 round-robin 0 1 1 8:0 1 ",
 		"8 queue_if_no_path pg_init_retries 3 pg_init_delay_msecs 5 "
 		"retain_attached_hw_handler queue_mode bio 0 2 2 round-robin 0 1 1 8:0 1 "
 		"round-robin 0 1 1 8:16 1 ",

@@ -168,11 +168,11 @@ static void test_queue_modes(void)
 	assert(t->queue_mode == QUEUE_MODE_RQ);
 	mpath_table_free(t);
 	t = accept("2 QUEUE_MODE BIO 0 0 0");
-	assert(t->queue_mode == QUEUE_MODE_BIO);
+	assert(t->queue_mode == QUEUE_MODE_BIO && t->retain_attached_hw_handler);
 	mpath_table_free(t);
 	/* As dm: what is said last counts. */
 	t = accept("4 queue_mode bio queue_mode mq 0 0 0");
-	assert(t->queue_mode == QUEUE_MODE_RQ);
+	assert(t->queue_mode == QUEUE_MODE_RQ && !t->retain_attached_hw_handler);
 	mpath_table_free(t);
 }
 
