@@ -10,6 +10,7 @@ from . import case, dbus, system
 from .system import wait_for
 
 BUS_NAME = "org.kernel.TCMUService1"
+OUR_NAME = "org.tcmu.Mpath1"        # our handler's own connection, a moment later
 
 
 class Runner:
@@ -68,7 +69,10 @@ class Runner:
         if self.process.poll() is not None:
             raise RuntimeError(f"tcmu-runner ended with {self.process.returncode}: "
                                f"see {self.stderr_path}")
-        return bus.has_owner(BUS_NAME)
+        return bus.has_owner(BUS_NAME) and (not self._has_our_handler() or bus.has_owner(OUR_NAME))
+
+    def _has_our_handler(self):
+        return self.handlers is None or os.path.exists(self.handlers + "/handler_mpath.so")
 
     def stop(self, seconds=10):
         """SIGTERM; TimeoutError if it does not end in time.  Returns its exit status."""
