@@ -26,11 +26,14 @@
 #include <unistd.h>
 
 #include "runner/cmdproc.h"
+#include "runner/lock_memory.h"
+#include "runtime/thread.h"
 
 void cmdproc_init(struct cmdproc *cmdproc, int uio_fd, const char *uio_name)
 {
 	cmdproc->uio_fd = uio_fd;
 	cmdproc->delivered = 0;
+	cmdproc->begun = false;
 	atomic_init(&cmdproc->tid, 0);
 	atomic_init(&cmdproc->handed_out, 0);
 	/* Cut as the kernel cuts it. */
@@ -39,8 +42,12 @@ void cmdproc_init(struct cmdproc *cmdproc, int uio_fd, const char *uio_name)
 
 void cmdproc_hands_out(struct cmdproc *cmdproc)
 {
-	if (!atomic_load_explicit(&cmdproc->tid, memory_order_relaxed))
+	if (!cmdproc->begun) {
+		cmdproc->begun = true;
+		thread_does_io();
+		lock_memory();
 		atomic_store_explicit(&cmdproc->tid, (int)gettid(), memory_order_relaxed);
+	}
 	atomic_fetch_add_explicit(&cmdproc->handed_out, 1, memory_order_release);
 }
 

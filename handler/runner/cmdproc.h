@@ -12,6 +12,7 @@ struct cmdproc {
 	int uio_fd;
 	char comm[16];			  /* "cmdproc-uio0" */
 	atomic_int tid;			  /* 0: not known yet */
+	bool begun;			  /* that thread has handed out a command */
 	_Atomic unsigned long handed_out; /* commands, by that thread */
 	unsigned long delivered;	  /* of these, letters that arrived; the owner thread's */
 };

@@ -374,14 +374,16 @@ static char *read_file(const char *file, size_t *len)
 		return NULL;
 	}
 
-	text = g_malloc(FILE_SIZE_MAX + 1);
+	/* Not by GLib, which ends the process when it has none: this is a large piece. */
+	text = malloc(FILE_SIZE_MAX + 1);
 	*len = 0;
-	while (*len < FILE_SIZE_MAX && (n = read(fd, text + *len, FILE_SIZE_MAX - *len)) > 0)
+	while (text && *len < FILE_SIZE_MAX &&
+	       (n = read(fd, text + *len, FILE_SIZE_MAX - *len)) > 0)
 		*len += (size_t)n;
-	err = n < 0 ? errno : 0;
+	err = !text ? ENOMEM : n < 0 ? errno : 0;
 	close(fd);
 	if (err) {
-		g_free(text);
+		free(text);
 		errno = err;
 		return NULL;
 	}
@@ -409,6 +411,7 @@ static int take_key(struct key_values *values, const char *file, bool is_map, co
 		    const char *text, struct strbuf *error)
 {
 	const struct key *key = find_key(name);
+	int err;
 
 	if (!key)
 		return refuse_key(file, name, error);
@@ -421,8 +424,9 @@ static int take_key(struct key_values *values, const char *file, bool is_map, co
 		strbuf_printf(error, "there is no value");
 		return -EINVAL;
 	}
-	if (key->check(key, text, error))
-		return -EINVAL;
+	err = key->check(key, text, error);
+	if (err)
+		return err;
 	strbuf_init(error, error->text, error->size);
 	set_value(values, key, file, text);
 	return 0;
@@ -486,7 +490,7 @@ static int load_file(struct key_values *values, const char *file, bool is_map, b
 		return err;
 	}
 	err = parse_file(values, file, text, len, is_map, error);
-	g_free(text);
+	free(text);
 	return err;
 }
 
@@ -754,7 +758,7 @@ static void keep_last_good(const struct config_paths *paths, const struct map_co
 	if (err)
 		mpath_log(MPATH_LOG_WARN, config->name, NULL, "cannot write %s: %s", file,
 			  strerror(-err));
-	g_free(old);
+	free(old);
 	g_free(text);
 	g_free(file);
 }

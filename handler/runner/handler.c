@@ -28,6 +28,7 @@
 #include "runner/cfgstring.h"
 #include "runner/cmdproc.h"
 #include "runner/config.h"
+#include "runner/lock_memory.h"
 #include "runner/log_sink.h"
 #include "runner/ring.h"
 #include "runtime/device.h"
@@ -459,13 +460,16 @@ static struct lun *lun_new(struct tcmu_device *dev)
 
 	if (!lun)
 		return NULL;
+	if (!ring_cmd_pool_init(&lun->cmds)) {
+		free(lun);
+		return NULL;
+	}
 	lun->dev = dev;
 	lun->block_size = tcmu_dev_get_block_size(dev);
 	lun->tick.fire = lun_tick;
 	list_init(&lun->tick.node);
 	lun->flush.end = lun_flush;
 	list_init(&lun->flush.node);
-	ring_cmd_pool_init(&lun->cmds);
 	cmdproc_init(&lun->cmdproc, tcmu_dev_get_fd(dev), tcmu_dev_get_uio_name(dev));
 	return lun;
 }
@@ -555,12 +559,14 @@ static int open_device(struct tcmu_device *dev, bool reopen)
 	err = lun_open(lun, &error);
 	if (err) {
 		mpath_log(MPATH_LOG_ERROR, NULL, NULL, "%s: %s", tcmu_dev_get_cfgstring(dev), text);
+		ring_cmd_pool_destroy(&lun->cmds);
 		free(lun);
 		return err;
 	}
 	tcmur_dev_set_private(dev, lun);
 	if (!lun_has_size(lun))
 		device_wait_settled(lun->device, SETTLE_MS);
+	lock_memory();
 	mpath_log(MPATH_LOG_INFO, lun->name, NULL, "in service as backstore %s (%s)",
 		  lun->backstore.name, tcmu_dev_get_uio_name(dev));
 	return 0;
@@ -799,6 +805,7 @@ __attribute__((visibility("default"))) int handler_init(void)
 	mpath_log_set_sink(log_sink_write);
 	mpath_log(MPATH_LOG_INFO, NULL, NULL, "tcmu-mpath %s (%s)", MPATH_VERSION, MPATH_BUILD_ID);
 	raise_fd_limit();
+	lock_memory_begin();
 	control_start(&control_hooks);
 	g_unix_signal_add(SIGTERM, on_signal, NULL);
 	g_unix_signal_add(SIGINT, on_signal, NULL);

@@ -38,8 +38,9 @@ struct ring_cmd {
 };
 
 /*
- * Commands of one LUN, so that the I/O path does not allocate: grows by chunks to the largest
- * number that was ever in flight.  The cmdproc thread takes, the owner thread gives back.
+ * Commands of one LUN, so that the I/O path does not allocate: some are there from the start, and
+ * it grows by chunks to the largest number that was ever in flight, as far as there is memory.  The
+ * cmdproc thread takes, the owner thread gives back.
  */
 struct ring_cmd_pool {
 	struct ring_cmd *free; /* the taker's */
@@ -47,7 +48,7 @@ struct ring_cmd_pool {
 	struct ring_cmd_chunk *chunks;
 };
 
-void ring_cmd_pool_init(struct ring_cmd_pool *pool);
+bool ring_cmd_pool_init(struct ring_cmd_pool *pool);	/* false: no memory */
 void ring_cmd_pool_destroy(struct ring_cmd_pool *pool); /* all are back */
 /* NULL: no memory.  A command with a zeroed io comes back. */
 struct ring_cmd *ring_cmd_get(struct ring_cmd_pool *pool);

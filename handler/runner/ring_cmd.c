@@ -14,11 +14,28 @@ struct ring_cmd_chunk {
 	struct ring_cmd cmds[CHUNK_CMDS];
 };
 
-void ring_cmd_pool_init(struct ring_cmd_pool *pool)
+static bool add_chunk(struct ring_cmd_pool *pool)
+{
+	struct ring_cmd_chunk *chunk = malloc(sizeof(*chunk));
+
+	if (!chunk)
+		return false;
+	chunk->next = pool->chunks;
+	pool->chunks = chunk;
+	for (unsigned int i = 0; i < CHUNK_CMDS; i++) {
+		chunk->cmds[i].pool = pool;
+		chunk->cmds[i].next_free = pool->free;
+		pool->free = &chunk->cmds[i];
+	}
+	return true;
+}
+
+bool ring_cmd_pool_init(struct ring_cmd_pool *pool)
 {
 	pool->free = NULL;
 	pool->chunks = NULL;
 	atomic_init(&pool->returned, NULL);
+	return add_chunk(pool);
 }
 
 void ring_cmd_pool_destroy(struct ring_cmd_pool *pool)
@@ -28,21 +45,6 @@ void ring_cmd_pool_destroy(struct ring_cmd_pool *pool)
 	while ((chunk = pool->chunks)) {
 		pool->chunks = chunk->next;
 		free(chunk);
-	}
-}
-
-static void add_chunk(struct ring_cmd_pool *pool)
-{
-	struct ring_cmd_chunk *chunk = malloc(sizeof(*chunk));
-
-	if (!chunk)
-		return;
-	chunk->next = pool->chunks;
-	pool->chunks = chunk;
-	for (unsigned int i = 0; i < CHUNK_CMDS; i++) {
-		chunk->cmds[i].pool = pool;
-		chunk->cmds[i].next_free = pool->free;
-		pool->free = &chunk->cmds[i];
 	}
 }
 

@@ -16,11 +16,27 @@
 #define PR_SET_IO_FLUSHER 57
 #endif
 
+#define STACK_USED (64 * 1024)
+
 struct thread_entry {
 	char name[16];
 	void *(*run)(void *arg);
 	void *arg;
 };
+
+void thread_does_io(void)
+{
+	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
+}
+
+/* More than any of our threads needs: pages that are there are locked (runner/lock_memory.c). */
+static void touch_stack(void)
+{
+	volatile char pages[STACK_USED];
+
+	for (size_t i = 0; i < sizeof(pages); i += 4096)
+		pages[i] = 0;
+}
 
 static void *thread_run(void *data)
 {
@@ -28,11 +44,8 @@ static void *thread_run(void *data)
 
 	free(data);
 	pthread_setname_np(pthread_self(), entry.name);
-	/*
-	 * Memory reclaim must not wait for I/O that this thread has to do.  Without
-	 * CAP_SYS_RESOURCE (tests) this fails and nothing is lost.
-	 */
-	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
+	thread_does_io();
+	touch_stack();
 	return entry.run(entry.arg);
 }
 

@@ -124,7 +124,7 @@ static void begin_at(uint32_t at, uint16_t flags)
 	};
 	w.kernel_tail = w.libtcmu = at;
 	strbuf_init(&w.said, w.trace, sizeof(w.trace));
-	ring_cmd_pool_init(&w.pool);
+	assert(ring_cmd_pool_init(&w.pool));
 	assert(!ring_init(&w.ring, w.mem, sizeof(w.mem), &ops, &w));
 }
 
