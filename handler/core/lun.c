@@ -97,7 +97,7 @@ bool tell_capacity(struct multipath *m, struct mpath_io *io)
 {
 	uint8_t opcode = io->cmd.cdb[0];
 
-	if (!m->tell_capacity || opcode == 0x12 || opcode == 0xa0 || opcode == 0x03)
+	if (opcode == 0x12 || opcode == 0xa0 || opcode == 0x03)
 		return false;
 	m->tell_capacity = false;
 	trace(m, "io %02x: is told that the capacity has changed", opcode);

@@ -12,8 +12,9 @@ void submit_io(struct multipath *m, struct mpath_io *io)
 	assert(!io->path && !io->is_probe);
 	m->nr_ios++;
 	io->after_suspend = m->suspend != NOT_SUSPENDED;
-	if (m->shutdown || !tell_capacity(m, io))
-		map_io(m, io);
+	if (m->tell_capacity && !m->shutdown && tell_capacity(m, io))
+		return;
+	map_io(m, io);
 }
 
 static void start_io(struct multipath *m, struct mpath_io *io, struct path *path)
