@@ -449,7 +449,7 @@ static void perform_abandon(struct world *w, struct mpath_io *io)
 	e->due_ns = w->now_ns + SIM_LATENCY;
 }
 
-static void perform_complete(struct world *w, struct mpath_io *mio)
+void world_complete(struct world *w, struct mpath_io *mio)
 {
 	struct sim_io *io = mio->owner;
 
@@ -477,7 +477,7 @@ static void perform(struct world *w, struct mpath_actions *a)
 	while ((node = list_pop(&a->close)))
 		sim_path_begin_close(path_of_action(node));
 	while ((node = list_pop(&a->complete)))
-		perform_complete(w, container_of(node, struct mpath_io, node));
+		world_complete(w, container_of(node, struct mpath_io, node));
 	while ((node = list_pop(&a->gone)))
 		sim_path_gone(w, path_of_action(node));
 	w->wake_ns = a->wake_ns;
@@ -500,8 +500,12 @@ void world_step(struct world *w, struct mpath_event *event)
 	mpath_actions_init(&actions);
 	event->now_ns = w->now_ns;
 	oracle_stepping(w);
+	if (w->before)
+		w->before(w, event);
 	mpath_step(w->m, event, &actions);
 	mpath_check_invariants(w->m);
+	if (w->after)
+		w->after(w, event, &actions);
 	take_notices(w);
 	perform(w, &actions);
 	oracle_stepped(w);

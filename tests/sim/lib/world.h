@@ -210,6 +210,10 @@ struct world {
 	/* When does a command in doubt that does not land at once land all the same?  0: never. */
 	uint64_t (*lands_later_ns)(struct world *w, const struct scsi_cmd *cmd);
 
+	/* For a core that does wrong (test_oracle.c); each may be NULL. */
+	void (*before)(struct world *w, struct mpath_event *event);
+	void (*after)(struct world *w, struct mpath_event *event, struct mpath_actions *actions);
+
 	char *trace; /* the core's sentences */
 	size_t trace_len, trace_size, trace_mark;
 	uint64_t last_notice_seq;
@@ -247,6 +251,8 @@ void advance(struct world *w, uint64_t ms);
 __attribute__((format(printf, 2, 3))) void tell(const struct world *w, const char *format, ...);
 /* Step the map now: one event, and its actions. */
 void world_step(struct world *w, struct mpath_event *event);
+/* The core has answered @io. */
+void world_complete(struct world *w, struct mpath_io *io);
 uint64_t now_ms(const struct world *w);
 
 /* --- what the paths do --- */
