@@ -371,7 +371,7 @@ def x2_a_path_that_is_not_there(twins, undo):
     expect_equal(refused_text(twins, table), "error getting device", "the kernel")
     ours = twins.our_map(table)
     undo.callback(ours.remove)
-    settled_alike("ours", lambda: "2 1 0 0 1 1 E 0 2 0 P0 A 0 99:99 F 1 ",
+    settled_alike("ours", lambda: "2 1 0 0 1 1 E 0 2 0 P0 A 0 99:99 F 0 ",
                   lambda: neutral(ours.info(), twins.our_names))
 
 
@@ -383,7 +383,7 @@ def x3_a_handler_that_does_not_exist(twins, undo):
     write_map(name, table.text(twins.our_names), twins.ours.wwid)
     undo.callback(os.unlink, name)
     accepted, reason = check_config("bad")
-    expect(not accepted and 'unknown hardware handler type: word 2 is "no-such"' in reason,
+    expect(not accepted and 'unknown hardware handler type: word 3 is "no-such"' in reason,
            f"ours: {accepted}, {reason}")
 
 

@@ -46,8 +46,8 @@ def test_failover():
             expect(system.read(f"/sys/class/fc_remote_ports/{path.rport}/port_state") != "Online",
                    "the link was not cut")
         note(f"{cut.name}: a write took {stall:.2f} s; fast_io_fail_tmo is 3 s")
-        # The rport blocks for that time; what remains is ours.
-        expect(2 < stall < 8, f"failover took {stall:.1f} s")
+        # What was sent just before is lost at once; else the rport blocks for that time.
+        expect(stall < 8, f"failover took {stall:.1f} s")
         cuts.wait_usable(path, 30)
         begin = time.monotonic()
         ours.wait_in_use(path)
