@@ -215,7 +215,9 @@ def multipathd(path):
     finally:
         run("multipathd", "shutdown", check=False)
         wait_for(lambda: not daemon_runs("multipathd"), 10, "multipathd gone")
-        dm.dmsetup("remove", "--retry", "mpatha")
+        # It may have let go by itself: our udev rule has told it by now whose disk that is.
+        dm.dmsetup("remove", "--retry", "mpatha", check=False)
+        wait_for(lambda: "mpatha" not in dm.dmsetup("ls"), 5, "multipathd's map gone")
         os.unlink("/etc/multipath/wwids")
 
 
