@@ -142,7 +142,7 @@ def garbage(name):
 
 
 def reload_is_refused(lun):
-    for attribute, value in (("dev_config", "mpath//dev/sda"), ("dev_size", 1 << 20),
+    for attribute, value in (("dev_config", "mpath/another"), ("dev_size", 1 << 20),
                              ("emulate_write_cache", 1)):
         try:
             write(f"{lun.backstore.dir}/attrib/{attribute}", value)
