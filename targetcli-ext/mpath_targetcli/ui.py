@@ -42,6 +42,18 @@ def map_name(backstore: str, config: str) -> str:
     return backstore if cfgstring.startswith(("/", "wwid=")) else cfgstring
 
 
+def _queues(made: client.Map) -> bool:
+    """May commands of a map that was made just now wait for a path?  Its object comes a moment later."""
+    give_up = time.monotonic() + 5
+    while True:
+        try:
+            return made.queues()
+        except client.NoSuchMap:
+            if time.monotonic() >= give_up:
+                raise
+        time.sleep(0.1)
+
+
 def _only(words: list[str]) -> list[str]:
     """Completions as configshell takes them: a space behind the only one."""
     return [words[0] + " "] if len(words) == 1 and not words[0].endswith("/") else words
@@ -221,7 +233,7 @@ def extend(stock: Any) -> None:
         def _set_time_out(self, created: Any) -> None:
             """The kernel must not answer commands that the map wants to hold."""
             try:
-                queues = client.Client().map(map_name(created.name, created.config)).queues()
+                queues = _queues(client.Client().map(map_name(created.name, created.config)))
             except client.Error as error:
                 self.shell.log.warning(f"cmd_time_out is left as it is: {error}")
                 return
