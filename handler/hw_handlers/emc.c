@@ -69,18 +69,6 @@ static bool emc_set_params(struct hw_handler *hh, int argc, const char *const *a
 	return true;
 }
 
-static bool emc_attach(struct hw_handler *hh, struct path *path, const uint8_t *inquiry, size_t len,
-		       struct strbuf *reason)
-{
-	(void)hh;
-	(void)inquiry;
-	(void)len;
-	(void)reason;
-
-	path->hw_explicit = true;
-	return true;
-}
-
 static void emc_begin(struct hw_handler *hh, struct path *path, enum hw_purpose purpose)
 {
 	struct emc_path *emc = path->hw_data;
@@ -273,7 +261,7 @@ const struct hw_handler_type emc_handler = {
 	.path_size = sizeof(struct emc_path),
 	.detect = emc_detect,
 	.set_params = emc_set_params,
-	.attach = emc_attach,
+	.attach = attach_explicit,
 	.begin = emc_begin,
 	.go_on = emc_go_on,
 	.check_sense = emc_check_sense,

@@ -35,18 +35,6 @@ static bool hp_sw_detect(const uint8_t *inquiry, size_t len)
 	return is_of_family(families, inquiry, len);
 }
 
-static bool hp_sw_attach(struct hw_handler *hh, struct path *path, const uint8_t *inquiry,
-			 size_t len, struct strbuf *reason)
-{
-	(void)hh;
-	(void)inquiry;
-	(void)len;
-	(void)reason;
-
-	path->hw_explicit = true;
-	return true;
-}
-
 static void hp_sw_begin(struct hw_handler *hh, struct path *path, enum hw_purpose purpose)
 {
 	struct hp_sw_path *hp = path->hw_data;
@@ -141,7 +129,7 @@ const struct hw_handler_type hp_sw_handler = {
 	.name = "hp_sw",
 	.path_size = sizeof(struct hp_sw_path),
 	.detect = hp_sw_detect,
-	.attach = hp_sw_attach,
+	.attach = attach_explicit,
 	.begin = hp_sw_begin,
 	.go_on = hp_sw_go_on,
 	.check_sense = hp_sw_check_sense,

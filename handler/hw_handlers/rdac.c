@@ -101,18 +101,6 @@ static bool rdac_detect(const uint8_t *inquiry, size_t len)
 	return is_of_family(families, inquiry, len);
 }
 
-static bool rdac_attach(struct hw_handler *hh, struct path *path, const uint8_t *inquiry,
-			size_t len, struct strbuf *reason)
-{
-	(void)hh;
-	(void)inquiry;
-	(void)len;
-	(void)reason;
-
-	path->hw_explicit = true;
-	return true;
-}
-
 static void rdac_begin(struct hw_handler *hh, struct path *path, enum hw_purpose purpose)
 {
 	struct rdac_path *rdac = path->hw_data;
@@ -300,7 +288,7 @@ const struct hw_handler_type rdac_handler = {
 	.name = "rdac",
 	.path_size = sizeof(struct rdac_path),
 	.detect = rdac_detect,
-	.attach = rdac_attach,
+	.attach = attach_explicit,
 	.begin = rdac_begin,
 	.go_on = rdac_go_on,
 	.check_sense = rdac_check_sense,
