@@ -92,6 +92,12 @@ static bool is_better(const struct multipath *m, const struct priority_group *pg
 	return pg && m->current_pg && pg->number < m->current_pg->number;
 }
 
+/* Who has asked for it already, and whose commands have not moved yet, only needs patience. */
+static bool is_worth_asking_for(const struct multipath *m, const struct priority_group *pg)
+{
+	return is_better(m, pg) && pg != m->next_pg;
+}
+
 /* As the message switch_group: the next command moves. */
 static void use_group(struct multipath *m, struct priority_group *pg, const char *why)
 {
@@ -157,7 +163,7 @@ static void look_for_better_group(struct multipath *m)
 
 	if (moved)
 		m->array_moved = false;
-	if (!is_better(m, best))
+	if (!is_worth_asking_for(m, best))
 		return;
 	if (moved)
 		use_group(m, best, "the array has moved the LUN to");

@@ -25,7 +25,7 @@
 #define FOREIGN_MAX   7
 #define JOBS_MAX      64
 
-/* --- dice --- */
+/* --- dice: one in an expression, as C does not say which of two is rolled first --- */
 
 static uint64_t rng;
 
@@ -230,14 +230,14 @@ static const char *random_features(void)
 
 static struct world *random_table(void)
 {
-	unsigned int g, i, minor = 0, nr_groups = 1 + below(3);
+	unsigned int g, i, minor = 0, nr_groups = 1 + below(3), first = 1 + below(nr_groups);
 	struct strbuf out;
 	char table[1024];
 
 	strbuf_init(&out, table, sizeof(table));
 	alua = chance(35);
 	strbuf_printf(&out, "%s %s %u %u", random_features(), alua ? "1 alua" : "0", nr_groups,
-		      1 + below(nr_groups));
+		      first);
 	for (g = 0; g < nr_groups; g++) {
 		unsigned int n = 1 + below(3);
 
@@ -264,9 +264,9 @@ static void random_foreign(struct world *w)
 		struct sim_path *p = &w->paths[below(w->nr_paths)];
 		unsigned int within_ms =
 			chance(70) ? w->settings.path_timeout_ms : w->settings.restart_wait_ms;
+		uint64_t lands_ns = w->now_ns + (1 + below(within_ms)) * NSEC_PER_MSEC;
 
-		sim_late_foreign(p, below(8), 1000000 + i,
-				 w->now_ns + (1 + below(within_ms)) * NSEC_PER_MSEC, hides_ns);
+		sim_late_foreign(p, below(8), 1000000 + i, lands_ns, hides_ns);
 		p->refused = NULL; /* nobody could know of them */
 	}
 }
@@ -274,13 +274,13 @@ static void random_foreign(struct world *w)
 /* Priority groups as the policies form them. */
 static void random_policy(struct world *w)
 {
-	w->settings.policy = (struct mpath_policy){
-		.on = chance(30),
-		.grouping = (enum grouping)below(GROUPING_GROUP_BY_TPG + 1),
-		.prio = (enum prioritizer)below(PRIO_CONST + 1),
-		.failback = (enum failback)below(FAILBACK_DEFERRED + 1),
-		.failback_s = 1 + below(5),
-	};
+	struct mpath_policy *policy = &w->settings.policy;
+
+	policy->on = chance(30);
+	policy->grouping = (enum grouping)below(GROUPING_GROUP_BY_TPG + 1);
+	policy->prio = (enum prioritizer)below(PRIO_CONST + 1);
+	policy->failback = (enum failback)below(FAILBACK_DEFERRED + 1);
+	policy->failback_s = 1 + below(5);
 }
 
 static void random_fence(struct world *w)
@@ -303,8 +303,11 @@ static struct world *random_world(void)
 	struct world *w = random_table();
 	unsigned int i;
 
-	if (alua)
-		give_port_groups(w, (uint8_t)(1 + below(3)), (w->nr_paths + 1) / (1 + below(2)));
+	if (alua) {
+		uint8_t tpgs = (uint8_t)(1 + below(3));
+
+		give_port_groups(w, tpgs, (w->nr_paths + 1) / (1 + below(2)));
+	}
 	w->luns[0].announced_s = (uint8_t)(chance(50) ? 0 : 2 + below(20));
 	lun_may_change = chance(30);
 	w->coin = coin;
@@ -324,7 +327,8 @@ static struct world *random_world(void)
 		struct sim_path *p = &w->paths[i];
 
 		p->queue_depth = chance(50) ? 32 : 1 + below(6);
-		p->latency_ns = (1 + below(5)) * NSEC_PER_MSEC / (1 + below(3));
+		p->latency_ns = (1 + below(5)) * NSEC_PER_MSEC;
+		p->latency_ns /= 1 + below(3);
 		p->open_latency_ns = (1 + below(30)) * NSEC_PER_MSEC;
 		if (chance(5))
 			p->refused = "no such device";
@@ -404,24 +408,27 @@ static void random_mode(struct sim_path *p)
 
 static void random_io_mode(struct sim_path *p)
 {
-	switch (below(6)) {
+	unsigned int what = below(6), times = 1 + below(3);
+	bool heads = chance(50);
+
+	switch (what) {
 	case 0:
-		answer_with_status(p, chance(50) ? SAM_BUSY : SAM_TASK_SET_FULL, 1 + below(12));
+		answer_with_status(p, heads ? SAM_BUSY : SAM_TASK_SET_FULL, 4 * times);
 		return;
 	case 1:
-		answer_with_status(p, SAM_RESERVATION_CONFLICT, 1 + below(3));
+		answer_with_status(p, SAM_RESERVATION_CONFLICT, times);
 		return;
 	case 2:
-		answer_with_sense(p, 0x03, chance(50) ? 0x11 : 0x0c, 0x00, 1 + below(3));
+		answer_with_sense(p, 0x03, heads ? 0x11 : 0x0c, 0x00, times);
 		return;
 	case 3:
-		answer_with_sense(p, 0x0b, 0x44, 0x00, 1 + below(3));
+		answer_with_sense(p, 0x0b, 0x44, 0x00, times);
 		return;
 	case 4:
 		set_io_mode(p, MODE_UP, 0);
 		return;
 	default:
-		set_io_mode(p, (enum sim_mode)below(MODE_ANSWER), 1 + below(10));
+		set_io_mode(p, (enum sim_mode)below(MODE_ANSWER), 3 * times);
 		return;
 	}
 }
@@ -442,12 +449,16 @@ static void random_port_group(struct world *w)
 					 ALUA_STANDBY,	     ALUA_STANDBY,   ALUA_UNAVAILABLE,
 					 ALUA_TRANSITIONING, ALUA_OFFLINE};
 	struct sim_lun *lun = &w->luns[0];
+	unsigned int group;
+	uint8_t state;
 
 	if (!lun->nr_groups)
 		return;
 	if (chance(20))
 		lun->stpg = (enum sim_stpg)below(STPG_TAKES_TIME + 1);
-	set_port_group(w, 1 + below(lun->nr_groups), states[below(sizeof(states))], chance(50));
+	group = 1 + below(lun->nr_groups);
+	state = states[below(sizeof(states))];
+	set_port_group(w, group, state, chance(50));
 }
 
 static bool has_orphans(const struct world *w)

@@ -354,6 +354,32 @@ static void check_group(struct world *w, const struct sim_io *io, const struct s
 		w->oracle->current = pg;
 }
 
+static bool has_suspicious_command(const struct world *w)
+{
+	unsigned int i;
+
+	for (i = w->oracle->first_out; i < w->nr_ios; i++)
+		if (w->ios[i].state == SIM_IO_OUT && w->ios[i].io.nr_suspicions)
+			return true;
+	return false;
+}
+
+/* They move when the map says so: until the group is activated, none is sent. */
+void oracle_switched(struct world *w, unsigned int number)
+{
+	static const struct sim_io any_io;
+	const struct priority_group *pg = &w->m->groups[number - 1];
+	const struct sim_path *better;
+
+	if (pg->bypassed && pg != w->oracle->asked_for && !w->oracle->any_group &&
+	    !has_suspicious_command(w)) {
+		better = better_path(w, &any_io);
+		oracle_check(w, !better, "commands move to bypassed group %u, though %s is usable",
+			     number, better->name);
+	}
+	w->oracle->current = pg;
+}
+
 /* An administrator has spoken of groups: they are chosen from anew (dm clears current_pg). */
 void oracle_regrouped(struct world *w)
 {

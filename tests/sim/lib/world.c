@@ -76,6 +76,8 @@ static void take_event(struct world *w, const struct mpath_notice *notice)
 		     (unsigned long long)notice->sequence,
 		     (unsigned long long)w->last_notice_seq - 1);
 	oracle_check(w, notice->has_path == (notice->path[0] != '\0'), "a path without a name");
+	if (notice->kind == NOTICE_GROUP_SWITCHED)
+		oracle_switched(w, notice->group);
 	strbuf_init(&line, text, sizeof(text));
 	strbuf_printf(&line, "%s", mpath_notice_name(notice->kind));
 	if (notice->has_path)

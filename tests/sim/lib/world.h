@@ -411,6 +411,7 @@ void oracle_foreign_write(struct world *w, uint64_t lba, uint64_t stamp);
 void oracle_gateway_write(struct world *w, uint64_t lba, uint64_t stamp);
 void oracle_killed(struct world *w);
 void oracle_regrouped(struct world *w);
+void oracle_switched(struct world *w, unsigned int number);
 void oracle_changes(struct world *w, bool begins);
 void oracle_power_lost(struct world *w);
 /* A target has answered; @io may be a probe. */
