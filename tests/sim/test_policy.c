@@ -361,6 +361,33 @@ static void failback_by_followover(void)
 	world_end(w);
 }
 
+/*
+ * Seed 4823: who has met a broken answer on the first path goes its own way to the second, while all
+ * others are to go back to the first.  Each activation of the second asked for the first anew.
+ */
+static void failback_is_asked_for_once(void)
+{
+	struct world *w = new_world(RETAIN_QUEUE "2 1 " A B, GROUPING_FAILOVER, FAILBACK_IMMEDIATE);
+	struct sim_io *wanderer, *others;
+
+	give_port_groups(w, BOTH, 2);
+	world_up(w);
+	expect(w, path_of_read(w) == sim_path(w, "8:0"));
+	set_io_mode(sim_path(w, "8:0"), MODE_FAULT, 1);
+	sim_path(w, "8:16")->latency_ns = 100 * NSEC_PER_MSEC;
+	wanderer = submit_read(w, 0, 1);
+	advance(w, 2);
+	others = submit_read(w, 1, 1);
+	advance(w, 50);
+	add_path(w, "8:32", 2); /* the groups are looked at again */
+	advance(w, 2000);
+	expect_good(w, wanderer);
+	expect_good(w, others);
+	expect(w, path_of_read(w) == sim_path(w, "8:0"));
+	expect(w, count_notices(w, "failback to") == 1);
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(groups_are_formed_by_alua_priority);
@@ -379,5 +406,6 @@ int main(void)
 	STORY(failback_after_a_while);
 	STORY(a_failure_cancels_failback);
 	STORY(failback_by_followover);
+	STORY(failback_is_asked_for_once);
 	return end_of_stories();
 }
