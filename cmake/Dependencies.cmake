@@ -15,6 +15,7 @@ mpath_need(GLIB glib-2.0 libglib2.0-dev)
 mpath_need(GIO gio-unix-2.0 libglib2.0-dev)
 mpath_need(JSON json-glib-1.0 libjson-glib-dev)
 mpath_need(KMOD libkmod libkmod-dev)
+mpath_need(UDEV libudev libudev-dev)
 mpath_need(SYSTEMD libsystemd libsystemd-dev)
 
 # Debian's libsgutils2-dev ships no .pc file.

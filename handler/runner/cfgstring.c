@@ -20,6 +20,19 @@ bool map_name_is_valid(const char *name)
 	return len >= 1 && len < MPATH_NAME_MAX && !name[len] && name[0] != '.';
 }
 
+bool wwid_is_valid(const char *wwid)
+{
+	static const char *const of_sysfs[] = {"naa.", "eui.", "t10."};
+
+	for (size_t i = 0; i < sizeof(of_sysfs) / sizeof(of_sysfs[0]); i++)
+		if (!strncmp(wwid, of_sysfs[i], strlen(of_sysfs[i])))
+			return false;
+	for (const char *c = wwid; *c; c++)
+		if (!isgraph((unsigned char)*c) || strchr("\"'", *c))
+			return false;
+	return wwid[0] && strlen(wwid) < WWID_MAX;
+}
+
 /* --- lists of paths --- */
 
 static char *strip(char *word)
@@ -167,14 +180,18 @@ static int parse_form(struct cfgstring *cfgstring, struct strbuf *error)
 	}
 	if (!rest[0]) {
 		strbuf_printf(error, "cfgstring: nothing behind \"mpath/\", expected the name of a "
-				     "map file, or paths like /dev/sda;/dev/sdb");
+				     "map file, wwid=WWID, or paths like /dev/sda;/dev/sdb");
 		return -EINVAL;
 	}
 	if (!strncmp(rest, "wwid=", strlen("wwid="))) {
+		cfgstring->form = CFGSTRING_WWID;
+		cfgstring->wwid = rest + strlen("wwid=");
+		if (wwid_is_valid(cfgstring->wwid))
+			return 0;
 		strbuf_printf(error,
-			      "cfgstring: \"%s\": finding the paths of a WWID is not implemented "
-			      "yet: name the paths, or a map file that has paths= and wwid=",
-			      rest);
+			      "cfgstring: wwid: \"%.64s\", expected a WWID as \"multipath -ll\" "
+			      "prints it",
+			      cfgstring->wwid);
 		return -EINVAL;
 	}
 	if (!map_name_is_valid(rest)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The cfgstring, what stands behind "user:mpath" (DESIGN 5): the name of a map file, or paths.
+ * The cfgstring, what stands behind "user:mpath" (DESIGN 5): the name of a map file, a WWID, or
+ * paths.
  * tcmu-runner, configfs, rtslib and targetcli each forbid some characters; all are refused here,
  * with words, because most of these would cut the string silently.  Pure.
  */
@@ -21,12 +22,13 @@ struct path_list {
 	unsigned int nr_words;
 };
 
-enum cfgstring_form { CFGSTRING_NAME, CFGSTRING_PATHS };
+enum cfgstring_form { CFGSTRING_NAME, CFGSTRING_PATHS, CFGSTRING_WWID };
 
 struct cfgstring {
 	enum cfgstring_form form;
 	char *text;	  /* owned: all of it, without a newline at its end */
 	const char *name; /* of the map file, without .map; points into text */
+	const char *wwid; /* likewise */
 	struct path_list paths;
 };
 
@@ -39,6 +41,9 @@ void cfgstring_clear(struct cfgstring *cfgstring);
 
 /* Are these the same, but for a newline at the end? */
 bool cfgstring_equal(const char *a, const char *b);
+
+/* Can this be a WWID as "multipath -ll" prints it?  sysfs spells them otherwise: naa.6001... */
+bool wwid_is_valid(const char *wwid);
 
 /* May a map, and its files, have this name? */
 bool map_name_is_valid(const char *name);

@@ -94,7 +94,7 @@ static int check_nothing(const struct key *key, const char *value, struct strbuf
 static int check_wwid(const struct key *key, const char *value, struct strbuf *error)
 {
 	(void)key;
-	if (strlen(value) < WWID_MAX && !strpbrk(value, " \t\"'"))
+	if (wwid_is_valid(value))
 		return 0;
 	strbuf_printf(error, "\"%.64s\", expected a WWID as \"multipath -ll\" prints it", value);
 	return -EINVAL;
@@ -178,12 +178,17 @@ static int check_failback(const struct key *key, const char *value, struct strbu
 }
 
 /* multipath.conf writes the number of the selector's arguments behind it: "round-robin 0". */
+static char *selector_name(const char *selector)
+{
+	if (!g_str_has_suffix(selector, " 0"))
+		return g_strdup(selector);
+	return g_strchomp(g_strndup(selector, strlen(selector) - 2));
+}
+
 static int paths_to_table(const struct path_list *paths, const char *grouping, const char *selector,
 			  struct mpath_table **table, struct strbuf *error)
 {
-	char *name = g_str_has_suffix(selector, " 0")
-			     ? g_strchomp(g_strndup(selector, strlen(selector) - 2))
-			     : g_strdup(selector);
+	char *name = selector_name(selector);
 	int err = mpath_table_from_paths((const char *const *)paths->words, paths->nr_words,
 					 grouping, name, table, error);
 
@@ -589,17 +594,21 @@ static int table_from_paths_key(const struct key_values *values, struct mpath_ta
 	return err;
 }
 
+/* Which paths there are is seen when the map is in service. */
+static int find_paths(const struct key_values *values, struct map_config *config,
+		      struct strbuf *error)
+{
+	config->find_selector = selector_name(value_or(values, KEY_SELECTOR, "round-robin 0"));
+	return mpath_table_parse("0 0 0 0", &config->table, error);
+}
+
 /* Which words do not go together in a map file, or are missing there? */
 static int check_map_keys(const struct key_values *values, const char *file, struct strbuf *error)
 {
 	static const enum key_id for_paths[] = {KEY_GROUPING, KEY_SELECTOR, KEY_PRIO, KEY_FAILBACK};
 
-	if (!values->text[KEY_TABLE] && !values->text[KEY_PATHS]) {
-		strbuf_printf(error, "%s: %s", file,
-			      values->text[KEY_WWID]
-				      ? "wwid: finding the paths of a WWID is not implemented yet, "
-					"expected table= or paths= beside it"
-				      : "there is neither table= nor paths=");
+	if (!values->text[KEY_TABLE] && !values->text[KEY_PATHS] && !values->text[KEY_WWID]) {
+		strbuf_printf(error, "%s: there is neither table= nor paths= nor wwid=", file);
 		return -EINVAL;
 	}
 	if (!values->text[KEY_TABLE])
@@ -615,27 +624,40 @@ static int check_map_keys(const struct key_values *values, const char *file, str
 		/* mpath.conf may well have it for other maps. */
 		if (!values->file[id] || strcmp(values->file[id], file))
 			continue;
-		strbuf_printf(error, "%s: %s: goes with paths=, the table says this itself", file,
+		strbuf_printf(error,
+			      "%s: %s: goes with paths= or wwid=, the table says this itself", file,
 			      keys[id].name);
 		return -EINVAL;
 	}
 	return 0;
 }
 
-static int build_table(const struct key_values *values, const struct cfgstring *cfgstring,
-		       const char *file, struct mpath_table **table, struct strbuf *error)
+static int table_from_file(const struct key_values *values, const char *file,
+			   struct map_config *config, struct strbuf *error)
 {
-	int err;
+	int err = check_map_keys(values, file, error);
 
-	if (cfgstring->form == CFGSTRING_PATHS)
-		return table_from_list(values, &cfgstring->paths, table, error);
-
-	err = check_map_keys(values, file, error);
 	if (err)
 		return err;
 	if (values->text[KEY_TABLE])
-		return mpath_table_parse(values->text[KEY_TABLE], table, error);
-	return table_from_paths_key(values, table, error);
+		return mpath_table_parse(values->text[KEY_TABLE], &config->table, error);
+	if (values->text[KEY_PATHS])
+		return table_from_paths_key(values, &config->table, error);
+	return find_paths(values, config, error);
+}
+
+static int build_table(const struct key_values *values, const struct cfgstring *cfgstring,
+		       const char *file, struct map_config *config, struct strbuf *error)
+{
+	switch (cfgstring->form) {
+	case CFGSTRING_NAME:
+		return table_from_file(values, file, config, error);
+	case CFGSTRING_PATHS:
+		return table_from_list(values, &cfgstring->paths, &config->table, error);
+	case CFGSTRING_WWID:
+		return find_paths(values, config, error);
+	}
+	return -EINVAL;
 }
 
 static char *all_that_is_said(const struct key_values *values, const struct cfgstring *cfgstring)
@@ -651,7 +673,7 @@ static char *all_that_is_said(const struct key_values *values, const struct cfgs
 static int build_config(const struct key_values *values, const struct cfgstring *cfgstring,
 			const char *file, struct map_config *config, struct strbuf *error)
 {
-	int err = build_table(values, cfgstring, file, &config->table, error);
+	int err = build_table(values, cfgstring, file, config, error);
 
 	if (err)
 		return err;
@@ -662,6 +684,8 @@ static int build_config(const struct key_values *values, const struct cfgstring 
 	apply_policy(values, values->text[KEY_TABLE] && cfgstring->form != CFGSTRING_PATHS,
 		     &config->settings.policy);
 	apply_patience(values, &config->settings);
+	if (cfgstring->form == CFGSTRING_WWID)
+		g_strlcpy(config->settings.wwid, cfgstring->wwid, sizeof(config->settings.wwid));
 	config->said = all_that_is_said(values, cfgstring);
 	return 0;
 }
@@ -673,7 +697,7 @@ static char *last_good_file(const struct config_paths *paths, const struct map_c
 {
 	/* Maps with and without a map file have names of their own. */
 	return g_strdup_printf("%s/%s.%s", paths->last_good, config->name,
-			       cfgstring->form == CFGSTRING_PATHS ? "paths" : "map");
+			       cfgstring->form == CFGSTRING_NAME ? "map" : "paths");
 }
 
 static char *values_to_text(const struct key_values *values)
@@ -810,7 +834,7 @@ static int load(const struct config_paths *paths, const struct cfgstring *cfgstr
 	struct key_values values = {0};
 	int err = load_files(paths, cfgstring, map_file, config, &values, error);
 
-	/* Without a name (check_config of the paths form) there is nothing to look under. */
+	/* Without a name (check_config without a map file) there is nothing to look under. */
 	if (use_last_good && config->name) {
 		if (err)
 			err = load_last_good(paths, cfgstring, config, error);
@@ -833,7 +857,7 @@ int map_config_load(const struct config_paths *paths, const char *cfgstring, con
 	err = cfgstring_parse(cfgstring, &parsed, error);
 	if (err)
 		return err;
-	if (parsed.form == CFGSTRING_PATHS && backstore && !map_name_is_valid(backstore)) {
+	if (parsed.form != CFGSTRING_NAME && backstore && !map_name_is_valid(backstore)) {
 		strbuf_printf(
 			error,
 			"the backstore's name \"%.64s\" cannot be the map's, expected 1 to %d "
@@ -898,6 +922,7 @@ void map_config_free(struct map_config *config)
 	mpath_table_free(config->table);
 	g_free(config->name);
 	g_free(config->cfgstring);
+	g_free(config->find_selector);
 	g_free(config->said);
 	g_free(config->warning);
 	g_free(config);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From a cfgstring to a map's configuration (DESIGN 5): the forms "name" and "/dev/a;/dev/b",
- * map files and mpath.conf.  Text only: no device is ever looked at here, because check_config
- * also runs when tcmu-runner restarts (D11).
+ * From a cfgstring to a map's configuration (DESIGN 5): the forms "name", "wwid=..." and
+ * "/dev/a;/dev/b", map files and mpath.conf.  Text only: no device is ever looked at here, because
+ * check_config also runs when tcmu-runner restarts (D11).
  */
 #ifndef MPATH_CONFIG_H
 #define MPATH_CONFIG_H
@@ -18,16 +18,17 @@ struct config_paths {
 extern const struct config_paths config_default_paths;
 
 struct map_config {
-	char *name;	 /* the map's: NAME, or for the paths form the backstore's name, or NULL */
+	char *name;	 /* the map's: NAME, or without a map file the backstore's, or NULL */
 	char *cfgstring; /* as given, with "mpath/" */
 	struct mpath_table *table;
 	struct mpath_settings settings;
+	char *find_selector; /* NULL: the table names the paths; else see device_config */
 	char *said;    /* all that files and cfgstring say: the same words mean the same map */
 	char *warning; /* NULL, or why the last good copy is used */
 };
 
 /*
- * @cfgstring is "mpath/REST".  @backstore names the paths form's map; NULL when unknown yet
+ * @cfgstring is "mpath/REST".  @backstore names a map without a file; NULL when unknown yet
  * (check_config).  @use_last_good: when the files are invalid, or the map file is missing, their
  * last good copy is used; valid ones replace it.  0 or -errno with the whole story in @error:
  * file, key, word, expectation.

@@ -406,6 +406,7 @@ static int lun_start_device(struct lun *lun, const struct map_config *config, st
 		.backstore = lun->backstore.instance,
 		.table = config->table,
 		.settings = &config->settings,
+		.find_selector = config->find_selector,
 		.transport = &sg_transport,
 		.warning = config->warning,
 	};
@@ -635,7 +636,11 @@ static void reload_done(struct device_request *request)
 static int lun_load(struct lun *lun, const struct map_config *config, struct strbuf *error)
 {
 	const struct device_layout layout = {
-		.table = config->table, .settings = &config->settings, .warning = config->warning};
+		.table = config->table,
+		.settings = &config->settings,
+		.find_selector = config->find_selector,
+		.warning = config->warning,
+	};
 	struct reload reload = {.request = {.layout = &layout, .done = reload_done}};
 
 	reload.request.message.reply = *error;
@@ -759,6 +764,7 @@ static struct tcmur_handler mpath_handler = {
 	.cfg_desc = "A LUN over several paths, as dm-multipath does it, with SCSI passed through.\n"
 		    "cfgstring=NAME: the map file /etc/tcmu/mpath.d/NAME.map, for example with a\n"
 		    "  dm-multipath table; examples are in /usr/share/doc/tcmu-mpath/examples.\n"
+		    "cfgstring=wwid=36001405b922ff67a: all paths to the LUN with this WWID.\n"
 		    "cfgstring=/dev/disk/by-id/A;/dev/disk/by-id/B: these paths, the first that "
 		    "works.\n"
 		    "size=0: the size is the LUN's.  Further settings: /etc/tcmu/mpath.conf.",

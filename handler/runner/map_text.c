@@ -47,6 +47,8 @@ static void report_map(const struct map_config *config, struct strbuf *report)
 		      settings->checker ? settings->checker->name : "none");
 	if (settings->wwid[0])
 		strbuf_printf(report, "wwid: %s\n", settings->wwid);
+	if (config->find_selector)
+		strbuf_printf(report, "finds its paths: path selector %s\n", config->find_selector);
 	report_groups(table, report);
 	for (i = 0; i < table->nr_warnings; i++)
 		strbuf_printf(report, "warning: %s\n", table->warnings[i]);
@@ -78,7 +80,8 @@ int map_text_load(const char *text, struct device_layout *layout, void **owner,
 	*owner = config;
 	if (!err)
 		*layout = (struct device_layout){.table = config->table,
-						 .settings = &config->settings};
+						 .settings = &config->settings,
+						 .find_selector = config->find_selector};
 	return err;
 }
 

@@ -27,6 +27,8 @@
 #include "runtime/worker.h"
 
 #define REFRESH_INTERVAL_NS NSEC_PER_SEC
+#define SEARCH_AGAIN_NS	    NSEC_PER_SEC
+#define SEARCH_INTERVAL_NS  (30 * NSEC_PER_SEC)
 
 /* A path as the runtime sees it; path->transport_data points here. */
 struct device_path {
@@ -78,6 +80,28 @@ struct keeper {
 	int error;
 };
 
+/* A map that finds its paths.  All but the job's is the owner thread's. */
+struct search {
+	bool on;
+	char wwid[WWID_MAX];
+	char *selector;		      /* owned */
+	struct found_disks known;     /* those that have become paths */
+	struct disk_monitor *monitor; /* NULL: not yet, or there is none */
+	struct watch watch;
+	bool watched;
+	struct timer timer; /* what the monitor may have missed */
+	struct job_queue jobs;
+	struct job job;
+	bool running;
+	bool again;  /* there was news while the job ran */
+	bool failed; /* was logged */
+
+	/* The job's, while it runs. */
+	char job_wwid[WWID_MAX];
+	struct found_disks seen;
+	int error;
+};
+
 struct device {
 	char *name;
 	char *state_name;
@@ -93,6 +117,7 @@ struct device {
 	bool flush_wanted; /* batch_end waits to call the front's flush */
 	struct refresh refresh;
 	struct keeper keeper;
+	struct search search;
 	unsigned int nr_jobs; /* on the way, or with the transport to be closed */
 
 	struct letter start;
@@ -758,18 +783,252 @@ static void device_change(struct device *d, struct mpath_change *change,
 	mpath_change_free(change);
 }
 
+static void device_load(struct device *d, const struct mpath_table *table,
+			const struct mpath_settings *settings, struct mpath_message *message)
+{
+	device_change(d, mpath_change_reload(d->map, table, settings, &message->reply), message);
+}
+
+/* --- paths that are found --- */
+
+static bool search_for(struct search *s, const char *wwid, const char *selector)
+{
+	char *copy = strdup(selector);
+
+	if (!copy)
+		return false;
+	free(s->selector);
+	s->selector = copy;
+	snprintf(s->wwid, sizeof(s->wwid), "%s", wwid);
+	s->on = true;
+	return true;
+}
+
+/* The monitor stays until the map ends: a job may be at it. */
+static void search_end(struct search *s)
+{
+	s->on = false;
+	found_disks_clear(&s->known);
+}
+
+static void search_free(struct device *d)
+{
+	struct search *s = &d->search;
+
+	if (s->monitor)
+		d->transport->finder->unwatch(s->monitor);
+	found_disks_clear(&s->known);
+	found_disks_clear(&s->seen);
+	free(s->selector);
+}
+
+static void search_run(struct job *job)
+{
+	struct device *d = container_of(job, struct device, search.job);
+	struct search *s = &d->search;
+
+	if (s->monitor)
+		d->transport->finder->drain(s->monitor);
+	s->error = d->transport->finder->find(s->job_wwid, &s->seen);
+}
+
+static void search_start(struct device *d)
+{
+	struct search *s = &d->search;
+
+	if (!s->on)
+		return;
+	s->again = s->running;
+	if (s->running)
+		return;
+	s->running = true;
+	memcpy(s->job_wwid, s->wwid, sizeof(s->job_wwid));
+	device_start_job(d, &s->jobs, &s->job);
+}
+
+static bool search_add(void *arg, const char *address)
+{
+	struct mpath_message message = {0};
+	struct device *d = arg;
+	char words[200];
+
+	strbuf_init(&message.reply, words, sizeof(words));
+	device_change(d,
+		      mpath_change_add_found(d->map, address, d->search.selector, &message.reply),
+		      &message);
+	return !message.error;
+}
+
+/* An administrator may have removed it before: then there is nothing to do. */
+static void search_remove(void *arg, const char *address)
+{
+	struct mpath_message message = {0};
+	struct device *d = arg;
+	char words[200];
+
+	strbuf_init(&message.reply, words, sizeof(words));
+	device_change(d, mpath_change_remove_path(d->map, address, &message.reply), &message);
+}
+
+static const struct finder_ops search_ops = {.add = search_add, .remove = search_remove};
+
+static void search_check_error(struct device *d)
+{
+	struct search *s = &d->search;
+
+	if (s->error && !s->failed)
+		mpath_log(MPATH_LOG_WARN, d->name, NULL, "paths cannot be looked for: %s",
+			  strerror(-s->error));
+	s->failed = s->error != 0;
+}
+
+static void search_done(struct letter *letter)
+{
+	struct device *d = container_of(letter, struct device, search.job.letter);
+	struct search *s = &d->search;
+
+	/* Until the end of this the device cannot finish: the job counts. */
+	s->running = false;
+	search_check_error(d);
+	if (!s->error && s->on && !d->stopping && strcmp(s->wwid, s->job_wwid) == 0)
+		finder_compare(&s->known, &s->seen, &search_ops, d);
+	found_disks_clear(&s->seen);
+	if (s->again && !d->stopping)
+		search_start(d);
+	d->nr_jobs--;
+	device_check_finished(d);
+}
+
+static void search_ready(struct watch *watch, uint32_t epoll_events)
+{
+	struct device *d = container_of(watch, struct device, search.watch);
+
+	(void)epoll_events;
+	/* The kernel tells that a disk goes while sysfs still has it. */
+	loop_timer_set(d->loop, &d->search.timer, device_now_ns(d) + SEARCH_AGAIN_NS);
+	search_start(d);
+}
+
+static void search_fire(struct timer *timer, uint64_t now_ns)
+{
+	struct device *d = container_of(timer, struct device, search.timer);
+
+	loop_timer_set(d->loop, timer, now_ns + SEARCH_INTERVAL_NS);
+	search_start(d);
+}
+
+/* Before the first look, so that nothing is missed between them. */
+static void search_open_monitor(struct device *d)
+{
+	if (!d->search.monitor)
+		d->search.monitor = d->transport->finder->watch(&d->search.watch.fd);
+}
+
+/* Owner thread.  Without a monitor the timer must do. */
+static void search_begin(struct device *d)
+{
+	struct search *s = &d->search;
+
+	loop_timer_set(d->loop, &s->timer, device_now_ns(d) + SEARCH_INTERVAL_NS);
+	if (s->monitor && !s->watched)
+		s->watched = loop_watch(d->loop, &s->watch) == 0;
+	if (!s->watched)
+		mpath_log(MPATH_LOG_WARN, d->name, NULL,
+			  "new paths are noticed within %d s: there is no word of them from udev",
+			  (int)(SEARCH_INTERVAL_NS / NSEC_PER_SEC));
+	search_start(d);
+}
+
+static void search_stop(struct device *d)
+{
+	loop_timer_set(d->loop, &d->search.timer, 0);
+	if (d->search.watched)
+		loop_unwatch(d->loop, &d->search.watch);
+}
+
+/* The map's paths by their words or, where that is known, by their devices. */
+static bool present_paths(struct device *d, bool by_device, struct found_disks *present)
+{
+	char node[sizeof("/dev/") + PATH_NAME_MAX];
+	const char *name;
+	struct path *path;
+	unsigned int i;
+
+	*present = (struct found_disks){0};
+	for (i = 0; (path = mpath_path(d->map, i)); i++) {
+		snprintf(node, sizeof(node), "/dev/%s", path->facts.device);
+		name = by_device && path->facts.device[0] ? node : path->address;
+		if (!found_disks_add(present, name, name)) {
+			found_disks_clear(present);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void search_load(struct device *d, const struct device_layout *layout,
+			struct mpath_message *message)
+{
+	struct mpath_table *table = NULL;
+	struct found_disks words;
+
+	message->error = -ENOMEM;
+	if (!present_paths(d, false, &words)) {
+		strbuf_printf(&message->reply, "out of memory");
+		return;
+	}
+	message->error = finder_table(&words, layout->table->queue_if_no_path,
+				      layout->settings->policy.grouping, layout->find_selector,
+				      &table, &message->reply);
+	if (!message->error)
+		device_load(d, table, layout->settings, message);
+	mpath_table_free(table);
+	found_disks_clear(&words);
+}
+
+/* The map's present paths stay; the next look finds out which of them lead elsewhere. */
+static void search_reload(struct device *d, const struct device_layout *layout,
+			  struct mpath_message *message)
+{
+	struct search *s = &d->search;
+	bool goes_on = s->on && strcmp(s->wwid, layout->settings->wwid) == 0;
+	struct found_disks present;
+
+	message->error = -EOPNOTSUPP;
+	if (!d->transport->finder) {
+		strbuf_printf(&message->reply, "this transport finds no paths: name them");
+		return;
+	}
+	search_load(d, layout, message);
+	if (message->error)
+		return;
+	if (!search_for(s, layout->settings->wwid, layout->find_selector)) {
+		mpath_log(MPATH_LOG_ERROR, d->name, NULL, "out of memory: no paths are found");
+		return;
+	}
+	if (!goes_on && present_paths(d, true, &present)) {
+		found_disks_clear(&s->known);
+		s->known = present;
+	}
+	search_open_monitor(d);
+	search_begin(d);
+}
+
 static void device_reload(struct device *d, const struct device_layout *layout,
 			  struct mpath_message *message)
 {
 	char *warning = layout->warning ? strdup(layout->warning) : NULL;
 
-	device_change(d,
-		      mpath_change_reload(d->map, layout->table, layout->settings, &message->reply),
-		      message);
+	if (layout->find_selector)
+		search_reload(d, layout, message);
+	else
+		device_load(d, layout->table, layout->settings, message);
 	if (message->error) {
 		free(warning);
 		return;
 	}
+	if (!layout->find_selector)
+		search_end(&d->search);
 	free(d->warning);
 	d->warning = warning;
 }
@@ -842,6 +1101,8 @@ static void device_handle_start(struct letter *letter)
 
 	if (d->refresh.valid)
 		device_set_backstore(d, &d->refresh.read);
+	if (d->search.on)
+		search_begin(d);
 	loop_timer_set(d->loop, &d->refresh.timer, device_now_ns(d) + REFRESH_INTERVAL_NS);
 	device_step(d, &(struct mpath_event){.type = MPATH_TIMEOUT});
 }
@@ -852,6 +1113,7 @@ static void device_handle_stop(struct letter *letter)
 
 	d->stopping = true;
 	loop_timer_set(d->loop, &d->refresh.timer, 0);
+	search_stop(d);
 	if (d->keeper.later)
 		keeper_start(d);
 	device_step(d, &(struct mpath_event){.type = MPATH_STOP});
@@ -899,6 +1161,54 @@ static struct multipath *device_create_map(const struct device_config *config, s
 	return map;
 }
 
+static int search_first(struct device *d, const char *wwid)
+{
+	struct found_disks seen;
+	bool ok = true;
+	int err = d->transport->finder->find(wwid, &seen);
+
+	if (err) {
+		mpath_log(MPATH_LOG_WARN, d->name, NULL, "paths cannot be looked for: %s",
+			  strerror(-err));
+		d->search.failed = true;
+		return 0;
+	}
+	for (unsigned int i = 0; ok && i < seen.nr; i++)
+		if (seen.disks[i].sure)
+			ok = found_disks_add(&d->search.known, seen.disks[i].address,
+					     seen.disks[i].node);
+	found_disks_clear(&seen);
+	return ok ? 0 : -ENOMEM;
+}
+
+/* What is there already belongs to the map from its beginning, as if the paths had been named. */
+static struct multipath *device_create_finding_map(struct device *d,
+						   const struct device_config *config,
+						   struct strbuf *error)
+{
+	struct device_config with_paths = *config;
+	struct mpath_table *table;
+	struct multipath *map;
+
+	if (!d->transport->finder) {
+		strbuf_printf(error, "this transport finds no paths: name them");
+		return NULL;
+	}
+	search_open_monitor(d);
+	if (!search_for(&d->search, config->settings->wwid, config->find_selector) ||
+	    search_first(d, config->settings->wwid)) {
+		strbuf_printf(error, "out of memory");
+		return NULL;
+	}
+	if (finder_table(&d->search.known, config->table->queue_if_no_path,
+			 config->settings->policy.grouping, config->find_selector, &table, error))
+		return NULL;
+	with_paths.table = table;
+	map = device_create_map(&with_paths, error);
+	mpath_table_free(table);
+	return map;
+}
+
 static bool device_create_paths(struct device *d)
 {
 	struct path *path;
@@ -934,6 +1244,12 @@ static void device_init_parts(struct device *d)
 	job_queue_init(&d->refresh.jobs);
 	job_init(&d->refresh.job, d->loop, refresh_run, refresh_done);
 
+	list_init(&d->search.timer.node);
+	d->search.timer.fire = search_fire;
+	d->search.watch.ready = search_ready;
+	job_queue_init(&d->search.jobs);
+	job_init(&d->search.job, d->loop, search_run, search_done);
+
 	job_queue_init(&d->keeper.jobs);
 	job_init(&d->keeper.job, d->loop, keeper_run, keeper_done);
 
@@ -964,6 +1280,7 @@ static void device_free(struct device *d)
 		pthread_mutex_destroy(&d->lock);
 	}
 	device_free_map(d);
+	search_free(d);
 	free(d->warning);
 	free(d->state_name);
 	free(d->name);
@@ -985,7 +1302,8 @@ static struct device *device_create(const struct device_config *config, struct s
 		goto no_memory;
 	snprintf(d->keeper.kept.backstore, sizeof(d->keeper.kept.backstore), "%s",
 		 config->backstore);
-	d->map = device_create_map(config, error);
+	d->map = config->find_selector ? device_create_finding_map(d, config, error)
+				       : device_create_map(config, error);
 	if (!d->map)
 		goto free_device;
 	d->loop = workers_ready() ? loop_acquire() : NULL;

@@ -10,6 +10,7 @@
 #include "mpath/core.h"
 #include "mpath/path_transport.h"
 #include "mpath/snapshot.h"
+#include "runtime/finder.h"
 #include "runtime/loop.h"
 
 struct device;
@@ -37,6 +38,11 @@ struct device_config {
 	const char *backstore;	/* kept.backstore */
 	const struct mpath_table *table;
 	const struct mpath_settings *settings;
+	/*
+	 * NULL, or the paths are found, all that lead to settings->wwid, now and later: the path
+	 * selector of their groups.  The table has no path then.
+	 */
+	const char *find_selector;
 	const struct path_transport_type *transport;
 	const char *warning; /* NULL, or what status must show: "map file invalid, using ..." */
 };
@@ -80,7 +86,8 @@ void device_shutdown_all(void);
 struct device_layout {
 	const struct mpath_table *table;
 	const struct mpath_settings *settings;
-	const char *warning; /* as in device_config */
+	const char *find_selector; /* as in device_config */
+	const char *warning;	   /* likewise */
 };
 
 struct device_request {

@@ -927,6 +927,7 @@ static void sg_close(struct path_link *link, struct letter *closed)
 
 const struct path_transport_type sg_transport = {
 	.name = "sg",
+	.finder = &sg_finder,
 	.open = sg_open,
 	.count_outstanding = sg_count_outstanding,
 	.reset_lun = sg_reset_lun,

@@ -183,6 +183,13 @@ struct mpath_change *mpath_change_reload(struct multipath *m, const struct mpath
  */
 struct mpath_change *mpath_change_add_path(struct multipath *m, const char *address,
 					   unsigned int group, struct strbuf *error);
+/*
+ * A path that was found, by settings.policy: into the only group, or one of its own, which the
+ * policy may join with others when it knows more of the path.  A map without any path gets its
+ * first group, with @selector.
+ */
+struct mpath_change *mpath_change_add_found(struct multipath *m, const char *address,
+					    const char *selector, struct strbuf *error);
 struct mpath_change *mpath_change_remove_path(struct multipath *m, const char *name,
 					      struct strbuf *error);
 /*

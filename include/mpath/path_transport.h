@@ -31,8 +31,43 @@ struct link_request {
 	const struct link_events *events;
 };
 
+/* A disk that may be a path of a map that is given by its WWID. */
+struct found_disk {
+	char *address; /* owned: what a table would say, by its place if that has a name */
+	char *node;    /* owned: "/dev/sdb" */
+	bool sure;     /* it has the WWID; else it could not be read now */
+};
+
+struct found_disks {
+	struct found_disk *disks; /* owned */
+	unsigned int nr;
+};
+/* One that is sure; the names are copied.  False: no memory. */
+bool found_disks_add(struct found_disks *found, const char *address, const char *node);
+void found_disks_clear(struct found_disks *found);
+
+/* Optional: a transport that can tell which of its disks lead to a LUN. */
+struct disk_monitor;
+struct disk_finder {
+	/*
+	 * Worker, or before the map is in service.  All disks with @wwid, spelt as "multipath -ll"
+	 * prints it, and those that cannot tell now; our own LUNs may be among them.  0, or -errno:
+	 * nothing is known.  @found is the caller's.
+	 */
+	int (*find)(const char *wwid, struct found_disks *found);
+	/*
+	 * Before the map is in service.  *fd becomes readable when disks have come or gone, maybe
+	 * others'.  NULL: it cannot be told.
+	 */
+	struct disk_monitor *(*watch)(int *fd);
+	/* Worker, one at a time: *fd is not readable any more, until the next time. */
+	void (*drain)(struct disk_monitor *monitor);
+	void (*unwatch)(struct disk_monitor *monitor); /* NULL is fine */
+};
+
 struct path_transport_type {
-	const char *name; /* "sg" */
+	const char *name;		  /* "sg" */
+	const struct disk_finder *finder; /* NULL: paths must be named */
 
 	/*
 	 * Worker.  Resolve the address anew, claim the device, open it, and learn @facts.
@@ -79,6 +114,7 @@ struct path_transport_type {
 	void (*close)(struct path_link *link, struct letter *closed);
 };
 
+extern const struct disk_finder sg_finder;
 extern const struct path_transport_type sg_transport;
 
 #endif

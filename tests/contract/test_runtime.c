@@ -36,6 +36,9 @@ static struct fake_disk disk = {.serial = "disk-one"};
 static struct fake_disk other_disk = {.serial = "disk-two"};
 static struct fake_path paths[2];
 static enum fence_kind fence = FENCE_TIME; /* of the next map */
+static const char *find_selector;	   /* likewise; NULL: its table has the paths */
+static enum grouping find_grouping;
+static const char *find_wwid = "";
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -190,6 +193,9 @@ static struct device *start_named(struct front *front, const char *name, const c
 	};
 
 	mpath_settings_init(&settings);
+	snprintf(settings.wwid, sizeof(settings.wwid), "%s", find_wwid);
+	settings.policy.grouping = find_grouping;
+	config.find_selector = find_selector;
 	settings.checker = &tur_checker;
 	settings.recheck_interval_ms = 50;
 	settings.polling_interval_ms = 200;
@@ -309,6 +315,7 @@ static void reset_paths(void)
 		atomic_store(&paths[i].delay_ms, 0);
 		atomic_store(&paths[i].open_ms, 0);
 		atomic_store(&paths[i].foreign, 0);
+		atomic_store(&paths[i].silent, false);
 		paths[i].disk = &disk;
 	}
 	forget_state("mpatha");
@@ -650,12 +657,33 @@ static int reload(const char *words, const char *warning)
 	strbuf_init(&asked.request.message.reply, asked.reply, sizeof(asked.reply));
 	assert(mpath_table_parse(words, &table, &error) == 0);
 	mpath_settings_init(&settings);
+	snprintf(settings.wwid, sizeof(settings.wwid), "%s", find_wwid);
+	settings.policy.grouping = find_grouping;
+	layout.find_selector = find_selector;
 	settings.checker = &tur_checker;
 	layout.table = table;
 	assert(device_request("mpatha", &asked.request));
 	wait_asked(&asked);
 	mpath_table_free(table);
 	return asked.request.message.error;
+}
+
+/* The maps that are started or loaded from now on find their paths; NULL: name them. */
+static void find_by(const char *wwid, enum grouping grouping)
+{
+	find_selector = wwid ? "round-robin" : NULL;
+	find_wwid = wwid ? wwid : "";
+	find_grouping = grouping;
+}
+
+static int reload_finding(const char *wwid, enum grouping grouping)
+{
+	int err;
+
+	find_by(wwid, grouping);
+	err = reload("0 0 0 0", NULL);
+	find_by(NULL, GROUPING_FAILOVER);
+	return err;
 }
 
 /* Another table, a path less and more, while a command is out: it is neither lost nor doubled. */
@@ -747,6 +775,102 @@ static void test_changes_under_load(void)
 	device_stop(front.device);
 	assert(paths[0].nr_opens == paths[0].nr_closes && paths[0].nr_opens > 1);
 	assert(paths[1].nr_opens == opens + 1 && paths[1].nr_closes == opens + 1);
+}
+
+/* --- maps by WWID --- */
+
+static void learn_wwid(char wwid[WWID_MAX])
+{
+	struct front front;
+	struct kept kept;
+	char words[200];
+	struct strbuf error;
+
+	start(&front, TABLE);
+	device_stop(front.device);
+	strbuf_init(&error, words, sizeof(words));
+	assert(state_load("mpatha", &kept, &error) == 0);
+	memcpy(wwid, kept.lun.wwid, WWID_MAX);
+	forget_state("mpatha");
+}
+
+static void start_finding(struct front *front, const char *wwid, enum grouping grouping)
+{
+	char words[200];
+	struct strbuf error;
+
+	strbuf_init(&error, words, sizeof(words));
+	*front = (struct front){0};
+	front->backstore.block_size = BLOCK;
+	find_by(wwid, grouping);
+	assert(start_named(front, "mpatha", "1 queue_if_no_path 0 0 0", &error));
+	find_by(NULL, GROUPING_FAILOVER);
+	device_wait_settled(front->device, SOON_MS);
+}
+
+/*
+ * A map finds its paths: those that are there, one that comes, none that is another LUN; one that
+ * is gone leaves.  The last one may, too: commands wait then, until it is back.
+ */
+static void test_finds_paths(void)
+{
+	char wwid[WWID_MAX];
+	struct front front;
+	struct command command;
+
+	learn_wwid(wwid);
+	paths[1].mode = FAKE_GONE;
+	start_finding(&front, wwid, GROUPING_FAILOVER);
+	expect_status("status info", " 1 1 E 0 1 0 8:0 A 0 ");
+	paths[1].mode = FAKE_GOOD;
+	fake_disks_changed();
+	expect_status("status info", " 2 1 E 0 1 0 8:0 A 0 E 0 1 0 8:16 A 0 ");
+	round_trip(&front, 0, 5);
+
+	paths[0].mode = FAKE_GONE;
+	fake_disks_changed();
+	expect_status("status info", " 1 1 E 0 1 0 8:16 A 0 ");
+	paths[0].disk = &other_disk;
+	paths[0].mode = FAKE_GOOD;
+	paths[1].silent = true; /* which is no reason to let go of it */
+	fake_disks_changed();
+	sleep_ms(100);
+	expect_status("status info", " 1 1 E 0 1 0 8:16 A 0 ");
+	paths[1].silent = false;
+
+	paths[1].mode = FAKE_GONE;
+	fake_disks_changed();
+	expect_status("status info", " 0 0 0");
+	send_command(&front, &command, true, 0);
+	assert(!wait_command(&command, 100));
+	paths[1].mode = FAKE_GOOD;
+	fake_disks_changed();
+	assert(wait_command(&command, SOON_MS) && is_good(&command));
+	expect_status("status info", " 1 1 A 0 1 0 8:16 A 0 ");
+	device_stop(front.device);
+}
+
+/* What is named takes over from what is found, and the other way round: no path is opened anew. */
+static void test_found_and_named(void)
+{
+	char wwid[WWID_MAX];
+	struct front front;
+	unsigned int opens;
+
+	learn_wwid(wwid);
+	start_finding(&front, wwid, GROUPING_MULTIBUS);
+	expect_status("status info", " 1 1 E 0 2 0 8:0 A 0 8:16 A 0 ");
+	opens = paths[0].nr_opens;
+	assert(reload("0 0 1 1 round-robin 0 1 1 8:0 1", NULL) == 0);
+	expect_status("status info", " 1 0 8:0 A 0 ");
+	fake_disks_changed();
+	sleep_ms(100);
+	expect_status("status info", " 1 0 8:0 A 0 ");
+
+	assert(reload_finding(wwid, GROUPING_MULTIBUS) == 0);
+	expect_status("status info", " 2 0 8:0 A 0 8:16 A 0 ");
+	assert(paths[0].nr_opens == opens);
+	device_stop(front.device);
 }
 
 /* The pinned WWID holds over a restart; after forget_wwid another LUN is taken. */
@@ -1196,6 +1320,8 @@ static const struct {
 	{"changes", test_changes},
 	{"changes-under-load", test_changes_under_load},
 	{"suspend", test_suspend},
+	{"finds-paths", test_finds_paths},
+	{"found-and-named", test_found_and_named},
 	{"pinned", test_pinned},
 	{"messages are kept", test_messages_are_kept},
 	{"group is kept", test_group_is_kept},

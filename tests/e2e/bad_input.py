@@ -194,7 +194,7 @@ REFUSED = (
     # cfgstring, what the administrator reads
     ("nomap", "/etc/tcmu/mpath.d/nomap.map: cannot be read: No such file or directory"),
     (".hidden", 'cfgstring: ".hidden" is no name of a map, expected 1 to 64 of the characters'),
-    ("wwid=3600", 'cfgstring: "wwid=3600": finding the paths of a WWID is not implemented yet'),
+    ("wwid=naa.3600", 'cfgstring: wwid: "naa.3600", expected a WWID as "multipath -ll" prints it'),
     ("/dev/sda;sdb", 'cfgstring: path 2 is "sdb", expected an absolute path name'),
     ("/dev/sda;/dev/sda", 'cfgstring: path 2 is "/dev/sda", as path 1 is: each path can be there once'),
     ("tcmur_cmd_time_out=5", "cfgstring: tcmur_cmd_time_out is not possible here"),

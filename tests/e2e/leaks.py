@@ -87,7 +87,7 @@ def test_refused_configurations():
     runner = start()
     early = None
     for number in range(40):
-        for cfgstring in ("nomap", "/dev/sda;sdb", "wwid=3"):
+        for cfgstring in ("nomap", "/dev/sda;sdb", "wwid=naa.3"):
             try:
                 lio.UserBackstore("refused", cfgstring).delete()
             except OSError:

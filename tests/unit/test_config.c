@@ -202,9 +202,9 @@ static void test_whole_strings_refused(void)
 	refuse("file/m", "cfgstring: \"file/m\" does not begin with \"mpath/\"");
 	refuse("", "cfgstring: \"\" does not begin with \"mpath/\"");
 	refuse("mpath/", "cfgstring: nothing behind \"mpath/\", expected the name of a map file, "
-			 "or paths like /dev/sda;/dev/sdb");
+			 "wwid=WWID, or paths like /dev/sda;/dev/sdb");
 	refuse("mpath/\n", "cfgstring: nothing behind \"mpath/\", expected the name of a map file, "
-			   "or paths like /dev/sda;/dev/sdb");
+			   "wwid=WWID, or paths like /dev/sda;/dev/sdb");
 
 	memset(text, 'x', sizeof(text));
 	memcpy(text, "mpath//", 7);
@@ -227,12 +227,11 @@ static void test_whole_strings_refused(void)
 	refuse("mpath//dev/a;tcmur_cmd_time_out=5",
 	       "cfgstring: tcmur_cmd_time_out is not possible here: set the backstore's attribute "
 	       "cmd_time_out");
-	refuse("mpath/wwid=36001405b922ff67a",
-	       "cfgstring: \"wwid=36001405b922ff67a\": finding the paths of a WWID is not "
-	       "implemented yet: name the paths, or a map file that has paths= and wwid=");
 	refuse("mpath/wwid=",
-	       "cfgstring: \"wwid=\": finding the paths of a WWID is not implemented yet: name the "
-	       "paths, or a map file that has paths= and wwid=");
+	       "cfgstring: wwid: \"\", expected a WWID as \"multipath -ll\" prints it");
+	refuse("mpath/wwid=naa.6001405b922ff67a",
+	       "cfgstring: wwid: \"naa.6001405b922ff67a\", expected a WWID as \"multipath -ll\" "
+	       "prints it");
 }
 
 /* All that some layer above would swallow or cut at, silently. */
@@ -328,6 +327,42 @@ static void test_newlines(void)
 	assert(!cfgstring_equal("mpath/a", "mpath/b"));
 	assert(!cfgstring_equal("mpath/a", "mpath/ab"));
 	assert(cfgstring_equal("", "\n"));
+}
+
+/* --- maps by WWID --- */
+
+static void expect_finding(const struct map_config *config, const char *wwid,
+			   enum grouping grouping, const char *selector)
+{
+	assert(config->table->nr_groups == 0 && config->table->queue_if_no_path);
+	assert(!strcmp(config->settings.wwid, wwid));
+	assert(config->settings.policy.grouping == grouping);
+	assert(config->find_selector && !strcmp(config->find_selector, selector));
+}
+
+/* A WWID alone, in the cfgstring or in a map file: a map that has no paths yet. */
+static void test_wwid_alone(void)
+{
+	struct map_config *config;
+
+	write_conf("[defaults]\nno_path_retry=queue\n");
+	config = accept("mpath/wwid=36001405b922ff67a\n");
+	expect_finding(config, "36001405b922ff67a", GROUPING_FAILOVER, "round-robin");
+	assert(!strcmp(config->name, "store"));
+	map_config_free(config);
+
+	write_map("[multipath]\nwwid=1LIO_one\ngrouping=group_by_prio\nselector=queue-length 0\n");
+	config = accept("mpath/m");
+	expect_finding(config, "1LIO_one", GROUPING_GROUP_BY_PRIO, "queue-length");
+	assert(config->settings.policy.on);
+	map_config_free(config);
+
+	write_map("[multipath]\nwwid=36001405b922ff67a\npaths=/dev/a\n");
+	config = accept("mpath/m");
+	assert(!config->find_selector && config->table->nr_groups == 1);
+	map_config_free(config);
+	remove_map();
+	write_conf("");
 }
 
 /* --- map files and mpath.conf --- */
@@ -564,11 +599,11 @@ static void test_odd_files_refused(void)
 static void test_empty_files(void)
 {
 	write_map("");
-	refuse("mpath/m", "D/maps/m.map: there is neither table= nor paths=");
+	refuse("mpath/m", "D/maps/m.map: there is neither table= nor paths= nor wwid=");
 	write_map("# nothing\n\n");
-	refuse("mpath/m", "D/maps/m.map: there is neither table= nor paths=");
+	refuse("mpath/m", "D/maps/m.map: there is neither table= nor paths= nor wwid=");
 	write_map("[multipath]\nno_path_retry=queue\n");
-	refuse("mpath/m", "D/maps/m.map: there is neither table= nor paths=");
+	refuse("mpath/m", "D/maps/m.map: there is neither table= nor paths= nor wwid=");
 
 	write_map("[multipath]\npaths=/dev/a\n");
 	write_conf("");
@@ -614,22 +649,17 @@ static void test_keys_refused(void)
 
 static void test_combinations_refused(void)
 {
-	refuse_map(
-		"[multipath]\nwwid=3600\n",
-		"D/maps/m.map: wwid: finding the paths of a WWID is not implemented yet, expected "
-		"table= or paths= beside it");
-	refuse_map(
-		"[multipath]\nwwid=naa.5000\nno_path_retry=fail\n",
-		"D/maps/m.map: wwid: finding the paths of a WWID is not implemented yet, expected "
-		"table= or paths= beside it");
+	refuse_map("[multipath]\nwwid=naa.5000\n",
+		   "D/maps/m.map: wwid: \"naa.5000\", expected a WWID as \"multipath -ll\" prints "
+		   "it");
 	refuse_map("[multipath]\ntable=0 0 0 0\npaths=/dev/a\n",
 		   "D/maps/m.map: there are both table= and paths=, expected one of them");
 	refuse_map("[multipath]\npaths=/dev/a\nwwid=3600\ntable=0 0 0 0\n",
 		   "D/maps/m.map: there are both table= and paths=, expected one of them");
 	refuse_map("[multipath]\ntable=0 0 0 0\ngrouping=multibus\n",
-		   "D/maps/m.map: grouping: goes with paths=, the table says this itself");
+		   "D/maps/m.map: grouping: goes with paths= or wwid=, the table says this itself");
 	refuse_map("[multipath]\ntable=0 0 0 0\nselector=round-robin 0\n",
-		   "D/maps/m.map: selector: goes with paths=, the table says this itself");
+		   "D/maps/m.map: selector: goes with paths= or wwid=, the table says this itself");
 	remove_map();
 }
 
@@ -660,7 +690,7 @@ static void test_values_refused(void)
 		   "D/maps/m.map: prio: \"path_latency\" is not implemented yet, expected detect, "
 		   "alua or const");
 	refuse_map("[multipath]\ntable=0 0 0 0\nprio=alua\n",
-		   "D/maps/m.map: prio: goes with paths=, the table says this itself");
+		   "D/maps/m.map: prio: goes with paths= or wwid=, the table says this itself");
 	refuse_map("[multipath]\npaths=/dev/a\nfailback=soon\n",
 		   "D/maps/m.map: failback: \"soon\", expected manual, immediate, followover or a "
 		   "number of seconds up to 86400");
@@ -668,7 +698,7 @@ static void test_values_refused(void)
 		   "D/maps/m.map: failback: \"86401\", expected manual, immediate, followover or a "
 		   "number of seconds up to 86400");
 	refuse_map("[multipath]\ntable=0 0 0 0\nfailback=manual\n",
-		   "D/maps/m.map: failback: goes with paths=, the table says this itself");
+		   "D/maps/m.map: failback: goes with paths= or wwid=, the table says this itself");
 
 	refuse_map("[multipath]\npaths=/dev/a\nno_path_retry=yes\n",
 		   "D/maps/m.map: no_path_retry: \"yes\", expected fail, queue or a number up to "
@@ -886,10 +916,10 @@ static void test_no_use_for_the_copy(void)
 		"yet");
 	write_file(file, "");
 	assert(load("mpath/m", "store", true, &config) == -EINVAL);
-	expect_text(
-		error_text,
-		"D/maps/m.map: paths: path 1 is \"a\", expected an absolute path name; and the "
-		"last good copy is of no use: D/last/m.map: there is neither table= nor paths=");
+	expect_text(error_text,
+		    "D/maps/m.map: paths: path 1 is \"a\", expected an absolute path name; and the "
+		    "last good copy is of no use: D/last/m.map: there is neither table= nor paths= "
+		    "nor wwid=");
 	/* A cfgstring that is wrong has no copy. */
 	assert(load("mpath/", "store", true, &config) == -EINVAL);
 	forget();
@@ -967,7 +997,8 @@ static void test_shipped_conf(void)
 /* The examples can be copied as they are, and with all their keys in use. */
 static void test_shipped_examples(void)
 {
-	static const char *const names[] = {"examples/paths.map", "examples/table.map"};
+	static const char *const names[] = {"examples/paths.map", "examples/table.map",
+					    "examples/wwid.map"};
 	char text[8192];
 
 	for (size_t i = 0; i < NR(names); i++) {
@@ -998,6 +1029,7 @@ int main(void)
 	test_path_lists_refused();
 	test_backstores_names();
 	test_newlines();
+	test_wwid_alone();
 	test_all_keys();
 	test_patience();
 	test_order();

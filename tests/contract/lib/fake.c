@@ -11,7 +11,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "mpath/core.h"
 #include "mpath/scsi.h"
@@ -470,8 +472,85 @@ void fake_forget_paths(void)
 	pthread_mutex_unlock(&fake_lock);
 }
 
+/* --- looking for disks --- */
+
+struct disk_monitor {
+	int fd;
+};
+
+static struct disk_monitor *fake_monitor; /* one map looks at a time; under fake_lock */
+
+static int fake_find(const char *wwid, struct found_disks *found)
+{
+	struct fake_path *path;
+
+	*found = (struct found_disks){0};
+	pthread_mutex_lock(&fake_lock);
+	list_for_each_entry(path, &fake_paths, node) {
+		bool silent = atomic_load(&path->silent);
+		char node[64];
+
+		if (atomic_load(&path->mode) == FAKE_GONE ||
+		    (!silent && !strstr(wwid, path->disk->serial)))
+			continue;
+		snprintf(node, sizeof(node), "/dev/fake-%s", path->address);
+		assert(found_disks_add(found, path->address, node));
+		found->disks[found->nr - 1].sure = !silent;
+	}
+	pthread_mutex_unlock(&fake_lock);
+	return 0;
+}
+
+static struct disk_monitor *fake_watch(int *fd)
+{
+	struct disk_monitor *monitor = calloc(1, sizeof(*monitor));
+
+	assert(monitor);
+	*fd = monitor->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pthread_mutex_lock(&fake_lock);
+	assert(*fd >= 0 && !fake_monitor);
+	fake_monitor = monitor;
+	pthread_mutex_unlock(&fake_lock);
+	return monitor;
+}
+
+static void fake_drain(struct disk_monitor *monitor)
+{
+	uint64_t nr;
+
+	if (read(monitor->fd, &nr, sizeof(nr)) < 0)
+		assert(errno == EAGAIN);
+}
+
+static void fake_unwatch(struct disk_monitor *monitor)
+{
+	pthread_mutex_lock(&fake_lock);
+	assert(monitor == fake_monitor);
+	fake_monitor = NULL;
+	pthread_mutex_unlock(&fake_lock);
+	close(monitor->fd);
+	free(monitor);
+}
+
+void fake_disks_changed(void)
+{
+	const uint64_t one = 1;
+
+	pthread_mutex_lock(&fake_lock);
+	assert(fake_monitor && write(fake_monitor->fd, &one, sizeof(one)) == sizeof(one));
+	pthread_mutex_unlock(&fake_lock);
+}
+
+static const struct disk_finder fake_finder = {
+	.find = fake_find,
+	.watch = fake_watch,
+	.drain = fake_drain,
+	.unwatch = fake_unwatch,
+};
+
 const struct path_transport_type fake_transport = {
 	.name = "fake",
+	.finder = &fake_finder,
 	.open = fake_open,
 	.count_outstanding = fake_count_outstanding,
 	.reset_lun = fake_reset_lun,

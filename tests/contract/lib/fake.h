@@ -42,6 +42,7 @@ struct fake_path {
 	atomic_uint delay_ms;
 	atomic_uint open_ms; /* how long open takes */
 	atomic_uint foreign;
+	atomic_bool silent; /* does not tell whoever looks for disks what it is */
 	/* What happened. */
 	atomic_uint nr_opens;
 	atomic_uint nr_closes;
@@ -53,6 +54,8 @@ struct fake_path {
 /* The path is the caller's and stays until fake_forget_paths(). */
 void fake_add_path(struct fake_path *path, const char *address, struct fake_disk *disk);
 void fake_forget_paths(void);
+/* Whoever looks for disks is told that some have come or gone. */
+void fake_disks_changed(void);
 
 extern const struct path_transport_type fake_transport;
 

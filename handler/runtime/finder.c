@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which paths come, which go?
+ *
+ * A disk is known by the name under which it became a path.  It is still there if a disk with the
+ * map's WWID has that name, be it the one of its place or sdX.  So a path whose sdX belongs to
+ * another LUN now is gone, and a disk that comes back under another sdX is a new path.
+ */
+#include "runtime/finder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void disk_clear(struct found_disk *disk)
+{
+	free(disk->address);
+	free(disk->node);
+}
+
+void found_disks_clear(struct found_disks *found)
+{
+	for (unsigned int i = 0; i < found->nr; i++)
+		disk_clear(&found->disks[i]);
+	free(found->disks);
+	*found = (struct found_disks){0};
+}
+
+bool found_disks_add(struct found_disks *found, const char *address, const char *node)
+{
+	struct found_disk disk = {.address = strdup(address), .node = strdup(node), .sure = true};
+	struct found_disk *bigger = realloc(found->disks, (found->nr + 1) * sizeof(*bigger));
+
+	if (bigger)
+		found->disks = bigger;
+	if (!bigger || !disk.address || !disk.node) {
+		disk_clear(&disk);
+		return false;
+	}
+	found->disks[found->nr++] = disk;
+	return true;
+}
+
+static bool is_named(const struct found_disk *disk, const char *name)
+{
+	return strcmp(disk->address, name) == 0 || strcmp(disk->node, name) == 0;
+}
+
+static bool is_still_there(const struct found_disk *known, const struct found_disks *seen)
+{
+	for (unsigned int i = 0; i < seen->nr; i++)
+		if (is_named(&seen->disks[i], known->address))
+			return true;
+	return false;
+}
+
+static bool is_known(const struct found_disks *known, const struct found_disk *disk)
+{
+	for (unsigned int i = 0; i < known->nr; i++)
+		if (is_named(disk, known->disks[i].address))
+			return true;
+	return false;
+}
+
+static void add_new(struct found_disks *known, const struct found_disks *seen,
+		    const struct finder_ops *ops, void *arg)
+{
+	for (unsigned int i = 0; i < seen->nr; i++) {
+		const struct found_disk *disk = &seen->disks[i];
+
+		if (!disk->sure || is_known(known, disk))
+			continue;
+		if (!found_disks_add(known, disk->address, disk->node))
+			return; /* the next time */
+		if (!ops->add(arg, disk->address))
+			disk_clear(&known->disks[--known->nr]);
+	}
+}
+
+static void remove_gone(struct found_disks *known, const struct found_disks *seen,
+			const struct finder_ops *ops, void *arg)
+{
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < known->nr; i++) {
+		if (is_still_there(&known->disks[i], seen)) {
+			known->disks[kept++] = known->disks[i];
+			continue;
+		}
+		ops->remove(arg, known->disks[i].address);
+		disk_clear(&known->disks[i]);
+	}
+	known->nr = kept;
+}
+
+/*
+ * New paths first, so that commands have somewhere to go.  But one that has the sdX of a path that
+ * is gone is taken for that path by the map, and gets in only after it.
+ */
+void finder_compare(struct found_disks *known, const struct found_disks *seen,
+		    const struct finder_ops *ops, void *arg)
+{
+	add_new(known, seen, ops, arg);
+	remove_gone(known, seen, ops, arg);
+	add_new(known, seen, ops, arg);
+}
+
+/* --- the table --- */
+
+static int parse_paths(const struct found_disks *known, enum grouping grouping,
+		       const char *selector, struct mpath_table **table, struct strbuf *error)
+{
+	const char **addresses = calloc(known->nr, sizeof(*addresses));
+	int err;
+
+	*table = NULL;
+	if (!addresses) {
+		strbuf_printf(error, "out of memory");
+		return -ENOMEM;
+	}
+	for (unsigned int i = 0; i < known->nr; i++)
+		addresses[i] = known->disks[i].address;
+	err = mpath_table_from_paths(addresses, known->nr,
+				     grouping == GROUPING_MULTIBUS ? "multibus" : "failover",
+				     selector, table, error);
+	free(addresses);
+	return err;
+}
+
+int finder_table(const struct found_disks *known, bool queue_if_no_path, enum grouping grouping,
+		 const char *selector, struct mpath_table **table, struct strbuf *error)
+{
+	int err = known->nr ? parse_paths(known, grouping, selector, table, error)
+			    : mpath_table_parse("0 0 0 0", table, error);
+
+	if (err)
+		return err;
+	(*table)->find_hw_handler = true;
+	(*table)->queue_if_no_path = queue_if_no_path;
+	return 0;
+}

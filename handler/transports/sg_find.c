@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The SCSI disks that lead to a LUN, as sysfs and udev know them, and word from udev when disks
+ * come and go.
+ *
+ * The WWID is taken from what the kernel has read from the disk when it appeared (vpd_pg83), so no
+ * disk is asked here, and one that hangs holds up nobody.  It is a proposal only: the core asks the
+ * disk itself before it uses it (D8).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libudev.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mpath/path_transport.h"
+#include "mpath/scsi.h"
+
+#define VPD_MAX	  4096
+#define BY_PATH	  "/dev/disk/by-path/"
+#define UDEV_RUNS "/run/udev/control"
+
+/* --- which disks? --- */
+
+static ssize_t read_vpd83(struct udev_device *scsi, uint8_t *page)
+{
+	char name[512];
+	ssize_t len;
+	int fd;
+
+	snprintf(name, sizeof(name), "%s/vpd_pg83", udev_device_get_syspath(scsi));
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	len = read(fd, page, VPD_MAX);
+	close(fd);
+	return len;
+}
+
+/* True: it has that WWID, or cannot tell now. */
+static bool may_be(struct udev_device *disk, const char *wwid, bool *sure)
+{
+	/* Borrowed from @disk. */
+	struct udev_device *scsi =
+		udev_device_get_parent_with_subsystem_devtype(disk, "scsi", "scsi_device");
+	uint8_t page[VPD_MAX];
+	char seen[WWID_MAX];
+	ssize_t len;
+
+	if (!scsi)
+		return false;
+	len = read_vpd83(scsi, page);
+	*sure = len > 0 && scsi_wwid_from_vpd83(page, (size_t)len, seen);
+	return !*sure || strcmp(seen, wwid) == 0;
+}
+
+/* The place of a path (host, target port, LUN) names it best; udev cannot name every place. */
+static const char *stable_name(struct udev_device *disk)
+{
+	struct udev_list_entry *link;
+
+	udev_list_entry_foreach(link, udev_device_get_devlinks_list_entry(
+					      disk)) if (strncmp(udev_list_entry_get_name(link),
+								 BY_PATH, strlen(BY_PATH)) ==
+							 0) return udev_list_entry_get_name(link);
+	return NULL;
+}
+
+static int take_disk(struct udev_device *disk, const char *wwid, struct found_disks *found)
+{
+	const char *node = udev_device_get_devnode(disk);
+	const char *link = stable_name(disk);
+	bool sure;
+
+	if (!node || !may_be(disk, wwid, &sure))
+		return 0;
+	if (!found_disks_add(found, link ? link : node, node))
+		return -ENOMEM;
+	found->disks[found->nr - 1].sure = sure;
+	return 0;
+}
+
+static int take_disks(struct udev_enumerate *all, const char *wwid, struct found_disks *found)
+{
+	struct udev *udev = udev_enumerate_get_udev(all);
+	struct udev_list_entry *entry;
+	int err = 0;
+
+	udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(all))
+	{
+		struct udev_device *disk =
+			udev_device_new_from_syspath(udev, udev_list_entry_get_name(entry));
+
+		if (!disk && errno == ENOMEM)
+			return -ENOMEM;
+		if (!disk)
+			continue; /* it has just gone */
+		err = take_disk(disk, wwid, found);
+		udev_device_unref(disk);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int sg_find(const char *wwid, struct found_disks *found)
+{
+	struct udev *udev = udev_new();
+	struct udev_enumerate *all = udev ? udev_enumerate_new(udev) : NULL;
+	int err = all ? 0 : -ENOMEM;
+
+	*found = (struct found_disks){0};
+	if (!err)
+		err = udev_enumerate_add_match_subsystem(all, "block");
+	if (!err)
+		err = udev_enumerate_add_match_property(all, "DEVTYPE", "disk");
+	if (!err)
+		err = udev_enumerate_scan_devices(all);
+	if (err >= 0)
+		err = take_disks(all, wwid, found);
+	if (err)
+		found_disks_clear(found);
+	udev_enumerate_unref(all);
+	udev_unref(udev);
+	return err;
+}
+
+/* --- when do they come and go? --- */
+
+struct disk_monitor {
+	struct udev *udev;
+	struct udev_monitor *monitor;
+};
+
+static void sg_unwatch(struct disk_monitor *monitor)
+{
+	if (!monitor)
+		return;
+	udev_monitor_unref(monitor->monitor);
+	udev_unref(monitor->udev);
+	free(monitor);
+}
+
+/* After udev has given the disk its names; where no udev runs the kernel's own word must do. */
+static struct disk_monitor *sg_watch(int *fd)
+{
+	struct disk_monitor *monitor = calloc(1, sizeof(*monitor));
+	const char *source = access(UDEV_RUNS, F_OK) == 0 ? "udev" : "kernel";
+
+	if (!monitor)
+		return NULL;
+	monitor->udev = udev_new();
+	if (monitor->udev)
+		monitor->monitor = udev_monitor_new_from_netlink(monitor->udev, source);
+	if (!monitor->monitor ||
+	    udev_monitor_filter_add_match_subsystem_devtype(monitor->monitor, "block", "disk") <
+		    0 ||
+	    udev_monitor_enable_receiving(monitor->monitor) < 0) {
+		sg_unwatch(monitor);
+		return NULL;
+	}
+	*fd = udev_monitor_get_fd(monitor->monitor);
+	return monitor;
+}
+
+static void sg_drain(struct disk_monitor *monitor)
+{
+	struct udev_device *disk;
+
+	while ((disk = udev_monitor_receive_device(monitor->monitor)))
+		udev_device_unref(disk);
+}
+
+const struct disk_finder sg_finder = {
+	.find = sg_find,
+	.watch = sg_watch,
+	.drain = sg_drain,
+	.unwatch = sg_unwatch,
+};

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A map that is given by its WWID: its paths are found, as they come, go, and have other names."""
+
+import os
+
+from lib import case, fio, lio, topology
+from lib.case import defer, expect, expect_equal
+from lib.mpath import MAP_DIR, STATE_DIR, map_call
+from lib.runner import Runner
+from lib.system import wait_for, write
+
+NAME = "found"
+
+
+def path_states():
+    """{"8:0": "A" or "F"}; by its name for a path that was never open."""
+    words = map_call(NAME, "Status", "s", "info").split()
+    return {name: word for name, word in zip(words, words[1:])
+            if word in "AF" and (":" in name or "/" in name)}
+
+
+def wait_paths(*paths):
+    """These and no others, and all in use."""
+    wait_for(lambda: path_states() == {path.devno: "A" for path in paths}, 15,
+             f"the paths {paths} in use")
+
+
+def forget():
+    for file in f"{STATE_DIR}/{NAME}", f"{MAP_DIR}/{NAME}.map":
+        if os.path.exists(file):
+            os.unlink(file)
+
+
+def come_back_elsewhere(path, *others):
+    """Delete a path's disk; another LUN takes its name, and the disk comes back under another."""
+    name = path.sd
+    write(path.device + "/delete", 1)
+    wait_paths(*others)
+    other = topology.LioLoopback(1, 16, name="other")
+    defer(other.teardown)
+    expect_equal(other.paths[0].sd, name, "the other LUN's name")
+    wait_paths(*others)
+    lio.scan_host(path.host)
+    path.wait()
+    expect(path.sd != name, f"{name} has its name again")
+
+
+def test_paths_come_and_go():
+    """Two are found, one is found again under another name, a third comes: fio notices nothing."""
+    runner = Runner()
+    defer(runner.end)
+    runner.start()
+    made = topology.LioLoopback(3)
+    defer(made.teardown)
+    first, second, third = made.paths
+    write(third.device + "/delete", 1)
+    wait_for(lambda: not third.sd, 10, "the third path gone")
+
+    defer(forget)
+    with open(f"{MAP_DIR}/{NAME}.map", "w") as f:
+        f.write(f"[multipath]\nwwid={made.wwid}\nfence_time_ms=300\n")
+    backstore = lio.UserBackstore(NAME, NAME)
+    defer(backstore.delete)
+    wait_paths(first, second)
+    target = lio.LoopTarget(backstore)
+    defer(target.delete)
+    load = fio.Fio(target.path.dev, 12, rate=8)
+    defer(load.kill)
+    load.wait_load()
+
+    come_back_elsewhere(first, second)
+    wait_paths(first, second)
+    lio.scan_host(third.host)
+    third.wait()
+    wait_paths(first, second, third)
+    result = load.finish()
+    expect(result.clean, f"fio: {result}")
+
+
+def test_waits_for_its_paths():
+    """Without any path there is a map already; the first that comes makes it a LUN."""
+    runner = Runner()
+    defer(runner.end)
+    runner.start()
+    made = topology.LioLoopback(1)
+    defer(made.teardown)
+    path, = made.paths
+    wwid = made.wwid
+    write(path.device + "/delete", 1)
+    wait_for(lambda: not path.sd, 10, "the path gone")
+    defer(forget)
+    backstore = lio.UserBackstore(NAME, "wwid=" + wwid)
+    defer(backstore.delete)
+    expect_equal(path_states(), {}, "paths")
+    lio.scan_host(path.host)
+    path.wait()
+    wait_paths(path)
+
+
+if __name__ == "__main__":
+    case.main()

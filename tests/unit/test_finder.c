@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Which disks become paths of a map that is given by its WWID, and which paths leave it?
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/finder.h"
+
+/* What the map was told: "+/dev/sda -/dev/sdb ". */
+static char told[400];
+static const char *refused; /* by the map, unless that path has left */
+
+static bool add(void *arg, const char *address)
+{
+	(void)arg;
+	if (refused && strcmp(address, refused) == 0)
+		return false;
+	snprintf(told + strlen(told), sizeof(told) - strlen(told), "+%s ", address);
+	return true;
+}
+
+static void leave(void *arg, const char *address)
+{
+	(void)arg;
+	refused = NULL;
+	snprintf(told + strlen(told), sizeof(told) - strlen(told), "-%s ", address);
+}
+
+static const struct finder_ops ops = {.add = add, .remove = leave};
+
+/* @disks: pairs of address and node, NULL at the end; the first @nr_unsure cannot tell. */
+static void see(struct found_disks *known, unsigned int nr_unsure, const char *const *disks)
+{
+	struct found_disks seen = {0};
+
+	for (; *disks; disks += 2)
+		assert(found_disks_add(&seen, disks[0], disks[1]));
+	for (unsigned int i = 0; i < nr_unsure; i++)
+		seen.disks[i].sure = false;
+	told[0] = '\0';
+	finder_compare(known, &seen, &ops, NULL);
+	found_disks_clear(&seen);
+}
+
+#define SEE(known, nr_unsure, ...) see(known, nr_unsure, (const char *const[]){__VA_ARGS__, NULL})
+
+static void expect(const char *text)
+{
+	if (strcmp(told, text) != 0)
+		fprintf(stderr, "told \"%s\", expected \"%s\"\n", told, text);
+	assert(strcmp(told, text) == 0);
+}
+
+/* Each disk comes once and goes once; new ones first, so that commands have somewhere to go. */
+static void test_come_and_go(void)
+{
+	struct found_disks known = {0};
+
+	SEE(&known, 0, "/dev/sda", "/dev/sda", "/dev/sdb", "/dev/sdb");
+	expect("+/dev/sda +/dev/sdb ");
+	SEE(&known, 0, "/dev/sdb", "/dev/sdb", "/dev/sda", "/dev/sda");
+	expect("");
+	SEE(&known, 0, "/dev/sdb", "/dev/sdb", "/dev/sdc", "/dev/sdc");
+	expect("+/dev/sdc -/dev/sda ");
+	SEE(&known, 0, NULL);
+	expect("-/dev/sdb -/dev/sdc ");
+	found_disks_clear(&known);
+}
+
+/* udev is late with the name of a place: the disk is the same.  Another disk at the place, too. */
+static void test_names(void)
+{
+	struct found_disks known = {0};
+
+	SEE(&known, 0, "/dev/sda", "/dev/sda");
+	SEE(&known, 0, "/place/1", "/dev/sda");
+	expect("");
+	SEE(&known, 0, "/place/1", "/dev/sdb");
+	expect("+/place/1 -/dev/sda ");
+	SEE(&known, 0, "/place/1", "/dev/sdc");
+	expect("");
+	found_disks_clear(&known);
+}
+
+/* A disk that cannot tell what it is: a known one stays, another does not come. */
+static void test_unsure(void)
+{
+	struct found_disks known = {0};
+
+	SEE(&known, 1, "/dev/sda", "/dev/sda", "/dev/sdb", "/dev/sdb");
+	expect("+/dev/sdb ");
+	SEE(&known, 2, "/dev/sda", "/dev/sda", "/dev/sdb", "/dev/sdb");
+	expect("");
+	SEE(&known, 0, "/dev/sda", "/dev/sda", "/dev/sdb", "/dev/sdb");
+	expect("+/dev/sda ");
+	found_disks_clear(&known);
+}
+
+/* The map takes a new disk for a path that is gone: it gets in after that.  Or it is asked again.
+ */
+static void test_refused(void)
+{
+	struct found_disks known = {0};
+
+	SEE(&known, 0, "/place/1", "/dev/sda");
+	refused = "/dev/sda";
+	SEE(&known, 0, "/dev/sda", "/dev/sda");
+	expect("-/place/1 +/dev/sda ");
+
+	refused = "/dev/sdb";
+	SEE(&known, 0, "/dev/sda", "/dev/sda", "/dev/sdb", "/dev/sdb");
+	expect("");
+	refused = NULL;
+	SEE(&known, 0, "/dev/sda", "/dev/sda", "/dev/sdb", "/dev/sdb");
+	expect("+/dev/sdb ");
+	found_disks_clear(&known);
+}
+
+/* The policy makes the table, and there is one without a path. */
+static void test_table(void)
+{
+	struct found_disks known = {0};
+	struct mpath_table *table;
+	struct strbuf error;
+	char text[200];
+
+	strbuf_init(&error, text, sizeof(text));
+	assert(finder_table(&known, true, GROUPING_MULTIBUS, "queue-length", &table, &error) == 0);
+	assert(table->nr_groups == 0 && table->queue_if_no_path && table->find_hw_handler);
+	mpath_table_free(table);
+	SEE(&known, 0, "/dev/sda", "/dev/sda", "/dev/sdb", "/dev/sdb");
+	assert(finder_table(&known, false, GROUPING_MULTIBUS, "queue-length", &table, &error) == 0);
+	assert(table->nr_groups == 1 && table->groups[0].nr_paths == 2);
+	assert(!table->queue_if_no_path && table->find_hw_handler);
+	mpath_table_free(table);
+	assert(finder_table(&known, false, GROUPING_GROUP_BY_PRIO, "queue-length", &table,
+			    &error) == 0);
+	assert(table->nr_groups == 2);
+	mpath_table_free(table);
+	found_disks_clear(&known);
+}
+
+int main(void)
+{
+	test_come_and_go();
+	test_names();
+	test_unsure();
+	test_refused();
+	test_table();
+	return 0;
+}
