@@ -349,7 +349,7 @@ struct mpath_change *mpath_change_add_found(struct multipath *m, const char *add
 
 	if (m->nr_groups)
 		return mpath_change_add_path(m, address, multibus ? 1 : m->nr_groups + 1, error);
-	if (mpath_table_from_paths(&address, 1, "failover", selector, &groups, error))
+	if (mpath_table_from_paths(&address, 1, "failover", selector, NULL, &groups, error))
 		return NULL;
 	change = first_groups(m, groups, error);
 	mpath_table_free(groups);

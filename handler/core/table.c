@@ -707,8 +707,8 @@ static size_t text_size(const struct path_selector_type *selector, const char *c
 }
 
 int mpath_table_from_paths(const char *const *addresses, unsigned int nr_addresses,
-			   const char *grouping, const char *selector, struct mpath_table **table,
-			   struct strbuf *error)
+			   const char *grouping, const char *selector, const char *hw_handler,
+			   struct mpath_table **table, struct strbuf *error)
 {
 	const struct path_selector_type *type = path_selector_find(selector);
 	bool multibus = !strcmp(grouping, "multibus");
@@ -742,12 +742,12 @@ int mpath_table_from_paths(const char *const *addresses, unsigned int nr_address
 	if (err)
 		return err;
 
-	size = text_size(type, addresses, nr_addresses);
+	size = text_size(type, addresses, nr_addresses) + strlen(hw_handler ? hw_handler : "");
 	text = malloc(size);
 	if (!text)
 		return out_of_memory(error, "can't allocate multipath");
 	strbuf_init(&out, text, size);
-	strbuf_printf(&out, "0 0 %u 1", nr_addresses / per_group);
+	strbuf_printf(&out, "0 %s %u 1", hw_handler ? hw_handler : "0", nr_addresses / per_group);
 	for (unsigned int i = 0; i < nr_addresses; i += per_group)
 		print_group(&out, type, addresses + i, per_group);
 	assert(!out.truncated);
@@ -755,6 +755,6 @@ int mpath_table_from_paths(const char *const *addresses, unsigned int nr_address
 	err = mpath_table_parse(text, table, error);
 	free(text);
 	if (!err)
-		(*table)->find_hw_handler = true;
+		(*table)->find_hw_handler = !hw_handler;
 	return err;
 }

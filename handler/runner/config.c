@@ -40,6 +40,7 @@ enum key_id {
 	KEY_WWID,
 	KEY_GROUPING,
 	KEY_SELECTOR,
+	KEY_HW_HANDLER,
 	KEY_PRIO,
 	KEY_FAILBACK,
 	KEY_NO_PATH_RETRY,
@@ -177,6 +178,72 @@ static int check_failback(const struct key *key, const char *value, struct strbu
 	return -EINVAL;
 }
 
+/*
+ * A table's words for @value, with their number in front: "2 alua 1", which may be left out.  NULL:
+ * the array's own handler is to be found.
+ */
+static char *hw_handler_words(const char *value)
+{
+	char **words;
+	char *text;
+
+	if (!strcmp(value, "detect"))
+		return NULL;
+	if (!strcmp(value, "none"))
+		return g_strdup("0");
+	if (g_ascii_isdigit(value[0]))
+		return g_strdup(value);
+	words = g_strsplit(value, " ", -1);
+	text = g_strdup_printf("%u %s", g_strv_length(words), value);
+	g_strfreev(words);
+	return text;
+}
+
+static int refuse_hw_handler(const char *value, struct strbuf *error)
+{
+	strbuf_printf(error, "\"%.64s\", expected detect, none or one of", value);
+	hw_handler_names(error);
+	return -EINVAL;
+}
+
+/* The words behind the number: a name, and what its handler takes. */
+static int check_hw_words(const char *value, char **words, struct strbuf *error)
+{
+	struct hw_handler trial = {.type = words[0] ? hw_handler_find(words[0]) : NULL};
+	const char *expected = "expected no word behind its name";
+	int argc = (int)g_strv_length(words) - 1;
+
+	if (!trial.type)
+		return refuse_hw_handler(value, error);
+	if (!argc ||
+	    (trial.type->set_params &&
+	     trial.type->set_params(&trial, argc, (const char *const *)words + 1, &expected)))
+		return 0;
+	strbuf_printf(error, "\"%.64s\", %s", value, expected);
+	return -EINVAL;
+}
+
+static int check_hw_handler(const struct key *key, const char *value, struct strbuf *error)
+{
+	char *text = hw_handler_words(value);
+	char **words = g_strsplit(text ? text : "0", " ", -1);
+	unsigned int nr_words = g_strv_length(words) - 1;
+	uint64_t number;
+	int err = 0;
+
+	(void)key;
+	if (!parse_number(words[0], UINT16_MAX, &number) || number != nr_words) {
+		strbuf_printf(error, "\"%.64s\", expected %u as the number of the words behind it",
+			      value, nr_words);
+		err = -EINVAL;
+	} else if (nr_words) {
+		err = check_hw_words(value, words + 1, error);
+	}
+	g_strfreev(words);
+	g_free(text);
+	return err;
+}
+
 /* multipath.conf writes the number of the selector's arguments behind it: "round-robin 0". */
 static char *selector_name(const char *selector)
 {
@@ -186,12 +253,14 @@ static char *selector_name(const char *selector)
 }
 
 static int paths_to_table(const struct path_list *paths, const char *grouping, const char *selector,
-			  struct mpath_table **table, struct strbuf *error)
+			  const char *hw_handler, struct mpath_table **table, struct strbuf *error)
 {
 	char *name = selector_name(selector);
+	char *hw_words = hw_handler_words(hw_handler);
 	int err = mpath_table_from_paths((const char *const *)paths->words, paths->nr_words,
-					 grouping, name, table, error);
+					 grouping, name, hw_words, table, error);
 
+	g_free(hw_words);
 	g_free(name);
 	return err;
 }
@@ -203,7 +272,7 @@ static int check_selector(const struct key *key, const char *value, struct strbu
 	char *words[] = {path};
 	const struct path_list some_paths = {.words = words, .nr_words = 1};
 	struct mpath_table *table;
-	int err = paths_to_table(&some_paths, "failover", value, &table, error);
+	int err = paths_to_table(&some_paths, "failover", value, "detect", &table, error);
 
 	(void)key;
 	if (!err)
@@ -282,6 +351,7 @@ static const struct key keys[NR_KEYS] = {
 	[KEY_WWID] = {"wwid", true, check_wwid, 0, 0},
 	[KEY_GROUPING] = {"grouping", false, check_grouping, 0, 0},
 	[KEY_SELECTOR] = {"selector", false, check_selector, 0, 0},
+	[KEY_HW_HANDLER] = {"hw_handler", false, check_hw_handler, 0, 0},
 	[KEY_PRIO] = {"prio", false, check_prio, 0, 0},
 	[KEY_FAILBACK] = {"failback", false, check_failback, 0, 0},
 	[KEY_NO_PATH_RETRY] = {"no_path_retry", false, check_no_path_retry, 0, 0},
@@ -303,7 +373,6 @@ static const char *const keys_to_come[] = {
 	"fast_io_fail_tmo",
 	"features",
 	"hardware_handler",
-	"hw_handler",
 	"identity",
 	"marginal_path_err_rate_threshold",
 	"max_sectors_kb",
@@ -576,7 +645,7 @@ static int table_from_list(const struct key_values *values, const struct path_li
 	if (g_str_has_prefix(grouping, "group_by_"))
 		grouping = "failover";
 	return paths_to_table(paths, grouping, value_or(values, KEY_SELECTOR, "round-robin 0"),
-			      table, error);
+			      value_or(values, KEY_HW_HANDLER, "detect"), table, error);
 }
 
 static int table_from_paths_key(const struct key_values *values, struct mpath_table **table,
@@ -598,14 +667,23 @@ static int table_from_paths_key(const struct key_values *values, struct mpath_ta
 static int find_paths(const struct key_values *values, struct map_config *config,
 		      struct strbuf *error)
 {
+	char *hw_words = hw_handler_words(value_or(values, KEY_HW_HANDLER, "detect"));
+	char *text = g_strdup_printf("0 %s 0 0", hw_words ? hw_words : "0");
+	int err = mpath_table_parse(text, &config->table, error);
+
 	config->find_selector = selector_name(value_or(values, KEY_SELECTOR, "round-robin 0"));
-	return mpath_table_parse("0 0 0 0", &config->table, error);
+	if (!err)
+		config->table->find_hw_handler = !hw_words;
+	g_free(text);
+	g_free(hw_words);
+	return err;
 }
 
 /* Which words do not go together in a map file, or are missing there? */
 static int check_map_keys(const struct key_values *values, const char *file, struct strbuf *error)
 {
-	static const enum key_id for_paths[] = {KEY_GROUPING, KEY_SELECTOR, KEY_PRIO, KEY_FAILBACK};
+	static const enum key_id for_paths[] = {KEY_GROUPING, KEY_SELECTOR, KEY_HW_HANDLER,
+						KEY_PRIO, KEY_FAILBACK};
 
 	if (!values->text[KEY_TABLE] && !values->text[KEY_PATHS] && !values->text[KEY_WWID]) {
 		strbuf_printf(error, "%s: there is neither table= nor paths= nor wwid=", file);

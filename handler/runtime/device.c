@@ -977,9 +977,8 @@ static void search_load(struct device *d, const struct device_layout *layout,
 		strbuf_printf(&message->reply, "out of memory");
 		return;
 	}
-	message->error = finder_table(&words, layout->table->queue_if_no_path,
-				      layout->settings->policy.grouping, layout->find_selector,
-				      &table, &message->reply);
+	message->error = finder_table(&words, layout->table, layout->settings->policy.grouping,
+				      layout->find_selector, &table, &message->reply);
 	if (!message->error)
 		device_load(d, table, layout->settings, message);
 	mpath_table_free(table);
@@ -1200,8 +1199,8 @@ static struct multipath *device_create_finding_map(struct device *d,
 		strbuf_printf(error, "out of memory");
 		return NULL;
 	}
-	if (finder_table(&d->search.known, config->table->queue_if_no_path,
-			 config->settings->policy.grouping, config->find_selector, &table, error))
+	if (finder_table(&d->search.known, config->table, config->settings->policy.grouping,
+			 config->find_selector, &table, error))
 		return NULL;
 	with_paths.table = table;
 	map = device_create_map(&with_paths, error);

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/table_edit.h"
+
 static void disk_clear(struct found_disk *disk)
 {
 	free(disk->address);
@@ -122,20 +124,27 @@ static int parse_paths(const struct found_disks *known, enum grouping grouping,
 		addresses[i] = known->disks[i].address;
 	err = mpath_table_from_paths(addresses, known->nr,
 				     grouping == GROUPING_MULTIBUS ? "multibus" : "failover",
-				     selector, table, error);
+				     selector, NULL, table, error);
 	free(addresses);
 	return err;
 }
 
-int finder_table(const struct found_disks *known, bool queue_if_no_path, enum grouping grouping,
-		 const char *selector, struct mpath_table **table, struct strbuf *error)
+int finder_table(const struct found_disks *known, const struct mpath_table *head,
+		 enum grouping grouping, const char *selector, struct mpath_table **table,
+		 struct strbuf *error)
 {
-	int err = known->nr ? parse_paths(known, grouping, selector, table, error)
-			    : mpath_table_parse("0 0 0 0", table, error);
+	struct mpath_table sketch = *head;
+	struct mpath_table *groups = NULL;
+	int err = known->nr ? parse_paths(known, grouping, selector, &groups, error) : 0;
 
 	if (err)
 		return err;
-	(*table)->find_hw_handler = true;
-	(*table)->queue_if_no_path = queue_if_no_path;
-	return 0;
+	if (groups) {
+		sketch.groups = groups->groups;
+		sketch.nr_groups = groups->nr_groups;
+		sketch.initial_group = groups->initial_group;
+	}
+	err = mpath_table_copy(&sketch, table, error);
+	mpath_table_free(groups);
+	return err;
 }

@@ -25,9 +25,11 @@ void finder_compare(struct found_disks *known, const struct found_disks *seen,
 
 /*
  * The table of such a map, as the disks are grouped before anything is known of them: priorities
- * and port groups are the policy's business, later.  0, or -errno with words in @error.
+ * and port groups are the policy's business, later.  @head is a table without groups: features and
+ * hardware handler are its.  0, or -errno with words in @error.
  */
-int finder_table(const struct found_disks *known, bool queue_if_no_path, enum grouping grouping,
-		 const char *selector, struct mpath_table **table, struct strbuf *error);
+int finder_table(const struct found_disks *known, const struct mpath_table *head,
+		 enum grouping grouping, const char *selector, struct mpath_table **table,
+		 struct strbuf *error);
 
 #endif

@@ -80,10 +80,12 @@ void mpath_table_free(struct mpath_table *table);
 
 /*
  * The table for a list of paths without a table of their own.  @grouping is multipathd's word
- * ("failover": one group per path, "multibus": one group), @selector as in a table.
+ * ("failover": one group per path, "multibus": one group), @selector as in a table.  @hw_handler
+ * are a table's words with their number in front ("1 alua"), "0" for none; NULL: the array's own is
+ * found.
  */
 int mpath_table_from_paths(const char *const *addresses, unsigned int nr_addresses,
-			   const char *grouping, const char *selector, struct mpath_table **table,
-			   struct strbuf *error);
+			   const char *grouping, const char *selector, const char *hw_handler,
+			   struct mpath_table **table, struct strbuf *error);
 
 #endif

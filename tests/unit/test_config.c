@@ -20,7 +20,7 @@
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 #define KEYS                                                                                       \
-	"table, paths, wwid, grouping, selector, prio, failback, no_path_retry, "                  \
+	"table, paths, wwid, grouping, selector, hw_handler, prio, failback, no_path_retry, "      \
 	"no_path_timeout_read_ms, no_path_timeout_write_ms, path_checker, "                        \
 	"recheck_interval_ms, polling_interval_ms, checker_timeout_ms, path_timeout_ms, "          \
 	"restart_wait_ms, fence, fence_time_ms"
@@ -533,6 +533,49 @@ static void test_policies(void)
 	unlink(conf);
 }
 
+/* As in a table, or without the number of words; the array's own is found if nothing is said. */
+static void test_hw_handlers(void)
+{
+	static const struct {
+		const char *said;
+		const char *name;
+		int argc;
+		bool find;
+	} rows[] = {
+		{"", NULL, 0, true},
+		{"hw_handler=detect\n", NULL, 0, true},
+		{"hw_handler=none\n", NULL, 0, false},
+		{"hw_handler=0\n", NULL, 0, false},
+		{"hw_handler=alua\n", "alua", 0, false},
+		{"hw_handler=1 alua\n", "alua", 0, false},
+		{"hw_handler=alua 1\n", "alua", 1, false},
+		{"hw_handler=3 emc 0 1\n", "emc", 2, false},
+	};
+	struct map_config *config;
+
+	for (size_t i = 0; i < NR(rows); i++) {
+		char text[100];
+
+		snprintf(text, sizeof(text), "[multipath]\npaths=/dev/a\n%s", rows[i].said);
+		write_map(text);
+		config = accept("mpath/m");
+		assert(config->table->find_hw_handler == rows[i].find);
+		assert(config->table->hw_argc == rows[i].argc);
+		assert(config->table->hw_handler ==
+		       (rows[i].name ? hw_handler_find(rows[i].name) : NULL));
+		map_config_free(config);
+	}
+	write_map("[multipath]\nwwid=1LIO_one\nhw_handler=2 alua 1\n");
+	config = accept("mpath/m");
+	assert(config->table->hw_handler == hw_handler_find("alua") && config->table->hw_argc == 1);
+	map_config_free(config);
+	write_conf("[defaults]\nhw_handler=none\n"); /* is not for tables */
+	write_map("[multipath]\ntable=0 1 alua 1 1 round-robin 0 1 1 /dev/a 1\n");
+	map_config_free(accept("mpath/m"));
+	unlink(conf);
+	remove_map();
+}
+
 static void test_tables(void)
 {
 	struct map_config *config;
@@ -627,8 +670,8 @@ static void test_keys_refused(void)
 
 	refuse_map("[multipath]\nfeatures=0\n",
 		   "D/maps/m.map: features: this key is not implemented yet");
-	refuse_map("[multipath]\npaths=/dev/a\nhw_handler=1 alua\n",
-		   "D/maps/m.map: hw_handler: this key is not implemented yet");
+	refuse_map("[multipath]\npaths=/dev/a\nhardware_handler=1 alua\n",
+		   "D/maps/m.map: hardware_handler: this key is not implemented yet");
 	refuse_map("[multipath]\nidentity=array\n",
 		   "D/maps/m.map: identity: this key is not implemented yet");
 	refuse_conf("[defaults]\nprio_args=x\n",
@@ -691,6 +734,29 @@ static void test_values_refused(void)
 		   "alua or const");
 	refuse_map("[multipath]\ntable=0 0 0 0\nprio=alua\n",
 		   "D/maps/m.map: prio: goes with paths= or wwid=, the table says this itself");
+	refuse_map("[multipath]\npaths=/dev/a\nhw_handler=no-such\n",
+		   "D/maps/m.map: hw_handler: \"no-such\", expected detect, none or one of: alua, "
+		   "emc, rdac, hp_sw");
+	refuse_conf(
+		"[defaults]\nhw_handler=1 no-such\n",
+		"D/mpath.conf: hw_handler: \"1 no-such\", expected detect, none or one of: alua, "
+		"emc, rdac, hp_sw");
+	refuse_map("[multipath]\npaths=/dev/a\nhw_handler=2 alua\n",
+		   "D/maps/m.map: hw_handler: \"2 alua\", expected 1 as the number of the words "
+		   "behind it");
+	refuse_conf("[defaults]\nhw_handler=0 alua\n",
+		    "D/mpath.conf: hw_handler: \"0 alua\", expected 1 as the number of the words "
+		    "behind it");
+	refuse_map("[multipath]\npaths=/dev/a\nhw_handler=rdac 1\n",
+		   "D/maps/m.map: hw_handler: \"rdac 1\", expected no word behind its name");
+	refuse_map("[multipath]\npaths=/dev/a\nhw_handler=2 hp_sw x\n",
+		   "D/maps/m.map: hw_handler: \"2 hp_sw x\", expected no word behind its name");
+	refuse_map("[multipath]\npaths=/dev/a\nhw_handler=alua 2\n",
+		   "D/maps/m.map: hw_handler: \"alua 2\", expected one word, 0 or 1 "
+		   "(optimize)");
+	refuse_map(
+		"[multipath]\ntable=0 0 0 0\nhw_handler=alua\n",
+		"D/maps/m.map: hw_handler: goes with paths= or wwid=, the table says this itself");
 	refuse_map("[multipath]\npaths=/dev/a\nfailback=soon\n",
 		   "D/maps/m.map: failback: \"soon\", expected manual, immediate, followover or a "
 		   "number of seconds up to 86400");
@@ -1034,6 +1100,7 @@ int main(void)
 	test_patience();
 	test_order();
 	test_policies();
+	test_hw_handlers();
 	test_tables();
 	test_files_refused();
 	test_odd_files_refused();

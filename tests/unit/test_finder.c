@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/registry.h"
 #include "runtime/finder.h"
 
 /* What the map was told: "+/dev/sda -/dev/sdb ". */
@@ -118,25 +119,37 @@ static void test_refused(void)
 	found_disks_clear(&known);
 }
 
+static struct mpath_table *table_for(const struct found_disks *known, const char *head_words,
+				     enum grouping grouping)
+{
+	struct mpath_table *head, *table;
+	struct strbuf error;
+	char text[200];
+
+	strbuf_init(&error, text, sizeof(text));
+	assert(mpath_table_parse(head_words, &head, &error) == 0);
+	head->find_hw_handler = true;
+	assert(finder_table(known, head, grouping, "queue-length", &table, &error) == 0);
+	mpath_table_free(head);
+	return table;
+}
+
 /* The policy makes the table, and there is one without a path. */
 static void test_table(void)
 {
 	struct found_disks known = {0};
 	struct mpath_table *table;
-	struct strbuf error;
-	char text[200];
 
-	strbuf_init(&error, text, sizeof(text));
-	assert(finder_table(&known, true, GROUPING_MULTIBUS, "queue-length", &table, &error) == 0);
+	table = table_for(&known, "1 queue_if_no_path 0 0 0", GROUPING_MULTIBUS);
 	assert(table->nr_groups == 0 && table->queue_if_no_path && table->find_hw_handler);
 	mpath_table_free(table);
 	SEE(&known, 0, "/dev/sda", "/dev/sda", "/dev/sdb", "/dev/sdb");
-	assert(finder_table(&known, false, GROUPING_MULTIBUS, "queue-length", &table, &error) == 0);
+	table = table_for(&known, "0 2 alua 1 0 0", GROUPING_MULTIBUS);
 	assert(table->nr_groups == 1 && table->groups[0].nr_paths == 2);
 	assert(!table->queue_if_no_path && table->find_hw_handler);
+	assert(table->hw_handler == hw_handler_find("alua") && table->hw_argc == 1);
 	mpath_table_free(table);
-	assert(finder_table(&known, false, GROUPING_GROUP_BY_PRIO, "queue-length", &table,
-			    &error) == 0);
+	table = table_for(&known, "0 0 0 0", GROUPING_GROUP_BY_PRIO);
 	assert(table->nr_groups == 2);
 	mpath_table_free(table);
 	found_disks_clear(&known);

@@ -645,7 +645,7 @@ static int from_paths(const char *const *paths, unsigned int nr, const char *gro
 	int err;
 
 	strbuf_init(&error, error_text, sizeof(error_text));
-	err = mpath_table_from_paths(paths, nr, grouping, selector, table, &error);
+	err = mpath_table_from_paths(paths, nr, grouping, selector, NULL, table, &error);
 	assert(err ? !*table && error.len : *table && !error.len);
 	return err;
 }
