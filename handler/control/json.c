@@ -166,6 +166,7 @@ static GVariant *map_json(const char *name, const struct mpath_snapshot *s)
 	add_number(&map, "held", s->held + s->restarting);
 	add_number(&map, "waiting", s->waiting);
 	add_number(&map, "delayed", s->delayed);
+	add_number(&map, "fenced", s->fenced);
 	add_counters(&map, &s->counters, &s->latency, IO_ERROR_NO_RESOURCES);
 	g_variant_builder_init(&groups, G_VARIANT_TYPE("av"));
 	for (i = 0; i < s->nr_groups; i++)

@@ -88,6 +88,12 @@ static gboolean handle_resume(MpathDbusMap *object, GDBusMethodInvocation *invoc
 	return map_message(invocation, map, (const char *const[]){"resume", NULL});
 }
 
+static gboolean handle_resize(MpathDbusMap *object, GDBusMethodInvocation *invocation, gpointer map)
+{
+	(void)object;
+	return map_message(invocation, map, (const char *const[]){"resize", NULL});
+}
+
 void methods_of_map(MpathDbusMap *object, const char *map)
 {
 	ON(object, "message", handle_message);
@@ -97,6 +103,7 @@ void methods_of_map(MpathDbusMap *object, const char *map)
 	ON(object, "remove-path", handle_remove_path);
 	ON(object, "suspend", handle_suspend);
 	ON(object, "resume", handle_resume);
+	ON(object, "resize", handle_resize);
 }
 
 /* --- groups --- */

@@ -57,7 +57,7 @@ def map_fields(m: Map) -> dict[str, Any]:
             "switch_grp": m["GroupSwitches"], "state": m["State"], "size": m["Size"],
             "block_size": m["BlockSize"], "nr_paths": m["NrPaths"], "group": m["CurrentGroup"],
             "next_group": m["NextGroup"], "held": m["Held"], "waiting": m["Waiting"],
-            "delayed": m["Delayed"], "queue_depth": m["QueueDepth"],
+            "delayed": m["Delayed"], "fenced": m["Fenced"], "queue_depth": m["QueueDepth"],
             "max_transfer": m["MaxTransfer"], "cmd_time_out_ms": m["CmdTimeOut"],
             "warning": m["Warning"], "last_event": m["LastEvent"], **_statistics(m),
             "path_groups": [_group(group) for group in m.groups]}

@@ -22,7 +22,7 @@ TIMEOUT_MS = 30000
 
 # dm-multipath's, and two of ours.
 MESSAGES = ("disable_group", "enable_group", "fail_if_no_path", "fail_path", "forget_wwid",
-            "queue_if_no_path", "reinstate_path", "release", "switch_group")
+            "probe_path", "queue_if_no_path", "reinstate_path", "release", "resize", "switch_group")
 
 
 class Error(Exception):
@@ -124,6 +124,10 @@ class Map:
     def resume(self) -> None:
         """Lets what is held go on."""
         self._call("Resume")
+
+    def resize(self) -> None:
+        """Asks the paths for the LUN's size."""
+        self._call("Resize")
 
     def add_path(self, group: int, address: str) -> None:
         """Adds a path: "8:16", or an absolute path name.  group 0: where it fits."""

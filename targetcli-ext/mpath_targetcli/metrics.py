@@ -16,7 +16,8 @@ MAP_GAUGES = (
     ("current_group", "", "Number of the group in use.", "CurrentGroup"),
     ("held_commands", "commands", "Commands that wait for a path.", "Held"),
     ("waiting_commands", "commands", "Commands that wait for room on a path.", "Waiting"),
-    ("delayed_commands", "commands", "Commands that are tried again.", "Delayed"))
+    ("delayed_commands", "commands", "Commands that are tried again.", "Delayed"),
+    ("fenced_commands", "commands", "Lost writes whose old copy may still land.", "Fenced"))
 
 Labels = dict[str, str]
 Sample = tuple[str, Labels, float]      # suffix of the name, labels, value

@@ -19,6 +19,8 @@ def _map_lines(m: Map, paint: Paint) -> list[str]:
              f"paths={m['ValidPaths']}/{m['NrPaths']} in-flight={m['InFlight']} held={m['Held']}",
              f"iops={m['Iops']} read={text.size(m['ReadRate'])}/s write={text.size(m['WriteRate'])}/s "
              f"{_latencies(m)} path-faults={m['PathFaults']} switches={m['GroupSwitches']}"]
+    if m["Fenced"]:
+        lines[1] += f" fenced={m['Fenced']}"
     errors = text.counts(m["Errors"])
     if errors:
         lines.append(f"answers: {errors}")

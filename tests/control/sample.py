@@ -28,7 +28,7 @@ def objects():
         a: ("Map", dict(
             Name="a", Wwid="36001405aa", Vendor="LIO-ORG", Product="disk", Revision="4.0",
             Size=64 << 20, BlockSize=512, State="active", QueueIfNoPath=True, CurrentGroup=1,
-            NrGroups=2, NrPaths=3, ValidPaths=2, InFlight=3, Held=1, Iops=1200, ReadRate=4 << 20,
+            NrGroups=2, NrPaths=3, ValidPaths=2, InFlight=3, Held=1, Fenced=2, Iops=1200, ReadRate=4 << 20,
             Reads=100, Writes=50, Others=7, ReadBytes=409600, WriteBytes=204800, PathFaults=2,
             GroupSwitches=1, LatencyP50=640, LatencyP99=3100, LatencyP999=2500000,
             Errors={"check-condition": 3, "busy": 0}, LastEvent=9,

@@ -131,6 +131,7 @@ static void take_snapshot(struct map *map, struct mpath_snapshot *s)
 		.nr_valid = map->nr_paths,
 		.taken_ns = (uint64_t)g_get_monotonic_time() * 1000,
 		.lun_known = true,
+		.fenced = 4,
 		.wwid = "36001405b922ff67a",
 		.vendor = "caf\xe9",
 		.product = "ARRAY",
@@ -211,7 +212,8 @@ static void answer(struct map *map, struct mpath_message *message)
 	} else if (strstr(word, "_group")) {
 		if (!group_message(map, word, (unsigned int)atoi(first)))
 			message->error = -EINVAL;
-	} else if (!strcmp(word, "forget_wwid") || !strcmp(word, "release")) {
+	} else if (!strcmp(word, "forget_wwid") || !strcmp(word, "release") ||
+		   !strcmp(word, "resize")) {
 		event(map, NOTICE_LUN, "", word);
 	} else if (!strcmp(word, "suspend") || !strcmp(word, "resume")) {
 		map->suspended = !strcmp(word, "suspend") && !strcmp(first, "noflush");

@@ -302,7 +302,7 @@ class ControlTest(unittest.TestCase):
             "NextGroup": 0, "NrGroups": 2, "NrPaths": 2, "ValidPaths": 2, "QueueDepth": 0,
             "MaxTransfer": 0, "CmdTimeOut": 30000, "Warning": "look after this", "LastEvent": 0,
             "PathFaults": 0, "GroupSwitches": 0, "InFlight": 0, "Held": 0, "Waiting": 0,
-            "Delayed": 0, "Reads": 3, "ReadBytes": 1536, "LatencyP50": 1000, "LatencyP99": 2000,
+            "Delayed": 0, "Fenced": 4, "Reads": 3, "ReadBytes": 1536, "LatencyP50": 1000, "LatencyP99": 2000,
             "LatencyP999": 3000, "Errors": self.TARGET_ERRORS, **self.STATISTICS})
         self.assertEqual(objects["/map/mpatha/group/2"], {"Group": {
             "Map": ROOT + "/map/mpatha", "Number": 2, "State": "enabled",
@@ -378,6 +378,10 @@ class ControlTest(unittest.TestCase):
         self.assertEqual(client.objects()["/map/mpatha/path/3"]["Path"]["Address"], "8:80")
         self.assertIsNone(client.call("/map/mpatha", "Map.RemovePath", "(s)", "8:0"))
         self.assertNotIn("/map/mpatha/path/0", client.objects())
+        self.assertIsNone(client.call("/map/mpatha", "Map.Resize"))
+        client.wait_signal(lambda *signal: signal[1] == "Event" and signal[2][5] == "resize",
+                           "the map was told")
+        self.assertIn("InvalidArgs", client.call("/map/mpatha", "Map.Resize", "(t)", 1 << 30))
         self.assertIsNone(client.call("/map/mpatha", "Map.Reload", "(s)", "good"))
         self.assertIn("/map/mpatha/path/4", client.objects())
         self.assertEqual(client.call("/map/mpatha", "Map.Reload", "(s)", "bad"),
@@ -389,7 +393,8 @@ class ControlTest(unittest.TestCase):
                  == "NoSuchMap: there is no map mpatha", "gone")
         self.assertIn("still loaded: 0", self.server.log_text())
         self.assertNotIn("still loaded: 1", self.server.log_text())
-        for method, *arguments in (("AddPath", "(us)", 1, "8:0"), ("RemovePath", "(s)", "8:0")):
+        for method, *arguments in (("AddPath", "(us)", 1, "8:0"), ("RemovePath", "(s)", "8:0"),
+                                   ("Resize",)):
             self.assertEqual(client.call("/map/mpatha", f"Map.{method}", *arguments),
                              "NoSuchMap: there is no map mpatha")
 
@@ -529,7 +534,7 @@ class ControlTest(unittest.TestCase):
         for name, value in (("name", "mpatha"), ("uuid", "36001405b922ff67a"), ("queueing", "on"),
                             ("paths", 2), ("dm_st", "active"), ("features", "1 queue_if_no_path"),
                             ("hwhandler", "alua"), ("path_faults", 0), ("switch_grp", 0), ("vend", "caf\ufffd"),
-                            ("prod", "ARRAY"), ("rev", ""), ("size", 1 << 30)):
+                            ("prod", "ARRAY"), ("rev", ""), ("size", 1 << 30), ("fenced", 4)):
             self.assertEqual(found[name], value, name)
         self.assertEqual([(group["group"], group["selector"], group["dm_st"])
                           for group in found["path_groups"]],

@@ -68,7 +68,7 @@ class ShowTest(unittest.TestCase):
     def test_tree(self):
         self.assertEqual(show.tree(MAPS[0], PLAIN), """\
 a (36001405aa) LIO-ORG,disk active
-size=64M features='1 queue_if_no_path' hwhandler='0' paths=2/3 in-flight=3 held=1
+size=64M features='1 queue_if_no_path' hwhandler='0' paths=2/3 in-flight=3 held=1 fenced=2
 iops=1200 read=4M/s write=0/s p50=640us p99=3.1ms p99.9=2.5s path-faults=2 switches=1
 answers: 3 check-condition
 warning: cmd_time_out limits "queue_if_no_path"

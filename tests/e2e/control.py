@@ -185,6 +185,12 @@ def test_methods():
         expect(call("", MAP, "Status", "s", "ima").startswith("target_name=multipath,"), "IMA")
         status = json.loads(call("", MAP, "Status", "s", "json"))
         expect_equal(status["map"]["uuid"], made.wwid, "uuid in JSON")
+        call("", MAP, "Resize")
+        try:
+            call("", MAP, "Resize", "t", 1 << 30)
+            expect(False, "Resize takes a size")
+        except dbus.DBusError as e:
+            expect_equal(e.name, "org.freedesktop.DBus.Error.InvalidArgs", "error name")
         table = call("", MAP, "Status", "s", "table")
         report = bus.call(BUS_NAME, ROOT, BUS_NAME + ".Manager", "Check", "s", table)
         expect("groups: 2, paths: 2" in report, report)
