@@ -68,6 +68,27 @@ static bool note_suspicion(struct multipath *m, struct mpath_io *io, const struc
 	return true;
 }
 
+/*
+ * All paths that are left were tried in vain, but there are others, which have failed: then it was
+ * hardly the command.  Those that are left may be tried once more.
+ */
+bool may_try_them_again(struct multipath *m, struct mpath_io *io)
+{
+	const struct path *path;
+
+	if (io->second_round)
+		return false;
+	for_each_path(m, path) {
+		if (io_suspects(io, path))
+			continue;
+		trace(m, "io %02x: once more on the paths that are left", io->cmd.cdb[0]);
+		io->second_round = true;
+		io->nr_suspicions = 0;
+		return true;
+	}
+	return false;
+}
+
 /* No path could carry the command to an answer: say so in our own words. */
 void give_up(struct multipath *m, struct mpath_io *io)
 {

@@ -133,6 +133,10 @@ void no_path_for(struct multipath *m, struct mpath_io *io, enum choice choice)
 		hold_io(m, &m->activating, io);
 		return;
 	case CHOSE_EXHAUSTED:
+		if (may_try_them_again(m, io)) {
+			map_io(m, io);
+			return;
+		}
 		/* It failed alike on every path, and the paths are good (H7). */
 		trace(m, "io %02x: tried on every path", io->cmd.cdb[0]);
 		give_up(m, io);

@@ -131,6 +131,7 @@ struct mpath_io {
 	uint8_t nr_suspicions;
 	uint8_t nr_retries; /* on the same path */
 	uint16_t nr_tries;  /* that ended in a transport error or a path sense */
+	bool second_round;  /* its suspicions were dropped once, see may_try_them_again() */
 	bool is_probe;	    /* a path's own command: checker, identity, hardware handler */
 	bool after_suspend; /* came while the map was suspended: waits for resume */
 	bool aborted;	    /* a task management function named it: never submit again */

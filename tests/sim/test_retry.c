@@ -456,6 +456,44 @@ static void a_poison_command_and_sixteen_paths(void)
 	world_end(w);
 }
 
+/* A fault on the one path, and the other one is lost: the command was hardly to blame for both, so
+ * it goes down the first path, which is well, once more. */
+static void a_fault_and_a_lost_path(void)
+{
+	static const enum sim_mode modes[][2] = {
+		{MODE_FAULT, MODE_LOST}, {MODE_LOST, MODE_FAULT}, {MODE_REFUSED, MODE_LOST}};
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		struct world *w = world_new(FAIL TWO_PATHS);
+		struct sim_io *io;
+
+		world_up(w);
+		set_io_mode(sim_path(w, "8:0"), modes[i][0], 1);
+		set_io_mode(sim_path(w, "8:16"), modes[i][1], 1);
+		io = submit_read(w, 0, 1);
+		advance(w, 10);
+		expect_good(w, io);
+		expect(w, io->nr_starts == 3);
+		world_end(w);
+	}
+}
+
+/* But only once: a poison command does not go round and round on the paths that are left. */
+static void a_poison_command_and_a_dead_path(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *poison;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:16"), MODE_LOST);
+	poison = submit_poison(w);
+	advance(w, 100);
+	expect_sense(w, poison, 0x04, 0x08, 0x00);
+	expect(w, poison->nr_starts <= 3);
+	world_end(w);
+}
+
 /* Without a checker the paths prove by their identity that it was not their fault. */
 static void a_poison_command_without_a_checker(void)
 {
@@ -693,6 +731,8 @@ int main(void)
 	STORY(other_unit_attentions_are_told_once);
 	STORY(a_poison_command);
 	STORY(a_poison_command_and_sixteen_paths);
+	STORY(a_fault_and_a_lost_path);
+	STORY(a_poison_command_and_a_dead_path);
 	STORY(a_poison_command_without_a_checker);
 	STORY(a_command_that_no_host_can_carry);
 	STORY(a_command_that_one_host_can_carry);
