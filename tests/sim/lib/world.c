@@ -132,6 +132,15 @@ static void add_paths(struct world *w)
 	mpath_table_free(table);
 }
 
+/* Of which most worlds use few: pages that nobody touches cost nothing. */
+static void *many(struct world *w, size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	oracle_check(w, p != MAP_FAILED, "not enough memory for a world");
+	return p;
+}
+
 struct world *world_new(const char *table)
 {
 	extern const struct path_checker_type tur_checker;
@@ -140,11 +149,8 @@ struct world *world_new(const char *table)
 
 	w->now_ns = SIM_EPOCH;
 	w->table = strdup(table);
-	/* Many, of which most worlds use few: pages that nobody touches cost nothing. */
-	w->ios = mmap(NULL, SIM_IOS_MAX * sizeof(*w->ios), PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	oracle_check(w, w->ios != MAP_FAILED, "not enough memory for a world");
-	w->events = calloc(SIM_EVENTS_MAX, sizeof(*w->events));
+	w->ios = many(w, SIM_IOS_MAX * sizeof(*w->ios));
+	w->events = many(w, SIM_EVENTS_MAX * sizeof(*w->events));
 	append(&w->trace, &w->trace_len, &w->trace_size, "");
 	append(&w->notices, &w->notices_len, &w->notices_size, "");
 	for (i = 0; i < SIM_LUNS_MAX; i++)
@@ -214,7 +220,7 @@ void world_end(struct world *w)
 	oracle_free(w);
 	free(w->table);
 	munmap(w->ios, SIM_IOS_MAX * sizeof(*w->ios));
-	free(w->events);
+	munmap(w->events, SIM_EVENTS_MAX * sizeof(*w->events));
 	free(w->trace);
 	free(w->notices);
 	free(w->told);
