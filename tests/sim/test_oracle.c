@@ -310,6 +310,33 @@ static void a_read_has_what_nobody_wrote(void)
 	read_falsely(4711);
 }
 
+static bool at_once(struct world *w)
+{
+	(void)w;
+	return true;
+}
+
+/* A write is done, but not answered yet: either is true of it, but not first one, then the other.
+ */
+static void a_read_sees_less_than_the_one_before(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	struct sim_io *write, *read;
+
+	world_up(w);
+	w->runs_early = at_once;
+	sim_path(w, "8:0")->latency_ns = 10 * NSEC_PER_SEC;
+	write = submit_write(w, 0, 1);
+	sim_path(w, "8:0")->latency_ns = SIM_LATENCY;
+	read = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect(w, sim_stamp(read->buf, 0) == write->stamp);
+	false_stamp = 0;
+	w->after = falsify;
+	submit_read(w, 0, 1);
+	advance(w, 10);
+}
+
 static uint64_t later_ns(struct world *w, const struct scsi_cmd *cmd)
 {
 	(void)w;
@@ -444,6 +471,16 @@ static void a_closed_path_is_used(void)
 
 	sim_path(w, "8:16")->refused = "held by md0";
 	world_up(w);
+	send_down(w, "8:16");
+}
+
+static void a_bypassed_group_is_used(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+
+	world_up(w);
+	submit_read(w, 0, 1);
+	expect(w, message(w, "disable_group 2") == 0);
 	send_down(w, "8:16");
 }
 
@@ -655,6 +692,34 @@ static void a_write_does_not_wait_for_orphans(void)
 	submit_write(w, 0, 1);
 }
 
+/* While it decides, the core believes that the map queues. */
+static void believe_in_queueing(struct world *w, struct mpath_event *event)
+{
+	(void)event;
+	w->m->queue_if_no_path = true;
+}
+
+static void come_to_its_senses(struct world *w, struct mpath_event *event,
+			       struct mpath_actions *actions)
+{
+	(void)event;
+	(void)actions;
+	w->m->queue_if_no_path = false;
+}
+
+static void a_command_is_held_though_the_map_does_not_queue(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	world_up(w);
+	w->before = believe_in_queueing;
+	w->after = come_to_its_senses;
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	set_mode(sim_path(w, "8:16"), MODE_LOST);
+	submit_read(w, 0, 1);
+	advance(w, 3000);
+}
+
 static void lose_wake(struct world *w, struct mpath_event *event, struct mpath_actions *actions)
 {
 	(void)w;
@@ -787,6 +852,7 @@ int main(void)
 
 	CATCH(a_read_has_what_was_there_before, "read old data");
 	CATCH(a_read_has_what_nobody_wrote, "which nobody wrote there");
+	CATCH(a_read_sees_less_than_the_one_before, "read old data");
 	CATCH(an_old_copy_lands_on_newer_data, "read old data");
 	CATCH(nothing_is_synchronized, "nothing was synchronized");
 	CATCH(what_was_synchronized_is_lost, "read old data");
@@ -796,6 +862,7 @@ int main(void)
 	CATCH(a_path_that_failed_by_message_is_used, "is sent down 8:0, which has failed");
 	CATCH(a_path_in_doubt_is_used, "is sent down 8:0, which is in doubt");
 	CATCH(a_closed_path_is_used, "which is not open");
+	CATCH(a_bypassed_group_is_used, "goes to bypassed group 2, though 8:0 is usable");
 	CATCH(a_loss_is_not_noticed, "which has failed a command");
 	CATCH(a_standby_is_not_noticed, "which has failed a command");
 	CATCH(another_lun_is_read, "data of another LUN was read");
@@ -809,6 +876,7 @@ int main(void)
 	CATCH(a_compare_and_write_is_repeated, "is sent again, but may have been executed");
 	CATCH(a_reservation_is_repeated, "is sent again, but may have been executed");
 	CATCH(a_write_does_not_wait_for_orphans, "has commands of a dead process");
+	CATCH(a_command_is_held_though_the_map_does_not_queue, "waits for nothing");
 	CATCH(a_retry_is_forgotten, "waits for nothing");
 	CATCH(a_command_waits_after_shutdown, "waits after SHUTDOWN");
 	CATCH(a_write_is_given_up, "a write is abandoned");
