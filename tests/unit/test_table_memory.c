@@ -107,7 +107,8 @@ static void test_each_allocation_for_a_list_of_paths_may_fail(void)
 	for (fail_at = 1; !table; fail_at++) {
 		strbuf_init(&error, text, sizeof(text));
 		nr_calls = 0;
-		if (mpath_table_from_paths(paths, 2, "failover", "round-robin", NULL, &table, &error))
+		if (mpath_table_from_paths(paths, 2, "failover", "round-robin", NULL, &table,
+					   &error))
 			assert(!table && nr_live == 0 && strstr(text, "out of memory"));
 	}
 	assert(fail_at > 10);

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The keys of map files, mpath.conf and the hardware table; see keys.h.
+ */
+#include "runner/keys.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <string.h>
+
+#include "core/registry.h"
+#include "mpath/number.h"
+#include "mpath/table.h"
+
+#define FAILBACK_MAX_S (24 * 3600)
+
+struct key {
+	const char *name;
+	bool map_only; /* makes no sense in mpath.conf */
+	/* 0, or -EINVAL with what is wrong with @value appended to @error. */
+	int (*check)(const struct key *key, const char *value, struct strbuf *error);
+	uint64_t min; /* of a time in milliseconds */
+	uint64_t max;
+};
+
+static int check_table(const struct key *key, const char *value, struct strbuf *error)
+{
+	struct mpath_table *table;
+	int err = mpath_table_parse(value, &table, error);
+
+	(void)key;
+	if (!err)
+		mpath_table_free(table);
+	return err;
+}
+
+/* A list of paths is checked when it is parsed, which needs the file's name anyway. */
+static int check_nothing(const struct key *key, const char *value, struct strbuf *error)
+{
+	(void)key;
+	(void)value;
+	(void)error;
+	return 0;
+}
+
+static int check_wwid(const struct key *key, const char *value, struct strbuf *error)
+{
+	(void)key;
+	if (wwid_is_valid(value))
+		return 0;
+	strbuf_printf(error, "\"%.64s\", expected a WWID as \"multipath -ll\" prints it", value);
+	return -EINVAL;
+}
+
+static int check_grouping(const struct key *key, const char *value, struct strbuf *error)
+{
+	enum grouping grouping;
+
+	(void)key;
+	/* What tells controllers apart by serial number is not asked for yet. */
+	if (grouping_from_word(value, &grouping) && grouping != GROUPING_GROUP_BY_SERIAL)
+		return 0;
+	strbuf_printf(error, "\"%s\"%s, expected failover, multibus, group_by_prio or group_by_tpg",
+		      value, g_str_has_prefix(value, "group_by_") ? " is not implemented yet" : "");
+	return -EINVAL;
+}
+
+bool parse_prio(const char *value, enum prioritizer *prio)
+{
+	static const char *const words[] = {
+		[PRIO_DETECT] = "detect", [PRIO_ALUA] = "alua", [PRIO_CONST] = "const"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
+		if (strcmp(value, words[i]))
+			continue;
+		*prio = (enum prioritizer)i;
+		return true;
+	}
+	return false;
+}
+
+static int check_prio(const struct key *key, const char *value, struct strbuf *error)
+{
+	enum prioritizer prio;
+
+	(void)key;
+	if (parse_prio(value, &prio))
+		return 0;
+	strbuf_printf(error, "\"%s\"%s, expected detect, alua or const", value,
+		      !strcmp(value, "path_latency") ? " is not implemented yet" : "");
+	return -EINVAL;
+}
+
+bool parse_failback(const char *value, struct mpath_policy *policy)
+{
+	static const char *const words[] = {
+		[FAILBACK_MANUAL] = "manual",
+		[FAILBACK_IMMEDIATE] = "immediate",
+		[FAILBACK_FOLLOWOVER] = "followover",
+	};
+	uint64_t seconds;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
+		if (strcmp(value, words[i]))
+			continue;
+		policy->failback = (enum failback)i;
+		return true;
+	}
+	if (!parse_number(value, FAILBACK_MAX_S, &seconds))
+		return false;
+	policy->failback = seconds ? FAILBACK_DEFERRED : FAILBACK_IMMEDIATE;
+	policy->failback_s = (uint32_t)seconds;
+	return true;
+}
+
+static int check_failback(const struct key *key, const char *value, struct strbuf *error)
+{
+	struct mpath_policy policy;
+
+	(void)key;
+	if (parse_failback(value, &policy))
+		return 0;
+	strbuf_printf(error,
+		      "\"%s\", expected manual, immediate, followover or a number of seconds up "
+		      "to %d",
+		      value, FAILBACK_MAX_S);
+	return -EINVAL;
+}
+
+/*
+ * A table's words for @value, with their number in front: "2 alua 1", which may be left out.  NULL:
+ * the array's own handler is to be found.
+ */
+char *hw_handler_words(const char *value)
+{
+	char **words;
+	char *text;
+
+	if (!strcmp(value, "detect"))
+		return NULL;
+	if (!strcmp(value, "none"))
+		return g_strdup("0");
+	if (g_ascii_isdigit(value[0]))
+		return g_strdup(value);
+	words = g_strsplit(value, " ", -1);
+	text = g_strdup_printf("%u %s", g_strv_length(words), value);
+	g_strfreev(words);
+	return text;
+}
+
+static int refuse_hw_handler(const char *value, struct strbuf *error)
+{
+	strbuf_printf(error, "\"%.64s\", expected detect, none or one of", value);
+	hw_handler_names(error);
+	return -EINVAL;
+}
+
+/* The words behind the number: a name, and what its handler takes. */
+static int check_hw_words(const char *value, char **words, struct strbuf *error)
+{
+	struct hw_handler trial = {.type = words[0] ? hw_handler_find(words[0]) : NULL};
+	const char *expected = "expected no word behind its name";
+	int argc = (int)g_strv_length(words) - 1;
+
+	if (!trial.type)
+		return refuse_hw_handler(value, error);
+	if (!argc ||
+	    (trial.type->set_params &&
+	     trial.type->set_params(&trial, argc, (const char *const *)words + 1, &expected)))
+		return 0;
+	strbuf_printf(error, "\"%.64s\", %s", value, expected);
+	return -EINVAL;
+}
+
+static int check_hw_handler(const struct key *key, const char *value, struct strbuf *error)
+{
+	char *text = hw_handler_words(value);
+	char **words = g_strsplit(text ? text : "0", " ", -1);
+	unsigned int nr_words = g_strv_length(words) - 1;
+	uint64_t number;
+	int err = 0;
+
+	(void)key;
+	if (!parse_number(words[0], UINT16_MAX, &number) || number != nr_words) {
+		strbuf_printf(error, "\"%.64s\", expected %u as the number of the words behind it",
+			      value, nr_words);
+		err = -EINVAL;
+	} else if (nr_words) {
+		err = check_hw_words(value, words + 1, error);
+	}
+	g_strfreev(words);
+	g_free(text);
+	return err;
+}
+
+/* multipath.conf writes the number of the selector's arguments behind it: "round-robin 0". */
+char *selector_name(const char *selector)
+{
+	if (!g_str_has_suffix(selector, " 0"))
+		return g_strdup(selector);
+	return g_strchomp(g_strndup(selector, strlen(selector) - 2));
+}
+
+int paths_to_table(const struct path_list *paths, const char *grouping, const char *selector,
+		   const char *hw_handler, struct mpath_table **table, struct strbuf *error)
+{
+	char *name = selector_name(selector);
+	char *hw_words = hw_handler_words(hw_handler);
+	int err = mpath_table_from_paths((const char *const *)paths->words, paths->nr_words,
+					 grouping, name, hw_words, table, error);
+
+	g_free(hw_words);
+	g_free(name);
+	return err;
+}
+
+/* Only a table can tell whether there is such a selector. */
+static int check_selector(const struct key *key, const char *value, struct strbuf *error)
+{
+	char path[] = "/dev/null";
+	char *words[] = {path};
+	const struct path_list some_paths = {.words = words, .nr_words = 1};
+	struct mpath_table *table;
+	int err = paths_to_table(&some_paths, "failover", value, "detect", &table, error);
+
+	(void)key;
+	if (!err)
+		mpath_table_free(table);
+	return err;
+}
+
+static int check_no_path_retry(const struct key *key, const char *value, struct strbuf *error)
+{
+	uint64_t number;
+
+	(void)key;
+	if (!strcmp(value, "fail") || !strcmp(value, "queue"))
+		return 0;
+	if (parse_number(value, RETRIES_MAX, &number))
+		return 0;
+	strbuf_printf(error, "\"%s\", expected fail, queue or a number up to %d", value,
+		      RETRIES_MAX);
+	return -EINVAL;
+}
+
+static int check_path_checker(const struct key *key, const char *value, struct strbuf *error)
+{
+	(void)key;
+	if (!strcmp(value, "none") || path_checker_find(value))
+		return 0;
+	strbuf_printf(error, "\"%s\", expected none or one of", value);
+	path_checker_names(error);
+	return -EINVAL;
+}
+
+int parse_fence(const char *value, enum fence_kind *kind)
+{
+	static const char *const words[] = {
+		[FENCE_TIME] = "time", [FENCE_LU_RESET] = "lu_reset", [FENCE_NONE] = "none"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
+		if (strcmp(value, words[i]))
+			continue;
+		*kind = (enum fence_kind)i;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int check_fence(const struct key *key, const char *value, struct strbuf *error)
+{
+	enum fence_kind kind;
+
+	(void)key;
+	if (!parse_fence(value, &kind))
+		return 0;
+	strbuf_printf(error, "\"%s\", expected time, lu_reset or none", value);
+	return -EINVAL;
+}
+
+static int check_ms(const struct key *key, const char *value, struct strbuf *error)
+{
+	uint64_t ms;
+
+	if (parse_number(value, key->max, &ms) && ms >= key->min)
+		return 0;
+	strbuf_printf(error, "\"%s\", expected a number of milliseconds from %ju to %ju", value,
+		      (uintmax_t)key->min, (uintmax_t)key->max);
+	return -EINVAL;
+}
+
+#define HOUR_MS (3600 * 1000)
+
+static const struct key keys[NR_KEYS] = {
+	[KEY_TABLE] = {"table", true, check_table, 0, 0},
+	[KEY_PATHS] = {"paths", true, check_nothing, 0, 0},
+	[KEY_WWID] = {"wwid", true, check_wwid, 0, 0},
+	[KEY_GROUPING] = {"grouping", false, check_grouping, 0, 0},
+	[KEY_SELECTOR] = {"selector", false, check_selector, 0, 0},
+	[KEY_HW_HANDLER] = {"hw_handler", false, check_hw_handler, 0, 0},
+	[KEY_PRIO] = {"prio", false, check_prio, 0, 0},
+	[KEY_FAILBACK] = {"failback", false, check_failback, 0, 0},
+	[KEY_NO_PATH_RETRY] = {"no_path_retry", false, check_no_path_retry, 0, 0},
+	[KEY_NO_PATH_TIMEOUT_READ] = {"no_path_timeout_read_ms", false, check_ms, 0, HOUR_MS},
+	[KEY_NO_PATH_TIMEOUT_WRITE] = {"no_path_timeout_write_ms", false, check_ms, 0, HOUR_MS},
+	[KEY_PATH_CHECKER] = {"path_checker", false, check_path_checker, 0, 0},
+	[KEY_RECHECK_INTERVAL] = {"recheck_interval_ms", false, check_ms, 10, HOUR_MS},
+	[KEY_POLLING_INTERVAL] = {"polling_interval_ms", false, check_ms, 100, HOUR_MS},
+	[KEY_CHECKER_TIMEOUT] = {"checker_timeout_ms", false, check_ms, 100, HOUR_MS},
+	[KEY_PATH_TIMEOUT] = {"path_timeout_ms", false, check_ms, 1000, HOUR_MS},
+	[KEY_RESTART_WAIT] = {"restart_wait_ms", false, check_ms, 0, HOUR_MS},
+	[KEY_FENCE] = {"fence", false, check_fence, 0, 0},
+	[KEY_FENCE_TIME] = {"fence_time_ms", false, check_ms, 0, HOUR_MS},
+};
+
+/* Words that an administrator may know from our documentation or from multipath.conf. */
+static const char *const keys_to_come[] = {
+	"dev_loss_tmo",
+	"fast_io_fail_tmo",
+	"features",
+	"hardware_handler",
+	"identity",
+	"marginal_path_err_rate_threshold",
+	"max_sectors_kb",
+	"minio",
+	"path_grouping_policy",
+	"path_selector",
+	"prio_args",
+	"reservation_key",
+	"rr_min_io",
+	"rr_min_io_rq",
+	"rr_weight",
+	"san_path_err_threshold",
+	NULL,
+};
+
+static const struct key *find_key(const char *name)
+{
+	for (unsigned int i = 0; i < NR_KEYS; i++)
+		if (!strcmp(keys[i].name, name))
+			return &keys[i];
+	return NULL;
+}
+
+static int refuse_key(const char *file, const char *name, struct strbuf *error)
+{
+	if (g_strv_contains(keys_to_come, name)) {
+		strbuf_printf(error, "%s: %s: this key is not implemented yet", file, name);
+		return -EINVAL;
+	}
+	strbuf_printf(error, "%s: %s: unknown key, expected one of", file, name);
+	for (unsigned int i = 0; i < NR_KEYS; i++)
+		strbuf_printf(error, "%s %s", i ? "," : "", keys[i].name);
+	return -EINVAL;
+}
+
+/* --- values --- */
+
+void values_clear(struct key_values *values)
+{
+	for (unsigned int i = 0; i < NR_KEYS; i++) {
+		g_free(values->text[i]);
+		g_free(values->file[i]);
+	}
+	*values = (struct key_values){0};
+}
+
+static void set_value(struct key_values *values, const struct key *key, const char *file,
+		      const char *text)
+{
+	size_t i = (size_t)(key - keys);
+
+	g_free(values->text[i]);
+	g_free(values->file[i]);
+	values->text[i] = g_strdup(text);
+	values->file[i] = g_strdup(file);
+}
+
+int values_take(struct key_values *values, const char *file, bool is_map, const char *name,
+		const char *text, struct strbuf *error)
+{
+	const struct key *key = find_key(name);
+	int err;
+
+	if (!key)
+		return refuse_key(file, name, error);
+	if (key->map_only && !is_map) {
+		strbuf_printf(error, "%s: %s: this key belongs into a map file", file, name);
+		return -EINVAL;
+	}
+	strbuf_printf(error, "%s: %s: ", file, name);
+	if (!text[0]) {
+		strbuf_printf(error, "there is no value");
+		return -EINVAL;
+	}
+	err = key->check(key, text, error);
+	if (err)
+		return err;
+	strbuf_init(error, error->text, error->size);
+	set_value(values, key, file, text);
+	return 0;
+}
+
+const char *value_or(const struct key_values *values, enum key_id id, const char *otherwise)
+{
+	return values->text[id] ? values->text[id] : otherwise;
+}
+
+void set_ms(const struct key_values *values, enum key_id id, uint32_t *ms)
+{
+	uint64_t number;
+
+	if (values->text[id] && parse_number(values->text[id], keys[id].max, &number))
+		*ms = (uint32_t)number;
+}
+
+/* 0 is multipathd's other word for fail. */
+bool asks_to_queue(const char *no_path_retry)
+{
+	return strcmp(no_path_retry, "fail") != 0 && strcmp(no_path_retry, "0") != 0;
+}
+
+const char *key_name(enum key_id id)
+{
+	return keys[id].name;
+}
