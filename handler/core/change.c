@@ -20,8 +20,7 @@ struct seat {
 	struct path *path;
 	struct priority_group *pg;
 	void *selector_data;
-	void *checker_context; /* NULL: the path keeps its own */
-	char *address;	       /* spelt otherwise from now on; NULL: as it is */
+	char *address; /* spelt otherwise from now on; NULL: as it is */
 	bool stays;
 };
 
@@ -30,6 +29,7 @@ struct mpath_change {
 	uint64_t nr_steps; /* of the map, when this was made ready */
 	bool is_reload;	   /* features and settings are the new table's, too */
 	struct mpath_settings settings;
+	struct hardware_table *hardware; /* a reload's; NULL: none */
 
 	/* The new ones, after the step the old ones. */
 	struct mpath_table *table;
@@ -81,7 +81,8 @@ static struct path *new_path(struct multipath *m, const char *address)
 	list_init(&path->probe.flight);
 	path->address = strdup(address);
 	path->hw_data = calloc(1, hw_handler_path_size());
-	if (!path->address || !path->hw_data) {
+	path->checker_context = calloc(1, path_checker_context_size());
+	if (!path->address || !path->hw_data || !path->checker_context) {
 		mpath_path_free(path);
 		return NULL;
 	}
@@ -128,7 +129,6 @@ static int add_to_selector(struct seat *seat, const struct table_path *word, con
 static bool take_seat(struct mpath_change *change, struct priority_group *pg,
 		      const struct table_path *word, struct strbuf *error)
 {
-	const struct path_checker_type *checker = change->settings.checker;
 	const char *why = "path selector refuses the path";
 	struct path *path = find_staying(change, word->address);
 	struct seat *seat = &change->seats[change->nr_seats];
@@ -142,11 +142,6 @@ static bool take_seat(struct mpath_change *change, struct priority_group *pg,
 	if (strcmp(seat->path->address, word->address) != 0) {
 		seat->address = strdup(word->address);
 		if (!seat->address)
-			return out_of_memory(error);
-	}
-	if (checker && (!path || checker != change->m->settings.checker)) {
-		seat->checker_context = calloc(1, checker->context_size + 1);
-		if (!seat->checker_context)
 			return out_of_memory(error);
 	}
 	if (add_to_selector(seat, word, &why)) {
@@ -174,6 +169,22 @@ static bool prepare_group(struct mpath_change *change, struct priority_group *pg
 	for (i = 0; i < words->nr_paths; i++)
 		if (!take_seat(change, pg, &words->paths[i], error))
 			return false;
+	return true;
+}
+
+static bool copy_hardware(struct mpath_change *change, struct strbuf *error)
+{
+	const struct hardware_table *said = change->settings.hardware;
+	size_t size;
+
+	change->settings.hardware = NULL;
+	if (!change->is_reload || !said)
+		return true;
+	size = hardware_table_size(said->nr_rules);
+	change->hardware = malloc(size);
+	if (!change->hardware)
+		return out_of_memory(error);
+	memcpy(change->hardware, said, size);
 	return true;
 }
 
@@ -213,7 +224,7 @@ static struct mpath_change *new_change(struct multipath *m, struct mpath_table *
 	change->table = table;
 	change->is_reload = settings != NULL;
 	change->settings = settings ? *settings : m->settings;
-	if (prepare_layout(change, error))
+	if (copy_hardware(change, error) && prepare_layout(change, error))
 		return change;
 	mpath_change_free(change);
 	return NULL;
@@ -413,11 +424,11 @@ void mpath_change_free(struct mpath_change *change)
 
 		if (!seat->stays && seat->path)
 			mpath_path_free(seat->path);
-		free(seat->checker_context);
 		free(seat->address);
 	}
 	free(change->seats);
 	free(change->notices);
+	free(change->hardware);
 	mpath_table_free(change->table);
 	free(change);
 }
@@ -477,8 +488,6 @@ static void sit_down(struct multipath *m, struct seat *seat)
 	path->selector_data = seat->selector_data;
 	if (seat->address)
 		swap(path->address, seat->address);
-	if (seat->checker_context)
-		swap(path->checker_context, seat->checker_context);
 	list_push_back(&path->pg->paths, &path->node);
 	path->pg->nr_paths++;
 	if (seat->stays) {
@@ -601,8 +610,17 @@ static void take_table(struct multipath *m, struct mpath_change *change)
 	if (table->initial_group && table->initial_group <= change->nr_groups)
 		m->next_pg = &change->groups[table->initial_group - 1];
 	m->queue_io = true;
-	m->settings = change->settings;
-	hw_take_table(m, table);
+}
+
+/* After that: settings and hardware handler may depend on the array. */
+static void take_settings(struct multipath *m, struct mpath_change *change)
+{
+	m->said = change->settings;
+	swap(m->hardware, change->hardware);
+	forget_hardware(m);
+	if (m->lun.known)
+		meet_hardware(m, &m->lun);
+	hw_take_table(m, m->table);
 }
 
 /* The next check, if it would come too late, or never, by the new intervals. */
@@ -629,15 +647,6 @@ static void swap_layouts(struct multipath *m, struct mpath_change *change)
 	m->first_notice = 0;
 }
 
-static void forget_checker(struct multipath *m)
-{
-	struct path *path;
-
-	for_each_path(m, path)
-		if (path->probing == PROBE_CHECK)
-			abandon_probe(m, path);
-}
-
 static void settle_again(struct multipath *m)
 {
 	m->settling_since_ns = m->now_ns;
@@ -651,8 +660,6 @@ void take_over(struct multipath *m, struct mpath_change *change)
 	unsigned int i;
 
 	assert(change->m == m && change->nr_steps == m->nr_steps);
-	if (change->settings.checker != m->settings.checker)
-		forget_checker(m);
 	if (change->is_reload)
 		take_table(m, change);
 	else
@@ -661,6 +668,8 @@ void take_over(struct multipath *m, struct mpath_change *change)
 		end_for_selector(m, path);
 
 	swap_layouts(m, change);
+	if (change->is_reload)
+		take_settings(m, change);
 	list_init(&before);
 	list_splice(&before, &m->paths);
 	m->nr_paths = change->nr_seats;

@@ -48,12 +48,12 @@ static void take_lun(struct multipath *m, const struct lun_facts *lun)
 	if (m->settings.wwid[0] && strcmp(m->settings.wwid, lun->wwid) != 0)
 		return;
 	m->lun = *lun;
+	meet_hardware(m, &m->lun);
 }
 
-static void init(struct multipath *m, const char *name, const struct mpath_settings *settings)
+static void init(struct multipath *m, const char *name)
 {
 	strncpy(m->name, name, sizeof(m->name) - 1);
-	m->settings = *settings;
 	m->choosing_early = true;
 	list_init(&m->paths);
 	list_init(&m->leaving);
@@ -79,7 +79,7 @@ struct multipath *mpath_create(const char *name, const struct mpath_table *table
 		strbuf_printf(error, "not enough memory for the map");
 		return NULL;
 	}
-	init(m, name, settings);
+	init(m, name);
 	change = mpath_change_reload(m, table, settings, error);
 	if (!change) {
 		mpath_destroy(m);
@@ -110,5 +110,6 @@ void mpath_destroy(struct multipath *m)
 	free_paths(&m->leaving);
 	mpath_table_free(m->table);
 	free(m->notices);
+	free(m->hardware);
 	free(m);
 }

@@ -31,24 +31,29 @@ bool may_have_hw_handler(const struct multipath *m)
 /*
  * As in the kernel, where an array's own handler is attached when its disks are found: it wins over
  * the one in the table, whose words are dropped then.  If the table names none, it is used where
- * the table, or a list of paths, asks for it.
+ * the table, or a list of paths, asks for it.  For a list the hardware table may know better.
  */
-static const struct hw_handler_type *handler_for(const struct mpath_table *table,
+static const struct hw_handler_type *handler_for(const struct multipath *m,
+						 const struct mpath_table *table,
 						 const struct lun_facts *seen)
 {
 	const struct hw_handler_type *found = hw_handler_detect(seen->inquiry, seen->inquiry_len);
 
+	if (table->find_hw_handler && hardware_names_handler(m, &found))
+		return found;
 	return found && (table->hw_handler || may_find(table)) ? found : table->hw_handler;
 }
 
 /* The first path that is attached decides for all: they lead to one LUN. */
 static void choose_handler(struct multipath *m, const struct lun_facts *seen)
 {
-	const struct hw_handler_type *found = handler_for(m->table, seen);
+	const struct hw_handler_type *found = handler_for(m, m->table, seen);
 
 	if (found == m->hw.type || !list_empty(&m->hw.paths))
 		return;
-	if (m->hw.type)
+	if (!found)
+		notice(m, NOTICE_OTHER, NULL, "the array needs no hardware handler");
+	else if (m->hw.type)
 		notice(m, NOTICE_OTHER, NULL,
 		       "the array has hardware handler %s: it is used instead of %s", found->name,
 		       m->hw.type->name);
@@ -64,6 +69,7 @@ bool hw_attach(struct multipath *m, struct path *path, struct strbuf *reason)
 	bool was_away = list_empty(&path->hw_node) && path->tpg.state_known;
 
 	hw_detach(path);
+	meet_hardware(m, seen);
 	choose_handler(m, seen);
 	if (!m->hw.type)
 		return true;
@@ -112,7 +118,7 @@ void hw_take_table(struct multipath *m, const struct mpath_table *table)
 
 	if (!list_empty(&m->hw.paths)) {
 		path = list_first_entry(&m->hw.paths, struct path, hw_node);
-		type = handler_for(table, &path->seen);
+		type = handler_for(m, table, &path->seen);
 	}
 	if (type != m->hw.type) {
 		list_for_each_entry_safe(path, next, &m->hw.paths, hw_node)

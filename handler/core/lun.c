@@ -145,6 +145,7 @@ bool forget_lun(struct multipath *m)
 	answer_all_not_ready(m);
 	memset(&m->lun, 0, sizeof(m->lun));
 	m->lun_seen = false;
+	forget_hardware(m);
 	m->actions->forget_wwid = true;
 	notice(m, NOTICE_LUN, NULL, "the pinned WWID is forgotten");
 	return true;

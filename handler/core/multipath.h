@@ -37,7 +37,7 @@ struct priority_group {
 
 struct multipath {
 	char name[MPATH_NAME_MAX];
-	struct mpath_settings settings;
+	struct mpath_settings settings; /* as said, and what the hardware table has filled in */
 	struct mpath_backstore backstore;
 	struct lun_facts lun;
 	bool tell_capacity;	   /* the next command gets the unit attention 2A/09 */
@@ -52,6 +52,12 @@ struct multipath {
 	unsigned int next_path_id;
 
 	struct mpath_table *table; /* owned: its words; what messages have changed is below */
+
+	/* hardware.c */
+	struct mpath_settings said;		   /* by the administrator */
+	struct hardware_table *hardware;	   /* owned; NULL: none */
+	const struct hardware_rule *hardware_rule; /* of it; NULL: none is for this array */
+	bool hardware_met;			   /* and it is known which */
 
 	/* what the table said */
 	bool queue_if_no_path; /* or a message */
@@ -304,6 +310,12 @@ void tell_port_groups(struct multipath *m);
 void want_refresh(struct multipath *m);
 void refresh_timeout(struct multipath *m);
 void refreshed(struct multipath *m, bool answered);
+
+/* hardware.c: what the hardware table says of the array */
+void meet_hardware(struct multipath *m, const struct lun_facts *lun);
+void forget_hardware(struct multipath *m);
+void hardware_detail(const struct multipath *m, struct strbuf *out);
+bool hardware_names_handler(const struct multipath *m, const struct hw_handler_type **type);
 
 /* policy.c: groups by priority, and failback */
 bool groups_to_come(const struct multipath *m);

@@ -56,8 +56,10 @@ static void begin(struct multipath *m, struct path *path, enum probe_purpose pur
 	path->probe_retries = 0;
 	if (purpose == PROBE_IDENTIFY)
 		path->recheck_identity = false; /* what raises a doubt from now on is news */
-	if (purpose == PROBE_CHECK)
-		memset(path->checker_context, 0, m->settings.checker->context_size);
+	if (purpose == PROBE_CHECK) {
+		path->checker = m->settings.checker;
+		memset(path->checker_context, 0, path->checker->context_size);
+	}
 	converse(m, path, NULL);
 }
 
@@ -390,7 +392,7 @@ static void converse(struct multipath *m, struct path *path, const struct scsi_a
 	path->probe.cmd = (struct scsi_cmd){.timeout_ms = PROBE_TIMEOUT_MS};
 	if (path->probing == PROBE_CHECK) {
 		enum check_result result =
-			m->settings.checker->check(path->checker_context, answer, &question);
+			path->checker->check(path->checker_context, answer, &question);
 		if (result != CHECK_ASK) {
 			trace(m, "path %s: checked", path_name(path));
 			checked(m, path, result);

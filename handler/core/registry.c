@@ -85,6 +85,16 @@ const struct path_checker_type *path_checker_find(const char *name)
 	return NULL;
 }
 
+size_t path_checker_context_size(void)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; checkers[i]; i++)
+		if (checkers[i]->context_size > size)
+			size = checkers[i]->context_size;
+	return size;
+}
+
 static void print_name(struct strbuf *out, size_t i, const char *name)
 {
 	strbuf_printf(out, "%s%s", i ? ", " : ": ", name);

@@ -14,6 +14,8 @@
 const struct path_selector_type *path_selector_find(const char *name);
 const struct hw_handler_type *hw_handler_find(const char *name);
 const struct path_checker_type *path_checker_find(const char *name);
+/* Bytes of path.checker_context, enough for any checker. */
+size_t path_checker_context_size(void);
 
 /* The handler that the kernel's SCSI layer would attach, by standard INQUIRY data; NULL: none. */
 const struct hw_handler_type *hw_handler_detect(const uint8_t *inquiry, size_t len);

@@ -232,6 +232,7 @@ void mpath_status_detail(struct multipath *m, uint64_t now_ns, struct strbuf *ou
 	else
 		strbuf_printf(out, "its LUN was never seen");
 	strbuf_printf(out, " (tcmu-mpath %s, build %s)\n", MPATH_VERSION, MPATH_BUILD_ID);
+	hardware_detail(m, out);
 	queue_detail(m, now_ns, out);
 	for (i = 0; i < m->nr_groups; i++) {
 		struct priority_group *pg = &m->groups[i];

@@ -21,6 +21,7 @@
 #include "mpath/table.h"
 #include "runner/cfgstring.h"
 #include "runner/config.h"
+#include "runner/hardware_file.h"
 #include "runner/keys.h"
 #include "runtime/log.h"
 
@@ -31,6 +32,7 @@ const struct config_paths config_default_paths = {
 	.conf = "/etc/tcmu/mpath.conf",
 	.map_dir = "/etc/tcmu/mpath.d",
 	.last_good = "/var/lib/tcmu-mpath/.last-good",
+	.hardware = "/etc/tcmu/mpath-hardware.conf",
 };
 
 /* --- one file --- */
@@ -197,6 +199,27 @@ static void apply_patience(const struct key_values *values, struct mpath_setting
 	set_ms(values, KEY_NO_PATH_TIMEOUT_WRITE, &settings->no_path_timeout_write_ms);
 }
 
+/* What the hardware table may fill in: a table's own words leave it nothing but the checker. */
+static unsigned int left_open(const struct key_values *values, bool has_table)
+{
+	unsigned int open = values->text[KEY_PATH_CHECKER] ? 0 : HARDWARE_CHECKER;
+
+	if (has_table)
+		return open;
+	if (!strcmp(value_or(values, KEY_HW_HANDLER, "detect"), "detect"))
+		open |= HARDWARE_HW_HANDLER;
+	if (!values->text[KEY_PRIO])
+		open |= HARDWARE_PRIO;
+	if (!values->text[KEY_GROUPING])
+		open |= HARDWARE_GROUPING;
+	if (!values->text[KEY_FAILBACK])
+		open |= HARDWARE_FAILBACK;
+	if (!values->text[KEY_NO_PATH_RETRY] && !values->text[KEY_NO_PATH_TIMEOUT_READ] &&
+	    !values->text[KEY_NO_PATH_TIMEOUT_WRITE])
+		open |= HARDWARE_NO_PATH_RETRY;
+	return open;
+}
+
 static int table_from_list(const struct key_values *values, const struct path_list *paths,
 			   struct mpath_table **table, struct strbuf *error)
 {
@@ -299,19 +322,23 @@ static int build_table(const struct key_values *values, const struct cfgstring *
 	return -EINVAL;
 }
 
-static char *all_that_is_said(const struct key_values *values, const struct cfgstring *cfgstring)
+static char *all_that_is_said(const struct key_values *values, const struct cfgstring *cfgstring,
+			      const char *hardware)
 {
 	GString *said = g_string_new(cfgstring->text);
 
 	for (unsigned int i = 0; i < NR_KEYS; i++)
 		if (values->text[i])
 			g_string_append_printf(said, "\n%s=%s", key_name(i), values->text[i]);
+	if (hardware)
+		g_string_append_printf(said, "\n%s", hardware);
 	return g_string_free(said, FALSE);
 }
 
 static int build_config(const struct key_values *values, const struct cfgstring *cfgstring,
 			const char *file, struct map_config *config, struct strbuf *error)
 {
+	bool has_table = values->text[KEY_TABLE] && cfgstring->form == CFGSTRING_NAME;
 	int err = build_table(values, cfgstring, file, config, error);
 
 	if (err)
@@ -320,12 +347,13 @@ static int build_config(const struct key_values *values, const struct cfgstring 
 	if (asks_to_queue(value_or(values, KEY_NO_PATH_RETRY, "fail")))
 		config->table->queue_if_no_path = true;
 	apply_settings(values, &config->settings);
-	apply_policy(values, values->text[KEY_TABLE] && cfgstring->form != CFGSTRING_PATHS,
-		     &config->settings.policy);
+	apply_policy(values, has_table, &config->settings.policy);
 	apply_patience(values, &config->settings);
 	if (cfgstring->form == CFGSTRING_WWID)
 		g_strlcpy(config->settings.wwid, cfgstring->wwid, sizeof(config->settings.wwid));
-	config->said = all_that_is_said(values, cfgstring);
+	config->settings.hardware = config->hardware;
+	config->settings.left_open = left_open(values, has_table);
+	config->said = all_that_is_said(values, cfgstring, config->hardware_text);
 	return 0;
 }
 
@@ -403,11 +431,9 @@ free_tmp:
 }
 
 /* Keep what is valid.  A map can run without this, so a failure is only logged. */
-static void keep_last_good(const struct config_paths *paths, const struct map_config *config,
-			   const struct cfgstring *cfgstring, const struct key_values *values)
+static void keep_copy(const struct config_paths *paths, const struct map_config *config,
+		      const char *file, const char *text)
 {
-	char *file = last_good_file(paths, config, cfgstring);
-	char *text = values_to_text(values);
 	size_t len;
 	char *old = read_file(file, &len);
 	int err = 0;
@@ -422,8 +448,26 @@ static void keep_last_good(const struct config_paths *paths, const struct map_co
 		mpath_log(MPATH_LOG_WARN, config->name, NULL, "cannot write %s: %s", file,
 			  strerror(-err));
 	free(old);
+}
+
+static void keep_last_good(const struct config_paths *paths, const struct map_config *config,
+			   const struct cfgstring *cfgstring, const struct key_values *values)
+{
+	char *file = last_good_file(paths, config, cfgstring);
+	char *text = values_to_text(values);
+
+	keep_copy(paths, config, file, text);
 	g_free(text);
 	g_free(file);
+}
+
+static void warn_of_copy(struct map_config *config, const char *what, const char *why)
+{
+	char *before = config->warning;
+
+	config->warning = g_strdup_printf("%s%s%s is used, because: %s", before ? before : "",
+					  before ? "; " : "", what, why);
+	g_free(before);
 }
 
 /* Returns 0 with config->warning set, or -errno; @error then still tells what is wrong. */
@@ -441,12 +485,68 @@ static int load_last_good(const struct config_paths *paths, const struct cfgstri
 	if (!err)
 		err = build_config(&values, cfgstring, file, config, &copy_error);
 	if (!err)
-		config->warning = g_strdup_printf(
-			"the last good configuration is used, because: %s", error->text);
+		warn_of_copy(config, "the last good configuration", error->text);
 	else if (err != -ENOENT)
 		strbuf_printf(error, "; and the last good copy is of no use: %s", copy_error.text);
 	values_clear(&values);
 	g_free(file);
+	return err;
+}
+
+/* --- the hardware table --- */
+
+/* A missing file is an empty one. */
+static int load_hardware_file(const char *file, struct map_config *config, struct strbuf *error)
+{
+	size_t len;
+	char *text = file ? read_file(file, &len) : NULL;
+	int err;
+
+	if (!text && (!file || errno == ENOENT))
+		return 0;
+	if (!text) {
+		err = -errno;
+		strbuf_printf(error, "%s: cannot be read: %s", file, strerror(-err));
+		return err;
+	}
+	if (strlen(text) != len) {
+		strbuf_printf(error, "%s: there is a NUL byte in the file", file);
+		err = -EINVAL;
+	} else {
+		err = hardware_parse(file, text, &config->hardware, error);
+	}
+	if (!err)
+		config->hardware_text = g_strdup(text);
+	free(text);
+	return err;
+}
+
+/* As a map file's copy; maps' have other names.  Without one a map can do without the table. */
+static void load_last_good_hardware(const char *copy, const char *why, struct map_config *config)
+{
+	struct strbuf copy_error;
+	char text[512];
+
+	strbuf_init(&copy_error, text, sizeof(text));
+	load_hardware_file(copy, config, &copy_error);
+	warn_of_copy(config,
+		     config->hardware ? "the last good hardware table" : "no hardware table", why);
+}
+
+static int load_hardware(const struct config_paths *paths, bool use_last_good,
+			 struct map_config *config, struct strbuf *error)
+{
+	char *copy = g_strdup_printf("%s/hardware.conf", paths->last_good);
+	int err = load_hardware_file(paths->hardware, config, error);
+
+	if (err && use_last_good) {
+		load_last_good_hardware(copy, error->text, config);
+		strbuf_init(error, error->text, error->size);
+		err = 0;
+	} else if (use_last_good && config->name && config->hardware_text) {
+		keep_copy(paths, config, copy, config->hardware_text);
+	}
+	g_free(copy);
 	return err;
 }
 
@@ -509,7 +609,9 @@ int map_config_load(const struct config_paths *paths, const char *cfgstring, con
 	c = g_new0(struct map_config, 1);
 	c->cfgstring = g_strdup(parsed.text);
 	c->name = g_strdup(parsed.form == CFGSTRING_NAME ? parsed.name : backstore);
-	err = load(paths, &parsed, use_last_good, c, error);
+	err = load_hardware(paths, use_last_good, c, error);
+	if (!err)
+		err = load(paths, &parsed, use_last_good, c, error);
 	cfgstring_clear(&parsed);
 	if (err) {
 		map_config_free(c);
@@ -539,9 +641,11 @@ int map_config_parse(const struct config_paths *paths, const char *where, const 
 	const struct cfgstring cfgstring = {.form = CFGSTRING_NAME};
 	struct map_config *c = g_new0(struct map_config, 1);
 	struct key_values values = {0};
-	int err = load_file(&values, paths->conf, false, true, error);
+	int err = load_hardware(paths, false, c, error);
 
 	*config = NULL;
+	if (!err)
+		err = load_file(&values, paths->conf, false, true, error);
 	if (!err)
 		err = parse_text(&values, where, text, error);
 	if (!err)
@@ -559,6 +663,8 @@ void map_config_free(struct map_config *config)
 	if (!config)
 		return;
 	mpath_table_free(config->table);
+	free(config->hardware);
+	g_free(config->hardware_text);
 	g_free(config->name);
 	g_free(config->cfgstring);
 	g_free(config->find_selector);

@@ -14,6 +14,7 @@ struct config_paths {
 	const char *conf;      /* /etc/tcmu/mpath.conf */
 	const char *map_dir;   /* /etc/tcmu/mpath.d */
 	const char *last_good; /* /var/lib/tcmu-mpath/.last-good */
+	const char *hardware;  /* /etc/tcmu/mpath-hardware.conf; NULL: none */
 };
 extern const struct config_paths config_default_paths;
 
@@ -22,9 +23,11 @@ struct map_config {
 	char *cfgstring; /* as given, with "mpath/" */
 	struct mpath_table *table;
 	struct mpath_settings settings;
+	struct hardware_table *hardware; /* which settings point to; NULL: there is none */
+	char *hardware_text;		 /* what it was made of, or NULL */
 	char *find_selector; /* NULL: the table names the paths; else see device_config */
 	char *said;    /* all that files and cfgstring say: the same words mean the same map */
-	char *warning; /* NULL, or why the last good copy is used */
+	char *warning; /* NULL, or why a last good copy is used */
 };
 
 /*

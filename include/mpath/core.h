@@ -15,6 +15,7 @@
 #define MPATH_CORE_H
 
 #include "mpath/grouping.h"
+#include "mpath/hardware.h"
 #include "mpath/io.h"
 #include "mpath/lun.h"
 #include "mpath/memory.h"
@@ -55,6 +56,9 @@ struct mpath_settings {
 	uint32_t no_path_timeout_write_ms; /* and all that is not a read */
 	char wwid[WWID_MAX];		   /* empty: pin the first LUN that is seen */
 	struct mpath_policy policy;	   /* see core/policy.c */
+	const struct hardware_table
+		*hardware;	/* the caller's; copied with the settings; NULL: none */
+	unsigned int left_open; /* HARDWARE_ bits: what that may fill in */
 };
 
 /* The defaults that /etc/tcmu/mpath.conf documents. */

@@ -11,6 +11,7 @@
 #include "mpath/stats.h"
 
 struct multipath;
+struct path_checker_type;
 struct priority_group;
 
 #define PATH_NAME_MAX	    32
@@ -100,9 +101,10 @@ struct path {
 	enum probe_purpose probing;
 	unsigned int probe_step;
 	unsigned int probe_retries;
-	bool recheck_identity; /* a unit attention raised a doubt */
-	struct lun_facts seen; /* what the identity check has read so far */
-	void *checker_context;
+	bool recheck_identity;			 /* a unit attention raised a doubt */
+	struct lun_facts seen;			 /* what the identity check has read so far */
+	const struct path_checker_type *checker; /* of PROBE_CHECK */
+	void *checker_context;			 /* as large as any checker wants it */
 	struct list hw_node;	  /* on hw_handler.paths, while the handler is attached */
 	void *hw_data;		  /* the hardware handler's, type->path_size bytes */
 	bool hw_explicit;	  /* the handler can make this path usable when it is passive */

@@ -283,6 +283,28 @@ static void random_policy(struct world *w)
 	policy->failback_s = 1 + below(5);
 }
 
+/* What the map does not say itself, it learns when it meets its LUN. */
+static void random_hardware(struct world *w)
+{
+	static _Alignas(struct hardware_table) char
+		memory[sizeof(struct hardware_table) + sizeof(struct hardware_rule)];
+	struct hardware_table *hardware = (struct hardware_table *)memory;
+
+	hardware->nr_rules = 1;
+	hardware->rules[0] = (struct hardware_rule){
+		.name = "random",
+		.vendor = "SIM",
+		.product = "*",
+		.wants_tpgs = chance(50),
+		.says = HARDWARE_PRIO | HARDWARE_GROUPING | HARDWARE_FAILBACK,
+		.policy = {.grouping = (enum grouping)below(GROUPING_GROUP_BY_TPG + 1),
+			   .failback = (enum failback)below(FAILBACK_DEFERRED),
+			   .prio = (enum prioritizer)below(PRIO_CONST + 1)},
+	};
+	w->settings.hardware = hardware;
+	w->settings.left_open = below(4) * HARDWARE_PRIO + below(2) * HARDWARE_FAILBACK;
+}
+
 static void random_fence(struct world *w)
 {
 	unsigned int i;
@@ -335,6 +357,8 @@ static struct world *random_world(void)
 	}
 	random_fence(w);
 	random_policy(w);
+	if (chance(30))
+		random_hardware(w);
 	if (chance(30))
 		random_foreign(w);
 	return w;

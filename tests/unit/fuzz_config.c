@@ -22,7 +22,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char dir[64], conf[80], map_dir[80], last_good[80];
-static const struct config_paths paths = {conf, map_dir, last_good};
+static const struct config_paths paths = {.conf = conf, .map_dir = map_dir, .last_good = last_good};
 static char error_text[4096];
 
 /* The only line that is logged: the last good copy could not be written. */

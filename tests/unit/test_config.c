@@ -28,8 +28,8 @@
 #define GROUPINGS "failover, multibus, group_by_prio or group_by_tpg"
 
 static char dir[] = "/tmp/test_config.XXXXXX";
-static char conf[64], map_dir[64], last_good[64];
-static struct config_paths paths = {conf, map_dir, last_good};
+static char conf[64], map_dir[64], last_good[64], hardware[64];
+static struct config_paths paths = {.conf = conf, .map_dir = map_dir, .last_good = last_good};
 static char error_text[2048];
 static char logged[512];
 
@@ -1010,6 +1010,241 @@ static void test_copy_cannot_be_written(void)
 	forget();
 }
 
+/* --- the hardware table --- */
+
+/* In the place of mpath-hardware.conf; the map says nothing but its paths. */
+static struct map_config *load_hardware(const char *text, bool in_service)
+{
+	struct map_config *config = NULL;
+
+	paths.hardware = hardware;
+	write_file(hardware, text);
+	write_map("[multipath]\npaths=/dev/a;/dev/b\n");
+	load("mpath/m", "store", in_service, &config);
+	paths.hardware = NULL;
+	return config;
+}
+
+static void refuse_hardware(const char *text, const char *expected)
+{
+	assert(!load_hardware(text, false));
+	expect_text(error_text, expected);
+}
+
+static const struct hardware_rule *rule_for(const struct map_config *config, const char *vendor,
+					    const char *product)
+{
+	uint8_t inquiry[36] = {0};
+
+	memset(inquiry + 8, ' ', 28);
+	memcpy(inquiry + 8, vendor, strlen(vendor));
+	memcpy(inquiry + 16, product, strlen(product));
+	return hardware_find(config->settings.hardware, inquiry, sizeof(inquiry));
+}
+
+static void test_hardware(void)
+{
+	const struct hardware_rule *rule;
+	struct map_config *config;
+
+	config = load_hardware("# nothing\n", false);
+	assert(config->settings.hardware->nr_rules == 0);
+	map_config_free(config);
+	config = load_hardware("", false);
+	assert(config->settings.hardware->nr_rules == 0);
+	map_config_free(config);
+
+	config = load_hardware("[all of it]\nvendor=ACME\nproduct=DISK*\nhw_handler=rdac\n"
+			       "path_checker=rdac\nprio=const\ngrouping=multibus\n"
+			       "failback=7\nno_path_retry=12\n"
+			       "[alua]\nvendor=ACME\ntpgs=yes\nhw_handler=1 alua\n"
+			       "[little]\nvendor=ACME\ntpgs=no\nhw_handler=none\n"
+			       "path_checker=none\nno_path_retry=queue\n"
+			       "[nothing]\nvendor=*\nhw_handler=detect\n",
+			       false);
+	assert(config->settings.hardware->nr_rules == 4);
+	rule = rule_for(config, "ACME", "DISKS");
+	assert(!strcmp(rule->name, "all of it") && rule->says == 63 && !rule->wants_tpgs);
+	assert(rule->hw_handler == hw_handler_find("rdac"));
+	assert(rule->checker == path_checker_find("rdac"));
+	assert(rule->policy.prio == PRIO_CONST && rule->policy.grouping == GROUPING_MULTIBUS);
+	assert(rule->policy.failback == FAILBACK_DEFERRED && rule->policy.failback_s == 7);
+	assert(rule->queue_if_no_path && rule->no_path_retries == 12);
+
+	rule = &config->settings.hardware->rules[1];
+	assert(rule->wants_tpgs && rule->hw_handler == hw_handler_find("alua"));
+	rule = rule_for(config, "ACME", "X");
+	assert(!strcmp(rule->name, "little"));
+	assert(rule->says == (HARDWARE_HW_HANDLER | HARDWARE_CHECKER | HARDWARE_NO_PATH_RETRY));
+	assert(!rule->hw_handler && !rule->checker);
+	assert(rule->queue_if_no_path && !rule->no_path_retries);
+	rule = rule_for(config, "OTHER", "");
+	assert(!strcmp(rule->name, "nothing") && !rule->says);
+	map_config_free(config);
+	remove_map();
+	unlink(hardware);
+}
+
+static unsigned int open_in(const char *keys)
+{
+	struct map_config *config;
+	unsigned int open;
+	char text[200];
+
+	snprintf(text, sizeof(text), "[multipath]\n%s", keys);
+	write_map(text);
+	config = accept("mpath/m");
+	open = config->settings.left_open;
+	map_config_free(config);
+	remove_map();
+	return open;
+}
+
+#define ALL_OPEN 63u
+
+/* What a map says, or mpath.conf says for it, is not for the hardware table. */
+static void test_what_is_left_open(void)
+{
+	assert(open_in("paths=/dev/a\n") == ALL_OPEN);
+	assert(open_in("wwid=3600\n") == ALL_OPEN);
+	assert(open_in("paths=/dev/a\nhw_handler=detect\n") == ALL_OPEN);
+	assert(open_in("paths=/dev/a\nhw_handler=none\n") == ALL_OPEN - HARDWARE_HW_HANDLER);
+	assert(open_in("paths=/dev/a\npath_checker=tur\n") == ALL_OPEN - HARDWARE_CHECKER);
+	assert(open_in("paths=/dev/a\nprio=detect\n") == ALL_OPEN - HARDWARE_PRIO);
+	assert(open_in("paths=/dev/a\ngrouping=failover\n") == ALL_OPEN - HARDWARE_GROUPING);
+	assert(open_in("paths=/dev/a\nfailback=manual\n") == ALL_OPEN - HARDWARE_FAILBACK);
+	assert(open_in("paths=/dev/a\nno_path_retry=fail\n") == ALL_OPEN - HARDWARE_NO_PATH_RETRY);
+	assert(open_in("paths=/dev/a\nno_path_timeout_read_ms=1\n") ==
+	       ALL_OPEN - HARDWARE_NO_PATH_RETRY);
+	assert(open_in("paths=/dev/a\nno_path_timeout_write_ms=1\n") ==
+	       ALL_OPEN - HARDWARE_NO_PATH_RETRY);
+	assert(open_in("table=0 0 0 0\n") == HARDWARE_CHECKER);
+	assert(open_in("table=0 0 0 0\npath_checker=tur\n") == 0);
+	write_conf("[defaults]\nfailback=manual\n");
+	assert(open_in("paths=/dev/a\n") == ALL_OPEN - HARDWARE_FAILBACK);
+	unlink(conf);
+}
+
+static void test_hardware_refused(void)
+{
+	refuse_hardware("vendor=ACME\n", "D/hardware.conf: Key file does not start with a group");
+	refuse_hardware("[a]\nACME\n",
+			"D/hardware.conf: Key file contains line “ACME” which is not "
+			"a key-value pair, group, or comment");
+	refuse_hardware("[a]\nproduct=*\n", "D/hardware.conf: [a]: there is no vendor=");
+	refuse_hardware("[a]\nvendor=X\n[b]\n", "D/hardware.conf: [b]: there is no vendor=");
+	refuse_hardware("[a]\nvendor=X\nrevision=1\n",
+			"D/hardware.conf: [a]: revision: unknown key, expected one of vendor, "
+			"product, tpgs, hw_handler, path_checker, prio, grouping, failback, "
+			"no_path_retry");
+	refuse_hardware("[a]\nvendor=X\nselector=round-robin 0\n",
+			"D/hardware.conf: [a]: selector: unknown key, expected one of vendor, "
+			"product, tpgs, hw_handler, path_checker, prio, grouping, failback, "
+			"no_path_retry");
+	refuse_hardware("[a]\nvendor=X\ntpgs=3\n",
+			"D/hardware.conf: [a]: tpgs: \"3\", expected yes or no");
+	refuse_hardware("[a]\nvendor=X\ntpgs=\n",
+			"D/hardware.conf: [a]: tpgs: \"\", expected yes or no");
+	refuse_hardware("[a]\nvendor=X\nhw_handler=2 alua 1\n",
+			"D/hardware.conf: [a]: hw_handler: \"2 alua 1\", expected no word behind "
+			"its name");
+	refuse_hardware("[a]\nvendor=X\nhw_handler=emc 0 1\n",
+			"D/hardware.conf: [a]: hw_handler: \"emc 0 1\", expected no word behind "
+			"its name");
+	refuse_hardware("[a]\nvendor=X\nfailback=soon\n",
+			"D/hardware.conf: [a]: failback: \"soon\", expected manual, immediate, "
+			"followover or a number of seconds up to 86400");
+	refuse_hardware("[a]\nvendor=X\npath_checker=\n",
+			"D/hardware.conf: [a]: path_checker: there is no value");
+	refuse_hardware(
+		"[a]\nvendor=0123456789012345678901234567890123456789012345678901234567890123"
+		"\n",
+		"D/hardware.conf: [a]: vendor: \"01234567890123456789012345678901234567890123"
+		"45678901234567890123\", expected a pattern of at most 63 bytes");
+	refuse_hardware(
+		"[a]\nproduct=0123456789012345678901234567890123456789012345678901234567890"
+		"1234\n",
+		"D/hardware.conf: [a]: product: \"0123456789012345678901234567890123456789012"
+		"345678901234567890123\", expected a pattern of at most 63 bytes");
+	refuse_hardware(
+		"[01234567890123456789012345678901]\nvendor=X\n",
+		"D/hardware.conf: [01234567890123456789012345678901]: expected a name of at "
+		"most 31 bytes");
+	refuse_hardware(
+		"[the hardware of the year 1999 and later]\nvendor=X\n",
+		"D/hardware.conf: [the hardware of the year 1999 and later]: expected a name "
+		"of at most 31 bytes");
+	remove_map();
+	unlink(hardware);
+}
+
+static void test_odd_hardware_files_refused(void)
+{
+	struct map_config *config;
+	struct strbuf error;
+	FILE *f;
+
+	write_map("[multipath]\npaths=/dev/a\n");
+	paths.hardware = hardware;
+	map_config_free(accept("mpath/m")); /* there is none */
+	assert(!mkdir(hardware, 0700));
+	refuse("mpath/m", "D/hardware.conf: cannot be read: Is a directory");
+	rmdir(hardware);
+	f = fopen(hardware, "w");
+	assert(f && fwrite("[a]\0vendor=X\n", 14, 1, f) == 1 && !fclose(f));
+	refuse("mpath/m", "D/hardware.conf: there is a NUL byte in the file");
+	f = fopen(hardware, "w");
+	assert(f && fwrite("\0", 1, 1, f) == 1 && !fclose(f));
+	refuse("mpath/m", "D/hardware.conf: there is a NUL byte in the file");
+
+	/* A file that is given for a check meets it, too. */
+	write_file(hardware, "[a]\n");
+	strbuf_init(&error, error_text, sizeof(error_text));
+	assert(map_config_parse(&paths, "here", "0 0 0 0", &config, &error) == -EINVAL);
+	expect_text(error_text, "D/hardware.conf: [a]: there is no vendor=");
+	paths.hardware = NULL;
+	remove_map();
+	unlink(hardware);
+}
+
+/* A typo there takes no LUN away either. */
+static void test_last_good_hardware(void)
+{
+	struct map_config *config;
+
+	forget();
+	config = load_hardware("[a]\n", true);
+	expect_text(config->warning,
+		    "no hardware table is used, because: D/hardware.conf: [a]: there "
+		    "is no vendor=");
+	assert(!config->settings.hardware);
+	map_config_free(config);
+
+	config = load_hardware("[a]\nvendor=X\n", true);
+	assert(!config->warning && strstr(config->said, "vendor=X"));
+	map_config_free(config);
+	config = load_hardware("[b]\n", true);
+	expect_text(config->warning,
+		    "the last good hardware table is used, because: D/hardware.conf: "
+		    "[b]: there is no vendor=");
+	assert(config->settings.hardware->nr_rules == 1 && rule_for(config, "X", ""));
+	map_config_free(config);
+
+	/* Both are wrong. */
+	paths.hardware = hardware;
+	write_map("[multipath]\npaths=a\n");
+	config = load_in_service("mpath/m");
+	expect_text(
+		config->warning,
+		"the last good hardware table is used, because: D/hardware.conf: [b]: there is no "
+		"vendor=; the last good configuration is used, because: D/maps/m.map: paths: "
+		"path 1 is \"a\", expected an absolute path name");
+	map_config_free(config);
+	paths.hardware = NULL;
+	unlink(hardware);
+	forget();
+}
+
 /* --- what we ship --- */
 
 static void read_shipped(const char *name, char *text, size_t size)
@@ -1052,12 +1287,82 @@ static void test_shipped_conf(void)
 	assert(strstr(text, "\nrestart_wait_ms=") && strstr(text, "\nfence_time_ms="));
 	write_conf(text);
 	with = accept("mpath//dev/a;/dev/b");
+	assert(with->settings.left_open == HARDWARE_HW_HANDLER);
+	assert(without->settings.left_open == ALL_OPEN);
+	with->settings.left_open = without->settings.left_open;
 	assert(!memcmp(&with->settings, &without->settings, sizeof(with->settings)));
 	assert(with->table->nr_groups == without->table->nr_groups);
 	assert(with->table->queue_if_no_path == without->table->queue_if_no_path);
 	map_config_free(with);
 	map_config_free(without);
 	unlink(conf);
+}
+
+/* The arrays of each hardware handler are asked by the checker that knows their passive paths. */
+static void test_shipped_hardware(void)
+{
+	static const struct {
+		const char *vendor;
+		const char *product;
+		const char *checker;
+	} arrays[] = {
+		{"DGC", "RAID 5", "emc_clariion"},
+		{"DGC", "VRAID", "emc_clariion"},
+		{"DGC", "DISK", "emc_clariion"},
+		{"IBM", "1722-600", "rdac"},
+		{"IBM", "1746      FAStT", "rdac"},
+		{"IBM", "1814      FAStT", "rdac"},
+		{"IBM", "3526", "rdac"},
+		{"IBM", "3552", "rdac"},
+		{"SGI", "TP9400", "rdac"},
+		{"SGI", "IS500", "rdac"},
+		{"STK", "OPENstorage 9176", "rdac"},
+		{"STK", "FLEXLINE 380", "rdac"},
+		{"STK", "BladeCtlr", "rdac"},
+		{"SUN", "CSM100_R_FC", "rdac"},
+		{"SUN", "LCSM100_F", "rdac"},
+		{"SUN", "STK6580_6780", "rdac"},
+		{"SUN", "SUN_6180", "rdac"},
+		{"SUN", "ArrayStorage", "rdac"},
+		{"DELL", "MD3000i", "rdac"},
+		{"NETAPP", "INF-01-00", "rdac"},
+		{"LSI", "INF-01-00", "rdac"},
+		{"ENGENIO", "INF-01-00", "rdac"},
+		{"LENOVO", "DE_Series", "rdac"},
+		{"FUJITSU", "ETERNUS_AHB", "rdac"},
+		{"COMPAQ", "MSA1000 VOLUME", "hp_sw"},
+		{"COMPAQ", "HSV110 (C)COMPAQ", "hp_sw"},
+		{"HP", "HSV100", "hp_sw"},
+		{"DEC", "HSG80", "hp_sw"},
+	};
+	struct map_config *config;
+	char text[8192];
+
+	read_shipped("mpath-hardware.conf", text, sizeof(text));
+	config = load_hardware(text, false);
+	for (size_t i = 0; i < NR(arrays); i++) {
+		const struct hardware_rule *rule =
+			rule_for(config, arrays[i].vendor, arrays[i].product);
+		uint8_t inquiry[36] = {0};
+
+		assert(rule);
+		assert(rule->checker == path_checker_find(arrays[i].checker));
+		assert(rule->says == (HARDWARE_CHECKER | HARDWARE_HW_HANDLER));
+		memcpy(inquiry + 8, arrays[i].vendor, strlen(arrays[i].vendor));
+		memcpy(inquiry + 16, arrays[i].product, strlen(arrays[i].product));
+		assert(rule->hw_handler == hw_handler_detect(inquiry, sizeof(inquiry)));
+	}
+	assert(!rule_for(config, "LIO-ORG", "disk0"));
+	map_config_free(config);
+
+	/* The default for arrays with target port groups, once it is wanted. */
+	uncomment(text);
+	config = load_hardware(text, false);
+	assert(config->settings.hardware->rules[0].wants_tpgs);
+	assert(config->settings.hardware->rules[0].says == (HARDWARE_GROUPING | HARDWARE_FAILBACK));
+	map_config_free(config);
+	remove_map();
+	unlink(hardware);
 }
 
 /* The examples can be copied as they are, and with all their keys in use. */
@@ -1085,6 +1390,7 @@ int main(void)
 	snprintf(conf, sizeof(conf), "%s/mpath.conf", dir);
 	snprintf(map_dir, sizeof(map_dir), "%s/maps", dir);
 	snprintf(last_good, sizeof(last_good), "%s/last", dir);
+	snprintf(hardware, sizeof(hardware), "%s/hardware.conf", dir);
 	assert(!mkdir(map_dir, 0700));
 
 	test_forms();
@@ -1114,7 +1420,13 @@ int main(void)
 	test_last_good_copy_of_paths();
 	test_no_use_for_the_copy();
 	test_copy_cannot_be_written();
+	test_hardware();
+	test_what_is_left_open();
+	test_hardware_refused();
+	test_odd_hardware_files_refused();
+	test_last_good_hardware();
 	test_shipped_conf();
+	test_shipped_hardware();
 	test_shipped_examples();
 
 	assert(!rmdir(map_dir) && !rmdir(dir));

@@ -116,6 +116,7 @@ struct mpath_table *parse_table(struct world *w, const char *words)
 	strbuf_init(&error, w->text, sizeof(w->text));
 	if (mpath_table_parse(words, &table, &error))
 		fail_at(w, __FILE__, __LINE__, "table: %s", w->text);
+	table->find_hw_handler = w->lists_paths;
 	for (i = 0; i < table->nr_groups; i++)
 		table->groups[i].selector = oracle_selector(table->groups[i].selector);
 	return table;

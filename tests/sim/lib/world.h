@@ -165,6 +165,7 @@ struct sim_counts {
 struct world {
 	/* for the test to set before world_start() */
 	struct mpath_settings settings;
+	bool lists_paths; /* the table is made of a list of paths: the array's handler is found */
 	struct mpath_backstore backstore;
 	bool has_backstore;
 	struct lun_facts kept;	    /* from an earlier run, if kept.known */
