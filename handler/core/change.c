@@ -512,8 +512,10 @@ static void count_out(struct multipath *m, struct path *path)
 {
 	if (path->suspect)
 		m->nr_suspect--;
-	if (path->active && --m->nr_valid == 0)
+	if (path->active && --m->nr_valid == 0) {
 		no_path_begins(m);
+		release_held_paths(m);
+	}
 	if (!path->settled)
 		m->nr_unsettled--;
 	path->active = false;

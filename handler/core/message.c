@@ -123,6 +123,7 @@ static void fail_by_message(struct multipath *m, struct path *path)
 static void reinstate_by_message(struct multipath *m, struct path *path)
 {
 	path->failed_by_message = false;
+	release_path(path);
 	m->actions->memory_changed = true;
 	if (!path->active)
 		probe_path_now(m, path);

@@ -271,6 +271,14 @@ void clear_suspicion(struct multipath *m, struct path *path);
 void exclude_path(struct multipath *m, struct path *path, const char *reason);
 void path_settled(struct multipath *m, struct path *path);
 
+/* flaky.c: paths that fail again and again */
+void flaky_path_failed(struct multipath *m, struct path *path);
+void flaky_path_good(struct multipath *m, struct path *path);
+void flaky_path_bad(struct multipath *m, struct path *path);
+bool is_held_out(struct multipath *m, struct path *path);
+void release_path(struct path *path);
+void release_held_paths(struct multipath *m);
+
 /* probe.c: links, checkers and the identity check */
 void paths_timeout(struct multipath *m);
 void probe_path_now(struct multipath *m, struct path *path);

@@ -58,8 +58,11 @@ void fail_path(struct multipath *m, struct path *path, const char *why)
 	path->active = false;
 	path->fail_count++;
 	m->nr_path_faults++;
-	if (--m->nr_valid == 0)
+	flaky_path_failed(m, path);
+	if (--m->nr_valid == 0) {
 		no_path_begins(m);
+		release_held_paths(m);
+	}
 	/* Who waited for this path's probe, or for room on it, must look again. */
 	if (path->suspect || !list_empty(&m->backlog) ||
 	    (!list_empty(&m->activating) && !pg_init_pending(m)))

@@ -112,6 +112,7 @@ static void end_probe(struct multipath *m, struct path *path)
 /* The path does not answer, or not as a path should. */
 static void path_down(struct multipath *m, struct path *path, const char *why)
 {
+	flaky_path_bad(m, path);
 	if (path->active)
 		fail_path(m, path, why);
 	else if (path->reason[0] == '\0' || !path->settled)
@@ -143,12 +144,13 @@ static void path_in_transition(struct multipath *m, struct path *path)
 static void path_up(struct multipath *m, struct path *path)
 {
 	path->lun_gone = false;
-	if (path->failed_by_message) {
+	if (path->failed_by_message || is_held_out(m, path)) {
 		path_settled(m, path);
 		check_again(m, path);
 	} else if (!path->active || path->recheck_identity) {
 		begin(m, path, PROBE_IDENTIFY);
 	} else {
+		flaky_path_good(m, path);
 		clear_suspicion(m, path);
 		check_in_turn(m, path);
 	}
@@ -235,12 +237,15 @@ static void path_identified(struct multipath *m, struct path *path, bool passive
 	if (!passive)
 		lun_identified(m, &path->seen);
 	clear_suspicion(m, path);
-	if (!path->failed_by_message)
+	if (!path->failed_by_message && !is_held_out(m, path))
 		reinstate_path(m, path);
 	if (passive && path->active)
 		pg_init_one(m, path);
 	path_settled(m, path);
-	check_in_turn(m, path);
+	if (path->held_out_ns)
+		check_again(m, path);
+	else
+		check_in_turn(m, path);
 }
 
 static void identified(struct multipath *m, struct path *path, enum identify_result result,
@@ -599,6 +604,7 @@ void path_refused(struct multipath *m, struct path *path, const char *reason)
 	}
 	if (m->stopping)
 		return;
+	flaky_path_bad(m, path);
 	exclude_path(m, path, reason);
 	path_settled(m, path);
 	check_again(m, path);

@@ -26,7 +26,7 @@ enum path_state path_state(const struct path *path)
 		return PATH_IN_DOUBT;
 	if (path->active)
 		return PATH_ACTIVE;
-	return path->identified ? PATH_FAILED : PATH_EXCLUDED;
+	return path->identified || path->held_out_ns ? PATH_FAILED : PATH_EXCLUDED;
 }
 
 enum group_state group_state(const struct multipath *m, const struct priority_group *pg)

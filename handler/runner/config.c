@@ -161,6 +161,10 @@ static void apply_settings(const struct key_values *values, struct mpath_setting
 	set_ms(values, KEY_POLLING_INTERVAL, &settings->polling_interval_ms);
 	set_ms(values, KEY_CHECKER_TIMEOUT, &settings->checker_timeout_ms);
 	set_ms(values, KEY_PATH_TIMEOUT, &settings->path_timeout_ms);
+	settings->flaky =
+		(struct mpath_flaky){.threshold = count_of(values, KEY_FLAKY_THRESHOLD),
+				     .forget_rate = count_of(values, KEY_FLAKY_FORGET_RATE),
+				     .recovery_s = count_of(values, KEY_FLAKY_RECOVERY_TIME)};
 	parse_fence(value_or(values, KEY_FENCE, "time"), &settings->fence);
 	set_ms(values, KEY_FENCE_TIME, &settings->fence_time_ms);
 	/* A dead process's writes may be out until their time-out and the error handling are over.
@@ -169,6 +173,26 @@ static void apply_settings(const struct key_values *values, struct mpath_setting
 		settings->restart_wait_ms = settings->path_timeout_ms + ERROR_HANDLING_MS;
 	set_ms(values, KEY_RESTART_WAIT, &settings->restart_wait_ms);
 	g_strlcpy(settings->wwid, value_or(values, KEY_WWID, ""), sizeof(settings->wwid));
+}
+
+/* One of the three is of no use without the others: more likely a mistake than wanted. */
+static int check_flaky(const struct key_values *values, struct strbuf *error)
+{
+	static const enum key_id ids[] = {KEY_FLAKY_THRESHOLD, KEY_FLAKY_FORGET_RATE,
+					  KEY_FLAKY_RECOVERY_TIME};
+	int given = -1, missing = -1;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(ids); i++) {
+		if (count_of(values, ids[i]))
+			given = (int)ids[i];
+		else
+			missing = (int)ids[i];
+	}
+	if (given < 0 || missing < 0)
+		return 0;
+	strbuf_printf(error, "%s: %s: expected a number for %s, too", values->file[given],
+		      key_name((enum key_id)given), key_name((enum key_id)missing));
+	return -EINVAL;
 }
 
 /* A table says it all itself, and so does a list without any of these keys, or with their defaults.
@@ -339,8 +363,10 @@ static int build_config(const struct key_values *values, const struct cfgstring 
 			const char *file, struct map_config *config, struct strbuf *error)
 {
 	bool has_table = values->text[KEY_TABLE] && cfgstring->form == CFGSTRING_NAME;
-	int err = build_table(values, cfgstring, file, config, error);
+	int err = check_flaky(values, error);
 
+	if (!err)
+		err = build_table(values, cfgstring, file, config, error);
 	if (err)
 		return err;
 	/* The table's own word comes last: it can switch queueing on, and has none for off. */

@@ -289,7 +289,20 @@ static int check_ms(const struct key *key, const char *value, struct strbuf *err
 	return -EINVAL;
 }
 
+/* multipathd's, which takes 0 for no as well. */
+static int check_count(const struct key *key, const char *value, struct strbuf *error)
+{
+	uint64_t count;
+
+	if (!strcmp(value, "no") || parse_number(value, key->max, &count))
+		return 0;
+	strbuf_printf(error, "\"%s\", expected no or a number up to %ju", value,
+		      (uintmax_t)key->max);
+	return -EINVAL;
+}
+
 #define HOUR_MS (3600 * 1000)
+#define DAY_S	(24 * 3600)
 
 static const struct key keys[NR_KEYS] = {
 	[KEY_TABLE] = {"table", true, check_table, 0, 0},
@@ -307,6 +320,9 @@ static const struct key keys[NR_KEYS] = {
 	[KEY_RECHECK_INTERVAL] = {"recheck_interval_ms", false, check_ms, 10, HOUR_MS},
 	[KEY_POLLING_INTERVAL] = {"polling_interval_ms", false, check_ms, 100, HOUR_MS},
 	[KEY_CHECKER_TIMEOUT] = {"checker_timeout_ms", false, check_ms, 100, HOUR_MS},
+	[KEY_FLAKY_THRESHOLD] = {"san_path_err_threshold", false, check_count, 0, 1000},
+	[KEY_FLAKY_FORGET_RATE] = {"san_path_err_forget_rate", false, check_count, 0, 100000},
+	[KEY_FLAKY_RECOVERY_TIME] = {"san_path_err_recovery_time", false, check_count, 0, DAY_S},
 	[KEY_PATH_TIMEOUT] = {"path_timeout_ms", false, check_ms, 1000, HOUR_MS},
 	[KEY_RESTART_WAIT] = {"restart_wait_ms", false, check_ms, 0, HOUR_MS},
 	[KEY_FENCE] = {"fence", false, check_fence, 0, 0},
@@ -330,7 +346,6 @@ static const char *const keys_to_come[] = {
 	"rr_min_io",
 	"rr_min_io_rq",
 	"rr_weight",
-	"san_path_err_threshold",
 	NULL,
 };
 
@@ -412,6 +427,13 @@ void set_ms(const struct key_values *values, enum key_id id, uint32_t *ms)
 
 	if (values->text[id] && parse_number(values->text[id], keys[id].max, &number))
 		*ms = (uint32_t)number;
+}
+
+uint32_t count_of(const struct key_values *values, enum key_id id)
+{
+	uint64_t count;
+
+	return parse_number(value_or(values, id, "no"), keys[id].max, &count) ? (uint32_t)count : 0;
 }
 
 /* 0 is multipathd's other word for fail. */

@@ -26,6 +26,9 @@ enum key_id {
 	KEY_RECHECK_INTERVAL,
 	KEY_POLLING_INTERVAL,
 	KEY_CHECKER_TIMEOUT,
+	KEY_FLAKY_THRESHOLD,
+	KEY_FLAKY_FORGET_RATE,
+	KEY_FLAKY_RECOVERY_TIME,
 	KEY_PATH_TIMEOUT,
 	KEY_RESTART_WAIT,
 	KEY_FENCE,
@@ -54,6 +57,8 @@ const char *key_name(enum key_id id);
 const char *value_or(const struct key_values *values, enum key_id id, const char *otherwise);
 /* *ms stays as it is if nothing is said. */
 void set_ms(const struct key_values *values, enum key_id id, uint32_t *ms);
+/* 0 if nothing is said, or "no". */
+uint32_t count_of(const struct key_values *values, enum key_id id);
 
 /* --- values that were checked --- */
 

@@ -41,6 +41,13 @@ enum fence_kind {
 	FENCE_NONE,	/* nothing is proved: it is repeated at once, as dm-multipath does */
 };
 
+/* When is a path that comes back not used for a while?  All 0: never.  See core/flaky.c. */
+struct mpath_flaky {
+	uint32_t threshold;   /* failures that are still put up with */
+	uint32_t forget_rate; /* good checks that make up for one failure */
+	uint32_t recovery_s;  /* so long it must be good, then */
+};
+
 /* What a map file or mpath.conf may set besides the table.  Times in milliseconds. */
 struct mpath_settings {
 	const struct path_checker_type *checker; /* NULL: paths are not checked (checker "none") */
@@ -55,7 +62,8 @@ struct mpath_settings {
 	uint32_t no_path_timeout_read_ms;
 	uint32_t no_path_timeout_write_ms; /* and all that is not a read */
 	char wwid[WWID_MAX];		   /* empty: pin the first LUN that is seen */
-	struct mpath_policy policy;	   /* see core/policy.c */
+	struct mpath_flaky flaky;
+	struct mpath_policy policy; /* see core/policy.c */
 	const struct hardware_table
 		*hardware;	/* the caller's; copied with the settings; NULL: none */
 	unsigned int left_open; /* HARDWARE_ bits: what that may fill in */

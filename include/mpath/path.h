@@ -93,6 +93,9 @@ struct path {
 	uint32_t flow_at_count;
 	uint64_t suspect_since_ns;   /* 0: not suspect, not transitioning */
 	uint64_t next_check_ns;	     /* 0: not scheduled */
+	unsigned int recent_failures; /* see flaky.c: that are not forgotten yet */
+	unsigned int good_checks;     /* since one was */
+	uint64_t held_out_ns;	      /* not used since, though it is up; 0: it is not held out */
 	uint64_t log_quiet_until_ns; /* a flapping path is logged at most every 10 s ... */
 	unsigned int log_suppressed; /* ... with the count of what was left out */
 	uint64_t log_excluded_ns;    /* when the path was last logged as excluded */

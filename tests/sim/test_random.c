@@ -357,6 +357,8 @@ static struct world *random_world(void)
 	}
 	random_fence(w);
 	random_policy(w);
+	if (chance(20))
+		w->settings.flaky = (struct mpath_flaky){1 + below(3), 1 + below(3), 1 + below(9)};
 	if (chance(30))
 		random_hardware(w);
 	if (chance(30))

@@ -22,7 +22,8 @@
 #define KEYS                                                                                       \
 	"table, paths, wwid, grouping, selector, hw_handler, prio, failback, no_path_retry, "      \
 	"no_path_timeout_read_ms, no_path_timeout_write_ms, path_checker, "                        \
-	"recheck_interval_ms, polling_interval_ms, checker_timeout_ms, path_timeout_ms, "          \
+	"recheck_interval_ms, polling_interval_ms, checker_timeout_ms, san_path_err_threshold, "   \
+	"san_path_err_forget_rate, san_path_err_recovery_time, path_timeout_ms, "                  \
 	"restart_wait_ms, fence, fence_time_ms"
 
 #define GROUPINGS "failover, multibus, group_by_prio or group_by_tpg"
@@ -815,6 +816,48 @@ static void test_values_refused(void)
 	remove_map();
 }
 
+/* All three or none, also when mpath.conf says one of them. */
+static void test_flaky(void)
+{
+	struct map_config *config;
+
+	config = accept("mpath//dev/a");
+	assert(!config->settings.flaky.threshold);
+	map_config_free(config);
+	write_conf("[defaults]\nsan_path_err_threshold=8\nsan_path_err_forget_rate=1000\n"
+		   "san_path_err_recovery_time=86400\n");
+	config = accept("mpath//dev/a");
+	assert(config->settings.flaky.threshold == 8);
+	assert(config->settings.flaky.forget_rate == 1000);
+	assert(config->settings.flaky.recovery_s == 86400);
+	map_config_free(config);
+
+	refuse_map("[multipath]\npaths=/dev/a\nsan_path_err_forget_rate=no\n",
+		   "D/mpath.conf: san_path_err_recovery_time: expected a number for "
+		   "san_path_err_forget_rate, too");
+	write_map("[multipath]\npaths=/dev/a\nsan_path_err_threshold=no\n"
+		  "san_path_err_forget_rate=0\nsan_path_err_recovery_time=no\n");
+	config = accept("mpath/m");
+	assert(!config->settings.flaky.threshold && !config->settings.flaky.recovery_s);
+	map_config_free(config);
+	unlink(conf);
+
+	refuse_map("[multipath]\ntable=0 0 0 0\nsan_path_err_threshold=2\n",
+		   "D/maps/m.map: san_path_err_threshold: expected a number for "
+		   "san_path_err_recovery_time, too");
+	refuse_map("[multipath]\npaths=/dev/a\nsan_path_err_threshold=1001\n",
+		   "D/maps/m.map: san_path_err_threshold: \"1001\", expected no or a number up to "
+		   "1000");
+	refuse_map("[multipath]\npaths=/dev/a\nsan_path_err_forget_rate=yes\n",
+		   "D/maps/m.map: san_path_err_forget_rate: \"yes\", expected no or a number up to "
+		   "100000");
+	refuse_conf(
+		"[defaults]\nsan_path_err_recovery_time=86401\n",
+		"D/mpath.conf: san_path_err_recovery_time: \"86401\", expected no or a number up "
+		"to 86400");
+	remove_map();
+}
+
 struct ms_case {
 	const char *key;
 	const char *low; /* refused; NULL: there is nothing below */
@@ -1414,6 +1457,7 @@ int main(void)
 	test_keys_refused();
 	test_combinations_refused();
 	test_values_refused();
+	test_flaky();
 	test_times_refused();
 	test_tables_refused();
 	test_last_good_copy();
