@@ -199,6 +199,10 @@ static bool one_word_message(struct multipath *m, struct mpath_message *message)
 
 static void suspend_by_message(struct multipath *m, struct mpath_message *message, bool noflush)
 {
+	if (m->shutdown) {
+		refuse(message, -ESHUTDOWN, "suspend: the map is shut down, nothing is held");
+		return;
+	}
 	suspend_map(m, noflush);
 	message->pending = m->suspend == SUSPENDING;
 }

@@ -204,6 +204,22 @@ static void test_no_command_waits_for_ever(void)
 	world_end(w);
 }
 
+/* Nothing is held after shutdown: so it cannot be suspended any more. */
+static void test_no_suspension_after_shutdown(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	struct sim_io *io;
+
+	world_up(w);
+	shut_down_world(w);
+	expect(w, message(w, "suspend") == -ESHUTDOWN);
+	expect(w, message(w, "suspend noflush") == -ESHUTDOWN);
+	io = submit_write(w, 0, 1);
+	advance(w, 10);
+	expect_good(w, io);
+	world_end(w);
+}
+
 /* A table is loaded while the map is suspended, as dmsetup does it. */
 static void test_reload_while_suspended(void)
 {
@@ -314,6 +330,7 @@ int main(void)
 	STORY(test_messages_when_suspended);
 	STORY(test_fail_if_no_path_wins);
 	STORY(test_no_command_waits_for_ever);
+	STORY(test_no_suspension_after_shutdown);
 	STORY(test_reload_while_suspended);
 	STORY(test_no_path_timeouts);
 	STORY(test_no_path_from_the_start);
