@@ -692,6 +692,40 @@ static void a_write_does_not_wait_for_orphans(void)
 	submit_write(w, 0, 1);
 }
 
+/* The next process is not told until when the lost write may land. */
+static void a_write_does_not_wait_for_a_former_fence(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+
+	w->settings.fence = FENCE_TIME;
+	w->settings.fence_time_ms = 5000;
+	world_up(w);
+	set_io_mode(sim_path(w, "8:0"), MODE_LOST, 1);
+	submit_write(w, 0, 1);
+	advance(w, 10);
+	kill_world(w, 0);
+	w->memory.fence_end_ns = 0;
+	restart_world(w);
+	submit_write(w, 0, 1);
+	advance(w, 100);
+}
+
+static void forget_suspend(struct world *w, struct mpath_event *event)
+{
+	if (event->type == MPATH_SUBMIT)
+		w->m->suspend = NOT_SUSPENDED;
+}
+
+static void a_command_is_sent_in_spite_of_suspend(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+
+	world_up(w);
+	w->before = forget_suspend;
+	expect(w, message(w, "suspend") == 0);
+	submit_read(w, 0, 1);
+}
+
 /* While it decides, the core believes that the map queues. */
 static void believe_in_queueing(struct world *w, struct mpath_event *event)
 {
@@ -876,6 +910,8 @@ int main(void)
 	CATCH(a_compare_and_write_is_repeated, "is sent again, but may have been executed");
 	CATCH(a_reservation_is_repeated, "is sent again, but may have been executed");
 	CATCH(a_write_does_not_wait_for_orphans, "has commands of a dead process");
+	CATCH(a_write_does_not_wait_for_a_former_fence, "what a dead process had lost may land");
+	CATCH(a_command_is_sent_in_spite_of_suspend, "is sent while the map is suspended");
 	CATCH(a_command_is_held_though_the_map_does_not_queue, "waits for nothing");
 	CATCH(a_retry_is_forgotten, "waits for nothing");
 	CATCH(a_command_waits_after_shutdown, "waits after SHUTDOWN");

@@ -118,7 +118,7 @@ static const struct {
 	{": its copy on", 400},
 	{": its old copy cannot land any more (time)", 200},
 	{": its old copy cannot land any more (LOGICAL UNIT RESET)", 100},
-	{": LOGICAL UNIT RESET failed", 20},
+	{": LOGICAL UNIT RESET failed", 5},
 	{": may have been executed, not repeated", 100},
 	{": overdue, and may still land", 50},
 	{": tried on every path", 500},
@@ -132,6 +132,11 @@ static const struct {
 	{": bypassed", 200},
 	{": close", 1000},
 	{"shutdown: nothing is held", 50},
+	{"suspend: what waits is ended", 200},
+	{"suspend: what waits goes on waiting", 200},
+	{": waits for resume", 1000},
+	{"] suspended", 200},
+	{"] resume", 200},
 	{": waits for activation", 5000},
 	{": activation, round 1", 1000},
 	{": activation, round 2", 5},
@@ -162,6 +167,9 @@ static const struct {
 	{"answers after the kernel's", offsetof(struct sim_counts, expired), 20},
 	{"unit attentions", offsetof(struct sim_counts, unit_attentions), 2000},
 	{"caches synchronized", offsetof(struct sim_counts, sync_caches), 2000},
+	{"fences outlived their process", offsetof(struct sim_counts, fences_kept), 20},
+	{"writes that a dead process had lost landed", offsetof(struct sim_counts, lost_landings),
+	 10},
 };
 #define NR_TALLIES (sizeof(tallies) / sizeof(tallies[0]))
 
@@ -491,6 +499,8 @@ static bool has_orphans(const struct world *w)
 {
 	unsigned int i;
 
+	if (w->now_ns < w->lost_until_ns)
+		return true;
 	for (i = 0; i < w->nr_paths; i++)
 		if (w->paths[i].foreign)
 			return true;
@@ -577,6 +587,14 @@ static void random_change(struct world *w)
 	}
 }
 
+static void random_suspend(struct world *w)
+{
+	if (w->suspended_seq)
+		message(w, "resume");
+	else if (chance(15))
+		message(w, chance(50) ? "suspend" : "suspend noflush");
+}
+
 static void random_abort(struct world *w)
 {
 	unsigned int i, n = 1 + below(w->nr_ios + 1);
@@ -637,7 +655,10 @@ static void random_event(struct world *w)
 {
 	struct sim_path *p = &w->paths[below(w->nr_paths)];
 
-	switch (below(44)) {
+	switch (below(45)) {
+	case 44:
+		random_suspend(w);
+		return;
 	case 43:
 		if (chance(30))
 			random_change(w);
@@ -645,7 +666,7 @@ static void random_event(struct world *w)
 	case 40:
 		if (chance(10))
 			random_controller(w);
-		else if (chance(6) && !w->shut_down)
+		else if (chance(list_empty(&w->m->fenced) ? 6 : 40) && !w->shut_down)
 			random_crash(w);
 		return;
 	case 41:
@@ -715,6 +736,7 @@ static void heal(struct world *w)
 	unsigned int i, g;
 
 	set_cmd_time_out(w, 0);
+	message(w, "resume");
 	reload(w, w->table); /* with all its paths */
 	for (i = 0; i < SIM_LUNS_MAX; i++) {
 		w->luns[i].stpg = STPG_OBEYS;

@@ -151,9 +151,13 @@ int message(struct world *w, const char *words)
 	if (msg.argc == 1 && strcmp(argv[0], "release") == 0)
 		w->shut_down = true;
 	strbuf_init(&msg.reply, w->text, sizeof(w->text));
-	if (names_a_group(w, &msg))
+	if (names_a_group(w, &msg) && w->m->suspend != SUSPENDED)
 		oracle_regrouped(w);
+	if (msg.argc && strcmp(argv[0], "resume") == 0)
+		w->suspended_seq = 0;
 	world_step(w, &event);
+	if (msg.argc && strcmp(argv[0], "suspend") == 0 && !msg.error && !w->suspended_seq)
+		w->suspended_seq = ++w->seq;
 	return msg.error;
 }
 

@@ -107,6 +107,7 @@ static void land(struct world *w, struct sim_late *late)
 	     late->path->name);
 	w->counts.late_landings++;
 	w->counts.orphan_writes += late->orphan;
+	w->counts.lost_landings += !late->orphan && late->io && late->io->orphaned;
 	if (!late->io)
 		oracle_foreign_write(w, sim_lba(late->cmd.cdb), sim_stamp(late->data, 0));
 	if (sim_carry_out(&late->nexus, &late->cmd, &ignored) && late->io)
@@ -154,11 +155,6 @@ static bool is_in_doubt(const struct sim_late *late, const void *arg)
 {
 	(void)arg;
 	return !late->orphan;
-}
-
-void sim_late_drop_doubts(struct world *w)
-{
-	drop(w, is_in_doubt, NULL);
 }
 
 struct lun_reset {

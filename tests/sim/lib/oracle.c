@@ -15,7 +15,8 @@
  *  - a lost write is neither repeated nor answered while its old copy may still land, unless the
  *    map has no fence;
  *  - no write is sent while the kernel has answered an older one that may still be carried out;
- *  - no write is sent while commands of a dead process are out;
+ *  - no write is sent while commands of a dead process are out, or may land that it had lost;
+ *  - nothing is sent that came after the map was suspended, before it is resumed;
  *  - a read has the block's last acknowledged write, or one that was under way with it, and never
  *    an older one than another read before it; what SYNCHRONIZE CACHE has covered survives a loss
  *    of power;
@@ -303,7 +304,11 @@ static void check_restart(struct world *w, const struct sim_io *io)
 {
 	unsigned int i;
 
-	if (!changes(io) || w->now_ns >= restart_ends_ns(w))
+	if (!changes(io))
+		return;
+	oracle_check(w, w->now_ns >= w->lost_until_ns,
+		     "io %u: a write is sent while what a dead process had lost may land", io->id);
+	if (w->now_ns >= restart_ends_ns(w))
 		return;
 	for (i = 0; i < w->nr_paths; i++)
 		oracle_check(w, !w->paths[i].is_open || !w->paths[i].foreign,
@@ -401,6 +406,8 @@ void oracle_started(struct world *w, struct sim_io *io, struct sim_path *p)
 	oracle_check(w, !io->sent, "io %u is sent twice at once", io->id);
 	oracle_check(w, !io->tmr, "io %u is sent after its abort", io->id);
 	oracle_check(w, !w->stopping, "io %u is sent after STOP", io->id);
+	oracle_check(w, !w->suspended_seq || io->submitted_seq < w->suspended_seq || w->shut_down,
+		     "io %u is sent while the map is suspended", io->id);
 	oracle_check(w, !w->backstore.cmd_time_out_ms || w->now_ns < deadline_ns(w, io),
 		     "io %u is sent after its deadline", io->id);
 	oracle_check(w, !runs_once(io) || !io->nr_doubts,
@@ -670,6 +677,8 @@ void oracle_killed(struct world *w)
 
 		if (io->state != SIM_IO_OUT)
 			continue;
+		if (io->may_land_ns > w->lost_until_ns)
+			w->lost_until_ns = io->may_land_ns;
 		io->state = SIM_IO_ANSWERED;
 		io->orphaned = true;
 		io->answered_seq = ++w->seq;

@@ -268,7 +268,8 @@ void kill_world(struct world *w, uint64_t lands_late_ms)
 
 	tell(w, "the process is killed");
 	w->kept = *mpath_lun(w->m);
-	mpath_remember(w->m, &w->memory);
+	w->memory = w->saved; /* what was in no hurry is lost */
+	w->suspended_seq = 0;
 	w->last_notice_seq = 0;
 	for (i = w->nr_events; i-- > 0;) {
 		struct sim_event e = w->events[i];
@@ -285,11 +286,6 @@ void kill_world(struct world *w, uint64_t lands_late_ms)
 		w->paths[i].nr_out = 0;
 		w->paths[i].path = NULL;
 	}
-	/*
-	 * What was in doubt already cannot be seen by the next process, which knows nothing of the
-	 * fences of this one.  Nobody keeps such a copy from landing, so it does not do so here.
-	 */
-	sim_late_drop_doubts(w);
 	w->killed = true;
 	oracle_killed(w);
 	w->wake_ns = 0;
@@ -303,6 +299,7 @@ void restart_world(struct world *w)
 	tell(w, "the process starts again");
 	w->killed = false;
 	w->counts.restarts++;
+	w->counts.fences_kept += w->now_ns < w->lost_until_ns;
 	world_start(w);
 }
 

@@ -159,7 +159,9 @@ struct sim_counts {
 	unsigned long power_losses;
 	unsigned long expired; /* answered after the kernel had done so */
 	unsigned long unit_attentions;
-	unsigned long sync_caches; /* answered good */
+	unsigned long sync_caches;   /* answered good */
+	unsigned long fences_kept;   /* restarts while lost writes of the old process might land */
+	unsigned long lost_landings; /* of these, the writes that did */
 };
 
 struct world {
@@ -202,6 +204,8 @@ struct world {
 	unsigned int nr_fences_over;
 	struct mpath_memory saved; /* as of the last time that it was to be kept at once */
 	bool killed;		   /* there is no process, and no map */
+	uint64_t lost_until_ns;	   /* what a dead process had lost may be carried out until then */
+	uint64_t suspended_seq;	   /* when the administrator suspended the map; 0: it is not */
 	struct sim_counts counts;
 
 	/* For random worlds; each may be NULL. */
@@ -290,8 +294,6 @@ void sim_late_foreign(struct sim_path *path, uint64_t lba, uint64_t stamp, uint6
 		      uint64_t hides_ns);
 /* The session has been established anew: what it still carried is gone. */
 void sim_late_drop_session(struct sim_path *path);
-/* All but the orphans are gone. */
-void sim_late_drop_doubts(struct world *w);
 /* LOGICAL UNIT RESET at the array: the copies that had arrived by @sent_ns are gone. */
 void sim_late_reset_lun(struct world *w, struct sim_lun *lun, uint64_t sent_ns);
 
