@@ -429,7 +429,7 @@ def test_lost_device():
     defer(remover.join)
     seconds = expect_all(pending, wanted, 20)
     remover.join()
-    made.set("delay", 0)
+    system.wait_for(lambda: made.takes("delay", 0), 5, "scsi_debug has no command left")
     note(f"the last of {len(table)} commands was answered after {seconds:.1f} s")
     expect_equal(scsi.read16(other, LBA_B, 1).data, BLOCK_B, "after COMPARE AND WRITE")
 

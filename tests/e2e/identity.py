@@ -208,6 +208,10 @@ def multipathd(path):
     """The daemon itself; it takes every disk that it finds."""
     with open("/etc/multipath.conf", "w") as f:
         f.write("defaults {\n find_multipaths no\n user_friendly_names yes\n}\n")
+    # It passes over what our udev rule has marked, and this disk has been a path of the map before.
+    os.unlink("/var/lib/tcmu-mpath/hold")
+    wait_for(lambda: is_free(path.dev), 5, f"{path.dev} is nobody's")
+    run("udevadm", "trigger", "--settle", path.dev)
     run("multipathd")
     try:
         wait_for(lambda: os.path.exists("/dev/mapper/mpatha"), 20, "multipathd's map")
@@ -218,7 +222,17 @@ def multipathd(path):
         # It may have let go by itself: our udev rule has told it by now whose disk that is.
         dm.dmsetup("remove", "--retry", "mpatha", check=False)
         wait_for(lambda: "mpatha" not in dm.dmsetup("ls"), 5, "multipathd's map gone")
-        os.unlink("/etc/multipath/wwids")
+        # Had it the time to remember the LUN as its own, multipath's udev rules would claim it.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink("/etc/multipath/wwids")
+
+
+def is_free(device):
+    try:
+        os.close(os.open(device, os.O_RDONLY | os.O_EXCL))
+    except OSError:
+        return False
+    return True
 
 
 def daemon_runs(name):

@@ -10,6 +10,7 @@ in how their paths can break (cuts.py) and in what they tell the initiator about
     FcoeVn2vn    a real FC transport class: blocked rports, fast_io_fail, dev_loss
 """
 
+import errno
 import glob
 import os
 
@@ -126,6 +127,16 @@ class ScsiDebug(Topology):
 
     def set(self, parameter, value):
         write(f"{self.PARAMETERS}/{parameter}", value)
+
+    def takes(self, parameter, value):
+        """Sets it, if scsi_debug allows that: some may not change while it has commands."""
+        try:
+            self.set(parameter, value)
+        except OSError as e:
+            if e.errno != errno.EBUSY:
+                raise
+            return False
+        return True
 
     def teardown(self):
         self.set("every_nth", 0)
