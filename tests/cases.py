@@ -112,14 +112,23 @@ class Builds:
     def __init__(self):
         self.configured = set()
         self.built = set()
+        self.lock = threading.RLock()
 
     def configure(self, preset):
+        with self.lock:
+            self.configure_once(preset)
+
+    def build(self, preset):
+        with self.lock:
+            self.build_once(preset)
+
+    def configure_once(self, preset):
         if preset not in self.configured:
             quiet(["cmake", "--preset", preset], f"configuring {preset}")
             self.configured.add(preset)
 
-    def build(self, preset):
-        self.configure(preset)
+    def build_once(self, preset):
+        self.configure_once(preset)
         if preset not in self.built:
             begin = time.monotonic()
             quiet(["cmake", "--build", "--preset", preset, "-j", str(os.cpu_count() or 1)],
@@ -349,14 +358,22 @@ def vm_jobs(suite, files):
     return 2 if room and (os.cpu_count() or 1) > 1 else 1
 
 
-def run_vm_files(suite, files, results, long):
-    # Once, before two of them want it at the same time.
+def build_for_guests(builds):
+    builds.package()
+    builds.build("debug")       # the sanitized handler, and the guest's programs
+    # Once, before two guests want it at the same time.
     image = subprocess.run([os.path.join(HERE, "vm", "build-image")], stdout=subprocess.PIPE)
     if image.returncode:
         sys.exit("FAIL the guest's image")
+
+
+def run_in_guests(suite, files, results, long):
     with concurrent.futures.ThreadPoolExecutor(vm_jobs(suite, files)) as pool:
         for future in [pool.submit(f.run, results, long) for f in files]:
             future.result()
+
+
+def rerun_in_guests(files, results, long):
     for f in files:
         for number in range(1, TRIES_ALONE + 1):
             run_again_if_failed(f, results, long, number)
@@ -378,6 +395,53 @@ def run_again_if_failed(f, results, long, number):
 
 # --- all of it ---
 
+class Plan:
+    """What of a suite is asked for, and where it runs."""
+
+    def __init__(self, suite, pattern, builds):
+        self.suite = suite
+        self.tests = ctest_cases(suite, pattern, builds)
+        self.tools = [t for t in TOOL_CASES if t[0].startswith(suite + "/") and pattern in t[0]]
+        self.files = vm_files(suite, pattern)
+
+    def names(self):
+        return [case_name(name, preset) for preset, names in self.tests for name in names] + \
+            [t[0] for t in self.tools] + sum((f.matching or [f.name] for f in self.files), [])
+
+    def run_on_host(self, builds, results):
+        for preset, names in self.tests:
+            builds.build(preset)
+            run_ctest(preset, names, results)
+        for tool in self.tools:
+            run_tool(*tool, results)
+
+
+def run_on_host(plans, builds, results):
+    for plan in plans:
+        plan.run_on_host(builds, results)
+
+
+def run_beside_guests(plans, builds, results):
+    """Guests wait a lot, but must not be made to wait: this takes what they leave of the CPUs."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+    run_on_host(plans, builds, results)
+
+
+def run_plans(plans, builds, results, long):
+    guests = [plan for plan in plans if plan.files]
+    if not guests:
+        run_on_host(plans, builds, results)
+        return
+    build_for_guests(builds)
+    with concurrent.futures.ThreadPoolExecutor(1) as host:
+        on_host = host.submit(run_beside_guests, plans, builds, results)
+        for plan in guests:
+            run_in_guests(plan.suite, plan.files, results, long)
+        on_host.result()
+    for plan in guests:
+        rerun_in_guests(plan.files, results, long)
+
+
 def main():
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--long", action="store_true")
@@ -395,29 +459,13 @@ def main():
     begin = time.monotonic()
     give_build_away()
     try:
-        for suite in suites:
-            tests = ctest_cases(suite, options.pattern, builds)
-            tools = [t for t in TOOL_CASES if t[0].startswith(suite + "/") and options.pattern in t[0]]
-            files = vm_files(suite, options.pattern)
-            if options.list:
-                for preset, names in tests:
-                    print("\n".join(case_name(name, preset) for name in names))
-                for name in [t[0] for t in tools] + sum((f.matching or [f.name] for f in files), []):
-                    print(name)
-                continue
-            for preset, names in tests:
-                builds.build(preset)
-                run_ctest(preset, names, results)
-            for tool in tools:
-                run_tool(*tool, results)
-            if files:
-                builds.package()
-                builds.build("debug")       # the sanitized handler, and the guest's programs
-                run_vm_files(suite, files, results, options.long)
+        plans = [Plan(suite, options.pattern, builds) for suite in suites]
+        if options.list:
+            print("\n".join(name for plan in plans for name in plan.names()))
+            return 0
+        run_plans(plans, builds, results, options.long)
     finally:
         give_build_away()
-    if options.list:
-        return 0
     failed = [name for name, result in results.of.items() if result == "FAIL"]
     if failed:
         print("failed: " + " ".join(failed))
