@@ -61,10 +61,9 @@ static const char *stable_name(struct udev_device *disk)
 {
 	struct udev_list_entry *link;
 
-	udev_list_entry_foreach(link, udev_device_get_devlinks_list_entry(
-					      disk)) if (strncmp(udev_list_entry_get_name(link),
-								 BY_PATH, strlen(BY_PATH)) ==
-							 0) return udev_list_entry_get_name(link);
+	udev_list_entry_foreach(link, udev_device_get_devlinks_list_entry(disk))
+		if (strncmp(udev_list_entry_get_name(link), BY_PATH, strlen(BY_PATH)) == 0)
+			return udev_list_entry_get_name(link);
 	return NULL;
 }
 
@@ -88,8 +87,7 @@ static int take_disks(struct udev_enumerate *all, const char *wwid, struct found
 	struct udev_list_entry *entry;
 	int err = 0;
 
-	udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(all))
-	{
+	udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(all)) {
 		struct udev_device *disk =
 			udev_device_new_from_syspath(udev, udev_list_entry_get_name(entry));
 

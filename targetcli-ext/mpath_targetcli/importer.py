@@ -2,11 +2,10 @@
 """From dm-multipath's maps to map files of ours: what `mpathctl import` does.
 
 It reads what `dmsetup table` or `multipath -ll` printed while multipathd still had the maps.  A map file
-names the LUN by its WWID, so a text of last week cannot bring a disk into a map that has another's name
-by now.  The paths of the text come along as a table if they are there, lead to that LUN, and have names
-below /dev/disk/by-path, which survive a reboot.
+names the LUN by its WWID, and the handler finds the paths: so a text of last week cannot bring a disk
+into a map that has another's name by now.
 
-Everything here is a function of texts, but for what is below /sys and /dev.
+Everything here is a function of texts, but for what is below /sys.
 """
 
 import dataclasses
@@ -16,18 +15,10 @@ import re
 
 NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,63}")
 SYSFS = "/sys"
-BY_PATH = "/dev/disk/by-path"
 
 
 class Mistake(Exception):
     """A text that is neither of the two, or a map that cannot be taken over: why, in words."""
-
-
-@dataclasses.dataclass
-class DmPath:
-    """A path in a group."""
-    devno: str                  # "8:16"
-    arguments: list[str]        # the selector's
 
 
 @dataclasses.dataclass
@@ -38,7 +29,7 @@ class DmMap:
     queues: bool = False        # queue_if_no_path
     hw_handler: str = ""
     selectors: list[str] = dataclasses.field(default_factory=list)   # of each group
-    groups: list[list[DmPath]] = dataclasses.field(default_factory=list)
+    groups: list[list[str]] = dataclasses.field(default_factory=list)   # paths as "8:16"
 
 
 # --- dmsetup table ------------------------------------------------------------------------------
@@ -90,8 +81,9 @@ def _table_map(line: str) -> DmMap | None:
         nr_arguments = table.number("the number of path arguments")
         group = []
         for _ in range(nr_paths):
-            devno = table.take("a path")
-            group.append(DmPath(devno, [table.take("a path argument") for _ in range(nr_arguments)]))
+            group.append(table.take("a path"))
+            for _ in range(nr_arguments):
+                table.take("a path argument")
         found.groups.append(group)
     return found
 
@@ -127,7 +119,7 @@ def _listed_maps(lines: list[str]) -> list[DmMap]:
             last.selectors.append(group["selector"])
             last.groups.append([])
         elif path and last.groups:
-            last.groups[-1].append(DmPath(path["devno"], ["1"]))
+            last.groups[-1].append(path["devno"])
     return maps
 
 
@@ -173,8 +165,8 @@ def _wwid(found: DmMap, sysfs: str) -> str:
     """The map's WWID: as it was listed, or as its paths have it, or its name if that is one."""
     if found.wwid:
         return found.wwid
-    seen = {wwid for group in found.groups for path in group
-            if (wwid := device_wwid(path.devno, sysfs))}
+    seen = {wwid for group in found.groups for devno in group
+            if (wwid := device_wwid(devno, sysfs))}
     if len(seen) > 1:
         raise Mistake(f"its paths lead to different LUNs by now ({', '.join(sorted(seen))}): the "
                       "text is of another time")
@@ -186,19 +178,9 @@ def _wwid(found: DmMap, sysfs: str) -> str:
                   "`multipath -ll` prints, which has it")
 
 
-def _stable_names(wwid: str, sysfs: str, by_path: str) -> dict[str, str]:
-    """Names that survive a reboot, by major:minor, of the disks that lead to the LUN."""
-    names: dict[str, str] = {}
-    for link in sorted(glob.glob(by_path + "/*")):
-        devno = _read(f"{sysfs}/block/{os.path.basename(os.path.realpath(link))}/dev")
-        if devno and device_wwid(devno, sysfs) == wwid:
-            names.setdefault(devno, link)
-    return names
-
-
 # --- map files ----------------------------------------------------------------------------------
 
-def _grouping(groups: list[list[DmPath]]) -> str:
+def _grouping(groups: list[list[str]]) -> str:
     """The policy that gives such groups."""
     if len(groups) == 1 and len(groups[0]) > 1:
         return "multibus"
@@ -207,30 +189,10 @@ def _grouping(groups: list[list[DmPath]]) -> str:
     return "group_by_prio"
 
 
-def _table(found: DmMap, names: dict[str, str]) -> str:
-    """dm-multipath's parameters, with these names for the paths that have one; empty if none has."""
-    groups = []
-    for selector, group in zip(found.selectors, found.groups):
-        paths = [path for path in group if path.devno in names]
-        if paths:
-            words = [selector, str(len(paths)), str(len(paths[0].arguments))]
-            for path in paths:
-                words += [names[path.devno], *path.arguments]
-            groups.append(" ".join(words))
-    if not groups:
-        return ""
-    handler = found.hw_handler.split()
-    return " ".join(["1 queue_if_no_path" if found.queues else "0", str(len(handler)), *handler,
-                     str(len(groups)), "1", *groups])
-
-
-def map_file(found: DmMap, names: dict[str, str]) -> str:
+def map_file(found: DmMap) -> str:
     """The text of the map file for a map whose WWID is known."""
     lines = [f"# {found.name}, taken over from dm-multipath by mpathctl import.", "[multipath]",
              f"wwid={found.wwid}"]
-    table = _table(found, names)
-    if table:
-        return "\n".join([*lines, f"table={table}", ""])
     if found.groups:
         lines.append(f"grouping={_grouping(found.groups)}")
     if len(set(found.selectors)) == 1:
@@ -242,7 +204,7 @@ def map_file(found: DmMap, names: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def import_map(found: DmMap, directory: str, sysfs: str = SYSFS, by_path: str = BY_PATH) -> str:
+def import_map(found: DmMap, directory: str, sysfs: str = SYSFS) -> str:
     """Writes the map file and returns its name.  Mistake if the map cannot be taken over."""
     if not NAME.fullmatch(found.name):
         raise Mistake("the name cannot be a map's here: rename it to 1 to 64 of the characters "
@@ -255,7 +217,7 @@ def import_map(found: DmMap, directory: str, sysfs: str = SYSFS, by_path: str = 
     file = os.path.join(directory, found.name + ".map")
     try:
         with open(file, "x") as f:
-            f.write(map_file(found, _stable_names(found.wwid, sysfs, by_path)))
+            f.write(map_file(found))
     except FileExistsError:
         raise Mistake(f"{file} is there already") from None
     except OSError as error:

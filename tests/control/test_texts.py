@@ -229,9 +229,7 @@ class ImportTest(unittest.TestCase):
         self.addCleanup(made.cleanup)
         self.sysfs = made.name + "/sys"
         self.maps = made.name + "/maps"
-        self.by_path = made.name + "/by-path"
         os.mkdir(self.maps)
-        os.mkdir(self.by_path)
 
     def put(self, name, content):
         os.makedirs(os.path.dirname(f"{self.sysfs}/{name}"), exist_ok=True)
@@ -239,7 +237,7 @@ class ImportTest(unittest.TestCase):
             f.write(content + "\n")
 
     def import_map(self, found):
-        return importer.import_map(found, self.maps, self.sysfs, self.by_path)
+        return importer.import_map(found, self.maps, self.sysfs)
 
     def content(self, name):
         with open(f"{self.maps}/{name}.map") as f:
@@ -252,8 +250,7 @@ class ImportTest(unittest.TestCase):
 
     def test_listed(self):
         a, b = importer.parse(LISTED)
-        self.assertEqual([[path.devno for path in group] for group in a.groups],
-                         [["8:0", "8:16"], ["8:32"]])
+        self.assertEqual(a.groups, [["8:0", "8:16"], ["8:32"]])
         self.assertEqual(self.import_map(a), self.maps + "/mpatha.map")
         self.assertEqual(self.content("mpatha"), """\
 # mpatha, taken over from dm-multipath by mpathctl import.
@@ -271,32 +268,11 @@ no_path_retry=queue
     def test_table(self):
         a, b = importer.parse(TABLE)
         self.assertEqual((a.queues, a.hw_handler, a.selectors, a.groups),
-                         (True, "alua", ["service-time 0"] * 2,
-                          [[importer.DmPath("8:0", ["1", "1"])], [importer.DmPath("8:16", ["1", "1"])]]))
+                         (True, "alua", ["service-time 0"] * 2, [["8:0"], ["8:16"]]))
         self.put("dev/block/8:16/device/wwid", "naa.6001405b922ff67a")
         self.import_map(a)
         self.assertIn("wwid=36001405b922ff67a\ngrouping=failover\n", self.content("mpatha"))
         self.assertEqual((b.queues, b.hw_handler), (False, ""))
-
-    def disk(self, name, devno, wwid, link=None):
-        self.put(f"block/{name}/dev", devno)
-        self.put(f"dev/block/{devno}/device/wwid", wwid)
-        if link:
-            os.symlink("../../" + name, f"{self.by_path}/{link}")
-
-    def test_paths_that_are_there(self):
-        """They come along under names that survive a reboot; not one that is another LUN by now."""
-        self.disk("sda", "8:0", "naa.6001405b922ff67a", "pci-1-lun-0")
-        self.disk("sdb", "8:16", "naa.6001405b922ff67a")                # without such a name
-        self.disk("sdc", "8:32", "naa.6001405b922ff67a", "pci-2-lun-0")
-        self.disk("sdd", "8:48", "naa.6001405000000009", "pci-1-lun-1")
-        self.import_map(importer.parse(LISTED)[0])
-        self.assertEqual(self.content("mpatha").splitlines()[2:], [
-            "wwid=36001405b922ff67a",
-            f"table=1 queue_if_no_path 1 alua 2 1 service-time 0 1 1 {self.by_path}/pci-1-lun-0 1 "
-            f"service-time 0 1 1 {self.by_path}/pci-2-lun-0 1"])
-        self.import_map(importer.parse(LISTED)[1])
-        self.assertNotIn("table=", self.content("36001405000000001"))
 
     def test_table_named_by_its_wwid(self):
         name = "3" + "60014050000000000000000000000001"

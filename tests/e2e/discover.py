@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A map that is given by its WWID: its paths are found, as they come, go, and have other names."""
+"""A map that is given by its WWID: its paths are found, as they come, go, and have other names.
+
+Maps that dm-multipath had become such maps.
+"""
 
 import os
+import subprocess
 
-from lib import case, fio, lio, topology
+from lib import case, dm, fio, lio, topology
 from lib.case import defer, expect, expect_equal
 from lib.mpath import MAP_DIR, STATE_DIR, map_call
 from lib.runner import Runner
-from lib.system import wait_for, write
+from lib.system import modprobe, run, wait_for, write
 
 NAME = "found"
 
@@ -95,6 +99,35 @@ def test_waits_for_its_paths():
     lio.scan_host(path.host)
     path.wait()
     wait_paths(path)
+
+
+def test_import():
+    """What dm-multipath had is imported once it has it no more, and the map finds the paths."""
+    runner = Runner()
+    defer(runner.end)
+    runner.start()
+    made = topology.LioLoopback(2)
+    defer(made.teardown)
+    defer(forget)
+    modprobe("dm_multipath", "dm_round_robin")
+    table = dm.multipath_table(made.paths, made.paths[0].sectors, grouping="multibus")
+    dm.dmsetup("create", NAME, "--uuid", "mpath-" + made.wwid, "--table", table)
+    printed = f"/run/{NAME}.table"
+    with open(printed, "w") as f:
+        f.write(f"{NAME}: {dm.dmsetup('table', NAME)}")
+    refused = subprocess.run(["mpathctl", "import", printed], capture_output=True, text=True)
+    dm.dmsetup("remove", "--retry", NAME)
+    expect_equal(refused.returncode, 1, "status of the import of an active map")
+    expect("device-mapper still has it" in refused.stderr, refused.stderr)
+
+    file = f"{MAP_DIR}/{NAME}.map"
+    expect_equal(run("mpathctl", "import", printed), file + "\n", "imported")
+    backstore = lio.UserBackstore(NAME, NAME)
+    defer(backstore.delete)
+    wait_paths(*made.paths)
+    # The hardware handler is the array's, as with multipathd.
+    table = map_call(NAME, "Status", "s", "table")
+    expect(table.startswith("1 queue_if_no_path 1 alua 1 1 round-robin 0 2 1 "), table)
 
 
 if __name__ == "__main__":

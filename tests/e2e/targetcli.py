@@ -56,7 +56,7 @@ def time_out(name):
 
 
 def test_create():
-    """By paths and by map: the size is the LUN's, and cmd_time_out what queueing needs."""
+    """By paths, by map and by WWID: the size is the LUN's, and cmd_time_out what queueing needs."""
     made = start()
     mib = f"({made.paths[0].sectors >> 11}.0MiB)"
     write_map("waits", paths=";".join(path.dev for path in made.paths), no_path_retry="queue")
@@ -73,6 +73,10 @@ def test_create():
     wait_for(lambda: re.search(rf"lun0 \.+ \[waits {re.escape(mib)} .*, 2 of 2 paths\]", cli(f"{NODE} ls")),
              20, "size and paths in the tree")
     delete(cli, "lun0")
+    cli.good(f"{NODE} create name=lun2 wwid={made.wwid}", "Created user-backed storage object lun2")
+    wait_for(lambda: re.search(rf"lun2 \.+ \[wwid={made.wwid} .*, 2 of 2 paths\]", cli(f"{NODE} ls")),
+             20, "the paths to the LUN in the tree")
+    delete(cli, "lun2")
     # As for any user-backed storage object, in scripts of yesterday.
     cli.good(f"{NODE} create lun1 0 {made.paths[0].dev}", "Created user-backed storage object lun1")
     delete(cli, "lun1")
@@ -87,6 +91,7 @@ def test_refused():
             ("name=bad", r"give one of paths=, wwid=, map= \(or cfgstring=\), there is none"),
             (f"name=bad map=a paths={device}", "give one of .*, only one"),
             ("name=bad map=none", r"cfgstring invalid: /etc/tcmu/mpath\.d/none\.map: cannot be read"),
+            ("name=bad wwid=naa.6001", 'wwid: "naa.6001", expected a WWID as "multipath -ll" prints it'),
             ("name=bad paths=sda", 'paths=: "sda", expected an absolute path name')):
         cli.good(f"{NODE} create {words}", reason)
     expect_equal(glob.glob(f"{lio.TARGET}/core/user_*/*/"), [], "left in configfs")
