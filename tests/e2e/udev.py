@@ -99,14 +99,32 @@ def test_by_memory():
 
 
 def test_others():
-    """Another LUN, and words that only look like a WWID, are nothing of ours."""
+    """Another LUN, and one whose WWID only begins so, are nothing of ours."""
     made = start()
     map_file(wwid="3600140500000000000000000000000ff", paths=made.paths[0].dev)
     look_again(made.paths[0].dev)
     expect_marks(made.paths[0].dev, NOTHING, None)
-    for word in ("naa.6001405.*", "naa.", "t10.x", "", "naa.6001405b -r /"):
-        done = subprocess.run(["/usr/lib/udev/tcmu-mpath-path", word])
-        expect(done.returncode, f"tcmu-mpath-path knows {word!r}")
+    map_file(wwid=made.wwid[:-1], paths=made.paths[0].dev)
+    look_again(made.paths[0].dev)
+    expect_marks(made.paths[0].dev, NOTHING, None)
+    for words in ([], [""], ["/nonsense"], ["/sys/class/block/loop0"], ["/sys", "/sys"]):
+        done = subprocess.run(["/usr/lib/udev/tcmu-mpath-path", *words])
+        expect_equal(done.returncode, 1, f"status of tcmu-mpath-path {words}")
+
+
+def test_t10_name():
+    """An array may have a T10 name as its best, where sysfs' wwid is another of its names."""
+    system.start_udev()
+    made = topology.ScsiDebug(1)
+    defer(made.teardown)
+    defer(run, "udevadm", "settle")
+    disk = made.paths[0].dev
+    expect(made.wwid.startswith("33333333"), f"sysfs' name is {made.wwid}")
+    look_again(disk)
+    expect_marks(disk, NOTHING, None)
+    map_file(wwid="1Linux_scsi_debug_2000", paths=disk)
+    look_again(disk)
+    expect_marks(disk, OURS, None)
 
 
 def test_multipath():
