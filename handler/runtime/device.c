@@ -23,12 +23,11 @@
 #include "mpath/number.h"
 #include "runtime/log.h"
 #include "runtime/registry.h"
+#include "runtime/search.h"
 #include "runtime/state.h"
 #include "runtime/worker.h"
 
 #define REFRESH_INTERVAL_NS NSEC_PER_SEC
-#define SEARCH_AGAIN_NS	    NSEC_PER_SEC
-#define SEARCH_INTERVAL_NS  (30 * NSEC_PER_SEC)
 
 /* A path as the runtime sees it; path->transport_data points here. */
 struct device_path {
@@ -77,28 +76,6 @@ struct keeper {
 	/* The job's, while it runs. */
 	struct kept kept;
 	bool tell_front;
-	int error;
-};
-
-/* A map that finds its paths.  All but the job's is the owner thread's. */
-struct search {
-	bool on;
-	char wwid[WWID_MAX];
-	char *selector;		      /* owned */
-	struct found_disks known;     /* those that have become paths */
-	struct disk_monitor *monitor; /* NULL: not yet, or there is none */
-	struct watch watch;
-	bool watched;
-	struct timer timer; /* what the monitor may have missed */
-	struct job_queue jobs;
-	struct job job;
-	bool running;
-	bool again;  /* there was news while the job ran */
-	bool failed; /* was logged */
-
-	/* The job's, while it runs. */
-	char job_wwid[WWID_MAX];
-	struct found_disks seen;
 	int error;
 };
 
@@ -153,7 +130,7 @@ static struct device_path *device_path_of(const struct mpath_io *io)
  */
 static void device_check_finished(struct device *d)
 {
-	if (!d->stopped || d->nr_jobs || d->flush_wanted)
+	if (!d->stopped || d->nr_jobs || d->flush_wanted || !search_is_idle(&d->search))
 		return;
 	loop_timer_set(d->loop, &d->wake, 0);
 	pthread_mutex_lock(&d->lock);
@@ -791,62 +768,7 @@ static void device_load(struct device *d, const struct mpath_table *table,
 
 /* --- paths that are found --- */
 
-static bool search_for(struct search *s, const char *wwid, const char *selector)
-{
-	char *copy = strdup(selector);
-
-	if (!copy)
-		return false;
-	free(s->selector);
-	s->selector = copy;
-	snprintf(s->wwid, sizeof(s->wwid), "%s", wwid);
-	s->on = true;
-	return true;
-}
-
-/* The monitor stays until the map ends: a job may be at it. */
-static void search_end(struct search *s)
-{
-	s->on = false;
-	found_disks_clear(&s->known);
-}
-
-static void search_free(struct device *d)
-{
-	struct search *s = &d->search;
-
-	if (s->monitor)
-		d->transport->finder->unwatch(s->monitor);
-	found_disks_clear(&s->known);
-	found_disks_clear(&s->seen);
-	free(s->selector);
-}
-
-static void search_run(struct job *job)
-{
-	struct device *d = container_of(job, struct device, search.job);
-	struct search *s = &d->search;
-
-	if (s->monitor)
-		d->transport->finder->drain(s->monitor);
-	s->error = d->transport->finder->find(s->job_wwid, &s->seen);
-}
-
-static void search_start(struct device *d)
-{
-	struct search *s = &d->search;
-
-	if (!s->on)
-		return;
-	s->again = s->running;
-	if (s->running)
-		return;
-	s->running = true;
-	memcpy(s->job_wwid, s->wwid, sizeof(s->job_wwid));
-	device_start_job(d, &s->jobs, &s->job);
-}
-
-static bool search_add(void *arg, const char *address)
+static bool device_add_found(void *arg, const char *address)
 {
 	struct mpath_message message = {0};
 	struct device *d = arg;
@@ -860,7 +782,7 @@ static bool search_add(void *arg, const char *address)
 }
 
 /* An administrator may have removed it before: then there is nothing to do. */
-static void search_remove(void *arg, const char *address)
+static void device_remove_found(void *arg, const char *address)
 {
 	struct mpath_message message = {0};
 	struct device *d = arg;
@@ -870,81 +792,15 @@ static void search_remove(void *arg, const char *address)
 	device_change(d, mpath_change_remove_path(d->map, address, &message.reply), &message);
 }
 
-static const struct finder_ops search_ops = {.add = search_add, .remove = search_remove};
-
-static void search_check_error(struct device *d)
+static void device_search_idle(void *arg)
 {
-	struct search *s = &d->search;
-
-	if (s->error && !s->failed)
-		mpath_log(MPATH_LOG_WARN, d->name, NULL, "paths cannot be looked for: %s",
-			  strerror(-s->error));
-	s->failed = s->error != 0;
+	device_check_finished(arg);
 }
 
-static void search_done(struct letter *letter)
-{
-	struct device *d = container_of(letter, struct device, search.job.letter);
-	struct search *s = &d->search;
-
-	/* Until the end of this the device cannot finish: the job counts. */
-	s->running = false;
-	search_check_error(d);
-	if (!s->error && s->on && !d->stopping && strcmp(s->wwid, s->job_wwid) == 0)
-		finder_compare(&s->known, &s->seen, &search_ops, d);
-	found_disks_clear(&s->seen);
-	if (s->again && !d->stopping)
-		search_start(d);
-	d->nr_jobs--;
-	device_check_finished(d);
-}
-
-static void search_ready(struct watch *watch, uint32_t epoll_events)
-{
-	struct device *d = container_of(watch, struct device, search.watch);
-
-	(void)epoll_events;
-	/* The kernel tells that a disk goes while sysfs still has it. */
-	loop_timer_set(d->loop, &d->search.timer, device_now_ns(d) + SEARCH_AGAIN_NS);
-	search_start(d);
-}
-
-static void search_fire(struct timer *timer, uint64_t now_ns)
-{
-	struct device *d = container_of(timer, struct device, search.timer);
-
-	loop_timer_set(d->loop, timer, now_ns + SEARCH_INTERVAL_NS);
-	search_start(d);
-}
-
-/* Before the first look, so that nothing is missed between them. */
-static void search_open_monitor(struct device *d)
-{
-	if (!d->search.monitor)
-		d->search.monitor = d->transport->finder->watch(&d->search.watch.fd);
-}
-
-/* Owner thread.  Without a monitor the timer must do. */
-static void search_begin(struct device *d)
-{
-	struct search *s = &d->search;
-
-	loop_timer_set(d->loop, &s->timer, device_now_ns(d) + SEARCH_INTERVAL_NS);
-	if (s->monitor && !s->watched)
-		s->watched = loop_watch(d->loop, &s->watch) == 0;
-	if (!s->watched)
-		mpath_log(MPATH_LOG_WARN, d->name, NULL,
-			  "new paths are noticed within %d s: there is no word of them from udev",
-			  (int)(SEARCH_INTERVAL_NS / NSEC_PER_SEC));
-	search_start(d);
-}
-
-static void search_stop(struct device *d)
-{
-	loop_timer_set(d->loop, &d->search.timer, 0);
-	if (d->search.watched)
-		loop_unwatch(d->loop, &d->search.watch);
-}
+static const struct search_ops device_search_ops = {
+	.paths = {.add = device_add_found, .remove = device_remove_found},
+	.idle = device_search_idle,
+};
 
 /* The map's paths by their words or, where that is known, by their devices. */
 static bool present_paths(struct device *d, bool by_device, struct found_disks *present)
@@ -966,8 +822,8 @@ static bool present_paths(struct device *d, bool by_device, struct found_disks *
 	return true;
 }
 
-static void search_load(struct device *d, const struct device_layout *layout,
-			struct mpath_message *message)
+static void device_load_finding(struct device *d, const struct device_layout *layout,
+				struct mpath_message *message)
 {
 	struct mpath_table *table = NULL;
 	struct found_disks words;
@@ -986,8 +842,8 @@ static void search_load(struct device *d, const struct device_layout *layout,
 }
 
 /* The map's present paths stay; the next look finds out which of them lead elsewhere. */
-static void search_reload(struct device *d, const struct device_layout *layout,
-			  struct mpath_message *message)
+static void device_reload_finding(struct device *d, const struct device_layout *layout,
+				  struct mpath_message *message)
 {
 	struct search *s = &d->search;
 	bool goes_on = s->on && strcmp(s->wwid, layout->settings->wwid) == 0;
@@ -998,19 +854,16 @@ static void search_reload(struct device *d, const struct device_layout *layout,
 		strbuf_printf(&message->reply, "this transport finds no paths: name them");
 		return;
 	}
-	search_load(d, layout, message);
+	device_load_finding(d, layout, message);
 	if (message->error)
 		return;
 	if (!search_for(s, layout->settings->wwid, layout->find_selector)) {
 		mpath_log(MPATH_LOG_ERROR, d->name, NULL, "out of memory: no paths are found");
 		return;
 	}
-	if (!goes_on && present_paths(d, true, &present)) {
-		found_disks_clear(&s->known);
-		s->known = present;
-	}
-	search_open_monitor(d);
-	search_begin(d);
+	if (!goes_on && present_paths(d, true, &present))
+		search_knows(s, &present);
+	search_begin(s);
 }
 
 static void device_reload(struct device *d, const struct device_layout *layout,
@@ -1019,7 +872,7 @@ static void device_reload(struct device *d, const struct device_layout *layout,
 	char *warning = layout->warning ? strdup(layout->warning) : NULL;
 
 	if (layout->find_selector)
-		search_reload(d, layout, message);
+		device_reload_finding(d, layout, message);
 	else
 		device_load(d, layout->table, layout->settings, message);
 	if (message->error) {
@@ -1100,8 +953,7 @@ static void device_handle_start(struct letter *letter)
 
 	if (d->refresh.valid)
 		device_set_backstore(d, &d->refresh.read);
-	if (d->search.on)
-		search_begin(d);
+	search_begin(&d->search);
 	loop_timer_set(d->loop, &d->refresh.timer, device_now_ns(d) + REFRESH_INTERVAL_NS);
 	device_step(d, &(struct mpath_event){.type = MPATH_TIMEOUT});
 }
@@ -1112,7 +964,7 @@ static void device_handle_stop(struct letter *letter)
 
 	d->stopping = true;
 	loop_timer_set(d->loop, &d->refresh.timer, 0);
-	search_stop(d);
+	search_stop(&d->search);
 	if (d->keeper.later)
 		keeper_start(d);
 	device_step(d, &(struct mpath_event){.type = MPATH_STOP});
@@ -1160,26 +1012,6 @@ static struct multipath *device_create_map(const struct device_config *config, s
 	return map;
 }
 
-static int search_first(struct device *d, const char *wwid)
-{
-	struct found_disks seen;
-	bool ok = true;
-	int err = d->transport->finder->find(wwid, &seen);
-
-	if (err) {
-		mpath_log(MPATH_LOG_WARN, d->name, NULL, "paths cannot be looked for: %s",
-			  strerror(-err));
-		d->search.failed = true;
-		return 0;
-	}
-	for (unsigned int i = 0; ok && i < seen.nr; i++)
-		if (seen.disks[i].sure)
-			ok = found_disks_add(&d->search.known, seen.disks[i].address,
-					     seen.disks[i].node);
-	found_disks_clear(&seen);
-	return ok ? 0 : -ENOMEM;
-}
-
 /* What is there already belongs to the map from its beginning, as if the paths had been named. */
 static struct multipath *device_create_finding_map(struct device *d,
 						   const struct device_config *config,
@@ -1193,9 +1025,8 @@ static struct multipath *device_create_finding_map(struct device *d,
 		strbuf_printf(error, "this transport finds no paths: name them");
 		return NULL;
 	}
-	search_open_monitor(d);
 	if (!search_for(&d->search, config->settings->wwid, config->find_selector) ||
-	    search_first(d, config->settings->wwid)) {
+	    !search_first(&d->search)) {
 		strbuf_printf(error, "out of memory");
 		return NULL;
 	}
@@ -1243,11 +1074,7 @@ static void device_init_parts(struct device *d)
 	job_queue_init(&d->refresh.jobs);
 	job_init(&d->refresh.job, d->loop, refresh_run, refresh_done);
 
-	list_init(&d->search.timer.node);
-	d->search.timer.fire = search_fire;
-	d->search.watch.ready = search_ready;
-	job_queue_init(&d->search.jobs);
-	job_init(&d->search.job, d->loop, search_run, search_done);
+	search_attach(&d->search, d->loop);
 
 	job_queue_init(&d->keeper.jobs);
 	job_init(&d->keeper.job, d->loop, keeper_run, keeper_done);
@@ -1279,7 +1106,7 @@ static void device_free(struct device *d)
 		pthread_mutex_destroy(&d->lock);
 	}
 	device_free_map(d);
-	search_free(d);
+	search_free(&d->search);
 	free(d->warning);
 	free(d->state_name);
 	free(d->name);
@@ -1294,6 +1121,7 @@ static struct device *device_create(const struct device_config *config, struct s
 		goto no_memory;
 	d->transport = config->transport;
 	d->name = strdup(config->name);
+	search_init(&d->search, d->name, d->transport->finder, &device_search_ops, d);
 	d->state_name = strdup(config->state_name);
 	if (config->warning)
 		d->warning = strdup(config->warning);

@@ -840,7 +840,7 @@ static void test_finds_paths(void)
 
 	paths[1].mode = FAKE_GONE;
 	fake_disks_changed();
-	expect_status("status info", " 0 0 0");
+	expect_status("status info", "2 0 0 0 0 0");
 	send_command(&front, &command, true, 0);
 	assert(!wait_command(&command, 100));
 	paths[1].mode = FAKE_GOOD;

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The search for the paths of a map that is given by its WWID.
+ *
+ * One look at a time, and however many disks come and go, not more than one in a moment: each looks
+ * at all disks of the machine, and there may be many such maps.
+ */
+#include "runtime/search.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mpath/core.h"
+#include "runtime/log.h"
+
+#define PAUSE_NS    (NSEC_PER_SEC / 2)
+#define INTERVAL_S  30
+#define INTERVAL_NS (INTERVAL_S * NSEC_PER_SEC)
+
+/* --- a look --- */
+
+static void search_run(struct job *job)
+{
+	struct search *s = container_of(job, struct search, job);
+
+	if (s->monitor)
+		s->finder->drain(s->monitor);
+	s->error = s->finder->find(s->job_wwid, &s->seen);
+}
+
+static void search_start(struct search *s)
+{
+	if (!s->on)
+		return;
+	s->again = s->running;
+	if (s->running)
+		return;
+	s->running = true;
+	s->began_ns = loop_now_ns(s->loop);
+	memcpy(s->job_wwid, s->wwid, sizeof(s->job_wwid));
+	job_start(&s->jobs, &s->job);
+}
+
+static void tell_error(struct search *s)
+{
+	if (s->error && !s->failed)
+		mpath_log(MPATH_LOG_WARN, s->map, NULL, "paths cannot be looked for: %s",
+			  strerror(-s->error));
+	s->failed = s->error != 0;
+}
+
+static void search_done(struct letter *letter)
+{
+	struct search *s = container_of(letter, struct search, job.letter);
+
+	tell_error(s);
+	if (!s->error && s->on && strcmp(s->wwid, s->job_wwid) == 0)
+		finder_compare(&s->known, &s->seen, &s->ops->paths, s->arg);
+	found_disks_clear(&s->seen);
+	s->running = false;
+	if (s->again)
+		search_start(s);
+	if (!s->running)
+		s->ops->idle(s->arg);
+}
+
+/* --- when? --- */
+
+static void search_fire(struct timer *timer, uint64_t now_ns)
+{
+	struct search *s = container_of(timer, struct search, timer);
+
+	loop_timer_set(s->loop, timer, now_ns + INTERVAL_NS);
+	search_start(s);
+}
+
+/* Once more a moment later: the kernel tells that a disk goes while sysfs still has it. */
+static void search_ready(struct watch *watch, uint32_t epoll_events)
+{
+	struct search *s = container_of(watch, struct search, watch);
+	uint64_t now_ns = loop_now_ns(s->loop);
+
+	(void)epoll_events;
+	loop_timer_set(s->loop, &s->timer, now_ns + PAUSE_NS);
+	if (now_ns - s->began_ns >= PAUSE_NS)
+		search_start(s);
+}
+
+/* --- what for? --- */
+
+/* The monitor is there before the first look, so that nothing is missed between them. */
+bool search_for(struct search *s, const char *wwid, const char *selector)
+{
+	char *copy = strdup(selector);
+
+	if (!copy)
+		return false;
+	free(s->selector);
+	s->selector = copy;
+	snprintf(s->wwid, sizeof(s->wwid), "%s", wwid);
+	s->on = true;
+	if (!s->monitor)
+		s->monitor = s->finder->watch(&s->watch.fd);
+	return true;
+}
+
+bool search_first(struct search *s)
+{
+	struct found_disks seen;
+	bool ok = true;
+
+	s->error = s->finder->find(s->wwid, &seen);
+	tell_error(s);
+	if (s->error)
+		return true;
+	for (unsigned int i = 0; ok && i < seen.nr; i++)
+		if (seen.disks[i].sure)
+			ok = found_disks_add(&s->known, seen.disks[i].address, seen.disks[i].node);
+	found_disks_clear(&seen);
+	return ok;
+}
+
+void search_knows(struct search *s, struct found_disks *present)
+{
+	found_disks_clear(&s->known);
+	s->known = *present;
+}
+
+/* --- life --- */
+
+void search_init(struct search *s, const char *map, const struct disk_finder *finder,
+		 const struct search_ops *ops, void *arg)
+{
+	s->map = map;
+	s->finder = finder;
+	s->ops = ops;
+	s->arg = arg;
+	s->timer.fire = search_fire;
+	list_init(&s->timer.node);
+	s->watch.ready = search_ready;
+}
+
+void search_attach(struct search *s, struct loop *loop)
+{
+	s->loop = loop;
+	job_queue_init(&s->jobs);
+	job_init(&s->job, loop, search_run, search_done);
+}
+
+/* Without a monitor the timer must do. */
+void search_begin(struct search *s)
+{
+	if (!s->on)
+		return;
+	loop_timer_set(s->loop, &s->timer, loop_now_ns(s->loop) + INTERVAL_NS);
+	if (s->monitor && !s->watched)
+		s->watched = loop_watch(s->loop, &s->watch) == 0;
+	if (!s->watched)
+		mpath_log(MPATH_LOG_WARN, s->map, NULL,
+			  "new paths are noticed within %d s: there is no word of them from udev",
+			  INTERVAL_S);
+	search_start(s);
+}
+
+/* The monitor stays until the map ends: a job may be at it. */
+void search_end(struct search *s)
+{
+	s->on = false;
+	found_disks_clear(&s->known);
+}
+
+void search_stop(struct search *s)
+{
+	s->on = false;
+	loop_timer_set(s->loop, &s->timer, 0);
+	if (s->watched)
+		loop_unwatch(s->loop, &s->watch);
+	s->watched = false;
+}
+
+bool search_is_idle(const struct search *s)
+{
+	return !s->running;
+}
+
+void search_free(struct search *s)
+{
+	if (s->monitor)
+		s->finder->unwatch(s->monitor);
+	found_disks_clear(&s->known);
+	found_disks_clear(&s->seen);
+	free(s->selector);
+}
