@@ -175,15 +175,6 @@ static void unrecognised(struct mpath_message *message)
 		      message->argc ? message->argv[0] : "(nothing)");
 }
 
-/* Some path may lead to the map's new LUN. */
-static void look_again(struct multipath *m)
-{
-	struct path *path;
-
-	for_each_path(m, path)
-		probe_path_now(m, path);
-}
-
 static bool one_word_message(struct multipath *m, struct mpath_message *message)
 {
 	const char *word = message->argv[0];
@@ -230,7 +221,7 @@ static bool our_message(struct multipath *m, struct mpath_message *message)
 			refuse(message, -EBUSY,
 			       "forget_wwid: a lost write may still land on the LUN");
 		else if (forget_lun(m))
-			look_again(m);
+			look_at_paths(m); /* some may lead to the map's new LUN */
 		else
 			refuse(message, -EBUSY, "forget_wwid: a path of the map is in use");
 	} else if (strcasecmp(word, "release") == 0) {

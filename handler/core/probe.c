@@ -573,6 +573,16 @@ void probe_path_now(struct multipath *m, struct path *path)
 		check_at(m, path, m->now_ns);
 }
 
+void look_at_paths(struct multipath *m)
+{
+	struct path *path;
+
+	if (m->stopping)
+		return;
+	for_each_path(m, path)
+		probe_path_now(m, path);
+}
+
 void path_opened(struct multipath *m, struct path *path, const struct path_facts *facts)
 {
 	assert(path->link == LINK_OPENING);

@@ -174,6 +174,9 @@ void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpa
 	case MPATH_PATH_RESET:
 		path_was_reset(m, event->path, event->reset_error);
 		break;
+	case MPATH_DISKS:
+		look_at_paths(m);
+		break;
 	case MPATH_BACKSTORE:
 		m->backstore = *event->backstore;
 		tell_if_defeated(m, DEFEATED_PATIENCE_NS);

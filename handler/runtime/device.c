@@ -792,6 +792,11 @@ static void device_remove_found(void *arg, const char *address)
 	device_change(d, mpath_change_remove_path(d->map, address, &message.reply), &message);
 }
 
+static void device_tell_of_disks(void *arg)
+{
+	device_step(arg, &(struct mpath_event){.type = MPATH_DISKS});
+}
+
 static void device_search_idle(void *arg)
 {
 	device_check_finished(arg);
@@ -799,6 +804,7 @@ static void device_search_idle(void *arg)
 
 static const struct search_ops device_search_ops = {
 	.paths = {.add = device_add_found, .remove = device_remove_found},
+	.news = device_tell_of_disks,
 	.idle = device_search_idle,
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The search for the paths of a map that is given by its WWID.
+ * The search for paths: when, and for whom.
  *
  * One look at a time, and however many disks come and go, not more than one in a moment: each looks
  * at all disks of the machine, and there may be many such maps.
@@ -24,21 +24,20 @@ static void search_run(struct job *job)
 {
 	struct search *s = container_of(job, struct search, job);
 
-	if (s->monitor)
-		s->finder->drain(s->monitor);
-	s->error = s->finder->find(s->job_wwid, &s->seen);
+	s->job_news = s->monitor && s->finder->drain(s->monitor);
+	s->error = s->job_wwid[0] ? s->finder->find(s->job_wwid, &s->seen) : 0;
 }
 
 static void search_start(struct search *s)
 {
-	if (!s->on)
+	if (s->stopped)
 		return;
 	s->again = s->running;
 	if (s->running)
 		return;
 	s->running = true;
 	s->began_ns = loop_now_ns(s->loop);
-	memcpy(s->job_wwid, s->wwid, sizeof(s->job_wwid));
+	snprintf(s->job_wwid, sizeof(s->job_wwid), "%s", s->on ? s->wwid : "");
 	job_start(&s->jobs, &s->job);
 }
 
@@ -58,6 +57,8 @@ static void search_done(struct letter *letter)
 	if (!s->error && s->on && strcmp(s->wwid, s->job_wwid) == 0)
 		finder_compare(&s->known, &s->seen, &s->ops->paths, s->arg);
 	found_disks_clear(&s->seen);
+	if (s->job_news && !s->stopped)
+		s->ops->news(s->arg);
 	s->running = false;
 	if (s->again)
 		search_start(s);
@@ -71,7 +72,7 @@ static void search_fire(struct timer *timer, uint64_t now_ns)
 {
 	struct search *s = container_of(timer, struct search, timer);
 
-	loop_timer_set(s->loop, timer, now_ns + INTERVAL_NS);
+	loop_timer_set(s->loop, timer, s->on ? now_ns + INTERVAL_NS : 0);
 	search_start(s);
 }
 
@@ -89,7 +90,6 @@ static void search_ready(struct watch *watch, uint32_t epoll_events)
 
 /* --- what for? --- */
 
-/* The monitor is there before the first look, so that nothing is missed between them. */
 bool search_for(struct search *s, const char *wwid, const char *selector)
 {
 	char *copy = strdup(selector);
@@ -100,8 +100,6 @@ bool search_for(struct search *s, const char *wwid, const char *selector)
 	s->selector = copy;
 	snprintf(s->wwid, sizeof(s->wwid), "%s", wwid);
 	s->on = true;
-	if (!s->monitor)
-		s->monitor = s->finder->watch(&s->watch.fd);
 	return true;
 }
 
@@ -129,6 +127,7 @@ void search_knows(struct search *s, struct found_disks *present)
 
 /* --- life --- */
 
+/* The monitor is there before the first look, so that nothing is missed between them. */
 void search_init(struct search *s, const char *map, const struct disk_finder *finder,
 		 const struct search_ops *ops, void *arg)
 {
@@ -139,6 +138,8 @@ void search_init(struct search *s, const char *map, const struct disk_finder *fi
 	s->timer.fire = search_fire;
 	list_init(&s->timer.node);
 	s->watch.ready = search_ready;
+	if (finder)
+		s->monitor = finder->watch(&s->watch.fd);
 }
 
 void search_attach(struct search *s, struct loop *loop)
@@ -151,11 +152,11 @@ void search_attach(struct search *s, struct loop *loop)
 /* Without a monitor the timer must do. */
 void search_begin(struct search *s)
 {
+	if (s->monitor && !s->watched)
+		s->watched = loop_watch(s->loop, &s->watch) == 0;
 	if (!s->on)
 		return;
 	loop_timer_set(s->loop, &s->timer, loop_now_ns(s->loop) + INTERVAL_NS);
-	if (s->monitor && !s->watched)
-		s->watched = loop_watch(s->loop, &s->watch) == 0;
 	if (!s->watched)
 		mpath_log(MPATH_LOG_WARN, s->map, NULL,
 			  "new paths are noticed within %d s: there is no word of them from udev",
@@ -163,7 +164,6 @@ void search_begin(struct search *s)
 	search_start(s);
 }
 
-/* The monitor stays until the map ends: a job may be at it. */
 void search_end(struct search *s)
 {
 	s->on = false;
@@ -173,6 +173,7 @@ void search_end(struct search *s)
 void search_stop(struct search *s)
 {
 	s->on = false;
+	s->stopped = true;
 	loop_timer_set(s->loop, &s->timer, 0);
 	if (s->watched)
 		loop_unwatch(s->loop, &s->watch);

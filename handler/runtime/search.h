@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The search for the paths of a map that is given by its WWID: which disks lead to that LUN is
- * looked up whenever the transport tells that disks have come or gone, and now and then, as such
- * news may get lost.  A worker looks, the owner thread compares (finder.h).
+ * The search for paths.  Every map is told when disks have come or gone, so that it looks at its
+ * paths.  For a map that is given by its WWID, it is looked up then which disks lead to that LUN,
+ * and now and then, as such news may get lost.  A worker looks, the owner thread compares
+ * (finder.h).
  *
  * Owner thread, or before the map is in service, if nothing else is said.
  */
@@ -16,6 +17,8 @@
 
 struct search_ops {
 	struct finder_ops paths;
+	void (*news)(
+		void *arg); /* disks have come or gone; those with the WWID are paths already */
 	void (*idle)(void *arg); /* no job runs any more; the last thing that is done */
 };
 
@@ -27,13 +30,14 @@ struct search {
 	void *arg;
 	struct loop *loop;
 
-	bool on;
+	bool on; /* the map is given by its WWID */
 	char wwid[WWID_MAX];
 	char *selector;		      /* owned: of the groups of paths that are found */
 	struct found_disks known;     /* those that have become paths */
-	struct disk_monitor *monitor; /* NULL: not yet, or there is none */
+	struct disk_monitor *monitor; /* NULL: there is none */
 	struct watch watch;
-	bool watched;
+	bool watched; /* from search_begin to search_stop, if there is a monitor */
+	bool stopped;
 	struct timer timer;
 	uint64_t began_ns; /* the last look */
 	struct job_queue jobs;
@@ -43,16 +47,18 @@ struct search {
 	bool failed; /* was logged */
 
 	/* The job's, while it runs. */
-	char job_wwid[WWID_MAX];
+	char job_wwid[WWID_MAX]; /* empty: it only listens */
+	bool job_news;
 	struct found_disks seen;
 	int error;
 };
 
+/* @finder: NULL if paths must be named, and nobody tells of disks. */
 void search_init(struct search *search, const char *map, const struct disk_finder *finder,
 		 const struct search_ops *ops, void *arg);
 void search_attach(struct search *search, struct loop *loop);
 
-/* Look for these from now on.  False: no memory.  It must be a transport that can find paths. */
+/* Look for these from now on.  False: no memory.  There must be a finder. */
 bool search_for(struct search *search, const char *wwid, const char *selector);
 /* Before the map is in service: what is there already.  Blocks.  False: no memory. */
 bool search_first(struct search *search);

@@ -163,12 +163,23 @@ static struct disk_monitor *sg_watch(int *fd)
 	return monitor;
 }
 
-static void sg_drain(struct disk_monitor *monitor)
+static bool has_come_or_gone(struct udev_device *disk)
+{
+	const char *action = udev_device_get_action(disk);
+
+	return action && (strcmp(action, "add") == 0 || strcmp(action, "remove") == 0);
+}
+
+static bool sg_drain(struct disk_monitor *monitor)
 {
 	struct udev_device *disk;
+	bool any = false;
 
-	while ((disk = udev_monitor_receive_device(monitor->monitor)))
+	while ((disk = udev_monitor_receive_device(monitor->monitor))) {
+		any |= has_come_or_gone(disk);
 		udev_device_unref(disk);
+	}
+	return any;
 }
 
 const struct disk_finder sg_finder = {

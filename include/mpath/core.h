@@ -92,6 +92,7 @@ enum mpath_event_type {
 	MPATH_PATH_CLOSED,  /* path: the close that was asked for is done */
 	MPATH_PATH_COUNTED, /* path: outstanding commands at the device (D9 Restart) */
 	MPATH_PATH_RESET,   /* path: reset_error of the LOGICAL UNIT RESET that was asked for */
+	MPATH_DISKS,	    /* disks have come or gone, perhaps those of paths */
 	MPATH_BACKSTORE,    /* backstore: its attributes were (re-)read */
 	MPATH_MESSAGE,	    /* message: words in, errno and reply out */
 	MPATH_CHANGE,	    /* change: another layout takes over; NULL: see mpath_change_policy() */

@@ -60,8 +60,11 @@ struct disk_finder {
 	 * others'.  NULL: it cannot be told.
 	 */
 	struct disk_monitor *(*watch)(int *fd);
-	/* Worker, one at a time: *fd is not readable any more, until the next time. */
-	void (*drain)(struct disk_monitor *monitor);
+	/*
+	 * Worker, one at a time: *fd is not readable any more, until the next time.  False: only
+	 * something about disks that were there before has changed.
+	 */
+	bool (*drain)(struct disk_monitor *monitor);
 	void (*unwatch)(struct disk_monitor *monitor); /* NULL is fine */
 };
 

@@ -38,6 +38,7 @@ static struct fake_path paths[2];
 static enum fence_kind fence = FENCE_TIME; /* of the next map */
 static const char *find_selector;	   /* likewise; NULL: its table has the paths */
 static enum grouping find_grouping;
+static uint32_t polling_ms = 200;
 static const char *find_wwid = "";
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -198,7 +199,7 @@ static struct device *start_named(struct front *front, const char *name, const c
 	config.find_selector = find_selector;
 	settings.checker = &tur_checker;
 	settings.recheck_interval_ms = 50;
-	settings.polling_interval_ms = 200;
+	settings.polling_interval_ms = polling_ms;
 	settings.checker_timeout_ms = 200;
 	settings.path_timeout_ms = 300;
 	settings.restart_wait_ms = 1500;
@@ -873,6 +874,21 @@ static void test_found_and_named(void)
 	device_stop(front.device);
 }
 
+/* The next check is far away, but whoever sees disks go says so. */
+static void test_news_of_disks(void)
+{
+	struct front front;
+
+	polling_ms = 60 * 1000;
+	start(&front, TABLE);
+	polling_ms = 200;
+	expect_status("status info", "8:0 A 0");
+	paths[0].mode = FAKE_GONE;
+	fake_disks_changed();
+	expect_status("status info", "8:0 F 1");
+	device_stop(front.device);
+}
+
 /* The pinned WWID holds over a restart; after forget_wwid another LUN is taken. */
 static void test_pinned(void)
 {
@@ -1322,6 +1338,7 @@ static const struct {
 	{"suspend", test_suspend},
 	{"finds-paths", test_finds_paths},
 	{"found-and-named", test_found_and_named},
+	{"news-of-disks", test_news_of_disks},
 	{"pinned", test_pinned},
 	{"messages are kept", test_messages_are_kept},
 	{"group is kept", test_group_is_kept},

@@ -194,6 +194,28 @@ static void a_vanished_device_is_closed_and_opened_anew(void)
 	world_end(w);
 }
 
+/* Whoever sees disks come and go says so: then no check is waited for. */
+static void news_of_disks_hasten_the_checks(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_path *p = sim_path(w, "8:0");
+
+	world_up(w);
+	advance(w, 1000);
+	set_mode(p, MODE_GONE);
+	disks_changed(w);
+	advance(w, 10);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 F 1 8:16 A 0 ");
+	advance(w, 1500);
+	expect(w, !p->is_open);
+	set_mode(p, MODE_UP);
+	disks_changed(w);
+	advance(w, 20);
+	expect(w, p->is_open);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 1 8:16 A 0 ");
+	world_end(w);
+}
+
 /* Behind a name that was reused there is another LUN: not a byte goes there (F42). */
 static void a_reused_name_is_another_lun(void)
 {
@@ -640,6 +662,7 @@ int main(void)
 	STORY(checks_keep_their_intervals);
 	STORY(a_path_that_comes_later_is_picked_up);
 	STORY(a_vanished_device_is_closed_and_opened_anew);
+	STORY(news_of_disks_hasten_the_checks);
 	STORY(a_reused_name_is_another_lun);
 	STORY(an_offline_device_sends_nothing);
 	STORY(a_hung_path_is_left);

@@ -475,10 +475,11 @@ void fake_forget_paths(void)
 /* --- looking for disks --- */
 
 struct disk_monitor {
+	struct list node; /* under fake_lock */
 	int fd;
 };
 
-static struct disk_monitor *fake_monitor; /* one map looks at a time; under fake_lock */
+static struct list fake_monitors = {&fake_monitors, &fake_monitors};
 
 static int fake_find(const char *wwid, struct found_disks *found)
 {
@@ -508,25 +509,26 @@ static struct disk_monitor *fake_watch(int *fd)
 	assert(monitor);
 	*fd = monitor->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_lock(&fake_lock);
-	assert(*fd >= 0 && !fake_monitor);
-	fake_monitor = monitor;
+	assert(*fd >= 0);
+	list_push_back(&fake_monitors, &monitor->node);
 	pthread_mutex_unlock(&fake_lock);
 	return monitor;
 }
 
-static void fake_drain(struct disk_monitor *monitor)
+static bool fake_drain(struct disk_monitor *monitor)
 {
 	uint64_t nr;
 
-	if (read(monitor->fd, &nr, sizeof(nr)) < 0)
-		assert(errno == EAGAIN);
+	if (read(monitor->fd, &nr, sizeof(nr)) == sizeof(nr))
+		return true;
+	assert(errno == EAGAIN);
+	return false;
 }
 
 static void fake_unwatch(struct disk_monitor *monitor)
 {
 	pthread_mutex_lock(&fake_lock);
-	assert(monitor == fake_monitor);
-	fake_monitor = NULL;
+	list_del(&monitor->node);
 	pthread_mutex_unlock(&fake_lock);
 	close(monitor->fd);
 	free(monitor);
@@ -535,9 +537,11 @@ static void fake_unwatch(struct disk_monitor *monitor)
 void fake_disks_changed(void)
 {
 	const uint64_t one = 1;
+	struct disk_monitor *monitor;
 
 	pthread_mutex_lock(&fake_lock);
-	assert(fake_monitor && write(fake_monitor->fd, &one, sizeof(one)) == sizeof(one));
+	list_for_each_entry(monitor, &fake_monitors, node)
+		assert(write(monitor->fd, &one, sizeof(one)) == sizeof(one));
 	pthread_mutex_unlock(&fake_lock);
 }
 

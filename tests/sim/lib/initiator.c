@@ -255,6 +255,13 @@ void set_cmd_time_out(struct world *w, unsigned int seconds)
 		world_step(w, &event);
 }
 
+void disks_changed(struct world *w)
+{
+	struct mpath_event event = {.type = MPATH_DISKS};
+
+	world_step(w, &event);
+}
+
 void shut_down_world(struct world *w)
 {
 	struct mpath_event event = {.type = MPATH_SHUTDOWN};

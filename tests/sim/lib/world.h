@@ -339,6 +339,7 @@ int regroup(struct world *w, const unsigned int *assignment);
 /* What the core asks for by mpath_actions.regroup. */
 void regroup_by_policy(struct world *w);
 void set_cmd_time_out(struct world *w, unsigned int seconds);
+void disks_changed(struct world *w);
 void shut_down_world(struct world *w);
 void stop_world(struct world *w);
 
