@@ -17,6 +17,7 @@ void mpath_settings_init(struct mpath_settings *settings)
 		.path_timeout_ms = 20000,
 		.restart_wait_ms = 35000,
 		.fence = FENCE_TIME,
+		.policy = {.latency_checks = 20, .latency_base = 20},
 	};
 }
 

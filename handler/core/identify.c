@@ -15,6 +15,7 @@
 #define FIRST_PATH_MAX_NS (5 * NSEC_PER_SEC)
 
 #define VPD_SUPPORTED 0x00
+#define VPD_SERIAL    0x80
 #define VPD_DEVICE_ID 0x83
 #define DEVICE_ID_LEN 1024
 #define VPD_LIMITS    0xb0
@@ -30,6 +31,7 @@ enum {
 	ASK_LIMITS,
 	ASK_FEATURES,
 	ASK_THIN,
+	ASK_SERIAL,
 	ASK_END
 };
 
@@ -45,14 +47,24 @@ static bool has_page(const struct lun_facts *lun, uint8_t page)
 	return memchr(lun->vpd_pages, page, lun->nr_vpd_pages) != NULL;
 }
 
+/* The optional pages, and not those that nobody wants to know. */
+static bool is_asked_for(const struct path *path, uint8_t page)
+{
+	return has_page(&path->seen, page) && (page != VPD_SERIAL || wants_serial(path->m));
+}
+
 /* Ask question number path->probe_step; false when there is none left. */
 static bool ask(struct path *path, const struct scsi_question *next)
 {
 	static const uint8_t page_of[] = {
-		[ASK_LIMITS] = VPD_LIMITS, [ASK_FEATURES] = VPD_FEATURES, [ASK_THIN] = VPD_THIN};
+		[ASK_LIMITS] = VPD_LIMITS,
+		[ASK_FEATURES] = VPD_FEATURES,
+		[ASK_THIN] = VPD_THIN,
+		[ASK_SERIAL] = VPD_SERIAL,
+	};
 
 	while (path->probe_step >= ASK_LIMITS && path->probe_step < ASK_END &&
-	       !has_page(&path->seen, page_of[path->probe_step]))
+	       !is_asked_for(path, page_of[path->probe_step]))
 		path->probe_step++;
 
 	switch (path->probe_step) {
@@ -71,6 +83,7 @@ static bool ask(struct path *path, const struct scsi_question *next)
 	case ASK_LIMITS:
 	case ASK_FEATURES:
 	case ASK_THIN:
+	case ASK_SERIAL:
 		ask_scsi_inquiry(next, page_of[path->probe_step], LUN_VPD_MAX);
 		return true;
 	default:
@@ -122,6 +135,24 @@ static void learn_page(struct lun_page *page, const struct scsi_answer *answer)
 	memcpy(page->data, answer->data, page->len);
 }
 
+static void learn_serial(struct path *path, const struct scsi_answer *answer)
+{
+	size_t len = answer->len < 4 ? 0 : answer->len - 4, at = 4;
+
+	if (len && answer->data[3] < len)
+		len = answer->data[3];
+	while (len && (answer->data[at] == ' ' || answer->data[at] == '\0')) {
+		at++;
+		len--;
+	}
+	while (len && (answer->data[at + len - 1] == ' ' || answer->data[at + len - 1] == '\0'))
+		len--;
+	if (len > sizeof(path->serial) - 1)
+		len = sizeof(path->serial) - 1;
+	memcpy(path->serial, answer->data + at, len);
+	path->serial[len] = '\0';
+}
+
 /* What is known of a group is not true of another. */
 static void learn_port(struct port_group *tpg, const struct scsi_answer *answer)
 {
@@ -161,8 +192,11 @@ static bool learn(struct path *path, const struct scsi_answer *answer, struct st
 	case ASK_FEATURES:
 		learn_page(&seen->features, answer);
 		return true;
-	default:
+	case ASK_THIN:
 		learn_page(&seen->thin, answer);
+		return true;
+	default:
+		learn_serial(path, answer);
 		return true;
 	}
 }
@@ -370,5 +404,6 @@ enum identify_result identify(struct path *path, const struct scsi_answer *last,
 	if (ask(path, next))
 		return IDENTIFY_ASK;
 	path->seen.known = true;
+	path->serial_known = wants_serial(path->m);
 	return compare(path, reason);
 }

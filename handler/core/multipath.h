@@ -328,6 +328,9 @@ bool hardware_names_handler(const struct multipath *m, const struct hw_handler_t
 
 /* policy.c: groups by priority, and failback */
 bool groups_to_come(const struct multipath *m);
+int path_priority(const struct path *path);
+bool wants_serial(const struct multipath *m);
+void policy_check_answered(struct multipath *m, struct path *path);
 void doubt_groups(struct multipath *m);
 void policy_timeout(struct multipath *m);
 void policy_path_known(struct multipath *m, const struct path *path);

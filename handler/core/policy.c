@@ -28,6 +28,7 @@ static bool by_alua(const struct multipath *m)
 	case PRIO_ALUA:
 		return true;
 	case PRIO_CONST:
+	case PRIO_PATH_LATENCY:
 		return false;
 	case PRIO_DETECT:
 		return m->hw.type && m->hw.type->can_refresh;
@@ -38,11 +39,41 @@ static bool by_alua(const struct multipath *m)
 /* A port group in transition keeps what it had: where it goes is not known. */
 static int priority_of(const struct multipath *m, const struct path *path)
 {
+	if (m->settings.policy.prio == PRIO_PATH_LATENCY)
+		return prio_path_latency(path->check_us, m->settings.policy.latency_base);
 	if (!by_alua(m))
 		return prio_const();
 	if (list_empty(&path->hw_node) || path->tpg.state == ALUA_TRANSITIONING)
 		return PRIO_UNDEF;
 	return prio_alua(&path->tpg, false);
+}
+
+/* For people: where no policy is at work the array's own word. */
+int path_priority(const struct path *path)
+{
+	const struct multipath *m = path->m;
+
+	if (m->settings.policy.on && !by_alua(m))
+		return path->prio;
+	return prio_alua(&path->tpg, false);
+}
+
+/*
+ * The latency of a path is that of its checks, which unused paths have, too.  multipathd reads
+ * io_num blocks each time; here so many checks make a mean, in which the last one counts 1/io_num.
+ */
+void policy_check_answered(struct multipath *m, struct path *path)
+{
+	const struct mpath_policy *policy = &m->settings.policy;
+	int64_t us = (int64_t)(m->now_ns - path->probe.start_ns) / 1000;
+	int64_t mean_us = (int64_t)path->check_us;
+
+	if (path->nr_checks < policy->latency_checks || !path->nr_checks)
+		path->nr_checks++;
+	mean_us += ((us ? us : 1) - mean_us) / (int64_t)path->nr_checks;
+	path->check_us = (uint64_t)mean_us;
+	if (policy->on && policy->prio == PRIO_PATH_LATENCY && priority_of(m, path) != path->prio)
+		doubt_groups(m);
 }
 
 /* What was in standby may be the way now: the checker's next turn would be late. */
@@ -69,7 +100,7 @@ static void learn_priorities(struct multipath *m)
 		moved |= path->prio != PRIO_UNDEF;
 		path->prio = prio;
 	}
-	if (!moved)
+	if (!moved || !by_alua(m))
 		return;
 	m->array_moved = true;
 	look_at_failed_paths(m);
@@ -228,6 +259,35 @@ void policy_path_known(struct multipath *m, const struct path *path)
 	doubt_groups(m);
 }
 
+static bool by_serial(const struct multipath *m)
+{
+	return m->settings.policy.on && m->settings.policy.grouping == GROUPING_GROUP_BY_SERIAL;
+}
+
+/* Before the first path is identified the hardware table may still come to it. */
+bool wants_serial(const struct multipath *m)
+{
+	bool may_come =
+		!m->hardware_met && m->hardware && m->settings.left_open & HARDWARE_GROUPING;
+
+	return by_serial(m) || may_come;
+}
+
+/* Paths that were identified when nobody wanted to know.  They have a second, as new ones. */
+static void ask_for_serials(struct multipath *m)
+{
+	struct path *path;
+
+	m->settling_since_ns = m->now_ns;
+	for_each_path(m, path) {
+		if (!path->identified || path->serial_known)
+			continue;
+		path->recheck_identity = true;
+		path->next_check_ns = m->now_ns;
+		wake_by(m, m->now_ns);
+	}
+}
+
 /* To form them by half of the facts would move the LUN, only to move it back a moment later. */
 static bool facts_are_to_come(const struct multipath *m)
 {
@@ -238,6 +298,10 @@ static bool facts_are_to_come(const struct multipath *m)
 	if (by_alua(m))
 		list_for_each_entry(path, &m->hw.paths, hw_node)
 			if (!path->tpg.state_known)
+				return true;
+	if (by_serial(m))
+		for_each_path(m, path)
+			if (path->identified && !path->serial_known)
 				return true;
 	return false;
 }
@@ -278,7 +342,7 @@ static void describe_paths(const struct multipath *m, struct grouping_path *path
 			.prio = path->prio,
 			.usable = true, /* a failure is no reason to move a path */
 			.tpg = path->tpg.known ? path->tpg.id : 0,
-			.serial = "",
+			.serial = path->serial,
 		};
 }
 
@@ -342,6 +406,8 @@ void policy_takes_over(struct multipath *m, bool is_reload)
 	if (is_reload) {
 		m->groups_formed = false;
 		m->failback_due_ns = 0;
+		if (by_serial(m))
+			ask_for_serials(m);
 		doubt_groups(m);
 		return;
 	}

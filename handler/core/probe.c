@@ -449,6 +449,8 @@ void probe_answered(struct multipath *m, struct path *path)
 		return;
 	}
 	listen_for_doubts(m, path);
+	if (path->probing == PROBE_CHECK && io->result.transport == TRANSPORT_OK)
+		policy_check_answered(m, path);
 	converse(m, path, &answer);
 }
 

@@ -36,33 +36,6 @@ enum group_state group_state(const struct multipath *m, const struct priority_gr
 	return pg == m->current_pg ? GROUP_ACTIVE : GROUP_ENABLED;
 }
 
-/*
- * As multipathd's prioritizer alua counts (dm-multipath.md C2): among optimized groups the
- * preferred bit makes no difference.
- */
-static int alua_priority(const struct port_group *tpg)
-{
-	int preferred = tpg->preferred ? 80 : 0;
-
-	if (!tpg->state_known)
-		return -1;
-	switch ((enum alua_state)tpg->state) {
-	case ALUA_OPTIMIZED:
-		return 50;
-	case ALUA_NON_OPTIMIZED:
-		return 10 + preferred;
-	case ALUA_LBA_DEPENDENT:
-		return 5 + preferred;
-	case ALUA_STANDBY:
-		return 1 + preferred;
-	case ALUA_UNAVAILABLE:
-	case ALUA_OFFLINE:
-	case ALUA_TRANSITIONING:
-		return preferred;
-	}
-	return preferred;
-}
-
 static enum map_state map_state(const struct multipath *m)
 {
 	if (m->stopping)
@@ -92,7 +65,7 @@ static void snapshot_path(struct path *path, uint64_t now_ns, struct path_snapsh
 		.group = path->pg->number,
 		.state = path_state(path),
 		.alua_state = path->tpg.state_known ? scsi_alua_state_name(path->tpg.state) : "",
-		.priority = alua_priority(&path->tpg),
+		.priority = path_priority(path),
 		.read_only = path->facts.read_only,
 		.fail_count = path->fail_count,
 		.in_flight = path->in_flight,

@@ -202,6 +202,7 @@ static void apply_policy(const struct key_values *values, bool has_table,
 {
 	grouping_from_word(value_or(values, KEY_GROUPING, "failover"), &policy->grouping);
 	parse_prio(value_or(values, KEY_PRIO, "detect"), &policy->prio);
+	parse_prio_args(value_or(values, KEY_PRIO_ARGS, ""), policy);
 	parse_failback(value_or(values, KEY_FAILBACK, "manual"), policy);
 	policy->on =
 		!has_table &&
@@ -290,8 +291,8 @@ static int find_paths(const struct key_values *values, struct map_config *config
 /* Which words do not go together in a map file, or are missing there? */
 static int check_map_keys(const struct key_values *values, const char *file, struct strbuf *error)
 {
-	static const enum key_id for_paths[] = {KEY_GROUPING, KEY_SELECTOR, KEY_HW_HANDLER,
-						KEY_PRIO, KEY_FAILBACK};
+	static const enum key_id for_paths[] = {KEY_GROUPING, KEY_SELECTOR,  KEY_HW_HANDLER,
+						KEY_PRIO,     KEY_PRIO_ARGS, KEY_FAILBACK};
 
 	if (!values->text[KEY_TABLE] && !values->text[KEY_PATHS] && !values->text[KEY_WWID]) {
 		strbuf_printf(error, "%s: there is neither table= nor paths= nor wwid=", file);

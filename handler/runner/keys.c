@@ -57,18 +57,23 @@ static int check_grouping(const struct key *key, const char *value, struct strbu
 	enum grouping grouping;
 
 	(void)key;
-	/* What tells controllers apart by serial number is not asked for yet. */
-	if (grouping_from_word(value, &grouping) && grouping != GROUPING_GROUP_BY_SERIAL)
+	if (grouping_from_word(value, &grouping))
 		return 0;
-	strbuf_printf(error, "\"%s\"%s, expected failover, multibus, group_by_prio or group_by_tpg",
-		      value, g_str_has_prefix(value, "group_by_") ? " is not implemented yet" : "");
+	strbuf_printf(error,
+		      "\"%s\", expected failover, multibus, group_by_prio, group_by_tpg or "
+		      "group_by_serial",
+		      value);
 	return -EINVAL;
 }
 
 bool parse_prio(const char *value, enum prioritizer *prio)
 {
 	static const char *const words[] = {
-		[PRIO_DETECT] = "detect", [PRIO_ALUA] = "alua", [PRIO_CONST] = "const"};
+		[PRIO_DETECT] = "detect",
+		[PRIO_ALUA] = "alua",
+		[PRIO_CONST] = "const",
+		[PRIO_PATH_LATENCY] = "path_latency",
+	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
 		if (strcmp(value, words[i]))
@@ -86,8 +91,57 @@ static int check_prio(const struct key *key, const char *value, struct strbuf *e
 	(void)key;
 	if (parse_prio(value, &prio))
 		return 0;
-	strbuf_printf(error, "\"%s\"%s, expected detect, alua or const", value,
-		      !strcmp(value, "path_latency") ? " is not implemented yet" : "");
+	strbuf_printf(error, "\"%s\", expected detect, alua, const or path_latency", value);
+	return -EINVAL;
+}
+
+/* multipathd's limits.  "1.1", in tenths. */
+static bool parse_base(const char *word, uint32_t *tenths)
+{
+	char **parts = g_strsplit(word, ".", 2);
+	uint64_t whole, tenth = 0;
+	bool ok = parse_number(parts[0], 10, &whole) &&
+		  (!parts[1] || (strlen(parts[1]) == 1 && parse_number(parts[1], 9, &tenth)));
+
+	g_strfreev(parts);
+	if (!ok || whole * 10 + tenth < 11 || whole * 10 + tenth > 100)
+		return false;
+	*tenths = (uint32_t)(whole * 10 + tenth);
+	return true;
+}
+
+static bool parse_prio_arg(const char *word, struct mpath_policy *policy)
+{
+	uint64_t number;
+
+	if (g_str_has_prefix(word, "base_num="))
+		return parse_base(strchr(word, '=') + 1, &policy->latency_base);
+	if (!g_str_has_prefix(word, "io_num=") ||
+	    !parse_number(strchr(word, '=') + 1, 200, &number) || number < 20)
+		return false;
+	policy->latency_checks = (uint32_t)number;
+	return true;
+}
+
+bool parse_prio_args(const char *value, struct mpath_policy *policy)
+{
+	char **words = g_strsplit(value, " ", -1);
+	bool ok = true;
+
+	for (char **word = words; *word; word++)
+		ok = ok && (!**word || parse_prio_arg(*word, policy));
+	g_strfreev(words);
+	return ok;
+}
+
+static int check_prio_args(const struct key *key, const char *value, struct strbuf *error)
+{
+	struct mpath_policy policy;
+
+	(void)key;
+	if (parse_prio_args(value, &policy))
+		return 0;
+	strbuf_printf(error, "\"%s\", expected io_num=20 to 200 and base_num=1.1 to 10", value);
 	return -EINVAL;
 }
 
@@ -312,6 +366,7 @@ static const struct key keys[NR_KEYS] = {
 	[KEY_SELECTOR] = {"selector", false, check_selector, 0, 0},
 	[KEY_HW_HANDLER] = {"hw_handler", false, check_hw_handler, 0, 0},
 	[KEY_PRIO] = {"prio", false, check_prio, 0, 0},
+	[KEY_PRIO_ARGS] = {"prio_args", false, check_prio_args, 0, 0},
 	[KEY_FAILBACK] = {"failback", false, check_failback, 0, 0},
 	[KEY_NO_PATH_RETRY] = {"no_path_retry", false, check_no_path_retry, 0, 0},
 	[KEY_NO_PATH_TIMEOUT_READ] = {"no_path_timeout_read_ms", false, check_ms, 0, HOUR_MS},
@@ -341,7 +396,6 @@ static const char *const keys_to_come[] = {
 	"minio",
 	"path_grouping_policy",
 	"path_selector",
-	"prio_args",
 	"reservation_key",
 	"rr_min_io",
 	"rr_min_io_rq",

@@ -18,6 +18,7 @@ enum key_id {
 	KEY_SELECTOR,
 	KEY_HW_HANDLER,
 	KEY_PRIO,
+	KEY_PRIO_ARGS,
 	KEY_FAILBACK,
 	KEY_NO_PATH_RETRY,
 	KEY_NO_PATH_TIMEOUT_READ,
@@ -63,6 +64,8 @@ uint32_t count_of(const struct key_values *values, enum key_id id);
 /* --- values that were checked --- */
 
 bool parse_prio(const char *value, enum prioritizer *prio);
+/* "io_num=20 base_num=2" */
+bool parse_prio_args(const char *value, struct mpath_policy *policy);
 bool parse_failback(const char *value, struct mpath_policy *policy);
 int parse_fence(const char *value, enum fence_kind *kind);
 bool asks_to_queue(const char *no_path_retry);

@@ -71,6 +71,7 @@ enum prioritizer {
 	PRIO_DETECT, /* alua where the paths have target port groups, else const */
 	PRIO_ALUA,
 	PRIO_CONST,
+	PRIO_PATH_LATENCY, /* of the path's checks */
 };
 
 /* When do commands go back to a better group of which a path came up?  multipathd's words. */
@@ -85,6 +86,8 @@ struct mpath_policy {
 	bool on; /* else the table says it all, and groups stay as they are */
 	enum grouping grouping;
 	enum prioritizer prio;
+	uint32_t latency_checks; /* path_latency: mean of so many, multipathd's io_num */
+	uint32_t latency_base;	 /* in tenths, its base_num */
 	enum failback failback;
 	uint32_t failback_s;
 };

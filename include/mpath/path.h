@@ -16,6 +16,7 @@ struct priority_group;
 
 #define PATH_NAME_MAX	    32
 #define PATH_REASON_MAX	    160
+#define PATH_SERIAL_MAX	    64
 #define PATH_PROBE_BUF_SIZE 4096 /* bytes: a block, or any page that we ask for */
 
 /* Is there a transport under the path? */
@@ -91,14 +92,14 @@ struct path {
 	bool resetting;	 /* the runtime was asked for a LOGICAL UNIT RESET */
 	uint64_t rest_ends_ns; /* or when the last rest ended */
 	uint32_t flow_at_count;
-	uint64_t suspect_since_ns;   /* 0: not suspect, not transitioning */
-	uint64_t next_check_ns;	     /* 0: not scheduled */
+	uint64_t suspect_since_ns;    /* 0: not suspect, not transitioning */
+	uint64_t next_check_ns;	      /* 0: not scheduled */
 	unsigned int recent_failures; /* see flaky.c: that are not forgotten yet */
 	unsigned int good_checks;     /* since one was */
 	uint64_t held_out_ns;	      /* not used since, though it is up; 0: it is not held out */
-	uint64_t log_quiet_until_ns; /* a flapping path is logged at most every 10 s ... */
-	unsigned int log_suppressed; /* ... with the count of what was left out */
-	uint64_t log_excluded_ns;    /* when the path was last logged as excluded */
+	uint64_t log_quiet_until_ns;  /* a flapping path is logged at most every 10 s ... */
+	unsigned int log_suppressed;  /* ... with the count of what was left out */
+	uint64_t log_excluded_ns;     /* when the path was last logged as excluded */
 
 	struct mpath_io probe; /* at most one of our own commands is out on a path */
 	enum probe_purpose probing;
@@ -121,6 +122,10 @@ struct path {
 	uint64_t resume_ns;    /* its conversation waits until then; no command is out */
 	struct port_group tpg; /* the hardware handler's, for all to read */
 	int prio;	       /* the last one that was known, or PRIO_UNDEF */
+	bool serial_known;     /* was asked for: see policy.c */
+	char serial[PATH_SERIAL_MAX]; /* VPD page 80h, without blanks around it; or empty */
+	uint64_t check_us;	      /* mean latency of its checks; 0: not measured */
+	unsigned int nr_checks;	      /* that it is made of */
 	struct iovec probe_iov;
 	uint8_t probe_buf[PATH_PROBE_BUF_SIZE];
 

@@ -39,7 +39,7 @@ struct path_snapshot {
 	enum path_state state;
 	char reason[PATH_REASON_MAX];
 	const char *alua_state; /* "active/optimized", ...; empty: not known; lives for ever */
-	int priority;		/* by its ALUA state; -1: not known */
+	int priority;		/* the policy's, or by its ALUA state; -1: not known */
 	bool read_only;
 	unsigned int fail_count;
 	unsigned int in_flight;

@@ -114,6 +114,23 @@ static void a_rule_groups_the_paths(void)
 	world_end(w);
 }
 
+/* Serial numbers are asked for before the rule is known that wants them. */
+static void a_rule_groups_by_serial_number(void)
+{
+	const struct hardware_rule rule = {.name = "r",
+					   .vendor = "SIM",
+					   .product = "*",
+					   .says = HARDWARE_GROUPING,
+					   .policy = {.grouping = GROUPING_GROUP_BY_SERIAL}};
+	struct world *w = new_world("0 0 3 1 " A B "round-robin 0 1 1 8:32 1 ", &rule);
+
+	sim_path(w, "8:16")->nexus.serial = "2";
+	world_up(w);
+	expect_table(w, "0 0 2 1 round-robin 0 2 1 8:0 1 8:32 1 round-robin 0 1 1 8:16 1 ");
+	expect(w, w->nr_regroups == 1);
+	world_end(w);
+}
+
 static void a_rule_for_failback(void)
 {
 	const struct hardware_rule rule = {.name = "r",
@@ -364,6 +381,7 @@ int main(void)
 	STORY(patterns);
 	STORY(the_first_rule_that_fits);
 	STORY(a_rule_groups_the_paths);
+	STORY(a_rule_groups_by_serial_number);
 	STORY(a_rule_for_failback);
 	STORY(a_map_says_it_itself);
 	STORY(a_rule_for_the_checker);

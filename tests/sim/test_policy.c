@@ -130,6 +130,139 @@ static void constant_priorities(void)
 	world_end(w);
 }
 
+/* Two controllers, each with a serial number of its own; blanks around it do not count. */
+static void give_serials(struct world *w)
+{
+	sim_path(w, "8:0")->nexus.serial = "1234";
+	sim_path(w, "8:16")->nexus.serial = "1235";
+	sim_path(w, "8:32")->nexus.serial = "  1234 ";
+	sim_path(w, "8:48")->nexus.serial = "1235 ";
+}
+
+#define BY_SERIAL "2 1 round-robin 0 2 1 8:0 1 8:32 1 round-robin 0 2 1 8:16 1 8:48 1 "
+
+static void groups_are_formed_by_serial_number(void)
+{
+	struct world *w = new_world(FOUR_ALONE, GROUPING_GROUP_BY_SERIAL, FAILBACK_MANUAL);
+
+	give_serials(w);
+	world_up(w);
+	expect_table(w, RETAIN_QUEUE BY_SERIAL);
+	expect(w, w->nr_regroups == 1);
+	world_end(w);
+
+	/* An array's only serial number: they are all together. */
+	w = new_world(FOUR_ALONE, GROUPING_GROUP_BY_SERIAL, FAILBACK_MANUAL);
+	world_up(w);
+	expect_table(w, RETAIN_QUEUE "1 1 round-robin 0 4 1 8:0 1 8:16 1 8:32 1 8:48 1 ");
+	world_end(w);
+}
+
+/* Nobody has asked before. */
+static void another_configuration_wants_serial_numbers(void)
+{
+	struct world *w = new_world(FOUR_ALONE, GROUPING_FAILOVER, FAILBACK_MANUAL);
+
+	give_serials(w);
+	world_up(w);
+	advance(w, 5000);
+	expect(w, !sim_path(w, "8:0")->path->serial[0]);
+	w->settings.policy.grouping = GROUPING_GROUP_BY_SERIAL;
+	expect(w, reload(w, FOUR_ALONE) == 0);
+	advance(w, 100);
+	expect_table(w, RETAIN_QUEUE BY_SERIAL);
+	expect(w, w->nr_regroups == 1);
+	world_end(w);
+}
+
+/* --- latencies --- */
+
+static struct world *latency_world(enum failback failback)
+{
+	struct world *w = new_world(FOUR_ALONE, GROUPING_GROUP_BY_PRIO, failback);
+
+	w->settings.policy.prio = PRIO_PATH_LATENCY;
+	w->settings.policy.latency_checks = 20;
+	w->settings.policy.latency_base = 20;
+	sim_path(w, "8:0")->latency_ns = sim_path(w, "8:32")->latency_ns = 10 * NSEC_PER_MSEC;
+	return w;
+}
+
+/* Ten times slower is three doublings; the checks tell it, also of paths without a command. */
+static void groups_are_formed_by_latency(void)
+{
+	struct world *w = latency_world(FAILBACK_MANUAL);
+	struct sim_path *p;
+	struct sim_io *io;
+
+	world_start(w);
+	io = submit_read(w, 0, 1);
+	advance(w, 1000);
+	expect_good(w, io);
+	p = io->last_path;
+	expect(w, p == sim_path(w, "8:16") || p == sim_path(w, "8:48"));
+	expect_table(w, RETAIN_QUEUE "2 1 round-robin 0 2 1 8:16 1 8:48 1 "
+				     "round-robin 0 2 1 8:0 1 8:32 1 ");
+	expect(w, path_priority(sim_path(w, "8:16")->path) == 16);
+	expect(w, path_priority(sim_path(w, "8:0")->path) == 13);
+	world_end(w);
+}
+
+/* The mean follows, and failback decides when commands do. */
+static void a_path_becomes_slow(void)
+{
+	struct world *w = latency_world(FAILBACK_IMMEDIATE);
+
+	world_up(w);
+	path_of_read(w);
+	sim_path(w, "8:16")->latency_ns = 80 * NSEC_PER_MSEC;
+	advance(w, 6000);
+	expect_table(w, RETAIN_QUEUE "3 1 round-robin 0 1 1 8:48 1 round-robin 0 2 1 8:0 1 8:32 1 "
+				     "round-robin 0 1 1 8:16 1 ");
+	expect(w, path_of_read(w) == sim_path(w, "8:48"));
+	sim_path(w, "8:16")->latency_ns = NSEC_PER_MSEC;
+	advance(w, 400000);
+	expect_table(w, RETAIN_QUEUE "2 1 round-robin 0 2 1 8:48 1 8:16 1 "
+				     "round-robin 0 2 1 8:0 1 8:32 1 ");
+	world_end(w);
+}
+
+/* One slow check among twenty is no reason to form groups anew. */
+static void a_single_slow_check(void)
+{
+	struct world *w = latency_world(FAILBACK_IMMEDIATE);
+	unsigned int before;
+
+	world_up(w);
+	advance(w, 120000);
+	before = w->nr_regroups;
+	sim_path(w, "8:16")->latency_ns = 10 * NSEC_PER_MSEC;
+	advance(w, 5000);
+	sim_path(w, "8:16")->latency_ns = NSEC_PER_MSEC;
+	advance(w, 60000);
+	expect(w, w->nr_regroups == before);
+	world_end(w);
+}
+
+/* The array has not moved the LUN: who is to go back is failback's to say. */
+static void a_slow_path_is_no_move_of_the_lun(void)
+{
+	struct world *w = latency_world(FAILBACK_MANUAL);
+
+	mix_port_groups(w, BOTH);
+	set_port_group(w, 2, ALUA_OPTIMIZED, false);
+	w->luns[0].stpg = STPG_REFUSES;
+	world_up(w);
+	expect(w, path_of_read(w)->nexus.group == 1);
+	sim_path(w, "8:16")->latency_ns = sim_path(w, "8:48")->latency_ns = 900 * NSEC_PER_MSEC;
+	advance(w, 20000);
+	expect_table(w, HEAD "2 2 round-robin 0 2 1 8:0 1 8:32 1 "
+			     "round-robin 0 2 1 8:48 1 8:16 1 ");
+	expect(w, submit_read(w, 0, 1)->last_path->nexus.group == 1);
+	advance(w, 1000);
+	world_end(w);
+}
+
 /* Without policies groups stay as the table has them. */
 static void a_table_is_left_alone(void)
 {
@@ -362,8 +495,8 @@ static void failback_by_followover(void)
 }
 
 /*
- * Seed 4823: who has met a broken answer on the first path goes its own way to the second, while all
- * others are to go back to the first.  Each activation of the second asked for the first anew.
+ * Seed 4823: who has met a broken answer on the first path goes its own way to the second, while
+ * all others are to go back to the first.  Each activation of the second asked for the first anew.
  */
 static void failback_is_asked_for_once(void)
 {
@@ -395,6 +528,12 @@ int main(void)
 	STORY(groups_are_formed_without_a_path_that_hangs);
 	STORY(without_alua_all_are_alike);
 	STORY(constant_priorities);
+	STORY(groups_are_formed_by_serial_number);
+	STORY(another_configuration_wants_serial_numbers);
+	STORY(groups_are_formed_by_latency);
+	STORY(a_path_becomes_slow);
+	STORY(a_single_slow_check);
+	STORY(a_slow_path_is_no_move_of_the_lun);
 	STORY(a_table_is_left_alone);
 	STORY(a_path_that_comes_later);
 	STORY(commands_follow_an_implicit_change);

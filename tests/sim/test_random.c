@@ -285,8 +285,8 @@ static void random_policy(struct world *w)
 	struct mpath_policy *policy = &w->settings.policy;
 
 	policy->on = chance(30);
-	policy->grouping = (enum grouping)below(GROUPING_GROUP_BY_TPG + 1);
-	policy->prio = (enum prioritizer)below(PRIO_CONST + 1);
+	policy->grouping = (enum grouping)below(GROUPING_GROUP_BY_SERIAL + 1);
+	policy->prio = (enum prioritizer)below(PRIO_PATH_LATENCY + 1);
 	policy->failback = (enum failback)below(FAILBACK_DEFERRED + 1);
 	policy->failback_s = 1 + below(5);
 }
@@ -305,9 +305,9 @@ static void random_hardware(struct world *w)
 		.product = "*",
 		.wants_tpgs = chance(50),
 		.says = HARDWARE_PRIO | HARDWARE_GROUPING | HARDWARE_FAILBACK,
-		.policy = {.grouping = (enum grouping)below(GROUPING_GROUP_BY_TPG + 1),
+		.policy = {.grouping = (enum grouping)below(GROUPING_GROUP_BY_SERIAL + 1),
 			   .failback = (enum failback)below(FAILBACK_DEFERRED),
-			   .prio = (enum prioritizer)below(PRIO_CONST + 1)},
+			   .prio = (enum prioritizer)below(PRIO_PATH_LATENCY + 1)},
 	};
 	w->settings.hardware = hardware;
 	w->settings.left_open = below(4) * HARDWARE_PRIO + below(2) * HARDWARE_FAILBACK;

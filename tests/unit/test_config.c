@@ -20,13 +20,13 @@
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 #define KEYS                                                                                       \
-	"table, paths, wwid, grouping, selector, hw_handler, prio, failback, no_path_retry, "      \
-	"no_path_timeout_read_ms, no_path_timeout_write_ms, path_checker, "                        \
+	"table, paths, wwid, grouping, selector, hw_handler, prio, prio_args, failback, "          \
+	"no_path_retry, no_path_timeout_read_ms, no_path_timeout_write_ms, path_checker, "         \
 	"recheck_interval_ms, polling_interval_ms, checker_timeout_ms, san_path_err_threshold, "   \
 	"san_path_err_forget_rate, san_path_err_recovery_time, path_timeout_ms, "                  \
 	"restart_wait_ms, fence, fence_time_ms"
 
-#define GROUPINGS "failover, multibus, group_by_prio or group_by_tpg"
+#define GROUPINGS "failover, multibus, group_by_prio, group_by_tpg or group_by_serial"
 
 static char dir[] = "/tmp/test_config.XXXXXX";
 static char conf[64], map_dir[64], last_good[64], hardware[64];
@@ -527,6 +527,16 @@ static void test_policies(void)
 	assert(policy_of("paths=/dev/a;/dev/b\nfailback=0\n").failback == FAILBACK_IMMEDIATE);
 	assert(!policy_of("paths=/dev/a;/dev/b\nfailback=manual\nprio=detect\n").on);
 
+	policy = policy_of("paths=/dev/a;/dev/b\nprio=path_latency\n");
+	assert(policy.on && policy.prio == PRIO_PATH_LATENCY);
+	assert(policy.latency_checks == 20 && policy.latency_base == 20);
+	policy = policy_of("paths=/dev/a;/dev/b\ngrouping=group_by_serial\n"
+			   "prio=path_latency\nprio_args=base_num=1.1 io_num=200\n");
+	assert(policy.grouping == GROUPING_GROUP_BY_SERIAL);
+	assert(policy.latency_checks == 200 && policy.latency_base == 11);
+	policy = policy_of("paths=/dev/a;/dev/b\nprio=path_latency\nprio_args=base_num=10\n");
+	assert(policy.latency_checks == 20 && policy.latency_base == 100);
+
 	/* mpath.conf's are not for tables. */
 	write_conf("[defaults]\nfailback=immediate\ngrouping=group_by_prio\n");
 	assert(!policy_of("table=0 0 1 1 round-robin 0 1 1 /dev/a 1\n").on);
@@ -675,8 +685,8 @@ static void test_keys_refused(void)
 		   "D/maps/m.map: hardware_handler: this key is not implemented yet");
 	refuse_map("[multipath]\nidentity=array\n",
 		   "D/maps/m.map: identity: this key is not implemented yet");
-	refuse_conf("[defaults]\nprio_args=x\n",
-		    "D/mpath.conf: prio_args: this key is not implemented yet");
+	refuse_conf("[defaults]\nrr_min_io=1\n",
+		    "D/mpath.conf: rr_min_io: this key is not implemented yet");
 
 	refuse_conf("[defaults]\npaths=/dev/a\n",
 		    "D/mpath.conf: paths: this key belongs into a map file");
@@ -707,6 +717,18 @@ static void test_combinations_refused(void)
 	remove_map();
 }
 
+static void refuse_prio_args(const char *value)
+{
+	char map[200], expected[300];
+
+	snprintf(map, sizeof(map), "[multipath]\npaths=/dev/a\nprio_args=%s\n", value);
+	snprintf(expected, sizeof(expected),
+		 "D/maps/m.map: prio_args: \"%s\", expected io_num=20 to 200 and base_num=1.1 to "
+		 "10",
+		 value);
+	refuse_map(map, expected);
+}
+
 static void test_values_refused(void)
 {
 	char map[WWID_MAX + 64];
@@ -723,16 +745,27 @@ static void test_values_refused(void)
 
 	refuse_map("[multipath]\npaths=/dev/a\ngrouping=all\n",
 		   "D/maps/m.map: grouping: \"all\", expected " GROUPINGS);
-	refuse_map("[multipath]\npaths=/dev/a\ngrouping=group_by_serial\n",
-		   "D/maps/m.map: grouping: \"group_by_serial\" is not implemented yet, "
-		   "expected " GROUPINGS);
+	refuse_map("[multipath]\npaths=/dev/a\ngrouping=group_by_node_name\n",
+		   "D/maps/m.map: grouping: \"group_by_node_name\", expected " GROUPINGS);
 	refuse_conf("[defaults]\ngrouping=Failover\n",
 		    "D/mpath.conf: grouping: \"Failover\", expected " GROUPINGS);
 	refuse_map("[multipath]\npaths=/dev/a\nprio=rdac\n",
-		   "D/maps/m.map: prio: \"rdac\", expected detect, alua or const");
-	refuse_map("[multipath]\npaths=/dev/a\nprio=path_latency\n",
-		   "D/maps/m.map: prio: \"path_latency\" is not implemented yet, expected detect, "
-		   "alua or const");
+		   "D/maps/m.map: prio: \"rdac\", expected detect, alua, const or path_latency");
+	refuse_conf("[defaults]\nprio=Alua\n",
+		    "D/mpath.conf: prio: \"Alua\", expected detect, alua, const or path_latency");
+	refuse_prio_args("io_num=19 base_num=2");
+	refuse_prio_args("io_num=201");
+	refuse_prio_args("base_num=1");
+	refuse_prio_args("base_num=1.0");
+	refuse_prio_args("base_num=10.1");
+	refuse_prio_args("base_num=1.25");
+	refuse_prio_args("base_num=1.");
+	refuse_prio_args("base_num=.5");
+	refuse_prio_args("io_num");
+	refuse_prio_args("exclusive_pref_bit");
+	refuse_map(
+		"[multipath]\ntable=0 0 0 0\nprio_args=io_num=20\n",
+		"D/maps/m.map: prio_args: goes with paths= or wwid=, the table says this itself");
 	refuse_map("[multipath]\ntable=0 0 0 0\nprio=alua\n",
 		   "D/maps/m.map: prio: goes with paths= or wwid=, the table says this itself");
 	refuse_map("[multipath]\npaths=/dev/a\nhw_handler=no-such\n",

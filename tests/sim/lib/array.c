@@ -110,8 +110,9 @@ static void vpd(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi
 		reply(cmd, result, data, 9);
 		return;
 	case 0x80:
-		memcpy(data + 3, "\x04SIM1", 5);
-		reply(cmd, result, data, 8);
+		data[3] = (uint8_t)strlen(nexus->serial ? nexus->serial : "SIM1");
+		memcpy(data + 4, nexus->serial ? nexus->serial : "SIM1", data[3]);
+		reply(cmd, result, data, 4u + data[3]);
 		return;
 	case 0x83:
 		if (nexus->no_wwid) {
