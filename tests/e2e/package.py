@@ -23,7 +23,7 @@ STATE = "/var/lib/tcmu-mpath"
 HINT = "systemctl restart tcmu-runner"
 
 WANTED = """
-/etc/tcmu/mpath.conf /etc/tcmu/mpath.d
+/etc/tcmu/mpath.conf /etc/tcmu/mpath-hardware.conf /etc/tcmu/mpath.d
 /usr/lib/x86_64-linux-gnu/tcmu-runner/handler_mpath.so
 /usr/lib/python3/dist-packages/mpath_targetcli/client.py /usr/sbin/mpathctl
 /usr/lib/python3/dist-packages/tcmu-mpath.pth /usr/share/bash-completion/completions/mpathctl
@@ -89,7 +89,9 @@ def test_contents():
     control = run("dpkg-deb", "-f", DEB)
     for package in ("tcmu-runner", "python3-gi", "dbus", "libc6", "libglib2.0-0"):
         expect(re.search(rf"^Depends: .*\b{re.escape(package)}\b", control, re.M), f"Depends: {package}")
-    expect_equal(run("dpkg-query", "-W", "-f", "${Conffiles}", "tcmu-mpath").split()[0], CONF, "conffile")
+    conffiles = run("dpkg-query", "-W", "-f", "${Conffiles}", "tcmu-mpath").split()[::2]
+    for path in (CONF, "/etc/tcmu/mpath-hardware.conf"):
+        expect(path in conffiles, f"{path} is no conffile: {conffiles}")
 
 
 def test_nothing_started():
