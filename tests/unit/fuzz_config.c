@@ -5,7 +5,8 @@
  *
  * Input: cfgstring NUL mpath.conf NUL map file.
  *
- * fuzz builds: core selectors hw_handlers checkers scsi runner/config.c runner/cfgstring.c
+ * fuzz builds: core selectors hw_handlers checkers scsi
+ * fuzz builds: runner/config.c runner/keys.c runner/hardware_file.c runner/cfgstring.c
  * fuzz needs: glib-2.0
  */
 #include <assert.h>
