@@ -100,6 +100,7 @@ static void take_rule(struct multipath *m, const struct hardware_rule *rule)
 	if (says & HARDWARE_NO_PATH_RETRY)
 		take_patience(m, rule);
 	take_policy(&m->settings.policy, &rule->policy, says);
+	doubt_groups(m);
 }
 
 void meet_hardware(struct multipath *m, const struct lun_facts *lun)

@@ -269,6 +269,24 @@ static void a_restart_without_paths(void)
 	world_end(w);
 }
 
+/* The rule wants groups, but there is nothing to make them of: nobody waits for them. */
+static void a_restart_whose_path_is_removed(void)
+{
+	const struct hardware_rule rule = {.name = "r", .vendor = "SIM", .product = "*", MULTIBUS};
+	struct world *w = new_world("0 0 1 1 " A, &rule);
+	struct sim_io *io;
+
+	world_up(w);
+	kill_world(w, 0);
+	sim_path(w, "8:0")->open_hangs = true;
+	restart_world(w);
+	expect(w, remove_path(w, "8:0") == 0);
+	io = submit_read(w, 0, 1);
+	advance(w, 2000);
+	expect_sense(w, io, 0x02, 0x08, 0x00);
+	world_end(w);
+}
+
 /* --- the hardware handler --- */
 
 static const struct hardware_rule no_handler = {
@@ -388,6 +406,7 @@ int main(void)
 	STORY(a_rule_for_patience);
 	STORY(a_message_counts_more);
 	STORY(a_restart_without_paths);
+	STORY(a_restart_whose_path_is_removed);
 	STORY(a_rule_against_the_handler);
 	STORY(a_rule_for_the_handler);
 	STORY(forgotten_and_met_again);
