@@ -321,7 +321,7 @@ static void test_doubt_returns_what_waits(const struct rig *rig)
 	check(contract_do(path, "00 00 00 00 00 00", SCSI_NO_DATA, 0).status == SAM_GOOD);
 
 	/* A task management function names one that waits. */
-	rig->set_delay(900);
+	rig->set_delay(2500); /* less than the time-out of 3 s */
 	shots[0] = shot_new(path, "00 00 00 00 00 00", SCSI_NO_DATA, 0, 1, 0);
 	shots[1] = shot_new(path, "2a 00 00 00 00 00 00 00 08 00", SCSI_DATA_OUT, 4096, 1, 0x99);
 	shot_submit(shots[0]);
@@ -424,7 +424,7 @@ static void run_die(const struct rig *rig)
 	struct contract_path *path = open_disk(rig, &facts);
 	unsigned int i;
 
-	rig->set_delay(900);
+	rig->set_delay(2500); /* less than the time-out of 3 s */
 	for (i = 0; i < 3; i++)
 		shot_submit(shot_new(path, "2a 00 00 00 00 00 00 00 01 00", SCSI_DATA_OUT, 512, 1,
 				     (uint8_t)i));

@@ -9,7 +9,6 @@ and disks are taken away from it by others.
 import os
 import subprocess
 import sys
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(os.path.dirname(HERE))
@@ -73,6 +72,13 @@ def opened(address, *parts, name="m"):
     holder = Holder(name, address)
     expect_line(holder.lines, address, "opened ", *parts)
     holder.close()
+
+
+def what_opens(address):
+    """The line that opening it is told in."""
+    holder = Holder("m", address)
+    holder.close()
+    return holder.lines[0]
 
 
 @case.limit(400)
@@ -212,8 +218,7 @@ def test_commands_of_a_dead_process():
     done = subprocess.run([PROGRAM, "die", path], stdin=subprocess.DEVNULL)
     expect(done.returncode == -9, f"exit status {done.returncode}")
     opened(path, "foreign 3")
-    time.sleep(1.2)
-    opened(path, "foreign 0")
+    system.wait_for(lambda: "foreign 0" in what_opens(path), 5, "no command is out any more")
 
 
 def test_read_only():
