@@ -516,8 +516,10 @@ static void count_out(struct multipath *m, struct path *path)
 		no_path_begins(m);
 		release_held_paths(m);
 	}
-	if (!path->settled)
+	if (!path->settled) {
 		m->nr_unsettled--;
+		doubt_groups(m); /* they may have waited for this one only */
+	}
 	path->active = false;
 	path->suspect = false;
 	path->settled = true;

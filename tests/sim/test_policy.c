@@ -63,6 +63,23 @@ static struct world *alua_world(uint8_t tpgs, enum grouping grouping, enum failb
 
 /* --- groups --- */
 
+/* The only path leaves before anybody has looked at it: there is no group to wait for. */
+static void no_group_without_a_path(void)
+{
+	struct world *w = new_world(FAIL ONE_PATH, GROUPING_MULTIBUS, FAILBACK_MANUAL);
+	struct sim_io *io;
+
+	sim_path(w, "8:0")->open_latency_ns = 20 * NSEC_PER_MSEC;
+	world_start(w);
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_pending(w, io);
+	remove_path(w, "8:0");
+	advance(w, 10);
+	expect_sense(w, io, 0x02, 0x04, 0x00);
+	world_end(w);
+}
+
 /* The best group comes first, and the first command does not go anywhere else before. */
 static void groups_are_formed_by_alua_priority(void)
 {
@@ -523,6 +540,7 @@ static void failback_is_asked_for_once(void)
 
 int main(void)
 {
+	STORY(no_group_without_a_path);
 	STORY(groups_are_formed_by_alua_priority);
 	STORY(groups_are_formed_by_port_group);
 	STORY(groups_are_formed_without_a_path_that_hangs);
