@@ -120,7 +120,7 @@ static const struct {
 	{": its old copy cannot land any more (LOGICAL UNIT RESET)", 100},
 	{": LOGICAL UNIT RESET failed", 5},
 	{": may have been executed, not repeated", 100},
-	{": overdue, and may still land", 50},
+	{": overdue, and may still land", 20},
 	{": tried on every path", 500},
 	{": local resource used up on", 10000},
 	{": refused by this host on", 500},
@@ -139,7 +139,7 @@ static const struct {
 	{"] resume", 200},
 	{": waits for activation", 5000},
 	{": activation, round 1", 1000},
-	{": activation, round 2", 5},
+	{": activation, round 2", 2},
 	{": activated", 1000},
 	{": failed (activation", 100},
 	{": asked for the states of port groups", 1000},
@@ -166,6 +166,9 @@ static const struct {
 	{"losses of power", offsetof(struct sim_counts, power_losses), 200},
 	{"answers after the kernel's", offsetof(struct sim_counts, expired), 20},
 	{"unit attentions", offsetof(struct sim_counts, unit_attentions), 2000},
+	{"rounds of a ring", offsetof(struct sim_counts, ring_rounds), 100},
+	{"task management functions in a ring", offsetof(struct sim_counts, ring_tmrs), 500},
+	{"commands that libtcmu drops", offsetof(struct sim_counts, ring_dropped), 200},
 	{"caches synchronized", offsetof(struct sim_counts, sync_caches), 2000},
 	{"fences outlived their process", offsetof(struct sim_counts, fences_kept), 20},
 	{"writes that a dead process had lost landed", offsetof(struct sim_counts, lost_landings),
@@ -346,6 +349,9 @@ static struct world *random_world(void)
 		w->runs_early = seldom;
 	if (chance(50))
 		w->jitter_ns = jitter_ns;
+	if (chance(30))
+		sim_ring_begin(w, 0 - 8 * below(500));
+	w->is_slow = seldom;
 	w->wake_late_ns = chance(50) ? 0 : below(3) * NSEC_PER_MSEC;
 	if (chance(15))
 		w->settings.checker = NULL;
@@ -389,7 +395,10 @@ static void random_submit(struct world *w)
 		submit_inquiry(w);
 		return;
 	case 2:
-		submit_capacity(w);
+		if (chance(50))
+			submit_capacity(w);
+		else /* more than there is to say */
+			submit_cdb(w, (const uint8_t[16]){0x9e, 0x10, [13] = 64}, 16, 64);
 		return;
 	case 3:
 		submit_cdb(w, (const uint8_t[10]){0x35}, 10, 0);
@@ -404,6 +413,8 @@ static void random_submit(struct world *w)
 	case 7:
 		if (chance(30))
 			submit_poison(w);
+		else if (chance(30))
+			submit_vendor(w);
 		return;
 	case 8:
 	case 9:

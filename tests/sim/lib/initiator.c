@@ -44,7 +44,10 @@ static struct sim_io *submit(struct world *w, struct sim_io *io)
 	tell(w, "io %u (%02x) comes, block %llu + %u", io->id, io->io.cmd.cdb[0],
 	     (unsigned long long)sim_lba(io->io.cmd.cdb), sim_nr_blocks(io->io.cmd.cdb));
 	oracle_submitted(w, io);
-	world_step(w, &event);
+	if (w->ring)
+		sim_ring_put(w, io);
+	else
+		world_step(w, &event);
 	return io;
 }
 
@@ -102,6 +105,10 @@ void abort_task(struct world *w, struct sim_io *io)
 	struct mpath_event event = {.type = MPATH_ABORT, .io = &io->io};
 
 	oracle_check(w, io->state == SIM_IO_OUT, "only commands that are out can be aborted");
+	if (w->ring) {
+		sim_ring_abort(w, io);
+		return;
+	}
 	io->tmr = true;
 	world_step(w, &event);
 }
@@ -111,6 +118,10 @@ void reset_lun(struct world *w)
 	unsigned int i, nr_ios = w->nr_ios;
 
 	w->counts.lun_resets++;
+	if (w->ring) {
+		sim_ring_abort(w, NULL);
+		return;
+	}
 	for (i = 0; i < nr_ios; i++)
 		if (w->ios[i].state == SIM_IO_OUT && !w->ios[i].tmr)
 			abort_task(w, &w->ios[i]);
@@ -266,6 +277,8 @@ void shut_down_world(struct world *w)
 {
 	struct mpath_event event = {.type = MPATH_SHUTDOWN};
 
+	if (w->ring)
+		sim_ring_run(w);
 	w->shut_down = true;
 	world_step(w, &event);
 }
@@ -274,6 +287,8 @@ void stop_world(struct world *w)
 {
 	struct mpath_event event = {.type = MPATH_STOP};
 
+	if (w->ring)
+		sim_ring_run(w);
 	w->shut_down = true;
 	w->stopping = true;
 	world_step(w, &event);

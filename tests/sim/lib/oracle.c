@@ -188,7 +188,13 @@ static void check_block_read(struct world *w, const struct sim_io *io, unsigned 
 /* Commands of which a second execution does harm (D9), among those that initiators here use. */
 static bool runs_once(const struct sim_io *io)
 {
-	return io->io.cmd.cdb[0] == 0x89 || io->io.cmd.cdb[0] == 0x5f;
+	switch (io->io.cmd.cdb[0]) {
+	case 0x89:
+	case 0x5f:
+	case 0xc1: /* nobody knows what it does */
+		return true;
+	}
+	return false;
 }
 
 /* Commands that leave a trace in the array. */
@@ -811,7 +817,11 @@ void oracle_stepped(struct world *w)
 			continue;
 		io->queueing_lapsed |= !queues(w) || is_past_deadline(w, io);
 		note_overdue(w, io);
-		if (!io->sent && w->now_ns > io->may_land_ns + w->wake_late_ns)
+		if (io->in_ring)
+			oracle_check(w,
+				     w->stopping || w->now_ns - io->io.arrival_ns <= NSEC_PER_SEC,
+				     "io %u stands in the ring, and nobody sees it", io->id);
+		else if (!io->sent && w->now_ns > io->may_land_ns + w->wake_late_ns)
 			check_waiting(w, io);
 	}
 }

@@ -27,6 +27,16 @@ void sim_path_let_go(struct sim_path *p, struct mpath_io *io);
 /* Carry out a late copy, or hide it; @from has been removed from the events. */
 void sim_late_due(struct world *w, struct sim_late *late);
 
+/* The kernel writes a command, or a task management function; NULL: LOGICAL UNIT RESET. */
+void sim_ring_put(struct world *w, struct sim_io *io);
+void sim_ring_abort(struct world *w, const struct sim_io *io);
+void sim_ring_run(struct world *w);
+void sim_ring_tick(struct world *w);
+void sim_ring_answer(struct world *w, struct sim_io *io);
+void sim_ring_flush(struct world *w);
+void sim_ring_killed(struct world *w);
+void sim_ring_end(struct world *w);
+
 struct sim_event *sim_event_add(struct world *w, enum sim_event_type type, struct sim_path *p,
 				struct mpath_io *io, uint64_t due_ns);
 struct sim_event *sim_event_of(struct world *w, const struct mpath_io *io);

@@ -216,6 +216,8 @@ void world_end(struct world *w)
 		advance(w, 100);
 	for (i = 0; i < w->nr_paths; i++)
 		sim_late_drop_session(&w->paths[i]);
+	if (w->ring)
+		sim_ring_end(w);
 	oracle_ended(w);
 	mpath_destroy(w->m);
 	oracle_free(w);
@@ -288,6 +290,8 @@ void kill_world(struct world *w, uint64_t lands_late_ms)
 	}
 	w->killed = true;
 	oracle_killed(w);
+	if (w->ring)
+		sim_ring_killed(w);
 	w->wake_ns = 0;
 	w->m->nr_ios = 0; /* a process that is dead keeps nothing in order */
 	mpath_destroy(w->m);
@@ -300,6 +304,8 @@ void restart_world(struct world *w)
 	w->killed = false;
 	w->counts.restarts++;
 	w->counts.fences_kept += w->now_ns < w->lost_until_ns;
+	if (w->ring)
+		sim_ring_begin(w, 0);
 	world_start(w);
 }
 
@@ -357,6 +363,10 @@ static void fire(struct world *w, struct sim_event *from)
 		sim_late_due(w, e.late);
 		return;
 	}
+	if (e.type == SIM_TICK) {
+		sim_ring_tick(w);
+		return;
+	}
 	event.path = e.path->path;
 	event.io = e.io;
 	switch (e.type) {
@@ -387,6 +397,7 @@ static void fire(struct world *w, struct sim_event *from)
 		event.reset_error = sim_path_reset(e.path, e.sent_ns);
 		break;
 	case SIM_LATE:
+	case SIM_TICK:
 		return; /* nobody hears of it */
 	}
 	world_step(w, &event);
@@ -396,6 +407,8 @@ void advance(struct world *w, uint64_t ms)
 {
 	uint64_t until = w->now_ns + ms * NSEC_PER_MSEC;
 
+	if (w->ring && w->m)
+		sim_ring_run(w);
 	for (;;) {
 		struct mpath_event timeout = {.type = MPATH_TIMEOUT};
 		struct sim_event *e = next_event(w);
@@ -460,7 +473,15 @@ void world_complete(struct world *w, struct mpath_io *mio)
 	struct sim_io *io = mio->owner;
 
 	oracle_check(w, !mio->is_probe, "a probe is answered to nobody");
-	tell(w, "io %u is answered, status %02x", io->id, mio->result.status);
+	if (w->ring)
+		sim_ring_answer(w, io);
+	else
+		world_answered(w, io);
+}
+
+void world_answered(struct world *w, struct sim_io *io)
+{
+	tell(w, "io %u is answered, status %02x", io->id, io->io.result.status);
 	io->answered_ns = w->now_ns;
 	oracle_answered(w, io);
 	io->state = SIM_IO_ANSWERED;
@@ -484,6 +505,8 @@ static void perform(struct world *w, struct mpath_actions *a)
 		sim_path_begin_close(path_of_action(node));
 	while ((node = list_pop(&a->complete)))
 		world_complete(w, container_of(node, struct mpath_io, node));
+	if (w->ring)
+		sim_ring_flush(w);
 	while ((node = list_pop(&a->gone)))
 		sim_path_gone(w, path_of_action(node));
 	w->wake_ns = a->wake_ns;

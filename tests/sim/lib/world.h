@@ -96,6 +96,9 @@ struct sim_io {
 	struct iovec iov;
 	uint8_t buf[SIM_IO_BYTES];
 
+	struct ring_cmd *ring_cmd; /* ring.c: while the map has it */
+	uint16_t ring_id;
+	bool in_ring;	      /* the kernel has written it there, and the map has not seen it yet */
 	bool poison;	      /* TRANSPORT_FAULT wherever it goes */
 	bool sent;	      /* on a path, as the world sees it */
 	bool tmr;	      /* a task management function named it */
@@ -128,6 +131,7 @@ enum sim_event_type {
 	SIM_RESET,
 	SIM_ABANDONED,
 	SIM_LATE,
+	SIM_TICK,
 };
 
 struct sim_event {
@@ -159,6 +163,9 @@ struct sim_counts {
 	unsigned long power_losses;
 	unsigned long expired; /* answered after the kernel had done so */
 	unsigned long unit_attentions;
+	unsigned long ring_rounds;   /* through the whole ring */
+	unsigned long ring_tmrs;     /* entries about task management */
+	unsigned long ring_dropped;  /* commands that libtcmu does not hand out */
 	unsigned long sync_caches;   /* answered good */
 	unsigned long fences_kept;   /* restarts while lost writes of the old process might land */
 	unsigned long lost_landings; /* of these, the writes that did */
@@ -212,6 +219,7 @@ struct world {
 	bool (*coin)(struct world *w);	     /* does a command in doubt land?  NULL: path->lands */
 	bool (*runs_early)(struct world *w); /* is it carried out when sent, not when answered? */
 	uint64_t (*jitter_ns)(struct world *w); /* more latency, for this command only */
+	bool (*is_slow)(struct world *w); /* libtcmu reads the ring when time moves, not at once */
 	/* When does a command in doubt that does not land at once land all the same?  0: never. */
 	uint64_t (*lands_later_ns)(struct world *w, const struct scsi_cmd *cmd);
 
@@ -229,6 +237,7 @@ struct world {
 	char text[16384]; /* the last reply or status line */
 
 	struct oracle *oracle;
+	struct sim_ring *ring; /* NULL: commands come to the map straight from the initiators */
 };
 
 /* --- a world's life --- */
@@ -258,6 +267,8 @@ __attribute__((format(printf, 2, 3))) void tell(const struct world *w, const cha
 void world_step(struct world *w, struct mpath_event *event);
 /* The core has answered @io. */
 void world_complete(struct world *w, struct mpath_io *io);
+/* And the initiator has the answer. */
+void world_answered(struct world *w, struct sim_io *io);
 uint64_t now_ms(const struct world *w);
 
 /* --- what the paths do --- */
@@ -297,6 +308,9 @@ void sim_late_drop_session(struct sim_path *path);
 /* LOGICAL UNIT RESET at the array: the copies that had arrived by @sent_ns are gone. */
 void sim_late_reset_lun(struct world *w, struct sim_lun *lun, uint64_t sent_ns);
 
+/* Before world_start(): commands come through a TCMU ring, which begins at @at (ring.c). */
+void sim_ring_begin(struct world *w, uint32_t at);
+
 /*
  * Before world_start(): the array has target port groups 1, 2, ..., each with @paths_per_group of
  * the paths, in their order.  @tpgs as in INQUIRY data: 1 implicit, 2 explicit, 3 both.  Group 1 is
@@ -314,6 +328,8 @@ struct sim_io *submit_write(struct world *w, uint64_t lba, unsigned int nr_block
 struct sim_io *submit_caw(struct world *w, uint64_t lba, uint64_t expected);
 struct sim_io *submit_cdb(struct world *w, const uint8_t *cdb, size_t cdb_len, size_t data_len);
 struct sim_io *submit_poison(struct world *w);
+/* Of a vendor's: libtcmu does not hand it out. */
+#define submit_vendor(w)   submit_cdb(w, (const uint8_t[10]){0xc1}, 10, 0)
 #define submit_tur(w)	   submit_cdb(w, (const uint8_t[6]){0}, 6, 0)
 #define submit_inquiry(w)  submit_cdb(w, (const uint8_t[6]){0x12, 0, 0, 0, 96}, 6, 96)
 #define submit_pr_out(w)   submit_cdb(w, (const uint8_t[10]){0x5f, [8] = 24}, 10, 24)
