@@ -293,13 +293,16 @@ static void check_overdue(struct world *w, const struct sim_io *io)
 
 static uint64_t restart_ends_ns(const struct world *w)
 {
+	static const struct sim_path no_path;
 	uint64_t ms, longest = 0;
 	unsigned int i;
 
 	for (i = 0; i < w->nr_paths; i++) {
-		if (!w->paths[i].path || !w->paths[i].nr_opens)
+		if (!w->paths[i].path)
 			continue;
-		ms = fence_ms(w, &w->paths[i], w->settings.path_timeout_ms);
+		/* How long the way is that a path has, is known when it was opened. */
+		ms = fence_ms(w, w->paths[i].nr_opens ? &w->paths[i] : &no_path,
+			      w->settings.path_timeout_ms);
 		if (ms > longest)
 			longest = ms;
 	}
