@@ -58,6 +58,7 @@ struct oracle {
 	uint64_t power_lost_seq; /* what was under way then promises nothing */
 	const struct priority_group *asked_for; /* by the table or a message, when the step began */
 	bool any_group;				/* the groups are being exchanged */
+	uint64_t changed_ns;			/* when they were: paths are looked at anew */
 	const struct priority_group *current;	/* where the last command went; NULL: all is open */
 };
 
@@ -404,6 +405,7 @@ void oracle_regrouped(struct world *w)
 void oracle_changes(struct world *w, bool begins)
 {
 	w->oracle->any_group = begins;
+	w->oracle->changed_ns = w->now_ns;
 	w->oracle->current = w->m->current_pg;
 }
 
@@ -777,7 +779,7 @@ static void check_idleness(struct world *w, struct sim_io *io)
 		io->could_run_since_ns = 0;
 		return;
 	}
-	if (!io->could_run_since_ns)
+	if (io->could_run_since_ns <= w->oracle->changed_ns)
 		io->could_run_since_ns = w->now_ns;
 	oracle_check(w, w->now_ns - io->could_run_since_ns <= PAUSE_MAX_NS,
 		     "io %u (%02x) waits for nothing", io->id, io->io.cmd.cdb[0]);
