@@ -74,6 +74,7 @@ static struct path *new_path(struct multipath *m, const char *address)
 	list_init(&path->map_node);
 	list_init(&path->action_node);
 	list_init(&path->reset_node);
+	list_init(&path->session_node);
 	list_init(&path->flying);
 	list_init(&path->hw_node);
 	list_init(&path->pg_init_node);

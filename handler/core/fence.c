@@ -9,6 +9,8 @@
  *   time	 at most transit_ms after the loss an old copy is at the target or nowhere, and
  *		 there it is executed within its own time-out, as the administrator has set it, or
  *		 never; or fence_time_ms from the loss, if he knows better;
+ *   session	 until its path has a new session (iSCSI), which ended what the old one had sent,
+ *		 if the target does as the standard says;
  *   lu_reset	 as soon as it is at the target or nowhere, a LOGICAL UNIT RESET through another
  *path aborts what is there.  If it fails: time.
  *
@@ -102,9 +104,11 @@ static void keep_no_end(struct multipath *m)
 
 /* --- in and out --- */
 
-static const char *waits_for(const struct multipath *m)
+static const char *waits_for(const struct multipath *m, const struct mpath_io *io)
 {
-	return m->settings.fence == FENCE_LU_RESET ? "a LOGICAL UNIT RESET" : "time";
+	if (m->settings.fence == FENCE_LU_RESET)
+		return "a LOGICAL UNIT RESET";
+	return m->settings.fence == FENCE_SESSION && io->lost_session ? "a new session" : "time";
 }
 
 static void tell_fenced(struct multipath *m, const struct mpath_io *io, struct path *path)
@@ -115,7 +119,7 @@ static void tell_fenced(struct multipath *m, const struct mpath_io *io, struct p
 	m->fence_told_ns = m->now_ns;
 	notice(m, NOTICE_OTHER, path,
 	       "a write was lost and may still land: it waits for %s, at most %llu ms",
-	       waits_for(m), (unsigned long long)((io->fence_ns - m->now_ns) / NSEC_PER_MSEC));
+	       waits_for(m, io), (unsigned long long)((io->fence_ns - m->now_ns) / NSEC_PER_MSEC));
 }
 
 static void tell_free(struct multipath *m)
@@ -138,6 +142,8 @@ void fence_io(struct multipath *m, struct mpath_io *io, struct path *lost_on)
 	}
 	io->arrived_ns = from + lost_on->facts.transit_ms * NSEC_PER_MSEC;
 	io->fence_ns = from + fence_ms(m, lost_on, io->cmd.timeout_ms) * NSEC_PER_MSEC;
+	io->lost_ns = m->now_ns;
+	io->lost_session = io->result.transport == TRANSPORT_LOST ? lost_on->session : 0;
 	trace(m, "io %02x: its copy on %s may still land, waits for its fence", io->cmd.cdb[0],
 	      path_name(lost_on));
 	list_push_back(&m->fenced, &io->node);
@@ -163,6 +169,91 @@ static void pass_by_time(struct multipath *m)
 		else
 			wake_by(m, io->fence_ns);
 	}
+}
+
+/* --- a new session --- */
+
+static void ask_for_session(struct multipath *m, struct path *path, uint64_t sent_ns)
+{
+	if (path->asking)
+		return;
+	path->asking = true;
+	path->session_sent_ns = sent_ns;
+	list_push_back(&m->actions->session, &path->session_node);
+}
+
+/* Until it is told, a write that is lost on the path is not known to belong to any session. */
+void learn_session(struct multipath *m, struct path *path)
+{
+	if (!path->facts.has_sessions)
+		return;
+	path->session = 0;
+	ask_for_session(m, path, 0);
+}
+
+/* To a command that was sent when writes were lost already: is that session here again? */
+void path_has_answered(struct multipath *m, struct path *path, uint64_t sent_ns)
+{
+	const struct mpath_io *io;
+
+	if (!path->facts.has_sessions)
+		return;
+	list_for_each_entry(io, &m->fenced, node) {
+		if (io->lost_session && io->lost_ns < sent_ns) {
+			ask_for_session(m, path, sent_ns);
+			return;
+		}
+	}
+}
+
+/*
+ * The target has closed the connection that the old copy was sent on (see path_transport.h): so it
+ * has arrived, or never will.  What has arrived it was to end; but there are targets that do not
+ * wait for what they have handed to their disks, so that counts only if the administrator says so.
+ */
+static void session_is_new(struct multipath *m, struct mpath_io *io)
+{
+	uint64_t done_ns = m->now_ns + io->cmd.timeout_ms * NSEC_PER_MSEC;
+
+	io->lost_session = 0;
+	if (m->settings.fence == FENCE_SESSION) {
+		pass(m, io, "new session");
+		return;
+	}
+	if (io->arrived_ns > m->now_ns)
+		io->arrived_ns = m->now_ns;
+	if (io->fence_ns > done_ns && !m->settings.fence_time_ms)
+		io->fence_ns = done_ns;
+	trace(m, "io %02x: its old copy is not on its way any more (new session)", io->cmd.cdb[0]);
+}
+
+static void tell_new_session(struct multipath *m, struct path *path)
+{
+	if (!m->fence_told)
+		return; /* nor was it told that they were lost */
+	notice(m, NOTICE_OTHER, path, "a new session: %s",
+	       m->settings.fence == FENCE_SESSION
+		       ? "what was lost in the old one cannot land any more"
+		       : "what was lost in the old one is not on its way any more");
+}
+
+void path_told_session(struct multipath *m, struct path *path, uint64_t session)
+{
+	struct mpath_io *io, *next;
+	bool is_new = false;
+
+	path->asking = false;
+	path->session = session;
+	if (path->link == LINK_CLOSING)
+		close_link_if_idle(m, path);
+	list_for_each_entry_safe(io, next, &m->fenced, node) {
+		if (!session || io->lost_session != session || io->lost_ns >= path->session_sent_ns)
+			continue;
+		session_is_new(m, io);
+		is_new = true;
+	}
+	if (is_new)
+		tell_new_session(m, path);
 }
 
 /* --- overdue writes --- */
@@ -353,6 +444,9 @@ void look_at_fences(struct multipath *m)
 
 /* --- status --- */
 
+static const char *const kind_names[] = {
+	[FENCE_TIME] = "time", [FENCE_SESSION] = "session", [FENCE_LU_RESET] = "lu_reset"};
+
 static void kind_detail(const struct multipath *m, struct strbuf *out)
 {
 	switch (m->settings.fence) {
@@ -361,9 +455,9 @@ static void kind_detail(const struct multipath *m, struct strbuf *out)
 				   "copy may land on newer data, as with dm-multipath\n");
 		return;
 	case FENCE_TIME:
+	case FENCE_SESSION:
 	case FENCE_LU_RESET:
-		strbuf_printf(out, "  fence: %s, at most %llu ms\n",
-			      m->settings.fence == FENCE_TIME ? "time" : "lu_reset",
+		strbuf_printf(out, "  fence: %s, at most %llu ms\n", kind_names[m->settings.fence],
 			      (unsigned long long)longest_fence_ms(m));
 		return;
 	}
@@ -371,6 +465,7 @@ static void kind_detail(const struct multipath *m, struct strbuf *out)
 
 void fence_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out)
 {
+	const char *last_waits_for = "time";
 	const struct mpath_io *io;
 	uint64_t last = now_ns;
 	unsigned int n = 0;
@@ -378,13 +473,15 @@ void fence_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out)
 	kind_detail(m, out);
 	list_for_each_entry(io, &m->fenced, node) {
 		n++;
-		if (io->fence_ns > last)
-			last = io->fence_ns;
+		if (io->fence_ns <= last)
+			continue;
+		last = io->fence_ns;
+		last_waits_for = waits_for(m, io);
 	}
 	if (n)
 		strbuf_printf(out,
 			      "  %u writes were lost and may still land: they wait for %s, at "
 			      "most %llu ms\n",
-			      n, waits_for(m),
+			      n, last_waits_for,
 			      (unsigned long long)((last - now_ns) / NSEC_PER_MSEC));
 }

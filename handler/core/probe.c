@@ -239,6 +239,7 @@ static void path_identified(struct multipath *m, struct path *path, bool passive
 	clear_suspicion(m, path);
 	if (!path->failed_by_message && !is_held_out(m, path))
 		reinstate_path(m, path);
+	learn_session(m, path);
 	if (passive && path->active)
 		pg_init_one(m, path);
 	path_settled(m, path);
@@ -448,6 +449,8 @@ void probe_answered(struct multipath *m, struct path *path)
 		end_probe(m, path);
 		return;
 	}
+	if (io->result.transport == TRANSPORT_OK)
+		path_has_answered(m, path, io->start_ns);
 	listen_for_doubts(m, path);
 	if (path->probing == PROBE_CHECK && io->result.transport == TRANSPORT_OK)
 		policy_check_answered(m, path);
@@ -656,7 +659,8 @@ void close_link(struct multipath *m, struct path *path)
 /* The runtime may close the link once nothing of ours is out there. */
 void close_link_if_idle(struct multipath *m, struct path *path)
 {
-	if (path->in_flight || path->probing != PROBE_NONE || path->counting || path->resetting)
+	if (path->in_flight || path->probing != PROBE_NONE || path->counting || path->resetting ||
+	    path->asking)
 		return;
 	list_push_back(&m->actions->close, &path->action_node);
 }

@@ -14,6 +14,7 @@ void mpath_actions_init(struct mpath_actions *actions)
 	list_init(&actions->open);
 	list_init(&actions->count);
 	list_init(&actions->reset);
+	list_init(&actions->session);
 	list_init(&actions->start);
 	list_init(&actions->abandon);
 	list_init(&actions->close);
@@ -173,6 +174,9 @@ void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpa
 		break;
 	case MPATH_PATH_RESET:
 		path_was_reset(m, event->path, event->reset_error);
+		break;
+	case MPATH_PATH_SESSION:
+		path_told_session(m, event->path, event->session);
 		break;
 	case MPATH_DISKS:
 		look_at_paths(m);

@@ -309,8 +309,10 @@ static int check_path_checker(const struct key *key, const char *value, struct s
 
 int parse_fence(const char *value, enum fence_kind *kind)
 {
-	static const char *const words[] = {
-		[FENCE_TIME] = "time", [FENCE_LU_RESET] = "lu_reset", [FENCE_NONE] = "none"};
+	static const char *const words[] = {[FENCE_TIME] = "time",
+					    [FENCE_SESSION] = "session",
+					    [FENCE_LU_RESET] = "lu_reset",
+					    [FENCE_NONE] = "none"};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
 		if (strcmp(value, words[i]))
@@ -328,7 +330,7 @@ static int check_fence(const struct key *key, const char *value, struct strbuf *
 	(void)key;
 	if (!parse_fence(value, &kind))
 		return 0;
-	strbuf_printf(error, "\"%s\", expected time, lu_reset or none", value);
+	strbuf_printf(error, "\"%s\", expected time, session, lu_reset or none", value);
 	return -EINVAL;
 }
 

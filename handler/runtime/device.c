@@ -49,6 +49,9 @@ struct device_path {
 	struct job reset;
 	int reset_error;
 
+	struct job ask;
+	uint64_t session;
+
 	struct letter closed;
 };
 
@@ -176,7 +179,7 @@ static const struct link_events device_link_events = {
 	.abandoned = device_io_abandoned,
 };
 
-/* --- paths: open, count, reset, close --- */
+/* --- paths: open, count, reset, ask, close --- */
 
 /* The word that is to be resolved; if memory is short, the one before. */
 static void device_path_note_address(struct device_path *dp)
@@ -251,6 +254,23 @@ static void path_was_reset(struct letter *letter)
 						      .reset_error = dp->reset_error});
 }
 
+static void path_ask_run(struct job *job)
+{
+	struct device_path *dp = container_of(job, struct device_path, ask);
+
+	dp->session = dp->device->transport->session(dp->link);
+}
+
+static void path_told_session(struct letter *letter)
+{
+	struct device_path *dp = container_of(letter, struct device_path, ask.letter);
+
+	dp->device->nr_jobs--;
+	device_step(dp->device, &(struct mpath_event){.type = MPATH_PATH_SESSION,
+						      .path = dp->path,
+						      .session = dp->session});
+}
+
 static void path_closed(struct letter *letter)
 {
 	struct device_path *dp = container_of(letter, struct device_path, closed);
@@ -290,6 +310,7 @@ static bool device_path_new(struct device *d, struct path *path)
 	job_init(&dp->open, d->loop, path_open_run, path_opened);
 	job_init(&dp->count, d->loop, path_count_run, path_counted);
 	job_init(&dp->reset, d->loop, path_reset_run, path_was_reset);
+	job_init(&dp->ask, d->loop, path_ask_run, path_told_session);
 	dp->closed.deliver = path_closed;
 	dp->request = (struct link_request){
 		.map = d->name, .loop = d->loop, .events = &device_link_events};
@@ -476,6 +497,19 @@ static void device_reset_luns(struct device *d, struct list *paths)
 	}
 }
 
+static void device_ask_for_sessions(struct device *d, struct list *paths)
+{
+	struct list *node;
+
+	while ((node = list_pop(paths))) {
+		struct path *path = container_of(node, struct path, session_node);
+		struct device_path *dp = path->transport_data;
+
+		assert(dp->link);
+		device_start_job(d, &dp->jobs, &dp->ask);
+	}
+}
+
 static void device_close_paths(struct list *paths)
 {
 	struct list *node;
@@ -586,6 +620,7 @@ static void device_perform(struct device *d, struct mpath_actions *actions)
 	device_open_paths(d, &actions->open);
 	device_count_paths(d, &actions->count);
 	device_reset_luns(d, &actions->reset);
+	device_ask_for_sessions(d, &actions->session);
 	device_submit_ios(d, &actions->start);
 	device_abandon_ios(d, &actions->abandon);
 	device_close_paths(&actions->close);

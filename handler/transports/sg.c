@@ -42,6 +42,7 @@
 #include "transports/sg_device.h"
 #include "transports/sg_header.h"
 #include "transports/sg_host.h"
+#include "transports/sg_session.h"
 
 /*
  * An fd's buffer: sg.c allocates it in elements of 32 KiB, so less saves nothing.  A slot that gets
@@ -363,6 +364,11 @@ static int sg_reset_lun(struct path_link *link)
 	int what = SG_SCSI_RESET_DEVICE | SG_SCSI_RESET_NO_ESCALATE;
 
 	return ioctl(link->anchor_fd, SG_SCSI_RESET, &what) ? -errno : 0;
+}
+
+static uint64_t sg_session(struct path_link *link)
+{
+	return sg_session_number(link->node.session);
 }
 
 static void counter_run(struct job *job)
@@ -865,6 +871,7 @@ static void link_fill_facts(struct path_link *link, const struct sg_disk *disk,
 		.queue_depth = node->queue_depth > 1 ? node->queue_depth - 1 : 1,
 		.max_transfer_bytes = node->max_transfer_bytes,
 		.transit_ms = node->transit_ms,
+		.has_sessions = node->session >= 0,
 		.foreign = (uint64_t)foreign,
 	};
 	snprintf(facts->name, sizeof(facts->name), "%u:%u", major(disk->dev), minor(disk->dev));
@@ -931,6 +938,7 @@ const struct path_transport_type sg_transport = {
 	.open = sg_open,
 	.count_outstanding = sg_count_outstanding,
 	.reset_lun = sg_reset_lun,
+	.session = sg_session,
 	.submit = sg_submit,
 	.abandon = sg_abandon,
 	.close = sg_close,

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "transports/sg_session.h"
 #include "transports/sysfs.h"
 
 #define SCSI_GENERIC_MAJOR 21
@@ -215,13 +216,16 @@ static int find_address(const struct sg_disk *disk, struct sg_node *node, struct
  * iscsid closes the socket of a lost connection, and the kernel goes on to send what is in it: it
  * gives up when retransmission has taken as long as so many exponential backoffs would (ip-sysctl,
  * tcp_orphan_retries, where 0 means 8).  Should the network come back meanwhile, a write in there
- * reaches the target, until a new session has ended the old one.
+ * reaches the target, until a new session has ended the old one.  An adapter that has its own iSCSI
+ * does not tell; it is taken to do as Linux by default.
  */
-static uint32_t tcp_transit_ms(void)
+static uint32_t tcp_transit_ms(bool in_kernel)
 {
-	uint64_t retries;
+	uint64_t retries = 0;
 
-	if (!sysfs_read_number(&retries, "/proc/sys/net/ipv4/tcp_orphan_retries") || !retries)
+	if (in_kernel)
+		sysfs_read_number(&retries, "/proc/sys/net/ipv4/tcp_orphan_retries");
+	if (!retries)
 		retries = 8;
 	if (retries <= TCP_DOUBLINGS)
 		return ((2u << retries) - 1) * TCP_RTO_MIN_MS;
@@ -238,7 +242,7 @@ static uint32_t tcp_transit_ms(void)
  * Which way do commands take?  sysfs shows it in the device's place.  Elsewhere (SAS, and what has
  * its target in this machine) a command that the adapter has ended is not on its way any more.
  */
-static uint32_t transit_ms(const char *disk)
+static uint32_t transit_ms(const char *disk, bool has_session)
 {
 	char link[64], place[PATH_MAX];
 
@@ -246,7 +250,7 @@ static uint32_t transit_ms(const char *disk)
 	if (!realpath(link, place))
 		return FC_R_A_TOV_MS; /* nobody can tell */
 	if (strstr(place, "/session"))
-		return tcp_transit_ms();
+		return tcp_transit_ms(has_session);
 	return strstr(place, "/rport-") ? FC_R_A_TOV_MS : 0;
 }
 
@@ -297,7 +301,8 @@ static void find_limits(const struct sg_disk *disk, struct sg_node *node)
 				       "/sys/class/block/%s/queue/scheduler", disk->name) &&
 			    (strstr(scheduler, "[none]") || strcmp(scheduler, "none") == 0);
 	node->max_transfer_bytes = max_transfer_bytes(disk->name);
-	node->transit_ms = transit_ms(disk->name);
+	node->session = sg_session_of(disk->name, node->host);
+	node->transit_ms = transit_ms(disk->name, node->session >= 0);
 	node->read_only = number_or(0, disk->name, "ro") != 0;
 }
 

@@ -36,6 +36,7 @@ struct path_checker_type;
  */
 enum fence_kind {
 	FENCE_TIME,	/* time */
+	FENCE_SESSION,	/* a new session of the path (iSCSI), or time */
 	FENCE_LU_RESET, /* a LOGICAL UNIT RESET through another path, or time; hits other initiators
 			 */
 	FENCE_NONE,	/* nothing is proved: it is repeated at once, as dm-multipath does */
@@ -92,6 +93,7 @@ enum mpath_event_type {
 	MPATH_PATH_CLOSED,  /* path: the close that was asked for is done */
 	MPATH_PATH_COUNTED, /* path: outstanding commands at the device (D9 Restart) */
 	MPATH_PATH_RESET,   /* path: reset_error of the LOGICAL UNIT RESET that was asked for */
+	MPATH_PATH_SESSION, /* path: session, that its commands travel in now */
 	MPATH_DISKS,	    /* disks have come or gone, perhaps those of paths */
 	MPATH_BACKSTORE,    /* backstore: its attributes were (re-)read */
 	MPATH_MESSAGE,	    /* message: words in, errno and reply out */
@@ -122,6 +124,7 @@ struct mpath_event {
 		const char *reason;
 		int64_t outstanding; /* commands, ours included; negative: could not be read */
 		int reset_error;     /* 0: the target says that it is done; or -errno */
+		uint64_t session;    /* as path_transport_type.session has it; 0: not known */
 		const struct mpath_backstore *backstore;
 		struct mpath_message *message;
 		struct mpath_change *change;
@@ -132,6 +135,7 @@ struct mpath_actions {
 	struct list open;     /* path.action_node: open the path; answer with OPENED or REFUSED */
 	struct list count;    /* path.action_node: count its commands; answer with COUNTED */
 	struct list reset;    /* path.reset_node: LOGICAL UNIT RESET; answer with RESET */
+	struct list session;  /* path.session_node: which session? answer with SESSION */
 	struct list start;    /* io.node: send it down io->path */
 	struct list abandon;  /* io.node: give it up at io->path; answer with ABANDONED */
 	struct list close;    /* path.action_node: close the path; answer with CLOSED */

@@ -127,6 +127,8 @@ struct mpath_io {
 	uint64_t arrived_ns; /* while fenced: an old copy is at the target by then, or nowhere */
 	uint64_t fence_ns;   /* while fenced: it cannot land any more; 0: not fenced */
 	enum after_fence after_fence;
+	uint64_t lost_ns;      /* while fenced: since when */
+	uint64_t lost_session; /* and in which session of its path; 0: that proves nothing */
 	struct suspicion suspicions[IO_SUSPICIONS_MAX];
 	uint8_t nr_suspicions;
 	uint8_t nr_retries; /* on the same path */

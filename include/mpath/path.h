@@ -38,6 +38,7 @@ struct path_facts {
 	uint64_t max_transfer_bytes; /* of one command */
 	uint64_t foreign;	     /* commands in flight that are not ours (H3) */
 	uint32_t transit_ms; /* so long the way may hold a command that the kernel has given up */
+	bool has_sessions;   /* ask the transport for them: they tell when it cannot any more */
 	char name[PATH_NAME_MAX];   /* "8:16", as dm's status prints it */
 	char device[PATH_NAME_MAX]; /* "sdb", for people */
 };
@@ -70,10 +71,11 @@ struct path {
 	enum path_link_state link;
 	struct path_facts facts; /* valid while the link is open, name also after that */
 
-	struct list node;	 /* in its priority group, in table order */
-	struct list map_node;	 /* on the map's list of paths, in table order */
-	struct list action_node; /* on mpath_actions.open, .count or .close */
-	struct list reset_node;	 /* on mpath_actions.reset */
+	struct list node;	  /* in its priority group, in table order */
+	struct list map_node;	  /* on the map's list of paths, in table order */
+	struct list action_node;  /* on mpath_actions.open, .count or .close */
+	struct list reset_node;	  /* on mpath_actions.reset */
+	struct list session_node; /* on mpath_actions.session */
 	struct multipath *m;
 	unsigned int id; /* no other path of this map has or had it */
 
@@ -82,15 +84,18 @@ struct path {
 	unsigned int fail_count; /* cumulative, never reset */
 
 	/* ours */
-	bool selectable; /* the selector counts it among its valid paths */
-	bool identified; /* WWID and size were the map's, and nothing raised a doubt since */
-	bool lun_gone;	 /* the target says that there is no such LUN (05/25/00) */
-	bool settled;	 /* was looked at once since the map was created */
-	bool reopen;	 /* the device went away: close the link and resolve the address anew */
-	bool foreign;	 /* commands of a dead process may still be out there (D9 Restart) */
-	bool counting;	 /* the runtime was asked for the outstanding commands */
-	bool resetting;	 /* the runtime was asked for a LOGICAL UNIT RESET */
-	uint64_t rest_ends_ns; /* or when the last rest ended */
+	bool selectable;  /* the selector counts it among its valid paths */
+	bool identified;  /* WWID and size were the map's, and nothing raised a doubt since */
+	bool lun_gone;	  /* the target says that there is no such LUN (05/25/00) */
+	bool settled;	  /* was looked at once since the map was created */
+	bool reopen;	  /* the device went away: close the link and resolve the address anew */
+	bool foreign;	  /* commands of a dead process may still be out there (D9 Restart) */
+	bool counting;	  /* the runtime was asked for the outstanding commands */
+	bool resetting;	  /* the runtime was asked for a LOGICAL UNIT RESET */
+	bool asking;	  /* the runtime was asked for the session */
+	uint64_t session; /* that commands travel in, as it was told last; 0: not known */
+	uint64_t session_sent_ns; /* of the command whose answer made us ask for it */
+	uint64_t rest_ends_ns;	  /* or when the last rest ended */
 	uint32_t flow_at_count;
 	uint64_t suspect_since_ns;    /* 0: not suspect, not transitioning */
 	uint64_t next_check_ns;	      /* 0: not scheduled */

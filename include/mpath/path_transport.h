@@ -3,8 +3,9 @@
  * Transports: the only plug-ins that touch the world.  A transport carries SCSI commands down one
  * path and reports each exactly once.
  *
- * Two kinds of threads call it.  open, count_outstanding and reset_lun run on a worker and may
- * block; they never see a struct path.  The others run on the map's owner thread and never block.
+ * Two kinds of threads call it.  open, count_outstanding, reset_lun and session run on a worker and
+ * may block; they never see a struct path.  The others run on the map's owner thread and never
+ * block.
  */
 #ifndef MPATH_PATH_TRANSPORT_H
 #define MPATH_PATH_TRANSPORT_H
@@ -94,6 +95,18 @@ struct path_transport_type {
 	int (*reset_lun)(struct path_link *link);
 
 	/*
+	 * Worker, while the link is open and path_facts.has_sessions.  A number for the session in
+	 * which commands travel: for its initiator port and target port (the I_T nexus, SAM-5 4.5)
+	 * and the address.  Equal numbers mean that these are the same.  0: not known now.
+	 *
+	 * When a command was lost (TRANSPORT_LOST) in a session, another one that was sent after
+	 * that is answered, and the session is the same then, it was established anew in between.
+	 * So the target has closed the old connection: of the lost command nothing is on its way
+	 * any more.  And it was to end what it had received (RFC 7143 6.3.5 and 11.14.5).
+	 */
+	uint64_t (*session)(struct path_link *link);
+
+	/*
 	 * Owner thread.  Send io->cmd.  Cannot fail: what goes wrong is reported by done, later,
 	 * with a transport_error.  The iovec is read-only and may be read until done.  For a READ,
 	 * bytes beyond data_len - residual are undefined: the caller clears them.  Meanwhile
@@ -110,9 +123,9 @@ struct path_transport_type {
 	void (*abandon)(struct path_link *link, struct mpath_io *io);
 
 	/*
-	 * Owner thread.  Nothing is in flight, being abandoned, counted or reset any more.  What
-	 * may block is done by a worker; @closed is delivered when the claim on the device is given
-	 * back and @link is freed.
+	 * Owner thread.  Nothing is in flight, being abandoned, counted, reset or asked any more.
+	 * What may block is done by a worker; @closed is delivered when the claim on the device is
+	 * given back and @link is freed.
 	 */
 	void (*close)(struct path_link *link, struct letter *closed);
 };

@@ -1101,6 +1101,31 @@ static void test_fences(void)
 	fence = FENCE_TIME;
 }
 
+/* The path comes back with the session in which the write was lost, established anew. */
+static void test_fence_and_session(void)
+{
+	static struct command write;
+	struct front front;
+
+	fence = FENCE_SESSION;
+	atomic_store(&paths[0].session, 4711);
+	forget_state("mpatha");
+	start(&front, TABLE);
+	sleep_ms(50); /* the path tells its session */
+	atomic_store(&paths[0].mode, FAKE_LOSES);
+	send_command(&front, &write, true, 0);
+	assert(!wait_command(&write, 100));
+	expect_log(
+		"mpatha/fake-8:0: a write was lost and may still land: it waits for a new session");
+	atomic_store(&paths[0].mode, FAKE_GOOD);
+	assert(wait_command(&write, SOON_MS) && is_good(&write));
+	expect_log("mpatha/fake-8:0: a new session: what was lost in the old one cannot land any "
+		   "more");
+	device_stop(front.device);
+	atomic_store(&paths[0].session, 0);
+	fence = FENCE_TIME;
+}
+
 static bool load_state(struct kept *kept)
 {
 	char words[200];
@@ -1347,6 +1372,7 @@ static const struct {
 	{"backstore", test_backstore},
 	{"restart-wait", test_restart_wait},
 	{"fences", test_fences},
+	{"fence and session", test_fence_and_session},
 	{"fence is kept", test_fence_is_kept},
 	{"fence is over at the end", test_fence_is_over_at_the_end},
 	{"fence of a former process", test_fence_of_a_former_process},

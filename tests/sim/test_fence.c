@@ -773,6 +773,266 @@ static void overdue_once_overdue_for_ever(void)
 	world_end(w);
 }
 
+/* --- sessions --- */
+
+#define SESSION	   4711
+#define TRANSIT_MS 100000
+
+static struct world *new_iscsi_world(enum fence_kind fence)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, fence);
+
+	sim_path(w, "8:0")->session = SESSION;
+	sim_path(w, "8:0")->transit_ms = TRANSIT_MS;
+	world_up(w);
+	return w;
+}
+
+/* The session is there again: what it carried has arrived, or never will, and the target has its
+ * own time for it.  That is shorter than what a lost connection may hold it. */
+static void a_new_session_ends_the_way(void)
+{
+	struct world *w = new_iscsi_world(FENCE_TIME);
+	struct sim_io *write = lose_write(w, 0);
+
+	expect_notice(w, "it waits for time, at most 120000 ms");
+	advance(w, 3000);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	forget_trace(w);
+	advance(w, 1000);
+	expect_trace(w, "...\n"
+			"[3105] io 2a: its old copy is not on its way any more (new session)\n"
+			"...\n");
+	expect_notice(w, "8:0: a new session: what was lost in the old one is not on its way any "
+			 "more");
+	advance(w, FENCE_MS - 1000 + 3);
+	expect_pending(w, write);
+	advance(w, 3);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* With fence=session the target's word is enough. */
+static void a_new_session_ends_the_wait(void)
+{
+	struct world *w = new_iscsi_world(FENCE_SESSION);
+	struct sim_io *write = lose_write(w, 0);
+
+	expect_notice(w, "it waits for a new session, at most 120000 ms");
+	expect_detail(w, "fence: session, at most 120000 ms");
+	expect_detail(w, "1 writes were lost and may still land: they wait for a new session, at "
+			 "most 120000 ms");
+	advance(w, 3000);
+	land(w, write);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	forget_trace(w);
+	advance(w, 1100);
+	expect_good(w, write);
+	expect_trace(w, "...\n"
+			"[3105] io 2a: its old copy cannot land any more (new session)\n"
+			"...\n");
+	expect_notice(w, "8:0: a new session: what was lost in the old one cannot land any more");
+	expect(w, read_stamp(w, 0) == write->stamp);
+	world_end(w);
+}
+
+/* A reset need not wait for what is on its way, once nothing is. */
+static void a_reset_after_a_new_session(void)
+{
+	struct world *w = new_iscsi_world(FENCE_LU_RESET);
+	struct sim_io *write = lose_write(w, 0);
+
+	advance(w, 3000);
+	expect(w, !sim_path(w, "8:16")->nr_resets);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 1200);
+	expect_good(w, write);
+	expect(w, sim_path(w, "8:0")->nr_resets + sim_path(w, "8:16")->nr_resets == 1);
+	world_end(w);
+}
+
+/* What the administrator knows is longer than the target's time-out: that counts. */
+static void a_new_session_and_a_fence_time(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *write;
+
+	w->settings.fence_time_ms = 60000;
+	sim_path(w, "8:0")->session = SESSION;
+	world_up(w);
+	write = lose_write(w, 0);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 59999);
+	expect_pending(w, write);
+	expect(w, sim_path(w, "8:0")->nr_asked > 1);
+	advance(w, 2);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* None of these is a session that was established anew after the loss. */
+static void what_is_no_new_session(void)
+{
+	static const enum sim_mode modes[] = {MODE_FAULT, MODE_TIMEOUT};
+	struct sim_io *write;
+	struct world *w;
+	unsigned int i;
+
+	/* The target redirects the login: another port, or another portal. */
+	w = new_iscsi_world(FENCE_SESSION);
+	write = lose_write(w, 0);
+	sim_path(w, "8:0")->session = SESSION + 1;
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, TRANSIT_MS + FENCE_MS - 1);
+	expect_pending(w, write);
+	expect(w, sim_path(w, "8:0")->nr_asked > 2);
+	world_end(w);
+
+	/* It is lost again before it can be asked which it is. */
+	w = new_iscsi_world(FENCE_SESSION);
+	write = lose_write(w, 0);
+	sim_path(w, "8:0")->session_unknown = true;
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 30000);
+	expect_pending(w, write);
+	sim_path(w, "8:0")->session_unknown = false;
+	advance(w, 5100);
+	expect_good(w, write);
+	world_end(w);
+
+	/* The adapter says that the command failed, or nothing: the old session may go on. */
+	for (i = 0; i < 2; i++) {
+		w = new_iscsi_world(FENCE_SESSION);
+		set_io_mode(sim_path(w, "8:0"), modes[i], 1);
+		write = submit_write(w, 0, 1);
+		advance(w, TRANSIT_MS + FENCE_MS - 1);
+		expect_pending(w, write);
+		advance(w, FENCE_MS + 10);
+		expect_good(w, write);
+		world_end(w);
+	}
+
+	/* Another path's session says nothing of this one. */
+	w = new_world(QUEUE TWO_GROUPS, FENCE_SESSION);
+	sim_path(w, "8:0")->session = SESSION;
+	sim_path(w, "8:16")->session = SESSION + 1;
+	world_up(w);
+	write = lose_write(w, 0);
+	advance(w, FENCE_MS - 1);
+	expect_pending(w, write);
+	expect(w, sim_path(w, "8:16")->nr_asked > 1);
+	world_end(w);
+}
+
+/* A probe that was sent before the loss may have been answered in the old session. */
+static void an_answer_to_what_was_sent_before(void)
+{
+	struct world *w = new_iscsi_world(FENCE_SESSION);
+	struct sim_path *p = sim_path(w, "8:0");
+	struct sim_io *write;
+
+	p->latency_ns = 500 * NSEC_PER_MSEC;
+	set_io_mode(p, MODE_LOST, 1);
+	expect(w, message(w, "probe_path 8:0") == 0);
+	expect(w, p->nr_asked == 1); /* when the path came up */
+	advance(w, 1);
+	p->latency_ns = SIM_LATENCY;
+	write = submit_write(w, 0, 1);
+	advance(w, 499); /* the probe is answered now */
+	expect(w, p->nr_asked == 1);
+	expect_pending(w, write);
+	advance(w, 4); /* and so is the next one */
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* A path is asked, and loses a write before it has told: not in the session that was there before
+ * its last answer. */
+static void a_write_that_is_lost_meanwhile(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_SESSION);
+	struct sim_path *p = sim_path(w, "8:16");
+	struct sim_io *write;
+
+	sim_path(w, "8:0")->session = SESSION;
+	p->session = SESSION + 1;
+	world_up(w);
+	lose_write(w, 0);
+	advance(w, 2000);
+	p->session_latency_ns = 1000 * NSEC_PER_MSEC;
+	advance(w, 500); /* it was checked at 2500 ms */
+	expect(w, p->nr_asked == 2);
+	set_io_mode(p, MODE_LOST, 1);
+	write = submit_write(w, 1, 1);
+	advance(w, 999); /* it has told, and is to come back now */
+	expect(w, queue_length(&w->m->fenced) == 2);
+	p->session_latency_ns = SIM_LATENCY;
+	advance(w, 1000);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* The login was redirected, and the path has not told yet where it leads, when it is lost again and
+ * comes back as it was. */
+static void a_write_that_was_lost_elsewhere(void)
+{
+	struct world *w = new_iscsi_world(FENCE_SESSION);
+	struct sim_path *p = sim_path(w, "8:0");
+	struct sim_io *write;
+
+	set_io_mode(p, MODE_LOST, 1);
+	submit_read(w, 0, 1);
+	advance(w, 1);
+	p->session = SESSION + 1;
+	p->session_latency_ns = 100 * NSEC_PER_MSEC;
+	expect(w, message(w, "switch_group 1") == 0);
+	advance(w, 1050); /* it is back, and asked */
+	write = lose_write(w, 0);
+	p->session = SESSION;
+	set_mode(p, MODE_UP);
+	advance(w, TRANSIT_MS);
+	expect_pending(w, write);
+	expect(w, p->nr_asked > 2);
+	world_end(w);
+}
+
+/* The write is lost between a path's coming up and its telling the session: time decides. */
+static void a_session_that_is_not_known_yet(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_SESSION);
+	struct sim_io *write;
+
+	sim_path(w, "8:0")->session = SESSION;
+	sim_path(w, "8:0")->session_unknown = true;
+	world_up(w);
+	write = lose_write(w, 0);
+	expect_notice(w, "it waits for time, at most 20000 ms");
+	sim_path(w, "8:0")->session_unknown = false;
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, FENCE_MS - 2);
+	expect_pending(w, write);
+	advance(w, 5);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* The device goes away with its session: the link is closed, and opened again when it is back. */
+static void a_session_outlives_the_link(void)
+{
+	struct world *w = new_iscsi_world(FENCE_SESSION);
+	struct sim_path *p = sim_path(w, "8:0");
+	struct sim_io *write = lose_write(w, 0);
+
+	set_mode(p, MODE_GONE);
+	advance(w, 10000);
+	expect(w, !p->is_open);
+	set_mode(p, MODE_UP);
+	advance(w, 6100);
+	expect(w, p->nr_opens == 2);
+	expect_good(w, write);
+	world_end(w);
+}
+
 /* --- fence=lu_reset --- */
 
 /* The LUN is reset through the path that is left: what it had received is gone, and the write goes
@@ -1005,6 +1265,16 @@ int main(void)
 	STORY(an_overdue_fence_holds_the_others_up);
 	STORY(overdue_soon);
 	STORY(overdue_once_overdue_for_ever);
+	STORY(a_new_session_ends_the_way);
+	STORY(a_new_session_ends_the_wait);
+	STORY(a_reset_after_a_new_session);
+	STORY(a_new_session_and_a_fence_time);
+	STORY(what_is_no_new_session);
+	STORY(an_answer_to_what_was_sent_before);
+	STORY(a_write_that_is_lost_meanwhile);
+	STORY(a_write_that_was_lost_elsewhere);
+	STORY(a_session_that_is_not_known_yet);
+	STORY(a_session_outlives_the_link);
 	STORY(a_reset_ends_the_wait);
 	STORY(a_reset_waits_for_what_is_on_its_way);
 	STORY(a_reset_hits_none_of_ours);

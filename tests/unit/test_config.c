@@ -813,10 +813,10 @@ static void test_values_refused(void)
 	refuse_map("[multipath]\npaths=/dev/a\npath_checker=cciss_tur\n",
 		   "D/maps/m.map: path_checker: \"cciss_tur\", expected none or one of: tur, "
 		   "directio, rdac, emc_clariion, hp_sw");
-	refuse_map("[multipath]\npaths=/dev/a\nfence=session\n",
-		   "D/maps/m.map: fence: \"session\", expected time, lu_reset or none");
+	refuse_map("[multipath]\npaths=/dev/a\nfence=abort\n",
+		   "D/maps/m.map: fence: \"abort\", expected time, session, lu_reset or none");
 	refuse_conf("[defaults]\nfence=None\n",
-		    "D/mpath.conf: fence: \"None\", expected time, lu_reset or none");
+		    "D/mpath.conf: fence: \"None\", expected time, session, lu_reset or none");
 	refuse_conf("[defaults]\npath_checker=TUR\n",
 		    "D/mpath.conf: path_checker: \"TUR\", expected none or one of: tur, directio, "
 		    "rdac, "

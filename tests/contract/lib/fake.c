@@ -408,6 +408,7 @@ static int fake_open(const struct link_request *request, struct path_link **link
 	facts->queue_depth = path->queue_depth;
 	facts->max_transfer_bytes = FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE;
 	facts->foreign = atomic_load(&path->foreign);
+	facts->has_sessions = atomic_load(&path->session) != 0;
 	snprintf(facts->name, sizeof(facts->name), "%s", path->address);
 	snprintf(facts->device, sizeof(facts->device), "fake-%s", path->address);
 	atomic_fetch_add(&path->nr_opens, 1);
@@ -426,6 +427,12 @@ static int fake_reset_lun(struct path_link *link)
 		return -EIO;
 	atomic_fetch_add(&link->path->disk->nr_resets, 1);
 	return 0;
+}
+
+static uint64_t fake_session(struct path_link *link)
+{
+	assert(!loop_is_current(link->loop));
+	return atomic_load(&link->path->session);
 }
 
 static void close_run(struct job *job)
@@ -558,6 +565,7 @@ const struct path_transport_type fake_transport = {
 	.open = fake_open,
 	.count_outstanding = fake_count_outstanding,
 	.reset_lun = fake_reset_lun,
+	.session = fake_session,
 	.submit = fake_submit,
 	.abandon = fake_abandon,
 	.close = fake_close,

@@ -42,7 +42,8 @@ struct fake_path {
 	atomic_uint delay_ms;
 	atomic_uint open_ms; /* how long open takes */
 	atomic_uint foreign;
-	atomic_bool silent; /* does not tell whoever looks for disks what it is */
+	_Atomic uint64_t session; /* 0: it has none; set before it is opened */
+	atomic_bool silent;	  /* does not tell whoever looks for disks what it is */
 	/* What happened. */
 	atomic_uint nr_opens;
 	atomic_uint nr_closes;

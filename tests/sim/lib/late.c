@@ -151,6 +151,19 @@ void sim_late_drop_session(struct sim_path *p)
 	drop(p->w, is_on, p);
 }
 
+static bool is_over(const struct sim_late *late, const void *path)
+{
+	const struct sim_path *p = path;
+
+	return late->path->session == p->session && !late->orphan && late->io &&
+	       late->lands_ns >= late->io->may_land_ns;
+}
+
+void sim_late_new_session(struct sim_path *p)
+{
+	drop(p->w, is_over, p);
+}
+
 static bool is_in_doubt(const struct sim_late *late, const void *arg)
 {
 	(void)arg;

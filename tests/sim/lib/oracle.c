@@ -248,12 +248,16 @@ static uint64_t fence_ms(const struct world *w, const struct sim_path *p, uint32
 	return w->settings.fence_time_ms ? w->settings.fence_time_ms : p->transit_ms + timeout_ms;
 }
 
-void oracle_lost(struct world *w, struct sim_io *io, struct sim_path *p, uint64_t from_ns)
+/* A write is known to be of a session if the core has been told what that is, and it was lost. */
+void oracle_lost(struct world *w, struct sim_io *io, struct sim_path *p, uint64_t from_ns,
+		 bool is_lost)
 {
 	if (io->io.cmd.class == CMD_READ || w->settings.fence == FENCE_NONE)
 		return;
 	io->arrived_ns = from_ns + p->transit_ms * NSEC_PER_MSEC;
 	io->may_land_ns = from_ns + fence_ms(w, p, io->io.cmd.timeout_ms) * NSEC_PER_MSEC;
+	io->lost_ns = w->now_ns;
+	io->lost_session = is_lost && p->path->session ? p->session : 0;
 }
 
 void oracle_reset(struct world *w, uint64_t sent_ns)
@@ -263,6 +267,28 @@ void oracle_reset(struct world *w, uint64_t sent_ns)
 	for (i = w->oracle->first_out; i < w->nr_ios; i++)
 		if (w->ios[i].arrived_ns <= sent_ns)
 			w->ios[i].may_land_ns = 0;
+}
+
+/* RFC 7143: the target has closed the old connection, and is to have ended what came over it. */
+void oracle_new_session(struct world *w, const struct sim_path *p, uint64_t sent_ns)
+{
+	unsigned int i;
+
+	oracle_check(w, sent_ns <= p->heard_sent_ns, "%s is taken to have answered", p->name);
+	for (i = w->oracle->first_out; i < w->nr_ios; i++) {
+		struct sim_io *io = &w->ios[i];
+		uint64_t done_ns = w->now_ns + io->io.cmd.timeout_ms * NSEC_PER_MSEC;
+
+		if (io->lost_session != p->session || io->lost_ns >= sent_ns)
+			continue;
+		io->lost_session = 0;
+		if (io->arrived_ns > w->now_ns)
+			io->arrived_ns = w->now_ns;
+		if (w->settings.fence == FENCE_SESSION)
+			io->may_land_ns = 0;
+		else if (io->may_land_ns > done_ns && !w->settings.fence_time_ms)
+			io->may_land_ns = done_ns;
+	}
 }
 
 static void check_fence(struct world *w, const struct sim_io *io, const char *what)

@@ -41,6 +41,7 @@ struct sim_path *sim_path_add(struct world *w, const char *address, unsigned int
 	p->nexus.port = (uint8_t)(p->id + 1);
 	p->latency_ns = SIM_LATENCY;
 	p->reset_latency_ns = SIM_LATENCY;
+	p->session_latency_ns = SIM_LATENCY;
 	p->open_latency_ns = SIM_LATENCY;
 	p->queue_depth = 32;
 	p->max_transfer_bytes = 1 << 20;
@@ -90,6 +91,7 @@ const char *sim_path_open(struct sim_path *p, struct path_facts *facts)
 		.max_transfer_bytes = p->max_transfer_bytes,
 		.foreign = p->foreign - p->hidden,
 		.transit_ms = p->transit_ms,
+		.has_sessions = p->session != 0,
 	};
 	memcpy(facts->name, p->name, sizeof(p->name));
 	memcpy(facts->device, p->device, sizeof(p->device));
@@ -172,6 +174,28 @@ int sim_path_reset(struct sim_path *p, uint64_t sent_ns)
 		if (p->w->paths[i].nexus.nr_uas < SIM_UAS_MAX)
 			push_ua(&p->w->paths[i], 0x29, 0x03);
 	return 0;
+}
+
+/* --- sessions --- */
+
+void sim_path_begin_ask(struct sim_path *p)
+{
+	oracle_check(p->w, p->is_open, "%s is asked for its session, but not open", p->name);
+	oracle_check(p->w, p->session, "%s is asked for its session, but has none", p->name);
+	p->nr_asked++;
+	sim_event_add(p->w, SIM_SESSION, p, NULL, p->w->now_ns + p->session_latency_ns)->sent_ns =
+		p->path->session_sent_ns;
+}
+
+/* An answer is proof that there is one; whether it is the one in which a write was lost is another
+ * question. */
+uint64_t sim_path_session(struct sim_path *p, uint64_t sent_ns)
+{
+	if (p->session_unknown)
+		return 0;
+	oracle_new_session(p->w, p, sent_ns);
+	sim_late_new_session(p);
+	return p->session;
 }
 
 /* --- commands --- */
@@ -288,7 +312,8 @@ static void in_doubt(struct sim_path *p, struct mpath_io *io, enum transport_err
 		oracle_lost(p->w, io->owner, p,
 			    error == TRANSPORT_ORPHANED
 				    ? io->start_ns + (io->cmd.timeout_ms + 30000) * NSEC_PER_MSEC
-				    : p->w->now_ns);
+				    : p->w->now_ns,
+			    error == TRANSPORT_LOST);
 	}
 	if (!executed)
 		land_or_not(p, io);
@@ -431,6 +456,8 @@ void sim_path_answer(struct sim_path *p, const struct sim_event *e)
 	struct sim_io *sio = io->owner;
 
 	carry(p, e);
+	if (io->result.transport == TRANSPORT_OK && io->start_ns > p->heard_sent_ns)
+		p->heard_sent_ns = io->start_ns;
 	oracle_told(p->w, p, io);
 	list_del(&io->node);
 	if (io->is_probe)

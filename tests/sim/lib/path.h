@@ -19,6 +19,8 @@ void sim_path_begin_count(struct sim_path *p);
 int64_t sim_path_count(struct sim_path *p, int64_t counted_before);
 void sim_path_begin_reset(struct sim_path *p);
 int sim_path_reset(struct sim_path *p, uint64_t sent_ns);
+void sim_path_begin_ask(struct sim_path *p);
+uint64_t sim_path_session(struct sim_path *p, uint64_t sent_ns);
 void sim_path_submit(struct sim_path *p, struct mpath_io *io);
 /* The result of e->io is what the path makes of it. */
 void sim_path_answer(struct sim_path *p, const struct sim_event *e);

@@ -396,6 +396,10 @@ static void fire(struct world *w, struct sim_event *from)
 		event.type = MPATH_PATH_RESET;
 		event.reset_error = sim_path_reset(e.path, e.sent_ns);
 		break;
+	case SIM_SESSION:
+		event.type = MPATH_PATH_SESSION;
+		event.session = sim_path_session(e.path, e.sent_ns);
+		break;
 	case SIM_LATE:
 	case SIM_TICK:
 		return; /* nobody hears of it */
@@ -497,6 +501,8 @@ static void perform(struct world *w, struct mpath_actions *a)
 		sim_path_begin_count(path_of_action(node));
 	while ((node = list_pop(&a->reset)))
 		sim_path_begin_reset(container_of(node, struct path, reset_node)->transport_data);
+	while ((node = list_pop(&a->session)))
+		sim_path_begin_ask(container_of(node, struct path, session_node)->transport_data);
 	while ((node = list_pop(&a->start)))
 		perform_start(w, container_of(node, struct mpath_io, node));
 	while ((node = list_pop(&a->abandon)))

@@ -70,6 +70,10 @@ struct sim_path {
 	uint32_t transit_ms;
 	int reset_error; /* a LOGICAL UNIT RESET through this path fails so; 0: it does not */
 	uint64_t reset_latency_ns;
+	uint64_t session; /* as the transport tells it; 0: it has none; set before world_start() */
+	uint64_t session_latency_ns;
+	bool session_unknown;	/* it cannot be told now */
+	uint64_t heard_sent_ns; /* the target has answered what was sent then */
 
 	bool is_open; /* as the core was told */
 	bool opening;
@@ -78,6 +82,7 @@ struct sim_path {
 	unsigned int nr_closes;
 	unsigned int nr_probes;
 	unsigned int nr_resets; /* LOGICAL UNIT RESETs that were sent through it */
+	unsigned int nr_asked;	/* for its session */
 	unsigned int nr_out;	/* initiators' commands */
 	unsigned int max_out;
 
@@ -109,9 +114,11 @@ struct sim_io {
 	unsigned int nr_doubts; /* answers after which it may have been carried out */
 	unsigned int nr_faults; /* TRANSPORT_FAULT, TIMEOUT, REFUSED, BUSY and path senses */
 	unsigned int nr_executions;
-	uint64_t arrived_ns;  /* an old copy that is in doubt is at the target by then */
-	uint64_t may_land_ns; /* and may be carried out until then */
-	uint64_t stamp;	      /* that it writes */
+	uint64_t arrived_ns;   /* an old copy that is in doubt is at the target by then */
+	uint64_t may_land_ns;  /* and may be carried out until then */
+	uint64_t lost_ns;      /* since when it is in doubt */
+	uint64_t lost_session; /* in which it was lost; 0: nobody can tell */
+	uint64_t stamp;	       /* that it writes */
 	uint64_t submitted_seq;
 	uint64_t answered_seq;
 	uint64_t answered_ns;
@@ -129,6 +136,7 @@ enum sim_event_type {
 	SIM_CLOSED,
 	SIM_COUNTED,
 	SIM_RESET,
+	SIM_SESSION,
 	SIM_ABANDONED,
 	SIM_LATE,
 	SIM_TICK,
@@ -303,8 +311,10 @@ void sim_late_orphan(struct sim_path *path, const struct scsi_cmd *cmd, struct s
 /* As above, a write of one block that no initiator of this world knows of. */
 void sim_late_foreign(struct sim_path *path, uint64_t lba, uint64_t stamp, uint64_t lands_ns,
 		      uint64_t hides_ns);
-/* The session has been established anew: what it still carried is gone. */
+/* The world ends: what the path still carried is gone. */
 void sim_late_drop_session(struct sim_path *path);
+/* The session has been established anew: what cannot land any more does not. */
+void sim_late_new_session(struct sim_path *path);
 /* LOGICAL UNIT RESET at the array: the copies that had arrived by @sent_ns are gone. */
 void sim_late_reset_lun(struct world *w, struct sim_lun *lun, uint64_t sent_ns);
 
@@ -418,9 +428,12 @@ void oracle_submitted(struct world *w, struct sim_io *io);
 void oracle_started(struct world *w, struct sim_io *io, struct sim_path *path);
 /* It may have been carried out, or may still be: from now on, or once the kernel has given it up.
  */
-void oracle_lost(struct world *w, struct sim_io *io, struct sim_path *path, uint64_t from_ns);
+void oracle_lost(struct world *w, struct sim_io *io, struct sim_path *path, uint64_t from_ns,
+		 bool is_lost);
 /* The target says that a LOGICAL UNIT RESET is done, which was sent at @sent_ns. */
 void oracle_reset(struct world *w, uint64_t sent_ns);
+/* The path's session has been established anew, as an answer to what was sent at @sent_ns shows. */
+void oracle_new_session(struct world *w, const struct sim_path *p, uint64_t sent_ns);
 void oracle_answered(struct world *w, struct sim_io *io);
 void oracle_stepping(struct world *w);
 void oracle_stepped(struct world *w);
