@@ -11,24 +11,16 @@ stale_writer.c says how many blocks have gone back in time.  With our fence ther
 schedule on the kernel's dm-multipath is run beside it and counted, whatever it is.
 """
 
-import contextlib
-import os
 import random
-import subprocess
 import time
 
-from lib import case, cuts, dm, lio, system
+from lib import case, cuts, dm
 from lib.case import count, defer, expect, note
 from lib.mpath import Map
 from lib.runner import Runner
 from lib.system import wait_for
+from lib.two_ways import TwoWays, Writer
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-WRITER = os.environ.get("MPATH_STALE_WRITER", os.path.join(
-    os.path.dirname(os.path.dirname(HERE)), "build", "debug", "tests", "e2e_stale_writer"))
-
-SIZE_MIB = 16
-STORE = "/dev/ram0"
 CUT = cuts.NFT_RESET
 
 # How long writes are held, in seconds; a fence has to be longer than the longest.  CI has the writes
@@ -37,57 +29,6 @@ HOLD = count((1.0, 2.5), (1.0, 60.0))
 FENCE_MS = int(HOLD[1] * 1000) + 1500
 ROUNDS = count(2, 40)
 WRITES = count(1000, 1000000)
-
-
-class TwoWays:
-    """One store behind a gate and iSCSI, and directly: .paths is both, the gated one first."""
-
-    def __init__(self):
-        system.modprobe("brd")
-        self.undo = contextlib.ExitStack()
-        try:
-            self.gate = self._add(self._device("gate"), "remove")
-            direct = self._add(self._device("direct"), "remove")
-            target = self._add(lio.IscsiTarget(self._store(self.gate)))
-            self.undo.callback(cuts.clear_nft)
-            login = self._add(lio.IscsiLogin(target, replacement_timeout=1))
-            loop = self._add(lio.LoopTarget(self._store(direct)))
-            self.paths = [login.paths[0], loop.path]
-        except BaseException:
-            self.teardown()
-            raise
-
-    @staticmethod
-    def _device(name):
-        return dm.Device(name, f"0 {SIZE_MIB * 2048} linear {STORE} 0")
-
-    def _add(self, thing, undo="delete"):
-        self.undo.callback(getattr(thing, undo))
-        return thing
-
-    def _store(self, device):
-        """The same serial number makes both the same LUN."""
-        return self._add(lio.Iblock(device.name, device.dev, serial="two-ways"))
-
-    def teardown(self):
-        self.undo.close()
-
-
-class Writer:
-    """stale_writer on a device; check() returns (writes, stale blocks, errors) so far."""
-
-    def __init__(self, dev):
-        self.process = subprocess.Popen([WRITER, dev], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
-
-    def check(self):
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return tuple(map(int, self.process.stdout.readline().split()))
-
-    def end(self):
-        if self.process.poll() is None:
-            self.process.communicate()
 
 
 def one_failover(ways, subject, hold):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A load that notices when old data comes back (e2e/stale-write.py).
+ * A load that notices when old data comes back (e2e/stale-write.py, e2e/fence.py).
  *
  *	e2e_stale_writer DEVICE
  *
