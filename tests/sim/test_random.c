@@ -119,6 +119,8 @@ static const struct {
 	{": its old copy cannot land any more (time)", 200},
 	{": its old copy cannot land any more (LOGICAL UNIT RESET)", 100},
 	{": LOGICAL UNIT RESET failed", 5},
+	{": its old copy cannot land any more (new session)", 5},
+	{": its old copy is not on its way any more", 5},
 	{": may have been executed, not repeated", 100},
 	{": overdue, and may still land", 20},
 	{": tried on every path", 500},
@@ -316,6 +318,15 @@ static void random_hardware(struct world *w)
 	w->settings.left_open = below(4) * HARDWARE_PRIO + below(2) * HARDWARE_FAILBACK;
 }
 
+/* Nothing is drawn for sessions, so that the worlds of the seeds that are kept stay the same. */
+static void random_sessions(struct sim_path *p)
+{
+	uint64_t ms = p->reset_latency_ns / NSEC_PER_MSEC;
+
+	p->session = ms % 5 ? p->id + 1 : 0;
+	p->session_latency_ns = (ms % 7 ? ms % 5 : 5 * ms) * NSEC_PER_MSEC;
+}
+
 static void random_fence(struct world *w)
 {
 	unsigned int i;
@@ -328,6 +339,7 @@ static void random_fence(struct world *w)
 		p->transit_ms = chance(70) ? 0 : below(500);
 		p->reset_error = chance(70) ? 0 : -EIO;
 		p->reset_latency_ns = (1 + below(100)) * NSEC_PER_MSEC;
+		random_sessions(p);
 	}
 }
 
@@ -435,6 +447,16 @@ static bool may_be_disturbed(const struct sim_path *p)
 	return p->nr_opens || !p->foreign; /* else nobody could know of its foreign commands */
 }
 
+/* A login may be redirected, and a session be lost again before anybody could ask for it. */
+static void random_session(struct sim_path *p)
+{
+	bool is_down = p->mode == MODE_LOST && list_empty(&p->carried) && !p->path->active;
+
+	if (p->session && is_down && p->w->seq % 5 == 0)
+		p->session ^= 256;
+	p->session_unknown = p->w->seq % 10 == 0;
+}
+
 static void random_mode(struct sim_path *p)
 {
 	enum sim_mode mode = (enum sim_mode)below(MODE_ANSWER);
@@ -448,6 +470,8 @@ static void random_mode(struct sim_path *p)
 		p->nexus.lun = &p->w->luns[chance(50)];
 	if (p->nexus.lun != &p->w->luns[0] && mode != MODE_GONE)
 		mode = MODE_UP;
+	if (p->path)
+		random_session(p);
 	set_mode(p, mode);
 }
 
@@ -762,6 +786,7 @@ static void heal(struct world *w)
 		p->open_hangs = false;
 		p->nexus.lun = lun_of_map(w);
 		p->latency_ns = SIM_LATENCY;
+		p->session_unknown = false;
 		set_io_mode(p, MODE_UP, 0);
 		set_mode(p, MODE_UP);
 		snprintf(text, sizeof(text), "reinstate_path %s", p->name);
