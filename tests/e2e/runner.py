@@ -5,6 +5,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import struct
 import time
 
@@ -394,7 +395,11 @@ def test_invalid_file_at_restart():
     cuts.wait_usable(lun.path, 10)
     runner.wait_log('m: the last good configuration is used, because: '
                     f'{MAPS}/m.map: no_path_retry: "sometimes", expected fail, queue or a number up to 1000')
-    expect("last good" in str(status("m", "detail")), "not in the status")
+    detail = str(status("m", "detail"))
+    expect("last good" in detail, "not in the status")
+    build = re.search(r"\(tcmu-mpath (\S+), build ([^)]+)\)", detail)
+    expect(build, f"no version and build in the status: {detail}")
+    runner.wait_log(f"tcmu-mpath {build[1]} ({build[2]})")
     remove_map("m")
     runner.restart()
     cuts.wait_usable(lun.path, 10)

@@ -101,6 +101,22 @@ static void a_path_that_the_handler_refuses(void)
 	world_end(w);
 }
 
+static void a_path_that_does_not_name_its_group(void)
+{
+	struct world *w = new_world(FAIL TWO_GROUPS_ALUA, EXPLICIT, 1);
+	struct sim_io *io;
+
+	sim_path(w, "8:0")->nexus.no_group_id = true;
+	set_port_group(w, 2, ALUA_OPTIMIZED, false);
+	world_up(w);
+	expect_detail(w, "excluded: error attaching hardware handler: alua: VPD page 83h does not "
+			 "name the target port group");
+	io = submit_read(w, 0, 1);
+	advance(w, 50);
+	expect_good(w, io);
+	world_end(w);
+}
+
 /* F26: the extended header is refused: the plain one does. */
 static void an_old_target(void)
 {
@@ -566,6 +582,7 @@ int main(void)
 	STORY(another_handler_than_the_table_says);
 	STORY(words_of_the_handler_are_shown);
 	STORY(a_path_that_the_handler_refuses);
+	STORY(a_path_that_does_not_name_its_group);
 	STORY(an_old_target);
 	STORY(another_table_with_another_handler);
 	STORY(another_table_during_an_activation);

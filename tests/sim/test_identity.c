@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "mpath/version.h"
 #include "sim/lib/tables.h"
 #include "sim/lib/world.h"
 
@@ -483,7 +484,8 @@ static void devices_that_cannot_be_paths(void)
 	expect_notice(w, "8:32: not used: the target has no LUN here");
 	expect_notice(w, "8:48: not used: no WWID: VPD page 83h names no logical unit");
 	expect(w, mpath_settled(w->m) && !mpath_lun(w->m)->known);
-	expect_detail(w, "its LUN was never seen");
+	expect_detail(w, "its LUN was never seen (tcmu-mpath " MPATH_VERSION
+			 ", build " MPATH_BUILD_ID ")\n");
 	world_end(w);
 }
 

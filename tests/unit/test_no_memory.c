@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <sys/stat.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "core/registry.h"
@@ -19,6 +19,13 @@
 
 static char text[1024];
 static struct strbuf error;
+
+char *__real_strndup(const char *words, size_t len);
+char *__wrap_strndup(const char *words, size_t len);
+char *__wrap_strndup(const char *words, size_t len)
+{
+	return allocation_fails() ? NULL : __real_strndup(words, len);
+}
 
 static struct mpath_table *parse(const char *words)
 {
@@ -117,58 +124,117 @@ static void test_steps_take_no_memory(void)
 	mpath_destroy(m);
 }
 
-static char dir[] = "/tmp/test-no-memory.XXXXXX";
-
-static const char *in_dir(const char *name, char path[128])
-{
-	snprintf(path, 128, "%s/%s", dir, name);
-	return path;
-}
+static char dir[] = "/tmp/test-no-memory.XXXXXX"; /* where the program runs */
 
 static void write_file(const char *name, const char *content)
 {
-	char path[128];
-	FILE *file = fopen(in_dir(name, path), "w");
+	FILE *file = fopen(name, "w");
 
 	assert(file && fputs(content, file) >= 0 && !fclose(file));
 }
 
-static void check_config(const char *cfgstring, int at_least)
-{
-	char conf[128], last_good[128];
-	const struct config_paths where = {.conf = in_dir("mpath.conf", conf),
-					   .map_dir = dir,
-					   .last_good = in_dir("last-good", last_good)};
-	struct map_config *config = NULL;
-	int nth, err;
+#define NR(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
-	for (nth = 1; !config; nth++) {
+/* What the caller is told, call by call.  The order is the parser's and may change with it. */
+#define CANNOT_BE_READ ": cannot be read: Cannot allocate memory"
+
+#define TOLD_OF_TABLE(file)                                                                        \
+	file "can't allocate multipath: out of memory",                                            \
+		file "couldn't split parameters: out of memory",                                   \
+		file "couldn't split parameters: out of memory",                                   \
+		file "couldn't allocate priority group: out of memory",                            \
+		file "path selector constructor failed: word 5 is \"round-robin\", out of memory", \
+		file "couldn't allocate paths: out of memory",                                     \
+		file "couldn't allocate paths: out of memory",                                     \
+		file "round-robin ps: Error allocating path context: word 10 is \"1\", "           \
+		     "out of memory",                                                              \
+		file "round-robin ps: Error allocating path context: word 12 is \"1\", "           \
+		     "out of memory"
+
+/* First its text is made. */
+#define TOLD_OF_LIST                                                                               \
+	"can't allocate multipath: out of memory", "can't allocate multipath: out of memory",      \
+		"couldn't split parameters: out of memory",                                        \
+		"couldn't split parameters: out of memory",                                        \
+		"couldn't allocate priority group: out of memory",                                 \
+		"path selector constructor failed: word 5 is \"round-robin\", out of memory",      \
+		"couldn't allocate paths: out of memory",                                          \
+		"couldn't allocate paths: out of memory",                                          \
+		"round-robin ps: Error allocating path context: word 10 is \"1\", out of memory",  \
+		"couldn't allocate priority group: out of memory",                                 \
+		"path selector constructor failed: word 11 is \"round-robin\", out of memory",     \
+		"couldn't allocate paths: out of memory",                                          \
+		"couldn't allocate paths: out of memory",                                          \
+		"round-robin ps: Error allocating path context: word 16 is \"1\", out of memory"
+
+static const char *const told_of_table_file[] = {
+	"cfgstring: out of memory",
+	"hardware.conf" CANNOT_BE_READ,
+	"hardware.conf: out of memory",
+	"mpath.conf" CANNOT_BE_READ,
+	"./m.map" CANNOT_BE_READ,
+	TOLD_OF_TABLE("./m.map: table: "), /* checked */
+	TOLD_OF_TABLE(""),		   /* used */
+};
+
+static const char *const told_of_paths_file[] = {
+	"cfgstring: out of memory",	 "hardware.conf" CANNOT_BE_READ,
+	"hardware.conf: out of memory",	 "mpath.conf" CANNOT_BE_READ,
+	"./p.map" CANNOT_BE_READ,	 "./p.map: paths: out of memory",
+	"./p.map: paths: out of memory", TOLD_OF_LIST,
+};
+
+static const char *const told_of_paths[] = {
+	"cfgstring: out of memory",
+	"cfgstring: out of memory",
+	"cfgstring: out of memory",
+	"hardware.conf" CANNOT_BE_READ,
+	"hardware.conf: out of memory",
+	"mpath.conf" CANNOT_BE_READ,
+	TOLD_OF_LIST,
+};
+
+/* @told: what the caller is told, allocation by allocation. */
+static void check_config(const char *cfgstring, const char *const *told, int nr_told)
+{
+	const struct config_paths where = {.conf = "mpath.conf",
+					   .map_dir = ".",
+					   .last_good = "last-good",
+					   .hardware = "hardware.conf"};
+	struct map_config *config;
+	int nth;
+
+	for (nth = 1; nth <= nr_told; nth++) {
 		strbuf_init(&error, text, sizeof(text));
 		fail_allocation(nth);
-		err = map_config_load(&where, cfgstring, "lun", false, &config, &error);
-		assert(err ? !config && allocation_has_failed() && error.len : config != NULL);
-		if (err && err != -ENOMEM)
-			fprintf(stderr, "allocation %d of %s: %s\n", nth, cfgstring, text);
-		assert(!err || err == -ENOMEM);
+		assert(map_config_load(&where, cfgstring, "lun", false, &config, &error) ==
+		       -ENOMEM);
+		assert(!config && allocation_has_failed());
+		if (strcmp(text, told[nth - 1]))
+			fprintf(stderr, "got:      %s\nexpected: %s\n", text, told[nth - 1]);
+		assert(!strcmp(text, told[nth - 1]));
 	}
-	assert(!allocation_has_failed() && nth > at_least);
+	/* That were all of them. */
+	fail_allocation(nth);
+	assert(map_config_load(&where, cfgstring, "lun", false, &config, &error) == 0);
+	assert(!allocation_has_failed());
 	fail_allocation(0);
 	map_config_free(config);
 }
 
 static void test_config(void)
 {
-	char path[128];
-
 	write_file("mpath.conf", "[defaults]\nno_path_retry=queue\n");
+	write_file("hardware.conf", "[array]\nvendor=ACME\npath_checker=tur\n");
 	write_file("m.map", "[multipath]\ntable=0 0 1 1 round-robin 0 2 1 8:0 1 8:16 1\n");
 	write_file("p.map", "[multipath]\npaths=/dev/sda;/dev/sdb\n");
-	check_config("mpath/m", 8);
-	check_config("mpath/p", 8);
-	check_config("mpath//dev/sda;/dev/sdb", 8);
-	unlink(in_dir("mpath.conf", path));
-	unlink(in_dir("m.map", path));
-	unlink(in_dir("p.map", path));
+	check_config("mpath/m", told_of_table_file, NR(told_of_table_file));
+	check_config("mpath/p", told_of_paths_file, NR(told_of_paths_file));
+	check_config("mpath//dev/sda;/dev/sdb", told_of_paths, NR(told_of_paths));
+	unlink("mpath.conf");
+	unlink("hardware.conf");
+	unlink("m.map");
+	unlink("p.map");
 }
 
 /* The pool begins with memory or not at all; later it grows if it can, and else says so. */
@@ -195,7 +261,7 @@ static void test_pool(void)
 
 int main(void)
 {
-	assert(mkdtemp(dir));
+	assert(mkdtemp(dir) && !chdir(dir));
 	test_map();
 	test_steps_take_no_memory();
 	test_config();

@@ -391,6 +391,9 @@ static void test_hardware_handler_errors(void)
 	refuse("1 queue_if_no_path 2 emc 1 1 1 round-robin 0 1 1 8:16 1",
 	       "unable to set hardware handler parameters: word 5 is \"1\", expected two words, "
 	       "each 0 or 1 (short_trespass, honor_reservations)");
+	refuse("0 3 emc 1 2 1 1 round-robin 0 1 1 8:16 1",
+	       "unable to set hardware handler parameters: word 4 is \"1\", expected two words, "
+	       "each 0 or 1 (short_trespass, honor_reservations)");
 	refuse("0 2 rdac 1 1 1 round-robin 0 1 1 8:16 1",
 	       "unable to set hardware handler parameters: word 4 is \"1\", expected no word "
 	       "behind its name");

@@ -51,10 +51,12 @@ static void test_free(void *memory)
 #include "core/table.c"
 #include "selectors/round_robin.c"
 
+#define NR(array) (sizeof(array) / sizeof((array)[0]))
+
 static const char two_groups[] = "0 0 2 1 round-robin 0 2 1 8:16 1 8:32 1 round-robin 0 1 0 8:48";
 
 /* What the caller is told, call by call.  The order is the parser's and may change with it. */
-static const char *const told[] = {
+static const char *const told_of_a_table[] = {
 	"can't allocate multipath: out of memory",
 	"couldn't split parameters: out of memory",
 	"couldn't split parameters: out of memory",
@@ -71,47 +73,59 @@ static const char *const told[] = {
 	"round-robin ps: Error allocating path context: word 17 is \"8:48\", out of memory",
 };
 
-static void test_each_allocation_of_a_table_may_fail(void)
+/* A list of paths is made a table's text, which is then read. */
+static const char *const told_of_a_list[] = {
+	"can't allocate multipath: out of memory",
+	"can't allocate multipath: out of memory",
+	"couldn't split parameters: out of memory",
+	"couldn't split parameters: out of memory",
+	"couldn't allocate priority group: out of memory",
+	"path selector constructor failed: word 5 is \"round-robin\", out of memory",
+	"couldn't allocate paths: out of memory",
+	"couldn't allocate paths: out of memory",
+	"round-robin ps: Error allocating path context: word 10 is \"1\", out of memory",
+	"couldn't allocate priority group: out of memory",
+	"path selector constructor failed: word 11 is \"round-robin\", out of memory",
+	"couldn't allocate paths: out of memory",
+	"couldn't allocate paths: out of memory",
+	"round-robin ps: Error allocating path context: word 16 is \"1\", out of memory",
+};
+
+static int read_table(struct mpath_table **table, struct strbuf *error)
+{
+	return mpath_table_parse(two_groups, table, error);
+}
+
+static int read_list(struct mpath_table **table, struct strbuf *error)
+{
+	const char *const paths[] = {"/dev/sda", "/dev/sdb"};
+
+	return mpath_table_from_paths(paths, 2, "failover", "round-robin", NULL, table, error);
+}
+
+static void test_each_allocation_may_fail(int (*read)(struct mpath_table **, struct strbuf *),
+					  const char *const *expected, unsigned int nr_expected)
 {
 	struct mpath_table *table;
 	struct strbuf error;
 	char text[200];
 
-	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+	for (unsigned int i = 0; i < nr_expected; i++) {
 		strbuf_init(&error, text, sizeof(text));
 		nr_calls = 0;
-		fail_at = (unsigned int)i + 1;
-		assert(mpath_table_parse(two_groups, &table, &error) == -ENOMEM);
+		fail_at = i + 1;
+		assert(read(&table, &error) == -ENOMEM);
 		assert(!table && nr_live == 0);
-		if (strcmp(text, told[i]))
-			fprintf(stderr, "got:      %s\nexpected: %s\n", text, told[i]);
-		assert(!strcmp(text, told[i]));
+		if (strcmp(text, expected[i]))
+			fprintf(stderr, "got:      %s\nexpected: %s\n", text, expected[i]);
+		assert(!strcmp(text, expected[i]));
 	}
 
 	/* That were all of them. */
 	nr_calls = 0;
-	fail_at = (unsigned int)(sizeof(told) / sizeof(told[0])) + 1;
-	assert(mpath_table_parse(two_groups, &table, &error) == 0);
-	assert(nr_calls == fail_at - 1);
-	mpath_table_free(table);
-	assert(nr_live == 0);
-}
-
-static void test_each_allocation_for_a_list_of_paths_may_fail(void)
-{
-	const char *const paths[] = {"/dev/sda", "/dev/sdb"};
-	struct mpath_table *table = NULL;
-	struct strbuf error;
-	char text[200];
-
-	for (fail_at = 1; !table; fail_at++) {
-		strbuf_init(&error, text, sizeof(text));
-		nr_calls = 0;
-		if (mpath_table_from_paths(paths, 2, "failover", "round-robin", NULL, &table,
-					   &error))
-			assert(!table && nr_live == 0 && strstr(text, "out of memory"));
-	}
-	assert(fail_at > 10);
+	fail_at = nr_expected + 1;
+	assert(read(&table, &error) == 0);
+	assert(nr_calls == nr_expected);
 	mpath_table_free(table);
 	assert(nr_live == 0);
 }
@@ -134,8 +148,8 @@ static void test_a_refused_table_leaves_nothing(void)
 
 int main(void)
 {
-	test_each_allocation_of_a_table_may_fail();
-	test_each_allocation_for_a_list_of_paths_may_fail();
+	test_each_allocation_may_fail(read_table, told_of_a_table, NR(told_of_a_table));
+	test_each_allocation_may_fail(read_list, told_of_a_list, NR(told_of_a_list));
 	test_a_refused_table_leaves_nothing();
 	return 0;
 }

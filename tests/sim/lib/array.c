@@ -121,7 +121,7 @@ static void vpd(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi
 		}
 		memcpy(data + 3, "\x14\x01\x03\x00\x10", 5);
 		memcpy(data + 8, nexus->lun->naa, 16);
-		if (nexus->group) {
+		if (nexus->group && !nexus->no_group_id) {
 			data[3] += 16;
 			memcpy(data + 24, "\x61\x94\x00\x04", 4);
 			data[31] = nexus->port;

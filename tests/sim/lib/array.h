@@ -59,6 +59,7 @@ struct sim_nexus {
 	uint8_t device_type;	   /* first byte of INQUIRY: qualifier and type */
 	bool ours;		   /* a LUN that tcmu-mpath itself exports (H13) */
 	bool no_wwid;		   /* page 83h is empty */
+	bool no_group_id;	   /* page 83h does not name the port group */
 	const char *serial;	   /* page 80h; NULL: "SIM1" */
 	uint16_t uas[SIM_UAS_MAX]; /* pending unit attentions: asc << 8 | ascq */
 	unsigned int nr_uas;
