@@ -255,10 +255,12 @@ void end_io(struct multipath *m, struct mpath_io *io)
 
 	io_stats_count(&path->stats, io, m->now_ns - io->start_ns);
 	take_off_path(m, io);
-	if (scsi_result_is_good(&io->result))
+	if (scsi_result_is_good(&io->result)) {
 		complete_io(m, io); /* nothing to judge */
-	else
+	} else {
+		restart_path_erred(m, path, &io->result);
 		follow_verdict(m, io, path);
+	}
 	if (!list_empty(&m->backlog))
 		run_backlog(m);
 }
@@ -273,6 +275,7 @@ void io_abandoned(struct multipath *m, struct mpath_io *io)
 	io->result = (struct scsi_result){.transport = TRANSPORT_TIMEOUT};
 	io_stats_count(&path->stats, io, m->now_ns - io->start_ns);
 	take_off_path(m, io);
+	restart_path_erred(m, path, &io->result);
 	go_elsewhere(m, io, path, true);
 	if (!list_empty(&m->backlog))
 		run_backlog(m);

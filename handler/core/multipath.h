@@ -122,9 +122,9 @@ struct multipath {
 
 	bool started;
 	bool settling_over;
-	bool choosing_early;	  /* the first second: see has_unsettled_path() */
-	bool restart_over;	  /* no command of a dead process is feared any more */
-	bool foreign_left;	  /* a path that had some has left the map: the time decides */
+	bool choosing_early; /* the first second: see has_unsettled_path() */
+	bool restart_over;   /* no command of a dead process is feared any more */
+	bool foreign_left;   /* some were on a path that was lost or has left: the time decides */
 	uint64_t former_fence_ns; /* what a dead process had lost may land until then; 0: none */
 	uint64_t started_ns;
 	uint64_t settling_since_ns; /* as started_ns, or when paths have joined */
@@ -241,7 +241,10 @@ void check_suspended(struct multipath *m);
 void restart_begins(struct multipath *m);
 void restart_path_opened(struct multipath *m, struct path *path);
 void restart_path_is_other(struct multipath *m, struct path *path);
-void restart_path_counted(struct multipath *m, struct path *path, int64_t outstanding);
+void restart_path_counted(struct multipath *m, struct path *path, int64_t outstanding,
+			  uint64_t errors);
+void restart_path_erred(struct multipath *m, struct path *path, const struct scsi_result *result);
+void restart_path_lost(struct multipath *m, struct path *path);
 void restart_path_drains(struct multipath *m, struct path *path);
 void restart_timeout(struct multipath *m);
 void restart_path_leaves(struct multipath *m, struct path *path);

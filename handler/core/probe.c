@@ -441,6 +441,8 @@ void probe_answered(struct multipath *m, struct path *path)
 	struct scsi_answer answer = {.result = &io->result, .data = path->probe_buf};
 
 	path->flow++;
+	if (!scsi_result_is_good(&io->result))
+		restart_path_erred(m, path, &io->result);
 	if (io->result.residual < io->cmd.data_len)
 		answer.len = io->cmd.data_len - io->result.residual;
 	if (io->result.transport == TRANSPORT_GONE || io->result.transport == TRANSPORT_NOT_SENT)
@@ -475,6 +477,7 @@ void probe_abandoned(struct multipath *m, struct path *path)
 {
 	path->flow++;
 	path->probe.abandoned = false;
+	restart_path_lost(m, path);
 	end_probe(m, path);
 	path_settled(m, path);
 	if (path->link == LINK_OPEN)
@@ -649,6 +652,7 @@ void close_link(struct multipath *m, struct path *path)
 	path->identified = false;
 	if (!m->stopping)
 		fail_path(m, path, "the device went away");
+	restart_path_lost(m, path);
 	conversation_lost(m, path);
 	hw_detach(path);
 	give_up_reads(m, path);

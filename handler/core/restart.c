@@ -99,6 +99,7 @@ void restart_path_opened(struct multipath *m, struct path *path)
 	if (!path->facts.foreign || m->now_ns >= wait_over_ns(m))
 		return;
 	path->foreign = true;
+	path->nr_errors = 0;
 	m->restart_over = false;
 	wake_by(m, m->now_ns);
 	notice(m, NOTICE_OTHER, path,
@@ -119,6 +120,37 @@ void restart_path_is_other(struct multipath *m, struct path *path)
 	path->foreign = false;
 	path->resting = false;
 	restart_reconsider(m);
+}
+
+static void end_of_rest(struct multipath *m, struct path *path)
+{
+	path->resting = false;
+	path->rest_ends_ns = m->now_ns;
+	m->run_held = true;
+}
+
+/*
+ * A command of ours was lost on the path, or it is closed: the kernel may end the old ones, too,
+ * while they are still on their way.  From now on no count is a proof.
+ */
+void restart_path_lost(struct multipath *m, struct path *path)
+{
+	if (!path->foreign)
+		return;
+	trace(m, "restart: foreign commands may be lost on %s", path_name(path));
+	m->foreign_left = true;
+	path->foreign = false;
+	if (path->resting)
+		end_of_rest(m, path);
+}
+
+/* Not good.  The device counts it, too, if the target has answered. */
+void restart_path_erred(struct multipath *m, struct path *path, const struct scsi_result *result)
+{
+	if (result->transport == TRANSPORT_OK)
+		path->nr_errors++;
+	else if (result->transport != TRANSPORT_BUSY && result->transport != TRANSPORT_REFUSED)
+		restart_path_lost(m, path);
 }
 
 /* Nobody can count them any more; or, if it was not looked at yet, know whether there are any. */
@@ -152,13 +184,6 @@ static void rest(struct multipath *m, struct path *path)
 	wake_by(m, path->rest_ends_ns);
 }
 
-static void end_of_rest(struct multipath *m, struct path *path)
-{
-	path->resting = false;
-	path->rest_ends_ns = m->now_ns;
-	m->run_held = true;
-}
-
 /* A command has left the resting path. */
 void restart_path_drains(struct multipath *m, struct path *path)
 {
@@ -169,11 +194,13 @@ void restart_path_drains(struct multipath *m, struct path *path)
 /*
  * The count was taken some time between the question and now.  It is a proof only if nothing at
  * all is out, and none of ours was on the path meanwhile: a command of ours is in the device's
- * counters some time after it was sent, so it must not be taken off the count.  Counters that
+ * counters some time after it was sent, so it must not be taken off the count.  If the device has
+ * had more errors than we, one of the old ones may be lost, and still on its way.  Counters that
  * become equal only after the old commands' time-out prove nothing: newer kernels count a command
  * as done before its abort has ended (H3).  Then the time alone decides.
  */
-void restart_path_counted(struct multipath *m, struct path *path, int64_t outstanding)
+void restart_path_counted(struct multipath *m, struct path *path, int64_t outstanding,
+			  uint64_t errors)
 {
 	uint64_t proof_ends = m->started_ns + m->settings.path_timeout_ms * NSEC_PER_MSEC;
 
@@ -182,7 +209,8 @@ void restart_path_counted(struct multipath *m, struct path *path, int64_t outsta
 		close_link_if_idle(m, path);
 	if (!path->foreign)
 		return;
-	if (outstanding == 0 && path->flow == path->flow_at_count && m->now_ns < proof_ends) {
+	if (outstanding == 0 && errors <= path->nr_errors && path->flow == path->flow_at_count &&
+	    m->now_ns < proof_ends) {
 		trace(m, "restart: %s has no foreign commands any more", path_name(path));
 		path->foreign = false;
 	}

@@ -170,7 +170,7 @@ void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpa
 		path_closed(m, event->path);
 		break;
 	case MPATH_PATH_COUNTED:
-		restart_path_counted(m, event->path, event->outstanding);
+		restart_path_counted(m, event->path, event->outstanding, event->errors);
 		break;
 	case MPATH_PATH_RESET:
 		path_was_reset(m, event->path, event->reset_error);

@@ -45,6 +45,7 @@ struct device_path {
 
 	struct job count;
 	int64_t outstanding;
+	uint64_t errors;
 
 	struct job reset;
 	int reset_error;
@@ -224,7 +225,7 @@ static void path_count_run(struct job *job)
 {
 	struct device_path *dp = container_of(job, struct device_path, count);
 
-	dp->outstanding = dp->device->transport->count_outstanding(dp->link);
+	dp->outstanding = dp->device->transport->count_outstanding(dp->link, &dp->errors);
 }
 
 static void path_counted(struct letter *letter)
@@ -234,7 +235,8 @@ static void path_counted(struct letter *letter)
 	dp->device->nr_jobs--;
 	device_step(dp->device, &(struct mpath_event){.type = MPATH_PATH_COUNTED,
 						      .path = dp->path,
-						      .outstanding = dp->outstanding});
+						      .outstanding = dp->outstanding,
+						      .errors = dp->errors});
 }
 
 static void path_reset_run(struct job *job)

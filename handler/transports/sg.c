@@ -97,6 +97,7 @@ struct path_link {
 	struct sg_host *host;
 	int anchor_fd;
 	struct sg_counters counters;
+	int64_t errors_at_open; /* negative: could not be read */
 
 	/* The rest belongs to the owner thread, once it has the link. */
 	struct sg_slot *slots; /* owned; node.queue_depth of them */
@@ -353,9 +354,16 @@ static void link_drop_orphans(struct path_link *link, unsigned int nr_left)
 	link->nr_orphans = nr_left;
 }
 
-static int64_t sg_count_outstanding(struct path_link *link)
+/* The commands first: what has ended by then, and with an error, is among the errors. */
+static int64_t sg_count_outstanding(struct path_link *link, uint64_t *errors)
 {
-	return sg_counters_read(&link->counters);
+	int64_t outstanding = sg_counters_read(&link->counters);
+	int64_t now = sg_counters_errors(&link->counters);
+
+	if (now < 0 || link->errors_at_open < 0)
+		return -ENODEV;
+	*errors = (uint64_t)(now - link->errors_at_open);
+	return outstanding;
 }
 
 /* The anchor takes no commands, so nobody closes it meanwhile. */
@@ -375,7 +383,7 @@ static void counter_run(struct job *job)
 {
 	struct path_link *link = container_of(job, struct path_link, counter);
 
-	link->outstanding = sg_count_outstanding(link);
+	link->outstanding = sg_counters_read(&link->counters);
 }
 
 /*
@@ -760,7 +768,7 @@ static void link_init(struct path_link *link, const struct link_request *request
 	link->loop = request->loop;
 	link->events = request->events;
 	link->anchor_fd = -1;
-	link->counters = (struct sg_counters){-1, -1, -1, -1};
+	link->counters = (struct sg_counters){-1, -1, -1, -1, -1, -1};
 	list_init(&link->closed_slots);
 	list_init(&link->idle_slots);
 	list_init(&link->busy_slots);
@@ -846,6 +854,7 @@ static int link_open(struct path_link *link, const struct sg_disk *disk, const c
 	if (err)
 		return err;
 	sg_counters_open(&link->counters, disk, &link->node);
+	link->errors_at_open = sg_counters_errors(&link->counters);
 	link->host = sg_host_get(link->node.host, link->node.can_queue);
 	if (!link->host || !link_create_slots(link)) {
 		strbuf_printf(reason, "out of memory");
@@ -861,7 +870,7 @@ static void link_fill_facts(struct path_link *link, const struct sg_disk *disk,
 			    struct path_facts *facts)
 {
 	const struct sg_node *node = &link->node;
-	int64_t foreign = sg_count_outstanding(link);
+	int64_t foreign = sg_counters_read(&link->counters);
 
 	if (foreign < 0)
 		foreign = 1; /* nobody can tell: so there may be some */

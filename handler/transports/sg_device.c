@@ -345,6 +345,8 @@ void sg_counters_open(struct sg_counters *counters, const struct sg_disk *disk,
 	counters->blocked_fd = open_fact("/sys/class/block/%s/device/device_blocked", disk->name);
 	counters->state_fd = open_fact("/sys/class/block/%s/device/state", disk->name);
 	counters->host_state_fd = open_fact("/sys/class/scsi_host/%s/state", host);
+	counters->errors_fd = open_fact("/sys/class/block/%s/device/ioerr_cnt", disk->name);
+	counters->timeouts_fd = open_fact("/sys/class/block/%s/device/iotmo_cnt", disk->name);
 }
 
 static void close_fact(int fd)
@@ -359,6 +361,8 @@ void sg_counters_close(struct sg_counters *counters)
 	close_fact(counters->blocked_fd);
 	close_fact(counters->state_fd);
 	close_fact(counters->host_state_fd);
+	close_fact(counters->errors_fd);
+	close_fact(counters->timeouts_fd);
 }
 
 static bool read_fact(int fd, char text[32])
@@ -378,7 +382,7 @@ static bool read_count(int fd, int64_t *count)
 
 	if (!read_fact(fd, text))
 		return false;
-	*count = strtoll(text, NULL, 10);
+	*count = strtoll(text, NULL, 0); /* some are hexadecimal: "0x1f" */
 	return true;
 }
 
@@ -408,6 +412,16 @@ int64_t sg_counters_read(const struct sg_counters *counters)
 	    !read_fact(counters->host_state_fd, host_state))
 		return -ENODEV;
 	return keeps_back(device_state, host_state, before + after) ? -EAGAIN : busy;
+}
+
+int64_t sg_counters_errors(const struct sg_counters *counters)
+{
+	int64_t errors, timeouts = 0;
+
+	if (!read_count(counters->errors_fd, &errors) ||
+	    (counters->timeouts_fd >= 0 && !read_count(counters->timeouts_fd, &timeouts)))
+		return -ENODEV;
+	return errors + timeouts;
 }
 
 int sg_open_node(const char *name, dev_t dev, mode_t type, int flags)

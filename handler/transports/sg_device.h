@@ -52,6 +52,8 @@ struct sg_counters {
 	int blocked_fd;
 	int state_fd;
 	int host_state_fd;
+	int errors_fd;
+	int timeouts_fd; /* -1: the kernel does not count them */
 };
 
 void sg_counters_open(struct sg_counters *counters, const struct sg_disk *disk,
@@ -59,6 +61,8 @@ void sg_counters_open(struct sg_counters *counters, const struct sg_disk *disk,
 void sg_counters_close(struct sg_counters *counters);
 /* How many; or -EAGAIN: there may be others that are kept back; or -ENODEV. */
 int64_t sg_counters_read(const struct sg_counters *counters);
+/* How many have ended with an error or timed out, since the kernel knows the device; or -ENODEV. */
+int64_t sg_counters_errors(const struct sg_counters *counters);
 
 /* Open /dev/@name and see that it is what it should be.  The fd, or -errno. */
 int sg_open_node(const char *name, dev_t dev, mode_t type, int flags);

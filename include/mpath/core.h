@@ -122,9 +122,12 @@ struct mpath_event {
 	union {
 		const struct path_facts *facts;
 		const char *reason;
-		int64_t outstanding; /* commands, ours included; negative: could not be read */
-		int reset_error;     /* 0: the target says that it is done; or -errno */
-		uint64_t session;    /* as path_transport_type.session has it; 0: not known */
+		struct {		     /* as path_transport_type.count_outstanding has them */
+			int64_t outstanding; /* negative: could not be read */
+			uint64_t errors;
+		};
+		int reset_error;  /* 0: the target says that it is done; or -errno */
+		uint64_t session; /* as path_transport_type.session has it; 0: not known */
 		const struct mpath_backstore *backstore;
 		struct mpath_message *message;
 		struct mpath_change *change;

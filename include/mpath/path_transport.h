@@ -83,9 +83,11 @@ struct path_transport_type {
 
 	/*
 	 * Worker, while the link is open.  Commands in flight at the device now, ours included
-	 * (H3); -errno if unknown.
+	 * (H3); -errno if unknown.  *errors: how many have ended otherwise than with GOOD since the
+	 * link was opened, ours included.  A command that is not in flight any more is among these,
+	 * or was carried out.
 	 */
-	int64_t (*count_outstanding)(struct path_link *link);
+	int64_t (*count_outstanding)(struct path_link *link, uint64_t *errors);
 
 	/*
 	 * Worker, while the link is open.  LOGICAL UNIT RESET (SAM-5 7.7), not escalated to

@@ -106,7 +106,8 @@ static const struct {
 	{": waits for commands of a former process", 5000},
 	{"restart: no command of a former process is left", 500},
 	{"restart: the wait is over", 10},
-	{"has no foreign commands any more", 200},
+	{"has no foreign commands any more", 100},
+	{"foreign commands may be lost on", 10},
 	{"rests to be counted", 2000},
 	{": deadline passed", 500},
 	{": aborted", 500},
@@ -472,6 +473,8 @@ static void random_mode(struct sim_path *p)
 		mode = MODE_UP;
 	if (p->path)
 		random_session(p);
+	if (mode == MODE_LOST && p->foreign && p->w->seq % 2)
+		sim_late_lose(p); /* and nothing of ours need have been on it */
 	set_mode(p, mode);
 }
 

@@ -103,6 +103,74 @@ static void equal_counters_after_the_timeout_are_no_proof(void)
 	world_end(w);
 }
 
+/* The network is gone, so the kernel ends the old write, and counts it no more.  Then the network
+ * is there again, and delivers it. */
+static void an_old_write_that_the_kernel_has_lost(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	sim_late_foreign(sim_path(w, "8:0"), 0, 4711, w->now_ns + 30000 * NSEC_PER_MSEC,
+			 w->now_ns + 35000 * NSEC_PER_MSEC);
+	world_up(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 11000);
+	sim_late_lose(sim_path(w, "8:0"));
+	advance(w, 23800);
+	expect_pending(w, write);
+	expect(w, w->counts.orphan_writes == 1);
+	advance(w, 200);
+	expect_good(w, write);
+	expect(w, w->luns[0].stamps[0] == write->stamp);
+	world_end(w);
+}
+
+/* Errors of our own commands are no sign of that. */
+static void errors_of_our_own(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *read, *write;
+
+	sim_path(w, "8:0")->foreign = 1;
+	world_up(w);
+	answer_with_sense(sim_path(w, "8:0"), 0x03, 0x11, 0x00, 1);
+	answer_with_sense(sim_path(w, "8:16"), 0x03, 0x11, 0x00, 1);
+	read = submit_read(w, 0, 1);
+	submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_sense(w, read, 0x03, 0x11, 0x00);
+	write = submit_write(w, 0, 1);
+	advance(w, 1000);
+	expect_pending(w, write);
+	sim_path(w, "8:0")->foreign = 0;
+	advance(w, 500);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* A command of our own was lost on the path: so may others be. */
+static void the_foreign_path_is_lost_for_a_moment(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	sim_path(w, "8:0")->foreign = 1;
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	submit_read(w, 0, 1);
+	submit_read(w, 0, 1);
+	advance(w, 100);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 3000);
+	sim_path(w, "8:0")->foreign = 0;
+	write = submit_write(w, 0, 1);
+	advance(w, 31000);
+	expect_pending(w, write);
+	advance(w, 1000);
+	expect_good(w, write);
+	world_end(w);
+}
+
 /* The counters cannot be read: the time decides. */
 static void counters_that_cannot_be_read(void)
 {
@@ -201,8 +269,8 @@ static void a_waiting_write_has_its_deadline(void)
 	world_end(w);
 }
 
-/* The path with the foreign commands is lost, too: the counters stay where they are, and a path
- * that is closed and opened anew still shows them. */
+/* The path with the foreign commands is lost, too: what the counters show when it is back proves
+ * nothing, and the time decides. */
 static void the_foreign_path_vanishes(void)
 {
 	struct world *w = world_new(QUEUE TWO_PATHS);
@@ -222,7 +290,9 @@ static void the_foreign_path_vanishes(void)
 	advance(w, 3000);
 	expect_pending(w, write);
 	sim_path(w, "8:0")->foreign = 0;
-	advance(w, 500);
+	advance(w, 28000);
+	expect_pending(w, write);
+	advance(w, 1000);
 	expect_good(w, write);
 	world_end(w);
 }
@@ -295,6 +365,9 @@ int main(void)
 	STORY(nothing_foreign_nothing_waits);
 	STORY(the_end_is_noticed_under_load);
 	STORY(equal_counters_after_the_timeout_are_no_proof);
+	STORY(an_old_write_that_the_kernel_has_lost);
+	STORY(errors_of_our_own);
+	STORY(the_foreign_path_is_lost_for_a_moment);
 	STORY(counters_that_cannot_be_read);
 	STORY(the_wait_has_an_end);
 	STORY(a_late_path_has_foreign_commands);

@@ -101,7 +101,8 @@ static void answer_now(struct mpath_actions *actions)
 	while ((node = list_pop(&actions->count)))
 		step((struct mpath_event){.type = MPATH_PATH_COUNTED,
 					  .path = container_of(node, struct path, action_node),
-					  .outstanding = (int8_t)take_byte()});
+					  .outstanding = (int8_t)take_byte(),
+					  .errors = take_byte() & 1});
 	while ((node = list_pop(&actions->abandon))) {
 		struct mpath_io *io = container_of(node, struct mpath_io, node);
 		unsigned int i;

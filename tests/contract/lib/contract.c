@@ -201,7 +201,8 @@ void contract_close(struct contract_path *path)
 
 unsigned int contract_nr_out(struct contract_path *path)
 {
-	int64_t nr = path->transport->count_outstanding(path->link);
+	uint64_t errors;
+	int64_t nr = path->transport->count_outstanding(path->link, &errors);
 
 	if (nr == -EAGAIN)
 		return 1; /* some may be kept back */

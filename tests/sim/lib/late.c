@@ -114,11 +114,32 @@ static void land(struct world *w, struct sim_late *late)
 		late->io->nr_executions++;
 }
 
+static void hide(struct sim_late *late)
+{
+	late->hidden = true;
+	late->path->hidden++;
+}
+
+void sim_late_lose(struct sim_path *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < p->w->nr_events; i++) {
+		struct sim_event *e = &p->w->events[i];
+
+		if (e->type != SIM_LATE || e->path != p || !e->late->orphan || e->late->hidden)
+			continue;
+		tell(p->w, "the kernel ends an orphan on %s with an error", p->name);
+		hide(e->late);
+		p->nr_errors++;
+		e->due_ns = e->late->lands_ns;
+	}
+}
+
 void sim_late_due(struct world *w, struct sim_late *late)
 {
 	if (w->now_ns < late->lands_ns) {
-		late->hidden = true;
-		late->path->hidden++;
+		hide(late);
 		wait_until(late, late->lands_ns);
 		return;
 	}

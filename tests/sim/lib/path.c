@@ -96,6 +96,7 @@ const char *sim_path_open(struct sim_path *p, struct path_facts *facts)
 	memcpy(facts->name, p->name, sizeof(p->name));
 	memcpy(facts->device, p->device, sizeof(p->device));
 	p->is_open = true;
+	p->errors_at_open = p->nr_errors;
 	p->nr_opens++;
 	return NULL;
 }
@@ -134,16 +135,21 @@ static int64_t count_now(const struct sim_path *p)
 void sim_path_begin_count(struct sim_path *p)
 {
 	int64_t outstanding = count_now(p);
+	uint64_t errors = p->nr_errors;
 	struct sim_event *e;
 
 	oracle_check(p->w, p->is_open, "%s is counted, but not open", p->name);
 	e = sim_event_add(p->w, SIM_COUNTED, p, NULL, p->w->now_ns + SIM_LATENCY);
 	e->outstanding = e->seq % 2 ? outstanding : INT64_MIN;
+	e->errors = errors;
 }
 
-int64_t sim_path_count(struct sim_path *p, int64_t counted_before)
+int64_t sim_path_count(struct sim_path *p, const struct sim_event *e, uint64_t *errors)
 {
-	return counted_before == INT64_MIN ? count_now(p) : counted_before;
+	bool is_late = e->outstanding == INT64_MIN;
+
+	*errors = (is_late ? p->nr_errors : e->errors) - p->errors_at_open;
+	return is_late ? count_now(p) : e->outstanding;
 }
 
 /* --- LOGICAL UNIT RESET --- */
@@ -460,6 +466,7 @@ void sim_path_answer(struct sim_path *p, const struct sim_event *e)
 		p->heard_sent_ns = io->start_ns;
 	oracle_told(p->w, p, io);
 	list_del(&io->node);
+	p->nr_errors += !scsi_result_is_good(&io->result);
 	if (io->is_probe)
 		return;
 	if (p->io_mode != MODE_UP && p->io_left && --p->io_left == 0)

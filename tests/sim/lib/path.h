@@ -16,7 +16,7 @@ const char *sim_path_open(struct sim_path *p, struct path_facts *facts);
 void sim_path_begin_close(struct sim_path *p);
 void sim_path_close(struct sim_path *p);
 void sim_path_begin_count(struct sim_path *p);
-int64_t sim_path_count(struct sim_path *p, int64_t counted_before);
+int64_t sim_path_count(struct sim_path *p, const struct sim_event *e, uint64_t *errors);
 void sim_path_begin_reset(struct sim_path *p);
 int sim_path_reset(struct sim_path *p, uint64_t sent_ns);
 void sim_path_begin_ask(struct sim_path *p);

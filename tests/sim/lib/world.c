@@ -390,7 +390,7 @@ static void fire(struct world *w, struct sim_event *from)
 		break;
 	case SIM_COUNTED:
 		event.type = MPATH_PATH_COUNTED;
-		event.outstanding = sim_path_count(e.path, e.outstanding);
+		event.outstanding = sim_path_count(e.path, &e, &event.errors);
 		break;
 	case SIM_RESET:
 		event.type = MPATH_PATH_RESET;

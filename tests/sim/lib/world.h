@@ -67,6 +67,8 @@ struct sim_path {
 	unsigned int foreign; /* commands of a dead process that are out there */
 	unsigned int hidden;  /* of these, such as the counters do not show any more (H3) */
 	bool uncountable;     /* the counters cannot be read */
+	uint64_t nr_errors;   /* the kernel counts: commands that have ended so */
+	uint64_t errors_at_open;
 	uint32_t transit_ms;
 	int reset_error; /* a LOGICAL UNIT RESET through this path fails so; 0: it does not */
 	uint64_t reset_latency_ns;
@@ -149,6 +151,7 @@ struct sim_event {
 	struct sim_path *path;
 	struct mpath_io *io;
 	int64_t outstanding;
+	uint64_t errors;
 	uint64_t sent_ns;
 	struct sim_late *late;
 	bool executed; /* the command: its result is there, and waits for the way back */
@@ -311,6 +314,11 @@ void sim_late_orphan(struct sim_path *path, const struct scsi_cmd *cmd, struct s
 /* As above, a write of one block that no initiator of this world knows of. */
 void sim_late_foreign(struct sim_path *path, uint64_t lba, uint64_t stamp, uint64_t lands_ns,
 		      uint64_t hides_ns);
+/*
+ * The kernel ends the dead process's commands, with errors: they do not count as outstanding any
+ * more, and may land all the same.
+ */
+void sim_late_lose(struct sim_path *path);
 /* The world ends: what the path still carried is gone. */
 void sim_late_drop_session(struct sim_path *path);
 /* The session has been established anew: what cannot land any more does not. */
