@@ -150,7 +150,7 @@ NOT_RUN = {
 ONCE = {"sg_zone", "sg_reset_wp", "sg_sat_identify", "sg_sat_phy_event", "sg_sat_read_gplog",
         "sg_sat_set_features", "sg_senddiag", "sg_write_buffer", "sg_compare_and_write", "sg_reassign",
         "sg_sanitize"}
-MEDIUM_OR_HARDWARE_ERROR = 3    # exit status of sg3_utils
+MEDIUM_OR_HARDWARE_ERROR = 3    # exit status of sg3_utils; the sense behind it: see expect_outcome()
 
 
 def make_files():

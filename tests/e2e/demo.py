@@ -15,6 +15,9 @@ from lib.system import wait_for
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LOG = "/run/demo.log"
 
+# What it may take, also on a CPU that is emulated beside another guest.
+SECONDS = 180
+
 
 class Demo:
     def __init__(self):
@@ -66,7 +69,9 @@ def test_told():
     begin = time.monotonic()
     demo = Demo()
     expect_equal(demo.process.wait(800), 0, "exit status")
-    note(f"told in {time.monotonic() - begin:.0f} s")
+    seconds = time.monotonic() - begin
+    note(f"told in {seconds:.0f} s")
+    expect(seconds < SECONDS, f"the demo took {seconds:.0f} s")
     text = demo.text()
     done = [int(n) for n in re.findall(r"I/O completed by the initiator .*: (\d+)", text)]
     expect_equal(len(done), 5, "measures of I/O")

@@ -30,6 +30,7 @@ from lib.targetcli import targetcli
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 KEPT = "/var/lib/main-test"
+EXTENSION = "/usr/lib/python3/dist-packages/tcmu-mpath.pth"     # of targetcli: see targetcli.py
 SIZE = 16 << 20
 SCSI_DEBUG = "/sys/bus/pseudo/drivers/scsi_debug"
 PATHS_UNIT = f"""[Unit]
@@ -221,6 +222,7 @@ def journal(unit):
 def test_services():
     """The units as the packages ship them, and paths before them."""
     os.makedirs(KEPT)
+    os.unlink(EXTENSION)        # targetcli is to be the stock one
     with open("/etc/systemd/system/main-test.service", "w") as f:
         f.write(PATHS_UNIT)
     system.run("systemctl", "unmask", "tcmu-runner.service")
@@ -318,6 +320,7 @@ def test_restore():
 
 def test_rebooted():
     """Nobody has typed anything since the machine was started."""
+    expect(not os.path.exists(EXTENSION), "the extension is back")
     for unit in ("main-test", "tcmu-runner", "rtslib-fb-targetctl"):
         expect_equal(system.run("systemctl", "is-active", unit, check=False).strip(), "active", unit)
     expect_served(3)
