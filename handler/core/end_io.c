@@ -178,6 +178,16 @@ static void retry(struct multipath *m, struct mpath_io *io, struct path *path, b
 	delay_io(m, io, retry_pause_ms[io->nr_retries++] * NSEC_PER_MSEC);
 }
 
+/* From now on the command has an error: should it not come to another try, it must not be GOOD. */
+static void retry_short_write(struct multipath *m, struct mpath_io *io, struct path *path)
+{
+	trace(m, "io %02x: %u bytes were not taken on %s", io->cmd.cdb[0], io->result.residual,
+	      path_name(path));
+	scsi_sense_set(&io->result, (uint32_t)io->cmd.data_len, 0x04, 0x08,
+		       io->cmd.class == CMD_ONCE ? 0x01 : 0x00);
+	retry(m, io, path, true);
+}
+
 static void requeue(struct multipath *m, struct mpath_io *io)
 {
 	if (!io->retries_until_ns)
@@ -249,14 +259,26 @@ static void follow_verdict(struct multipath *m, struct mpath_io *io, struct path
 	}
 }
 
+/* One question instead of three: it is asked for each command. */
+static bool is_all_good(const struct scsi_result *result)
+{
+	return (result->transport | result->status | result->residual) == 0;
+}
+
+_Static_assert(TRANSPORT_OK == 0 && SAM_GOOD == 0, "good is 0");
+
 void end_io(struct multipath *m, struct mpath_io *io)
 {
 	struct path *path = io->path;
 
 	io_stats_count(&path->stats, io, m->now_ns - io->start_ns);
 	take_off_path(m, io);
-	if (scsi_result_is_good(&io->result)) {
+	if (is_all_good(&io->result)) {
 		complete_io(m, io); /* nothing to judge */
+	} else if (is_short_write(&io->cmd, &io->result)) {
+		retry_short_write(m, io, path);
+	} else if (scsi_result_is_good(&io->result)) {
+		complete_io(m, io);
 	} else {
 		restart_path_erred(m, path, &io->result);
 		follow_verdict(m, io, path);

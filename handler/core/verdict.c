@@ -153,3 +153,8 @@ struct verdict judge(const struct scsi_result *result)
 	}
 	return (struct verdict){IO_PATH_SUSPECT, MAY_HAVE_RUN, "unknown transport error"};
 }
+
+bool is_short_write(const struct scsi_cmd *cmd, const struct scsi_result *result)
+{
+	return scsi_result_is_good(result) && result->residual && scsi_cdb_writes_blocks(cmd);
+}

@@ -28,4 +28,10 @@ struct verdict {
 
 struct verdict judge(const struct scsi_result *result);
 
+/*
+ * Does the target say GOOD to a write of blocks, but that it has not taken all of them?  Then it is
+ * no answer.  A list of parameters is another matter: of that it may leave what it does not know.
+ */
+bool is_short_write(const struct scsi_cmd *cmd, const struct scsi_result *result);
+
 #endif

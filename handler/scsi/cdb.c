@@ -503,6 +503,16 @@ enum cdb_status scsi_cdb_fill(struct scsi_cmd *cmd, size_t iov_len, uint32_t blo
 	return CDB_OK;
 }
 
+bool scsi_cdb_writes_blocks(const struct scsi_cmd *cmd)
+{
+	const struct cdb_rule *rule = find_rule(cmd);
+
+	if (!rule || cmd->dir != SCSI_DATA_OUT)
+		return false;
+	return rule->length == LEN_BLOCKS || rule->length == LEN_BLOCKS_6 ||
+	       rule->length == LEN_TWICE || rule->length == LEN_ONE_BLOCK;
+}
+
 /* SAM: the first three bits of the opcode are the group, the group gives the length. */
 size_t scsi_cdb_len(const uint8_t *cdb, size_t avail)
 {

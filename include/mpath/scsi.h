@@ -28,6 +28,8 @@ enum cdb_status {
  */
 enum cdb_status scsi_cdb_fill(struct scsi_cmd *cmd, size_t iov_len, uint32_t block_size,
 			      uint32_t path_timeout_ms);
+/* Is the data of this command, as filled, blocks of the medium (WRITE SAME's one block, too)? */
+bool scsi_cdb_writes_blocks(const struct scsi_cmd *cmd);
 /* Bytes of a CDB by its first bytes (@avail of them); 0: cannot tell (vendor group). */
 size_t scsi_cdb_len(const uint8_t *cdb, size_t avail);
 /* The first block of a READ of any length.  False: another command. */

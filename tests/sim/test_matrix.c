@@ -37,6 +37,7 @@ enum follows {
 	UP,	    /* the target's word: to the initiator, to the bit; the path stays */
 	AGAIN,	    /* it asks for patience: the same path again, bounded; then its word goes up */
 	PROVE,	    /* likewise, and the path must prove that it is still our LUN (D8) */
+	SHORT,	    /* not all of the data was taken: as AGAIN, but its word never goes up */
 	ELSEWHERE,  /* the path has failed */
 	DOUBT,	    /* the path's or the command's: a probe tells, the command goes elsewhere */
 	TRANSITION, /* the port group changes its state: elsewhere, or wait for it */
@@ -115,6 +116,7 @@ static const struct fault faults[] = {
 	{"transition failed",      AGAIN, IDLE, FIXED(0x06, 0x2a, 0x07)},
 	{"aborted command",        AGAIN, RUN, FIXED(0x0b, 0x44, 0x00)},
 	{"medium error",           AGAIN, RUN, FIXED(0x03, 0x0c, 0x00)},
+	{"short write",            SHORT, RUN, STATUS(SAM_GOOD)},
 	{"INQUIRY data changed",   PROVE, IDLE, FIXED(0x06, 0x3f, 0x03)},
 	{"LUN list changed",       PROVE, IDLE, FIXED(0x06, 0x3f, 0x0e)},
 
@@ -148,7 +150,7 @@ static const struct fault faults[] = {
 
 static bool is_word(const struct fault *fault)
 {
-	return fault->status || fault->code;
+	return fault->mode == MODE_ANSWER || fault->code;
 }
 
 /* The target may still carry it out, or has done so. */
@@ -284,7 +286,9 @@ static void answered_by_us(struct future *f, uint8_t key, uint8_t asc, uint8_t a
 /* handler/README.md, "Our own answers": the target's last word is better than ours. */
 static void fails(struct future *f, const struct fault *last)
 {
-	if (is_word(last))
+	if (last->follows == SHORT)
+		answered_by_us(f, 0x04, 0x08, 0x00);
+	else if (is_word(last))
 		f->answer = word_of(last);
 	else if (!f->way[0].tried)
 		answered_by_us(f, 0x02, 0x08, 0x00);
@@ -325,6 +329,10 @@ static bool meet(struct future *f, const struct fault *fault)
 	case PROVE:
 		f->most_ms += for_ever ? RETRIED_MS : 0;
 		return for_ever || (once && fault->may_have_run);
+	case SHORT:
+		f->most_ms += for_ever ? RETRIED_MS : 0;
+		answered_by_us(f, 0x04, 0x08, once ? 0x01 : 0x00);
+		return for_ever || once;
 	case ELSEWHERE:
 		here->failed = true;
 		break;
@@ -354,7 +362,7 @@ static bool meet(struct future *f, const struct fault *fault)
 /* False: no path is left. */
 static bool goes_on(struct future *f, const struct fault *last)
 {
-	unsigned int stays = last->follows == AGAIN ? f->at : !f->at;
+	unsigned int stays = last->follows == AGAIN || last->follows == SHORT ? f->at : !f->at;
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
@@ -579,12 +587,20 @@ static struct cell cell_of(unsigned long nr)
 	return c;
 }
 
+static bool may_be_short(const struct command *command)
+{
+	return command->submit == write_block || command->submit == compare_and_write;
+}
+
 /* The first fault is the end, whatever comes next; or nothing ever waits for the fence. */
 static bool is_another_cell(const struct cell *c)
 {
 	const struct cell alone = {.command = c->command, .map = c->map, .first = c->first};
 
 	if ((c->second || c->for_ever) && foresee(&alone).tries == 1)
+		return true;
+	if (!may_be_short(c->command) &&
+	    (c->first->follows == SHORT || (c->second && c->second->follows == SHORT)))
 		return true;
 	return c->map->fence != FENCE_NONE && !leaves_a_copy(c->first) &&
 	       !(c->second && leaves_a_copy(c->second));

@@ -711,6 +711,86 @@ static void residuals_go_up(void)
 	world_end(w);
 }
 
+/*
+ * GOOD, but the target has not taken all of the data: that is no answer.  Again, on the same path;
+ * and if it goes on so, our own sense, never GOOD.
+ */
+static void a_short_write_is_not_good(void)
+{
+	static const struct scsi_result good = {.status = SAM_GOOD};
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *write;
+
+	world_up(w);
+	answer_with(sim_path(w, "8:0"), &good, 2);
+	write = submit_write(w, 3, 2);
+	advance(w, 20);
+	expect_good(w, write);
+	expect(w, write->nr_starts == 3 && write->io.result.residual == 0);
+	expect(w, w->luns[0].stamps[3] == write->stamp && w->luns[0].stamps[4] == write->stamp);
+
+	answer_with(sim_path(w, "8:0"), &good, 0);
+	answer_with(sim_path(w, "8:16"), &good, 0);
+	write = submit_write(w, 3, 2);
+	advance(w, 6000);
+	expect_sense(w, write, 0x04, 0x08, 0x00);
+	expect(w, write->nr_starts == 9);
+	expect_paths_up(w);
+	world_end(w);
+}
+
+/* Its path fails before it has been repeated, and no other one is left: not GOOD even then. */
+static void a_short_write_and_no_path(void)
+{
+	static const struct scsi_result good = {.status = SAM_GOOD};
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *write;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	answer_with(sim_path(w, "8:16"), &good, 0);
+	write = submit_write(w, 3, 2);
+	advance(w, 20);
+	expect_pending(w, write);
+	message(w, "fail_path 8:16");
+	advance(w, 200);
+	expect_sense(w, write, 0x04, 0x08, 0x00);
+	world_end(w);
+}
+
+/* What may run only once is not repeated: part of it may have been done. */
+static void a_short_compare_and_write_is_not_repeated(void)
+{
+	static const struct scsi_result good = {.status = SAM_GOOD};
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *caw;
+
+	world_up(w);
+	answer_with(sim_path(w, "8:0"), &good, 1);
+	caw = submit_caw(w, 0, 0);
+	advance(w, 20);
+	expect_sense(w, caw, 0x04, 0x08, 0x01);
+	expect(w, caw->nr_starts == 1);
+	expect_paths_up(w);
+	world_end(w);
+}
+
+/* A list of parameters may be longer than what the target knows of it: GOOD, with a residual. */
+static void a_short_parameter_list_is_good(void)
+{
+	static const struct scsi_result good = {.status = SAM_GOOD};
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *unmap;
+
+	world_up(w);
+	answer_with(sim_path(w, "8:0"), &good, 1);
+	unmap = submit_cdb(w, (const uint8_t[10]){0x42, [8] = 24}, 10, 24);
+	advance(w, 20);
+	expect_good(w, unmap);
+	expect(w, unmap->nr_starts == 1 && unmap->io.result.residual == 24);
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(reads_and_idempotent_writes_go_elsewhere);
@@ -745,5 +825,9 @@ int main(void)
 	STORY(a_command_waits_for_a_transition);
 	STORY(a_transition_that_only_commands_hear_of);
 	STORY(residuals_go_up);
+	STORY(a_short_write_is_not_good);
+	STORY(a_short_write_and_no_path);
+	STORY(a_short_compare_and_write_is_not_repeated);
+	STORY(a_short_parameter_list_is_good);
 	return end_of_stories();
 }

@@ -247,6 +247,59 @@ static void test_every_transport_error(void)
 	check_transport((enum transport_error)99, IO_PATH_SUSPECT, RUN);
 }
 
+#define BLOCK 512
+
+/* 16 blocks where the CDB has a length, GOOD, and one block was not taken. */
+static void test_short_writes(void)
+{
+	static const struct {
+		const char *name;
+		uint8_t cdb[SCSI_CDB_MAX];
+		uint8_t cdb_len;
+		bool is_short;
+	} rows[] = {
+		{"WRITE(6)", {0x0a, [4] = 16}, 6, true},
+		{"WRITE(10)", {0x2a, [8] = 16}, 10, true},
+		{"WRITE(12)", {0xaa, [9] = 16}, 12, true},
+		{"WRITE(16)", {0x8a, [13] = 16}, 16, true},
+		{"WRITE(32)", {0x7f, [7] = 24, [9] = 0x0b, [31] = 16}, 32, true},
+		{"WRITE AND VERIFY(10)", {0x2e, [8] = 16}, 10, true},
+		{"WRITE AND VERIFY(16)", {0x8e, [13] = 16}, 16, true},
+		{"WRITE ATOMIC(16)", {0x9c, [13] = 16}, 16, true},
+		{"WRITE SAME(10)", {0x41, [8] = 16}, 10, true},
+		{"WRITE SAME(16)", {0x93, [13] = 16}, 16, true},
+		{"COMPARE AND WRITE", {0x89, [13] = 8}, 16, true},
+		{"ORWRITE(16)", {0x8b, [13] = 16}, 16, true},
+
+		{"READ(10)", {0x28, [8] = 16}, 10, false},
+		{"VERIFY(10), BYTCHK", {0x2f, 0x02, [8] = 16}, 10, false},
+		{"UNMAP", {0x42, [7] = 0x20}, 10, false},
+		{"MODE SELECT(10)", {0x55, [7] = 0x20}, 10, false},
+		{"PERSISTENT RESERVE OUT", {0x5f, [7] = 0x20}, 10, false},
+		{"EXTENDED COPY", {0x83, [12] = 0x20}, 16, false},
+		{"FORMAT UNIT", {0x04, 0x10}, 6, false},
+		{"WRITE BUFFER", {0x3b, [7] = 0x20}, 10, false},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct scsi_cmd cmd = {.cdb_len = rows[i].cdb_len};
+		struct scsi_result result = {.residual = BLOCK};
+
+		memcpy(cmd.cdb, rows[i].cdb, sizeof(cmd.cdb));
+		assert(scsi_cdb_fill(&cmd, 16 * BLOCK, BLOCK, 1000) == CDB_OK && cmd.data_len);
+		if (is_short_write(&cmd, &result) != rows[i].is_short)
+			printf("%s\n", rows[i].name);
+		assert(is_short_write(&cmd, &result) == rows[i].is_short);
+		result.status = SAM_CHECK_CONDITION; /* then the sense counts */
+		assert(!is_short_write(&cmd, &result));
+		result = (struct scsi_result){.transport = TRANSPORT_LOST, .residual = BLOCK};
+		assert(!is_short_write(&cmd, &result));
+		result = (struct scsi_result){0};
+		assert(!is_short_write(&cmd, &result));
+	}
+}
+
 int main(void)
 {
 	test_every_sense_row();
@@ -254,5 +307,6 @@ int main(void)
 	test_no_sense();
 	test_every_status();
 	test_every_transport_error();
+	test_short_writes();
 	return 0;
 }

@@ -456,6 +456,13 @@ static bool is_fault(const struct scsi_result *result)
 	return true;
 }
 
+/* GOOD, but it has not taken all that the initiator sent. */
+static bool is_short(const struct mpath_io *io)
+{
+	return scsi_result_is_good(&io->result) && io->cmd.dir == SCSI_DATA_OUT &&
+	       io->result.residual;
+}
+
 void sim_path_answer(struct sim_path *p, const struct sim_event *e)
 {
 	struct mpath_io *io = e->io;
@@ -471,7 +478,7 @@ void sim_path_answer(struct sim_path *p, const struct sim_event *e)
 		return;
 	if (p->io_mode != MODE_UP && p->io_left && --p->io_left == 0)
 		p->io_mode = MODE_UP;
-	sio->nr_faults += is_fault(&io->result);
+	sio->nr_faults += is_fault(&io->result) || is_short(io);
 	sio->sent = false;
 	p->nr_out--;
 }
