@@ -68,19 +68,20 @@ uint64_t longest_fence_ms(const struct multipath *m)
 }
 
 /*
- * What may a former process have remembered at most?  It may have had other settings, and the way
- * that held its write is perhaps not there any more, so only the administrator knows a limit below
- * the longest that he can set.
+ * What may a former process have remembered at most, a fence or its own wait?  It may have had
+ * other settings, and the way that held its write is perhaps not there any more, so only the
+ * administrator knows a limit below the longest that he can set.
  */
 #define FENCE_MAX_MS (60 * 60 * 1000)
 
 uint64_t longest_former_fence_ms(const struct multipath *m)
 {
 	const struct mpath_settings *s = &m->settings;
+	uint64_t given_up_ms = (uint64_t)s->path_timeout_ms + ERROR_HANDLING_MS;
 
 	if (s->fence == FENCE_NONE)
-		return 0;
-	return (uint64_t)s->path_timeout_ms + ERROR_HANDLING_MS +
+		return s->restart_wait_ms;
+	return (s->restart_wait_ms > given_up_ms ? s->restart_wait_ms : given_up_ms) +
 	       (s->fence_time_ms ? s->fence_time_ms : FENCE_MAX_MS);
 }
 

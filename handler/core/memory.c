@@ -54,6 +54,14 @@ static bool contains(const uint64_t *hashes, unsigned int nr, uint64_t hash)
 	return false;
 }
 
+static uint64_t last_end_ns(const struct multipath *m)
+{
+	/* Never both: while the former one holds, no write is sent that could be lost. */
+	uint64_t fence_ns = m->fence_kept_ns ? m->fence_kept_ns : m->former_fence_ns;
+
+	return fence_ns > m->wait_kept_ns ? fence_ns : m->wait_kept_ns;
+}
+
 void mpath_remember(struct multipath *m, struct mpath_memory *memory)
 {
 	const struct priority_group *in_use = m->next_pg ? m->next_pg : m->current_pg;
@@ -62,8 +70,7 @@ void mpath_remember(struct multipath *m, struct mpath_memory *memory)
 	unsigned int i;
 
 	memset(memory, 0, sizeof(*memory)); /* padding too: memories may be compared */
-	/* Never both: while the former one holds, no write is sent that could be lost. */
-	memory->fence_end_ns = m->fence_kept_ns ? m->fence_kept_ns : m->former_fence_ns;
+	memory->fence_end_ns = last_end_ns(m);
 	if (queues != m->queue_in_table)
 		memory->queueing = queues ? MEMORY_QUEUEING_ON : MEMORY_QUEUEING_OFF;
 	if (in_use)

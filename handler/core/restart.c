@@ -60,10 +60,29 @@ static void former_fence_ends(struct multipath *m)
 	notice(m, NOTICE_OTHER, NULL, "no write that a former process lost can land any more");
 }
 
+/* Killed while it waits, too: the next process cannot see what the kernel gives up meanwhile. */
+static void keep_wait(struct multipath *m)
+{
+	if (m->wait_kept_ns >= wait_over_ns(m))
+		return;
+	m->wait_kept_ns = wait_over_ns(m);
+	m->actions->fence_moved = true;
+}
+
+/* At once: else a next process waits in vain. */
+static void forget_wait(struct multipath *m)
+{
+	if (!m->wait_kept_ns)
+		return;
+	m->wait_kept_ns = 0;
+	m->actions->fence_moved = true;
+}
+
 static void end_of_wait(struct multipath *m, const char *why)
 {
 	struct path *path;
 
+	forget_wait(m);
 	m->restart_over = true;
 	m->foreign_left = false;
 	trace(m, "restart: %s, writes may go", why);
@@ -80,6 +99,8 @@ void restart_reconsider(struct multipath *m)
 {
 	if (m->restart_over)
 		return;
+	if (any_foreign(m) && m->now_ns < wait_over_ns(m))
+		keep_wait(m);
 	if (m->now_ns < m->former_fence_ns) {
 		wake_by(m, m->former_fence_ns);
 		return;

@@ -592,28 +592,39 @@ static void fence_and_no_path(void)
 	world_end(w);
 }
 
-/* What is over by then, or is nothing to the new settings, holds nobody up. */
+/* What is over by then holds nobody up. */
 static void a_fence_that_is_over(void)
 {
-	static const enum fence_kind fences[] = {FENCE_TIME, FENCE_NONE};
+	struct world *w = new_world(QUEUE TWO_PATHS, FENCE_TIME);
 	struct sim_io *write;
-	struct world *w;
-	unsigned int i;
 
-	for (i = 0; i < 2; i++) {
-		w = new_world(QUEUE TWO_PATHS, FENCE_TIME);
-		world_up(w);
-		lose_write(w, 0);
-		w = next_process(w, fences[i]);
-		if (fences[i] == FENCE_TIME)
-			w->now_ns += (FENCE_MS + 1000) * NSEC_PER_MSEC;
-		world_up(w);
-		write = submit_write(w, 0, 1);
-		advance(w, 5);
-		expect_good(w, write);
-		expect_no_notice(w, "former process");
-		world_end(w);
-	}
+	world_up(w);
+	lose_write(w, 0);
+	w = next_process(w, FENCE_TIME);
+	w->now_ns += (FENCE_MS + 1000) * NSEC_PER_MSEC;
+	world_up(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 5);
+	expect_good(w, write);
+	expect_no_notice(w, "former process");
+	world_end(w);
+}
+
+/* Nor is there a fence in the new settings, which wait for a former process all the same. */
+static void a_fence_and_new_settings_without(void)
+{
+	struct world *w = new_world(QUEUE TWO_PATHS, FENCE_TIME);
+	struct sim_io *write;
+
+	w->memory.fence_end_ns = UINT64_MAX;
+	w->settings.fence = FENCE_NONE;
+	world_up(w);
+	write = submit_write(w, 0, 1);
+	advance(w, w->settings.restart_wait_ms - 101);
+	expect_pending(w, write);
+	advance(w, 2);
+	expect_good(w, write);
+	world_end(w);
 }
 
 /* No fence lasts as long as that: the wait has an end. */
@@ -1259,6 +1270,7 @@ int main(void)
 	STORY(fence_and_counters_of_a_former_process);
 	STORY(fence_and_no_path);
 	STORY(a_fence_that_is_over);
+	STORY(a_fence_and_new_settings_without);
 	STORY(a_remembered_time_that_cannot_be);
 	STORY(not_every_fence_is_saved);
 	STORY(an_overdue_write_holds_the_others_up);

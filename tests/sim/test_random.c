@@ -647,6 +647,20 @@ static void random_abort(struct world *w)
 	}
 }
 
+static void random_crash(struct world *w);
+
+/* Another death, soon; what the kernel gives up in between, only the dead one has seen. */
+static void random_death_in_the_wait(struct world *w)
+{
+	unsigned int i;
+
+	advance(w, below(3000));
+	for (i = 0; i < w->nr_paths; i++)
+		if (chance(50) && may_be_disturbed(&w->paths[i]))
+			sim_late_lose(&w->paths[i]);
+	random_crash(w);
+}
+
 /* What is out there can be seen when the new process opens the paths, or nobody could know of it.
  */
 static void random_crash(struct world *w)
@@ -655,8 +669,9 @@ static void random_crash(struct world *w)
 	uint64_t wait_ms = w->settings.restart_wait_ms - w->settings.path_timeout_ms - 2000;
 	unsigned int i;
 
-	if (has_orphans(w))
-		return;
+	for (i = 0; i < w->nr_paths; i++)
+		if (!may_be_disturbed(&w->paths[i]))
+			return;
 	kill_world(w, chance(70) || !wait_ms ? 0 : 1 + below((unsigned int)wait_ms));
 	advance(w, below(2000));
 	for (i = 0; i < w->nr_paths; i++) {
@@ -671,6 +686,8 @@ static void random_crash(struct world *w)
 			p->mode = MODE_UP;
 	}
 	restart_world(w);
+	if (chance(30))
+		random_death_in_the_wait(w);
 }
 
 static void random_time(struct world *w)

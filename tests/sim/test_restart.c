@@ -125,6 +125,55 @@ static void an_old_write_that_the_kernel_has_lost(void)
 	world_end(w);
 }
 
+/* Killed again while it waits, and what it has waited for is not counted any more: the third
+ * process knows of it all the same. */
+static void killed_while_it_waits(void)
+{
+	static const enum fence_kind fences[] = {FENCE_TIME, FENCE_NONE};
+	struct sim_io *write;
+	struct world *w;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		w = world_new(QUEUE TWO_PATHS);
+		w->settings.fence = fences[i];
+		sim_late_foreign(sim_path(w, "8:0"), 0, 4711, w->now_ns + 30000 * NSEC_PER_MSEC,
+				 w->now_ns + 35000 * NSEC_PER_MSEC);
+		world_up(w);
+		sim_late_lose(sim_path(w, "8:0"));
+		advance(w, 1000);
+		kill_world(w, 0);
+		advance(w, 500);
+		restart_world(w);
+		write = submit_write(w, 0, 1);
+		advance(w, 28500);
+		expect_pending(w, write);
+		expect(w, w->counts.orphan_writes == 1);
+		advance(w, 50000);
+		expect_good(w, write);
+		expect(w, w->luns[0].stamps[0] == write->stamp);
+		world_end(w);
+	}
+}
+
+/* What it has waited for has ended: the third process need not wait again. */
+static void killed_after_it_has_waited(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	sim_path(w, "8:0")->foreign = 1;
+	world_up(w);
+	sim_path(w, "8:0")->foreign = 0;
+	advance(w, 500);
+	kill_world(w, 0);
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 1000);
+	expect_good(w, write);
+	world_end(w);
+}
+
 /* Errors of our own commands are no sign of that. */
 static void errors_of_our_own(void)
 {
@@ -366,6 +415,8 @@ int main(void)
 	STORY(the_end_is_noticed_under_load);
 	STORY(equal_counters_after_the_timeout_are_no_proof);
 	STORY(an_old_write_that_the_kernel_has_lost);
+	STORY(killed_while_it_waits);
+	STORY(killed_after_it_has_waited);
 	STORY(errors_of_our_own);
 	STORY(the_foreign_path_is_lost_for_a_moment);
 	STORY(counters_that_cannot_be_read);
