@@ -676,6 +676,117 @@ static void a_reservation_is_repeated(void)
 	advance(w, 30000);
 }
 
+static bool was_told;
+
+/* The first GOOD is taken for BUSY. */
+static void take_for_busy(struct world *w, struct mpath_event *event)
+{
+	(void)w;
+	if (was_told || !ends(event, 0x5f))
+		return;
+	was_told = true;
+	event->io->result = (struct scsi_result){.status = SAM_BUSY};
+}
+
+static void a_reservation_is_carried_out_twice(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+
+	world_up(w);
+	w->before = take_for_busy;
+	submit_pr_out(w);
+	advance(w, 100);
+}
+
+static void end_fences(struct world *w, struct mpath_event *event)
+{
+	struct mpath_io *io;
+
+	(void)event;
+	list_for_each_entry(io, &w->m->fenced, node)
+		io->fence_ns = w->now_ns;
+}
+
+/* Its old copy may still land, and then the map is stepped: for a read, which may go. */
+static void lose_fenced(struct sim_io *(*submit)(struct world *w))
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	w->before = end_fences;
+	set_io_mode(sim_path(w, "8:0"), MODE_LOST, 1);
+	submit(w);
+	advance(w, 10);
+	submit_read(w, 1, 1);
+	advance(w, 10);
+}
+
+static struct sim_io *submit_a_write(struct world *w)
+{
+	return submit_write(w, 0, 1);
+}
+
+static struct sim_io *submit_a_reservation(struct world *w)
+{
+	return submit_pr_out(w);
+}
+
+static void a_write_does_not_wait_for_its_fence(void)
+{
+	lose_fenced(submit_a_write);
+}
+
+static void an_answer_does_not_wait_for_its_fence(void)
+{
+	lose_fenced(submit_a_reservation);
+}
+
+static void forget_overdue(struct world *w, struct mpath_event *event)
+{
+	(void)event;
+	w->m->nr_overdue = 0;
+}
+
+static void a_write_does_not_wait_for_an_overdue_one(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+
+	w->backstore.cmd_time_out_ms = 10000;
+	w->has_backstore = true;
+	world_up(w);
+	w->before = forget_overdue;
+	set_io_mode(sim_path(w, "8:0"), MODE_HUNG, 1);
+	submit_write(w, 0, 1);
+	advance(w, 11000);
+	submit_write(w, 0, 1);
+	advance(w, 10);
+}
+
+/* As if the path had answered just now. */
+static void ask_for_session(struct world *w, struct mpath_event *event,
+			    struct mpath_actions *actions)
+{
+	struct path *path = w->paths[0].path;
+
+	if (event->type != MPATH_MESSAGE)
+		return;
+	path->asking = true;
+	path->session_sent_ns = w->now_ns;
+	list_push_back(&actions->session, &path->session_node);
+}
+
+static void a_session_is_new_without_an_answer(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+
+	w->paths[0].session = 1;
+	world_up(w);
+	w->after = ask_for_session;
+	message(w, "queue_if_no_path");
+	advance(w, 10);
+}
+
 static void forget_restart(struct world *w, struct mpath_event *event)
 {
 	(void)event;
@@ -909,6 +1020,13 @@ int main(void)
 	CATCH(a_command_is_sent_after_its_abort, "is sent after its abort");
 	CATCH(a_compare_and_write_is_repeated, "is sent again, but may have been executed");
 	CATCH(a_reservation_is_repeated, "is sent again, but may have been executed");
+	CATCH(a_reservation_is_carried_out_twice, "was executed 2 times");
+	CATCH(a_write_does_not_wait_for_its_fence,
+	      "is sent again while its old copy may still land");
+	CATCH(an_answer_does_not_wait_for_its_fence,
+	      "is answered while its old copy may still land");
+	CATCH(a_write_does_not_wait_for_an_overdue_one, "which the kernel has answered, may land");
+	CATCH(a_session_is_new_without_an_answer, "8:0 is taken to have answered");
 	CATCH(a_write_does_not_wait_for_orphans, "has commands of a dead process");
 	CATCH(a_write_does_not_wait_for_a_former_fence, "what a dead process had lost may land");
 	CATCH(a_command_is_sent_in_spite_of_suspend, "is sent while the map is suspended");
