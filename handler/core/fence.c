@@ -15,7 +15,8 @@
  *path aborts what is there.  If it fails: time.
  *
  * While the reset is out, and for a moment before it, no command is sent: those on the other paths
- * would be aborted, too, and nobody would tell us.
+ * would be aborted, too, and nobody would tell us.  But the kernel may take minutes for it, and so
+ * long nobody is to wait: what is aborted later ends with its time-out.
  *
  * With fence=none the write goes on at once, as in dm-multipath.
  */
@@ -28,6 +29,8 @@
 #define RESET_GATHER_NS (50 * NSEC_PER_MSEC)
 /* Commands on the paths that are left get so long to end by themselves. */
 #define RESET_DRAIN_NS (1 * NSEC_PER_SEC)
+/* And they wait so long for its answer. */
+#define RESET_REST_NS  (3 * NSEC_PER_SEC)
 #define RESET_AGAIN_NS (1 * NSEC_PER_SEC)
 
 /* What the next process is told is so much later, so that not every write is news for it. */
@@ -316,7 +319,7 @@ static void set_reset_state(struct multipath *m, enum reset_state state)
 {
 	m->reset_state = state;
 	m->reset_state_ns = m->now_ns;
-	if (state == RESET_IDLE)
+	if (!resting_for_reset(m))
 		m->run_held = true; /* what came meanwhile waits for room */
 }
 
@@ -371,6 +374,7 @@ static void send_reset(struct multipath *m, struct path *path)
 {
 	trace(m, "path %s: LOGICAL UNIT RESET", path_name(path));
 	set_reset_state(m, RESET_IS_OUT);
+	m->reset_sent_ns = m->now_ns;
 	m->last_reset_id = path->id;
 	path->resetting = true;
 	list_push_back(&m->actions->reset, &path->reset_node);
@@ -390,12 +394,41 @@ static void drain_for_reset(struct multipath *m)
 		wake_by(m, m->reset_state_ns + RESET_DRAIN_NS);
 }
 
+/* NULL: it has failed or left the map, and will hardly bring an answer. */
+static struct path *path_of_reset(const struct multipath *m)
+{
+	struct path *path;
+
+	for_each_path(m, path)
+		if (path->resetting && path->active)
+			return path;
+	return NULL;
+}
+
+static void wait_for_reset(struct multipath *m)
+{
+	struct path *path = path_of_reset(m);
+	uint64_t until_ns = m->reset_state_ns + RESET_REST_NS;
+
+	if (path && m->now_ns < until_ns) {
+		wake_by(m, until_ns);
+		return;
+	}
+	notice(m, NOTICE_OTHER, path,
+	       "LOGICAL UNIT RESET is not answered: other commands wait no longer");
+	set_reset_state(m, RESET_HANGS);
+}
+
 static void reset_when_due(struct multipath *m)
 {
 	uint64_t due;
 
-	if (m->reset_state == RESET_IS_OUT)
+	if (m->reset_state == RESET_HANGS)
 		return;
+	if (m->reset_state == RESET_IS_OUT) {
+		wait_for_reset(m);
+		return;
+	}
 	if (m->reset_state == RESET_IDLE) {
 		if (list_empty(&m->fenced) || m->settings.fence != FENCE_LU_RESET ||
 		    !path_for_reset(m))
@@ -413,7 +446,6 @@ static void reset_when_due(struct multipath *m)
 /* The target's word: of what had reached it when the reset was sent, nothing can land any more. */
 void path_was_reset(struct multipath *m, struct path *path, int error)
 {
-	uint64_t sent_ns = m->reset_state_ns;
 	struct mpath_io *io, *next;
 
 	path->resetting = false;
@@ -429,7 +461,7 @@ void path_was_reset(struct multipath *m, struct path *path, int error)
 	}
 	notice(m, NOTICE_OTHER, path, "LOGICAL UNIT RESET: the lost writes cannot land any more");
 	list_for_each_entry_safe(io, next, &m->fenced, node)
-		if (io->arrived_ns <= sent_ns)
+		if (io->arrived_ns <= m->reset_sent_ns)
 			pass(m, io, "LOGICAL UNIT RESET");
 }
 

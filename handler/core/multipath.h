@@ -135,9 +135,11 @@ struct multipath {
 	bool stopping;
 
 	/* fence.c */
-	enum reset_state { RESET_IDLE, RESET_DRAINS, RESET_IS_OUT } reset_state;
+	/* RESET_HANGS: it is out, so no other one is sent, but commands do not wait for it. */
+	enum reset_state { RESET_IDLE, RESET_HANGS, RESET_DRAINS, RESET_IS_OUT } reset_state;
 	unsigned int last_reset_id; /* of the path through which it was sent last */
 	uint64_t reset_state_ns;    /* since when */
+	uint64_t reset_sent_ns;	    /* the last one */
 	uint64_t reset_again_ns;    /* the last one failed: not before */
 	uint64_t fence_told_ns;	    /* when the log last said that writes are fenced */
 	unsigned int nr_overdue;    /* writes that the kernel has answered in our place */
@@ -408,7 +410,7 @@ static inline bool must_wait_for_resume(const struct multipath *m, const struct 
 
 static inline bool resting_for_reset(const struct multipath *m)
 {
-	return m->reset_state != RESET_IDLE;
+	return m->reset_state > RESET_HANGS;
 }
 
 static inline bool has_fences(const struct multipath *m)

@@ -1222,6 +1222,74 @@ static void a_reset_is_for_what_was_lost_before(void)
 	world_end(w);
 }
 
+static unsigned int count_resets(const struct world *w)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < w->nr_paths; i++)
+		n += w->paths[i].nr_resets;
+	return n;
+}
+
+/*
+ * A reset is not answered for a minute: others wait for it 3 s, not more, and the lost write until
+ * its time.  No second one is sent meanwhile; then it is, for what was lost after the first.
+ */
+static void a_reset_that_hangs(void)
+{
+	struct world *w = new_world(QUEUE TWO_BY_TWO, FENCE_LU_RESET);
+	struct sim_io *lost, *read, *write, *later;
+
+	sim_path(w, "8:16")->reset_latency_ns = 60 * NSEC_PER_SEC;
+	world_up(w);
+	lost = lose_write(w, 0);
+	advance(w, 100);
+	expect(w, sim_path(w, "8:16")->nr_resets == 1);
+	read = submit_read(w, 1, 1);
+	write = submit_write(w, 2, 1);
+	advance(w, 2940);
+	expect(w, !read->nr_starts && !write->nr_starts);
+	advance(w, 20);
+	expect_good(w, read);
+	expect_good(w, write);
+	expect_notice(w, "8:16: LOGICAL UNIT RESET is not answered: other commands wait no longer");
+	advance(w, FENCE_MS - 3100);
+	expect_pending(w, lost);
+	advance(w, 100);
+	expect_good(w, lost);
+
+	advance(w, 30000);
+	set_io_mode(sim_path(w, "8:16"), MODE_LOST, 1);
+	later = submit_write(w, 3, 1);
+	advance(w, 9900);
+	expect_pending(w, later);
+	expect(w, count_resets(w) == 1);
+	advance(w, 200);
+	expect_good(w, later);
+	expect(w, count_resets(w) == 2);
+	world_end(w);
+}
+
+/* Its path fails while it is out: nobody waits for it any longer. */
+static void a_reset_whose_path_fails(void)
+{
+	struct world *w = new_world(QUEUE TWO_BY_TWO, FENCE_LU_RESET);
+	struct sim_io *lost, *write;
+
+	sim_path(w, "8:16")->reset_latency_ns = 60 * NSEC_PER_SEC;
+	world_up(w);
+	lost = lose_write(w, 0);
+	advance(w, 100);
+	write = submit_write(w, 2, 1);
+	advance(w, 100);
+	expect(w, !write->nr_starts && count_resets(w) == 1);
+	expect(w, message(w, "fail_path 8:16") == 0);
+	advance(w, 5);
+	expect_good(w, write);
+	expect_pending(w, lost);
+	world_end(w);
+}
+
 /* The map is closed while a reset is out: its path stays open until it is back. */
 static void closed_while_a_reset_is_out(void)
 {
@@ -1294,6 +1362,8 @@ int main(void)
 	STORY(a_reset_that_fails);
 	STORY(a_reset_waits_for_a_path);
 	STORY(a_reset_is_for_what_was_lost_before);
+	STORY(a_reset_that_hangs);
+	STORY(a_reset_whose_path_fails);
 	STORY(closed_while_a_reset_is_out);
 	return end_of_stories();
 }

@@ -341,6 +341,8 @@ static void random_fence(struct world *w)
 		p->reset_error = chance(70) ? 0 : -EIO;
 		p->reset_latency_ns = (1 + below(100)) * NSEC_PER_MSEC;
 		random_sessions(p);
+		if (p->reset_latency_ns % (9 * NSEC_PER_MSEC) == 0)
+			p->reset_latency_ns *= 60; /* others wait 3 s for it */
 	}
 }
 

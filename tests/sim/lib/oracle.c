@@ -64,6 +64,8 @@ struct oracle {
 
 /* So long a command may pause for reasons of its own: its last retry comes after 0.8 s. */
 #define PAUSE_MAX_NS (1500 * NSEC_PER_MSEC)
+/* For the answer to a LOGICAL UNIT RESET, which they should not meet. */
+#define RESET_WAIT_NS (3 * NSEC_PER_SEC)
 
 static struct world *the_world; /* the selector's calls do not bring it along */
 
@@ -798,10 +800,23 @@ static bool waits_for_overdue(const struct world *w, const struct sim_io *io)
 	return false;
 }
 
+/* A LOGICAL UNIT RESET is out: it would hit them. */
+static bool waits_for_reset(const struct world *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nr_events; i++)
+		if (w->events[i].type == SIM_RESET &&
+		    w->now_ns < w->events[i].sent_ns + RESET_WAIT_NS)
+			return true;
+	return false;
+}
+
 static void check_idleness(struct world *w, struct sim_io *io)
 {
 	if (is_starting(w, io) || w->m->suspend || pg_init_pending(w->m) ||
-	    waits_for_overdue(w, io) || (!could_run(w, io) && !waits_for_nothing(w, io))) {
+	    waits_for_overdue(w, io) || waits_for_reset(w) ||
+	    (!could_run(w, io) && !waits_for_nothing(w, io))) {
 		io->could_run_since_ns = 0;
 		return;
 	}
