@@ -105,8 +105,9 @@ def test_kills():
     note(f"{result!r}")
     expect(result.clean, f"{result!r}\n{result.stderr[-2000:]}")
     expect(result.writes > 20 * kills, f"hardly any load: {result!r}")
-    # A busy emulated guest takes its time; that it can be done is enough.
-    expect(waits[0] < 2, f"restarts take too long: {waits}")
+    # From kill -9 to a read's data: systemd, the start, the paths, the map.  Half of the restarts take
+    # 1.7 s in an emulated guest; the bound leaves room for a busy machine, not for a wait of seconds.
+    expect(waits[len(waits) // 2] < 3, f"restarts take too long: {waits}")
 
 
 def test_kept():
