@@ -15,7 +15,7 @@ void mpath_settings_init(struct mpath_settings *settings)
 		.polling_interval_ms = 5000,
 		.checker_timeout_ms = 5000,
 		.path_timeout_ms = 20000,
-		.restart_wait_ms = 35000,
+		.restart_wait_ms = 50000,
 		.fence = FENCE_TIME,
 		.policy = {.latency_checks = 20, .latency_base = 20},
 	};

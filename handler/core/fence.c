@@ -22,9 +22,6 @@
  */
 #include "core/multipath.h"
 
-/* After its time-out the kernel aborts a command, resets devices and hosts, and then gives up. */
-#define ERROR_HANDLING_MS 30000
-
 /* A path is seldom lost with one write only: one reset for all of them. */
 #define RESET_GATHER_NS (50 * NSEC_PER_MSEC)
 /* Commands on the paths that are left get so long to end by themselves. */
@@ -44,30 +41,23 @@
 /* When does the kernel's part end, so that nothing more is sent? */
 static uint64_t given_up_ns(const struct multipath *m, const struct mpath_io *io)
 {
-	uint64_t at = io->start_ns + (io->cmd.timeout_ms + ERROR_HANDLING_MS) * NSEC_PER_MSEC;
+	uint64_t at =
+		io->start_ns + (io->cmd.timeout_ms + KERNEL_ERROR_HANDLING_MS) * NSEC_PER_MSEC;
 
 	return io->result.transport == TRANSPORT_ORPHANED && at > m->now_ns ? at : m->now_ns;
 }
 
-static uint64_t fence_ms(const struct multipath *m, const struct path *path, uint32_t timeout_ms)
+static uint64_t fence_ms(const struct multipath *m, uint32_t transit_ms, uint32_t timeout_ms)
 {
-	return m->settings.fence_time_ms ? m->settings.fence_time_ms
-					 : path->facts.transit_ms + timeout_ms;
+	return m->settings.fence_time_ms ? m->settings.fence_time_ms : transit_ms + timeout_ms;
 }
 
+/* A path that has left, and may come again, makes it no shorter: its writes are still out there. */
 uint64_t longest_fence_ms(const struct multipath *m)
 {
-	const struct path *path;
-	uint64_t ms, longest = 0;
-
 	if (m->settings.fence == FENCE_NONE)
 		return 0;
-	for_each_path(m, path) {
-		ms = fence_ms(m, path, m->settings.path_timeout_ms);
-		if (ms > longest)
-			longest = ms;
-	}
-	return longest;
+	return fence_ms(m, m->longest_transit_ms, m->settings.path_timeout_ms);
 }
 
 /*
@@ -80,7 +70,7 @@ uint64_t longest_fence_ms(const struct multipath *m)
 uint64_t longest_former_fence_ms(const struct multipath *m)
 {
 	const struct mpath_settings *s = &m->settings;
-	uint64_t given_up_ms = (uint64_t)s->path_timeout_ms + ERROR_HANDLING_MS;
+	uint64_t given_up_ms = (uint64_t)s->path_timeout_ms + KERNEL_ERROR_HANDLING_MS;
 
 	if (s->fence == FENCE_NONE)
 		return s->restart_wait_ms;
@@ -145,7 +135,8 @@ void fence_io(struct multipath *m, struct mpath_io *io, struct path *lost_on)
 		return;
 	}
 	io->arrived_ns = from + lost_on->facts.transit_ms * NSEC_PER_MSEC;
-	io->fence_ns = from + fence_ms(m, lost_on, io->cmd.timeout_ms) * NSEC_PER_MSEC;
+	io->fence_ns =
+		from + fence_ms(m, lost_on->facts.transit_ms, io->cmd.timeout_ms) * NSEC_PER_MSEC;
 	io->lost_ns = m->now_ns;
 	io->lost_session = io->result.transport == TRANSPORT_LOST ? lost_on->session : 0;
 	trace(m, "io %02x: its copy on %s may still land, waits for its fence", io->cmd.cdb[0],

@@ -125,8 +125,9 @@ struct multipath {
 	bool choosing_early; /* the first second: see has_unsettled_path() */
 	bool restart_over;   /* no command of a dead process is feared any more */
 	bool foreign_left;   /* some were on a path that was lost or has left: the time decides */
-	uint64_t former_fence_ns; /* what a dead process had lost may land until then; 0: none */
-	uint64_t wait_kept_ns;	  /* the end of the wait, as a next process knows it */
+	uint64_t former_fence_ns;    /* what a dead process had lost may land until then; 0: none */
+	uint64_t wait_kept_ns;	     /* the end of the wait, as a next process knows it */
+	uint32_t longest_transit_ms; /* of all paths that were ever open */
 	uint64_t started_ns;
 	uint64_t settling_since_ns; /* as started_ns, or when paths have joined */
 	uint64_t defeated_ns;	    /* since when mpath_queueing_defeated(); 0: it is not */

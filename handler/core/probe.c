@@ -599,6 +599,8 @@ void path_opened(struct multipath *m, struct path *path, const struct path_facts
 	path->facts = *facts;
 	if (!path->facts.queue_depth)
 		path->facts.queue_depth = 1;
+	if (m->longest_transit_ms < facts->transit_ms)
+		m->longest_transit_ms = facts->transit_ms;
 	trace(m, "path %s: open", path_name(path));
 	if (m->stopping || path->leaving) {
 		close_link(m, path);

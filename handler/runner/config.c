@@ -25,8 +25,7 @@
 #include "runner/keys.h"
 #include "runtime/log.h"
 
-#define FILE_SIZE_MAX	  (1024 * 1024)
-#define ERROR_HANDLING_MS 15000 /* the kernel's, after a time-out */
+#define FILE_SIZE_MAX (1024 * 1024)
 
 const struct config_paths config_default_paths = {
 	.conf = "/etc/tcmu/mpath.conf",
@@ -169,8 +168,8 @@ static void apply_settings(const struct key_values *values, struct mpath_setting
 	set_ms(values, KEY_FENCE_TIME, &settings->fence_time_ms);
 	/* A dead process's writes may be out until their time-out and the error handling are over.
 	 */
-	if (settings->restart_wait_ms < settings->path_timeout_ms + ERROR_HANDLING_MS)
-		settings->restart_wait_ms = settings->path_timeout_ms + ERROR_HANDLING_MS;
+	if (settings->restart_wait_ms < settings->path_timeout_ms + KERNEL_ERROR_HANDLING_MS)
+		settings->restart_wait_ms = settings->path_timeout_ms + KERNEL_ERROR_HANDLING_MS;
 	set_ms(values, KEY_RESTART_WAIT, &settings->restart_wait_ms);
 	g_strlcpy(settings->wwid, value_or(values, KEY_WWID, ""), sizeof(settings->wwid));
 }

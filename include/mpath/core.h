@@ -49,6 +49,9 @@ struct mpath_flaky {
 	uint32_t recovery_s;  /* so long it must be good, then */
 };
 
+/* After its time-out the kernel aborts a command, resets devices and hosts, and then gives up. */
+#define KERNEL_ERROR_HANDLING_MS 30000
+
 /* What a map file or mpath.conf may set besides the table.  Times in milliseconds. */
 struct mpath_settings {
 	const struct path_checker_type *checker; /* NULL: paths are not checked (checker "none") */

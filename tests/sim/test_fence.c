@@ -478,7 +478,25 @@ static void a_restart_waits_for_the_fence_too(void)
 	sim_path(w, "8:16")->transit_ms = 5000;
 	world_up(w);
 	write = submit_write(w, 0, 1);
-	advance(w, 35000 + 5000 + FENCE_MS - 101);
+	advance(w, 50000 + 5000 + FENCE_MS - 101);
+	expect_pending(w, write);
+	advance(w, 2);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* The path on which it may be on its way for long has left: that makes the way no shorter. */
+static void a_restart_waits_for_the_way_of_a_path_that_has_left(void)
+{
+	struct world *w = new_world(QUEUE TWO_PATHS, FENCE_TIME);
+	struct sim_io *write;
+
+	sim_path(w, "8:0")->foreign = 1;
+	sim_path(w, "8:0")->transit_ms = 100000;
+	world_up(w);
+	expect(w, remove_path(w, "8:0") == 0);
+	write = submit_write(w, 0, 1);
+	advance(w, w->settings.restart_wait_ms + 100000 + FENCE_MS - 101);
 	expect_pending(w, write);
 	advance(w, 2);
 	expect_good(w, write);
@@ -1333,6 +1351,7 @@ int main(void)
 	STORY(the_lun_is_not_forgotten_meanwhile);
 	STORY(the_log_is_not_flooded);
 	STORY(a_restart_waits_for_the_fence_too);
+	STORY(a_restart_waits_for_the_way_of_a_path_that_has_left);
 	STORY(a_fence_outlives_the_process);
 	STORY(a_fence_outlives_two_processes);
 	STORY(fence_and_counters_of_a_former_process);

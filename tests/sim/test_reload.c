@@ -367,7 +367,7 @@ static void test_a_path_leaves_with_foreign_commands(void)
 	world_up(w);
 	io = submit_write(w, 0, 1);
 	expect(w, remove_path(w, "8:0") == 0);
-	advance(w, 30000);
+	advance(w, 45000);
 	expect_pending(w, io);
 	advance(w, 6000);
 	expect_good(w, io);

@@ -96,9 +96,9 @@ static void equal_counters_after_the_timeout_are_no_proof(void)
 	write = submit_write(w, 0, 1);
 	advance(w, 20500); /* path_timeout is 20 s */
 	sim_path(w, "8:0")->hidden = 1;
-	advance(w, 14000);
+	advance(w, 29000);
 	expect_pending(w, write);
-	advance(w, 500); /* restart_wait is 35 s */
+	advance(w, 500); /* restart_wait is 50 s */
 	expect_good(w, write);
 	world_end(w);
 }
@@ -116,7 +116,7 @@ static void an_old_write_that_the_kernel_has_lost(void)
 	write = submit_write(w, 0, 1);
 	advance(w, 11000);
 	sim_late_lose(sim_path(w, "8:0"));
-	advance(w, 23800);
+	advance(w, 38800);
 	expect_pending(w, write);
 	expect(w, w->counts.orphan_writes == 1);
 	advance(w, 200);
@@ -149,7 +149,7 @@ static void killed_while_it_waits(void)
 		advance(w, 28500);
 		expect_pending(w, write);
 		expect(w, w->counts.orphan_writes == 1);
-		advance(w, 50000);
+		advance(w, 70000);
 		expect_good(w, write);
 		expect(w, w->luns[0].stamps[0] == write->stamp);
 		world_end(w);
@@ -213,7 +213,7 @@ static void the_foreign_path_is_lost_for_a_moment(void)
 	advance(w, 3000);
 	sim_path(w, "8:0")->foreign = 0;
 	write = submit_write(w, 0, 1);
-	advance(w, 31000);
+	advance(w, 46000);
 	expect_pending(w, write);
 	advance(w, 1000);
 	expect_good(w, write);
@@ -230,7 +230,7 @@ static void counters_that_cannot_be_read(void)
 	world_up(w);
 	sim_path(w, "8:0")->uncountable = true;
 	write = submit_write(w, 0, 1);
-	advance(w, 34000);
+	advance(w, 49000);
 	expect_pending(w, write);
 	advance(w, 1000);
 	expect_good(w, write);
@@ -290,7 +290,7 @@ static void a_path_that_cannot_be_looked_at(void)
 	sim_path(w, "8:16")->foreign = 1;
 	world_start(w);
 	write = submit_write(w, 0, 1);
-	advance(w, 34000);
+	advance(w, 49000);
 	expect_pending(w, write);
 	advance(w, 1100);
 	expect_good(w, write);
@@ -339,7 +339,7 @@ static void the_foreign_path_vanishes(void)
 	advance(w, 3000);
 	expect_pending(w, write);
 	sim_path(w, "8:0")->foreign = 0;
-	advance(w, 28000);
+	advance(w, 43000);
 	expect_pending(w, write);
 	advance(w, 1000);
 	expect_good(w, write);
@@ -381,7 +381,7 @@ static void the_foreign_path_becomes_another_lun(void)
 	advance(w, 10000);
 	expect_notice(w, "8:0: not used: WWID is");
 	expect_pending(w, write);
-	advance(w, 25000);
+	advance(w, 40000);
 	expect_good(w, write);
 	world_end(w);
 }
@@ -403,7 +403,7 @@ static void the_foreign_path_becomes_another_lun_unseen(void)
 	advance(w, 10000);
 	expect_detail(w, "WWID is 36000d310000000000000000000000002");
 	expect_pending(w, write);
-	advance(w, 25000);
+	advance(w, 40000);
 	expect_good(w, write);
 	world_end(w);
 }

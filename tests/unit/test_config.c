@@ -413,7 +413,7 @@ static void test_all_keys(void)
 	/* The writes of a dead process are waited for until the last has timed out. */
 	write_map("[multipath]\npaths=/dev/a\npath_timeout_ms=60000\n");
 	config = accept("mpath/m");
-	assert(config->settings.restart_wait_ms == 75000);
+	assert(config->settings.restart_wait_ms == 90000);
 	map_config_free(config);
 	remove_map();
 }

@@ -320,22 +320,13 @@ static void check_overdue(struct world *w, const struct sim_io *io)
 	}
 }
 
+/* How long a way is, is known when a path was opened; it may have left since. */
 static uint64_t restart_ends_ns(const struct world *w)
 {
-	static const struct sim_path no_path;
-	uint64_t ms, longest = 0;
-	unsigned int i;
+	struct sim_path longest = {.transit_ms = w->longest_transit_ms};
+	uint64_t fence = fence_ms(w, &longest, w->settings.path_timeout_ms);
 
-	for (i = 0; i < w->nr_paths; i++) {
-		if (!w->paths[i].path)
-			continue;
-		/* How long the way is that a path has, is known when it was opened. */
-		ms = fence_ms(w, w->paths[i].nr_opens ? &w->paths[i] : &no_path,
-			      w->settings.path_timeout_ms);
-		if (ms > longest)
-			longest = ms;
-	}
-	return w->start_ns + (w->settings.restart_wait_ms + longest) * NSEC_PER_MSEC;
+	return w->start_ns + (w->settings.restart_wait_ms + fence) * NSEC_PER_MSEC;
 }
 
 static void check_restart(struct world *w, const struct sim_io *io)

@@ -95,6 +95,8 @@ const char *sim_path_open(struct sim_path *p, struct path_facts *facts)
 	};
 	memcpy(facts->name, p->name, sizeof(p->name));
 	memcpy(facts->device, p->device, sizeof(p->device));
+	if (p->w->longest_transit_ms < p->transit_ms)
+		p->w->longest_transit_ms = p->transit_ms;
 	p->is_open = true;
 	p->errors_at_open = p->nr_errors;
 	p->nr_opens++;

@@ -187,6 +187,7 @@ void world_start(struct world *w)
 	if (w->has_backstore)
 		world_step(w, &backstore);
 	w->start_ns = w->now_ns;
+	w->longest_transit_ms = 0;
 	world_step(w, &timeout);
 }
 

@@ -207,7 +207,8 @@ struct world {
 	uint64_t wake_ns;
 	uint64_t wake_late_ns; /* the loop has other things to do first */
 	uint64_t start_ns;
-	int cpu; /* where the initiators' commands come from */
+	uint32_t longest_transit_ms; /* of all paths that this process has opened */
+	int cpu;		     /* where the initiators' commands come from */
 	uint64_t seq;
 	unsigned int steps_at_once;
 	bool shut_down;
