@@ -174,6 +174,31 @@ static void killed_after_it_has_waited(void)
 	world_end(w);
 }
 
+/* Short answers of our own are no errors, here or in the kernel: they must not hide the other's. */
+static void an_old_write_is_lost_beside_short_answers(void)
+{
+	static const struct scsi_result good = {.status = SAM_GOOD};
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+	unsigned int i;
+
+	sim_late_foreign(sim_path(w, "8:0"), 0, 4711, w->now_ns + 30000 * NSEC_PER_MSEC,
+			 w->now_ns + 35000 * NSEC_PER_MSEC);
+	world_up(w);
+	answer_with(sim_path(w, "8:0"), &good, 1);
+	answer_with(sim_path(w, "8:16"), &good, 1);
+	for (i = 0; i < 2; i++)
+		submit_cdb(w, (const uint8_t[6]){0x1a, 0, 0x3f, 0, 24}, 6, 24);
+	write = submit_write(w, 0, 1);
+	advance(w, 11000);
+	sim_late_lose(sim_path(w, "8:0"));
+	advance(w, 23800); /* long after it has landed */
+	expect_pending(w, write);
+	advance(w, 60000);
+	expect_good(w, write);
+	world_end(w);
+}
+
 /* Errors of our own commands are no sign of that. */
 static void errors_of_our_own(void)
 {
@@ -417,6 +442,7 @@ int main(void)
 	STORY(an_old_write_that_the_kernel_has_lost);
 	STORY(killed_while_it_waits);
 	STORY(killed_after_it_has_waited);
+	STORY(an_old_write_is_lost_beside_short_answers);
 	STORY(errors_of_our_own);
 	STORY(the_foreign_path_is_lost_for_a_moment);
 	STORY(counters_that_cannot_be_read);
