@@ -238,7 +238,7 @@ def set_up(numbers, **keys):
     return runner, luns
 
 
-def one_kill(runner, lun, twice):
+def one_kill(runner, lun, other, twice):
     """The initiator (its SCSI layer) sends again what was lost, and after that newer data."""
     writes, reads = load_slow_path(lun)
     sent = time.monotonic()
@@ -260,7 +260,8 @@ def one_kill(runner, lun, twice):
     expect(lun.slow.in_flight >= NR_WRITES + NR_READS, "the old commands landed early")
     expect(not any(command.wait(0) for command in writes), "a write did not wait")
 
-    lun.let_land()
+    for each in lun, other:
+        each.let_land()
     landed = time.monotonic()
     # Who was killed while it waited has seen what the next one cannot: then the time decides.
     collect(lun, writes, TWICE_SECONDS if twice else 3, "old write")
@@ -288,8 +289,7 @@ def test_kill():
         other.use_slow_path()
         wait_for(lambda: other.slow.in_flight >= 4, 20, "load on the slow path")
         other.leave_slow_path()
-        one_kill(runner, lun, twice=number == rounds - 1)
-        other.let_land()
+        one_kill(runner, lun, other, twice=number == rounds - 1)
         expect_store(lun, "new")
         result = load.finish()
         note(f"{result!r}")
