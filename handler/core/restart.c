@@ -128,15 +128,19 @@ void restart_path_opened(struct multipath *m, struct path *path)
 	       (unsigned long long)path->facts.foreign);
 }
 
-/* Not our LUN: what is out there is somebody else's, and no write of ours will meet it. */
+static bool is_another_lun(const struct multipath *m, const struct lun_facts *seen)
+{
+	return seen->is_ours ||
+	       (m->lun.known && seen->wwid[0] && strcmp(seen->wwid, m->lun.wwid) != 0);
+}
+
+/*
+ * Not our LUN: what is out there is somebody else's, and no write of ours will meet it.  What was
+ * seen of a device that had the name before is not forgotten: restart_path_lost().
+ */
 void restart_path_is_other(struct multipath *m, struct path *path)
 {
-	if (!path->foreign || !m->lun.known || !path->seen.wwid[0] ||
-	    strcmp(path->seen.wwid, m->lun.wwid) == 0)
-		return;
-	/* It may have been ours, and another device has taken its name: what was out there still
-	 * is. */
-	if (path->settled)
+	if (!path->foreign || !is_another_lun(m, &path->seen))
 		return;
 	path->foreign = false;
 	path->resting = false;
