@@ -6,20 +6,11 @@
  * may be another one after forget_wwid.
  */
 #include <fnmatch.h>
-#include <string.h>
 
 #include "core/multipath.h"
+#include "mpath/scsi.h"
 
 /* --- the table --- */
-
-/* INQUIRY's words are padded with blanks. */
-static void copy_word(char *word, const uint8_t *from, size_t len)
-{
-	memcpy(word, from, len);
-	while (len && (word[len - 1] == ' ' || word[len - 1] == '\0'))
-		len--;
-	word[len] = '\0';
-}
 
 const struct hardware_rule *hardware_find(const struct hardware_table *table,
 					  const uint8_t *inquiry, size_t len)
@@ -29,8 +20,8 @@ const struct hardware_rule *hardware_find(const struct hardware_table *table,
 
 	if (!table || len < 32)
 		return NULL;
-	copy_word(vendor, inquiry + 8, 8);
-	copy_word(product, inquiry + 16, 16);
+	scsi_copy_padded(vendor, sizeof(vendor), inquiry + 8, 8);
+	scsi_copy_padded(product, sizeof(product), inquiry + 16, 16);
 	for (i = 0; i < table->nr_rules; i++) {
 		const struct hardware_rule *rule = &table->rules[i];
 

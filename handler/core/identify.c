@@ -146,12 +146,7 @@ static void learn_serial(struct path *path, const struct scsi_answer *answer)
 		at++;
 		len--;
 	}
-	while (len && (answer->data[at + len - 1] == ' ' || answer->data[at + len - 1] == '\0'))
-		len--;
-	if (len > sizeof(path->serial) - 1)
-		len = sizeof(path->serial) - 1;
-	memcpy(path->serial, answer->data + at, len);
-	path->serial[len] = '\0';
+	scsi_copy_padded(path->serial, sizeof(path->serial), answer->data + at, len);
 }
 
 /* What is known of a group is not true of another. */

@@ -98,15 +98,6 @@ static void snapshot_group(const struct multipath *m, const struct priority_grou
 	}
 }
 
-/* INQUIRY's text fields are padded with blanks. */
-static void copy_inquiry(char *to, const uint8_t *from, size_t len)
-{
-	while (len && (from[len - 1] == ' ' || from[len - 1] == '\0'))
-		len--;
-	memcpy(to, from, len);
-	to[len] = '\0';
-}
-
 static void snapshot_lun(const struct lun_facts *lun, struct mpath_snapshot *s)
 {
 	s->lun_known = lun->known;
@@ -117,9 +108,9 @@ static void snapshot_lun(const struct lun_facts *lun, struct mpath_snapshot *s)
 	s->block_size = lun->block_size;
 	if (lun->inquiry_len < 36)
 		return;
-	copy_inquiry(s->vendor, lun->inquiry + 8, 8);
-	copy_inquiry(s->product, lun->inquiry + 16, 16);
-	copy_inquiry(s->revision, lun->inquiry + 32, 4);
+	scsi_copy_padded(s->vendor, sizeof(s->vendor), lun->inquiry + 8, 8);
+	scsi_copy_padded(s->product, sizeof(s->product), lun->inquiry + 16, 16);
+	scsi_copy_padded(s->revision, sizeof(s->revision), lun->inquiry + 32, 4);
 }
 
 static void snapshot_limits(const struct multipath *m, struct mpath_snapshot *s)

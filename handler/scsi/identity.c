@@ -216,6 +216,16 @@ bool scsi_capacity_decode(const uint8_t *data, size_t len, uint64_t *nr_blocks,
 	return true;
 }
 
+void scsi_copy_padded(char *to, size_t size, const uint8_t *field, size_t len)
+{
+	while (len && is_blank(field[len - 1]))
+		len--;
+	if (len > size - 1)
+		len = size - 1;
+	memcpy(to, field, len);
+	to[len] = '\0';
+}
+
 bool scsi_inquiry_is_ours(const uint8_t *data, size_t len)
 {
 	return len >= OUR_MARK_AT + sizeof(OUR_MARK) - 1 &&

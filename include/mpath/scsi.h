@@ -133,6 +133,8 @@ bool scsi_wwid_from_vpd83(const uint8_t *page, size_t len, char wwid[WWID_MAX]);
 /* READ CAPACITY(16) data.  False: too short, or no block size. */
 bool scsi_capacity_decode(const uint8_t *data, size_t len, uint64_t *nr_blocks,
 			  uint32_t *block_size);
+/* A text field of INQUIRY data, without the padding behind it, as far as it fits with its NUL. */
+void scsi_copy_padded(char *to, size_t size, const uint8_t *field, size_t len);
 /* Is this standard INQUIRY data of one of our own LUNs (H13)? */
 bool scsi_inquiry_is_ours(const uint8_t *data, size_t len);
 
