@@ -337,35 +337,20 @@ struct mpath_change *mpath_change_add_path(struct multipath *m, const char *addr
 	return change;
 }
 
-/* The features are the map's, the groups @groups'. */
-static struct mpath_change *first_groups(struct multipath *m, const struct mpath_table *groups,
-					 struct strbuf *error)
-{
-	struct mpath_table sketch = *m->table;
-	struct mpath_table *table;
-
-	sketch.groups = groups->groups;
-	sketch.nr_groups = groups->nr_groups;
-	sketch.initial_group = groups->initial_group;
-	if (mpath_table_copy(&sketch, &table, error))
-		return NULL;
-	return new_change(m, table, NULL, error);
-}
-
 struct mpath_change *mpath_change_add_found(struct multipath *m, const char *address,
 					    const char *selector, struct strbuf *error)
 {
 	bool multibus = m->settings.policy.grouping == GROUPING_MULTIBUS;
-	struct mpath_change *change;
-	struct mpath_table *groups;
+	struct mpath_table *groups, *table;
+	int err;
 
 	if (m->nr_groups)
 		return mpath_change_add_path(m, address, multibus ? 1 : m->nr_groups + 1, error);
 	if (mpath_table_from_paths(&address, 1, "failover", selector, NULL, &groups, error))
 		return NULL;
-	change = first_groups(m, groups, error);
+	err = mpath_table_with_groups(m->table, groups, &table, error);
 	mpath_table_free(groups);
-	return change;
+	return err ? NULL : new_change(m, table, NULL, error);
 }
 
 struct mpath_change *mpath_change_remove_path(struct multipath *m, const char *name,

@@ -120,6 +120,17 @@ int mpath_table_copy(const struct mpath_table *sketch, struct mpath_table **tabl
 	return err;
 }
 
+int mpath_table_with_groups(const struct mpath_table *head, const struct mpath_table *groups,
+			    struct mpath_table **table, struct strbuf *error)
+{
+	struct mpath_table sketch = *head;
+
+	sketch.groups = groups->groups;
+	sketch.nr_groups = groups->nr_groups;
+	sketch.initial_group = groups->initial_group;
+	return mpath_table_copy(&sketch, table, error);
+}
+
 static unsigned int count_paths(const struct mpath_table *table)
 {
 	unsigned int i, n = 0;

@@ -13,6 +13,10 @@
 int mpath_table_copy(const struct mpath_table *table, struct mpath_table **copy,
 		     struct strbuf *error);
 
+/* Features and hardware handler are @head's, the groups @groups'.  Returns as mpath_table_copy(). */
+int mpath_table_with_groups(const struct mpath_table *head, const struct mpath_table *groups,
+			    struct mpath_table **table, struct strbuf *error);
+
 /*
  * The same paths in other groups: @assignment has a group number, from 1, for each path in table
  * order; 0 leaves the path out.  A number that nobody has is left out, too.  A group has the

@@ -133,18 +133,15 @@ int finder_table(const struct found_disks *known, const struct mpath_table *head
 		 enum grouping grouping, const char *selector, struct mpath_table **table,
 		 struct strbuf *error)
 {
-	struct mpath_table sketch = *head;
-	struct mpath_table *groups = NULL;
-	int err = known->nr ? parse_paths(known, grouping, selector, &groups, error) : 0;
+	struct mpath_table *groups;
+	int err;
 
+	if (!known->nr)
+		return mpath_table_copy(head, table, error);
+	err = parse_paths(known, grouping, selector, &groups, error);
 	if (err)
 		return err;
-	if (groups) {
-		sketch.groups = groups->groups;
-		sketch.nr_groups = groups->nr_groups;
-		sketch.initial_group = groups->initial_group;
-	}
-	err = mpath_table_copy(&sketch, table, error);
+	err = mpath_table_with_groups(head, groups, table, error);
 	mpath_table_free(groups);
 	return err;
 }
