@@ -610,7 +610,7 @@ static void take_settings(struct multipath *m, struct mpath_change *change)
 	forget_hardware(m);
 	if (m->lun.known)
 		meet_hardware(m, &m->lun);
-	hw_take_table(m, m->table);
+	hw_take_table(m);
 }
 
 /* The next check, if it would come too late, or never, by the new intervals. */

@@ -34,9 +34,9 @@ bool may_have_hw_handler(const struct multipath *m)
  * the table, or a list of paths, asks for it.  For a list the hardware table may know better.
  */
 static const struct hw_handler_type *handler_for(const struct multipath *m,
-						 const struct mpath_table *table,
 						 const struct lun_facts *seen)
 {
+	const struct mpath_table *table = m->table;
 	const struct hw_handler_type *found = hw_handler_detect(seen->inquiry, seen->inquiry_len);
 
 	if (table->find_hw_handler && hardware_names_handler(m, &found))
@@ -47,7 +47,7 @@ static const struct hw_handler_type *handler_for(const struct multipath *m,
 /* The first path that is attached decides for all: they lead to one LUN. */
 static void choose_handler(struct multipath *m, const struct lun_facts *seen)
 {
-	const struct hw_handler_type *found = handler_for(m, m->table, seen);
+	const struct hw_handler_type *found = handler_for(m, seen);
 
 	if (found == m->hw.type || !list_empty(&m->hw.paths))
 		return;
@@ -91,8 +91,9 @@ void hw_detach(struct path *path)
 }
 
 /* The table's words for it; those of a table without paths may be wrong, and do not matter. */
-static void take_words(struct multipath *m, const struct mpath_table *table)
+static void take_words(struct multipath *m)
 {
+	const struct mpath_table *table = m->table;
 	const char *expected;
 
 	m->hw.flags = 0;
@@ -110,15 +111,15 @@ static void leave_handler(struct multipath *m, struct path *path)
 		abandon_probe(m, path);
 }
 
-/* Another table takes over.  Paths keep the handler that they have, if it is the table's, too. */
-void hw_take_table(struct multipath *m, const struct mpath_table *table)
+/* Another table has taken over.  Paths keep the handler that they have, if it is the table's, too. */
+void hw_take_table(struct multipath *m)
 {
-	const struct hw_handler_type *type = table->hw_handler;
+	const struct hw_handler_type *type = m->table->hw_handler;
 	struct path *path, *next;
 
 	if (!list_empty(&m->hw.paths)) {
 		path = list_first_entry(&m->hw.paths, struct path, hw_node);
-		type = handler_for(m, table, &path->seen);
+		type = handler_for(m, &path->seen);
 	}
 	if (type != m->hw.type) {
 		list_for_each_entry_safe(path, next, &m->hw.paths, hw_node)
@@ -129,7 +130,7 @@ void hw_take_table(struct multipath *m, const struct mpath_table *table)
 		m->hw.type = type;
 	}
 	if (m->hw.type)
-		take_words(m, table);
+		take_words(m);
 }
 
 /* After that: paths that were identified meet the new handler. */

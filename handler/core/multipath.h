@@ -321,7 +321,7 @@ bool has_usable_path(const struct priority_group *pg);
 struct verdict;
 struct verdict judge_for(struct multipath *m, const struct scsi_result *result);
 void hw_reattach(struct multipath *m);
-void hw_take_table(struct multipath *m, const struct mpath_table *table);
+void hw_take_table(struct multipath *m);
 bool may_have_hw_handler(const struct multipath *m);
 bool hw_attach(struct multipath *m, struct path *path, struct strbuf *reason);
 void hw_detach(struct path *path);
