@@ -23,6 +23,15 @@ struct key {
 	uint64_t max;
 };
 
+/* Which of @words?  -1: none. */
+static int find_word(const char *value, const char *const *words, size_t nr_words)
+{
+	for (size_t i = 0; i < nr_words; i++)
+		if (strcmp(value, words[i]) == 0)
+			return (int)i;
+	return -1;
+}
+
 static int check_table(const struct key *key, const char *value, struct strbuf *error)
 {
 	struct mpath_table *table;
@@ -74,14 +83,11 @@ bool parse_prio(const char *value, enum prioritizer *prio)
 		[PRIO_CONST] = "const",
 		[PRIO_PATH_LATENCY] = "path_latency",
 	};
+	int found = find_word(value, words, G_N_ELEMENTS(words));
 
-	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
-		if (strcmp(value, words[i]))
-			continue;
-		*prio = (enum prioritizer)i;
-		return true;
-	}
-	return false;
+	if (found >= 0)
+		*prio = (enum prioritizer)found;
+	return found >= 0;
 }
 
 static int check_prio(const struct key *key, const char *value, struct strbuf *error)
@@ -152,12 +158,11 @@ bool parse_failback(const char *value, struct mpath_policy *policy)
 		[FAILBACK_IMMEDIATE] = "immediate",
 		[FAILBACK_FOLLOWOVER] = "followover",
 	};
+	int found = find_word(value, words, G_N_ELEMENTS(words));
 	uint64_t seconds;
 
-	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
-		if (strcmp(value, words[i]))
-			continue;
-		policy->failback = (enum failback)i;
+	if (found >= 0) {
+		policy->failback = (enum failback)found;
 		return true;
 	}
 	if (!parse_number(value, FAILBACK_MAX_S, &seconds))
@@ -307,20 +312,17 @@ static int check_path_checker(const struct key *key, const char *value, struct s
 	return -EINVAL;
 }
 
-int parse_fence(const char *value, enum fence_kind *kind)
+bool parse_fence(const char *value, enum fence_kind *kind)
 {
 	static const char *const words[] = {[FENCE_TIME] = "time",
 					    [FENCE_SESSION] = "session",
 					    [FENCE_LU_RESET] = "lu_reset",
 					    [FENCE_NONE] = "none"};
+	int found = find_word(value, words, G_N_ELEMENTS(words));
 
-	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
-		if (strcmp(value, words[i]))
-			continue;
-		*kind = (enum fence_kind)i;
-		return 0;
-	}
-	return -EINVAL;
+	if (found >= 0)
+		*kind = (enum fence_kind)found;
+	return found >= 0;
 }
 
 static int check_fence(const struct key *key, const char *value, struct strbuf *error)
@@ -328,7 +330,7 @@ static int check_fence(const struct key *key, const char *value, struct strbuf *
 	enum fence_kind kind;
 
 	(void)key;
-	if (!parse_fence(value, &kind))
+	if (parse_fence(value, &kind))
 		return 0;
 	strbuf_printf(error, "\"%s\", expected time, session, lu_reset or none", value);
 	return -EINVAL;

@@ -67,7 +67,7 @@ bool parse_prio(const char *value, enum prioritizer *prio);
 /* "io_num=20 base_num=2" */
 bool parse_prio_args(const char *value, struct mpath_policy *policy);
 bool parse_failback(const char *value, struct mpath_policy *policy);
-int parse_fence(const char *value, enum fence_kind *kind);
+bool parse_fence(const char *value, enum fence_kind *kind);
 bool asks_to_queue(const char *no_path_retry);
 /* Both: free with g_free(). */
 char *hw_handler_words(const char *value);
