@@ -116,25 +116,19 @@ class Builds:
 
     def configure(self, preset):
         with self.lock:
-            self.configure_once(preset)
+            if preset not in self.configured:
+                quiet(["cmake", "--preset", preset], f"configuring {preset}")
+                self.configured.add(preset)
 
     def build(self, preset):
         with self.lock:
-            self.build_once(preset)
-
-    def configure_once(self, preset):
-        if preset not in self.configured:
-            quiet(["cmake", "--preset", preset], f"configuring {preset}")
-            self.configured.add(preset)
-
-    def build_once(self, preset):
-        self.configure_once(preset)
-        if preset not in self.built:
-            begin = time.monotonic()
-            quiet(["cmake", "--build", "--preset", preset, "-j", str(os.cpu_count() or 1)],
-                  f"building {preset}")
-            say(f"     built {preset} in {time.monotonic() - begin:.0f} s")
-            self.built.add(preset)
+            self.configure(preset)
+            if preset not in self.built:
+                begin = time.monotonic()
+                quiet(["cmake", "--build", "--preset", preset, "-j", str(os.cpu_count() or 1)],
+                      f"building {preset}")
+                say(f"     built {preset} in {time.monotonic() - begin:.0f} s")
+                self.built.add(preset)
 
     def package(self):
         if "package" not in self.built:

@@ -111,7 +111,7 @@ static void leave_handler(struct multipath *m, struct path *path)
 		abandon_probe(m, path);
 }
 
-/* Another table has taken over.  Paths keep the handler that they have, if it is the table's, too. */
+/* Another table has come.  Paths keep the handler that they have, if it is the table's, too. */
 void hw_take_table(struct multipath *m)
 {
 	const struct hw_handler_type *type = m->table->hw_handler;

@@ -13,7 +13,7 @@
 int mpath_table_copy(const struct mpath_table *table, struct mpath_table **copy,
 		     struct strbuf *error);
 
-/* Features and hardware handler are @head's, the groups @groups'.  Returns as mpath_table_copy(). */
+/* Features and hardware handler are @head's, the groups @groups'.  As mpath_table_copy(). */
 int mpath_table_with_groups(const struct mpath_table *head, const struct mpath_table *groups,
 			    struct mpath_table **table, struct strbuf *error);
 

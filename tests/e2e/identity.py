@@ -210,7 +210,7 @@ def multipathd(path):
         f.write("defaults {\n find_multipaths no\n user_friendly_names yes\n}\n")
     # It passes over what our udev rule has marked, and this disk has been a path of the map before.
     os.unlink("/var/lib/tcmu-mpath/hold")
-    wait_for(lambda: is_free(path.dev), 5, f"{path.dev} is nobody's")
+    wait_for(lambda: system.is_free(path.dev), 5, f"{path.dev} is nobody's")
     run("udevadm", "trigger", "--settle", path.dev)
     run("multipathd")
     try:
@@ -225,14 +225,6 @@ def multipathd(path):
         # Had it the time to remember the LUN as its own, multipath's udev rules would claim it.
         with contextlib.suppress(FileNotFoundError):
             os.unlink("/etc/multipath/wwids")
-
-
-def is_free(device):
-    try:
-        os.close(os.open(device, os.O_RDONLY | os.O_EXCL))
-    except OSError:
-        return False
-    return True
 
 
 def daemon_runs(name):

@@ -188,22 +188,13 @@ def write_all(generation):
         write(LIST, login.paths[0], generation)
 
 
-def claimed(device):
-    """Whether a mount would be refused."""
-    try:
-        os.close(os.open(device, os.O_RDONLY | os.O_EXCL))
-    except OSError:
-        return True
-    return False
-
-
 def expect_free():
     """Nothing of ours is in the kernel any more."""
     expect_equal(lio.leftovers(), [], "left in configfs")
     expect_equal(glob.glob("/sys/class/uio/*"), [], "left uio devices")
     for lun in LUNS:
         for device in lun.devices:
-            expect(not claimed(device), f"{device} is still held")
+            expect(system.is_free(device), f"{device} is still held")
     system.wait_for(lambda: case.devices() == ["sda", "sdb", "sdc", "sdd", "sde", "sdf"], 10,
                     "only the bare paths")
 
@@ -268,7 +259,7 @@ def test_create():
         lun.wait_paths()
         # What targetcli shows is the LUN's size, not the 0 that was asked for.
         cli.good(f"/backstores/user:mpath/{lun.name} info", f"(?i)size: *{SIZE}\\b")
-        expect(all(claimed(device) for device in lun.devices), f"a path of {lun.name} is not held")
+        expect(not any(map(system.is_free, lun.devices)), f"a path of {lun.name} is not held")
     cli.good("/backstores/user:mpath ls", r"pair .*/dev/sde;/dev/sdf \(16\.0MiB\)")
     for lun in (TABLE, PAIR):
         cli.good(f"/loopback create {lun.naa}", "Created target")
@@ -334,7 +325,8 @@ def test_rebooted():
 
 def test_delete():
     """targetcli takes it all away while the paths are in use; then they are anybody's again."""
-    expect(all(claimed(device) for lun in LUNS for device in lun.devices), "a path is not held")
+    expect(not any(system.is_free(device) for lun in LUNS for device in lun.devices),
+           "a path is not held")
     cli = targetcli()
     cli.good(f"/iscsi delete {IQN}", "Deleted Target")
     for lun in (TABLE, PAIR):

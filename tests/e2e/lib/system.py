@@ -41,6 +41,15 @@ def run(*command, check=True, timeout=120, **more):
     return done.stdout
 
 
+def is_free(device):
+    """Nobody has claimed it: it could be mounted."""
+    try:
+        os.close(os.open(device, os.O_RDONLY | os.O_EXCL))
+    except OSError:
+        return False
+    return True
+
+
 def wait_for(condition, seconds, what=None):
     """Waits until condition() is true and returns its value.
 
