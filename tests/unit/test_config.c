@@ -108,6 +108,16 @@ static struct map_config *accept(const char *cfgstring)
 	return config;
 }
 
+/* A map file with these: @first is empty or a line, @keys the rest. */
+static struct map_config *accept_keys(const char *first, const char *keys)
+{
+	char text[400];
+
+	snprintf(text, sizeof(text), "[multipath]\n%s%s", first, keys);
+	write_map(text);
+	return accept("mpath/m");
+}
+
 /* "D/" at the start of an expected text, or behind a space, is the directory. */
 static void expand(const char *text, char *out, size_t size)
 {
@@ -439,12 +449,8 @@ static void test_patience(void)
 
 	write_conf("");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct map_config *config;
-		char text[200];
+		struct map_config *config = accept_keys("paths=/dev/a\n", rows[i].keys);
 
-		snprintf(text, sizeof(text), "[multipath]\npaths=/dev/a\n%s", rows[i].keys);
-		write_map(text);
-		config = accept("mpath/m");
 		assert(config->table->queue_if_no_path == rows[i].queue);
 		assert(config->settings.no_path_timeout_read_ms == rows[i].read_ms);
 		assert(config->settings.no_path_timeout_write_ms == rows[i].write_ms);
@@ -488,14 +494,9 @@ static void test_order(void)
 
 static struct mpath_policy policy_of(const char *keys)
 {
-	struct map_config *config;
-	struct mpath_policy policy;
-	char text[200];
+	struct map_config *config = accept_keys("", keys);
+	struct mpath_policy policy = config->settings.policy;
 
-	snprintf(text, sizeof(text), "[multipath]\n%s", keys);
-	write_map(text);
-	config = accept("mpath/m");
-	policy = config->settings.policy;
 	assert(!policy.on || config->table->nr_groups == 2); /* as failover, to begin with */
 	map_config_free(config);
 	remove_map();
@@ -565,11 +566,7 @@ static void test_hw_handlers(void)
 	struct map_config *config;
 
 	for (size_t i = 0; i < NR(rows); i++) {
-		char text[100];
-
-		snprintf(text, sizeof(text), "[multipath]\npaths=/dev/a\n%s", rows[i].said);
-		write_map(text);
-		config = accept("mpath/m");
+		config = accept_keys("paths=/dev/a\n", rows[i].said);
 		assert(config->table->find_hw_handler == rows[i].find);
 		assert(config->table->hw_argc == rows[i].argc);
 		assert(config->table->hw_handler ==
@@ -1163,14 +1160,9 @@ static void test_hardware(void)
 
 static unsigned int open_in(const char *keys)
 {
-	struct map_config *config;
-	unsigned int open;
-	char text[200];
+	struct map_config *config = accept_keys("", keys);
+	unsigned int open = config->settings.left_open;
 
-	snprintf(text, sizeof(text), "[multipath]\n%s", keys);
-	write_map(text);
-	config = accept("mpath/m");
-	open = config->settings.left_open;
 	map_config_free(config);
 	remove_map();
 	return open;
