@@ -106,12 +106,11 @@ static bool learn_inquiry(struct lun_facts *seen, const struct scsi_answer *answ
 		return refuse(reason, "the target has no LUN here (INQUIRY peripheral qualifier)");
 	if ((answer->data[0] & 0x1f) != 0)
 		return refuse(reason, "not a disk (INQUIRY peripheral device type)");
-	seen->is_ours = scsi_inquiry_is_ours(answer->data, answer->len);
-	if (seen->is_ours)
-		return refuse(reason, "a LUN that tcmu-mpath itself exports");
 	seen->inquiry_len =
 		(uint8_t)(answer->len < LUN_INQUIRY_MAX ? answer->len : LUN_INQUIRY_MAX);
 	memcpy(seen->inquiry, answer->data, seen->inquiry_len);
+	if (scsi_inquiry_is_ours(seen->inquiry, seen->inquiry_len))
+		return refuse(reason, "a LUN that tcmu-mpath itself exports");
 	return true;
 }
 

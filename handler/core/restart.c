@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/multipath.h"
+#include "mpath/scsi.h"
 
 #define COUNT_INTERVAL_NS (50 * NSEC_PER_MSEC)
 
@@ -130,7 +131,7 @@ void restart_path_opened(struct multipath *m, struct path *path)
 
 static bool is_another_lun(const struct multipath *m, const struct lun_facts *seen)
 {
-	return seen->is_ours ||
+	return scsi_inquiry_is_ours(seen->inquiry, seen->inquiry_len) ||
 	       (m->lun.known && seen->wwid[0] && strcmp(seen->wwid, m->lun.wwid) != 0);
 }
 

@@ -21,7 +21,6 @@ struct lun_page {
 };
 
 struct lun_facts {
-	bool is_ours; /* it has our mark: a LUN that tcmu-mpath itself exports (H13) */
 	bool known; /* false: the map never saw its LUN; nothing below is valid */
 	char wwid[WWID_MAX]; /* spelt as "multipath -ll" prints it */
 	uint64_t nr_blocks;

@@ -387,6 +387,41 @@ static void another_lun_has_commands_of_its_own(void)
 	world_end(w);
 }
 
+/*
+ * A path that was refused is looked at again, and its LUN has commands now, from its initiator;
+ * were these waited for, writes would wait for themselves if it is our own LUN.
+ */
+static void commands_come_to_a_refused_path(struct world *w, const char *why)
+{
+	struct sim_io *write;
+
+	world_up(w);
+	expect_detail(w, why);
+	sim_path(w, "8:16")->foreign = 3;
+	advance(w, 6000);
+	sim_path(w, "8:16")->foreign = 0; /* for the oracle, which does not know better */
+	write = submit_write(w, 0, 1);
+	advance(w, 100);
+	expect_good(w, write);
+	world_end(w);
+}
+
+static void another_lun_gets_commands_later(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+
+	sim_path(w, "8:16")->nexus.lun = &w->luns[1];
+	commands_come_to_a_refused_path(w, "WWID is 36000d310000000000000000000000002");
+}
+
+static void our_own_lun_gets_commands_later(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+
+	sim_path(w, "8:16")->nexus.ours = true;
+	commands_come_to_a_refused_path(w, "a LUN that tcmu-mpath itself exports");
+}
+
 /* Another LUN has taken the name of the path that had the dead process's commands: these were
  * meant for ours, and are out there still. */
 static void the_foreign_path_becomes_another_lun(void)
@@ -452,6 +487,8 @@ int main(void)
 	STORY(a_waiting_write_has_its_deadline);
 	STORY(the_foreign_path_vanishes);
 	STORY(another_lun_has_commands_of_its_own);
+	STORY(another_lun_gets_commands_later);
+	STORY(our_own_lun_gets_commands_later);
 	STORY(the_foreign_path_becomes_another_lun);
 	STORY(the_foreign_path_becomes_another_lun_unseen);
 	return end_of_stories();
