@@ -86,11 +86,18 @@ static void check_cfgstring(const char *text)
 	}
 	assert(!error.len && cfgstring_equal(cfgstring.text, text));
 	assert(strlen(cfgstring.text) <= CFGSTRING_MAX && !strpbrk(cfgstring.text, " \n\t,:\"'"));
-	if (cfgstring.form == CFGSTRING_NAME)
-		assert(cfgstring.name[0] && cfgstring.name[0] != '.' &&
-		       !strchr(cfgstring.name, '/'));
-	else
+	switch (cfgstring.form) {
+	case CFGSTRING_NAME:
+		assert(map_name_is_valid(cfgstring.name) && !strchr(cfgstring.name, '/'));
+		assert(cfgstring.name[0] && cfgstring.name[0] != '.');
+		break;
+	case CFGSTRING_PATHS:
 		assert(cfgstring.paths.nr_words);
+		break;
+	case CFGSTRING_WWID:
+		assert(wwid_is_valid(cfgstring.wwid) && !cfgstring.paths.nr_words);
+		break;
+	}
 	for (unsigned int i = 0; i < cfgstring.paths.nr_words; i++)
 		assert(cfgstring.paths.words[i][0] == '/');
 	cfgstring_clear(&cfgstring);
