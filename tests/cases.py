@@ -37,6 +37,7 @@ SUITES = ("unit", "sim", "contract", "e2e", "bench")
 SKIPPED = 77
 VM_MEMORY = 1024
 VM_SECONDS = 1500
+LONG_TIMES = 5      # the big counts may take so many times longer
 
 # A file of VM cases that has failed is run so many times more, with no other guest beside it.
 TRIES_ALONE = 2
@@ -235,8 +236,9 @@ class VmFile:
         with open(path) as f:
             text = f.read()
         match = re.search(r"^# tests/run: *(.*)$", text, re.M)
-        self.options = shlex.split(match.group(1)) if match else []
-        self.on_host = self.options == ["host"]
+        options = shlex.split(match.group(1)) if match else []
+        self.on_host = options == ["host"]
+        self.options, self.memory, self.seconds = self.machine([] if self.on_host else options)
         # Such a file can name its cases without running anything.
         self.cases = []
         if "case.main()" in text:
@@ -254,18 +256,23 @@ class VmFile:
         """case.py calls every case e2e/..., whatever its suite."""
         return self.name + name.removeprefix(f"e2e/{self.stem}")
 
+    @staticmethod
+    def machine(options):
+        """Other options of tests/vm/run, the guest's memory in MiB, and its time in seconds."""
+        parser = argparse.ArgumentParser(add_help=False)
+        parser.add_argument("-m", type=int, default=VM_MEMORY)
+        parser.add_argument("-t", type=int, default=VM_SECONDS)
+        known, others = parser.parse_known_args(options)
+        return others, known.m, known.t
+
     def command(self, out, long):
         if self.on_host:
             command = [sys.executable, "-B", self.path]
         else:
-            seconds = [] if "-t" in self.options else ["-t", str(VM_SECONDS * (4 if long else 1))]
-            command = [os.path.join(HERE, "vm", "run"), "--out", out, *seconds, *self.options,
-                       self.path]
+            seconds = self.seconds * (LONG_TIMES if long else 1)
+            command = [os.path.join(HERE, "vm", "run"), "--out", out, "-m", str(self.memory),
+                       "-t", str(seconds), *self.options, self.path]
         return command + ([self.pattern] if self.pattern else [])
-
-    @property
-    def memory(self):
-        return int(self.options[self.options.index("-m") + 1]) if "-m" in self.options else VM_MEMORY
 
     def run(self, results, long):
         out = os.path.join(BUILD, "tests", self.name.replace("/", "-"))
