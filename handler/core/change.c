@@ -237,6 +237,13 @@ static bool fits(const struct multipath *m, const struct mpath_table *table,
 {
 	uint64_t sectors = m->lun.nr_blocks * (m->lun.block_size / 512);
 
+	if (settings->identity != m->settings.identity) {
+		strbuf_printf(
+			error,
+			"identity is another one, expected the map's: initiators know the LUN "
+			"by it");
+		return false;
+	}
 	if (!m->lun.known)
 		return true;
 	if (settings->wwid[0] && strcmp(settings->wwid, m->lun.wwid) != 0) {

@@ -18,6 +18,7 @@
 #define VPD_SERIAL    0x80
 #define VPD_DEVICE_ID 0x83
 #define DEVICE_ID_LEN 1024
+#define SERIAL_LEN    (4 + LUN_NAMES_MAX)
 #define VPD_LIMITS    0xb0
 #define VPD_FEATURES  0xb1
 #define VPD_THIN      0xb2
@@ -47,10 +48,16 @@ static bool has_page(const struct lun_facts *lun, uint8_t page)
 	return memchr(lun->vpd_pages, page, lun->nr_vpd_pages) != NULL;
 }
 
+static bool shows_array(const struct path *path)
+{
+	return path->m->settings.identity == IDENTITY_ARRAY;
+}
+
 /* The optional pages, and not those that nobody wants to know. */
 static bool is_asked_for(const struct path *path, uint8_t page)
 {
-	return has_page(&path->seen, page) && (page != VPD_SERIAL || wants_serial(path->m));
+	return has_page(&path->seen, page) &&
+	       (page != VPD_SERIAL || wants_serial(path->m) || shows_array(path));
 }
 
 /* Ask question number path->probe_step; false when there is none left. */
@@ -83,8 +90,10 @@ static bool ask(struct path *path, const struct scsi_question *next)
 	case ASK_LIMITS:
 	case ASK_FEATURES:
 	case ASK_THIN:
-	case ASK_SERIAL:
 		ask_scsi_inquiry(next, page_of[path->probe_step], LUN_VPD_MAX);
+		return true;
+	case ASK_SERIAL:
+		ask_scsi_inquiry(next, VPD_SERIAL, SERIAL_LEN);
 		return true;
 	default:
 		return false;
@@ -141,6 +150,10 @@ static void learn_serial(struct path *path, const struct scsi_answer *answer)
 
 	if (len && answer->data[3] < len)
 		len = answer->data[3];
+	if (shows_array(path)) {
+		path->seen.serial.len = (uint8_t)(len < LUN_NAMES_MAX ? len : LUN_NAMES_MAX);
+		memcpy(path->seen.serial.data, answer->data + at, path->seen.serial.len);
+	}
 	while (len && (answer->data[at] == ' ' || answer->data[at] == '\0')) {
 		at++;
 		len--;
@@ -171,6 +184,8 @@ static bool learn(struct path *path, const struct scsi_answer *answer, struct st
 	case ASK_WWID:
 		if (!scsi_wwid_from_vpd83(answer->data, answer->len, seen->wwid))
 			return refuse(reason, "no WWID: VPD page 83h names no logical unit");
+		if (shows_array(path))
+			scsi_lun_designators(answer->data, answer->len, &seen->designators);
 		learn_port(&path->tpg, answer);
 		return true;
 	case ASK_CAPACITY:

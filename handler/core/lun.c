@@ -28,15 +28,28 @@ static uint64_t max_transfer_bytes(const struct multipath *m)
 	return least;
 }
 
+static bool shows_array(const struct multipath *m)
+{
+	return m->settings.identity == IDENTITY_ARRAY;
+}
+
+/* What is kept of a LUN that showed LIO's identity so far lacks the array's. */
+static bool knows_names(const struct multipath *m)
+{
+	return m->lun.known && (!shows_array(m) || m->lun_seen || m->lun.designators.len > 0);
+}
+
 /*
  * INQUIRY and what every LUN of ours answers alike.  A map that has not looked at its paths yet
  * cannot know what it is: then the command waits with the others.
  */
 bool lun_answers(struct multipath *m, struct mpath_io *io)
 {
-	struct lun_identity identity = {.name = m->backstore.name, .serial = m->backstore.serial};
+	struct lun_identity identity = {.name = m->backstore.name,
+					.serial = m->backstore.serial,
+					.is_the_arrays = shows_array(m)};
 
-	if (!m->lun.known && still_settling(m))
+	if (!knows_names(m) && still_settling(m))
 		return false;
 	identity.max_transfer_bytes = max_transfer_bytes(m);
 	return scsi_lun_answers(io, &m->lun, &identity);
@@ -54,6 +67,16 @@ static void tell_size(struct multipath *m, bool first)
 		       "the backstore's size is %" PRIu64 " bytes, the LUN's %" PRIu64
 		       ": initiators see the LUN's",
 		       m->backstore.size, bytes);
+}
+
+/* D16's warning: the initiator cannot tell our LUN from the array's. */
+static void tell_identity(struct multipath *m)
+{
+	if (shows_array(m))
+		notice(m, NOTICE_LUN, NULL,
+		       "identity=array: initiators see the array's WWID and serial number; who "
+		       "sees "
+		       "the array's LUN too takes both for one");
 }
 
 /*
@@ -123,6 +146,8 @@ void lun_identified(struct multipath *m, const struct lun_facts *seen)
 	if (was_seen && !was_told(m))
 		m->tell_capacity = true;
 	tell_size(m, first);
+	if (!was_seen)
+		tell_identity(m);
 }
 
 /*

@@ -166,6 +166,7 @@ static void apply_settings(const struct key_values *values, struct mpath_setting
 				     .recovery_s = count_of(values, KEY_FLAKY_RECOVERY_TIME)};
 	parse_fence(value_or(values, KEY_FENCE, "time"), &settings->fence);
 	set_ms(values, KEY_FENCE_TIME, &settings->fence_time_ms);
+	parse_identity(value_or(values, KEY_IDENTITY, "lio"), &settings->identity);
 	/* A dead process's writes may be out until their time-out and the error handling are over.
 	 */
 	if (settings->restart_wait_ms < settings->path_timeout_ms + KERNEL_ERROR_HANDLING_MS)

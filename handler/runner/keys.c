@@ -336,6 +336,27 @@ static int check_fence(const struct key *key, const char *value, struct strbuf *
 	return -EINVAL;
 }
 
+bool parse_identity(const char *value, enum identity *identity)
+{
+	static const char *const words[] = {[IDENTITY_LIO] = "lio", [IDENTITY_ARRAY] = "array"};
+	int found = find_word(value, words, G_N_ELEMENTS(words));
+
+	if (found >= 0)
+		*identity = (enum identity)found;
+	return found >= 0;
+}
+
+static int check_identity(const struct key *key, const char *value, struct strbuf *error)
+{
+	enum identity identity;
+
+	(void)key;
+	if (parse_identity(value, &identity))
+		return 0;
+	strbuf_printf(error, "\"%s\", expected lio or array", value);
+	return -EINVAL;
+}
+
 static int check_ms(const struct key *key, const char *value, struct strbuf *error)
 {
 	uint64_t ms;
@@ -386,6 +407,7 @@ static const struct key keys[NR_KEYS] = {
 	[KEY_RESTART_WAIT] = {"restart_wait_ms", false, check_ms, 0, HOUR_MS},
 	[KEY_FENCE] = {"fence", false, check_fence, 0, 0},
 	[KEY_FENCE_TIME] = {"fence_time_ms", false, check_ms, 0, HOUR_MS},
+	[KEY_IDENTITY] = {"identity", true, check_identity, 0, 0},
 };
 
 /* Words that an administrator may know from our documentation or from multipath.conf. */
@@ -394,7 +416,6 @@ static const char *const keys_to_come[] = {
 	"fast_io_fail_tmo",
 	"features",
 	"hardware_handler",
-	"identity",
 	"marginal_path_err_rate_threshold",
 	"max_sectors_kb",
 	"minio",

@@ -34,6 +34,7 @@ enum key_id {
 	KEY_RESTART_WAIT,
 	KEY_FENCE,
 	KEY_FENCE_TIME,
+	KEY_IDENTITY,
 	NR_KEYS,
 };
 
@@ -67,6 +68,7 @@ bool parse_prio(const char *value, enum prioritizer *prio);
 /* "io_num=20 base_num=2" */
 bool parse_prio_args(const char *value, struct mpath_policy *policy);
 bool parse_failback(const char *value, struct mpath_policy *policy);
+bool parse_identity(const char *value, enum identity *identity);
 bool parse_fence(const char *value, enum fence_kind *kind);
 bool asks_to_queue(const char *no_path_retry);
 /* Both: free with g_free(). */

@@ -47,6 +47,8 @@ static void report_map(const struct map_config *config, struct strbuf *report)
 		      settings->checker ? settings->checker->name : "none");
 	if (settings->wwid[0])
 		strbuf_printf(report, "wwid: %s\n", settings->wwid);
+	if (settings->identity == IDENTITY_ARRAY)
+		strbuf_printf(report, "identity: the array's\n");
 	if (config->find_selector)
 		strbuf_printf(report, "finds its paths: path selector %s\n", config->find_selector);
 	report_groups(table, report);

@@ -18,8 +18,8 @@
  *
  * The last line is the checksum of everything before it.  A file that is torn, was edited or is of
  * another version is not believed: the map then pins the LUN anew, as if it had never seen one.
- * [lun] is missing while no LUN was seen, fence_end_ns in a file of the first version.  Bytes and
- * hashes are hexadecimal.
+ * [lun] is missing while no LUN was seen, fence_end_ns in a file of the first version, and the
+ * array's names (serial, designators) without identity=array.  Bytes and hashes are hexadecimal.
  */
 #include "runtime/state_text.h"
 
@@ -82,6 +82,24 @@ static bool state_get_page(GKeyFile *file, const char *key, struct lun_page *pag
 	return len >= 0;
 }
 
+/* Only a map with identity=array has them. */
+static void state_set_names(GKeyFile *file, const char *key, const struct lun_names *names)
+{
+	if (names->len > 0)
+		state_set_bytes(file, key, names->data, names->len);
+}
+
+static bool state_get_names(GKeyFile *file, const char *key, struct lun_names *names)
+{
+	int len;
+
+	if (!g_key_file_has_key(file, GROUP_LUN, key, NULL))
+		return true;
+	len = state_get_bytes(file, key, names->data, sizeof(names->data));
+	names->len = (uint8_t)(len > 0 ? len : 0);
+	return len >= 0;
+}
+
 static bool state_get_number(GKeyFile *file, const char *group, const char *key, uint64_t max,
 			     uint64_t *number)
 {
@@ -107,6 +125,8 @@ static void state_set_lun(GKeyFile *file, const struct lun_facts *lun)
 	state_set_bytes(file, "limits", lun->limits.data, lun->limits.len);
 	state_set_bytes(file, "features", lun->features.data, lun->features.len);
 	state_set_bytes(file, "thin", lun->thin.data, lun->thin.len);
+	state_set_names(file, "serial", &lun->serial);
+	state_set_names(file, "designators", &lun->designators);
 }
 
 static bool state_get_lun(GKeyFile *file, struct lun_facts *lun)
@@ -129,7 +149,9 @@ static bool state_get_lun(GKeyFile *file, struct lun_facts *lun)
 		    sizeof(lun->capacity) ||
 	    !state_get_page(file, "limits", &lun->limits) ||
 	    !state_get_page(file, "features", &lun->features) ||
-	    !state_get_page(file, "thin", &lun->thin))
+	    !state_get_page(file, "thin", &lun->thin) ||
+	    !state_get_names(file, "serial", &lun->serial) ||
+	    !state_get_names(file, "designators", &lun->designators))
 		return false;
 	lun->block_size = (uint32_t)block_size;
 	lun->inquiry_len = (uint8_t)inquiry_len;

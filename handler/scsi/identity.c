@@ -164,26 +164,36 @@ static void spell(const struct designator *d, struct strbuf *out)
 	}
 }
 
+/* The next designator of the logical unit, whole; NULL: none is left.  @off is -1 at first. */
+static const uint8_t *next_designator(const uint8_t *page, size_t len, int *off)
+{
+	const uint8_t *raw;
+	int page_len;
+
+	if (len < 4 || page[1] != 0x83)
+		return NULL;
+	page_len = page[2] << 8 | page[3];
+	if ((size_t)page_len > len - 4)
+		page_len = (int)(len - 4);
+	if (sg_vpd_dev_id_iter(page + 4, page_len, off, ASSOCIATION_LUN, -1, -1) != 0)
+		return NULL;
+	raw = page + 4 + *off;
+	/* Else it is cut off, or the target lied about its length. */
+	return *off + 4 + raw[3] <= page_len ? raw : NULL;
+}
+
 bool scsi_wwid_from_vpd83(const uint8_t *page, size_t len, char wwid[WWID_MAX])
 {
 	enum designator_rank best_rank = RANK_USELESS;
 	struct designator best = {0};
+	const uint8_t *raw;
 	struct strbuf out;
-	int page_len, off = -1;
+	int off = -1;
 
 	strbuf_init(&out, wwid, WWID_MAX);
-	if (len < 4 || page[1] != 0x83)
-		return false;
-	page_len = page[2] << 8 | page[3];
-	if ((size_t)page_len > len - 4)
-		page_len = (int)(len - 4);
-
-	while (sg_vpd_dev_id_iter(page + 4, page_len, &off, ASSOCIATION_LUN, -1, -1) == 0) {
-		const uint8_t *raw = page + 4 + off;
+	while ((raw = next_designator(page, len, &off))) {
 		struct designator d = {.type = raw[1] & 0x0f, .len = raw[3], .id = raw + 4};
 
-		if (off + 4 + d.len > page_len)
-			break; /* cut off, or the target lied about its length */
 		if (rank(&d) > best_rank) {
 			best_rank = rank(&d);
 			best = d;
@@ -194,6 +204,22 @@ bool scsi_wwid_from_vpd83(const uint8_t *page, size_t len, char wwid[WWID_MAX])
 	spell(&best, &out);
 	/* A name that does not fit would be the name of other LUNs as well. */
 	return !out.truncated;
+}
+
+void scsi_lun_designators(const uint8_t *page, size_t len, struct lun_names *names)
+{
+	const uint8_t *raw;
+	int off = -1;
+
+	names->len = 0;
+	while ((raw = next_designator(page, len, &off))) {
+		size_t size = 4 + (size_t)raw[3];
+
+		if (size > sizeof(names->data) - names->len)
+			continue;
+		memcpy(names->data + names->len, raw, size);
+		names->len = (uint8_t)(names->len + size);
+	}
 }
 
 bool scsi_capacity_decode(const uint8_t *data, size_t len, uint64_t *nr_blocks,

@@ -5,7 +5,8 @@
  * Towards the initiator the LUN is LIO's: the same vendor, serial number and WWID that any other
  * LIO backstore of that name and serial would have (DESIGN D16).  What the array can do (device
  * type, block limits, thin provisioning) is passed on; what names the array or its ports is not,
- * and neither is ALUA, since the paths behind us are no business of the initiator's.
+ * and neither is ALUA, since the paths behind us are no business of the initiator's.  With
+ * identity=array serial number and WWID are the array's, and nothing else.
  *
  * These answers need no path, so a LUN is recognised also while all paths are down (D15).
  */
@@ -148,9 +149,11 @@ static bool page_is_shown(const struct lun_facts *lun, const struct lun_identity
 {
 	switch (page) {
 	case VPD_PAGES:
-	case VPD_SERIAL:
-	case VPD_IDENTITY:
 		return true;
+	case VPD_SERIAL:
+		return !identity->is_the_arrays || lun->serial.len > 0;
+	case VPD_IDENTITY:
+		return !identity->is_the_arrays || lun->designators.len > 0;
 	case VPD_LIMITS:
 		/* An array without limits still sits behind hosts that have some. */
 		return lun->known && (lun->limits.len > 0 || identity->max_transfer_bytes > 0);
@@ -187,6 +190,16 @@ static bool answer_page_list(struct mpath_io *io, const struct lun_facts *lun,
 	return answer_page(io, lun, page, len, VPD_PAGES);
 }
 
+static bool answer_names(struct mpath_io *io, const struct lun_facts *lun,
+			 const struct lun_names *names, uint8_t code)
+{
+	uint8_t page[4 + LUN_NAMES_MAX];
+	size_t len = names->len < LUN_NAMES_MAX ? names->len : LUN_NAMES_MAX;
+
+	memcpy(page + 4, names->data, len);
+	return answer_page(io, lun, page, 4 + len, code);
+}
+
 /* LIO counts the terminating NUL as part of the number; so do we, to be told from it by nobody. */
 static bool answer_serial(struct mpath_io *io, const struct lun_facts *lun,
 			  const struct lun_identity *identity)
@@ -194,6 +207,8 @@ static bool answer_serial(struct mpath_io *io, const struct lun_facts *lun,
 	uint8_t page[PAGE_BUF_LEN] = {0};
 	size_t len = strnlen(identity->serial, SERIAL_MAX);
 
+	if (identity->is_the_arrays)
+		return answer_names(io, lun, &lun->serial, VPD_SERIAL);
 	memcpy(page + 4, identity->serial, len);
 	return answer_page(io, lun, page, 4 + (len > 0 ? len + 1 : 0), VPD_SERIAL);
 }
@@ -259,6 +274,8 @@ static bool answer_identity(struct mpath_io *io, const struct lun_facts *lun,
 	uint8_t page[PAGE_BUF_LEN];
 	size_t len = 4;
 
+	if (identity->is_the_arrays)
+		return answer_names(io, lun, &lun->designators, VPD_IDENTITY);
 	/* The serial number comes late (targetcli sets it after enable): no NAA name without it. */
 	if (identity->serial[0] != '\0')
 		len += put_naa_designator(page + len, identity->serial);

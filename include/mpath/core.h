@@ -53,6 +53,12 @@ struct mpath_flaky {
 #define KERNEL_ERROR_HANDLING_MS 30000
 
 /* What a map file or mpath.conf may set besides the table.  Times in milliseconds. */
+/* Whose serial number and WWID the LUN shows to initiators (D16). */
+enum identity {
+	IDENTITY_LIO,
+	IDENTITY_ARRAY,
+};
+
 struct mpath_settings {
 	const struct path_checker_type *checker; /* NULL: paths are not checked (checker "none") */
 	uint32_t recheck_interval_ms;		 /* between checks of a failed path */
@@ -66,6 +72,7 @@ struct mpath_settings {
 	uint32_t no_path_timeout_read_ms;
 	uint32_t no_path_timeout_write_ms; /* and all that is not a read */
 	char wwid[WWID_MAX];		   /* empty: pin the first LUN that is seen */
+	enum identity identity;		   /* as long as the map is in service */
 	struct mpath_flaky flaky;
 	struct mpath_policy policy; /* see core/policy.c */
 	const struct hardware_table

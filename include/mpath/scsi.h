@@ -130,6 +130,11 @@ const char *scsi_alua_state_name(uint8_t state);
  * nothing but the vendor, are not: other LUNs would have the same).
  */
 bool scsi_wwid_from_vpd83(const uint8_t *page, size_t len, char wwid[WWID_MAX]);
+/*
+ * VPD page 83h's designators of the logical unit, as they are, one behind the other; what does not
+ * fit whole is left out.
+ */
+void scsi_lun_designators(const uint8_t *page, size_t len, struct lun_names *names);
 /* READ CAPACITY(16) data.  False: too short, or no block size. */
 bool scsi_capacity_decode(const uint8_t *data, size_t len, uint64_t *nr_blocks,
 			  uint32_t *block_size);
@@ -143,6 +148,7 @@ bool scsi_inquiry_is_ours(const uint8_t *data, size_t len);
 struct lun_identity {
 	const char *name;	     /* of the storage object */
 	const char *serial;	     /* vpd_unit_serial; may be empty */
+	bool is_the_arrays;	     /* identity=array: the pages 80h and 83h are the array's */
 	uint64_t max_transfer_bytes; /* minimum over the paths and of what we carry; 0: no limit */
 };
 

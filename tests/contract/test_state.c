@@ -30,6 +30,8 @@ static struct lun_facts some_lun(void)
 		.vpd_pages = {0x00, 0x80, 0x83},
 		.limits = {.len = 60, .data = {[0] = 1, [59] = 0xff}},
 		.thin = {.len = 4, .data = {0xe0, 2, 3, 4}},
+		.serial = {.len = 3, .data = "S 1"},
+		.designators = {.len = LUN_NAMES_MAX, .data = {1, 3, [LUN_NAMES_MAX - 1] = 9}},
 	};
 	unsigned int i;
 
@@ -132,13 +134,16 @@ static void test_round_trip(void)
 	assert(memcmp(&back.lun.limits, &lun->limits, sizeof(lun->limits)) == 0);
 	assert(back.lun.features.len == 0);
 	assert(memcmp(&back.lun.thin, &lun->thin, sizeof(lun->thin)) == 0);
+	assert(memcmp(&back.lun.serial, &lun->serial, sizeof(lun->serial)) == 0);
+	assert(memcmp(&back.lun.designators, &lun->designators, sizeof(lun->designators)) == 0);
 	assert(strcmp(back.backstore, k.backstore) == 0);
 	assert(memcmp(&back.memory, &k.memory, sizeof(k.memory)) == 0);
 	assert(stat(path_of("map"), &st) == 0 && (st.st_mode & 0777) == 0600);
 
+	lun->serial.len = 0; /* without identity=array */
 	strcpy(lun->wwid, "other");
 	assert(state_save("map", &k) == 0 && load("map", &back) == 0);
-	assert(strcmp(back.lun.wwid, "other") == 0);
+	assert(strcmp(back.lun.wwid, "other") == 0 && back.lun.serial.len == 0);
 	assert(access(path_of("map.tmp~"), F_OK) != 0);
 }
 

@@ -200,7 +200,7 @@ REFUSED = (
     ("tcmur_cmd_time_out=5", "cfgstring: tcmur_cmd_time_out is not possible here"),
     ("notable", "/etc/tcmu/mpath.d/notable.map: "),
     ("badkey", "/etc/tcmu/mpath.d/badkey.map: colour: unknown key, expected one of table,"),
-    ("tocome", "/etc/tcmu/mpath.d/tocome.map: identity: this key is not implemented yet"),
+    ("tocome", "/etc/tcmu/mpath.d/tocome.map: reservation_key: this key is not implemented yet"),
     ("both", "/etc/tcmu/mpath.d/both.map: there are both table= and paths=, expected one of them"),
     ("badtime", '/etc/tcmu/mpath.d/badtime.map: polling_interval_ms: "soon", expected a number of '
                 "milliseconds from 100 to 3600000"),
@@ -216,7 +216,7 @@ REFUSED = (
 def bad_files():
     map_file("notable")
     map_file("badkey", "paths=/dev/sda", "colour=red")
-    map_file("tocome", "paths=/dev/sda", "identity=array")
+    map_file("tocome", "paths=/dev/sda", "reservation_key=file")
     map_file("both", "paths=/dev/sda", "table=0 0 1 1 round-robin 0 1 1 /dev/sda 1")
     map_file("badtime", "paths=/dev/sda", "polling_interval_ms=soon")
     map_file("noheader", "paths=/dev/sda", header="")

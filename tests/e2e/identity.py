@@ -400,6 +400,45 @@ def test_own_lun_over_iscsi():
         expect(scsi.usable(login.paths[0]), "our LUN is not usable")
 
 
+# --- whose identity initiators see (D16) ---
+
+def map_file(name, *lines):
+    path = f"/etc/tcmu/mpath.d/{name}.map"
+    with open(path, "w") as f:
+        f.write("\n".join(("[multipath]", *lines)) + "\n")
+    defer(os.unlink, path)
+
+
+def designators(device):
+    """Those of VPD page 83h, whole."""
+    page = scsi.inquiry(device, 0x83, 1024).data
+    at, end, found = 4, 4 + struct.unpack(">H", page[2:4])[0], []
+    while at < end:
+        found.append(page[at:at + 4 + page[at + 3]])
+        at += 4 + page[at + 3]
+    return found
+
+
+def test_the_arrays_identity():
+    """identity=array: the serial number and the names of the array's LUN, and never a path of ours."""
+    runner = start()
+    path = made(topology.LioLoopback(1, SIZE_MIB)).paths[0]
+    map_file("same", f"paths={path.dev}", "identity=array")
+    lun = made(Named(runner, "same", "same"))
+    lun.wait_active(path.dev)
+    lun.export()
+    expect("identity=array: initiators see the array's WWID" in lun.log(), "no warning in the log")
+    expect_equal(lun.path.wwid, path.wwid, "the WWID")
+    expect_equal(scsi.inquiry(lun.path, 0x80).data, scsi.inquiry(path, 0x80).data, "serial number")
+    of_the_lun = [d for d in designators(path) if d[1] & 0x30 == 0]
+    expect_equal(designators(lun.path), of_the_lun, "the designators")
+    expect(len(of_the_lun) < len(designators(path)), "the array names no port")
+    with Named(runner, "other", lun.path.dev) as other:
+        other.wait_excluded(lun.path.dev, OWN_LUN)
+    result = fio.run(lun, 1, bs="512-64k", rate=4)
+    expect(result.clean, f"{result!r} {result.stderr}")
+
+
 def test_nothing_left():
     expect_equal(lio.leftovers(), [], "left in configfs")
     expect_equal(case.devices(), [], "disks left")

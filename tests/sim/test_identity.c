@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "mpath/version.h"
+#include "scsi/our_lun.h"
 #include "sim/lib/tables.h"
 #include "sim/lib/world.h"
 
@@ -643,6 +644,82 @@ static void a_lun_that_was_kept_answers(void)
 	world_end(w);
 }
 
+static struct sim_io *submit_vpd(struct world *w, uint8_t page)
+{
+	return submit_cdb(w, (const uint8_t[6]){0x12, 1, page, 0, 255}, 6, 255);
+}
+
+/* The pages 80h and 83h of LUN 1, without what names its ports. */
+static void expect_names_of_the_array(struct world *w)
+{
+	struct sim_io *serial = submit_vpd(w, 0x80), *designators = submit_vpd(w, 0x83);
+
+	expect_good(w, serial);
+	expect(w, memcmp(serial->buf, "\0\x80\0\x04SIM1", 8) == 0);
+	expect_good(w, designators);
+	expect(w,
+	       designators->buf[3] == 20 && memcmp(designators->buf + 8, w->luns[0].naa, 16) == 0);
+}
+
+/* identity=array (D16): its names are kept, and answer also while no path is there. */
+static void the_lun_shows_the_arrays_names(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS), *after;
+	struct sim_io *inquiry;
+
+	sim_path(w, "8:0")->nexus.group = 1;
+	sim_path(w, "8:16")->nexus.group = 2;
+	w->settings.identity = IDENTITY_ARRAY;
+	world_up(w);
+	expect_notice(w, "identity=array: initiators see the array's WWID and serial number");
+	expect_names_of_the_array(w);
+	inquiry = submit_inquiry(w);
+	expect_good(w, inquiry);
+	expect(w, memcmp(inquiry->buf + 8, "LIO-ORG", 7) == 0);
+	expect(w, memcmp(inquiry->buf + OUR_MARK_AT, OUR_MARK, sizeof(OUR_MARK) - 1) == 0);
+
+	after = world_new(QUEUE TWO_PATHS);
+	after->kept = *mpath_lun(w->m);
+	after->settings.identity = IDENTITY_ARRAY;
+	sim_path(after, "8:0")->refused = "no such device";
+	sim_path(after, "8:16")->refused = "no such device";
+	world_start(after);
+	expect_names_of_the_array(after);
+	world_end(after);
+	world_end(w);
+}
+
+/* What was kept of it while it showed LIO's: no initiator may hear that it has no name. */
+static void the_arrays_names_are_waited_for(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *io;
+
+	keep_lun(w);
+	w->settings.identity = IDENTITY_ARRAY;
+	world_start(w);
+	io = submit_vpd(w, 0x83);
+	expect_pending(w, io);
+	advance(w, 20);
+	expect_good(w, io);
+	expect(w, memcmp(io->buf + 8, w->luns[0].naa, 16) == 0);
+	expect_names_of_the_array(w);
+	world_end(w);
+}
+
+/* Initiators know the LUN by its names: they stay as long as it is in service. */
+static void the_names_do_not_change_in_service(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	world_up(w);
+	w->settings.identity = IDENTITY_ARRAY;
+	expect(w, reload(w, FAIL TWO_PATHS) == -EINVAL);
+	expect(w, strstr(w->text, "identity is another one, expected the map's"));
+	expect(w, submit_vpd(w, 0x80)->buf[3] != 4);
+	world_end(w);
+}
+
 /* An INQUIRY that comes before the paths were looked at waits, rather than to say 001b. */
 static void an_inquiry_waits_for_the_first_look(void)
 {
@@ -728,6 +805,9 @@ int main(void)
 	STORY(forget_wwid_during_an_outage);
 	STORY(a_lun_that_was_never_seen);
 	STORY(a_lun_that_was_kept_answers);
+	STORY(the_lun_shows_the_arrays_names);
+	STORY(the_arrays_names_are_waited_for);
+	STORY(the_names_do_not_change_in_service);
 	STORY(an_inquiry_waits_for_the_first_look);
 	STORY(what_the_lun_says_of_itself);
 	STORY(the_lun_goes_while_it_is_looked_at);

@@ -131,6 +131,7 @@ static void check_config(const struct map_config *config)
 	assert(ms_is_sane(settings->path_timeout_ms) && settings->path_timeout_ms >= 1000);
 	/* It follows path_timeout_ms, and is then a little longer. */
 	assert(settings->restart_wait_ms <= 2 * 3600 * 1000);
+	assert(settings->identity <= IDENTITY_ARRAY);
 	assert(settings->fence <= FENCE_NONE && ms_is_sane(settings->fence_time_ms));
 }
 

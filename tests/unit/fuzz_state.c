@@ -59,6 +59,12 @@ static void check_lun(const struct lun_facts *lun)
 	assert(lun->nr_vpd_pages <= sizeof(lun->vpd_pages));
 	assert(lun->limits.len <= LUN_VPD_MAX && lun->features.len <= LUN_VPD_MAX);
 	assert(lun->thin.len <= LUN_VPD_MAX);
+	assert(lun->serial.len <= LUN_NAMES_MAX && lun->designators.len <= LUN_NAMES_MAX);
+}
+
+static bool names_are_same(const struct lun_names *a, const struct lun_names *b)
+{
+	return a->len == b->len && !memcmp(a->data, b->data, a->len);
 }
 
 static bool pages_are_same(const struct lun_page *a, const struct lun_page *b)
@@ -77,6 +83,8 @@ static void check_same(const struct lun_facts *a, const struct lun_facts *b)
 	assert(pages_are_same(&a->limits, &b->limits));
 	assert(pages_are_same(&a->features, &b->features));
 	assert(pages_are_same(&a->thin, &b->thin));
+	assert(names_are_same(&a->serial, &b->serial));
+	assert(names_are_same(&a->designators, &b->designators));
 }
 
 static void check_kept(const struct kept *kept)
@@ -178,6 +186,8 @@ static void check_facts(const uint8_t *data, size_t size)
 		lun->limits.len %= LUN_VPD_MAX + 1;
 		lun->features.len %= LUN_VPD_MAX + 1;
 		lun->thin.len %= LUN_VPD_MAX + 1;
+		lun->serial.len %= LUN_NAMES_MAX + 1;
+		lun->designators.len %= LUN_NAMES_MAX + 1;
 	}
 	check_saved(&kept);
 }

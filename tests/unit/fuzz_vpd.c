@@ -141,14 +141,16 @@ static void check_inquiry(const struct question *q)
 	}
 }
 
-/* The identity is ours: an array with other pages makes no difference to it. */
+/* The identity is ours: an array with other pages makes no difference to it, but with
+ * identity=array. */
 static void check_identity(const struct question *q, const struct lun_identity *identity)
 {
 	const struct lun_facts unknown = {0};
 	const uint8_t *cdb = q->io.cmd.cdb;
 	struct question other;
 
-	if (cdb[0] != 0x12 || cdb[1] != 1 || (cdb[2] != 0x80 && cdb[2] != 0x83))
+	if (identity->is_the_arrays || cdb[0] != 0x12 || cdb[1] != 1 ||
+	    (cdb[2] != 0x80 && cdb[2] != 0x83))
 		return;
 	ask(&other, cdb, q->room);
 	other.io.cmd.data_len = q->io.cmd.data_len;
@@ -179,6 +181,7 @@ static void check_our_lun(const uint8_t *data, size_t size)
 	in.name[sizeof(in.name) - 1] = '\0';
 	in.serial[sizeof(in.serial) - 1] = '\0';
 	in.lun.known = data[size - 1] & 1;
+	identity.is_the_arrays = data[size - 1] & 2;
 	identity.max_transfer_bytes = (uint64_t)in.max_transfer[0] << 24 | in.max_transfer[3];
 	room = (size_t)(in.room[0] << 8 | in.room[1]) % ROOM;
 

@@ -24,7 +24,7 @@
 	"no_path_retry, no_path_timeout_read_ms, no_path_timeout_write_ms, path_checker, "         \
 	"recheck_interval_ms, polling_interval_ms, checker_timeout_ms, san_path_err_threshold, "   \
 	"san_path_err_forget_rate, san_path_err_recovery_time, path_timeout_ms, "                  \
-	"restart_wait_ms, fence, fence_time_ms"
+	"restart_wait_ms, fence, fence_time_ms, identity"
 
 #define GROUPINGS "failover, multibus, group_by_prio, group_by_tpg or group_by_serial"
 
@@ -395,7 +395,8 @@ static void test_all_keys(void)
 		  "path_timeout_ms=1000\n"
 		  "restart_wait_ms=0\n"
 		  "fence=lu_reset\n"
-		  "fence_time_ms=1\n");
+		  "fence_time_ms=1\n"
+		  "identity=array\n");
 	config = accept("mpath/m");
 	assert(config->table->nr_groups == 1 && config->table->groups[0].nr_paths == 3);
 	assert(config->table->groups[0].selector == path_selector_find("round-robin"));
@@ -409,14 +410,16 @@ static void test_all_keys(void)
 	assert(config->settings.restart_wait_ms == 0);
 	assert(config->settings.fence == FENCE_LU_RESET);
 	assert(config->settings.fence_time_ms == 1);
+	assert(config->settings.identity == IDENTITY_ARRAY);
 	map_config_free(config);
 
 	write_map("[multipath]\npaths=/dev/a\nfence=none\n");
 	config = accept("mpath/m");
 	assert(config->settings.fence == FENCE_NONE && config->settings.fence_time_ms == 0);
 	map_config_free(config);
-	write_map("[multipath]\npaths=/dev/a\nfence=time\nfence_time_ms=0\n");
+	write_map("[multipath]\npaths=/dev/a\nfence=time\nfence_time_ms=0\nidentity=lio\n");
 	config = accept("mpath/m");
+	assert(config->settings.identity == IDENTITY_LIO);
 	assert(config->settings.fence == FENCE_TIME && config->settings.fence_time_ms == 0);
 	map_config_free(config);
 
@@ -680,8 +683,12 @@ static void test_keys_refused(void)
 		   "D/maps/m.map: features: this key is not implemented yet");
 	refuse_map("[multipath]\npaths=/dev/a\nhardware_handler=1 alua\n",
 		   "D/maps/m.map: hardware_handler: this key is not implemented yet");
-	refuse_map("[multipath]\nidentity=array\n",
-		   "D/maps/m.map: identity: this key is not implemented yet");
+	refuse_map("[multipath]\npaths=/dev/a\nidentity=serial\n",
+		   "D/maps/m.map: identity: \"serial\", expected lio or array");
+	refuse_map("[multipath]\nidentity=array,lio\n",
+		   "D/maps/m.map: identity: \"array,lio\", expected lio or array");
+	refuse_conf("[defaults]\nidentity=array\n",
+		    "D/mpath.conf: identity: this key belongs into a map file");
 	refuse_conf("[defaults]\nrr_min_io=1\n",
 		    "D/mpath.conf: rr_min_io: this key is not implemented yet");
 

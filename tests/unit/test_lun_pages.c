@@ -400,6 +400,46 @@ static void test_block_limits_of_old_arrays(void)
 }
 
 /* The array's other pages as they are, but for its pool's name. */
+/* identity=array: serial number and designators are the array's, and nothing else. */
+static void test_identity_of_the_array(void)
+{
+	static const struct lun_names serial = {4, "  S1"};
+	static const struct lun_names names = {12, "\x01\x03\0\x08\x52" "345678"};
+	struct world w;
+
+	setup(&w);
+	w.identity.is_the_arrays = true;
+	w.lun.serial = serial;
+	w.lun.designators = names;
+	vpd(&w, 0x80, 0);
+	assert(w.len == 8 && !memcmp(w.data + 4, "  S1", 4));
+	vpd(&w, 0x83, 0);
+	assert(w.len == 16 && !memcmp(w.data + 4, names.data, 12));
+	inquiry(&w);
+	assert(!memcmp(w.data + 8, "LIO-ORG disk0           0002tcmu-mpath", 38));
+	assert((w.data[5] & 0x30) == 0); /* TPGS */
+
+	w.lun.serial.len = w.lun.designators.len = LUN_NAMES_MAX;
+	memset(w.lun.designators.data, 0x5a, LUN_NAMES_MAX);
+	assert(ask(&w, (const uint8_t[16]){0x12, 1, 0x83, 1, 0}, 256, lun_answers));
+	assert(w.len == 256 && w.data[255] == 0x5a && w.data[2] == 0 && w.data[3] == 252);
+}
+
+/* An array without the page, or one whose page nobody has read: no other name than its own. */
+static void test_identity_of_an_array_without_names(void)
+{
+	struct world w;
+
+	setup(&w);
+	w.identity.is_the_arrays = true;
+	assert(ask_inquiry(&w, 1, 0x80, 255));
+	check_refused(&w, 0x24);
+	assert(ask_inquiry(&w, 1, 0x83, 255));
+	check_refused(&w, 0x24);
+	vpd(&w, 0x00, 0);
+	assert(w.data[4] == 0x00 && w.data[5] == 0x86);
+}
+
 static void test_features_and_thin(void)
 {
 	struct world w;
@@ -519,6 +559,8 @@ int main(void)
 	test_identity_with_long_names();
 	test_block_limits();
 	test_block_limits_of_old_arrays();
+	test_identity_of_the_array();
+	test_identity_of_an_array_without_names();
 	test_features_and_thin();
 	test_no_alua();
 	test_unknown_lun();

@@ -245,6 +245,39 @@ static void test_longest(void)
 	check_none(&p);
 }
 
+/* What another gateway, or an XCOPY, may call the LUN: all its names, none of the ports'. */
+static void test_designators(void)
+{
+	struct lun_names names;
+	struct page p;
+	char text[255];
+
+	start(&p);
+	add_hex(&p, PORT, 3, NAA_5);
+	add_hex(&p, LUN, 3, NAA_6);
+	add_hex(&p, PORT, 4, 0, 0, 0, 1);
+	add_text(&p, 1, "LIO-ORG disk");
+	scsi_lun_designators(p.bytes, p.len, &names);
+	assert(names.len == 20 + 16);
+	assert(!memcmp(names.data, (uint8_t[]){1, 3, 0, 16, NAA_6}, 20));
+	assert(!memcmp(names.data + 20, "\x02\x01\0\x0cLIO-ORG disk", 16));
+
+	/* Cut off by the target: only what is whole. */
+	scsi_lun_designators(p.bytes, p.len - 1, &names);
+	assert(names.len == 20);
+	scsi_lun_designators(p.bytes, 3, &names);
+	assert(names.len == 0);
+
+	/* No room for one leaves the others. */
+	memset(text, 'x', sizeof(text));
+	start(&p);
+	add_hex(&p, LUN, 3, NAA_5);
+	add_raw(&p, 2, LUN, 1, text, LUN_NAMES_MAX - 4 - 12 + 1);
+	add_hex(&p, LUN, 3, NAA_6);
+	scsi_lun_designators(p.bytes, p.len, &names);
+	assert(names.len == 12 + 20 && names.data[12 + 4] == 0x60);
+}
+
 static void test_capacity(void)
 {
 	uint8_t data[32] = {0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0x10, 0};
@@ -289,6 +322,7 @@ int main(void)
 	test_other_types();
 	test_hostile_lengths();
 	test_longest();
+	test_designators();
 	test_capacity();
 	test_our_own_lun_is_recognised();
 	return 0;
