@@ -209,7 +209,7 @@ clean_up() {
 			rmdir $lio/core/rd_mcp_9990/$name $lio/core/rd_mcp_9990
 		fi
 	} >/dev/null 2>"$work/clean-up.log"
-	rm -f $map_file /var/lib/tcmu-mpath/$name
+	rm -f $map_file /var/lib/tcmu-mpath/$name /var/lib/tcmu-mpath/.last-good/$name.map
 	if compgen -G "$lio/core/*/$name" >/dev/null || [ -d "$lio/iscsi/$iqn" ]; then
 		echo "Something is left:"
 		cat "$work/clean-up.log"

@@ -39,8 +39,9 @@ VM_MEMORY = 1024
 VM_SECONDS = 1500
 LONG_TIMES = 5      # the big counts may take so many times longer
 
-# A file of VM cases that has failed is run so many times more, with no other guest beside it.
+# A file of VM cases that was too slow is run so many times more, with no other guest beside it.
 TRIES_ALONE = 2
+TOO_SLOW = ("too slow: ", "TimeoutError: ")     # case.TooSlow, and who waited for something
 
 # name, command, what the preset debug does not show
 TOOL_CASES = (
@@ -65,10 +66,12 @@ class Results:
 
     def __init__(self):
         self.of = collections.OrderedDict()
+        self.why = {}
 
     def add(self, name, result, seconds, why=""):
         with print_lock:
             self.of[name] = result
+            self.why[name] = why
             print(f"{result:4} {name}  {seconds:.1f} s" + (f"  {why}" if why else ""), flush=True)
 
     def count(self, result):
@@ -377,14 +380,15 @@ def run_in_guests(suite, files, results, long):
 def rerun_in_guests(files, results, long):
     for f in files:
         for number in range(1, TRIES_ALONE + 1):
-            run_again_if_failed(f, results, long, number)
+            run_again_if_slow(f, results, long, number)
 
 
-def run_again_if_failed(f, results, long, number):
-    """Bounds of a second mean little in an emulated guest beside another one: what has failed there
-    gets the machine for itself, and then it counts.  What each run printed is kept."""
+def run_again_if_slow(f, results, long, number):
+    """Bounds of a second mean little in an emulated guest beside another one: what was too slow there
+    gets the machine for itself, and then it counts.  What was wrong is wrong, and is not tried again.
+    What each run printed is kept."""
     failed = [name for name in results.of_file(f.name) if results.of[name] == "FAIL"]
-    if not failed:
+    if not failed or not all(results.why[name].startswith(TOO_SLOW) for name in failed):
         return
     say(f"     again, alone: {f.name} (failed: {' '.join(failed)})")
     out = os.path.join(BUILD, "tests", f.name.replace("/", "-"))

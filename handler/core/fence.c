@@ -12,7 +12,7 @@
  *   session	 until its path has a new session (iSCSI), which ended what the old one had sent,
  *		 if the target does as the standard says;
  *   lu_reset	 as soon as it is at the target or nowhere, a LOGICAL UNIT RESET through another
- *path aborts what is there.  If it fails: time.
+ *		 path aborts what is there.  If it fails: time.
  *
  * While the reset is out, and for a moment before it, no command is sent: those on the other paths
  * would be aborted, too, and nobody would tell us.  But the kernel may take minutes for it, and so

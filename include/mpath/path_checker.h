@@ -15,7 +15,7 @@ enum check_result {
 	CHECK_GHOST,	/* alive, but in standby: usable after activation */
 	CHECK_PENDING,	/* cannot say yet (transitioning): keep the state, ask again soon */
 	CHECK_LUN_GONE, /* the target says that there is no such LUN */
-	/* Stopped, being formatted, ...: the same on every path.  Working paths stay as they are. */
+	/* Stopped, being formatted, ...: the same on every path.  Working paths stay. */
 	CHECK_LUN_NOT_READY,
 };
 

@@ -14,9 +14,9 @@
 #include <stdio.h>
 
 struct strbuf {
-	char *text;	/* the caller's memory, always NUL-terminated */
-	size_t size;	/* bytes of @text, at least 1 */
-	size_t len;	/* bytes written, without the NUL */
+	char *text;  /* the caller's memory, always NUL-terminated */
+	size_t size; /* bytes of @text, at least 1 */
+	size_t len;  /* bytes written, without the NUL */
 	bool truncated;
 };
 

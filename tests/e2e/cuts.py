@@ -18,7 +18,7 @@ import statistics
 import time
 
 from lib import case, cuts, dm, fio, topology
-from lib.case import count, defer, expect, limit, note
+from lib.case import count, defer, expect, expect_in_time, limit, note
 from lib.mpath import Map
 from lib.runner import Runner
 from lib.system import wait_for, write
@@ -171,8 +171,9 @@ def report(title, events):
 def check_back(events):
     for event in events:
         if event.cut is not NO_CUT:
-            expect(event.back <= BACK_SECONDS,
-                   f"{event.path} is in use {event.back:.2f} s after it was usable, after {event.cut}")
+            expect_in_time(event.back <= BACK_SECONDS,
+                           f"{event.path} is in use {event.back:.2f} s after it was usable, after "
+                           f"{event.cut}")
 
 
 def check_stalls(ours, reference, fence_seconds):
@@ -187,7 +188,7 @@ def check_stalls(ours, reference, fence_seconds):
             text = (f"{cut.name}, {what}: stall {stalls[i]:.3f} s, dm-multipath {theirs[i]:.3f} s, "
                     f"without a cut {control[i]:.3f} s")
             note(text)
-            expect(stalls[i] <= bound, text)
+            expect_in_time(stalls[i] <= bound, text)
 
 
 def measure(made, times=count(2, 10), at_once_only=False, **keys):

@@ -9,7 +9,7 @@ on it, and fails over as quickly as the FC transport says that a path is gone.
 import time
 
 from lib import case, cuts, mpath, scsi, system, topology
-from lib.case import defer, expect, note
+from lib.case import defer, expect, expect_in_time, note
 from lib.runner import Runner
 
 
@@ -47,7 +47,7 @@ def test_failover():
                    "the link was not cut")
         note(f"{cut.name}: a write took {stall:.2f} s; fast_io_fail_tmo is 3 s")
         # What was sent just before is lost at once; else the rport blocks for that time.
-        expect(stall < 8, f"failover took {stall:.1f} s")
+        expect_in_time(stall < 8, f"failover took {stall:.1f} s")
         cuts.wait_usable(path, 30)
         begin = time.monotonic()
         ours.wait_in_use(path)

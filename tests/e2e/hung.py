@@ -6,7 +6,7 @@ import time
 
 from lib import bare, case, cuts, scsi, topology
 from lib.bare import cdb10
-from lib.case import defer, expect, expect_equal, note
+from lib.case import defer, expect, expect_equal, expect_in_time, note
 from lib.mpath import Map
 from lib.runner import Runner
 
@@ -126,7 +126,7 @@ def test_one_map():
     note(f"{at_once} of {len(reads)} answered within 1 s, the last after "
          f"{max(command.took for command in reads):.2f} s")
     expect_equal(at_once >= len(reads) // 2, True, f"{at_once} of {len(reads)} within 1 s")
-    expect(max(command.took for command in reads) < FOUND_SECONDS + 1.5, "re-driven too late")
+    expect_in_time(max(command.took for command in reads) < FOUND_SECONDS + 1.5, "re-driven too late")
     m.wait_failed(*hung)
     expect_prompt([m], 3, "eight of sixteen paths")
 

@@ -309,6 +309,16 @@ def test_restore():
 
 # --- the second boot ----------------------------------------------------------------------------
 
+def expect_history():
+    """D13: what the journal has of a map, and of one of its paths."""
+    of_map = system.run("journalctl", "-b", "-o", "cat", "MPATH_MAP=main-table").splitlines()
+    of_path = system.run("journalctl", "-b", "-o", "cat", "MPATH_MAP=main-table", "MPATH_PATH=8:0").splitlines()
+    expect(any("main-table: the LUN is " in line for line in of_map), f"the map's history: {of_map}")
+    expect(of_path and set(of_path) < set(of_map), f"the path's history: {of_path}")
+    for lines, start in (of_map, "main-table: "), (of_path, "main-table: path 8:0"):
+        expect(all(line.startswith(start) for line in lines), f"not all of {start}{lines}")
+
+
 def test_rebooted():
     """Nobody has typed anything since the machine was started."""
     expect(not os.path.exists(EXTENSION), "the extension is back")
@@ -320,6 +330,7 @@ def test_rebooted():
     expect_equal(said, [], "what the restore complains of")
     # The default at open(); the restore sets it to 0 right after.
     expect("limited by the backstore's cmd_time_out" not in journal("tcmu-runner"), "a false alarm")
+    expect_history()
     note("after the reboot: " + "; ".join(f"{lun.name} is {lun.path.dev}" for lun in (TABLE, PAIR)))
 
 

@@ -13,7 +13,7 @@ import struct
 import time
 
 from lib import case, cuts, fio, lio, scsi, topology
-from lib.case import count, defer, expect, expect_equal, limit, note
+from lib.case import count, defer, expect, expect_equal, expect_in_time, limit, note
 from lib.mpath import Map
 from lib.runner import Runner
 from lib.system import run, wait_for
@@ -149,7 +149,7 @@ def test_without_queueing():
     seconds = time.monotonic() - begin
     note(f"{answer} after {seconds:.3f} s")
     expect_equal((answer.status, answer.code), (scsi.CHECK_CONDITION, (2, 8, 0)), "answer")
-    expect(seconds < 1, f"the error took {seconds:.2f} s")
+    expect_in_time(seconds < 1, f"the error took {seconds:.2f} s")
     begin = time.monotonic()
     try:
         with open(world.lun.dev, "rb", buffering=0) as f:
@@ -159,7 +159,8 @@ def test_without_queueing():
         error = e
     seconds = time.monotonic() - begin
     note(f"block I/O: {error} after {seconds:.3f} s")
-    expect(error is not None and seconds < 1, f"{error} after {seconds:.2f} s")
+    expect(error is not None, f"no error after {seconds:.2f} s")
+    expect_in_time(seconds < 1, f"{error} after {seconds:.2f} s")
     check_newer_data_stays(world)
 
 
@@ -186,7 +187,7 @@ def test_deadline():
     answer = answer_of(command, 12, "held write")
     seconds = time.monotonic() - begin
     note(f"{answer} after {seconds:.2f} s")
-    expect(7 < seconds < 10, f"answered after {seconds:.2f} s")
+    expect_in_time(7 < seconds < 10, f"answered after {seconds:.2f} s")
     expect_equal((answer.status, answer.code), (scsi.CHECK_CONDITION, (2, 8, 0)), "answer")
     check_newer_data_stays(world)
 
@@ -221,7 +222,7 @@ def abort_task(world):
     seconds = end[0] - begin[0]
     note(f"{answer}, ABORT TASK was answered after {seconds:.3f} s")
     expect_equal(answer.host_status, DID_TIME_OUT, "host_status")
-    expect(seconds < 1, f"ABORT TASK was answered after {seconds:.2f} s")
+    expect_in_time(seconds < 1, f"ABORT TASK was answered after {seconds:.2f} s")
     expect_equal(world.map.commands()["held"], 0, "held commands")
     check_newer_data_stays(world)
 
@@ -249,7 +250,7 @@ def lun_reset(world):
     seconds = time.monotonic() - begin
     answers = [answer_of(command, 1, "held write after a LUN RESET") for command in commands]
     note(f"LUN RESET answered after {seconds:.3f} s, held writes: {answers}")
-    expect(seconds < 1, f"LUN RESET was answered after {seconds:.2f} s")
+    expect_in_time(seconds < 1, f"LUN RESET was answered after {seconds:.2f} s")
     expect_equal(world.map.commands()["held"], 0, "held commands")
     check_newer_data_stays(world)
     return answers
@@ -302,7 +303,7 @@ def test_sigterm_and_restart():
     world.map.wait_held(1, 10)
     seconds = time.monotonic() - begin
     note(f"SIGTERM {stopped:.2f} s, restart {seconds - stopped:.2f} s")
-    expect(seconds < 5, f"SIGTERM and restart took {seconds:.2f} s")
+    expect_in_time(seconds < 5, f"SIGTERM and restart took {seconds:.2f} s")
     world.restore()
     result = load.finish()
     note(f"{result!r}")
@@ -328,7 +329,7 @@ def test_delete_while_held():
     seconds = time.monotonic() - begin
     note(f"targetcli delete {seconds:.2f} s; ls {idle:.2f} s")
     expect(not os.path.isdir(world.map.backstore.dir), "the backstore is still there")
-    expect(seconds - idle < 5, f"delete took {seconds - idle:.2f} s longer than ls")
+    expect_in_time(seconds - idle < 5, f"delete took {seconds - idle:.2f} s longer than ls")
     # The kernel lets go of the paths.
     for path in world.paths:
         fd = os.open(path.dev, os.O_RDONLY | os.O_EXCL | os.O_NONBLOCK)

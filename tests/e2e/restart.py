@@ -12,7 +12,7 @@ import random
 import time
 
 from lib import case, dbus, fio, topology
-from lib.case import count, defer, expect, expect_equal, note
+from lib.case import count, defer, expect, expect_equal, expect_in_time, note
 from lib.mpath import Map
 from lib.runner import our_handler_only
 from lib.system import read, run, wait_for
@@ -107,7 +107,7 @@ def test_kills():
     expect(result.writes > 20 * kills, f"hardly any load: {result!r}")
     # From kill -9 to a read's data: systemd, the start, the paths, the map.  Half of the restarts take
     # 1.7 s in an emulated guest; the bound leaves room for a busy machine, not for a wait of seconds.
-    expect(waits[len(waits) // 2] < 3, f"restarts take too long: {waits}")
+    expect_in_time(waits[len(waits) // 2] < 3, f"restarts take too long: {waits}")
 
 
 def test_kept():

@@ -10,7 +10,7 @@ import struct
 import time
 
 from lib import case, cuts, dbus, lio, scsi, system, topology
-from lib.case import count, defer, expect, expect_equal, note
+from lib.case import count, defer, expect, expect_equal, expect_in_time, note
 from lib.runner import Runner, check_config
 
 SG_SCSI_RESET = 0x2284
@@ -189,7 +189,7 @@ def test_vendor_opcodes():
         answer, seconds = timed(scsi.cdb, lun.path, bytes([opcode]) + bytes(9))
         expect_equal(answer.code, (5, 0x20, 0), f"sense of {opcode:02x}h")
         slowest = max(slowest, seconds)
-    expect(slowest < 2, f"the slowest took {slowest:.1f} s")
+    expect_in_time(slowest < 2, f"the slowest took {slowest:.1f} s")
     note(f"the slowest of a vendor's opcodes took {slowest:.2f} s")
     # With data nobody knows in which direction it goes.
     answer = scsi.cdb(lun.path, bytes([0xc1]) + bytes(9), data_in=512)
@@ -269,7 +269,7 @@ def test_lun_reset_while_held():
     lun = Lun(runner, made, keys="no_path_retry=queue\n")
     command = held(runner, made, lun)
     _, seconds = timed(sg_reset, lun.path, SG_SCSI_RESET_DEVICE)
-    expect(seconds < 1, f"LUN RESET took {seconds:.2f} s")
+    expect_in_time(seconds < 1, f"LUN RESET took {seconds:.2f} s")
     note(f"LUN RESET answered after {seconds:.2f} s")
     expect(command.wait(2) is not None, "the command was not answered")
     restore_all(made)
@@ -285,7 +285,7 @@ def test_abort_while_held():
     command = held(runner, made, lun, timeout_ms=3000)
     answer = command.wait(10)
     expect(answer is not None, "no answer after the abort")
-    expect(command.seconds < 5, f"ABORT TASK took {command.seconds - 3:.2f} s")
+    expect_in_time(command.seconds < 5, f"ABORT TASK took {command.seconds - 3:.2f} s")
     note(f"ABORT TASK answered {command.seconds - 3:.2f} s after the time-out")
     restore_all(made)
     system.wait_for(lambda: scsi.read10(lun.path, 0, 8).good, 5, "a read")
@@ -312,7 +312,7 @@ def test_delete_while_held():
     message("m", "fail_if_no_path")
     expect(command.wait(2) is not None, "no answer after fail_if_no_path")
     _, seconds = timed(lun.delete)
-    expect(seconds < 5, f"delete took {seconds:.1f} s")
+    expect_in_time(seconds < 5, f"delete took {seconds:.1f} s")
     restore_all(made)
 
 

@@ -16,7 +16,7 @@ import time
 
 from lib import bare, case, lio, puppet, scsi, system, topology
 from lib.bare import caw_cdb, cdb10, cdb12, cdb16, same
-from lib.case import defer, expect, expect_equal, note
+from lib.case import defer, expect, expect_equal, expect_in_time, note
 from lib.mpath import Map
 from lib.runner import Runner
 
@@ -360,7 +360,7 @@ def test_poison_swallowed():
     note(f"ended after {seconds:.1f} s: {answer!r}")
     expect_equal((answer.status, answer.host_status), (scsi.CHECK_CONDITION, 0), "the end")
     expect_equal(answer.code, (0x04, 0x08, 0x00), "the end")
-    expect(seconds < 15, f"{seconds:.1f} s for two paths with a time-out of 1 s")
+    expect_in_time(seconds < 15, f"{seconds:.1f} s for two paths with a time-out of 1 s")
     # Once for each path, not again and again.
     expect_equal(m.commands()["in flight"], 0, "in flight")
     bare.expect_untouched(m, "a command that every path swallows")

@@ -4,7 +4,7 @@
 import time
 
 from lib import case, cuts, dm, fio, lio, scsi, system, topology
-from lib.case import defer, expect, expect_equal, note
+from lib.case import defer, expect, expect_equal, expect_in_time, note
 from lib.runner import Runner, check_config
 
 
@@ -81,10 +81,10 @@ def test_load():
     """fio itself, and the stall that a cut causes."""
     with topology.LioLoopback() as made:
         result = load_through_dm(made, cuts.TRANSPORT_STATUS)
-        expect(result.stall < 2, f"stall of {result.stall} s")
+        expect_in_time(result.stall < 2, f"stall of {result.stall} s")
     with topology.Iscsi() as made:
         result = load_through_dm(made, cuts.NFT_DROP, 15)
-        expect(result.stall < 12, f"stall of {result.stall} s")
+        expect_in_time(result.stall < 12, f"stall of {result.stall} s")
 
 
 def test_miscompare_is_found():

@@ -404,7 +404,7 @@ static void test_block_limits_of_old_arrays(void)
 static void test_identity_of_the_array(void)
 {
 	static const struct lun_names serial = {4, "  S1"};
-	static const struct lun_names names = {12, "\x01\x03\0\x08\x52" "345678"};
+	static const struct lun_names names = {12, {1, 3, 0, 8, 0x52, 2, 3, 4, 5, 6, 7, 8}};
 	struct world w;
 
 	setup(&w);

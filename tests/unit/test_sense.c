@@ -143,10 +143,12 @@ static void test_text(void)
 static void test_hide_progress(void)
 {
 	const uint8_t fixed[18] = {0xf0, 0, 0x03, 0, 0, 0x12, 0x34, 10, [12] = 0x11};
+	/* clang-format off */
 	const uint8_t descriptor[32] = {
 		0x72, 0x03, 0x11, 0, [7] = 24,
 		[8] = 0x80, 10,				       /* somebody else's descriptor */
 		[20] = 0x00, 10, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x12, 0x34};
+	/* clang-format on */
 	uint8_t sense[32], expected[32];
 	size_t len;
 

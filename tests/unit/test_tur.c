@@ -132,7 +132,7 @@ static void test_sense(void)
 	check_sense(0xb, 0x00, 0x00, CHECK_DOWN);
 }
 
-/* Whoever stopped the LUN, or formats it, needs a path to start it again, or to ask how far it is. */
+/* Whoever stopped the LUN, or formats it, needs a path to start it, or to see how far it is. */
 static void test_lun_not_ready(void)
 {
 	check_sense(0x2, 0x04, 0x02, CHECK_LUN_NOT_READY);

@@ -37,6 +37,10 @@ class Failed(AssertionError):
     """An expectation that was not met: its text is enough, no traceback is needed."""
 
 
+class TooSlow(Failed):
+    """A bound of time that was not met; what has happened is right.  See run_again in tests/cases.py."""
+
+
 def skip(why):
     raise Skip(why)
 
@@ -61,6 +65,12 @@ def log_file(path):
 def expect(condition, text):
     if not condition:
         raise Failed(text)
+
+
+def expect_in_time(condition, text):
+    """For a bound in seconds and nothing else."""
+    if not condition:
+        raise TooSlow(text)
 
 
 def expect_equal(got, wanted, what):
@@ -154,7 +164,8 @@ def _run_one(function):
     except Failed as e:
         where = traceback.extract_tb(e.__traceback__)
         line = next((f for f in reversed(where) if f.filename != __file__), where[-1])
-        result, why = "FAIL", f"{e} (line {line.lineno})"
+        slow = "too slow: " if isinstance(e, TooSlow) else ""
+        result, why = "FAIL", f"{slow}{e} (line {line.lineno})"
     except Exception as e:
         result, why = "FAIL", f"{type(e).__name__}: {e}"
         traceback.print_exc(file=sys.stdout)

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+/* clang-format off */
 #define RUNNER_ABI_FIELDS(F)                                                                       \
 	F(tcmulib_cmd, cmd_id) F(tcmulib_cmd, cdb) F(tcmulib_cmd, iovec) F(tcmulib_cmd, iov_cnt)   \
 	F(tcmulib_cmd, sense_buf) F(tcmulib_cmd, hm_private)                                       \
@@ -21,10 +22,11 @@
 	F(tcmur_handler, unlock) F(tcmur_handler, get_lock_tag) F(tcmur_handler, get_lock_state)   \
 	F(tcmur_handler, _is_dbus_handler) F(tcmur_handler, update_logdir) F(tcmur_handler, init)  \
 	F(tcmur_handler, destroy)
+/* clang-format on */
 
 #define RUNNER_ABI_OFFSET(type, member) offsetof(struct type, member),
-#define RUNNER_ABI_SIZES sizeof(struct tcmulib_cmd), sizeof(struct tcmur_cmd), \
-	sizeof(struct tcmur_handler)
+#define RUNNER_ABI_SIZES                                                                           \
+	sizeof(struct tcmulib_cmd), sizeof(struct tcmur_cmd), sizeof(struct tcmur_handler)
 
 extern const size_t runner_abi_theirs[];
 extern const size_t runner_abi_nr_theirs; /* 0: the system has no tcmu-runner.h */
