@@ -406,74 +406,25 @@ static char *values_to_text(const struct key_values *values)
 	return g_string_free(text, FALSE);
 }
 
-static int write_all(int fd, const char *text)
-{
-	size_t len = strlen(text);
-
-	while (len) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0)
-			return -errno;
-		text += n;
-		len -= (size_t)n;
-	}
-	return fsync(fd) ? -errno : 0;
-}
-
-static int sync_directory(const char *directory)
-{
-	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd))
-		err = -errno;
-	close(fd);
-	return err;
-}
-
-static int replace_file(const char *directory, const char *file, const char *text)
-{
-	char *tmp = g_strconcat(file, ".new", NULL);
-	int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	int err;
-
-	if (fd < 0) {
-		err = -errno;
-		goto free_tmp;
-	}
-	err = write_all(fd, text);
-	close(fd);
-	if (!err && rename(tmp, file))
-		err = -errno;
-	if (!err)
-		err = sync_directory(directory);
-	else
-		unlink(tmp);
-free_tmp:
-	g_free(tmp);
-	return err;
-}
-
 /* Keep what is valid.  A map can run without this, so a failure is only logged. */
 static void keep_copy(const struct config_paths *paths, const struct map_config *config,
 		      const char *file, const char *text)
 {
+	const GFileSetContentsFlags whole_and_on_disk =
+		G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE;
 	size_t len;
 	char *old = read_file(file, &len);
-	int err = 0;
+	GError *error = NULL;
 
+	/* A directory that cannot be made is told by what cannot be written there. */
 	if (!old || strcmp(old, text)) {
-		if (g_mkdir_with_parents(paths->last_good, 0700))
-			err = -errno;
-		else
-			err = replace_file(paths->last_good, file, text);
+		g_mkdir_with_parents(paths->last_good, 0700);
+		g_file_set_contents_full(file, text, -1, whole_and_on_disk, 0600, &error);
 	}
-	if (err)
-		mpath_log(MPATH_LOG_WARN, config->name, NULL, "cannot write %s: %s", file,
-			  strerror(-err));
+	if (error)
+		mpath_log(MPATH_LOG_WARN, config->name, NULL, "the last good copy is not kept: %s",
+			  error->message);
+	g_clear_error(&error);
 	free(old);
 }
 
