@@ -161,6 +161,10 @@ def medians(events):
     return [statistics.median(event.stalls[i] for event in events) for i in range(2)]
 
 
+def longest(events):
+    return [max(event.stalls[i] for event in events) for i in range(2)]
+
+
 def report(title, events):
     for cut, some in by_kind(events).items():
         text = " | ".join(f"{event.stalls[0]:.2f} {event.stalls[1]:.2f}" for event in some)
@@ -183,11 +187,12 @@ def check_stalls(ours, reference, fence_seconds):
         if not cut.at_once or cut is NO_CUT:
             continue
         stalls, theirs = medians(events), medians(reference[cut])
+        most, their_most = longest(events), longest(reference[cut])
         for i, what in enumerate(("reads", "writes")):
             bound = TIMES_WORSE * max(theirs[i], control[i]) + (fence_seconds if i else 0)
             text = (f"{cut.name}, {what}: stall {stalls[i]:.3f} s, dm-multipath {theirs[i]:.3f} s, "
                     f"without a cut {control[i]:.3f} s")
-            note(text)
+            note(f"{text}; the longest {most[i]:.3f} and {their_most[i]:.3f} s")
             expect_in_time(stalls[i] <= bound, text)
 
 
