@@ -293,6 +293,7 @@ void release_held_paths(struct multipath *m);
 void paths_timeout(struct multipath *m);
 void probe_path_now(struct multipath *m, struct path *path);
 void look_at_paths(struct multipath *m);
+void kernel_has_heard(struct multipath *m, struct path *path, enum mpath_heard heard);
 void probe_answered(struct multipath *m, struct path *path);
 void probe_abandoned(struct multipath *m, struct path *path);
 void path_opened(struct multipath *m, struct path *path, const struct path_facts *facts);

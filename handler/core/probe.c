@@ -417,16 +417,23 @@ static void converse(struct multipath *m, struct path *path, const struct scsi_a
 	wake_by(m, m->now_ns + probe_patience_ns(m, path));
 }
 
+/*
+ * Who talks about the states of port groups needs no other to be told of them, and a path in
+ * standby says so whenever it is asked.
+ */
+static bool may_be_news(const struct path *path)
+{
+	return path->probing != PROBE_ACTIVATE && path->probing != PROBE_REFRESH &&
+	       judge(&path->probe.result).verdict != IO_PATH_FAILED;
+}
+
 /* A unit attention is told once: what a probe hears of the LUN's identity nobody else will. */
 static void listen_for_doubts(struct multipath *m, struct path *path)
 {
 	struct verdict verdict;
 
-	/* Who talks about the states of port groups needs no other to be told of them. */
-	if (path->probing == PROBE_ACTIVATE || path->probing == PROBE_REFRESH)
-		verdict = judge(&path->probe.result);
-	else
-		verdict = judge_for(m, &path->probe.result);
+	verdict =
+		may_be_news(path) ? judge_for(m, &path->probe.result) : judge(&path->probe.result);
 	if (is_capacity_change(&path->probe.result))
 		capacity_changed(m);
 	if (verdict.verdict != IO_REIDENTIFY)
@@ -589,6 +596,22 @@ void look_at_paths(struct multipath *m)
 		return;
 	for_each_path(m, path)
 		probe_path_now(m, path);
+}
+
+/* Who had asked did not hear it, and its command may have been executed where it should not. */
+void kernel_has_heard(struct multipath *m, struct path *path, enum mpath_heard heard)
+{
+	if (m->stopping || path->link != LINK_OPEN)
+		return;
+	switch (heard) {
+	case HEARD_STATES:
+		want_refresh(m);
+		return;
+	case HEARD_IDENTITY:
+		path->recheck_identity = true;
+		suspect_path(m, path, "INQUIRY data or LUN list changed");
+		return;
+	}
 }
 
 void path_opened(struct multipath *m, struct path *path, const struct path_facts *facts)

@@ -178,6 +178,9 @@ void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpa
 	case MPATH_PATH_SESSION:
 		path_told_session(m, event->path, event->session);
 		break;
+	case MPATH_PATH_HEARD:
+		kernel_has_heard(m, event->path, event->heard);
+		break;
 	case MPATH_DISKS:
 		look_at_paths(m);
 		break;

@@ -829,9 +829,35 @@ static void device_remove_found(void *arg, const char *address)
 	device_change(d, mpath_change_remove_path(d->map, address, &message.reply), &message);
 }
 
-static void device_tell_of_disks(void *arg)
+static struct path *path_of_disk(const struct device *d, const char *node)
 {
-	device_step(arg, &(struct mpath_event){.type = MPATH_DISKS});
+	struct path *path;
+	unsigned int i;
+
+	for (i = 0; (path = mpath_path(d->map, i)); i++)
+		if (strcmp(path->facts.device, node + strlen("/dev/")) == 0)
+			return path;
+	return NULL;
+}
+
+static void device_tell_paths(struct device *d, const struct found_disks *disks,
+			      enum mpath_heard heard)
+{
+	struct mpath_event event = {.type = MPATH_PATH_HEARD, .heard = heard};
+
+	for (unsigned int i = 0; i < disks->nr; i++) {
+		event.path = path_of_disk(d, disks->disks[i].node);
+		if (event.path)
+			device_step(d, &event);
+	}
+}
+
+static void device_tell_of_disks(void *arg, const struct disk_news *news)
+{
+	device_tell_paths(arg, &news->doubted, HEARD_IDENTITY);
+	device_tell_paths(arg, &news->states, HEARD_STATES);
+	if (news->disks)
+		device_step(arg, &(struct mpath_event){.type = MPATH_DISKS});
 }
 
 static void device_search_idle(void *arg)

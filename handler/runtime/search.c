@@ -24,7 +24,9 @@ static void search_run(struct job *job)
 {
 	struct search *s = container_of(job, struct search, job);
 
-	s->job_news = s->monitor && s->finder->drain(s->monitor);
+	s->job_news = (struct disk_news){0};
+	if (s->monitor)
+		s->finder->drain(s->monitor, &s->job_news);
 	s->error = s->job_wwid[0] ? s->finder->find(s->job_wwid, &s->seen) : 0;
 }
 
@@ -57,8 +59,10 @@ static void search_done(struct letter *letter)
 	if (!s->error && s->on && strcmp(s->wwid, s->job_wwid) == 0)
 		finder_compare(&s->known, &s->seen, &s->ops->paths, s->arg);
 	found_disks_clear(&s->seen);
-	if (s->job_news && !s->stopped)
-		s->ops->news(s->arg);
+	if (!s->stopped)
+		s->ops->news(s->arg, &s->job_news);
+	found_disks_clear(&s->job_news.states);
+	found_disks_clear(&s->job_news.doubted);
 	s->running = false;
 	if (s->again)
 		search_start(s);

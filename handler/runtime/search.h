@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The search for paths.  Every map is told when disks have come or gone, so that it looks at its
- * paths.  For a map that is given by its WWID, it is looked up then which disks lead to that LUN,
- * and now and then, as such news may get lost.  A worker looks, the owner thread compares
- * (finder.h).
+ * paths, and what unit attentions the kernel has heard on them.  For a map that is given by its
+ * WWID, it is looked up then which disks lead to that LUN, and now and then, as such news may get
+ * lost.  A worker looks, the owner thread compares (finder.h).
  *
  * Owner thread, or before the map is in service, if nothing else is said.
  */
@@ -17,8 +17,8 @@
 
 struct search_ops {
 	struct finder_ops paths;
-	void (*news)(
-		void *arg); /* disks have come or gone; those with the WWID are paths already */
+	/* Something has happened to disks; those with the WWID are paths already. */
+	void (*news)(void *arg, const struct disk_news *news);
 	void (*idle)(void *arg); /* no job runs any more; the last thing that is done */
 };
 
@@ -48,7 +48,7 @@ struct search {
 
 	/* The job's, while it runs. */
 	char job_wwid[WWID_MAX]; /* empty: it only listens */
-	bool job_news;
+	struct disk_news job_news;
 	struct found_disks seen;
 	int error;
 };

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The SCSI disks that lead to a LUN, as sysfs and udev know them, and word from udev when disks
- * come and go.
+ * come and go, and when the kernel has heard a unit attention.
  *
  * The WWID is taken from what the kernel has read from the disk when it appeared (vpd_pg83), so no
  * disk is asked here, and one that hangs holds up nobody.  It is a proposal only: the core asks the
  * disk itself before it uses it (D8).
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libudev.h>
@@ -125,7 +126,7 @@ static int sg_find(const char *wwid, struct found_disks *found)
 	return err;
 }
 
-/* --- when do they come and go? --- */
+/* --- when do they come and go, and what has the kernel heard? --- */
 
 struct disk_monitor {
 	struct udev *udev;
@@ -155,6 +156,8 @@ static struct disk_monitor *sg_watch(int *fd)
 	if (!monitor->monitor ||
 	    udev_monitor_filter_add_match_subsystem_devtype(monitor->monitor, "block", "disk") <
 		    0 ||
+	    udev_monitor_filter_add_match_subsystem_devtype(monitor->monitor, "scsi",
+							    "scsi_device") < 0 ||
 	    udev_monitor_enable_receiving(monitor->monitor) < 0) {
 		sg_unwatch(monitor);
 		return NULL;
@@ -170,16 +173,51 @@ static bool has_come_or_gone(struct udev_device *disk)
 	return action && (strcmp(action, "add") == 0 || strcmp(action, "remove") == 0);
 }
 
-static bool sg_drain(struct disk_monitor *monitor)
+static void take_node(struct udev_device *scsi, struct found_disks *found)
 {
-	struct udev_device *disk;
-	bool any = false;
+	char name[512];
+	struct dirent *entry;
+	DIR *dir;
 
-	while ((disk = udev_monitor_receive_device(monitor->monitor))) {
-		any |= has_come_or_gone(disk);
-		udev_device_unref(disk);
+	snprintf(name, sizeof(name), "%s/block", udev_device_get_syspath(scsi));
+	dir = opendir(name);
+	if (!dir)
+		return; /* it is not a disk, or not any more */
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(name, sizeof(name), "/dev/%s", entry->d_name);
+		found_disks_add(found, name, name);
 	}
-	return any;
+	closedir(dir);
+}
+
+/* The kernel's words for unit attentions (drivers/scsi/scsi_lib.c). */
+static void take_attention(struct udev_device *scsi, struct disk_news *news)
+{
+	const char *ua = udev_device_get_property_value(scsi, "SDEV_UA");
+
+	if (!ua)
+		return;
+	if (strcmp(ua, "ASYMMETRIC_ACCESS_STATE_CHANGED") == 0 ||
+	    strcmp(ua, "POWER_ON_RESET_OCCURRED") == 0)
+		take_node(scsi, &news->states);
+	if (strcmp(ua, "INQUIRY_DATA_HAS_CHANGED") == 0 ||
+	    strcmp(ua, "REPORTED_LUNS_DATA_HAS_CHANGED") == 0)
+		take_node(scsi, &news->doubted);
+}
+
+static void sg_drain(struct disk_monitor *monitor, struct disk_news *news)
+{
+	struct udev_device *device;
+
+	while ((device = udev_monitor_receive_device(monitor->monitor))) {
+		if (strcmp(udev_device_get_subsystem(device), "scsi") == 0)
+			take_attention(device, news);
+		else
+			news->disks |= has_come_or_gone(device);
+		udev_device_unref(device);
+	}
 }
 
 const struct disk_finder sg_finder = {

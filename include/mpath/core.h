@@ -104,6 +104,7 @@ enum mpath_event_type {
 	MPATH_PATH_COUNTED, /* path: outstanding commands at the device (D9 Restart) */
 	MPATH_PATH_RESET,   /* path: reset_error of the LOGICAL UNIT RESET that was asked for */
 	MPATH_PATH_SESSION, /* path: session, that its commands travel in now */
+	MPATH_PATH_HEARD,   /* path: heard, by the kernel */
 	MPATH_DISKS,	    /* disks have come or gone, perhaps those of paths */
 	MPATH_BACKSTORE,    /* backstore: its attributes were (re-)read */
 	MPATH_MESSAGE,	    /* message: words in, errno and reply out */
@@ -124,6 +125,16 @@ struct mpath_message {
 	bool pending; /* see mpath_message_done() */
 };
 
+/*
+ * A unit attention that the kernel has heard on a path.  Where its own device handler
+ * (scsi_dh_alua) is attached, that keeps some for itself and has the command repeated, also one
+ * that came through sg: nobody else hears of it.
+ */
+enum mpath_heard {
+	HEARD_STATES,	/* 2A/06, or 29/xx, which may hide it: port groups have changed states */
+	HEARD_IDENTITY, /* 3F/03, 3F/0E: the path may lead to another LUN now */
+};
+
 struct mpath_event {
 	enum mpath_event_type type;
 	uint64_t now_ns; /* monotonic; never runs backwards, never 0 */
@@ -138,6 +149,7 @@ struct mpath_event {
 		};
 		int reset_error;  /* 0: the target says that it is done; or -errno */
 		uint64_t session; /* as path_transport_type.session has it; 0: not known */
+		enum mpath_heard heard;
 		const struct mpath_backstore *backstore;
 		struct mpath_message *message;
 		struct mpath_change *change;

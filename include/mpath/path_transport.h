@@ -47,6 +47,14 @@ struct found_disks {
 bool found_disks_add(struct found_disks *found, const char *address, const char *node);
 void found_disks_clear(struct found_disks *found);
 
+/* What a monitor has heard; the disks are known by their nodes. */
+struct disk_news {
+	bool disks; /* some have come or gone */
+	/* Of these the kernel has heard unit attentions, which may have reached nobody else: */
+	struct found_disks states;  /* port groups have changed their states */
+	struct found_disks doubted; /* it may lead to another LUN now */
+};
+
 /* Optional: a transport that can tell which of its disks lead to a LUN. */
 struct disk_monitor;
 struct disk_finder {
@@ -57,15 +65,15 @@ struct disk_finder {
 	 */
 	int (*find)(const char *wwid, struct found_disks *found);
 	/*
-	 * Before the map is in service.  *fd becomes readable when disks have come or gone, maybe
-	 * others'.  NULL: it cannot be told.
+	 * Before the map is in service.  *fd becomes readable when there is news, maybe of others'
+	 * disks.  NULL: it cannot be told.
 	 */
 	struct disk_monitor *(*watch)(int *fd);
 	/*
-	 * Worker, one at a time: *fd is not readable any more, until the next time.  False: only
-	 * something about disks that were there before has changed.
+	 * Worker, one at a time: *fd is not readable any more, until the next time.  @news was
+	 * empty, and is the caller's.
 	 */
-	bool (*drain)(struct disk_monitor *monitor);
+	void (*drain)(struct disk_monitor *monitor, struct disk_news *news);
 	void (*unwatch)(struct disk_monitor *monitor); /* NULL is fine */
 };
 

@@ -889,6 +889,21 @@ static void test_news_of_disks(void)
 	device_stop(front.device);
 }
 
+/* The kernel has kept a unit attention for itself, but tells that it heard one. */
+static void test_the_kernel_doubts_a_disk(void)
+{
+	struct front front;
+
+	polling_ms = 60 * 1000;
+	start(&front, TABLE);
+	polling_ms = 200;
+	expect_status("status info", "8:0 A 0");
+	paths[0].disk = &other_disk;
+	fake_disk_doubted("/dev/fake-8:0");
+	expect_status("status info", "8:0 F 1");
+	device_stop(front.device);
+}
+
 /* The pinned WWID holds over a restart; after forget_wwid another LUN is taken. */
 static void test_pinned(void)
 {
@@ -1364,6 +1379,7 @@ static const struct {
 	{"finds-paths", test_finds_paths},
 	{"found-and-named", test_found_and_named},
 	{"news-of-disks", test_news_of_disks},
+	{"the-kernel-doubts-a-disk", test_the_kernel_doubts_a_disk},
 	{"pinned", test_pinned},
 	{"messages are kept", test_messages_are_kept},
 	{"group is kept", test_group_is_kept},

@@ -331,6 +331,25 @@ static void states_change_on_an_idle_map(void)
 	world_end(w);
 }
 
+/* The kernel's own handler takes the unit attention away, for each path's command has the same. */
+static void states_change_and_the_kernel_has_heard(void)
+{
+	struct world *w = used_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+	unsigned int before = lun(w)->nr_rtpg;
+
+	set_port_group(w, 2, ALUA_NON_OPTIMIZED, false);
+	kernel_hears(sim_path(w, "8:32"), HEARD_STATES);
+	kernel_hears(sim_path(w, "8:48"), HEARD_STATES);
+	advance(w, 20);
+	expect(w, lun(w)->nr_rtpg == before + 1);
+	expect(w, sim_path(w, "8:48")->path->tpg.state == ALUA_NON_OPTIMIZED);
+	stop_world(w);
+	kernel_hears(sim_path(w, "8:0"), HEARD_STATES);
+	advance(w, 20);
+	expect(w, lun(w)->nr_rtpg == before + 1);
+	world_end(w);
+}
+
 /* F32: what is the initiator's to hear reaches it, once. */
 static void unit_attentions_that_are_not_about_states(void)
 {
@@ -595,6 +614,7 @@ int main(void)
 	STORY(a_passive_path_of_another_size);
 	STORY(states_change_with_a_unit_attention);
 	STORY(states_change_on_an_idle_map);
+	STORY(states_change_and_the_kernel_has_heard);
 	STORY(unit_attentions_that_are_not_about_states);
 	STORY(a_storm_of_resets);
 	STORY(commands_meet_a_transition);

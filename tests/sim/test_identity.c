@@ -166,6 +166,28 @@ static void the_checker_hears_of_an_exchanged_lun(void)
 	world_end(w);
 }
 
+/* The kernel has kept the unit attention for itself: no path, no checker hears of it. */
+static void the_kernel_hears_of_an_exchanged_lun(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	unsigned int i;
+
+	world_up(w);
+	sim_path(w, "8:0")->nexus.lun = &w->luns[1];
+	kernel_hears(sim_path(w, "8:0"), HEARD_IDENTITY);
+	for (i = 0; i < 30; i++) {
+		submit_write(w, i, 1);
+		advance(w, 1);
+	}
+	expect(w, w->luns[1].nr_writes == 0);
+	expect_notice(w, "8:0: not used: WWID is " WWID_2);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 F 1 8:16 A 0 ");
+	kernel_hears(sim_path(w, "8:0"), HEARD_IDENTITY); /* closed, it is looked at anyhow */
+	advance(w, 10);
+	expect(w, !sim_path(w, "8:0")->is_open);
+	world_end(w);
+}
+
 /* So does the identity check itself: a second exchange while it asks about the first. */
 static void an_exchange_during_the_identity_check(void)
 {
@@ -784,6 +806,7 @@ int main(void)
 	STORY(a_changed_lun_list_is_looked_at);
 	STORY(an_exchanged_lun_is_excluded);
 	STORY(the_checker_hears_of_an_exchanged_lun);
+	STORY(the_kernel_hears_of_an_exchanged_lun);
 	STORY(an_exchange_during_the_identity_check);
 	STORY(news_during_the_identity_check);
 	STORY(a_shortage_during_the_identity_check);

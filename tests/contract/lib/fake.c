@@ -488,6 +488,7 @@ struct disk_monitor {
 };
 
 static struct list fake_monitors = {&fake_monitors, &fake_monitors};
+static const char *fake_doubted; /* what the next news is about; NULL: disks have come or gone */
 
 static int fake_find(const char *wwid, struct found_disks *found)
 {
@@ -524,14 +525,19 @@ static struct disk_monitor *fake_watch(int *fd)
 	return monitor;
 }
 
-static bool fake_drain(struct disk_monitor *monitor)
+static void fake_drain(struct disk_monitor *monitor, struct disk_news *news)
 {
 	uint64_t nr;
 
-	if (read(monitor->fd, &nr, sizeof(nr)) == sizeof(nr))
-		return true;
-	assert(errno == EAGAIN);
-	return false;
+	if (read(monitor->fd, &nr, sizeof(nr)) != sizeof(nr)) {
+		assert(errno == EAGAIN);
+		return;
+	}
+	pthread_mutex_lock(&fake_lock);
+	news->disks = !fake_doubted;
+	if (fake_doubted)
+		assert(found_disks_add(&news->doubted, fake_doubted, fake_doubted));
+	pthread_mutex_unlock(&fake_lock);
 }
 
 static void fake_unwatch(struct disk_monitor *monitor)
@@ -543,15 +549,26 @@ static void fake_unwatch(struct disk_monitor *monitor)
 	free(monitor);
 }
 
-void fake_disks_changed(void)
+static void fake_news(const char *doubted)
 {
 	const uint64_t one = 1;
 	struct disk_monitor *monitor;
 
 	pthread_mutex_lock(&fake_lock);
+	fake_doubted = doubted;
 	list_for_each_entry(monitor, &fake_monitors, node)
 		assert(write(monitor->fd, &one, sizeof(one)) == sizeof(one));
 	pthread_mutex_unlock(&fake_lock);
+}
+
+void fake_disks_changed(void)
+{
+	fake_news(NULL);
+}
+
+void fake_disk_doubted(const char *node)
+{
+	fake_news(node);
 }
 
 static const struct disk_finder fake_finder = {

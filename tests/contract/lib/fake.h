@@ -57,6 +57,9 @@ void fake_add_path(struct fake_path *path, const char *address, struct fake_disk
 void fake_forget_paths(void);
 /* Whoever looks for disks is told that some have come or gone. */
 void fake_disks_changed(void);
+/* The kernel has heard that this disk, "/dev/fake-8:0", may be another LUN; @node stays the
+ * caller's. */
+void fake_disk_doubted(const char *node);
 
 extern const struct path_transport_type fake_transport;
 

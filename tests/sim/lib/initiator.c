@@ -273,6 +273,13 @@ void disks_changed(struct world *w)
 	world_step(w, &event);
 }
 
+void kernel_hears(struct sim_path *p, enum mpath_heard heard)
+{
+	struct mpath_event event = {.type = MPATH_PATH_HEARD, .path = p->path, .heard = heard};
+
+	world_step(p->w, &event);
+}
+
 void shut_down_world(struct world *w)
 {
 	struct mpath_event event = {.type = MPATH_SHUTDOWN};

@@ -375,6 +375,8 @@ int regroup(struct world *w, const unsigned int *assignment);
 void regroup_by_policy(struct world *w);
 void set_cmd_time_out(struct world *w, unsigned int seconds);
 void disks_changed(struct world *w);
+/* A unit attention that nobody else has heard. */
+void kernel_hears(struct sim_path *path, enum mpath_heard heard);
 void shut_down_world(struct world *w);
 void stop_world(struct world *w);
 
