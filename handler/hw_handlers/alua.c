@@ -329,10 +329,22 @@ static enum hw_result alua_go_on(struct hw_handler *hh, struct path *path, uint6
 	return states_answered(hh, path, now_ns, last, next, wait_ns);
 }
 
+/*
+ * The path fails for it, and would be activated when it is back: but if the array has taken the LUN
+ * away from there without a word, its paths belong in another group then.
+ */
+static bool is_without_access(const struct scsi_sense *sense)
+{
+	return sense->key == 0x02 && sense->asc == 0x04 &&
+	       (sense->ascq == 0x0b || sense->ascq == 0x0c);
+}
+
 static enum hw_sense_opinion alua_check_sense(const struct scsi_sense *sense)
 {
 	if (is_transition(sense))
 		return HW_SENSE_TRANSITIONING;
+	if (is_without_access(sense))
+		return HW_SENSE_STATE_CHANGED;
 	if (sense->key != 0x06)
 		return HW_NO_OPINION;
 	switch (sense->asc << 8 | sense->ascq) {

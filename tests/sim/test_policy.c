@@ -353,6 +353,30 @@ static void commands_follow_where_standby_cannot_be_left(void)
 	world_end(w);
 }
 
+/*
+ * Both port groups were good, so their paths are together; the array takes one away, and tells
+ * nobody.  To activate its path would take the LUN back from where the array wants it.
+ */
+static void a_path_that_the_array_has_left_is_not_activated(void)
+{
+	struct world *w =
+		new_world(RETAIN_QUEUE "2 1 " A B, GROUPING_GROUP_BY_PRIO, FAILBACK_MANUAL);
+	unsigned int i;
+
+	give_port_groups(w, BOTH, 1);
+	set_port_group(w, 2, ALUA_OPTIMIZED, false);
+	world_up(w);
+	path_of_read(w);
+	advance(w, 2000);
+	expect_table(w, HEAD "1 1 round-robin 0 2 1 8:0 1 8:16 1 ");
+	set_port_group(w, 1, ALUA_STANDBY, false);
+	for (i = 0; i < 100; i++)
+		path_of_read(w);
+	expect(w, w->luns[0].nr_stpg == 0);
+	expect_table(w, HEAD "2 1 round-robin 0 1 1 8:16 1 round-robin 0 1 1 8:0 1 ");
+	world_end(w);
+}
+
 /* An array that cannot make up its mind: one change of groups a second. */
 static void a_flapping_array_is_no_storm(void)
 {
@@ -556,6 +580,7 @@ int main(void)
 	STORY(a_path_that_comes_later);
 	STORY(commands_follow_an_implicit_change);
 	STORY(commands_follow_where_standby_cannot_be_left);
+	STORY(a_path_that_the_array_has_left_is_not_activated);
 	STORY(a_flapping_array_is_no_storm);
 	STORY(commands_in_flight_are_not_touched);
 	STORY(failback_at_once);

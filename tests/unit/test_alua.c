@@ -474,7 +474,10 @@ static void test_opinions(void)
 	assert(opinion(alua, 0x6, 0x2a, 0x07) == HW_SENSE_STATE_CHANGED);
 	assert(opinion(alua, 0x6, 0x29, 0x04) == HW_NO_OPINION);
 	assert(opinion(alua, 0x6, 0x2a, 0x01) == HW_NO_OPINION);
-	assert(opinion(alua, 0x2, 0x04, 0x0b) == HW_NO_OPINION);
+	assert(opinion(alua, 0x2, 0x04, 0x0b) == HW_SENSE_STATE_CHANGED);
+	assert(opinion(alua, 0x2, 0x04, 0x0c) == HW_SENSE_STATE_CHANGED);
+	assert(opinion(alua, 0x2, 0x04, 0x12) == HW_NO_OPINION);
+	assert(opinion(alua, 0x5, 0x04, 0x0b) == HW_NO_OPINION);
 	assert(opinion(alua, 0x2, 0x2a, 0x06) == HW_NO_OPINION);
 }
 
