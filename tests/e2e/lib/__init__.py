@@ -13,6 +13,7 @@
     named     a map by its cfgstring, and what is said of paths that cannot be used
     bare      our LUN beside a bare path: the same answer
     puppet    an array that says what it is told to
+    two_controllers  arrays for the hardware handlers emc, rdac and hp_sw
     targetcli targetcli's shell, line by line
     dbus      calls on the system bus without the second that `import gi` takes
     case      the cases of a file: run, report, clean up

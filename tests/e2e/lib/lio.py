@@ -175,12 +175,12 @@ class Backstore:
     def info(self):
         return read(self.dir + "/info")
 
-    def add_alua_group(self, name, number, state=0):
-        """A target port group of its own; returns its directory."""
+    def add_alua_group(self, name, number, state=0, access=3):
+        """A target port group of its own; returns its directory.  access: 1 implicit, 3 also explicit."""
         group = f"{self.dir}/alua/{name}"
         os.mkdir(group)
         write(group + "/tg_pt_gp_id", number)
-        write(group + "/alua_access_type", 3)       # implicit and explicit
+        write(group + "/alua_access_type", access)
         write(group + "/alua_access_state", state)
         return group
 
@@ -314,11 +314,11 @@ class IscsiTarget:
     """A backstore behind one iSCSI target with a portal group for each of n portals.
 
     Portal i (from 0) is 127.0.0.(1+i):(3260+i): a port of its own, so that a packet filter can cut
-    one path by it.
+    one path by it.  groups are the target port groups of the portal groups, if each is to have its own.
     """
 
     def __init__(self, backstore, iqn="iqn.2026-01.org.tcmu-mpath:target", portals=1,
-                 port=ISCSI_PORT):
+                 port=ISCSI_PORT, groups=()):
         system.modprobe("iscsi_target_mod")
         system.mount_configfs()
         self.iqn = iqn
@@ -326,13 +326,13 @@ class IscsiTarget:
         self.portals = [(f"127.0.0.{1 + i}", port + i) for i in range(portals)]
         self.tpgts = [f"{self.dir}/tpgt_{i + 1}" for i in range(portals)]
         os.makedirs(self.dir)
-        for tpgt, (address, number) in zip(self.tpgts, self.portals):
+        for i, (tpgt, (address, number)) in enumerate(zip(self.tpgts, self.portals)):
             os.mkdir(tpgt)
             os.mkdir(f"{tpgt}/np/{address}:{number}")
             for name, value in (("authentication", 0), ("generate_node_acls", 1),
                                 ("demo_mode_write_protect", 0), ("cache_dynamic_acls", 1)):
                 write(f"{tpgt}/attrib/{name}", value)
-            _link_lun(tpgt, backstore)
+            _link_lun(tpgt, backstore, group=groups[i] if groups else None)
             write(tpgt + "/enable", 1)
 
     def delete(self):

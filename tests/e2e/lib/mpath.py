@@ -30,13 +30,16 @@ class Map:
     again.  keys are further lines of the map file, attributes those of the backstore, set before it
     is exported.  tcmu-runner (runner.Runner) must run.
 
+    With listed the map file has paths= and grouping= instead of a table: then our own policies and
+    the hardware table are at work.
+
     A lost write waits for its fence for FENCE_MS only, if keys do not say something else: in the
     guest no way holds a write back for longer, unless a test makes it.
     """
     FENCE_MS = 300
 
     def __init__(self, paths, name="mpatha", features=("queue_if_no_path",), grouping="failover",
-                 attributes=(), export=True, **keys):
+                 attributes=(), export=True, listed=False, **keys):
         self.name = name
         self.paths = list(paths)
         self.names = [f"{NAMES_DIR}/{name}-{i}" for i in range(len(self.paths))]
@@ -46,10 +49,14 @@ class Map:
         self.relink()
         keys.setdefault("fence_time_ms", self.FENCE_MS)
         self.fence_ms = keys["fence_time_ms"]
-        words = multipath_words(self.names, features, (), grouping, "round-robin")
+        if listed:
+            lines = {"paths": ";".join(self.names), "grouping": grouping, "no_path_retry": "queue"}
+        else:
+            words = multipath_words(self.names, features, (), grouping, "round-robin")
+            lines = {"table": " ".join(map(str, words))}
         with open(self.file, "w") as f:
-            f.write("[multipath]\ntable=" + " ".join(map(str, words)) + "\n")
-            f.writelines(f"{key}={value}\n" for key, value in keys.items())
+            f.write("[multipath]\n")
+            f.writelines(f"{key}={value}\n" for key, value in {**lines, **keys}.items())
         try:
             self.backstore = lio.UserBackstore(name, name, attributes=attributes)
             if export:
@@ -87,6 +94,19 @@ class Map:
         words = self.status().split()
         return {words[i - 1]: word for i, word in enumerate(words) if word in "AF" and i > 7
                 and not words[i - 1].isdigit() and words[i + 1].isdigit()}
+
+    def groups(self):
+        """[("A", ["8:0", "8:16"]), ...]: state and paths of each group, as INFO has them.
+
+        For selectors without words of their own, as round-robin.
+        """
+        words = iter(self.status().split()[4:])
+        groups = []
+        nr_groups, _ = int(next(words)), next(words)
+        for _ in range(nr_groups):
+            state, _, nr_paths, _ = (next(words) for _ in range(4))
+            groups.append((state, [[next(words) for _ in range(3)][0] for _ in range(int(nr_paths))]))
+        return groups
 
     def in_use(self, path):
         return self.path_states().get(path.devno) == "A"

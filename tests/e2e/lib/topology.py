@@ -58,11 +58,12 @@ class LioLoopback(Topology):
     """(a) A LIO ramdisk (or any backstore) behind n tcm_loop targets, each a port group of its own.
 
     Path i has .group (its ALUA group's directory, id 101 + i) and .target.tpgt.  states gives the
-    groups' ALUA states: 0 optimized, 1 non-optimized, 2 standby, 3 unavailable.
+    groups' ALUA states: 0 optimized, 1 non-optimized, 2 standby, 3 unavailable.  access says who may
+    change them: 1 the array, 3 the initiators, too.
     """
     name = "lio-loopback"
 
-    def __init__(self, n=2, size_mib=64, states=None, backstore=None, name="lun"):
+    def __init__(self, n=2, size_mib=64, states=None, backstore=None, name="lun", access=3):
         super().__init__()
         states = states or [0] * n
         self._own = backstore is None
@@ -70,7 +71,7 @@ class LioLoopback(Topology):
         self.targets = []
         try:
             for i in range(n):
-                group = self.backstore.add_alua_group(f"gp{i + 1}", 101 + i)
+                group = self.backstore.add_alua_group(f"gp{i + 1}", 101 + i, access=access)
                 self.targets.append(lio.LoopTarget(self.backstore, group, wait=0))
                 # Only a group with a port in it takes every state.
                 write(group + "/alua_access_state", states[i])
@@ -152,21 +153,29 @@ class Iscsi(Topology):
     """(c) A LIO ramdisk behind one iSCSI target with n portals, logged in by open-iscsi.
 
     Path i has .portal (address, port), .tpgt and .session.  noop_seconds=0 makes a dropped path hang
-    until the command's time-out, without a word from the transport.
+    until the command's time-out, without a word from the transport.  With states each portal is a port
+    group of its own, as in LioLoopback.
     """
     name = "iscsi"
 
     def __init__(self, n=2, size_mib=64, replacement_timeout=5, noop_seconds=1, noop_timeout=2,
-                 backstore=None, name="ilun"):
+                 backstore=None, name="ilun", states=(), access=3):
         super().__init__()
         self._own = backstore is None
         self.backstore = backstore or lio.Ramdisk(name, size_mib)
         self.target = self.login = None
+        self.groups = []
         try:
-            self.target = lio.IscsiTarget(self.backstore, portals=n)
+            for i in range(len(states)):
+                self.groups.append(self.backstore.add_alua_group(f"gp{i + 1}", 101 + i, access=access))
+            self.target = lio.IscsiTarget(self.backstore, portals=n, groups=self.groups)
+            for group, state in zip(self.groups, states):
+                write(group + "/alua_access_state", state)
             self.login = lio.IscsiLogin(self.target, replacement_timeout, noop_seconds,
                                         noop_timeout)
             self.paths = self.login.paths
+            for path, group, state in zip(self.paths, self.groups, states):
+                path.group, path.alua_state = group, state
         except Exception:
             self.teardown()
             raise
@@ -177,6 +186,8 @@ class Iscsi(Topology):
             self.login.logout()
         if self.target:
             self.target.delete()
+        for group in self.groups:
+            os.rmdir(group)
         if self._own:
             self.backstore.delete()
 
