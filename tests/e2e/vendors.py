@@ -7,9 +7,9 @@ the hardware table says.  fio's verify runs throughout.
 """
 
 from lib import case, cuts, fio
-from lib.case import count, defer, expect, expect_equal, note
+from lib.case import count, defer, expect, expect_equal, expect_in_time, note
 from lib.mpath import Map
-from lib.runner import Runner
+from lib.runner import Runner, our_handler_only
 from lib.system import read, wait_for
 from lib.two_controllers import Clariion, HpSw, Rdac
 
@@ -33,7 +33,7 @@ def lose_controller(m, array, number):
 
 
 def lives(make):
-    runner = Runner()
+    runner = Runner(handlers=our_handler_only())
     defer(runner.end)
     runner.start()
     array = make()
@@ -64,7 +64,7 @@ def lives(make):
         expect_equal(array.not_now, 0, "refusals left")
         lose_controller(m, array, 1)
 
-    expect(load.running, "the load ended before the story")
+    expect_in_time(load.running, "the load ended before the story")
     result = load.finish()
     note(f"{array.handler}: {len(array.moves)} moves under {result!r}")
     expect(result.clean, f"{result!r}\n{result.stderr[-2000:]}")
