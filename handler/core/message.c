@@ -86,6 +86,7 @@ static void switch_group(struct multipath *m, struct mpath_message *message)
 	m->next_pg = pg;
 	m->actions->memory_changed = true;
 	choose_anew(m);
+	policy_told_to_switch(m);
 	trace(m, "group %u: asked for", pg->number);
 	notice_group(m, NOTICE_GROUP_ASKED_FOR, pg, "asked to switch to");
 }

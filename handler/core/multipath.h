@@ -346,6 +346,7 @@ void doubt_groups(struct multipath *m);
 void policy_timeout(struct multipath *m);
 void policy_path_known(struct multipath *m, const struct path *path);
 void policy_path_up(struct multipath *m, const struct path *path);
+void policy_told_to_switch(struct multipath *m);
 void policy_path_failed(struct multipath *m);
 void policy_takes_over(struct multipath *m, bool is_reload);
 void policy_is_content(struct multipath *m);

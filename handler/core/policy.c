@@ -10,6 +10,7 @@
  * states of its port groups, commands follow it at once: who stayed would use the slow way, and
  * must not ask for the LUN's return, as another initiator may have moved it.
  */
+#include <limits.h>
 #include <stdlib.h>
 
 #include "core/multipath.h"
@@ -19,6 +20,8 @@
 #define FORMING_MAX_NS (1 * NSEC_PER_SEC)
 
 #define REGROUP_INTERVAL_NS (1 * NSEC_PER_SEC)
+
+#define NO_PATH_ID UINT_MAX
 
 /* --- priorities --- */
 
@@ -207,6 +210,12 @@ void policy_path_up(struct multipath *m, const struct path *path)
 	m->came_up_id = path->id;
 	if (m->settings.policy.on && m->groups_formed)
 		look_for_better_group(m);
+}
+
+/* The administrator wants another group: a path that came up before is no reason to leave it. */
+void policy_told_to_switch(struct multipath *m)
+{
+	m->came_up_id = NO_PATH_ID;
 }
 
 /* As in multipathd any failure cancels it; what is still better has to stay so all the time. */

@@ -535,6 +535,28 @@ static void failback_by_followover(void)
 	world_end(w);
 }
 
+/* The path came up long ago: what the administrator wants now is not taken back for it. */
+static void followover_is_about_a_path_that_comes_up(void)
+{
+	struct world *w = alua_world(IMPLICIT, GROUPING_GROUP_BY_PRIO, FAILBACK_FOLLOWOVER);
+
+	world_up(w);
+	set_mode(sim_path(w, "8:16"), MODE_NOT_SENT);
+	set_mode(sim_path(w, "8:48"), MODE_NOT_SENT);
+	expect(w, path_of_read(w)->nexus.group == 2);
+	advance(w, 2000);
+	comes_back(w, "8:48");
+	expect(w, path_of_read(w) == sim_path(w, "8:48"));
+	message(w, "switch_group 2");
+	expect(w, path_of_read(w)->nexus.group == 2);
+	push_ua(sim_path(w, "8:0"), 0x2a, 0x06);
+	push_ua(sim_path(w, "8:32"), 0x2a, 0x06);
+	path_of_read(w);
+	advance(w, 3000);
+	expect(w, path_of_read(w)->nexus.group == 2);
+	world_end(w);
+}
+
 /*
  * Seed 4823: who has met a broken answer on the first path goes its own way to the second, while
  * all others are to go back to the first.  Each activation of the second asked for the first anew.
@@ -588,6 +610,7 @@ int main(void)
 	STORY(failback_after_a_while);
 	STORY(a_failure_cancels_failback);
 	STORY(failback_by_followover);
+	STORY(followover_is_about_a_path_that_comes_up);
 	STORY(failback_is_asked_for_once);
 	return end_of_stories();
 }
