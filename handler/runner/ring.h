@@ -52,7 +52,7 @@ bool ring_cmd_pool_init(struct ring_cmd_pool *pool);	/* false: no memory */
 void ring_cmd_pool_destroy(struct ring_cmd_pool *pool); /* all are back */
 /* NULL: no memory.  A command with a zeroed io comes back. */
 struct ring_cmd *ring_cmd_get(struct ring_cmd_pool *pool);
-void ring_cmd_put(struct ring_cmd *cmd); /* with its lib_cmd */
+void ring_cmd_put(struct ring_cmd *cmd); /* its lib_cmd is not to be used any more */
 
 /* --- the ring --- */
 

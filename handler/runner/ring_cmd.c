@@ -24,6 +24,7 @@ static bool add_chunk(struct ring_cmd_pool *pool)
 	pool->chunks = chunk;
 	for (unsigned int i = 0; i < CHUNK_CMDS; i++) {
 		chunk->cmds[i].pool = pool;
+		chunk->cmds[i].lib_cmd = NULL;
 		chunk->cmds[i].next_free = pool->free;
 		pool->free = &chunk->cmds[i];
 	}
@@ -44,6 +45,8 @@ void ring_cmd_pool_destroy(struct ring_cmd_pool *pool)
 
 	while ((chunk = pool->chunks)) {
 		pool->chunks = chunk->next;
+		for (unsigned int i = 0; i < CHUNK_CMDS; i++)
+			free(chunk->cmds[i].lib_cmd);
 		free(chunk);
 	}
 }
@@ -62,6 +65,7 @@ struct ring_cmd *ring_cmd_get(struct ring_cmd_pool *pool)
 		return NULL;
 
 	pool->free = cmd->next_free;
+	free(cmd->lib_cmd);
 	memset(cmd, 0, sizeof(*cmd));
 	cmd->pool = pool;
 	cmd->io.owner = cmd;
@@ -71,13 +75,15 @@ struct ring_cmd *ring_cmd_get(struct ring_cmd_pool *pool)
 	return cmd;
 }
 
+/*
+ * The lib_cmd came with malloc(), and nobody else keeps it: we are the ones to complete it (D3).
+ * Its memory goes back when the command is taken again, for that is done by the thread that called
+ * malloc(): so it comes out of that thread's cache, and the two threads do not meet in the heap.
+ */
 void ring_cmd_put(struct ring_cmd *cmd)
 {
 	struct ring_cmd_pool *pool = cmd->pool;
 
-	/* It came with malloc(), and nobody else keeps it: we are the ones to complete it (D3). */
-	free(cmd->lib_cmd);
-	cmd->lib_cmd = NULL;
 	if (!pool) {
 		free(cmd);
 		return;
