@@ -48,7 +48,8 @@ TOOL_CASES = (
     ("unit/clang", ["tests/tools/build", "clang"]),         # clang's warnings
     ("unit/coverage", ["tests/tools/coverage"]),            # lines that no test reaches
     ("unit/lint", ["tests/tools/lint"]),                    # scripts
-    ("bench/gates", ["tests/bench/gates"]),                 # instructions per command
+    ("bench/gates", ["tests/bench/gates"]),                 # instructions per command: the core
+    ("bench/handler", ["tests/bench/handler"]),             # and the handler; kicks, system calls
 )
 
 PRESETS = {"unit": ("debug",), "sim": ("debug",), "contract": ("debug", "tsan")}
