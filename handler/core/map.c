@@ -44,10 +44,7 @@ void map_io(struct multipath *m, struct mpath_io *io)
 	struct path *path;
 	enum choice choice;
 
-	if (io->aborted) {
-		complete_with_status(m, io, SAM_TASK_ABORTED);
-		return;
-	}
+	assert(!io->aborted); /* it was answered then, or when it had left its path */
 	if (m->stopping) {
 		complete_with_status(m, io, SAM_BUSY);
 		return;

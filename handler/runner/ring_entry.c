@@ -123,10 +123,8 @@ struct ring_entry ring_entry_at(const struct ring_view *view, uint32_t at, uint3
 		entry.kind = ENTRY_NONE;
 		return entry;
 	}
+	_Static_assert(sizeof(header) <= RING_ALIGN, "a header fits wherever an entry may begin");
 	room = (head > at ? head : view->ring_size) - at;
-	if (room < sizeof(header))
-		return entry;
-
 	memcpy(&header, entry_bytes(view, at), sizeof(header));
 	entry.len = header.len_op & ~RING_OP_MASK;
 	if (entry.len < sizeof(header) || entry.len > room)

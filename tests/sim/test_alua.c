@@ -301,6 +301,24 @@ static void a_passive_path_of_another_size(void)
 	world_end(w);
 }
 
+/* A path in use turns out to be in standby: activated at once, nobody waits until a command goes.
+ */
+static void a_path_in_use_turns_out_to_be_in_standby(void)
+{
+	struct world *w = used_world(QUEUE TWO_BY_TWO_ALUA, EXPLICIT, 2);
+	unsigned int before = lun(w)->nr_stpg;
+	struct sim_io *io;
+
+	set_port_group(w, 1, ALUA_STANDBY, false);
+	expect(w, message(w, "probe_path 8:0") == 0);
+	advance(w, 50);
+	expect(w, lun(w)->nr_stpg == before + 1);
+	io = submit_read(w, 0, 1);
+	advance(w, 50);
+	expect_good(w, io);
+	world_end(w);
+}
+
 /* --- states that change --- */
 
 /* F32: a unit attention about states: not told to initiators, and the states are asked for. */
@@ -612,6 +630,7 @@ int main(void)
 	STORY(all_paths_are_in_standby_at_first);
 	STORY(all_paths_are_in_standby_and_the_lun_is_unknown);
 	STORY(a_passive_path_of_another_size);
+	STORY(a_path_in_use_turns_out_to_be_in_standby);
 	STORY(states_change_with_a_unit_attention);
 	STORY(states_change_on_an_idle_map);
 	STORY(states_change_and_the_kernel_has_heard);

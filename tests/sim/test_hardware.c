@@ -394,6 +394,25 @@ static void another_table(void)
 	world_end(w);
 }
 
+/* Also while no path is there: the LUN is known from an earlier run, and so is what suits it. */
+static void another_table_without_paths(void)
+{
+	struct world *w = new_world(TWO_ALONE, &patient);
+
+	w->settings.left_open = 0;
+	world_up(w);
+	kill_world(w, 0);
+	sim_path(w, "8:0")->refused = "not there";
+	sim_path(w, "8:16")->refused = "not there";
+	restart_world(w);
+	expect_table(w, "0 0 2 1 " A B);
+	w->settings.left_open = ALL_OPEN;
+	expect(w, reload(w, TWO_ALONE) == 0);
+	expect_rule(w, "r");
+	expect_table(w, "1 queue_if_no_path 0 2 1 " A B);
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(patterns);
@@ -412,5 +431,6 @@ int main(void)
 	STORY(forgotten_and_met_again);
 	STORY(another_lun_without_port_groups);
 	STORY(another_table);
+	STORY(another_table_without_paths);
 	return end_of_stories();
 }
