@@ -602,7 +602,7 @@ int map_config_load(const struct config_paths *paths, const char *cfgstring, con
 /* "[multipath]" begins a map file; no table has such a word. */
 static bool is_map_file(const char *text)
 {
-	return g_regex_match_simple("^\\s*\\[", text, G_REGEX_MULTILINE, 0);
+	return g_regex_match_simple("^\\s*\\[", text, G_REGEX_MULTILINE | G_REGEX_RAW, 0);
 }
 
 static int parse_text(struct key_values *values, const char *where, const char *text,

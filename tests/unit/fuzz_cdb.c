@@ -5,6 +5,7 @@
  * behind the CDB mean nothing.
  *
  * fuzz builds: scsi
+ * fuzz parses: scsi/cdb.c
  */
 #include <assert.h>
 #include <string.h>

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Any cfgstring, mpath.conf and map file: refused with words, or taken; then the last good copy
- * that was made of them means the same when the files are gone.
+ * Any cfgstring, mpath.conf, map file and hardware table: refused with words, or taken; then the
+ * last good copies that were made of them mean the same when the files are gone.  A map file, or a
+ * table, that is given as a text means what it means in its place.
  *
- * Input: cfgstring NUL mpath.conf NUL map file.
+ * Input: cfgstring NUL mpath.conf NUL map file NUL hardware table.
  *
  * fuzz builds: core selectors hw_handlers checkers scsi
  * fuzz builds: runner/config.c runner/keys.c runner/hardware_file.c runner/cfgstring.c
  * fuzz needs: glib-2.0
+ * fuzz parses: runner/cfgstring.c runner/config.c runner/keys.c
  */
 #include <assert.h>
 #include <glib.h>
@@ -15,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mpath/hardware.h"
 #include "mpath/table.h"
 #include "runner/cfgstring.h"
 #include "runner/config.h"
@@ -22,8 +25,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static char dir[64], conf[80], map_dir[80], last_good[80];
-static const struct config_paths paths = {.conf = conf, .map_dir = map_dir, .last_good = last_good};
+static char dir[64], conf[80], map_dir[80], last_good[80], hardware[80];
+static const struct config_paths paths = {
+	.conf = conf, .map_dir = map_dir, .last_good = last_good, .hardware = hardware};
 static char error_text[4096];
 
 /* The only line that is logged: the last good copy could not be written. */
@@ -46,6 +50,7 @@ static void make_dirs(void)
 	snprintf(conf, sizeof(conf), "%s/mpath.conf", dir);
 	snprintf(map_dir, sizeof(map_dir), "%s/mpath.d", dir);
 	snprintf(last_good, sizeof(last_good), "%s/last-good", dir);
+	snprintf(hardware, sizeof(hardware), "%s/mpath-hardware.conf", dir);
 	assert(!g_mkdir_with_parents(map_dir, 0700));
 }
 
@@ -166,52 +171,93 @@ static void check_same(const struct map_config *a, const struct map_config *b)
 	assert(!memcmp(&a->settings.flaky, &b->settings.flaky, sizeof(a->settings.flaky)));
 	assert(a->settings.fence == b->settings.fence);
 	assert(a->settings.fence_time_ms == b->settings.fence_time_ms);
+	assert(!memcmp(a->hardware, b->hardware, hardware_table_size(a->hardware->nr_rules)));
 	check_same_table(a->table, b->table);
 }
 
-/* The map file was lost, or mpath.conf has become nonsense. */
+static bool has_map_file(const char *cfgstring)
+{
+	const char *rest = cfgstring + strlen(CFGSTRING_PREFIX);
+
+	return rest[0] != '/' && strncmp(rest, "wwid=", 5) != 0;
+}
+
+/* The map file was lost, or mpath.conf and the hardware table have become nonsense. */
 static void check_last_good(const char *cfgstring, const struct map_config *good,
 			    const char *map_file)
 {
 	struct map_config *again;
+	char *copy;
 
 	unlink(map_file);
 	write_file(conf, "[", 1);
+	write_file(hardware, "[", 1);
 	again = load(cfgstring, true);
 	assert(again && again->warning && !good->warning);
 	check_same(good, again);
 	map_config_free(again);
+
+	copy = g_strdup_printf("%s/%s.%s", last_good, good->name,
+			       has_map_file(cfgstring) ? "map" : "paths");
+	write_file(copy, "[", 1);
+	assert(!load(cfgstring, true));
+	unlink(copy);
+	g_free(copy);
 }
 
-static void check_files(const char *cfgstring, const char *rest, size_t len)
+/* The same text as a map file in its place, and for a map that is there already. */
+static void check_text(const char *cfgstring, const char *text)
 {
-	const char *nul = memchr(rest, '\0', len);
-	size_t conf_len = nul ? (size_t)(nul - rest) : len;
-	const char *name = strncmp(cfgstring, "mpath/", 6) ? "" : cfgstring + 6;
-	char *map_file = g_strdup_printf("%s/%.*s.map", map_dir, (int)strcspn(name, "/\n"), name);
-	struct map_config *config;
+	struct map_config *in_place = load(cfgstring, false), *config;
+	struct strbuf error = new_error();
+	int err = map_config_parse(&paths, "text", text, &config, &error);
 
-	/* An empty mpath.conf is as good as none. */
-	write_file(conf, rest, conf_len);
-	if (nul && strlen(map_file) < 200)
-		write_file(map_file, nul + 1, len - conf_len - 1);
-	config = load(cfgstring, false);
-	if (config) {
-		check_config(config);
-		map_config_free(config);
-		config = load(cfgstring, true);
+	assert(!config == !!err && (!err || error.len));
+	if (in_place && has_map_file(cfgstring)) {
 		assert(config);
-		check_last_good(cfgstring, config, map_file);
-		map_config_free(config);
+		assert(in_place->settings.fence_time_ms == config->settings.fence_time_ms);
+		check_same_table(in_place->table, config->table);
 	}
-	unlink(map_file);
-	g_free(map_file);
+	map_config_free(in_place);
+	map_config_free(config);
+}
+
+static void check_files(const char *cfgstring, const char *map_file)
+{
+	struct map_config *config = load(cfgstring, false);
+
+	if (!config)
+		return;
+	check_config(config);
+	map_config_free(config);
+	config = load(cfgstring, true);
+	assert(config);
+	check_last_good(cfgstring, config, map_file);
+	map_config_free(config);
+}
+
+/* A part of the input: up to a NUL, or all that is left. */
+struct part {
+	const char *text;
+	size_t len;
+};
+
+static struct part next_part(struct part *rest)
+{
+	const char *nul = memchr(rest->text, '\0', rest->len);
+	struct part part = {rest->text, nul ? (size_t)(nul - rest->text) : rest->len};
+	size_t taken = part.len + (nul ? 1 : 0);
+
+	rest->text += taken;
+	rest->len -= taken;
+	return part;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *text = malloc(size + 1);
-	size_t len;
+	char *text = malloc(size + 1), *map_file;
+	struct part rest = {text, size}, part;
+	const char *name;
 
 	if (!dir[0]) {
 		make_dirs();
@@ -220,9 +266,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(text);
 	memcpy(text, data, size);
 	text[size] = '\0';
-	len = strlen(text);
+	next_part(&rest);
+	name = strncmp(text, "mpath/", 6) ? "" : text + 6;
+	map_file = g_strdup_printf("%s/%.*s.map", map_dir, (int)strcspn(name, "/\n"), name);
+
+	/* An empty file is as good as none. */
 	check_cfgstring(text);
-	check_files(text, text + len + (len < size), size - len - (len < size));
+	part = next_part(&rest);
+	write_file(conf, part.text, part.len);
+	part = next_part(&rest);
+	write_file(hardware, rest.text, rest.len);
+	if (strlen(map_file) < 200) {
+		write_file(map_file, part.text, part.len);
+		if (part.len)
+			check_text(text, part.text);
+	}
+	check_files(text, map_file);
+	unlink(map_file);
+	g_free(map_file);
 	free(text);
 	return 0;
 }

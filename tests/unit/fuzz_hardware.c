@@ -8,6 +8,7 @@
  * fuzz builds: core selectors hw_handlers checkers scsi
  * fuzz builds: runner/keys.c runner/hardware_file.c runner/cfgstring.c
  * fuzz needs: glib-2.0
+ * fuzz parses: runner/hardware_file.c
  */
 #include <assert.h>
 #include <errno.h>

@@ -6,6 +6,7 @@
  * the mailbox only the tail, in the data only a taken command's buffers; once broken, nothing.
  *
  * fuzz builds: scsi runner/ring.c runner/ring_cmd.c runner/ring_entry.c
+ * fuzz parses: runner/ring.c runner/ring_entry.c
  */
 #include <assert.h>
 #include <stdlib.h>

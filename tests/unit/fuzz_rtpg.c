@@ -4,6 +4,7 @@
  * every hardware handler comes to a result.
  *
  * fuzz builds: scsi hw_handlers
+ * fuzz parses: scsi/rtpg.c
  */
 #include <assert.h>
 #include <stdlib.h>

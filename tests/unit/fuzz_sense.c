@@ -4,6 +4,7 @@
  * words, and leads to a verdict.
  *
  * fuzz builds: scsi core/verdict.c
+ * fuzz parses: scsi/sense.c core/verdict.c
  */
 #include <assert.h>
 #include <scsi/sg_lib.h>

@@ -6,6 +6,7 @@
  *
  * fuzz builds: runtime/state.c runtime/state_text.c
  * fuzz needs: glib-2.0
+ * fuzz parses: runtime/state_text.c runtime/state.c
  */
 #include <assert.h>
 #include <errno.h>

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Any text as a table: it is refused with a readable error, or taken; then the table that is
- * written from what was understood is taken, too, and means the same.
+ * written from what was understood is taken, too, and means the same.  The same for any list of
+ * paths, of which a table is made.
+ *
+ * Input: a table.  Or "paths", the hardware handler's number, grouping, selector and the paths'
+ * names, each ended by a NUL.
+ *
+ * fuzz parses: core/table.c
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -9,6 +15,8 @@
 
 #include "core/registry.h"
 #include "mpath/table.h"
+
+#define PATHS_MAX 1100 /* a few more than there may be */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -88,26 +96,87 @@ static void check_table(const struct mpath_table *table, size_t size)
 	free(twice);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void check_text(const char *text, size_t size)
 {
-	char *text = malloc(size + 1);
 	struct mpath_table *table;
 	struct strbuf error;
 	char error_text[4096];
 
-	assert(text);
-	memcpy(text, data, size);
-	text[size] = '\0';
 	strbuf_init(&error, error_text, sizeof(error_text));
 	if (mpath_table_parse(text, &table, &error)) {
 		assert(!table);
 		check_error(&error);
-	} else {
-		/* What is written escapes every byte, and a text may only be so long. */
-		if (size < TABLE_TEXT_MAX / 4)
-			check_table(table, size);
-		mpath_table_free(table);
+		return;
 	}
+	/* What is written escapes every byte, and a text may only be so long. */
+	if (size < TABLE_TEXT_MAX / 4)
+		check_table(table, size);
+	mpath_table_free(table);
+}
+
+/* Each path is there once, in its order, and in the groups that were asked for. */
+static void check_groups(const struct mpath_table *table, const char *const *paths,
+			 unsigned int nr_paths, bool multibus)
+{
+	assert(table->nr_groups == (multibus ? 1 : nr_paths) && table->initial_group == 1);
+	for (unsigned int i = 0; i < table->nr_groups; i++) {
+		const struct table_group *group = &table->groups[i];
+
+		assert(group->nr_paths == (multibus ? nr_paths : 1));
+		for (unsigned int n = 0; n < group->nr_paths; n++)
+			assert(!strcmp(group->paths[n].address, *paths++));
+	}
+}
+
+/* Words that are missing are empty. */
+static const char *next_word(const char **rest, const char *end)
+{
+	const char *word = *rest;
+
+	*rest += strlen(word) + (*rest + strlen(word) < end);
+	return word;
+}
+
+static void check_paths(const char *text, size_t size)
+{
+	static const char *const hw_handlers[] = {NULL, "0", "1 alua", "3 emc 1 0"};
+	const char *end = text + size, *words = text + 1;
+	const char *hw_handler = hw_handlers[(uint8_t)text[0] % 4];
+	const char *grouping = next_word(&words, end), *selector = next_word(&words, end);
+	const char *paths[PATHS_MAX];
+	unsigned int nr_paths = 0;
+	struct mpath_table *table;
+	struct strbuf error;
+	char error_text[4096];
+
+	while (words < end && nr_paths < PATHS_MAX)
+		paths[nr_paths++] = next_word(&words, end);
+	strbuf_init(&error, error_text, sizeof(error_text));
+	if (mpath_table_from_paths(paths, nr_paths, grouping, selector, hw_handler, &table,
+				   &error)) {
+		assert(!table);
+		check_error(&error);
+		return;
+	}
+	assert(!table->hw_handler == (!hw_handler || !strcmp(hw_handler, "0")));
+	assert(table->find_hw_handler == !hw_handler);
+	check_groups(table, paths, nr_paths, !strcmp(grouping, "multibus"));
+	check_table(table, 4 * size);
+	mpath_table_free(table);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char paths[] = "paths";
+	char *text = malloc(size + 1);
+
+	assert(text);
+	memcpy(text, data, size);
+	text[size] = '\0';
+	if (size > sizeof(paths) && !memcmp(text, paths, sizeof(paths)))
+		check_paths(text + sizeof(paths), size - sizeof(paths));
+	else
+		check_text(text, size);
 	free(text);
 	return 0;
 }

@@ -5,6 +5,7 @@
  * and what the array says of itself does not shine through where ours has to stand.
  *
  * fuzz builds: scsi
+ * fuzz parses: scsi/identity.c scsi/lun_pages.c
  */
 #include <assert.h>
 #include <stdlib.h>
