@@ -6,7 +6,7 @@
 #
 #   tests/mutate.sh [SEED [N [FILE...]]]
 #
-# SEED (1) and N (40) choose the mistakes: the same ones for the same sources.  FILE limits them to
-# files, as handler/core/end_io.c.  Works on a copy; the work tree is left alone.  Lists what
+# SEED (1) and N (40) choose the mistakes: the same ones in lines that are the same.  FILE limits them
+# to files, as handler/core/end_io.c.  Works on a copy; the work tree is left alone.  Lists what
 # survived, as FILE:LINE and the change, and closes with the score.
 exec "$(dirname "$0")/tools/mutate" "$@"

@@ -100,6 +100,25 @@ static void test_flapping_is_told_to_programs(void)
 	world_end(w);
 }
 
+/* A path that is refused each time for another reason: as many events, a few lines in the log. */
+static void test_ever_new_reasons(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_path *b = sim_path(w, "8:16");
+	unsigned int i;
+
+	b->refused = "no such device";
+	world_up(w);
+	for (i = 0; i < 20; i++) {
+		b->refused = i % 2 ? "no such device" : "no access";
+		advance(w, 2000);
+	}
+	expect(w, count_notices(w, "not used: ") == 2);
+	expect(w, count_notices(w, "8:16: failed (") == 3);
+	expect_notice(w, "5 changes in the last 10 s not logged");
+	world_end(w);
+}
+
 static const struct mpath_notice *next_with_uevent(struct world *w, struct strbuf *keys)
 {
 	static struct mpath_notice notice;
@@ -166,6 +185,7 @@ int main(void)
 	STORY(test_queueing_by_message);
 	STORY(test_groups);
 	STORY(test_flapping_is_told_to_programs);
+	STORY(test_ever_new_reasons);
 	STORY(test_the_keys_of_a_uevent);
 	return end_of_stories();
 }

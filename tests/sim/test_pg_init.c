@@ -163,6 +163,7 @@ static void retries_with_a_pause(void)
 	lun(w)->stpg = STPG_REFUSES;
 	io = submit_read(w, 0, 1);
 	advance(w, 1400);
+	expect(w, count_notices(w, "activating once more") == 2);
 	expect_pending(w, io);
 	expect_info(w, "2 1 3 0 2 2 E 0 1 0 8:0 A 0 A 0 1 0 8:16 A 0 ");
 	expect(w, lun(w)->nr_stpg == 2);

@@ -147,6 +147,22 @@ static void test_all_paths_are_others(void)
 	world_end(w);
 }
 
+/* A group that was asked for is forgotten with its table, if the new one asks for none. */
+static void test_the_group_that_was_asked_for(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS);
+	struct sim_io *io;
+
+	world_up(w);
+	message(w, "switch_group 2");
+	expect(w, reload(w, FAIL "0 2 7 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1") == 0);
+	io = submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:0"));
+	world_end(w);
+}
+
 /* New paths that cannot be had do not hold up commands for ever. */
 static void test_the_new_paths_hang(void)
 {
@@ -423,6 +439,7 @@ int main(void)
 	STORY(test_a_retry_does_not_go_back);
 	STORY(test_what_is_held_stays_held);
 	STORY(test_all_paths_are_others);
+	STORY(test_the_group_that_was_asked_for);
 	STORY(test_the_new_paths_hang);
 	STORY(test_features_change);
 	STORY(test_another_spelling);

@@ -518,6 +518,36 @@ static void test_dropped_opcode_is_last_in_the_ring(void)
 	end();
 }
 
+/* Once around the ring, between two ticks, the next one is at the same place: it is new there. */
+static void test_dropped_opcode_where_another_was(void)
+{
+	begin();
+	w.idle = true;
+	put_cmd(3, VENDOR, 0);
+	tick();
+	tick();
+	expect_said("start 3 op c1\n");
+	answer(3, SAM_GOOD);
+	ring_flush(&w.ring);
+	kernel_takes("3=00");
+	while (mailbox()->head) {
+		put_cmd(1, READ_10, 0);
+		libtcmu_runs();
+		answer(1, SAM_GOOD);
+		ring_flush(&w.ring);
+		kernel_takes("1=00");
+	}
+
+	put_cmd(4, VENDOR, 0);
+	tick();
+	assert(!w.submitted[4]);
+	tick();
+	answer(4, SAM_GOOD);
+	ring_flush(&w.ring);
+	kernel_takes("4=00");
+	end();
+}
+
 static void test_refused_opcode(void)
 {
 	struct ring_response response;
@@ -1350,6 +1380,7 @@ int main(void)
 	test_tmr_for_a_command_that_is_late();
 	test_abort_answers_at_once();
 	test_dropped_opcode_is_last_in_the_ring();
+	test_dropped_opcode_where_another_was();
 	test_refused_opcode();
 	test_dropped_opcode_between_others();
 	test_cmdproc_is_delayed();
