@@ -38,6 +38,8 @@ static void check_path(const struct path *path, unsigned int *in_flight)
 	assert(!path->active || path->identified || path->passive || path->recheck_identity ||
 	       path->link != LINK_OPEN);
 	assert(!path->active || !path->failed_by_message);
+	assert(!path->active || path->used || path->link == LINK_CLOSED);
+	assert(!path->used || path->link == LINK_OPEN || path->link == LINK_CLOSING);
 	assert(path->settled ? path->selectable == (path->active && !path->suspect) : true);
 	assert(path->link == LINK_OPEN || path->link == LINK_CLOSING || !path->in_flight);
 	assert(path->probing == PROBE_NONE || path->link == LINK_OPEN ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What messages have set, the group in use, and until when lost writes may land, out of a map and
- * into the next one.
+ * What messages have set, the group in use, until when lost writes may land, and the disks in use,
+ * out of a map and into the next one.
  *
  * A path that was failed stays failed as long as the table names it; a group stays disabled, or the
  * one in use, as long as the table has one of the same paths.  What the table does not know any
@@ -62,6 +62,33 @@ static uint64_t last_end_ns(const struct multipath *m)
 	return fence_ns > m->wait_kept_ns ? fence_ns : m->wait_kept_ns;
 }
 
+static void add_disk(struct mpath_memory *memory, uint64_t disk)
+{
+	if (contains(memory->disks, memory->nr_disks, disk))
+		return;
+	if (memory->nr_disks < MEMORY_DISKS_MAX)
+		memory->disks[memory->nr_disks++] = disk;
+	else
+		memory->disks[0] = 0;
+}
+
+/* Those of a former process, too, as long as its writes are feared. */
+static void remember_disks(const struct multipath *m, struct mpath_memory *memory)
+{
+	const struct path *path;
+	unsigned int i;
+
+	memory->transit_ms = m->longest_transit_ms;
+	for (i = 0; i < m->nr_former_disks; i++)
+		add_disk(memory, m->former_disks[i]);
+	for_each_path(m, path)
+		if (path->used)
+			add_disk(memory, path->facts.disk);
+	list_for_each_entry(path, &m->leaving, map_node)
+		if (path->used)
+			add_disk(memory, path->facts.disk);
+}
+
 void mpath_remember(struct multipath *m, struct mpath_memory *memory)
 {
 	const struct priority_group *in_use = m->next_pg ? m->next_pg : m->current_pg;
@@ -82,6 +109,7 @@ void mpath_remember(struct multipath *m, struct mpath_memory *memory)
 	for_each_path(m, path)
 		if (path->failed_by_message)
 			add(memory->failed, &memory->nr_failed, MEMORY_PATHS_MAX, path_hash(path));
+	remember_disks(m, memory);
 }
 
 static void recall_queueing(struct multipath *m, enum memory_queueing queueing)
@@ -120,12 +148,21 @@ static void recall_path(struct multipath *m, struct path *path, const struct mpa
 	notice(m, NOTICE_OTHER, path, "failed by message, as before the restart");
 }
 
+static void recall_disks(struct multipath *m, const struct mpath_memory *memory)
+{
+	m->nr_former_disks = memory->nr_disks;
+	memcpy(m->former_disks, memory->disks, sizeof(m->former_disks));
+	if (memory->nr_disks && m->longest_transit_ms < memory->transit_ms)
+		m->longest_transit_ms = memory->transit_ms;
+}
+
 void mpath_recall(struct multipath *m, const struct mpath_memory *memory)
 {
 	struct path *path;
 	unsigned int i;
 
 	m->former_fence_ns = memory->fence_end_ns;
+	recall_disks(m, memory);
 	recall_queueing(m, memory->queueing);
 	for (i = 0; i < m->nr_groups; i++)
 		recall_group(m, &m->groups[i], memory);

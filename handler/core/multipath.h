@@ -125,7 +125,11 @@ struct multipath {
 	bool choosing_early; /* the first second: see has_unsettled_path() */
 	bool restart_over;   /* no command of a dead process is feared any more */
 	bool foreign_left;   /* some were on a path that was lost or has left: the time decides */
-	uint64_t former_fence_ns;    /* what a dead process had lost may land until then; 0: none */
+	uint64_t former_fence_ns; /* what a dead process had lost may land until then; 0: none */
+	uint64_t former_disks[MEMORY_DISKS_MAX]; /* that it used, and no path of ours has found */
+	unsigned int nr_former_disks;
+	unsigned int nr_first_paths; /* the ids of those that were there from the beginning */
+	unsigned int nr_lost_disks;  /* of these, when all paths were looked at: the time decides */
 	uint64_t wait_kept_ns;	     /* the end of the wait, as a next process knows it */
 	uint32_t longest_transit_ms; /* of all paths that were ever open */
 	uint64_t started_ns;
@@ -244,6 +248,8 @@ void check_suspended(struct multipath *m);
 /* restart.c: commands of a dead process (D9 Restart) */
 void restart_begins(struct multipath *m);
 void restart_path_opened(struct multipath *m, struct path *path);
+void restart_path_used(struct multipath *m, struct path *path);
+void restart_path_closed(struct multipath *m, struct path *path);
 void restart_path_is_other(struct multipath *m, struct path *path);
 void restart_path_counted(struct multipath *m, struct path *path, int64_t outstanding,
 			  uint64_t errors);

@@ -86,6 +86,7 @@ void reinstate_path(struct multipath *m, struct path *path)
 	if (path->active)
 		return;
 	path->active = true;
+	restart_path_used(m, path);
 	path->lun_gone = false;
 	path->suspect_since_ns = 0;
 	path->reason[0] = '\0';

@@ -659,6 +659,7 @@ void path_closed(struct multipath *m, struct path *path)
 
 	assert(path->link == LINK_CLOSING);
 	path->link = LINK_CLOSED;
+	restart_path_closed(m, path);
 	if (path->leaving) {
 		path_gone(m, path);
 		return;

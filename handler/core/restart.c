@@ -6,6 +6,10 @@
  * one of the paths shows commands that are not ours, no write is sent on any of them: the old
  * write could land on top of it.  Reads may go.
  *
+ * A disk that it used, and that no path finds again when it is looked at first (it is offline, or
+ * gone, or the map does not name it any more), cannot be asked: the kernel may have given up what
+ * was out there, so that it is still on its way.  Then the time decides.
+ *
  * Writes that it had lost, and had not yet repeated because their old copies might still land
  * (fence.c), are not among these: the kernel has given them up.  It has left word until when they
  * may land; before that no counter is believed.
@@ -42,6 +46,9 @@ void restart_begins(struct multipath *m)
 {
 	uint64_t max_ns = m->now_ns + longest_former_fence_ms(m) * NSEC_PER_MSEC;
 
+	m->nr_first_paths = m->next_path_id;
+	if (m->nr_former_disks)
+		m->restart_over = false;
 	if (m->former_fence_ns > max_ns)
 		m->former_fence_ns = max_ns;
 	if (m->former_fence_ns <= m->now_ns) {
@@ -86,6 +93,9 @@ static void end_of_wait(struct multipath *m, const char *why)
 	forget_wait(m);
 	m->restart_over = true;
 	m->foreign_left = false;
+	m->actions->disk_left |= m->nr_former_disks > 0;
+	m->nr_former_disks = 0;
+	m->nr_lost_disks = 0;
 	trace(m, "restart: %s, writes may go", why);
 	for_each_path(m, path) {
 		path->foreign = false;
@@ -95,11 +105,31 @@ static void end_of_wait(struct multipath *m, const char *why)
 	m->run_held = true;
 }
 
+static unsigned long long ms_until(uint64_t end_ns, uint64_t now_ns)
+{
+	return end_ns > now_ns ? (end_ns - now_ns) / NSEC_PER_MSEC : 0;
+}
+
+/* All paths were looked at, and none of them leads to these. */
+static void former_disks_are_lost(struct multipath *m)
+{
+	m->nr_lost_disks = m->nr_former_disks;
+	m->nr_former_disks = 0;
+	m->foreign_left = true;
+	trace(m, "restart: %u disks cannot be asked", m->nr_lost_disks);
+	notice(m, NOTICE_OTHER, NULL,
+	       "%u disks that a former process used cannot be asked for its writes: writes wait, "
+	       "at most %llu ms",
+	       m->nr_lost_disks, ms_until(wait_over_ns(m), m->now_ns));
+}
+
 /* Until each path was opened or refused once, nobody knows what is out there. */
 void restart_reconsider(struct multipath *m)
 {
 	if (m->restart_over)
 		return;
+	if (m->nr_former_disks && !m->nr_unsettled && m->now_ns < wait_over_ns(m))
+		former_disks_are_lost(m);
 	if (any_foreign(m) && m->now_ns < wait_over_ns(m))
 		keep_wait(m);
 	if (m->now_ns < m->former_fence_ns) {
@@ -116,8 +146,53 @@ void restart_reconsider(struct multipath *m)
 		wake_by(m, wait_over_ns(m));
 }
 
+/* The kernel has ended no command for its time-out yet. */
+static bool counters_prove(const struct multipath *m)
+{
+	return m->now_ns < m->started_ns + m->settings.path_timeout_ms * NSEC_PER_MSEC;
+}
+
+/*
+ * The disk is the one that a former process used, so its counters know of what that has left. Found
+ * later than at the first look it may have been away in between, and they prove nothing.
+ */
+static void find_former_disk(struct multipath *m, struct path *path)
+{
+	bool is_first_look = !path->settled && path->id < m->nr_first_paths && counters_prove(m);
+	unsigned int i;
+
+	if (!is_first_look || !path->facts.disk)
+		return;
+	for (i = 0; i < m->nr_former_disks; i++) {
+		if (m->former_disks[i] != path->facts.disk)
+			continue;
+		m->former_disks[i] = m->former_disks[--m->nr_former_disks];
+		path->used = true;
+		return;
+	}
+}
+
+/* Active: writes may be sent there.  Should this process die the next one must know. */
+void restart_path_used(struct multipath *m, struct path *path)
+{
+	if (path->used)
+		return;
+	path->used = true;
+	m->actions->disk_used = true;
+}
+
+/* All that was out there has been answered. */
+void restart_path_closed(struct multipath *m, struct path *path)
+{
+	if (!path->used)
+		return;
+	path->used = false;
+	m->actions->disk_left = true;
+}
+
 void restart_path_opened(struct multipath *m, struct path *path)
 {
+	find_former_disk(m, path);
 	if (!path->facts.foreign || m->now_ns >= wait_over_ns(m))
 		return;
 	path->foreign = true;
@@ -228,15 +303,13 @@ void restart_path_drains(struct multipath *m, struct path *path)
 void restart_path_counted(struct multipath *m, struct path *path, int64_t outstanding,
 			  uint64_t errors)
 {
-	uint64_t proof_ends = m->started_ns + m->settings.path_timeout_ms * NSEC_PER_MSEC;
-
 	path->counting = false;
 	if (path->link == LINK_CLOSING)
 		close_link_if_idle(m, path);
 	if (!path->foreign)
 		return;
 	if (outstanding == 0 && errors <= path->nr_errors && path->flow == path->flow_at_count &&
-	    m->now_ns < proof_ends) {
+	    counters_prove(m)) {
 		trace(m, "restart: %s has no foreign commands any more", path_name(path));
 		path->foreign = false;
 	}
@@ -274,6 +347,11 @@ void restart_timeout(struct multipath *m)
 
 void restart_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *out)
 {
+	if (m->nr_lost_disks)
+		strbuf_printf(out,
+			      "  %u disks that a former process used cannot be asked for its "
+			      "writes: writes wait, at most %llu ms\n",
+			      m->nr_lost_disks, ms_until(wait_over_ns(m), now_ns));
 	if (now_ns < m->former_fence_ns)
 		strbuf_printf(out,
 			      "  a former process lost writes that may still land: writes wait, at "

@@ -380,16 +380,18 @@ static void keeper_done(struct letter *letter)
 
 /*
  * A change of the group in use is no hurry, and where paths flap it comes often: that waits for the
- * next tick.  So does the end of a fence, unless there is no next tick.
+ * next tick.  So do the end of a fence and a disk that is left, unless there is no next tick.
  */
 static void device_keep(struct device *d, const struct mpath_actions *actions)
 {
+	bool is_over = actions->fence_over || actions->disk_left;
+
 	if (actions->lun_changed)
 		d->keeper.news = true;
-	if (actions->group_changed || actions->fence_over)
+	if (actions->group_changed || is_over)
 		d->keeper.later = true;
 	if (actions->lun_changed || actions->forget_wwid || actions->memory_changed ||
-	    actions->fence_moved || (actions->fence_over && d->stopping))
+	    actions->fence_moved || actions->disk_used || (is_over && d->stopping))
 		keeper_start(d);
 }
 
@@ -1046,19 +1048,29 @@ static bool same_boot(const char *backstore, const char *other)
 	return len == strcspn(other, " ") && strncmp(backstore, other, len) == 0;
 }
 
+static void forget_messages(struct mpath_memory *memory)
+{
+	memory->queueing = MEMORY_QUEUEING_AS_TABLE;
+	memory->current_group = 0;
+	memory->nr_failed = 0;
+	memory->nr_disabled = 0;
+}
+
 /*
- * Like dm's, what messages have set ends with the backstore.  A write that was lost may land
- * whatever backstore the LUN is in by now, until a reboot, which also begins another clock.
+ * Like dm's, what messages have set ends with the backstore.  A write that was lost, or left
+ * behind, may land whatever backstore the LUN is in by now, until a reboot, which also begins
+ * another clock.
  */
 static void device_recall(struct multipath *map, const struct device_config *config,
 			  const struct kept *kept)
 {
-	struct mpath_memory fence = {.fence_end_ns = kept->memory.fence_end_ns};
+	struct mpath_memory memory = kept->memory;
 
-	if (strcmp(kept->backstore, config->backstore) == 0)
-		mpath_recall(map, &kept->memory);
-	else if (same_boot(kept->backstore, config->backstore))
-		mpath_recall(map, &fence);
+	if (!same_boot(kept->backstore, config->backstore))
+		return;
+	if (strcmp(kept->backstore, config->backstore) != 0)
+		forget_messages(&memory);
+	mpath_recall(map, &memory);
 }
 
 static struct multipath *device_create_map(const struct device_config *config, struct strbuf *error)

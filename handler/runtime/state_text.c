@@ -13,13 +13,16 @@
  *   queueing=off
  *   failed_paths=...
  *   fence_end_ns=0
+ *   used_disks=...
+ *   used_transit_ms=0
  *   ...
  *   sha256=...
  *
  * The last line is the checksum of everything before it.  A file that is torn, was edited or is of
  * another version is not believed: the map then pins the LUN anew, as if it had never seen one.
- * [lun] is missing while no LUN was seen, fence_end_ns in a file of the first version, and the
- * array's names (serial, designators) without identity=array.  Bytes and hashes are hexadecimal.
+ * [lun] is missing while no LUN was seen; fence_end_ns, used_disks and used_transit_ms in files of
+ * earlier versions; the array's names (serial, designators) without identity=array.  Bytes, hashes
+ * and the numbers of disks are hexadecimal.
  */
 #include "runtime/state_text.h"
 
@@ -209,6 +212,8 @@ static void state_set_memory(GKeyFile *file, const struct kept *kept)
 	state_set_hashes(file, "failed_paths", memory->failed, memory->nr_failed);
 	state_set_hashes(file, "disabled_groups", memory->disabled, memory->nr_disabled);
 	g_key_file_set_uint64(file, GROUP_SET, "fence_end_ns", memory->fence_end_ns);
+	state_set_hashes(file, "used_disks", memory->disks, memory->nr_disks);
+	g_key_file_set_uint64(file, GROUP_SET, "used_transit_ms", memory->transit_ms);
 }
 
 static bool state_get_word(GKeyFile *file, const char *key, char *word, size_t size)
@@ -238,11 +243,27 @@ static bool state_get_queueing(GKeyFile *file, enum memory_queueing *queueing)
 	return false;
 }
 
-static bool state_get_fence_end(GKeyFile *file, uint64_t *end_ns)
+/* What came into the file later may be missing. */
+static bool state_has(GKeyFile *file, const char *key)
 {
-	*end_ns = 0;
-	return !g_key_file_has_key(file, GROUP_SET, "fence_end_ns", NULL) ||
-	       state_get_number(file, GROUP_SET, "fence_end_ns", UINT64_MAX, end_ns);
+	return g_key_file_has_key(file, GROUP_SET, key, NULL);
+}
+
+static bool state_get_later_number(GKeyFile *file, const char *key, uint64_t max, uint64_t *number)
+{
+	*number = 0;
+	return !state_has(file, key) || state_get_number(file, GROUP_SET, key, max, number);
+}
+
+static bool state_get_disks(GKeyFile *file, struct mpath_memory *memory)
+{
+	uint64_t transit_ms;
+	bool ok = state_get_later_number(file, "used_transit_ms", UINT32_MAX, &transit_ms);
+
+	memory->transit_ms = (uint32_t)transit_ms;
+	return ok && (!state_has(file, "used_disks") ||
+		      state_get_hashes(file, "used_disks", memory->disks, MEMORY_DISKS_MAX,
+				       &memory->nr_disks));
 }
 
 static bool state_get_memory(GKeyFile *file, struct kept *kept)
@@ -258,7 +279,8 @@ static bool state_get_memory(GKeyFile *file, struct kept *kept)
 				&memory->nr_failed) &&
 	       state_get_hashes(file, "disabled_groups", memory->disabled, MEMORY_GROUPS_MAX,
 				&memory->nr_disabled) &&
-	       state_get_fence_end(file, &memory->fence_end_ns);
+	       state_get_later_number(file, "fence_end_ns", UINT64_MAX, &memory->fence_end_ns) &&
+	       state_get_disks(file, memory);
 }
 
 /* --- the whole --- */

@@ -882,6 +882,7 @@ static void link_fill_facts(struct path_link *link, const struct sg_disk *disk,
 		.transit_ms = node->transit_ms,
 		.has_sessions = node->session >= 0,
 		.foreign = (uint64_t)foreign,
+		.disk = node->number,
 	};
 	snprintf(facts->name, sizeof(facts->name), "%u:%u", major(disk->dev), minor(disk->dev));
 	snprintf(facts->device, sizeof(facts->device), "%s", disk->name);

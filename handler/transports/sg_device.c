@@ -304,6 +304,7 @@ static void find_limits(const struct sg_disk *disk, struct sg_node *node)
 	node->session = sg_session_of(disk->name, node->host);
 	node->transit_ms = transit_ms(disk->name, node->session >= 0);
 	node->read_only = number_or(0, disk->name, "ro") != 0;
+	node->number = number_or(0, disk->name, "diskseq");
 }
 
 int sg_node_find(const struct sg_disk *disk, struct sg_node *node, struct strbuf *reason)

@@ -29,6 +29,7 @@ struct sg_node {
 	bool shares_tags;	     /* no I/O scheduler: the kernel divides the host's tags */
 	uint64_t max_transfer_bytes; /* of one command */
 	uint32_t transit_ms;	     /* as in struct path_facts */
+	uint64_t number;	     /* the disk's, likewise */
 	int session;		     /* the number of its iSCSI session, see sg_session.h; or -1 */
 	bool read_only;
 };

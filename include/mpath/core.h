@@ -173,6 +173,8 @@ struct mpath_actions {
 	bool group_changed;   /* so has the group in use, which may flap: no hurry */
 	bool fence_moved; /* old writes may land until another time than was remembered: at once */
 	bool fence_over;  /* what was remembered of them is over: no hurry */
+	bool disk_used;	  /* and was not before: it must be known if the process dies, at once */
+	bool disk_left;	  /* one is not used any more: no hurry */
 	bool regroup;	  /* mpath_change_policy(), and MPATH_CHANGE with what it gives */
 	bool stopped;	  /* after MPATH_STOP: nothing is left, the map may be destroyed */
 };
@@ -188,10 +190,10 @@ struct multipath *mpath_create(const char *name, const struct mpath_table *table
 			       const struct mpath_settings *settings, const struct lun_facts *lun,
 			       struct strbuf *error);
 /*
- * What messages have set, the group in use, and until when writes that were lost, or left by a dead
- * process, may land: out of one map, and into the next one, before its first step.  What that map's
- * table does not name is left out. The clock of the two is the same; without a common clock set
- * fence_end_ns to 0.
+ * What messages have set, the group in use, until when writes that were lost, or left by a dead
+ * process, may land, and the disks in use: out of one map, and into the next one, before its first
+ * step.  What messages have set for what that map's table does not name is left out.  The clock of
+ * the two is the same; without a common clock set fence_end_ns and nr_disks to 0.
  */
 void mpath_remember(struct multipath *m, struct mpath_memory *memory);
 void mpath_recall(struct multipath *m, const struct mpath_memory *memory);

@@ -2,7 +2,8 @@
 /*
  * What holds over a restart of the process besides the LUN (DESIGN D8): what messages have set,
  * and the group in use.  As with dm's it lasts as long as the backstore: not over a reboot.  And
- * until when lost writes may land, which does not end with the backstore, but with a reboot.
+ * until when lost writes may land, and the disks that others may be out on, should the process die:
+ * these do not end with the backstore, but with a reboot.
  *
  * Paths and groups go by a hash of the words in the table that name them.  The table may be another
  * one by then: what was set for one path is never taken for another's.
@@ -14,6 +15,7 @@
 
 #define MEMORY_PATHS_MAX  256 /* what there is more of is not remembered */
 #define MEMORY_GROUPS_MAX 64
+#define MEMORY_DISKS_MAX  256
 
 enum memory_queueing { MEMORY_QUEUEING_AS_TABLE, MEMORY_QUEUEING_ON, MEMORY_QUEUEING_OFF };
 
@@ -25,6 +27,10 @@ struct mpath_memory {
 	unsigned int nr_disabled;
 	uint64_t failed[MEMORY_PATHS_MAX]; /* paths that failed by message, in the map's order */
 	uint64_t disabled[MEMORY_GROUPS_MAX];
+	unsigned int nr_disks;
+	uint32_t transit_ms; /* the longest way to one of them, as in path_facts */
+	/* As in path_facts; 0, which no path has, stands for those that there is no room for. */
+	uint64_t disks[MEMORY_DISKS_MAX];
 };
 
 #endif

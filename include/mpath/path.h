@@ -38,7 +38,8 @@ struct path_facts {
 	uint64_t max_transfer_bytes; /* of one command */
 	uint64_t foreign;	     /* commands in flight that are not ours (H3) */
 	uint32_t transit_ms; /* so long the way may hold a command that the kernel has given up */
-	bool has_sessions;   /* ask the transport for them: they tell when it cannot any more */
+	uint64_t disk; /* the kernel's number for it, no other disk's until a reboot; 0: unknown */
+	bool has_sessions; /* ask the transport for them: they tell when it cannot any more */
 	char name[PATH_NAME_MAX];   /* "8:16", as dm's status prints it */
 	char device[PATH_NAME_MAX]; /* "sdb", for people */
 };
@@ -90,6 +91,7 @@ struct path {
 	bool settled;	  /* was looked at once since the map was created */
 	bool reopen;	  /* the device went away: close the link and resolve the address anew */
 	bool foreign;	  /* commands of a dead process may still be out there (D9 Restart) */
+	bool used;	  /* since the link was opened, so that writes may be out there */
 	bool counting;	  /* the runtime was asked for the outstanding commands */
 	bool resetting;	  /* the runtime was asked for a LOGICAL UNIT RESET */
 	bool asking;	  /* the runtime was asked for the session */

@@ -385,10 +385,10 @@ static void run_own(const struct rig *rig)
 
 static void tell(const char *address, const struct path_facts *facts)
 {
-	printf("%s: opened %s %s depth %u max %llu foreign %llu%s%s\n", address, facts->name,
-	       facts->device, facts->queue_depth, (unsigned long long)facts->max_transfer_bytes,
-	       (unsigned long long)facts->foreign, facts->unstable_name ? " unstable" : "",
-	       facts->read_only ? " read-only" : "");
+	printf("%s: opened %s %s disk %llu depth %u max %llu foreign %llu%s%s\n", address,
+	       facts->name, facts->device, (unsigned long long)facts->disk, facts->queue_depth,
+	       (unsigned long long)facts->max_transfer_bytes, (unsigned long long)facts->foreign,
+	       facts->unstable_name ? " unstable" : "", facts->read_only ? " read-only" : "");
 }
 
 static void run_open(const char *map, char **addresses)

@@ -1218,6 +1218,54 @@ static void test_fence_of_a_former_process(void)
 	assert(!strstr(log_text, "a former process"));
 }
 
+/* As above; the disk of that @number was in use: it is a path's, and asked, or nobody's. */
+static uint64_t ms_after_kill_with_disk(const char *instance, uint64_t number)
+{
+	static struct command write;
+	struct kept kept = {0};
+	struct front front;
+	uint64_t begin_ns, ms;
+
+	strcpy(kept.backstore, instance);
+	kept.memory.disks[0] = number;
+	kept.memory.nr_disks = 1;
+	assert(state_save("mpatha", &kept) == 0);
+	begin_ns = clock_now_ns();
+	start(&front, TABLE);
+	send_command(&front, &write, true, 0);
+	assert(wait_command(&write, 3 * SOON_MS) && is_good(&write));
+	ms = (clock_now_ns() - begin_ns) / NSEC_PER_MSEC;
+	device_stop(front.device);
+	return ms;
+}
+
+/* Writes of a killed process may be out on a disk: if nobody can ask it, they are waited for. */
+static void test_disks_of_a_former_process(void)
+{
+	assert(ms_after_kill_with_disk("this one", 4711) >=
+	       1800); /* restart_wait_ms and the fence */
+	expect_log("mpatha/-: 1 disks that a former process used cannot be asked for its writes");
+	log_clear();
+	assert(ms_after_kill_with_disk("this one", fake_disk_number(&paths[1])) < 1500);
+	assert(ms_after_kill_with_disk("another one", 4711) < 1500); /* before a reboot */
+	assert(!strstr(log_text, "a former process"));
+}
+
+/* In use: that is on disk soon, and is not any more when the device has ended. */
+static void test_disks_are_kept(void)
+{
+	struct kept kept = {0};
+	struct front front;
+
+	forget_state("mpatha");
+	start(&front, TABLE);
+	while (!load_state(&kept) || kept.memory.nr_disks < 2)
+		sleep_ms(1);
+	assert(kept.memory.disks[0] != kept.memory.disks[1]);
+	device_stop(front.device);
+	assert(load_state(&kept) && kept.memory.nr_disks == 0);
+}
+
 static char watched[256];
 
 static void watch_added(const char *map)
@@ -1392,6 +1440,8 @@ static const struct {
 	{"fence is kept", test_fence_is_kept},
 	{"fence is over at the end", test_fence_is_over_at_the_end},
 	{"fence of a former process", test_fence_of_a_former_process},
+	{"disks of a former process", test_disks_of_a_former_process},
+	{"disks are kept", test_disks_are_kept},
 	{"names", test_names},
 	{"everything", test_everything},
 };

@@ -52,13 +52,17 @@ static struct kept kept(void)
 			   .fence_end_ns = UINT64_MAX - 1,
 			   .nr_failed = MEMORY_PATHS_MAX,
 			   .nr_disabled = 2,
-			   .disabled = {1, UINT64_MAX}},
+			   .disabled = {1, UINT64_MAX},
+			   .transit_ms = UINT32_MAX,
+			   .nr_disks = MEMORY_DISKS_MAX},
 	};
 	unsigned int i;
 
 	k.lun = some_lun();
 	for (i = 0; i < MEMORY_PATHS_MAX; i++)
 		k.memory.failed[i] = i;
+	for (i = 0; i < MEMORY_DISKS_MAX; i++)
+		k.memory.disks[i] = UINT64_MAX - i;
 	return k;
 }
 
@@ -167,6 +171,7 @@ static void test_damage(void)
 	size_t len, i;
 
 	k.memory.nr_failed = 2; /* or it would take long */
+	k.memory.nr_disks = 2;
 	assert(state_save("map", &k) == 0);
 	len = read_file("map");
 	memcpy(copy, text, len);
@@ -204,6 +209,11 @@ static void test_not_understood(void)
 		{"fence_end_ns=", "fence_end_ns=soon", "a value is missing or not understood"},
 		{"fence_end_ns=18446744073709551614",
 		 "fence_end_ns=", "a value is missing or not understood"},
+		{"used_disks=", "used_disks=sda ", "a value is missing or not understood"},
+		{"used_disks=", "used_disks=0000000000000001 ",
+		 "a value is missing or not understood"},
+		{"used_transit_ms=4294967295", "used_transit_ms=4294967296",
+		 "a value is missing or not understood"},
 		{"failed_paths=", "failed_paths=0123456789abcdef ",
 		 "a value is missing or not understood"},
 	};
@@ -223,13 +233,20 @@ static void test_not_understood(void)
 	}
 }
 
-/* Written before there were fences: it is as good as ever. */
-static void test_before_fences(void)
+/* Written before there were fences, or words for the disks in use: it is as good as ever. */
+static void test_earlier_versions(void)
 {
 	struct kept k = kept(), back;
 
+	k.memory.nr_disks = 1;
 	assert(state_save("map", &k) == 0);
 	read_file("map");
+	change_text("used_disks=ffffffffffffffff\nused_transit_ms=4294967295\n", "");
+	write_file("map", text, strlen(text));
+	assert(load("map", &back) == 0);
+	assert(back.memory.nr_disks == 0 && back.memory.transit_ms == 0);
+	assert(back.memory.fence_end_ns == UINT64_MAX - 1 && back.lun.known);
+
 	change_text("fence_end_ns=18446744073709551614\n", "");
 	write_file("map", text, strlen(text));
 	assert(load("map", &back) == 0);
@@ -265,7 +282,7 @@ int main(void)
 	test_damage();
 	test_without_a_lun();
 	test_not_understood();
-	test_before_fences();
+	test_earlier_versions();
 	test_names();
 	unlink(path_of("map"));
 	assert(rmdir(dir) == 0);

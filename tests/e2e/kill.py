@@ -298,6 +298,28 @@ def test_kill():
         expect(result.writes > 50, f"hardly any load: {result!r}")
 
 
+def test_slow_path_is_offline():
+    """The new process cannot ask the slow path's disk what is out there: it waits for the time."""
+    runner, (lun,) = set_up([0], restart_wait_ms=7000, fence_time_ms=1000)
+    writes, reads = load_slow_path(lun)
+    lun.leave_slow_path()
+    runner.kill()
+    system.write(lun.slow.device + "/state", "offline\n")
+    runner.start()
+    started = time.monotonic()
+    collect(lun, reads, 5, "read")
+    text = lun.status()
+    expect("1 disks that a former process used cannot be asked for its writes" in text, text)
+    lun.let_land()
+    expect(not any(command.wait(0) for command in writes), "a write did not wait")
+    collect(lun, writes, 15, "old write")
+    note(f"writes were answered {time.monotonic() - started:.1f} s after the start")
+    expect(time.monotonic() - started > 7, "they did not wait for the time")
+    collect(lun, send_writes(lun, "new"), 3, "newer write")
+    expect_store(lun, "new")
+    system.write(lun.slow.device + "/state", "running\n")
+
+
 def test_without_the_wait():
     """The same with a restart wait of 0: the old writes land on newer ones.  We are not blind."""
     runner, (lun,) = set_up([0], restart_wait_ms=0, fence="none")

@@ -106,6 +106,7 @@ static const struct {
 	{": waits for commands of a former process", 5000},
 	{"restart: no command of a former process is left", 500},
 	{"restart: the wait is over", 10},
+	{"disks cannot be asked", 100},
 	{"has no foreign commands any more", 100},
 	{"foreign commands may be lost on", 10},
 	{"rests to be counted", 2000},
@@ -176,6 +177,8 @@ static const struct {
 	{"fences outlived their process", offsetof(struct sim_counts, fences_kept), 20},
 	{"writes that a dead process had lost landed", offsetof(struct sim_counts, lost_landings),
 	 10},
+	{"orphans' writes landed through paths that were not open",
+	 offsetof(struct sim_counts, unseen_landings), 100},
 };
 #define NR_TALLIES (sizeof(tallies) / sizeof(tallies[0]))
 
@@ -282,6 +285,7 @@ static void random_foreign(struct world *w)
 
 		sim_late_foreign(p, below(8), 1000000 + i, lands_ns, hides_ns);
 		p->refused = NULL; /* nobody could know of them */
+		w->memory.disks[w->memory.nr_disks++] = p->disk;
 	}
 }
 
@@ -447,7 +451,10 @@ static void random_submit(struct world *w)
 
 static bool may_be_disturbed(const struct sim_path *p)
 {
-	return p->nr_opens || !p->foreign; /* else nobody could know of its foreign commands */
+	bool was_missed = !p->path || p->path->settled;
+
+	/* Else nobody could know of its foreign commands. */
+	return p->nr_opens || !p->foreign || (was_missed && p->foreign == p->hidden);
 }
 
 /* A login may be redirected, and a session be lost again before anybody could ask for it. */
@@ -663,30 +670,59 @@ static void random_death_in_the_wait(struct world *w)
 	random_crash(w);
 }
 
-/* What is out there can be seen when the new process opens the paths, or nobody could know of it.
+/*
+ * What is out there can be seen when the new process opens the path; or it cannot be opened, or is
+ * another disk by then, or the table does not name it any more.  Nothing is drawn for that: as
+ * above.
  */
+static void random_first_look(struct sim_path *p)
+{
+	struct world *w = p->w;
+
+	p->nr_opens = 0;
+	p->not_in_table = false;
+	if (!p->foreign)
+		return;
+	p->refused = NULL;
+	p->open_hangs = false;
+	if (p->mode == MODE_GONE)
+		p->mode = MODE_UP;
+	if ((w->seq + p->id) % 3)
+		return;
+	sim_late_lose(p);
+	switch (w->seq / 3 % 4) {
+	case 0:
+		p->refused = "No such device or address";
+		return;
+	case 1:
+		p->mode = MODE_GONE;
+		return;
+	case 2:
+		p->disk = ++w->nr_disks;
+		return;
+	case 3:
+		p->not_in_table = p->id < w->nr_table_paths;
+		return;
+	}
+}
+
 static void random_crash(struct world *w)
 {
 	/* 2 s of which the process is down */
 	uint64_t wait_ms = w->settings.restart_wait_ms - w->settings.path_timeout_ms - 2000;
 	unsigned int i;
 
+	if (w->settings.fence != FENCE_NONE)
+		wait_ms += w->settings.fence_time_ms ? w->settings.fence_time_ms
+						     : w->settings.path_timeout_ms;
+
 	for (i = 0; i < w->nr_paths; i++)
 		if (!may_be_disturbed(&w->paths[i]))
 			return;
 	kill_world(w, chance(70) || !wait_ms ? 0 : 1 + below((unsigned int)wait_ms));
 	advance(w, below(2000));
-	for (i = 0; i < w->nr_paths; i++) {
-		struct sim_path *p = &w->paths[i];
-
-		p->nr_opens = 0;
-		if (!p->foreign)
-			continue;
-		p->refused = NULL;
-		p->open_hangs = false;
-		if (p->mode == MODE_GONE)
-			p->mode = MODE_UP;
-	}
+	for (i = 0; i < w->nr_paths; i++)
+		random_first_look(&w->paths[i]);
 	restart_world(w);
 	if (chance(30))
 		random_death_in_the_wait(w);
@@ -792,6 +828,9 @@ static void heal(struct world *w)
 {
 	unsigned int i, g;
 
+	for (i = 0; i < w->nr_paths; i++)
+		while (!may_be_disturbed(&w->paths[i]))
+			advance(w, 10);
 	set_cmd_time_out(w, 0);
 	message(w, "resume");
 	reload(w, w->table); /* with all its paths */

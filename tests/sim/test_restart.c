@@ -3,6 +3,7 @@
  * After a crash: commands of the dead process may still be on their way to the disk, so writes
  * wait for them (DESIGN D9 Restart, hazards.md H1, H3).
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "sim/lib/tables.h"
@@ -468,6 +469,394 @@ static void the_foreign_path_becomes_another_lun_unseen(void)
 	world_end(w);
 }
 
+/* --- disks that cannot be asked --- */
+
+/* A write is on 8:0 when the process dies, and lands when the next one has been there for 30 s. */
+static struct world *killed_with_a_write(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	submit_write(w, 0, 1);
+	expect(w, sim_path(w, "8:0")->nr_out == 1);
+	kill_world(w, 8000);
+	sim_late_lose(sim_path(w, "8:0"));
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	return w;
+}
+
+/* Newer data waits for that: the kernel must have given it up, and then for its fence. */
+static void newer_data_waits(struct world *w)
+{
+	struct sim_io *read, *write;
+
+	restart_world(w);
+	advance(w, 100);
+	expect_notice(w, "mpatha: 1 disks that a former process used cannot be asked for its "
+			 "writes: writes wait, at most 69");
+	write = submit_write(w, 0, 1);
+	read = submit_read(w, 0, 1);
+	advance(w, 5000);
+	expect_good(w, read);
+	expect_pending(w, write);
+	expect_detail(w, "1 disks that a former process used cannot be asked for its writes: "
+			 "writes wait, at most 64");
+	advance(w, 64800);
+	expect_pending(w, write);
+	expect(w, w->counts.orphan_writes == 1);
+	advance(w, 200);
+	expect_good(w, write);
+	expect(w, w->luns[0].stamps[0] == write->stamp);
+	world_end(w);
+}
+
+static void the_disk_is_gone_at_the_first_look(void)
+{
+	struct world *w = killed_with_a_write();
+
+	set_mode(sim_path(w, "8:0"), MODE_GONE);
+	newer_data_waits(w);
+}
+
+/* Back again it shows no commands, which proves nothing by then. */
+static void the_disk_is_offline_at_the_first_look(void)
+{
+	struct world *w = killed_with_a_write();
+	struct sim_io *write;
+
+	sim_path(w, "8:0")->refused = "No such device or address";
+	restart_world(w);
+	advance(w, 100);
+	sim_path(w, "8:0")->refused = NULL;
+	advance(w, 3000);
+	expect(w, sim_path(w, "8:0")->is_open);
+	write = submit_write(w, 0, 1);
+	advance(w, 66700);
+	expect_pending(w, write);
+	advance(w, 400);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* Likewise when it is back while another path is not looked at yet. */
+static void the_disk_is_back_before_it_was_missed(void)
+{
+	struct world *w = killed_with_a_write();
+	struct sim_io *write;
+
+	sim_path(w, "8:0")->refused = "No such device or address";
+	sim_path(w, "8:16")->open_latency_ns = 3000 * NSEC_PER_MSEC;
+	restart_world(w);
+	advance(w, 100);
+	sim_path(w, "8:0")->refused = NULL;
+	advance(w, 3900);
+	write = submit_write(w, 0, 1);
+	advance(w, 65900);
+	expect_pending(w, write);
+	expect(w, w->counts.orphan_writes == 1);
+	advance(w, 200);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* A path that leaves the map is in use as long as its write is not answered. */
+static void the_disk_was_about_to_leave(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	submit_write(w, 0, 1);
+	expect(w, remove_path(w, "8:0") == 0);
+	advance(w, 1000);
+	expect(w, message(w, "fail_if_no_path") == 0); /* which is saved with the rest */
+	kill_world(w, 8000);
+	sim_late_lose(sim_path(w, "8:0"));
+	sim_path(w, "8:0")->not_in_table = true;
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 69900);
+	expect_pending(w, write);
+	expect(w, w->counts.orphan_writes == 1);
+	advance(w, 200);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* A path hangs until the wait is over: then nothing is remembered of the former process. */
+static void the_wait_ends_before_all_are_looked_at(void)
+{
+	struct world *w = killed_with_a_write();
+	struct mpath_memory memory;
+
+	set_mode(sim_path(w, "8:0"), MODE_GONE);
+	sim_path(w, "8:16")->open_hangs = true;
+	restart_world(w);
+	advance(w, 69900);
+	mpath_remember(w->m, &memory);
+	expect(w, memory.nr_disks == 2 && w->nr_disks_left == 0);
+	advance(w, 200);
+	mpath_remember(w->m, &memory);
+	expect(w, memory.nr_disks == 0 && w->nr_disks_left == 1);
+	world_end(w);
+}
+
+/* Its open hangs for so long that the kernel may have ended the old commands meanwhile. */
+static void the_disk_is_looked_at_late(void)
+{
+	struct world *w = killed_with_a_write();
+	struct sim_io *write;
+
+	sim_path(w, "8:0")->open_hangs = true;
+	restart_world(w);
+	advance(w, 20500);
+	sim_path(w, "8:0")->open_hangs = false;
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 500);
+	expect(w, sim_path(w, "8:0")->path->active);
+	write = submit_write(w, 0, 1);
+	advance(w, 48900);
+	expect_pending(w, write);
+	expect(w, w->counts.orphan_writes == 1);
+	advance(w, 200);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* Taken out of the file, and added again before the other path was looked at. */
+static void the_disk_comes_in_by_message(void)
+{
+	struct world *w = killed_with_a_write();
+	struct sim_io *write;
+
+	sim_path(w, "8:0")->not_in_table = true;
+	sim_path(w, "8:16")->open_latency_ns = 100 * NSEC_PER_MSEC;
+	restart_world(w);
+	advance(w, 10);
+	expect(w, add_path(w, "8:0", 1) == 0);
+	advance(w, 490);
+	expect(w, sim_path(w, "8:0")->path->active);
+	write = submit_write(w, 0, 1);
+	advance(w, 69400);
+	expect_pending(w, write);
+	expect(w, w->counts.orphan_writes == 1);
+	advance(w, 200);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* The kernel has removed the disk, and found it again: the counters are new, too. */
+static void another_disk_is_at_its_place(void)
+{
+	struct world *w = killed_with_a_write();
+
+	sim_path(w, "8:0")->disk = 4711;
+	newer_data_waits(w);
+}
+
+/* The administrator has taken the path out of the file. */
+static void the_disk_is_not_in_the_table_any_more(void)
+{
+	struct world *w = killed_with_a_write();
+
+	sim_path(w, "8:0")->not_in_table = true;
+	newer_data_waits(w);
+}
+
+/* The file has other words for the same disks: each is found, and its counters tell. */
+static void the_table_has_other_words_for_the_disks(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *write;
+
+	world_up(w);
+	kill_world(w, 0);
+	free(w->table);
+	w->table = strdup(QUEUE "0 2 1 round-robin 0 1 1 /dev/a 1 round-robin 0 1 1 /dev/b 1");
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 100);
+	expect_good(w, write);
+	expect_no_notice(w, "former process");
+	world_end(w);
+}
+
+/* Nothing of a process was on a disk that it had left before, whatever becomes of that. */
+static void disks_that_were_not_in_use(void)
+{
+	struct world *w = world_new(QUEUE "0 1 1 round-robin 0 4 1 8:0 1 8:16 1 8:32 1 8:48 1");
+	struct sim_io *write;
+
+	sim_path(w, "8:48")->nexus.lun = &w->luns[1];
+	world_up(w);
+	expect(w, remove_path(w, "8:16") == 0);
+	set_mode(sim_path(w, "8:32"), MODE_GONE);
+	submit_read(w, 0, 1);
+	submit_read(w, 0, 1);
+	advance(w, 6000);
+	expect(w, w->nr_disks_left == 2);
+	expect(w, message(w, "fail_if_no_path") == 0); /* which is saved with the rest */
+	kill_world(w, 0);
+	sim_path(w, "8:16")->not_in_table = true;
+	sim_path(w, "8:48")->refused = "no such device";
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 100);
+	expect_good(w, write);
+	expect_no_notice(w, "former process");
+	world_end(w);
+}
+
+/* It was stopped, not killed: what it had sent was answered. */
+static void a_former_process_that_has_ended(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct mpath_memory memory;
+
+	world_up(w);
+	mpath_remember(w->m, &memory);
+	expect(w, memory.nr_disks == 2);
+	stop_world(w);
+	advance(w, 100);
+	expect(w, w->stopped && w->nr_disks_left == 2);
+	mpath_remember(w->m, &memory);
+	expect(w, memory.nr_disks == 0);
+	world_end(w);
+}
+
+/* A disk is remembered before its first write can be lost, and not again and again. */
+static void what_is_used_is_kept_at_once(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+
+	world_up(w);
+	expect(w, w->saved.nr_disks == 2 && w->nr_disks_used == 2);
+	advance(w, 30000);
+	kill_world(w, 0);
+	restart_world(w);
+	advance(w, 30000);
+	expect(w, w->nr_disks_used == 2 && w->nr_disks_left == 0);
+	mpath_remember(w->m, &w->saved);
+	expect(w, w->saved.nr_disks == 2);
+	world_end(w);
+}
+
+/* Killed before it has looked at all paths, or while it waits: the third process waits as well. */
+static void killed_before_the_disk_was_missed(void)
+{
+	static const unsigned int ms_after_start[] = {20, 1000};
+	struct sim_io *write;
+	struct world *w;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		w = killed_with_a_write();
+		set_mode(sim_path(w, "8:0"), MODE_GONE);
+		sim_path(w, "8:0")->open_latency_ns = 100 * NSEC_PER_MSEC;
+		restart_world(w);
+		advance(w, ms_after_start[i]);
+		expect(w, i == 1 || w->m->nr_unsettled);
+		expect(w, message(w, "fail_if_no_path") == 0); /* which is saved with the rest */
+		kill_world(w, 0);
+		restart_world(w);
+		write = submit_write(w, 0, 1);
+		advance(w, 68900);
+		expect_pending(w, write);
+		expect(w, w->counts.orphan_writes == 1);
+		advance(w, 2500);
+		expect_good(w, write);
+		world_end(w);
+	}
+}
+
+/* No fence: the kernel's own time it is, in which it may still send what it has. */
+static void without_a_fence_the_kernels_time_counts(void)
+{
+	struct world *w = killed_with_a_write();
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_NONE;
+	set_mode(sim_path(w, "8:0"), MODE_GONE);
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 49900);
+	expect_pending(w, write);
+	advance(w, 200);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* The way to the missing disk holds writes longer than those that are left. */
+static void the_missing_disk_was_far_away(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	sim_path(w, "8:0")->transit_ms = 30000;
+	world_up(w);
+	kill_world(w, 0);
+	set_mode(sim_path(w, "8:0"), MODE_GONE);
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 99900);
+	expect_pending(w, write);
+	advance(w, 200);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* The map has no path any more when it comes back, and gets one later. */
+static void no_path_is_left_in_the_table(void)
+{
+	struct world *w = killed_with_a_write();
+	struct sim_io *write;
+
+	sim_path(w, "8:0")->not_in_table = true;
+	sim_path(w, "8:16")->not_in_table = true;
+	restart_world(w);
+	advance(w, 1000);
+	expect_notice(w, "2 disks that a former process used");
+	expect(w, reload(w, w->table) == 0);
+	write = submit_write(w, 0, 1);
+	advance(w, 68900);
+	expect_pending(w, write);
+	advance(w, 200);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* More than can be remembered: some cannot be asked for, so writes will wait. */
+static void more_disks_than_can_be_remembered(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+	unsigned int i;
+
+	w->memory.nr_disks = MEMORY_DISKS_MAX;
+	for (i = 0; i < MEMORY_DISKS_MAX; i++)
+		w->memory.disks[i] = 1000 + i;
+	sim_path(w, "8:16")->open_hangs = true;
+	world_start(w);
+	advance(w, 1000);
+	expect(w, w->saved.nr_disks == MEMORY_DISKS_MAX && w->saved.disks[0] == 0);
+	kill_world(w, 0);
+	sim_path(w, "8:0")->disk = 0; /* which is not the one that is looked for */
+	sim_path(w, "8:16")->open_hangs = false;
+	w->memory.nr_disks = 1;
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 40000);
+	expect_pending(w, write);
+	advance(w, 11000);
+	expect_good(w, write);
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(writes_wait_for_foreign_commands);
@@ -491,5 +880,23 @@ int main(void)
 	STORY(our_own_lun_gets_commands_later);
 	STORY(the_foreign_path_becomes_another_lun);
 	STORY(the_foreign_path_becomes_another_lun_unseen);
+	STORY(the_disk_is_gone_at_the_first_look);
+	STORY(the_disk_is_offline_at_the_first_look);
+	STORY(the_disk_is_back_before_it_was_missed);
+	STORY(the_disk_was_about_to_leave);
+	STORY(the_wait_ends_before_all_are_looked_at);
+	STORY(the_disk_is_looked_at_late);
+	STORY(the_disk_comes_in_by_message);
+	STORY(another_disk_is_at_its_place);
+	STORY(the_disk_is_not_in_the_table_any_more);
+	STORY(the_table_has_other_words_for_the_disks);
+	STORY(disks_that_were_not_in_use);
+	STORY(a_former_process_that_has_ended);
+	STORY(what_is_used_is_kept_at_once);
+	STORY(killed_before_the_disk_was_missed);
+	STORY(without_a_fence_the_kernels_time_counts);
+	STORY(the_missing_disk_was_far_away);
+	STORY(no_path_is_left_in_the_table);
+	STORY(more_disks_than_can_be_remembered);
 	return end_of_stories();
 }

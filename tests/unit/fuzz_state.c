@@ -93,6 +93,7 @@ static void check_kept(const struct kept *kept)
 	assert(kept->memory.queueing <= MEMORY_QUEUEING_OFF);
 	assert(kept->memory.nr_failed <= MEMORY_PATHS_MAX);
 	assert(kept->memory.nr_disabled <= MEMORY_GROUPS_MAX);
+	assert(kept->memory.nr_disks <= MEMORY_DISKS_MAX);
 	assert(memchr(kept->backstore, '\0', sizeof(kept->backstore)));
 	if (kept->lun.known)
 		check_lun(&kept->lun);
@@ -118,6 +119,10 @@ static void check_saved(const struct kept *kept)
 	assert(kept->memory.nr_disabled == again.memory.nr_disabled &&
 	       !memcmp(kept->memory.disabled, again.memory.disabled,
 		       kept->memory.nr_disabled * sizeof(kept->memory.disabled[0])));
+	assert(kept->memory.transit_ms == again.memory.transit_ms);
+	assert(kept->memory.nr_disks == again.memory.nr_disks &&
+	       !memcmp(kept->memory.disks, again.memory.disks,
+		       kept->memory.nr_disks * sizeof(kept->memory.disks[0])));
 }
 
 /* The bytes as a file; with @seal the checksum is made to fit. */
@@ -176,6 +181,9 @@ static void check_facts(const uint8_t *data, size_t size)
 	kept.memory.current_group = kept.memory.failed[0];
 	kept.memory.disabled[0] = ~kept.memory.failed[0];
 	kept.memory.fence_end_ns = kept.memory.failed[1];
+	kept.memory.transit_ms = (uint32_t)kept.memory.failed[2];
+	kept.memory.nr_disks = kept.memory.nr_failed;
+	memcpy(kept.memory.disks, kept.memory.failed, sizeof(kept.memory.disks));
 	make_printable(kept.backstore, sizeof(kept.backstore));
 	if (lun->known) {
 		memcpy((char *)lun + 1, data, size < sizeof(*lun) - 1 ? size : sizeof(*lun) - 1);

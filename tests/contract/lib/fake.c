@@ -382,6 +382,11 @@ static struct fake_path *find_path(const char *address)
 	return found;
 }
 
+uint64_t fake_disk_number(const struct fake_path *path)
+{
+	return (uintptr_t)path;
+}
+
 static int fake_open(const struct link_request *request, struct path_link **link,
 		     struct path_facts *facts, struct strbuf *reason)
 {
@@ -408,6 +413,7 @@ static int fake_open(const struct link_request *request, struct path_link **link
 	facts->queue_depth = path->queue_depth;
 	facts->max_transfer_bytes = FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE;
 	facts->foreign = atomic_load(&path->foreign);
+	facts->disk = fake_disk_number(path);
 	facts->has_sessions = atomic_load(&path->session) != 0;
 	snprintf(facts->name, sizeof(facts->name), "%s", path->address);
 	snprintf(facts->device, sizeof(facts->device), "fake-%s", path->address);

@@ -55,6 +55,8 @@ struct fake_path {
 /* The path is the caller's and stays until fake_forget_paths(). */
 void fake_add_path(struct fake_path *path, const char *address, struct fake_disk *disk);
 void fake_forget_paths(void);
+/* path_facts.disk */
+uint64_t fake_disk_number(const struct fake_path *path);
 /* Whoever looks for disks is told that some have come or gone. */
 void fake_disks_changed(void);
 /* The kernel has heard that this disk, "/dev/fake-8:0", may be another LUN; @node stays the

@@ -107,6 +107,7 @@ static void land(struct world *w, struct sim_late *late)
 	     late->path->name);
 	w->counts.late_landings++;
 	w->counts.orphan_writes += late->orphan;
+	w->counts.unseen_landings += late->orphan && !late->path->is_open;
 	w->counts.lost_landings += !late->orphan && late->io && late->io->orphaned;
 	if (!late->io)
 		oracle_foreign_write(w, sim_lba(late->cmd.cdb), sim_stamp(late->data, 0));
@@ -145,6 +146,19 @@ void sim_late_due(struct world *w, struct sim_late *late)
 	}
 	land(w, late);
 	forget(late);
+}
+
+bool sim_late_has_orphan_write(const struct sim_path *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < p->w->nr_events; i++) {
+		const struct sim_event *e = &p->w->events[i];
+
+		if (e->type == SIM_LATE && e->path == p && e->late->orphan && e->late->cmd.cdb_len)
+			return true;
+	}
+	return false;
 }
 
 static void drop(struct world *w, bool (*hit)(const struct sim_late *late, const void *arg),

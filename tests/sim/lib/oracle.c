@@ -320,13 +320,24 @@ static void check_overdue(struct world *w, const struct sim_io *io)
 	}
 }
 
-/* How long a way is, is known when a path was opened; it may have left since. */
+/* How long a way is, is known when a path was opened, maybe by a former process; it may have left.
+ */
 static uint64_t restart_ends_ns(const struct world *w)
 {
 	struct sim_path longest = {.transit_ms = w->longest_transit_ms};
 	uint64_t fence = fence_ms(w, &longest, w->settings.path_timeout_ms);
 
 	return w->start_ns + (w->settings.restart_wait_ms + fence) * NSEC_PER_MSEC;
+}
+
+/*
+ * What the counters of an open path show; and writes that they do not show, or that are on a path
+ * which cannot be opened.  Of these a process can know only from the one that has left them.
+ */
+static bool may_have_orphans(const struct sim_path *p)
+{
+	return (p->is_open && p->foreign > p->hidden) ||
+	       ((p->is_open || p->w->counts.restarts) && sim_late_has_orphan_write(p));
 }
 
 static void check_restart(struct world *w, const struct sim_io *io)
@@ -340,7 +351,7 @@ static void check_restart(struct world *w, const struct sim_io *io)
 	if (w->now_ns >= restart_ends_ns(w))
 		return;
 	for (i = 0; i < w->nr_paths; i++)
-		oracle_check(w, !w->paths[i].is_open || !w->paths[i].foreign,
+		oracle_check(w, !may_have_orphans(&w->paths[i]),
 			     "io %u: a write is sent while %s has commands of a dead process",
 			     io->id, w->paths[i].name);
 }

@@ -20,6 +20,18 @@ static unsigned int port_group_of(const struct sim_path *p)
 	return w->luns[0].nr_groups ? 1 : 0;
 }
 
+/* A path that leaves and joins again is the same disk. */
+static uint64_t disk_of(const struct sim_path *p)
+{
+	struct world *w = p->w;
+	unsigned int i;
+
+	for (i = p->id; i-- > 0;)
+		if (strcmp(w->paths[i].name, p->name) == 0)
+			return w->paths[i].disk;
+	return ++w->nr_disks;
+}
+
 struct sim_path *sim_path_add(struct world *w, const char *address, unsigned int controller)
 {
 	struct sim_path *p = &w->paths[w->nr_paths];
@@ -38,6 +50,7 @@ struct sim_path *sim_path_add(struct world *w, const char *address, unsigned int
 	p->nexus = (struct sim_nexus){
 		.lun = &w->luns[0], .nr_blocks = SIM_NR_BLOCKS, .block_size = SIM_BLOCK_SIZE};
 	p->nexus.group = port_group_of(p);
+	p->disk = disk_of(p);
 	p->nexus.port = (uint8_t)(p->id + 1);
 	p->latency_ns = SIM_LATENCY;
 	p->reset_latency_ns = SIM_LATENCY;
@@ -77,13 +90,26 @@ void sim_path_gone(struct world *w, struct sim_path *p)
 	w->nr_gone++;
 }
 
+/* Whatever comes under its name is another one. */
+static const char *disk_is_gone(struct sim_path *p)
+{
+	struct world *w = p->w;
+	unsigned int i;
+
+	w->nr_disks++;
+	for (i = 0; i < w->nr_paths; i++)
+		if (strcmp(w->paths[i].name, p->name) == 0)
+			w->paths[i].disk = w->nr_disks;
+	return "no such device";
+}
+
 const char *sim_path_open(struct sim_path *p, struct path_facts *facts)
 {
 	p->opening = false;
 	if (p->refused)
 		return p->refused;
 	if (p->mode == MODE_GONE)
-		return "no such device";
+		return disk_is_gone(p);
 	*facts = (struct path_facts){
 		.unstable_name = p->unstable_name,
 		.read_only = p->read_only,
@@ -91,6 +117,7 @@ const char *sim_path_open(struct sim_path *p, struct path_facts *facts)
 		.max_transfer_bytes = p->max_transfer_bytes,
 		.foreign = p->foreign - p->hidden,
 		.transit_ms = p->transit_ms,
+		.disk = p->disk,
 		.has_sessions = p->session != 0,
 	};
 	memcpy(facts->name, p->name, sizeof(p->name));

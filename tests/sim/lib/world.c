@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "core/table_edit.h"
 #include "sim/lib/path.h"
 
 uint64_t now_ms(const struct world *w)
@@ -165,29 +166,62 @@ struct world *world_new(const char *table)
 	return w;
 }
 
+/* As the administrator has left it. */
+static struct mpath_table *table_file(struct world *w)
+{
+	struct mpath_table *table = parse_table(w, w->table), *edited;
+	unsigned int groups[SIM_PATHS_MAX], g, n, i = 0;
+	bool is_edited = false;
+	struct strbuf error;
+
+	for (g = 0; g < table->nr_groups; g++)
+		for (n = 0; n < table->groups[g].nr_paths; n++, i++) {
+			is_edited |= w->paths[i].not_in_table;
+			groups[i] = w->paths[i].not_in_table ? 0 : g + 1;
+		}
+	if (!is_edited)
+		return table;
+	strbuf_init(&error, w->text, sizeof(w->text));
+	if (mpath_table_regroup(table, groups, NULL, 0, &edited, &error))
+		fail_at(w, __FILE__, __LINE__, "table: %s", w->text);
+	mpath_table_free(table);
+	return edited;
+}
+
+static void meet_paths(struct world *w)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < w->nr_table_paths; i++) {
+		struct sim_path *p = &w->paths[i];
+
+		if (p->not_in_table)
+			continue;
+		p->path = mpath_path(w->m, nr++);
+		p->path->transport_data = p;
+	}
+	oracle_check(w, !mpath_path(w->m, nr), "more paths than the table has");
+}
+
 void world_start(struct world *w)
 {
 	struct mpath_event timeout = {.type = MPATH_TIMEOUT};
 	struct mpath_event backstore = {.type = MPATH_BACKSTORE, .backstore = &w->backstore};
-	struct mpath_table *table = parse_table(w, w->table);
+	struct mpath_table *table = table_file(w);
 	struct strbuf error;
-	unsigned int i;
 
 	strbuf_init(&error, w->text, sizeof(w->text));
 	w->m = mpath_create("mpatha", table, &w->settings, w->kept.known ? &w->kept : NULL, &error);
 	oracle_check(w, w->m, "mpath_create: %s", w->text);
 	mpath_recall(w->m, &w->memory);
+	w->saved = w->memory;
 	mpath_table_free(table);
-	for (i = 0; i < w->nr_table_paths; i++) {
-		w->paths[i].path = mpath_path(w->m, i);
-		w->paths[i].path->transport_data = &w->paths[i];
-	}
-	oracle_check(w, !mpath_path(w->m, w->nr_table_paths), "more paths than the table has");
+	meet_paths(w);
 	mpath_set_trace(w->m, world_trace, w);
 	if (w->has_backstore)
 		world_step(w, &backstore);
 	w->start_ns = w->now_ns;
-	w->longest_transit_ms = 0;
+	w->longest_transit_ms = w->memory.nr_disks ? w->memory.transit_ms : 0;
 	world_step(w, &timeout);
 }
 
@@ -523,7 +557,9 @@ static void perform(struct world *w, struct mpath_actions *a)
 	w->nr_group_changes += a->group_changed;
 	w->nr_fences_moved += a->fence_moved;
 	w->nr_fences_over += a->fence_over;
-	if (a->memory_changed || a->fence_moved)
+	w->nr_disks_used += a->disk_used;
+	w->nr_disks_left += a->disk_left;
+	if (a->memory_changed || a->fence_moved || a->disk_used)
 		mpath_remember(w->m, &w->saved);
 	oracle_check(w, !a->stopped || w->stopping, "stopped, but nobody asked for it");
 	w->stopped = a->stopped;

@@ -62,6 +62,7 @@ struct sim_path {
 	uint64_t open_latency_ns;
 	bool unstable_name;
 	bool read_only;
+	uint64_t disk; /* the kernel's number for it; another one when it was gone */
 	uint32_t queue_depth;
 	uint64_t max_transfer_bytes;
 	unsigned int foreign; /* commands of a dead process that are out there */
@@ -80,6 +81,7 @@ struct sim_path {
 	bool is_open; /* as the core was told */
 	bool opening;
 	struct list carried; /* io.node of what is out there, as a transport may use it */
+	bool not_in_table; /* the administrator has taken it out of the file: for a next process */
 	unsigned int nr_opens;
 	unsigned int nr_closes;
 	unsigned int nr_probes;
@@ -180,6 +182,7 @@ struct sim_counts {
 	unsigned long sync_caches;   /* answered good */
 	unsigned long fences_kept;   /* restarts while lost writes of the old process might land */
 	unsigned long lost_landings; /* of these, the writes that did */
+	unsigned long unseen_landings; /* of orphans' writes, whose path was not open */
 };
 
 struct world {
@@ -194,6 +197,7 @@ struct world {
 	struct sim_lun luns[SIM_LUNS_MAX];
 	struct sim_path paths[SIM_PATHS_MAX];
 	unsigned int nr_paths;
+	uint64_t nr_disks;	     /* that there ever were */
 	unsigned int nr_table_paths; /* the first ones; the others joined later */
 	struct sim_io *ios;
 	unsigned int nr_ios;
@@ -207,7 +211,7 @@ struct world {
 	uint64_t wake_ns;
 	uint64_t wake_late_ns; /* the loop has other things to do first */
 	uint64_t start_ns;
-	uint32_t longest_transit_ms; /* of all paths that this process has opened */
+	uint32_t longest_transit_ms; /* of all paths that this process knows to have been opened */
 	int cpu;		     /* where the initiators' commands come from */
 	uint64_t seq;
 	unsigned int steps_at_once;
@@ -221,6 +225,8 @@ struct world {
 	unsigned int nr_regroups; /* that the policies wanted */
 	unsigned int nr_fences_moved;
 	unsigned int nr_fences_over;
+	unsigned int nr_disks_used;
+	unsigned int nr_disks_left;
 	struct mpath_memory saved; /* as of the last time that it was to be kept at once */
 	bool killed;		   /* there is no process, and no map */
 	uint64_t lost_until_ns;	   /* what a dead process had lost may be carried out until then */
@@ -320,6 +326,8 @@ void sim_late_foreign(struct sim_path *path, uint64_t lba, uint64_t stamp, uint6
  * more, and may land all the same.
  */
 void sim_late_lose(struct sim_path *path);
+/* Is a write of a dead process out there that may land? */
+bool sim_late_has_orphan_write(const struct sim_path *path);
 /* The world ends: what the path still carried is gone. */
 void sim_late_drop_session(struct sim_path *path);
 /* The session has been established anew: what cannot land any more does not. */
