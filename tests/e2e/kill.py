@@ -20,7 +20,7 @@ import re
 import struct
 import time
 
-from lib import case, dm, fio, lio, scsi, system
+from lib import case, dbus, dm, fio, lio, scsi, system
 from lib.case import count, defer, expect, expect_equal, expect_in_time, note
 from lib.mpath import MAP_DIR, STATE_DIR, map_call
 from lib.runner import Runner, our_handler_only
@@ -216,13 +216,25 @@ def load_slow_path(lun):
     return writes, reads
 
 
+def start(runner, lun):
+    """tcmu-runner is on the bus a moment before its maps."""
+    runner.start()
+
+    def is_on_bus():
+        try:
+            return lun.status()
+        except dbus.DBusError:
+            return None
+    wait_for(is_on_bus, 5, "the map on the bus")
+
+
 def kill(runner, lun):
     """Kills and starts; says when the commands of the dead process were still out last."""
     lun.leave_slow_path()
     runner.kill()
     expect(lun.slow.in_flight >= NR_WRITES + NR_READS,
            f"only {lun.slow.in_flight} commands have outlived their process")
-    runner.start()
+    start(runner, lun)
 
 
 def set_up(numbers, **keys):
@@ -305,7 +317,7 @@ def test_slow_path_is_offline():
     lun.leave_slow_path()
     runner.kill()
     system.write(lun.slow.device + "/state", "offline\n")
-    runner.start()
+    start(runner, lun)
     started = time.monotonic()
     collect(lun, reads, 5, "read")
     text = lun.status()
