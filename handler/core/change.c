@@ -337,6 +337,8 @@ struct mpath_change *mpath_change_add_path(struct multipath *m, const char *addr
 	}
 	assignment = present_groups(m, error);
 	word = strdup(address);
+	if (assignment && !word)
+		out_of_memory(error);
 	if (assignment && word)
 		change = regroup(m, assignment, word, group, error);
 	free(word);

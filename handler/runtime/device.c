@@ -760,6 +760,12 @@ static void device_snapshot(struct device *d, struct mpath_snapshot *snapshot)
 
 /* --- changing the map --- */
 
+static void refuse_for_memory(struct mpath_message *message)
+{
+	message->error = -ENOMEM;
+	strbuf_printf(&message->reply, "out of memory");
+}
+
 static bool device_prepare_paths(struct device *d, struct mpath_change *change)
 {
 	struct path *path;
@@ -899,9 +905,8 @@ static void device_load_finding(struct device *d, const struct device_layout *la
 	struct mpath_table *table = NULL;
 	struct found_disks words;
 
-	message->error = -ENOMEM;
 	if (!present_paths(d, false, &words)) {
-		strbuf_printf(&message->reply, "out of memory");
+		refuse_for_memory(message);
 		return;
 	}
 	message->error = finder_table(&words, layout->table, layout->settings->policy.grouping,
@@ -919,19 +924,24 @@ static void device_reload_finding(struct device *d, const struct device_layout *
 	struct search *s = &d->search;
 	bool goes_on = s->on && strcmp(s->wwid, layout->settings->wwid) == 0;
 	struct found_disks present;
+	char *selector;
 
 	message->error = -EOPNOTSUPP;
 	if (!d->transport->finder) {
 		strbuf_printf(&message->reply, "this transport finds no paths: name them");
 		return;
 	}
-	device_load_finding(d, layout, message);
-	if (message->error)
-		return;
-	if (!search_for(s, layout->settings->wwid, layout->find_selector)) {
-		mpath_log(MPATH_LOG_ERROR, d->name, NULL, "out of memory: no paths are found");
+	selector = strdup(layout->find_selector);
+	if (!selector) {
+		refuse_for_memory(message);
 		return;
 	}
+	device_load_finding(d, layout, message);
+	if (message->error) {
+		free(selector);
+		return;
+	}
+	search_for(s, layout->settings->wwid, selector);
 	if (!goes_on && present_paths(d, true, &present))
 		search_knows(s, &present);
 	search_begin(s);
@@ -942,6 +952,10 @@ static void device_reload(struct device *d, const struct device_layout *layout,
 {
 	char *warning = layout->warning ? strdup(layout->warning) : NULL;
 
+	if (layout->warning && !warning) {
+		refuse_for_memory(message);
+		return;
+	}
 	if (layout->find_selector)
 		device_reload_finding(d, layout, message);
 	else
@@ -1101,13 +1115,16 @@ static struct multipath *device_create_finding_map(struct device *d,
 	struct device_config with_paths = *config;
 	struct mpath_table *table;
 	struct multipath *map;
+	char *selector;
 
 	if (!d->transport->finder) {
 		strbuf_printf(error, "this transport finds no paths: name them");
 		return NULL;
 	}
-	if (!search_for(&d->search, config->settings->wwid, config->find_selector) ||
-	    !search_first(&d->search)) {
+	selector = strdup(config->find_selector);
+	if (selector)
+		search_for(&d->search, config->settings->wwid, selector);
+	if (!selector || !search_first(&d->search)) {
 		strbuf_printf(error, "out of memory");
 		return NULL;
 	}

@@ -94,17 +94,12 @@ static void search_ready(struct watch *watch, uint32_t epoll_events)
 
 /* --- what for? --- */
 
-bool search_for(struct search *s, const char *wwid, const char *selector)
+void search_for(struct search *s, const char *wwid, char *selector)
 {
-	char *copy = strdup(selector);
-
-	if (!copy)
-		return false;
 	free(s->selector);
-	s->selector = copy;
+	s->selector = selector;
 	snprintf(s->wwid, sizeof(s->wwid), "%s", wwid);
 	s->on = true;
-	return true;
 }
 
 bool search_first(struct search *s)

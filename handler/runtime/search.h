@@ -58,8 +58,8 @@ void search_init(struct search *search, const char *map, const struct disk_finde
 		 const struct search_ops *ops, void *arg);
 void search_attach(struct search *search, struct loop *loop);
 
-/* Look for these from now on.  False: no memory.  There must be a finder. */
-bool search_for(struct search *search, const char *wwid, const char *selector);
+/* Look for these from now on.  @selector is the search's from now on.  There must be a finder. */
+void search_for(struct search *search, const char *wwid, char *selector);
 /* Before the map is in service: what is there already.  Blocks.  False: no memory. */
 bool search_first(struct search *search);
 /* The map has these paths, by whatever name; takes them over. */

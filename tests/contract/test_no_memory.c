@@ -27,7 +27,7 @@ extern const struct path_checker_type tur_checker;
 
 static char state_dir[] = "/tmp/mpath-no-memory.XXXXXX";
 static struct fake_disk disk = {.serial = "disk-one"};
-static struct fake_path paths[2];
+static struct fake_path paths[3];
 static char words[400];
 static struct strbuf error;
 
@@ -139,18 +139,24 @@ static void request_done(struct device_request *request)
 	sem_post(&done);
 }
 
-static void ask(const char *const *argv, int argc)
+static char reply[4096];
+
+static int request(const char *const *argv, int argc, const struct device_layout *layout)
 {
-	static char reply[4096];
 	static struct device_request request;
 
-	request = (struct device_request){.done = request_done};
+	request = (struct device_request){.done = request_done, .layout = layout};
 	request.message.argc = argc;
 	request.message.argv = argv;
 	strbuf_init(&request.message.reply, reply, sizeof(reply));
 	assert(device_request("mpatha", &request));
 	wait_done();
-	assert(request.message.error == 0);
+	return request.message.error;
+}
+
+static void ask(const char *const *argv, int argc)
+{
+	assert(request(argv, argc, NULL) == 0);
 }
 
 /* --- the stories --- */
@@ -195,7 +201,20 @@ static void test_start(const struct mpath_table *table)
 	assert(nr_refused > 10);
 }
 
-/* The first commands may find threads to be started; after them nothing is needed any more. */
+/* The first commands may find threads to be started. */
+static struct device *start_and_settle(const struct mpath_table *table)
+{
+	struct device *device = start(table);
+	unsigned int i;
+
+	assert(device);
+	device_wait_settled(device, SOON_SEC * 1000);
+	for (i = 0; i < 20; i++)
+		expect_serves(device);
+	return device;
+}
+
+/* In service nothing is needed any more. */
 static void test_service_takes_no_memory(const struct mpath_table *table)
 {
 	static const char *const messages[][2] = {{"disable_group", "1"},
@@ -203,13 +222,9 @@ static void test_service_takes_no_memory(const struct mpath_table *table)
 						  {"enable_group", "1"},
 						  {"reinstate_path", "8:0"},
 						  {"queue_if_no_path", ""}};
-	struct device *device = start(table);
+	struct device *device = start_and_settle(table);
 	unsigned int before, i;
 
-	assert(device);
-	device_wait_settled(device, SOON_SEC * 1000);
-	for (i = 0; i < 20; i++)
-		expect_serves(device);
 	before = atomic_load(&nr_allocations);
 	for (i = 0; i < 200; i++)
 		expect_serves(device);
@@ -218,6 +233,111 @@ static void test_service_takes_no_memory(const struct mpath_table *table)
 	expect_serves(device);
 	assert(atomic_load(&nr_allocations) == before);
 	device_stop(device);
+	forget_state();
+}
+
+/* Whichever allocation fails, it is refused with words; the map serves on.  How often? */
+static unsigned int until_it_works(struct device *device, const char *const *argv, int argc)
+{
+	unsigned int nr_refused = 0;
+	int err = -1;
+
+	while (err) {
+		fail_allocation((int)++nr_refused);
+		err = request(argv, argc, NULL);
+		assert(!err || (allocation_has_failed() && reply[0]));
+		fail_allocation(0);
+		expect_serves(device);
+	}
+	return nr_refused - 1;
+}
+
+static void test_a_path_comes_and_goes(const struct mpath_table *table)
+{
+	static const char *const add[] = {"add_path", "8:32", "1"};
+	static const char *const remove[] = {"remove_path", "8:32"};
+	struct device *device = start_and_settle(table);
+	unsigned int nr_added, nr_removed;
+
+	nr_added = until_it_works(device, add, 3);
+	nr_removed = until_it_works(device, remove, 2);
+	printf("add_path: %u refusals, remove_path: %u\n", nr_added, nr_removed);
+	assert(nr_added > 10 && nr_removed > 10);
+	device_stop(device);
+	forget_state();
+}
+
+static bool status_warns(void)
+{
+	static const char *const status[] = {"status", "detail"};
+
+	ask(status, 2);
+	return strstr(reply, "another warning") != NULL;
+}
+
+/* Another table, and the warning that belongs to it: both, or it is refused. */
+static void test_reload(const struct mpath_table *table)
+{
+	struct mpath_settings settings;
+	const struct device_layout layout = {
+		.table = table, .settings = &settings, .warning = "another warning"};
+	struct device *device = start_and_settle(table);
+	int err = -1, nth;
+
+	mpath_settings_init(&settings);
+	settings.checker = &tur_checker;
+	for (nth = 1; err; nth++) {
+		fail_allocation(nth);
+		err = request(NULL, 0, &layout);
+		assert(!err || (allocation_has_failed() && reply[0]));
+		fail_allocation(0);
+		assert(status_warns() == !err);
+		expect_serves(device);
+	}
+	printf("reload: %d refusals\n", nth - 2);
+	assert(nth > 10);
+	device_stop(device);
+	forget_state();
+}
+
+static void learn_wwid(char wwid[WWID_MAX])
+{
+	struct kept kept = {0};
+
+	while (state_load("mpatha", &kept, &error) || !kept.lun.known)
+		;
+	memcpy(wwid, kept.lun.wwid, WWID_MAX);
+}
+
+/* Another table, whose paths are found: likewise. */
+static void test_reload_finding(const struct mpath_table *table)
+{
+	static const char *const status[] = {"status", "table"};
+	struct mpath_settings settings;
+	struct mpath_table *empty;
+	struct device_layout finding = {.settings = &settings, .find_selector = "queue-length"};
+	struct device *device = start_and_settle(table);
+	int err = -1, nth;
+
+	strbuf_init(&error, words, sizeof(words));
+	assert(!mpath_table_parse("0 0 0 0", &empty, &error));
+	mpath_settings_init(&settings);
+	settings.checker = &tur_checker;
+	learn_wwid(settings.wwid);
+	finding.table = empty;
+	for (nth = 1; err; nth++) {
+		fail_allocation(nth);
+		err = request(NULL, 0, &finding);
+		assert(!err || (allocation_has_failed() && reply[0]));
+		fail_allocation(0);
+		ask(status, 2);
+		assert((strstr(reply, "queue-length") != NULL) == !err);
+		expect_serves(device);
+	}
+	printf("reload of a map that finds its paths: %d refusals\n", nth - 2);
+	assert(nth > 10);
+	device_stop(device);
+	mpath_table_free(empty);
 	forget_state();
 }
 
@@ -238,11 +358,15 @@ int main(void)
 	mpath_log_set_sink(log_sink);
 	fake_add_path(&paths[0], "8:0", &disk);
 	fake_add_path(&paths[1], "8:16", &disk);
+	fake_add_path(&paths[2], "8:32", &disk);
 	strbuf_init(&error, words, sizeof(words));
 	assert(!mpath_table_parse("0 0 2 1 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1",
 				  &table, &error));
 	test_start(table);
 	test_service_takes_no_memory(table);
+	test_a_path_comes_and_goes(table);
+	test_reload(table);
+	test_reload_finding(table);
 	mpath_table_free(table);
 	fake_forget_paths();
 	mpath_log_flush(1000);
