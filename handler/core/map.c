@@ -17,6 +17,13 @@ void submit_io(struct multipath *m, struct mpath_io *io)
 	map_io(m, io);
 }
 
+static uint32_t time_for_try_ms(const struct multipath *m, const struct scsi_cmd *cmd)
+{
+	uint32_t usual_ms = m->settings.path_timeout_ms;
+
+	return cmd->needs_ms > usual_ms ? cmd->needs_ms : usual_ms;
+}
+
 static void start_io(struct multipath *m, struct mpath_io *io, struct path *path)
 {
 	struct path_selector *ps = &path->pg->selector;
@@ -24,6 +31,7 @@ static void start_io(struct multipath *m, struct mpath_io *io, struct path *path
 	trace(m, "io %02x: start on %s", io->cmd.cdb[0], path_name(path));
 	io->path = path;
 	io->start_ns = m->now_ns;
+	io->cmd.timeout_ms = time_for_try_ms(m, &io->cmd);
 	if (m->backstore.cmd_time_out_ms && io->cmd.class != CMD_READ)
 		wake_by(m, io_deadline(m, io));
 	path->in_flight++;

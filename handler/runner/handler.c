@@ -13,7 +13,6 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -50,8 +49,7 @@ struct lun {
 	struct cmdproc cmdproc;
 	uint32_t block_size;
 	uint64_t size; /* of the LUN when it was looked at last, 0: never */
-	atomic_uint path_timeout_ms;
-	char *said; /* by the configuration in use: main thread */
+	char *said;    /* by the configuration in use: main thread */
 
 	struct device *device;
 	struct loop *loop; /* the device's */
@@ -98,8 +96,7 @@ static void lun_prepare(void *arg, struct ring_cmd *cmd)
 	cmd->io.arrival_ns = clock_now_ns();
 	/* Where cmdproc runs: TCMU does not say from which CPU the initiator's command came. */
 	cmd->io.cpu = sched_getcpu();
-	switch (scsi_cdb_fill(scsi, scsi_iov_len(scsi->iov, scsi->iov_cnt), lun->block_size,
-			      atomic_load(&lun->path_timeout_ms))) {
+	switch (scsi_cdb_fill(scsi, scsi_iov_len(scsi->iov, scsi->iov_cnt), lun->block_size)) {
 	case CDB_OK:
 		return;
 	case CDB_UNKNOWN:
@@ -479,7 +476,6 @@ static int lun_start(struct lun *lun, const struct map_config *config, struct st
 {
 	int err;
 
-	lun->path_timeout_ms = config->settings.path_timeout_ms;
 	lun->name = strdup(config->name);
 	lun->said = strdup(config->said);
 	if (!lun->name || !lun->said) {
@@ -692,7 +688,6 @@ static int lun_take_config(struct lun *lun, const char *cfgstring, const struct 
 	}
 	free(lun->said);
 	lun->said = said;
-	atomic_store(&lun->path_timeout_ms, config->settings.path_timeout_ms);
 	log_warnings(config);
 	keep_last_good(lun, cfgstring);
 	return 0;

@@ -423,31 +423,23 @@ static bool range_is_large(const struct transfer *t, const struct cdb_rule *rule
 	return nr_blocks * block_size > LARGE_RANGE_BYTES;
 }
 
-static uint32_t at_least(uint32_t path_timeout_ms, uint32_t needed_ms)
-{
-	return path_timeout_ms > needed_ms ? path_timeout_ms : needed_ms;
-}
-
-static uint32_t timeout_ms(const struct transfer *t, const struct cdb_rule *rule,
-			   uint32_t path_timeout_ms)
+static uint32_t needs_ms(const struct transfer *t, const struct cdb_rule *rule)
 {
 	switch (rule->time) {
 	case USUAL:
-		return path_timeout_ms;
+		return 0;
 	case MINUTES:
-		return at_least(path_timeout_ms, TIMEOUT_MINUTES_MS);
+		return TIMEOUT_MINUTES_MS;
 	case BY_RANGE:
-		if (!range_is_large(t, rule))
-			return path_timeout_ms;
-		return at_least(path_timeout_ms, TIMEOUT_COPY_MS);
+		return range_is_large(t, rule) ? TIMEOUT_COPY_MS : 0;
 	case COPY_TIME:
-		return at_least(path_timeout_ms, TIMEOUT_COPY_MS);
+		return TIMEOUT_COPY_MS;
 	case HOUR:
-		return at_least(path_timeout_ms, TIMEOUT_HOUR_MS);
+		return TIMEOUT_HOUR_MS;
 	case DAY:
-		return at_least(path_timeout_ms, TIMEOUT_DAY_MS);
+		return TIMEOUT_DAY_MS;
 	}
-	return path_timeout_ms;
+	return 0;
 }
 
 static enum cmd_class command_class(const uint8_t *cdb, const struct cdb_rule *rule)
@@ -458,7 +450,7 @@ static enum cmd_class command_class(const uint8_t *cdb, const struct cdb_rule *r
 }
 
 /* Without data there is no direction to get wrong; what it does to the LUN, nobody knows. */
-static enum cdb_status fill_unknown(struct scsi_cmd *cmd, size_t iov_len, uint32_t path_timeout_ms)
+static enum cdb_status fill_unknown(struct scsi_cmd *cmd, size_t iov_len)
 {
 	if (iov_len > 0)
 		return CDB_UNKNOWN;
@@ -466,12 +458,11 @@ static enum cdb_status fill_unknown(struct scsi_cmd *cmd, size_t iov_len, uint32
 	cmd->class = CMD_ONCE;
 	cmd->medium = false;
 	cmd->data_len = 0;
-	cmd->timeout_ms = path_timeout_ms;
+	cmd->needs_ms = 0;
 	return CDB_OK;
 }
 
-enum cdb_status scsi_cdb_fill(struct scsi_cmd *cmd, size_t iov_len, uint32_t block_size,
-			      uint32_t path_timeout_ms)
+enum cdb_status scsi_cdb_fill(struct scsi_cmd *cmd, size_t iov_len, uint32_t block_size)
 {
 	struct transfer t = {.cdb = cmd->cdb, .iov_len = iov_len, .block_size = block_size};
 	const struct cdb_rule *rule;
@@ -488,7 +479,7 @@ enum cdb_status scsi_cdb_fill(struct scsi_cmd *cmd, size_t iov_len, uint32_t blo
 
 	rule = find_rule(cmd);
 	if (!rule)
-		return fill_unknown(cmd, iov_len, path_timeout_ms);
+		return fill_unknown(cmd, iov_len);
 
 	length = transfer_length(&t, rule);
 	cmd->dir = length ? transfer_dir(cmd->cdb, rule) : SCSI_NO_DATA;
@@ -499,7 +490,7 @@ enum cdb_status scsi_cdb_fill(struct scsi_cmd *cmd, size_t iov_len, uint32_t blo
 		cmd->dir = SCSI_NO_DATA;
 	cmd->class = command_class(cmd->cdb, rule);
 	cmd->medium = rule->medium;
-	cmd->timeout_ms = timeout_ms(&t, rule, path_timeout_ms);
+	cmd->needs_ms = needs_ms(&t, rule);
 	return CDB_OK;
 }
 

@@ -46,7 +46,8 @@ struct scsi_cmd {
 	enum scsi_dir dir;
 	enum cmd_class class;
 	bool medium;	     /* medium access: may be held while there is no path (DESIGN D15) */
-	uint32_t timeout_ms; /* for one try on one path */
+	uint32_t needs_ms;   /* one try may take so long; 0: as long as an ordinary command */
+	uint32_t timeout_ms; /* of the current try, by the settings of that moment */
 	const struct iovec *iov; /* read-only: a retry sends the same bytes again */
 	size_t iov_cnt;
 	size_t data_len; /* bytes to transfer; at most the sum of the iovec */

@@ -21,13 +21,11 @@ enum cdb_status {
 };
 
 /*
- * Fill cmd->dir, class, medium, data_len and timeout_ms from cmd->cdb.  @iov_len is what the
+ * Fill cmd->dir, class, medium, data_len and needs_ms from cmd->cdb.  @iov_len is what the
  * initiator expects to transfer, @block_size the LUN's (0: unknown, then the initiator's word is
- * taken).  @path_timeout_ms is for commands that take ordinary time; FORMAT UNIT and its like get
- * longer.  The fields are valid only after CDB_OK.
+ * taken).  The fields are valid only after CDB_OK.
  */
-enum cdb_status scsi_cdb_fill(struct scsi_cmd *cmd, size_t iov_len, uint32_t block_size,
-			      uint32_t path_timeout_ms);
+enum cdb_status scsi_cdb_fill(struct scsi_cmd *cmd, size_t iov_len, uint32_t block_size);
 /* Is the data of this command, as filled, blocks of the medium (WRITE SAME's one block, too)? */
 bool scsi_cdb_writes_blocks(const struct scsi_cmd *cmd);
 /* Bytes of a CDB by its first bytes (@avail of them); 0: cannot tell (vendor group). */

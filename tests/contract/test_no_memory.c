@@ -117,7 +117,7 @@ static void send_and_wait(struct device *device, uint8_t opcode)
 	command.iov = (struct iovec){command.data, CMD_BYTES};
 	command.io.cmd.iov = &command.iov;
 	command.io.cmd.iov_cnt = 1;
-	assert(scsi_cdb_fill(&command.io.cmd, CMD_BYTES, FAKE_BLOCK_SIZE, 300) == CDB_OK);
+	assert(scsi_cdb_fill(&command.io.cmd, CMD_BYTES, FAKE_BLOCK_SIZE) == CDB_OK);
 	command.device = device;
 	command.letter.deliver = deliver;
 	loop_post(device_loop(device), &command.letter);

@@ -258,7 +258,7 @@ static void send_command(struct front *front, struct command *command, bool writ
 	command->iov[1] = (struct iovec){command->data + 700, CMD_BYTES - 700};
 	io->cmd.iov = command->iov;
 	io->cmd.iov_cnt = 2;
-	assert(scsi_cdb_fill(&io->cmd, CMD_BYTES, BLOCK, 300) == CDB_OK);
+	assert(scsi_cdb_fill(&io->cmd, CMD_BYTES, BLOCK) == CDB_OK);
 	command->front = front;
 	command->nr_done = 0;
 	command->letter.deliver = command_deliver;

@@ -413,6 +413,41 @@ static void test_leaving_and_stopping(void)
 	world_end(w);
 }
 
+/*
+ * path_timeout_ms changes: a command has the one of the moment at which it is sent, also one that
+ * came before; what is out keeps the old one, and so does its fence.
+ */
+static void test_another_time_out(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *out, *held;
+
+	w->settings.fence = FENCE_TIME;
+	w->settings.path_timeout_ms = 60000;
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	set_mode(sim_path(w, "8:16"), MODE_LOST);
+	out = submit_write(w, 0, 1);
+	message(w, "fail_path 8:16");
+	message(w, "fail_path 8:0");
+	held = submit_write(w, 1, 1);
+	w->settings.path_timeout_ms = 5000;
+	expect(w, reload(w, QUEUE TWO_GROUPS) == 0);
+
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	set_mode(sim_path(w, "8:16"), MODE_UP);
+	message(w, "reinstate_path 8:16");
+	advance(w, 10);
+	expect_good(w, held);
+	expect(w, held->io.cmd.timeout_ms == 5000);
+	advance(w, 59900);
+	expect_pending(w, out);
+	advance(w, 200);
+	expect_good(w, out);
+	expect(w, out->io.cmd.timeout_ms == 5000);
+	world_end(w);
+}
+
 /* Nobody has looked at the path, so nobody knows what a dead process has left there: time tells. */
 static void test_a_path_leaves_before_it_was_looked_at(void)
 {
@@ -444,6 +479,7 @@ int main(void)
 	STORY(test_features_change);
 	STORY(test_another_spelling);
 	STORY(test_settings_change);
+	STORY(test_another_time_out);
 	STORY(test_refused);
 	STORY(test_add_and_remove);
 	STORY(test_remove_the_last);

@@ -14,8 +14,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define PATH_TIMEOUT_MS 30000
-
 struct input {
 	uint8_t cdb_len;
 	uint8_t block_shift; /* 0: the block size is unknown */
@@ -29,13 +27,13 @@ static enum cdb_status fill(struct scsi_cmd *cmd, const struct input *in, uint8_
 	memset(cmd, behind, sizeof(*cmd));
 	cmd->cdb_len = in->cdb_len;
 	memcpy(cmd->cdb, in->cdb, in->cdb_len < SCSI_CDB_MAX ? in->cdb_len : SCSI_CDB_MAX);
-	return scsi_cdb_fill(cmd, iov_len, block_size, PATH_TIMEOUT_MS);
+	return scsi_cdb_fill(cmd, iov_len, block_size);
 }
 
 static void check_same(const struct scsi_cmd *a, const struct scsi_cmd *b)
 {
 	assert(a->dir == b->dir && a->data_len == b->data_len && a->class == b->class);
-	assert(a->medium == b->medium && a->timeout_ms == b->timeout_ms);
+	assert(a->medium == b->medium && a->needs_ms == b->needs_ms);
 }
 
 static uint64_t be(const uint8_t *bytes, unsigned int width)
@@ -96,7 +94,6 @@ static void check_filled(const struct scsi_cmd *cmd, const struct input *in, siz
 	assert((cmd->data_len == 0) == (cmd->dir == SCSI_NO_DATA));
 	assert(cmd->dir == SCSI_NO_DATA || cmd->dir == SCSI_DATA_IN || cmd->dir == SCSI_DATA_OUT);
 	assert(cmd->class == CMD_READ || cmd->class == CMD_IDEMPOTENT || cmd->class == CMD_ONCE);
-	assert(cmd->timeout_ms >= PATH_TIMEOUT_MS);
 	check_plain(cmd, iov_len, block_size);
 
 	/* What is moved does not hang on what else would fit into the buffer. */

@@ -259,7 +259,7 @@ static void submit(uint8_t how)
 	io->cmd.cdb_len = 10;
 	io->cmd.iov = &w.iov;
 	io->cmd.iov_cnt = 1;
-	assert(scsi_cdb_fill(&io->cmd, sizeof(w.buf), 512, 30000) == CDB_OK);
+	assert(scsi_cdb_fill(&io->cmd, sizeof(w.buf), 512) == CDB_OK);
 	io->arrival_ns = w.now_ns;
 	w.ours[how % IOS_MAX] = false;
 	step((struct mpath_event){.type = MPATH_SUBMIT, .io = io});

@@ -54,7 +54,7 @@ static bool ask(struct world *w, const uint8_t *cdb, size_t room, bool (*answers
 	*cmd = (struct scsi_cmd){.iov = &w->iov, .iov_cnt = 1};
 	memcpy(cmd->cdb, cdb, 16);
 	cmd->cdb_len = (uint8_t)scsi_cdb_len(cdb, 16);
-	assert(scsi_cdb_fill(cmd, room, 512, 1000) == CDB_OK);
+	assert(scsi_cdb_fill(cmd, room, 512) == CDB_OK);
 	memset(&w->io.result, 0xff, sizeof(w->io.result));
 	if (!answers(w))
 		return false;

@@ -27,9 +27,7 @@ static struct sim_io *new_io(struct world *w, const uint8_t *cdb, size_t cdb_len
 	cmd->cdb_len = (uint8_t)cdb_len;
 	cmd->iov = &io->iov;
 	cmd->iov_cnt = data_len ? 1 : 0;
-	oracle_check(w,
-		     scsi_cdb_fill(cmd, data_len, SIM_BLOCK_SIZE, w->settings.path_timeout_ms) ==
-			     CDB_OK,
+	oracle_check(w, scsi_cdb_fill(cmd, data_len, SIM_BLOCK_SIZE) == CDB_OK,
 		     "a CDB that the runner would refuse");
 	return io;
 }

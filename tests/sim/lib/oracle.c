@@ -439,6 +439,18 @@ void oracle_changes(struct world *w, bool begins)
 	w->oracle->current = w->m->current_pg;
 }
 
+/* By the settings of now, unless the command by itself takes longer. */
+static void check_time_out(struct world *w, const struct sim_io *io)
+{
+	const struct scsi_cmd *cmd = &io->io.cmd;
+	uint32_t ms = w->settings.path_timeout_ms;
+
+	if (ms < cmd->needs_ms)
+		ms = cmd->needs_ms;
+	oracle_check(w, cmd->timeout_ms == ms, "io %u is sent with a time-out of %u ms, not %u",
+		     io->id, cmd->timeout_ms, ms);
+}
+
 void oracle_started(struct world *w, struct sim_io *io, struct sim_path *p)
 {
 	const struct path *path = p->path;
@@ -463,6 +475,7 @@ void oracle_started(struct world *w, struct sim_io *io, struct sim_path *p)
 		     p->name, p->nr_out, p->queue_depth);
 	oracle_check(w, !p->down, "io %u is sent down %s, which has failed a command", io->id,
 		     p->name);
+	check_time_out(w, io);
 	check_restart(w, io);
 	check_fence(w, io, "sent again");
 	check_overdue(w, io);

@@ -275,8 +275,8 @@ static void prepare(void *arg, struct ring_cmd *cmd)
 	cmd->io.arrival_ns = w->now_ns;
 	cmd->io.cpu = w->cpu;
 	oracle_check(w,
-		     scsi_cdb_fill(scsi, scsi_iov_len(scsi->iov, scsi->iov_cnt), SIM_BLOCK_SIZE,
-				   w->settings.path_timeout_ms) == CDB_OK,
+		     scsi_cdb_fill(scsi, scsi_iov_len(scsi->iov, scsi->iov_cnt), SIM_BLOCK_SIZE) ==
+			     CDB_OK,
 		     "a CDB that was understood in the initiator is not in the ring");
 }
 
