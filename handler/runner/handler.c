@@ -49,7 +49,6 @@ struct lun {
 	struct cmdproc cmdproc;
 	uint32_t block_size;
 	uint64_t size; /* of the LUN when it was looked at last, 0: never */
-	char *said;    /* by the configuration in use: main thread */
 
 	struct device *device;
 	struct loop *loop; /* the device's */
@@ -406,6 +405,7 @@ static int lun_start_device(struct lun *lun, const struct map_config *config, st
 		.find_selector = config->find_selector,
 		.transport = &sg_transport,
 		.warning = config->warning,
+		.said = config->said,
 	};
 
 	lun->device = device_start(&device_config, &lun_front, lun, error);
@@ -477,11 +477,9 @@ static int lun_start(struct lun *lun, const struct map_config *config, struct st
 	int err;
 
 	lun->name = strdup(config->name);
-	lun->said = strdup(config->said);
-	if (!lun->name || !lun->said) {
+	if (!lun->name) {
 		strbuf_printf(error, "out of memory");
-		err = -ENOMEM;
-		goto free_name;
+		return -ENOMEM;
 	}
 	err = lun_open_ring(lun, error);
 	if (err)
@@ -501,7 +499,6 @@ static int lun_start(struct lun *lun, const struct map_config *config, struct st
 	return 0;
 
 free_name:
-	free(lun->said);
 	free(lun->name);
 	return err;
 }
@@ -585,7 +582,6 @@ static void close_device(struct tcmu_device *dev)
 	mpath_log(MPATH_LOG_INFO, lun->name, NULL, "out of service");
 	ring_cmd_pool_destroy(&lun->cmds);
 	backstore_close(&lun->backstore);
-	free(lun->said);
 	free(lun->name);
 	free(lun);
 	tcmur_dev_set_private(dev, NULL);
@@ -636,6 +632,7 @@ static int lun_load(struct lun *lun, const struct map_config *config, struct str
 		.settings = &config->settings,
 		.find_selector = config->find_selector,
 		.warning = config->warning,
+		.said = config->said,
 	};
 	struct reload reload = {.request = {.layout = &layout, .done = reload_done}};
 
@@ -667,7 +664,6 @@ static void keep_last_good(const struct lun *lun, const char *cfgstring)
 static int lun_take_config(struct lun *lun, const char *cfgstring, const struct map_config *config,
 			   struct strbuf *error)
 {
-	char *said;
 	int err;
 
 	if (strcmp(config->name, lun->name) != 0) {
@@ -677,17 +673,9 @@ static int lun_take_config(struct lun *lun, const char *cfgstring, const struct 
 			      config->name, lun->name);
 		return -EINVAL;
 	}
-	/* Each restore of a saved configuration writes what is there already. */
-	if (strcmp(config->said, lun->said) == 0)
-		return 0;
-	said = strdup(config->said);
-	err = said ? lun_load(lun, config, error) : -ENOMEM;
-	if (err) {
-		free(said);
+	err = lun_load(lun, config, error);
+	if (err)
 		return err;
-	}
-	free(lun->said);
-	lun->said = said;
 	log_warnings(config);
 	keep_last_good(lun, cfgstring);
 	return 0;

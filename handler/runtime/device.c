@@ -87,6 +87,7 @@ struct device {
 	char *name;
 	char *state_name;
 	char *warning; /* NULL or owned */
+	char *said;    /* likewise, as in device_config, of what is in service */
 	const struct path_transport_type *transport;
 	const struct device_front *ops;
 	void *front;
@@ -947,6 +948,27 @@ static void device_reload_finding(struct device *d, const struct device_layout *
 	search_begin(s);
 }
 
+/* Each restore of a saved configuration writes what is there already. */
+static bool is_in_service(const struct device *d, const struct device_layout *layout)
+{
+	return layout->said && d->said && strcmp(layout->said, d->said) == 0;
+}
+
+static void device_take_layout(struct device *d, const struct device_layout *layout,
+			       struct mpath_message *message)
+{
+	if (layout->find_selector)
+		device_reload_finding(d, layout, message);
+	else
+		device_load(d, layout->table, layout->settings, message);
+	if (message->error)
+		return;
+	if (!layout->find_selector)
+		search_end(&d->search);
+	free(d->said);
+	d->said = layout->said ? strdup(layout->said) : NULL; /* without memory nobody knows */
+}
+
 static void device_reload(struct device *d, const struct device_layout *layout,
 			  struct mpath_message *message)
 {
@@ -956,16 +978,13 @@ static void device_reload(struct device *d, const struct device_layout *layout,
 		refuse_for_memory(message);
 		return;
 	}
-	if (layout->find_selector)
-		device_reload_finding(d, layout, message);
-	else
-		device_load(d, layout->table, layout->settings, message);
+	message->error = 0;
+	if (!is_in_service(d, layout))
+		device_take_layout(d, layout, message);
 	if (message->error) {
 		free(warning);
 		return;
 	}
-	if (!layout->find_selector)
-		search_end(&d->search);
 	free(d->warning);
 	d->warning = warning;
 }
@@ -1206,6 +1225,7 @@ static void device_free(struct device *d)
 	device_free_map(d);
 	search_free(&d->search);
 	free(d->warning);
+	free(d->said);
 	free(d->state_name);
 	free(d->name);
 	free(d);
@@ -1223,6 +1243,8 @@ static struct device *device_create(const struct device_config *config, struct s
 	d->state_name = strdup(config->state_name);
 	if (config->warning)
 		d->warning = strdup(config->warning);
+	if (config->said)
+		d->said = strdup(config->said);
 	if (!d->name || !d->state_name || (config->warning && !d->warning))
 		goto no_memory;
 	snprintf(d->keeper.kept.backstore, sizeof(d->keeper.kept.backstore), "%s",

@@ -45,6 +45,8 @@ struct device_config {
 	const char *find_selector;
 	const struct path_transport_type *transport;
 	const char *warning; /* NULL, or what status must show: "map file invalid, using ..." */
+	/* What it is made of: a layout that says the same changes nothing.  NULL: nobody knows. */
+	const char *said;
 };
 
 /*
@@ -88,6 +90,7 @@ struct device_layout {
 	const struct mpath_settings *settings;
 	const char *find_selector; /* as in device_config */
 	const char *warning;	   /* likewise */
+	const char *said;	   /* likewise */
 };
 
 struct device_request {

@@ -645,10 +645,10 @@ static void test_requests(void)
 	assert(!ask(&asked, "mpatha", "status info"));
 }
 
-static int reload(const char *words, const char *warning)
+static int reload_as(const char *words, const char *said, const char *warning)
 {
 	struct mpath_settings settings;
-	struct device_layout layout = {.settings = &settings, .warning = warning};
+	struct device_layout layout = {.settings = &settings, .warning = warning, .said = said};
 	struct asked asked = {.request = {.done = asked_done, .layout = &layout}};
 	struct mpath_table *table;
 	char why[200];
@@ -667,6 +667,11 @@ static int reload(const char *words, const char *warning)
 	wait_asked(&asked);
 	mpath_table_free(table);
 	return asked.request.message.error;
+}
+
+static int reload(const char *words, const char *warning)
+{
+	return reload_as(words, NULL, warning);
 }
 
 /* The maps that are started or loaded from now on find their paths; NULL: name them. */
@@ -721,6 +726,26 @@ static void test_changes(void)
 	assert(reload("0 999999 multipath " TABLE, NULL) == -EINVAL);
 	assert(ask(&asked, "mpatha", "add_path 8:32 2") && asked.request.message.error == 0);
 	expect_log("8:32: not used: 8:32: no such device");
+	device_stop(front.device);
+}
+
+/* What says the same as what is in service changes nothing but the warning. */
+static void test_the_same_layout(void)
+{
+	struct front front;
+	struct asked asked;
+
+	start(&front, TABLE);
+	assert(reload_as(TABLE, "file", "once") == 0); /* nobody knows what it was made of */
+	assert(ask(&asked, "mpatha", "disable_group 1") && asked.request.message.error == 0);
+	assert(reload_as(TABLE, "file", "twice") == 0);
+	expect_status("status info", " 1 D 0 1 0 8:0 A 0 ");
+	assert(ask(&asked, "mpatha", "status detail") && strstr(asked.reply, "warning: twice"));
+
+	assert(reload("0 0 1 1 round-robin 0 1 1 8:16 1", NULL) == 0); /* over D-Bus */
+	assert(reload_as("0 999999 multipath " TABLE, "other", NULL) == -EINVAL);
+	assert(reload_as(TABLE, "file", NULL) == 0);
+	expect_status("status info", " 8:0 A 0 ");
 	device_stop(front.device);
 }
 
@@ -1422,6 +1447,7 @@ static const struct {
 	{"start-stop", test_start_stop},
 	{"requests", test_requests},
 	{"changes", test_changes},
+	{"the same layout", test_the_same_layout},
 	{"changes-under-load", test_changes_under_load},
 	{"suspend", test_suspend},
 	{"finds-paths", test_finds_paths},
