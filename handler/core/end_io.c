@@ -136,9 +136,18 @@ static void leave(struct multipath *m, struct mpath_io *io, struct path *path,
 		no_copy_is_left(m, io);
 }
 
+/* What one path was asked for in vain says nothing of another, nor of this one after an outage. */
+void retries_begin_anew(struct mpath_io *io)
+{
+	io->nr_retries = 0;
+	io->retries_until_ns = 0;
+	io->short_until_ns = 0;
+}
+
 static void go_elsewhere(struct multipath *m, struct mpath_io *io, struct path *path,
 			 bool may_have_run)
 {
+	retries_begin_anew(io);
 	if (may_have_run && io->cmd.class == CMD_ONCE) {
 		leave(m, io, path, THEN_REFUSE);
 	} else if (++io->nr_tries > TRIES_MAX + m->nr_paths) {
@@ -166,6 +175,7 @@ static void answer_as_it_is(struct multipath *m, struct mpath_io *io)
 
 static void retry(struct multipath *m, struct mpath_io *io, struct path *path, bool may_have_run)
 {
+	io->short_until_ns = 0; /* it was sent */
 	if (!io->retries_until_ns)
 		io->retries_until_ns = m->now_ns + RETRY_TIME_NS;
 	if (io->nr_retries == RETRIES_MAX || m->now_ns >= io->retries_until_ns ||
@@ -190,9 +200,10 @@ static void retry_short_write(struct multipath *m, struct mpath_io *io, struct p
 
 static void requeue(struct multipath *m, struct mpath_io *io)
 {
-	if (!io->retries_until_ns)
-		io->retries_until_ns = m->now_ns + REQUEUE_TIME_NS;
-	if (m->now_ns >= io->retries_until_ns)
+	io->retries_until_ns = 0; /* the target is not asked meanwhile */
+	if (!io->short_until_ns)
+		io->short_until_ns = m->now_ns + REQUEUE_TIME_NS;
+	if (m->now_ns >= io->short_until_ns)
 		complete_with_status(m, io, SAM_BUSY);
 	else
 		delay_io(m, io, REQUEUE_PAUSE_NS);

@@ -224,6 +224,7 @@ void end_io(struct multipath *m, struct mpath_io *io);
 void io_abandoned(struct multipath *m, struct mpath_io *io);
 void give_up(struct multipath *m, struct mpath_io *io);
 bool may_try_them_again(struct multipath *m, struct mpath_io *io);
+void retries_begin_anew(struct mpath_io *io);
 void no_copy_is_left(struct multipath *m, struct mpath_io *io);
 bool io_suspects(const struct mpath_io *io, const struct path *path);
 

@@ -74,6 +74,7 @@ static void hold_for_path(struct multipath *m, struct mpath_io *io)
 	uint64_t limit = no_path_limit(m, io);
 
 	trace(m, "io %02x: no path -> queue", io->cmd.cdb[0]);
+	retries_begin_anew(io);
 	if (limit)
 		wake_by(m, limit);
 	hold_io(m, &m->held, io);

@@ -124,7 +124,8 @@ struct mpath_io {
 	uint64_t start_ns;	   /* of the current try */
 	uint64_t retry_ns;	   /* while delayed: when to try again */
 	uint64_t retries_until_ns; /* same-path retries end here; 0 before the first */
-	struct path *prefer;	   /* retry there, if it is still usable */
+	uint64_t short_until_ns; /* patience with this host's shortage ends here; 0: no shortage */
+	struct path *prefer;	 /* retry there, if it is still usable */
 	uint64_t arrived_ns; /* while fenced: an old copy is at the target by then, or nowhere */
 	uint64_t fence_ns;   /* while fenced: it cannot land any more; 0: not fenced */
 	enum after_fence after_fence;

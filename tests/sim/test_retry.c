@@ -144,6 +144,31 @@ static void a_local_shortage_is_waited_out(void)
 	world_end(w);
 }
 
+/* A shortage has its own patience, and begins anew when the command was sent in between. */
+static void a_shortage_and_a_busy_target(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *io;
+
+	world_up(w);
+	answer_with_status(sim_path(w, "8:0"), SAM_BUSY, 1);
+	io = submit_write(w, 0, 1);
+	advance(w, 1);
+	all_paths(w, MODE_LOCAL_BUSY);
+	advance(w, 28000); /* more than the target would be asked again */
+	expect_pending(w, io);
+	answer_with_status(sim_path(w, "8:0"), SAM_BUSY, 1);
+	all_paths(w, MODE_UP);
+	advance(w, 3);
+	all_paths(w, MODE_LOCAL_BUSY);
+	advance(w, 28000);
+	expect_pending(w, io);
+	all_paths(w, MODE_UP);
+	advance(w, 20);
+	expect_good(w, io);
+	world_end(w);
+}
+
 /* --- the target's word --- */
 
 /* The target's answer goes up to the bit, and says nothing about the path (H6, F34). */
@@ -294,6 +319,47 @@ static void slow_retries_end(void)
 	io = submit_write(w, 2, 1);
 	advance(w, 9000);
 	expect_answer(w, io, SAM_BUSY);
+	world_end(w);
+}
+
+/* After an outage the path, or another one, is asked as often as if it were the first time. */
+static void an_outage_is_not_a_retry(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	struct sim_io *io;
+
+	world_up(w);
+	answer_with_status(sim_path(w, "8:0"), SAM_BUSY, 4);
+	io = submit_write(w, 0, 1);
+	advance(w, 30);
+	message(w, "fail_path 8:0");
+	advance(w, 40000);
+	expect_pending(w, io);
+	answer_with_status(sim_path(w, "8:0"), SAM_BUSY, 8);
+	message(w, "reinstate_path 8:0");
+	advance(w, 2000);
+	expect_good(w, io);
+	world_end(w);
+}
+
+/* Nor is the wait for the fence of a lost write. */
+static void a_fence_is_not_a_retry(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *io;
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	answer_with_status(sim_path(w, "8:0"), SAM_BUSY, 4);
+	io = submit_write(w, 0, 1);
+	advance(w, 30);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	answer_with_status(sim_path(w, "8:16"), SAM_BUSY, 8);
+	advance(w, 19000);
+	expect_pending(w, io);
+	advance(w, 3000);
+	expect_good(w, io);
+	expect(w, io->nr_starts == 4 + 1 + 8 + 1);
 	world_end(w);
 }
 
@@ -798,11 +864,14 @@ int main(void)
 	STORY(other_losses_of_a_compare_and_write);
 	STORY(what_was_never_executed_goes_elsewhere);
 	STORY(a_local_shortage_is_waited_out);
+	STORY(a_shortage_and_a_busy_target);
 	STORY(the_targets_word_goes_up_verbatim);
 	STORY(statuses_go_up_verbatim);
 	STORY(busy_is_retried_and_then_goes_up);
 	STORY(a_busy_path_is_not_preferred_for_ever);
 	STORY(slow_retries_end);
+	STORY(an_outage_is_not_a_retry);
+	STORY(a_fence_is_not_a_retry);
 	STORY(senses_that_are_retried);
 	STORY(an_aborted_compare_and_write_is_not_repeated);
 	STORY(a_check_condition_without_sense);
