@@ -32,8 +32,9 @@ static void start_io(struct multipath *m, struct mpath_io *io, struct path *path
 	io->path = path;
 	io->start_ns = m->now_ns;
 	io->cmd.timeout_ms = time_for_try_ms(m, &io->cmd);
-	if (m->backstore.cmd_time_out_ms && io->cmd.class != CMD_READ)
-		wake_by(m, io_deadline(m, io));
+	io->send_by_ns = io_deadline(m, io);
+	if (io->send_by_ns && io->cmd.class != CMD_READ)
+		wake_by(m, io->send_by_ns);
 	path->in_flight++;
 	path->flow++;
 	m->nr_in_flight++;

@@ -517,13 +517,19 @@ static bool link_has_room(const struct path_link *link, const struct mpath_io *i
 	return link->nr_busy + link->nr_orphans < depth;
 }
 
+/* Named by a TMR while it waited, or its time is over: never sent (D9). */
+static bool must_not_be_sent(const struct path_link *link, const struct mpath_io *io)
+{
+	return io->aborted || (io->send_by_ns && loop_now_ns(link->loop) >= io->send_by_ns);
+}
+
 static void link_start_waiting(struct path_link *link)
 {
 	while (!list_empty(&link->waiting)) {
 		struct mpath_io *io = list_first_entry(&link->waiting, struct mpath_io, node);
 		struct sg_slot *slot;
 
-		if (io->aborted) { /* named by a TMR meanwhile: never sent (D9) */
+		if (must_not_be_sent(link, io)) {
 			list_del(&io->node);
 			link_fail_io(link, io, TRANSPORT_BUSY);
 			continue;
@@ -669,7 +675,7 @@ static void link_fail_stale(struct path_link *link, uint64_t now_ns)
 	struct mpath_io *io, *tmp;
 
 	list_for_each_entry_safe(io, tmp, &link->waiting, node) {
-		if (now_ns - io->start_ns < SG_WAIT_MAX_NS && !io->aborted)
+		if (now_ns - io->start_ns < SG_WAIT_MAX_NS && !must_not_be_sent(link, io))
 			continue;
 		list_del(&io->node);
 		link_fail_io(link, io, TRANSPORT_BUSY);

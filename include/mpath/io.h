@@ -122,6 +122,7 @@ struct mpath_io {
 	uint64_t arrival_ns;	   /* when the initiator's command reached us */
 	int cpu;		   /* on which CPU it did; -1: unknown */
 	uint64_t start_ns;	   /* of the current try */
+	uint64_t send_by_ns;	   /* not to be sent from then on (D9); 0: no limit */
 	uint64_t retry_ns;	   /* while delayed: when to try again */
 	uint64_t retries_until_ns; /* same-path retries end here; 0 before the first */
 	uint64_t short_until_ns; /* patience with this host's shortage ends here; 0: no shortage */

@@ -118,10 +118,12 @@ struct path_transport_type {
 
 	/*
 	 * Owner thread.  Send io->cmd.  Cannot fail: what goes wrong is reported by done, later,
-	 * with a transport_error.  The iovec is read-only and may be read until done.  For a READ,
-	 * bytes beyond data_len - residual are undefined: the caller clears them.  Meanwhile
-	 * io->transport_data is the transport's, and so is io->node until abandon: whoever gives
-	 * the command up takes it off the transport's list.
+	 * with a transport_error.  What has to wait here for room, and would be sent only at
+	 * io->send_by_ns or later, or is aborted by then, is not sent: TRANSPORT_BUSY.  The iovec
+	 * is read-only and may be read until done.  For a READ, bytes beyond data_len - residual
+	 * are undefined: the caller clears them.  Meanwhile io->transport_data is the transport's,
+	 * and so is io->node until abandon: whoever gives the command up takes it off the
+	 * transport's list.
 	 */
 	void (*submit)(struct path_link *link, struct mpath_io *io);
 

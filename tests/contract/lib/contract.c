@@ -580,6 +580,32 @@ static void test_queue_depth(const struct rig *rig)
 	contract_close(path);
 }
 
+/* A write whose time is over before there is room for it is not sent (D9). */
+static void test_too_late(const struct rig *rig)
+{
+	struct path_facts facts;
+	struct contract_path *path = open_path(rig, 0, &facts);
+	struct contract_shot *late;
+	struct volley volley;
+
+	clear_attentions(path);
+	write_pattern(path, 0x11);
+	rig->set_delay(300);
+	volley = volley_fire(path, READ_8, SCSI_DATA_IN, facts.queue_depth, false);
+	late = shot_new(path, WRITE_8, SCSI_DATA_OUT, LEN_8, 1, 0x22);
+	late->io.send_by_ns = clock_now_ns() + 100 * NSEC_PER_MSEC;
+	shot_submit(late);
+	volley_wait(&volley, SOON_MS);
+	check(shot_wait(late, SOON_MS));
+	check(late->io.result.transport == TRANSPORT_BUSY);
+	check(late->io.result.residual == LEN_8);
+	rig->set_delay(0);
+	read_pattern(path, 0x11);
+	volley_free(&volley);
+	shot_free(late);
+	contract_close(path);
+}
+
 /* The kernel gives up a command that hangs; so does its path. */
 static void test_timeout(const struct rig *rig)
 {
@@ -803,6 +829,7 @@ static const struct contract_test tests[] = {
 	{"answers", test_answers},
 	{"shorter-than-buffer", test_shorter_than_buffer},
 	{"queue-depth", test_queue_depth},
+	{"too-late", test_too_late},
 	{"timeout", test_timeout},
 	{"hung-path", test_hung_path},
 	{"late-read", test_late_read},

@@ -48,6 +48,7 @@ struct fake_cmd {
 	struct mpath_io *given_up;
 	struct path_link *given_up_link;
 	unsigned int nr_resets; /* of the disk, when it came there */
+	bool too_late;		/* there was no room for it before its time was over */
 	bool executed;
 };
 
@@ -213,6 +214,11 @@ static void cmd_set_result(struct fake_cmd *fc)
 						  .residual = (uint32_t)fc->cmd.data_len};
 		return;
 	}
+	if (fc->too_late) {
+		fc->result = (struct scsi_result){.transport = TRANSPORT_BUSY,
+						  .residual = (uint32_t)fc->cmd.data_len};
+		return;
+	}
 	switch (fc->mode) {
 	case FAKE_GOOD:
 	case FAKE_HELD:
@@ -290,7 +296,8 @@ static void link_send(struct path_link *link, struct mpath_io *io)
 	fc->timer.fire = cmd_fire;
 	if (fc->mode == FAKE_HANGS)
 		delay_ns = io->cmd.timeout_ms * NSEC_PER_MSEC;
-	if (fc->mode == FAKE_NOT_SENT || fc->mode == FAKE_GONE)
+	fc->too_late = io->send_by_ns && loop_now_ns(link->loop) >= io->send_by_ns;
+	if (fc->mode == FAKE_NOT_SENT || fc->mode == FAKE_GONE || fc->too_late)
 		delay_ns = 0;
 	loop_timer_set(link->loop, &fc->timer, loop_now_ns(link->loop) + delay_ns);
 

@@ -439,6 +439,12 @@ void oracle_changes(struct world *w, bool begins)
 	w->oracle->current = w->m->current_pg;
 }
 
+/* There are cores here that do wrong by not knowing. */
+static bool core_has_deadline(const struct world *w)
+{
+	return w->m->backstore.cmd_time_out_ms != 0;
+}
+
 /* By the settings of now, unless the command by itself takes longer. */
 static void check_time_out(struct world *w, const struct sim_io *io)
 {
@@ -463,6 +469,8 @@ void oracle_started(struct world *w, struct sim_io *io, struct sim_path *p)
 		     "io %u is sent while the map is suspended", io->id);
 	oracle_check(w, !w->backstore.cmd_time_out_ms || w->now_ns < deadline_ns(w, io),
 		     "io %u is sent after its deadline", io->id);
+	oracle_check(w, io->io.send_by_ns == (core_has_deadline(w) ? deadline_ns(w, io) : 0),
+		     "io %u is sent, and its transport does not know its deadline", io->id);
 	oracle_check(w, !runs_once(io) || !io->nr_doubts,
 		     "io %u is sent again, but may have been executed", io->id);
 	oracle_check(w, path->active && !path->failed_by_message,
