@@ -242,6 +242,7 @@ static void test_every_transport_error(void)
 	check_transport(TRANSPORT_NOT_SENT, IO_PATH_FAILED, IDLE);
 	check_transport(TRANSPORT_GONE, IO_PATH_FAILED, IDLE);
 	check_transport(TRANSPORT_LOST, IO_PATH_FAILED, RUN);
+	check_transport(TRANSPORT_ORPHANED, IO_PATH_FAILED, RUN);
 	check_transport(TRANSPORT_TIMEOUT, IO_PATH_SUSPECT, RUN);
 	check_transport(TRANSPORT_FAULT, IO_PATH_SUSPECT, RUN);
 	check_transport((enum transport_error)99, IO_PATH_SUSPECT, RUN);
