@@ -63,8 +63,7 @@ void map_io(struct multipath *m, struct mpath_io *io)
 		return;
 	}
 	if (past_deadline(m, io)) {
-		trace(m, "io %02x: deadline passed", io->cmd.cdb[0]);
-		complete_with_sense(m, io, 0x02, 0x08, 0x00);
+		answer_too_late(m, io);
 		return;
 	}
 	if (must_wait_for_resume(m, io) && !m->shutdown) {
@@ -164,8 +163,7 @@ void delay_io(struct multipath *m, struct mpath_io *io, uint64_t delay_ns)
 		return;
 	}
 	if (past_deadline(m, io)) {
-		trace(m, "io %02x: deadline passed", io->cmd.cdb[0]);
-		complete_with_sense(m, io, 0x02, 0x08, 0x00);
+		answer_too_late(m, io);
 		return;
 	}
 	io->retry_ns = m->now_ns + delay_ns;

@@ -80,13 +80,27 @@ static void hold_for_path(struct multipath *m, struct mpath_io *io)
 	hold_io(m, &m->held, io);
 }
 
+/* It was tried, and what the last target said is no good.  (All 0 is no word yet.) */
+static bool target_spoke(const struct mpath_io *io)
+{
+	return io->result.transport == TRANSPORT_OK && io->result.status != SAM_GOOD;
+}
+
+/* D10: a target's word is better than ours. */
+void answer_too_late(struct multipath *m, struct mpath_io *io)
+{
+	trace(m, "io %02x: deadline passed", io->cmd.cdb[0]);
+	if (target_spoke(io))
+		complete_io(m, io);
+	else
+		complete_with_sense(m, io, 0x02, 0x08, 0x00);
+}
+
 /* There is nothing to wait for: answer with what the last path said, else in our own words. */
 static void answer_without_path(struct multipath *m, struct mpath_io *io)
 {
-	bool target_spoke = io->nr_tries && io->result.transport == TRANSPORT_OK;
-
 	trace(m, "io %02x: no path", io->cmd.cdb[0]);
-	if (target_spoke)
+	if (target_spoke(io))
 		complete_io(m, io);
 	else if (lun_is_gone(m))
 		complete_with_sense(m, io, 0x05, 0x25, 0x00);
@@ -203,8 +217,7 @@ static void expire(struct multipath *m, struct list *queue)
 			continue;
 		}
 		list_del(&io->node);
-		trace(m, "io %02x: deadline passed", io->cmd.cdb[0]);
-		complete_with_sense(m, io, 0x02, 0x08, 0x00);
+		answer_too_late(m, io);
 	}
 }
 

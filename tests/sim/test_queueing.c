@@ -235,6 +235,37 @@ static void a_retry_has_a_deadline(void)
 	world_end(w);
 }
 
+/* What the target said last is a better answer than ours, be it busy or held for a path (D10). */
+static void a_deadline_and_the_targets_word(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *busy, *standby, *unsent;
+
+	set_cmd_time_out(w, 2);
+	world_up(w);
+	answer_with_status(sim_path(w, "8:0"), SAM_BUSY, 0);
+	answer_with_status(sim_path(w, "8:16"), SAM_BUSY, 0);
+	busy = submit_write(w, 0, 1);
+	advance(w, 999);
+	expect_pending(w, busy);
+	advance(w, 1);
+	expect_answer(w, busy, SAM_BUSY);
+
+	set_io_mode(sim_path(w, "8:0"), MODE_UP, 0);
+	set_io_mode(sim_path(w, "8:16"), MODE_UP, 0);
+	set_mode(sim_path(w, "8:0"), MODE_STANDBY);
+	set_mode(sim_path(w, "8:16"), MODE_STANDBY);
+	standby = submit_write(w, 0, 1);
+	advance(w, 10);
+	unsent = submit_write(w, 0, 1);
+	advance(w, 989);
+	expect_pending(w, standby);
+	advance(w, 100);
+	expect_sense(w, standby, 0x02, 0x04, 0x0b);
+	expect_sense(w, unsent, 0x02, 0x08, 0x00);
+	world_end(w);
+}
+
 /* A short cmd_time_out leaves at least half of it for waiting. */
 static void a_short_cmd_time_out(void)
 {
@@ -790,6 +821,7 @@ int main(void)
 	STORY(other_commands_are_not_held);
 	STORY(a_held_command_has_a_deadline);
 	STORY(a_retry_has_a_deadline);
+	STORY(a_deadline_and_the_targets_word);
 	STORY(a_short_cmd_time_out);
 	STORY(a_cmd_time_out_that_comes_later);
 	STORY(a_cmd_time_out_of_0_that_is_restored);
