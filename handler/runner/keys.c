@@ -410,22 +410,26 @@ static const struct key keys[NR_KEYS] = {
 	[KEY_IDENTITY] = {"identity", true, check_identity, 0, 0},
 };
 
-/* Words that an administrator may know from our documentation or from multipath.conf. */
-static const char *const keys_to_come[] = {
-	"dev_loss_tmo",
-	"fast_io_fail_tmo",
-	"features",
-	"hardware_handler",
-	"marginal_path_err_rate_threshold",
-	"max_sectors_kb",
-	"minio",
-	"path_grouping_policy",
-	"path_selector",
-	"reservation_key",
-	"rr_min_io",
-	"rr_min_io_rq",
-	"rr_weight",
-	NULL,
+/* Words that an administrator knows from multipath.conf, and what to do about them. */
+static const struct {
+	const char *name;
+	const char *advice;
+} foreign_keys[] = {
+	{"path_grouping_policy", "is called grouping here"},
+	{"path_selector", "is called selector here"},
+	{"hardware_handler", "is called hw_handler here"},
+	{"polling_interval", "is called polling_interval_ms here"},
+	{"checker_timeout", "is called checker_timeout_ms here"},
+	{"features", "is not known here, use no_path_retry=queue, or a table with its features"},
+	{"minio", "has no effect here: each command chooses its path"},
+	{"rr_min_io", "has no effect here: each command chooses its path"},
+	{"rr_min_io_rq", "has no effect here: each command chooses its path"},
+	{"rr_weight", "has no effect here: each command chooses its path"},
+	{"marginal_path_err_rate_threshold", "is not supported, use san_path_err_threshold"},
+	{"reservation_key", "is not supported: nothing is registered here"},
+	{"fast_io_fail_tmo", "is not supported, set it at the remote port or session"},
+	{"dev_loss_tmo", "is not supported, set it at the remote port"},
+	{"max_sectors_kb", "is not supported, set it at the paths' queues"},
 };
 
 static const struct key *find_key(const char *name)
@@ -438,8 +442,10 @@ static const struct key *find_key(const char *name)
 
 static int refuse_key(const char *file, const char *name, struct strbuf *error)
 {
-	if (g_strv_contains(keys_to_come, name)) {
-		strbuf_printf(error, "%s: %s: this key is not implemented yet", file, name);
+	for (size_t i = 0; i < G_N_ELEMENTS(foreign_keys); i++) {
+		if (strcmp(foreign_keys[i].name, name) != 0)
+			continue;
+		strbuf_printf(error, "%s: %s: this key %s", file, name, foreign_keys[i].advice);
 		return -EINVAL;
 	}
 	strbuf_printf(error, "%s: %s: unknown key, expected one of", file, name);

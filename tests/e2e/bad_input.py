@@ -200,7 +200,7 @@ REFUSED = (
     ("tcmur_cmd_time_out=5", "cfgstring: tcmur_cmd_time_out is not possible here"),
     ("notable", "/etc/tcmu/mpath.d/notable.map: "),
     ("badkey", "/etc/tcmu/mpath.d/badkey.map: colour: unknown key, expected one of table,"),
-    ("tocome", "/etc/tcmu/mpath.d/tocome.map: reservation_key: this key is not implemented yet"),
+    ("tocome", "/etc/tcmu/mpath.d/tocome.map: reservation_key: this key is not supported: nothing is registered"),
     ("both", "/etc/tcmu/mpath.d/both.map: there are both table= and paths=, expected one of them"),
     ("badtime", '/etc/tcmu/mpath.d/badtime.map: polling_interval_ms: "soon", expected a number of '
                 "milliseconds from 100 to 3600000"),

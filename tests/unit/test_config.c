@@ -671,6 +671,41 @@ static void test_empty_files(void)
 	remove_map();
 }
 
+/* Each key of multipath.conf's: what it is called here, or that it has no effect. */
+static void test_keys_of_multipath_conf(void)
+{
+	static const char *const rows[][2] = {
+		{"path_grouping_policy", "is called grouping here"},
+		{"path_selector", "is called selector here"},
+		{"hardware_handler", "is called hw_handler here"},
+		{"polling_interval", "is called polling_interval_ms here"},
+		{"checker_timeout", "is called checker_timeout_ms here"},
+		{"features",
+		 "is not known here, use no_path_retry=queue, or a table with its features"},
+		{"minio", "has no effect here: each command chooses its path"},
+		{"rr_min_io", "has no effect here: each command chooses its path"},
+		{"rr_min_io_rq", "has no effect here: each command chooses its path"},
+		{"rr_weight", "has no effect here: each command chooses its path"},
+		{"marginal_path_err_rate_threshold",
+		 "is not supported, use san_path_err_threshold"},
+		{"reservation_key", "is not supported: nothing is registered here"},
+		{"fast_io_fail_tmo", "is not supported, set it at the remote port or session"},
+		{"dev_loss_tmo", "is not supported, set it at the remote port"},
+		{"max_sectors_kb", "is not supported, set it at the paths' queues"},
+	};
+	char text[128], why[256];
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text), "[multipath]\npaths=/dev/a\n%s=1\n", rows[i][0]);
+		snprintf(why, sizeof(why), "D/maps/m.map: %s: this key %s", rows[i][0], rows[i][1]);
+		refuse_map(text, why);
+		snprintf(text, sizeof(text), "[defaults]\n%s=1\n", rows[i][0]);
+		snprintf(why, sizeof(why), "D/mpath.conf: %s: this key %s", rows[i][0], rows[i][1]);
+		refuse_conf(text, why);
+	}
+}
+
 static void test_keys_refused(void)
 {
 	refuse_map("[multipath]\npath=/dev/a\n",
@@ -680,19 +715,12 @@ static void test_keys_refused(void)
 	refuse_conf("[defaults]\nuser_friendly_names=yes\n",
 		    "D/mpath.conf: user_friendly_names: unknown key, expected one of " KEYS);
 
-	refuse_map("[multipath]\nfeatures=0\n",
-		   "D/maps/m.map: features: this key is not implemented yet");
-	refuse_map("[multipath]\npaths=/dev/a\nhardware_handler=1 alua\n",
-		   "D/maps/m.map: hardware_handler: this key is not implemented yet");
 	refuse_map("[multipath]\npaths=/dev/a\nidentity=serial\n",
 		   "D/maps/m.map: identity: \"serial\", expected lio or array");
 	refuse_map("[multipath]\nidentity=array,lio\n",
 		   "D/maps/m.map: identity: \"array,lio\", expected lio or array");
 	refuse_conf("[defaults]\nidentity=array\n",
 		    "D/mpath.conf: identity: this key belongs into a map file");
-	refuse_conf("[defaults]\nrr_min_io=1\n",
-		    "D/mpath.conf: rr_min_io: this key is not implemented yet");
-
 	refuse_conf("[defaults]\npaths=/dev/a\n",
 		    "D/mpath.conf: paths: this key belongs into a map file");
 	refuse_conf("[defaults]\ntable=0 0 0 0\n",
@@ -1059,8 +1087,8 @@ static void test_no_use_for_the_copy(void)
 	expect_text(
 		error_text,
 		"D/maps/m.map: paths: path 1 is \"a\", expected an absolute path name; and the "
-		"last good copy is of no use: D/last/m.map: features: this key is not implemented "
-		"yet");
+		"last good copy is of no use: D/last/m.map: features: this key is not known here, "
+		"use no_path_retry=queue, or a table with its features");
 	write_file(file, "");
 	assert(load("mpath/m", "store", true, &config) == -EINVAL);
 	expect_text(error_text,
@@ -1494,6 +1522,7 @@ int main(void)
 	test_files_refused();
 	test_odd_files_refused();
 	test_empty_files();
+	test_keys_of_multipath_conf();
 	test_keys_refused();
 	test_combinations_refused();
 	test_values_refused();
