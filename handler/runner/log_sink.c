@@ -5,26 +5,42 @@
  * Runs on the log's own thread, as both sinks may wait for a disk.
  */
 #include <stdio.h>
+#include <string.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
 
 #include "mpath/tcmu_runner_abi.h"
 #include "runner/log_sink.h"
 
-static void to_runner(enum log_level level, const char *line)
+/* tcmu-runner cuts what is longer than 255 bytes with its own words, and the end of the line, too.
+ */
+#define RUNNER_LINE_MAX 240
+
+static void piece_to_runner(enum log_level level, const char *line, int len)
 {
 	/* Function and line are for tcmu-runner's developers; the device is in the text. */
 	switch (level) {
 	case MPATH_LOG_ERROR:
-		tcmu_err_message(NULL, "mpath", 0, "%s\n", line);
+		tcmu_err_message(NULL, "mpath", 0, "%.*s\n", len, line);
 		return;
 	case MPATH_LOG_WARN:
-		tcmu_warn_message(NULL, "mpath", 0, "%s\n", line);
+		tcmu_warn_message(NULL, "mpath", 0, "%.*s\n", len, line);
 		return;
 	case MPATH_LOG_INFO:
-		tcmu_info_message(NULL, "mpath", 0, "%s\n", line);
+		tcmu_info_message(NULL, "mpath", 0, "%.*s\n", len, line);
 		return;
 	}
+}
+
+static void to_runner(enum log_level level, const char *line)
+{
+	size_t len;
+
+	for (len = strlen(line); len > RUNNER_LINE_MAX; len = strlen(line)) {
+		piece_to_runner(level, line, RUNNER_LINE_MAX);
+		line += RUNNER_LINE_MAX;
+	}
+	piece_to_runner(level, line, (int)len);
 }
 
 static int priority(enum log_level level)
@@ -57,7 +73,7 @@ static void to_journal(enum log_level level, const char *map, const char *path, 
 
 void log_sink_write(enum log_level level, const char *map, const char *path, const char *text)
 {
-	char line[600];
+	char line[LOG_TEXT_MAX + 200]; /* and the names */
 
 	snprintf(line, sizeof(line), "%s%s%s%s%s%s", map ? map : "", map ? ": " : "",
 		 path ? "path " : "", path ? path : "", path ? ": " : "", text);

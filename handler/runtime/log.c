@@ -26,7 +26,7 @@ struct log_line {
 	bool has_path;
 	char map[66];
 	char path[66];
-	char text[380];
+	char text[LOG_TEXT_MAX];
 };
 
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;

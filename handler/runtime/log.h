@@ -6,6 +6,9 @@
 #ifndef MPATH_LOG_H
 #define MPATH_LOG_H
 
+/* Bytes of a line with NUL: the longest is an unknown key with all those that there are. */
+#define LOG_TEXT_MAX 1100
+
 enum log_level { MPATH_LOG_ERROR, MPATH_LOG_WARN, MPATH_LOG_INFO };
 
 /*

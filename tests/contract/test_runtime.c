@@ -80,7 +80,7 @@ static void log_sink(enum log_level level, const char *map, const char *path, co
 {
 	(void)level;
 	pthread_mutex_lock(&lock);
-	if (log_len + 600 < sizeof(log_text))
+	if (log_len + LOG_TEXT_MAX + 200 < sizeof(log_text))
 		log_len += (size_t)sprintf(log_text + log_len, "%s/%s: %s\n", map ? map : "-",
 					   path ? path : "-", text);
 	pthread_cond_broadcast(&changed);
@@ -428,6 +428,19 @@ static void expect_status(const char *type, const char *part)
 }
 
 /* --- the stories --- */
+
+/* A line is as long as it must be: an unknown key comes with all those that there are. */
+static void test_long_line(void)
+{
+	char text[LOG_TEXT_MAX];
+	size_t i;
+
+	for (i = 0; i < sizeof(text) - 1; i++)
+		text[i] = (char)('a' + i % 26);
+	text[sizeof(text) - 1] = '\0';
+	mpath_log(MPATH_LOG_WARN, "mpatha", NULL, "%s", text);
+	expect_log(text);
+}
 
 /* Commands go and come back; the front is told the LUN once, its state is kept. */
 static void test_plain(void)
@@ -1437,6 +1450,7 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } tests[] = {
+	{"long line", test_long_line},
 	{"plain", test_plain},
 	{"one-flush-per-batch", test_one_flush_per_batch},
 	{"failover", test_failover},

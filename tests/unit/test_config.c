@@ -714,6 +714,7 @@ static void test_keys_refused(void)
 		   "D/maps/m.map: Paths: unknown key, expected one of " KEYS);
 	refuse_conf("[defaults]\nuser_friendly_names=yes\n",
 		    "D/mpath.conf: user_friendly_names: unknown key, expected one of " KEYS);
+	assert(strlen(error_text) + 2 * 100 < LOG_TEXT_MAX); /* with longer names, too */
 
 	refuse_map("[multipath]\npaths=/dev/a\nidentity=serial\n",
 		   "D/maps/m.map: identity: \"serial\", expected lio or array");
