@@ -17,11 +17,11 @@ void submit_io(struct multipath *m, struct mpath_io *io)
 	map_io(m, io);
 }
 
-static uint32_t time_for_try_ms(const struct multipath *m, const struct scsi_cmd *cmd)
+static void limit_time(struct multipath *m, struct mpath_io *io)
 {
-	uint32_t usual_ms = m->settings.path_timeout_ms;
-
-	return cmd->needs_ms > usual_ms ? cmd->needs_ms : usual_ms;
+	io->send_by_ns = io_deadline(m, io);
+	if (io->cmd.class != CMD_READ)
+		wake_by(m, io->send_by_ns);
 }
 
 static void start_io(struct multipath *m, struct mpath_io *io, struct path *path)
@@ -31,10 +31,12 @@ static void start_io(struct multipath *m, struct mpath_io *io, struct path *path
 	trace(m, "io %02x: start on %s", io->cmd.cdb[0], path_name(path));
 	io->path = path;
 	io->start_ns = m->now_ns;
-	io->cmd.timeout_ms = time_for_try_ms(m, &io->cmd);
-	io->send_by_ns = io_deadline(m, io);
-	if (io->send_by_ns && io->cmd.class != CMD_READ)
-		wake_by(m, io->send_by_ns);
+	io->cmd.timeout_ms = m->settings.path_timeout_ms;
+	if (io->cmd.timeout_ms < io->cmd.needs_ms)
+		io->cmd.timeout_ms = io->cmd.needs_ms;
+	io->send_by_ns = 0;
+	if (m->backstore.cmd_time_out_ms)
+		limit_time(m, io);
 	path->in_flight++;
 	path->flow++;
 	m->nr_in_flight++;
