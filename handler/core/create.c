@@ -89,6 +89,7 @@ struct multipath *mpath_create(const char *name, const struct mpath_table *table
 	take_over(m, change);
 	mpath_change_free(change);
 	m->restart_over = m->nr_paths == 0;
+	m->first_timeout_ms = settings->path_timeout_ms;
 	take_lun(m, lun);
 	return m;
 }

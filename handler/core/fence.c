@@ -53,11 +53,11 @@ static uint64_t fence_ms(const struct multipath *m, uint32_t transit_ms, uint32_
 }
 
 /* A path that has left, and may come again, makes it no shorter: its writes are still out there. */
-uint64_t longest_fence_ms(const struct multipath *m)
+uint64_t longest_fence_ms(const struct multipath *m, uint32_t timeout_ms)
 {
 	if (m->settings.fence == FENCE_NONE)
 		return 0;
-	return fence_ms(m, m->longest_transit_ms, m->settings.path_timeout_ms);
+	return fence_ms(m, m->longest_transit_ms, timeout_ms);
 }
 
 /*
@@ -479,7 +479,7 @@ static void kind_detail(const struct multipath *m, struct strbuf *out)
 	case FENCE_SESSION:
 	case FENCE_LU_RESET:
 		strbuf_printf(out, "  fence: %s, at most %llu ms\n", kind_names[m->settings.fence],
-			      (unsigned long long)longest_fence_ms(m));
+			      (unsigned long long)longest_fence_ms(m, m->settings.path_timeout_ms));
 		return;
 	}
 }

@@ -37,6 +37,8 @@ static void start_io(struct multipath *m, struct mpath_io *io, struct path *path
 	io->send_by_ns = 0;
 	if (m->backstore.cmd_time_out_ms)
 		limit_time(m, io);
+	if (io->cmd.timeout_ms > m->first_timeout_ms && io->cmd.class != CMD_READ)
+		slow_write_starts(m, io);
 	path->in_flight++;
 	path->flow++;
 	m->nr_in_flight++;
@@ -105,6 +107,8 @@ void take_off_path(struct multipath *m, struct mpath_io *io)
 	if (ps && ps->type->end_io)
 		ps->type->end_io(ps, path, io->cmd.data_len, io->start_ns, m->now_ns);
 	io->path = NULL;
+	if (io->slow)
+		slow_write_ends(m, io);
 	if (path->resting)
 		restart_path_drains(m, path);
 	if (path->link == LINK_CLOSING)

@@ -98,6 +98,8 @@ void mpath_remember(struct multipath *m, struct mpath_memory *memory)
 
 	memset(memory, 0, sizeof(*memory)); /* padding too: memories may be compared */
 	memory->fence_end_ns = last_end_ns(m);
+	memory->slow_end_ns =
+		m->slow_kept_ns > m->former_slow_ns ? m->slow_kept_ns : m->former_slow_ns;
 	if (queues != m->queue_in_table)
 		memory->queueing = queues ? MEMORY_QUEUEING_ON : MEMORY_QUEUEING_OFF;
 	if (in_use)
@@ -163,6 +165,7 @@ void mpath_recall(struct multipath *m, const struct mpath_memory *memory)
 
 	m->former_fence_ns = memory->fence_end_ns;
 	recall_disks(m, memory);
+	m->former_slow_ns = memory->slow_end_ns;
 	recall_queueing(m, memory->queueing);
 	for (i = 0; i < m->nr_groups; i++)
 		recall_group(m, &m->groups[i], memory);

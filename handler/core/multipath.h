@@ -130,6 +130,12 @@ struct multipath {
 	unsigned int nr_former_disks;
 	unsigned int nr_first_paths; /* the ids of those that were there from the beginning */
 	unsigned int nr_lost_disks;  /* of these, when all paths were looked at: the time decides */
+	uint64_t former_slow_ns;     /* and its slow writes until then, if they are still out */
+	uint32_t first_timeout_ms;   /* path_timeout_ms at the beginning: a next process has it */
+	unsigned int nr_slow;	     /* writes that are out and may take longer than that */
+	uint64_t slow_kept_ns;	     /* the end of the last of these, as a next process knows it */
+	uint64_t slow_idle_ns;	     /* it is over then, if none comes */
+	bool told_slow;
 	uint64_t wait_kept_ns;	     /* the end of the wait, as a next process knows it */
 	uint32_t longest_transit_ms; /* of all paths that were ever open */
 	uint64_t started_ns;
@@ -261,6 +267,9 @@ void restart_path_drains(struct multipath *m, struct path *path);
 void restart_timeout(struct multipath *m);
 void restart_path_leaves(struct multipath *m, struct path *path);
 void restart_reconsider(struct multipath *m);
+void slow_write_starts(struct multipath *m, struct mpath_io *io);
+void slow_write_ends(struct multipath *m, struct mpath_io *io);
+void slow_timeout(struct multipath *m);
 void restart_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *out);
 
 /* fence.c: the old copies of writes (D9, H10) */
@@ -272,7 +281,7 @@ void path_was_reset(struct multipath *m, struct path *path, int error);
 void learn_session(struct multipath *m, struct path *path);
 void path_has_answered(struct multipath *m, struct path *path, uint64_t sent_ns);
 void path_told_session(struct multipath *m, struct path *path, uint64_t session);
-uint64_t longest_fence_ms(const struct multipath *m);
+uint64_t longest_fence_ms(const struct multipath *m, uint32_t timeout_ms);
 uint64_t longest_former_fence_ms(const struct multipath *m);
 void fence_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out);
 

@@ -13,6 +13,11 @@
  * Writes that it had lost, and had not yet repeated because their old copies might still land
  * (fence.c), are not among these: the kernel has given them up.  It has left word until when they
  * may land; before that no counter is believed.
+ *
+ * Some writes may take minutes: UNMAP, WRITE SAME of a large range, EXTENDED COPY; or all, if
+ * path_timeout_ms was another one for a while.  While such a slow one is out, the process leaves
+ * word until when it may land.  If the counters do not say in time that nothing is out any more,
+ * the wait lasts so long.
  */
 #include <string.h>
 
@@ -35,10 +40,70 @@ static bool any_foreign(const struct multipath *m)
 	return m->foreign_left;
 }
 
+/* What takes longer (FORMAT UNIT, SANITIZE) keeps the target from taking other writes by itself. */
+#define SLOW_MAX_MS (10 * 60 * 1000)
+/* None has been out for so long: that is told, too. */
+#define SLOW_IDLE_NS (10 * NSEC_PER_SEC)
+/* A time that no slow write lasts to is not believed. */
+#define SLOW_FEARED_MAX_NS (3600 * NSEC_PER_SEC)
+
 /* By then the kernel has given up what the dead process had sent, and none of it can land. */
+static uint64_t usual_wait_over_ns(const struct multipath *m)
+{
+	return m->started_ns +
+	       (m->settings.restart_wait_ms + longest_fence_ms(m, m->settings.path_timeout_ms)) *
+		       NSEC_PER_MSEC;
+}
+
 static uint64_t wait_over_ns(const struct multipath *m)
 {
-	return m->started_ns + (m->settings.restart_wait_ms + longest_fence_ms(m)) * NSEC_PER_MSEC;
+	uint64_t usual_ns = usual_wait_over_ns(m);
+
+	return usual_ns > m->former_slow_ns ? usual_ns : m->former_slow_ns;
+}
+
+/*
+ * Told to the next process at once, and for half of its time more than needed, so that not each of
+ * many is news for it.
+ */
+void slow_write_starts(struct multipath *m, struct mpath_io *io)
+{
+	uint64_t timeout_ms = io->cmd.timeout_ms;
+	uint64_t end_ns;
+
+	if (timeout_ms > SLOW_MAX_MS)
+		return;
+	io->slow = true;
+	m->nr_slow++;
+	end_ns = m->now_ns +
+		 (timeout_ms + KERNEL_ERROR_HANDLING_MS + longest_fence_ms(m, io->cmd.timeout_ms)) *
+			 NSEC_PER_MSEC;
+	if (end_ns <= m->slow_kept_ns)
+		return;
+	m->slow_kept_ns = end_ns + timeout_ms / 2 * NSEC_PER_MSEC;
+	m->actions->fence_moved = true;
+}
+
+void slow_write_ends(struct multipath *m, struct mpath_io *io)
+{
+	io->slow = false;
+	if (--m->nr_slow)
+		return;
+	m->slow_idle_ns = m->now_ns + SLOW_IDLE_NS;
+	wake_by(m, m->slow_idle_ns);
+}
+
+/* Where there was one there will be another. */
+void slow_timeout(struct multipath *m)
+{
+	if (!m->slow_kept_ns || m->nr_slow)
+		return;
+	if (m->now_ns < m->slow_idle_ns) {
+		wake_by(m, m->slow_idle_ns);
+		return;
+	}
+	m->slow_kept_ns = 0;
+	m->actions->fence_over = true;
 }
 
 /* A time that no fence lasts to is not believed: writes would wait for ever. */
@@ -49,6 +114,8 @@ void restart_begins(struct multipath *m)
 	m->nr_first_paths = m->next_path_id;
 	if (m->nr_former_disks)
 		m->restart_over = false;
+	if (m->former_slow_ns > m->now_ns + SLOW_FEARED_MAX_NS)
+		m->former_slow_ns = m->now_ns + SLOW_FEARED_MAX_NS;
 	if (m->former_fence_ns > max_ns)
 		m->former_fence_ns = max_ns;
 	if (m->former_fence_ns <= m->now_ns) {
@@ -123,6 +190,17 @@ static void former_disks_are_lost(struct multipath *m)
 	       m->nr_lost_disks, ms_until(wait_over_ns(m), m->now_ns));
 }
 
+static void tell_slow(struct multipath *m)
+{
+	if (m->told_slow || m->now_ns < usual_wait_over_ns(m))
+		return;
+	m->told_slow = true;
+	notice(m, NOTICE_OTHER, NULL,
+	       "an UNMAP or another slow command of a former process may still be out: writes "
+	       "wait, at most %llu ms",
+	       ms_until(wait_over_ns(m), m->now_ns));
+}
+
 /* Until each path was opened or refused once, nobody knows what is out there. */
 void restart_reconsider(struct multipath *m)
 {
@@ -142,8 +220,10 @@ void restart_reconsider(struct multipath *m)
 		end_of_wait(m, "the wait is over");
 	else if (!m->nr_unsettled && !any_foreign(m))
 		end_of_wait(m, "no command of a former process is left");
-	else
+	else {
+		tell_slow(m);
 		wake_by(m, wait_over_ns(m));
+	}
 }
 
 /* The kernel has ended no command for its time-out yet. */
@@ -352,6 +432,11 @@ void restart_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *o
 			      "  %u disks that a former process used cannot be asked for its "
 			      "writes: writes wait, at most %llu ms\n",
 			      m->nr_lost_disks, ms_until(wait_over_ns(m), now_ns));
+	if (!m->restart_over && m->told_slow)
+		strbuf_printf(out,
+			      "  an UNMAP or another slow command of a former process may still be "
+			      "out: writes wait, at most %llu ms\n",
+			      ms_until(wait_over_ns(m), now_ns));
 	if (now_ns < m->former_fence_ns)
 		strbuf_printf(out,
 			      "  a former process lost writes that may still land: writes wait, at "

@@ -94,6 +94,7 @@ static void timeout(struct multipath *m)
 	paths_timeout(m);
 	settling_timeout(m);
 	restart_timeout(m);
+	slow_timeout(m);
 	refresh_timeout(m);
 	policy_timeout(m);
 	pg_init_timeout(m);

@@ -13,6 +13,7 @@
  *   queueing=off
  *   failed_paths=...
  *   fence_end_ns=0
+ *   slow_end_ns=0
  *   used_disks=...
  *   used_transit_ms=0
  *   ...
@@ -20,9 +21,9 @@
  *
  * The last line is the checksum of everything before it.  A file that is torn, was edited or is of
  * another version is not believed: the map then pins the LUN anew, as if it had never seen one.
- * [lun] is missing while no LUN was seen; fence_end_ns, used_disks and used_transit_ms in files of
- * earlier versions; the array's names (serial, designators) without identity=array.  Bytes, hashes
- * and the numbers of disks are hexadecimal.
+ * [lun] is missing while no LUN was seen; fence_end_ns, slow_end_ns, used_disks and used_transit_ms
+ * in files of earlier versions; the array's names (serial, designators) without identity=array.
+ * Bytes, hashes and the numbers of disks are hexadecimal.
  */
 #include "runtime/state_text.h"
 
@@ -212,6 +213,7 @@ static void state_set_memory(GKeyFile *file, const struct kept *kept)
 	state_set_hashes(file, "failed_paths", memory->failed, memory->nr_failed);
 	state_set_hashes(file, "disabled_groups", memory->disabled, memory->nr_disabled);
 	g_key_file_set_uint64(file, GROUP_SET, "fence_end_ns", memory->fence_end_ns);
+	g_key_file_set_uint64(file, GROUP_SET, "slow_end_ns", memory->slow_end_ns);
 	state_set_hashes(file, "used_disks", memory->disks, memory->nr_disks);
 	g_key_file_set_uint64(file, GROUP_SET, "used_transit_ms", memory->transit_ms);
 }
@@ -280,6 +282,7 @@ static bool state_get_memory(GKeyFile *file, struct kept *kept)
 	       state_get_hashes(file, "disabled_groups", memory->disabled, MEMORY_GROUPS_MAX,
 				&memory->nr_disabled) &&
 	       state_get_later_number(file, "fence_end_ns", UINT64_MAX, &memory->fence_end_ns) &&
+	       state_get_later_number(file, "slow_end_ns", UINT64_MAX, &memory->slow_end_ns) &&
 	       state_get_disks(file, memory);
 }
 

@@ -139,6 +139,7 @@ struct mpath_io {
 	bool second_round;  /* its suspicions were dropped once, see may_try_them_again() */
 	bool is_probe;	    /* a path's own command: checker, identity, hardware handler */
 	bool after_suspend; /* came while the map was suspended: waits for resume */
+	bool slow;	    /* a write that a next process must know of, see core/restart.c */
 	bool aborted;	    /* a task management function named it: never submit again */
 	bool overdue; /* a write that the kernel has answered in our place, or may have (fence.c) */
 	bool abandoned;	      /* the transport is giving it up; no answer of the path counts */

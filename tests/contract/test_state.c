@@ -50,6 +50,7 @@ static struct kept kept(void)
 		.memory = {.queueing = MEMORY_QUEUEING_OFF,
 			   .current_group = 0x123456789abcdef0,
 			   .fence_end_ns = UINT64_MAX - 1,
+			   .slow_end_ns = 4711,
 			   .nr_failed = MEMORY_PATHS_MAX,
 			   .nr_disabled = 2,
 			   .disabled = {1, UINT64_MAX},
@@ -206,6 +207,7 @@ static void test_not_understood(void)
 		{"[set]", "[sat]", "a value is missing or not understood"},
 		{"0000000000000001 ffff", "0000000000000001  ffff",
 		 "a value is missing or not understood"},
+		{"slow_end_ns=", "slow_end_ns=soon", "a value is missing or not understood"},
 		{"fence_end_ns=", "fence_end_ns=soon", "a value is missing or not understood"},
 		{"fence_end_ns=18446744073709551614",
 		 "fence_end_ns=", "a value is missing or not understood"},
@@ -247,10 +249,11 @@ static void test_earlier_versions(void)
 	assert(back.memory.nr_disks == 0 && back.memory.transit_ms == 0);
 	assert(back.memory.fence_end_ns == UINT64_MAX - 1 && back.lun.known);
 
-	change_text("fence_end_ns=18446744073709551614\n", "");
+	change_text("fence_end_ns=18446744073709551614\nslow_end_ns=4711\n", "");
 	write_file("map", text, strlen(text));
 	assert(load("map", &back) == 0);
-	assert(back.memory.fence_end_ns == 0 && back.memory.nr_disabled == 2 && back.lun.known);
+	assert(back.memory.fence_end_ns == 0 && back.memory.slow_end_ns == 0 &&
+	       back.memory.nr_disabled == 2 && back.lun.known);
 }
 
 /* Names that would leave the directory, and a directory that is not there or cannot be made. */

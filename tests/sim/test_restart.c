@@ -857,6 +857,112 @@ static void more_disks_than_can_be_remembered(void)
 	world_end(w);
 }
 
+/* The process is killed with an UNMAP on a path; the next one finds it there. */
+static struct world *killed_with_unmap(uint64_t lands_late_ms)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	submit_cdb(w, (const uint8_t[10]){0x42, [8] = 24}, 10, 24);
+	advance(w, 1);
+	kill_world(w, lands_late_ms);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	restart_world(w);
+	return w;
+}
+
+/*
+ * An UNMAP may be out for 120 s and, if the kernel gives it up then, land for as long after that:
+ * the counters of the first 20 s may end the wait, those that come later prove nothing.
+ */
+static void an_unmap_is_out_for_long(void)
+{
+	struct world *w = killed_with_unmap(78000);
+	struct sim_io *write = submit_write(w, 0, 1);
+
+	advance(w, 99000);
+	expect_notice(w, "an UNMAP or another slow command of a former process may still be out: "
+			 "writes wait, at most");
+	expect_detail(w, "an UNMAP or another slow command of a former process may still be out");
+	advance(w, 170000); /* it was sent 1 ms before, 120 + 30 + 120 s */
+	expect_pending(w, write);
+	advance(w, 62000); /* and 60 s are added, see slow_write_starts() */
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* Mostly it ends soon, and so does the wait. */
+static void an_unmap_ends_soon(void)
+{
+	struct world *w = killed_with_unmap(0);
+	struct sim_io *write = submit_write(w, 0, 1);
+
+	advance(w, 20000);
+	expect_good(w, write);
+	expect_no_notice(w, "slow command");
+	world_end(w);
+}
+
+/* It had ended before: the usual wait for a write that is stuck. */
+static void an_unmap_that_has_ended(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	submit_cdb(w, (const uint8_t[10]){0x42, [8] = 24}, 10, 24);
+	advance(w, 5000);
+	expect(w, w->nr_fences_moved == 1 && w->nr_fences_over == 0);
+	submit_cdb(w, (const uint8_t[10]){0x42, [8] = 24}, 10, 24);
+	advance(w, 9000);
+	expect(w, w->nr_fences_moved == 1 && w->nr_fences_over == 0);
+	advance(w, 2000);
+	expect(w, w->nr_fences_moved == 1 && w->nr_fences_over == 1);
+	mpath_remember(w->m, &w->saved);
+	expect(w, w->saved.slow_end_ns == 0);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	submit_write(w, 0, 1);
+	submit_write(w, 0, 1);
+	kill_world(w, 1000);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 69000);
+	expect_pending(w, write);
+	advance(w, 2000);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* path_timeout_ms was longer for a while, which the next process does not read anywhere. */
+static void a_longer_time_out_for_a_while(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	w->settings.path_timeout_ms = 60000;
+	expect(w, reload(w, QUEUE TWO_PATHS) == 0);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	submit_write(w, 0, 1);
+	submit_write(w, 0, 1);
+	advance(w, 1);
+	kill_world(w, 58000);
+	w->settings.path_timeout_ms = 20000;
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	restart_world(w);
+	write = submit_write(w, 1, 1);
+	advance(w, 149000); /* 60 + 30 + 60 s */
+	expect_pending(w, write);
+	advance(w, 32000);
+	expect_good(w, write);
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(writes_wait_for_foreign_commands);
@@ -898,5 +1004,9 @@ int main(void)
 	STORY(the_missing_disk_was_far_away);
 	STORY(no_path_is_left_in_the_table);
 	STORY(more_disks_than_can_be_remembered);
+	STORY(an_unmap_is_out_for_long);
+	STORY(an_unmap_ends_soon);
+	STORY(an_unmap_that_has_ended);
+	STORY(a_longer_time_out_for_a_while);
 	return end_of_stories();
 }

@@ -113,6 +113,7 @@ static void check_saved(const struct kept *kept)
 	assert(kept->memory.queueing == again.memory.queueing);
 	assert(kept->memory.current_group == again.memory.current_group);
 	assert(kept->memory.fence_end_ns == again.memory.fence_end_ns);
+	assert(kept->memory.slow_end_ns == again.memory.slow_end_ns);
 	assert(kept->memory.nr_failed == again.memory.nr_failed &&
 	       !memcmp(kept->memory.failed, again.memory.failed,
 		       kept->memory.nr_failed * sizeof(kept->memory.failed[0])));
@@ -184,6 +185,7 @@ static void check_facts(const uint8_t *data, size_t size)
 	kept.memory.transit_ms = (uint32_t)kept.memory.failed[2];
 	kept.memory.nr_disks = kept.memory.nr_failed;
 	memcpy(kept.memory.disks, kept.memory.failed, sizeof(kept.memory.disks));
+	kept.memory.slow_end_ns = kept.memory.failed[0];
 	make_printable(kept.backstore, sizeof(kept.backstore));
 	if (lun->known) {
 		memcpy((char *)lun + 1, data, size < sizeof(*lun) - 1 ? size : sizeof(*lun) - 1);

@@ -320,14 +320,17 @@ static void check_overdue(struct world *w, const struct sim_io *io)
 	}
 }
 
-/* How long a way is, is known when a path was opened, maybe by a former process; it may have left.
+/*
+ * How long a way is, is known when a path was opened, maybe by a former process; it may have left.
+ * And that process may have left word of writes that take longer than others.
  */
 static uint64_t restart_ends_ns(const struct world *w)
 {
 	struct sim_path longest = {.transit_ms = w->longest_transit_ms};
 	uint64_t fence = fence_ms(w, &longest, w->settings.path_timeout_ms);
+	uint64_t ends_ns = w->start_ns + (w->settings.restart_wait_ms + fence) * NSEC_PER_MSEC;
 
-	return w->start_ns + (w->settings.restart_wait_ms + fence) * NSEC_PER_MSEC;
+	return ends_ns > w->memory.slow_end_ns ? ends_ns : w->memory.slow_end_ns;
 }
 
 /*
