@@ -267,6 +267,8 @@ void restart_path_drains(struct multipath *m, struct path *path);
 void restart_timeout(struct multipath *m);
 void restart_path_leaves(struct multipath *m, struct path *path);
 void restart_reconsider(struct multipath *m);
+/* What takes longer (FORMAT UNIT, SANITIZE) keeps the target from taking other writes by itself. */
+#define SLOW_MAX_MS (10 * 60 * 1000)
 void slow_write_starts(struct multipath *m, struct mpath_io *io);
 void slow_write_ends(struct multipath *m, struct mpath_io *io);
 void slow_timeout(struct multipath *m);

@@ -40,8 +40,6 @@ static bool any_foreign(const struct multipath *m)
 	return m->foreign_left;
 }
 
-/* What takes longer (FORMAT UNIT, SANITIZE) keeps the target from taking other writes by itself. */
-#define SLOW_MAX_MS (10 * 60 * 1000)
 /* None has been out for so long: that is told, too. */
 #define SLOW_IDLE_NS (10 * NSEC_PER_SEC)
 /* A time that no slow write lasts to is not believed. */
