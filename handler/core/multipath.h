@@ -140,8 +140,8 @@ struct multipath {
 	uint32_t longest_transit_ms; /* of all paths that were ever open */
 	uint64_t started_ns;
 	uint64_t settling_since_ns; /* as started_ns, or when paths have joined */
-	uint64_t defeated_ns;	    /* since when mpath_queueing_defeated(); 0: it is not */
-	bool told_defeated;
+	uint64_t short_ns;	    /* since when cmd_time_out is too short; 0: it is not */
+	bool told_short;
 	bool shutdown;
 	bool stopping;
 

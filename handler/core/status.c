@@ -189,20 +189,31 @@ static void path_detail(const struct path *path, struct strbuf *out)
 
 void status_warning(const struct multipath *m, struct strbuf *out)
 {
+	uint32_t needed_s = mpath_time_out_needed_s(m);
+
 	if (mpath_queueing_defeated(m))
 		strbuf_printf(out, "cmd_time_out limits queue_if_no_path: set it to 0");
+	else if (needed_s)
+		strbuf_printf(out,
+			      "cmd_time_out is over before a lost write may be answered: set it to "
+			      "at least %u",
+			      needed_s);
 }
 
 static void queue_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out)
 {
+	struct strbuf warning;
+	char text[128];
+
 	strbuf_printf(out, "  commands: %u in flight, %u held, %u waiting for room, %u delayed\n",
 		      m->nr_in_flight, queue_length(&m->held), queue_length(&m->backlog),
 		      queue_length(&m->delayed));
 	strbuf_printf(out, "  no path: %s, cmd_time_out %u s\n",
 		      m->queue_if_no_path ? "queue" : "fail", m->backstore.cmd_time_out_ms / 1000);
-	if (mpath_queueing_defeated(m))
-		strbuf_printf(out,
-			      "  warning: cmd_time_out limits queue_if_no_path: set it to 0\n");
+	strbuf_init(&warning, text, sizeof(text));
+	status_warning(m, &warning);
+	if (text[0])
+		strbuf_printf(out, "  warning: %s\n", text);
 	if (!list_empty(&m->activating))
 		strbuf_printf(out, "  %u commands wait for the activation of a group\n",
 			      queue_length(&m->activating));

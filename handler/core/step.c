@@ -6,7 +6,7 @@
 
 #include "core/multipath.h"
 
-#define DEFEATED_PATIENCE_NS (2 * NSEC_PER_SEC)
+#define SHORT_PATIENCE_NS (2 * NSEC_PER_SEC)
 
 void mpath_actions_init(struct mpath_actions *actions)
 {
@@ -41,27 +41,59 @@ bool mpath_queueing_defeated(const struct multipath *m)
 	       kernel_ms <= s->no_path_timeout_write_ms;
 }
 
-/* After patience: rtslib restores cmd_time_out when the LUN is in service already. */
-static void tell_if_defeated(struct multipath *m, uint64_t patience_ns)
+/*
+ * A write may be with us for as long as it may wait for a path, be on its way, and wait for its
+ * fence (D11); the kernel would answer it before, and all others wait then (fence.c).
+ */
+uint32_t mpath_time_out_needed_s(const struct multipath *m)
 {
-	if (!mpath_queueing_defeated(m)) {
-		m->told_defeated = false;
-		m->defeated_ns = 0;
+	const struct mpath_settings *s = &m->settings;
+	uint64_t ms = s->path_timeout_ms + longest_fence_ms(m, s->path_timeout_ms) + 2000;
+	uint32_t no_path_ms = s->no_path_timeout_read_ms > s->no_path_timeout_write_ms
+				      ? s->no_path_timeout_read_ms
+				      : s->no_path_timeout_write_ms;
+
+	if (!m->backstore.cmd_time_out_ms || mpath_queueing_defeated(m))
+		return 0;
+	if (m->queue_if_no_path)
+		ms += no_path_ms;
+	return m->backstore.cmd_time_out_ms < ms ? (uint32_t)((ms + 999) / 1000) : 0;
+}
+
+static void tell_time_out(struct multipath *m, uint32_t needed_s)
+{
+	if (needed_s)
+		notice(m, NOTICE_POLICY, NULL,
+		       "the backstore's cmd_time_out of %u s is over before a lost write may be "
+		       "answered: set attribute cmd_time_out to at least %u",
+		       m->backstore.cmd_time_out_ms / 1000, needed_s);
+	else
+		notice(m, NOTICE_POLICY, NULL,
+		       "queue_if_no_path is limited by the backstore's cmd_time_out of %u s: "
+		       "set attribute cmd_time_out=0 before the LUN is exported",
+		       m->backstore.cmd_time_out_ms / 1000);
+}
+
+/* After patience: rtslib restores cmd_time_out when the LUN is in service already. */
+static void tell_if_short(struct multipath *m, uint64_t patience_ns)
+{
+	uint32_t needed_s = mpath_time_out_needed_s(m);
+
+	if (!needed_s && !mpath_queueing_defeated(m)) {
+		m->told_short = false;
+		m->short_ns = 0;
 		return;
 	}
-	if (m->told_defeated)
+	if (m->told_short)
 		return;
-	if (!m->defeated_ns)
-		m->defeated_ns = m->now_ns;
-	if (m->now_ns < m->defeated_ns + patience_ns) {
-		wake_by(m, m->defeated_ns + patience_ns);
+	if (!m->short_ns)
+		m->short_ns = m->now_ns;
+	if (m->now_ns < m->short_ns + patience_ns) {
+		wake_by(m, m->short_ns + patience_ns);
 		return;
 	}
-	m->told_defeated = true;
-	notice(m, NOTICE_POLICY, NULL,
-	       "queue_if_no_path is limited by the backstore's cmd_time_out of %u s: "
-	       "set attribute cmd_time_out=0 before the LUN is exported",
-	       m->backstore.cmd_time_out_ms / 1000);
+	m->told_short = true;
+	tell_time_out(m, needed_s);
 }
 
 /* The log has it from the path's line and from NOTICE_NO_PATH. */
@@ -100,7 +132,7 @@ static void timeout(struct multipath *m)
 	pg_init_timeout(m);
 	overdue_timeout(m);
 	queues_timeout(m);
-	tell_if_defeated(m, DEFEATED_PATIENCE_NS);
+	tell_if_short(m, SHORT_PATIENCE_NS);
 }
 
 void shut_down(struct multipath *m)
@@ -187,16 +219,17 @@ void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpa
 		break;
 	case MPATH_BACKSTORE:
 		m->backstore = *event->backstore;
-		tell_if_defeated(m, DEFEATED_PATIENCE_NS);
+		tell_if_short(m, SHORT_PATIENCE_NS);
 		overdue_timeout(m);
 		queues_timeout(m);
 		break;
 	case MPATH_MESSAGE:
 		handle_message(m, event->message);
-		tell_if_defeated(m, 0);
+		tell_if_short(m, 0);
 		break;
 	case MPATH_CHANGE:
 		change_map(m, event->change);
+		tell_if_short(m, SHORT_PATIENCE_NS);
 		break;
 	case MPATH_SHUTDOWN:
 		shut_down(m);

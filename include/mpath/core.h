@@ -272,6 +272,9 @@ const char *mpath_name(const struct multipath *m);
 const struct lun_facts *mpath_lun(const struct multipath *m);
 /* The kernel's cmd_time_out would answer commands that this map wants to hold (D11). */
 bool mpath_queueing_defeated(const struct multipath *m);
+/* Else: the seconds that would do, if it is over before a lost write may be answered; 0: it is not.
+ */
+uint32_t mpath_time_out_needed_s(const struct multipath *m);
 /* True once every path has been looked at once since creation: open() waits a moment for it. */
 bool mpath_settled(const struct multipath *m);
 

@@ -1329,6 +1329,53 @@ static void closed_while_a_reset_is_out(void)
 	world_end(w);
 }
 
+/*
+ * D11: a write may be out for 20 s, and then wait for its fence; were cmd_time_out over by then the
+ * kernel would answer it, though it may still land, and other writes would wait.
+ */
+static void cmd_time_out_and_the_fence(void)
+{
+	struct world *w = new_world(FAIL TWO_PATHS, FENCE_TIME);
+
+	set_cmd_time_out(w, 30);
+	world_up(w);
+	expect_no_notice(w, "cmd_time_out");
+	advance(w, 2000);
+	expect_notice(w, "the backstore's cmd_time_out of 30 s is over before a lost write may be "
+			 "answered: set attribute cmd_time_out to at least 42");
+	expect_detail(w,
+		      "warning: cmd_time_out is over before a lost write may be answered: set it "
+		      "to at least 42");
+	set_cmd_time_out(w, 42);
+	expect(w, !mpath_time_out_needed_s(w->m));
+
+	forget_notices(w);
+	w->settings.path_timeout_ms = 30000;
+	expect(w, reload(w, FAIL TWO_PATHS) == 0);
+	advance(w, 2000);
+	expect_notice(w, "set attribute cmd_time_out to at least 62");
+	set_cmd_time_out(w, 0);
+	expect(w, !mpath_time_out_needed_s(w->m));
+	world_end(w);
+}
+
+/* A limit of queueing comes on top; without one it is 0 that would do, which is told already. */
+static void cmd_time_out_and_patience(void)
+{
+	struct world *w = new_world(QUEUE TWO_PATHS, FENCE_TIME);
+
+	sim_path(w, "8:0")->transit_ms = 102000;
+	w->settings.no_path_timeout_read_ms = 5000;
+	w->settings.no_path_timeout_write_ms = 8000;
+	set_cmd_time_out(w, 30);
+	world_up(w);
+	expect(w, mpath_time_out_needed_s(w->m) == 20 + 102 + 20 + 8 + 2);
+	w->settings.no_path_timeout_read_ms = 0;
+	expect(w, reload(w, QUEUE TWO_PATHS) == 0);
+	expect(w, mpath_queueing_defeated(w->m) && !mpath_time_out_needed_s(w->m));
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(a_lost_write_waits_for_time);
@@ -1385,5 +1432,7 @@ int main(void)
 	STORY(a_reset_that_hangs);
 	STORY(a_reset_whose_path_fails);
 	STORY(closed_while_a_reset_is_out);
+	STORY(cmd_time_out_and_the_fence);
+	STORY(cmd_time_out_and_patience);
 	return end_of_stories();
 }

@@ -310,7 +310,7 @@ static void test_limits_and_cmd_time_out(void)
 	w->settings.no_path_timeout_read_ms = 3000;
 	w->settings.no_path_timeout_write_ms = 8000;
 	world_up(w);
-	set_cmd_time_out(w, 20);
+	set_cmd_time_out(w, 30);
 	advance(w, 10000);
 	expect(w, !mpath_queueing_defeated(w->m));
 	expect_no_notice(w, "cmd_time_out");
