@@ -16,14 +16,14 @@ from lib import case, dm, lio, scsi, system, topology
 from lib.case import defer, expect, expect_equal, note
 from lib.mpath import MAP_DIR
 from lib.named import Named
-from lib.runner import Runner, our_handler_only
+from lib.runner import Runner
 from lib.system import CONFIGFS, run, wait_for, write
 
 PICKED_UP_SECONDS = 2.5
 
 
 def start():
-    runner = Runner(handlers=our_handler_only())
+    runner = Runner()
     defer(runner.end)
     return runner.start()
 

@@ -16,7 +16,7 @@ import struct
 from lib import case, dm, fio, lio, scsi, system, topology
 from lib.case import defer, expect, expect_equal, note
 from lib.named import Named
-from lib.runner import Runner, our_handler_only
+from lib.runner import Runner
 from lib.system import run, wait_for, write
 
 SIZE_MIB = 16
@@ -27,7 +27,7 @@ LOOKED_AT_SECONDS = 7
 
 
 def start():
-    runner = Runner(handlers=our_handler_only())
+    runner = Runner()
     defer(runner.end)
     return runner.start()
 

@@ -23,7 +23,7 @@ import time
 from lib import case, dbus, dm, fio, lio, scsi, system
 from lib.case import count, defer, expect, expect_equal, expect_in_time, note
 from lib.mpath import MAP_DIR, STATE_DIR, map_call
-from lib.runner import Runner, our_handler_only
+from lib.runner import Runner
 from lib.system import wait_for
 
 LATE_SECONDS = 6
@@ -240,7 +240,7 @@ def kill(runner, lun):
 def set_up(numbers, **keys):
     system.run("modprobe", "brd", f"rd_nr={len(numbers)}", f"rd_size={SIZE_MIB * 1024}")
     defer(system.run, "rmmod", "brd")
-    runner = Runner(handlers=our_handler_only())
+    runner = Runner()
     defer(runner.end)
     runner.start()
     luns = []

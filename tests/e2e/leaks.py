@@ -12,7 +12,7 @@ import subprocess
 from lib import case, lio, scsi, topology
 from lib.case import count, defer, expect, expect_equal, note
 from lib.named import Named
-from lib.runner import Runner, our_handler_only
+from lib.runner import Runner
 from lib.system import wait_for, write
 
 # What malloc does with the same amounts in another order: much less than a leak of a map each round.
@@ -25,7 +25,7 @@ def start():
     # They come and go as the kernel likes, 2 MiB at a time.
     write(HUGE_PAGES, "never")
     # Each thread's own part of malloc has holes of its own, and which thread does what is chance.
-    runner = Runner(handlers=our_handler_only(), environment={"MALLOC_ARENA_MAX": "1"})
+    runner = Runner(environment={"MALLOC_ARENA_MAX": "1"})
     defer(runner.end)
     return runner.start()
 

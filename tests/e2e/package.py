@@ -14,7 +14,7 @@ import time
 from lib import case, fio, topology
 from lib.case import defer, expect, expect_equal
 from lib.mpath import Map
-from lib.runner import Runner
+from lib.runner import Runner, all_handlers
 from lib.system import run, wait_for
 
 DEB = "/run/vm/package.deb"
@@ -113,7 +113,7 @@ class Served:
     """A LUN in service under load."""
 
     def __init__(self):
-        self.runner = Runner()
+        self.runner = Runner(handlers=all_handlers())
         defer(self.runner.end)
         self.runner.start()
         made = topology.LioLoopback(2)

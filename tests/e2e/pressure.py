@@ -17,7 +17,7 @@ import time
 from lib import case, fio, lio, topology
 from lib.case import count, defer, expect, expect_equal, note
 from lib.mpath import Map
-from lib.runner import Runner, our_handler_only
+from lib.runner import Runner
 from lib.system import read, run, write
 
 CGROUP = "/sys/fs/cgroup"
@@ -78,7 +78,7 @@ def locked_kib(pid):
 
 def test_prepared():
     """Memory stays, and no thread on the I/O path is made to wait for I/O when it wants some."""
-    runner = Runner(handlers=our_handler_only())
+    runner = Runner()
     serve(runner)
     flags = threads(runner.pid)
     note(f"locked: {locked_kib(runner.pid)} KiB, threads: {sorted(flags)}")
@@ -101,8 +101,7 @@ def test_prepared():
 
 def test_without_privilege():
     """It is said, and everything works but for that."""
-    runner = Runner(handlers=our_handler_only(),
-                    prefix=("prlimit", "--memlock=65536", "setpriv", "--bounding-set",
+    runner = Runner(prefix=("prlimit", "--memlock=65536", "setpriv", "--bounding-set",
                             "-sys_resource,-ipc_lock"))
     served = serve(runner)
     runner.wait_log("cannot lock memory: an initiator on this host may hang")
@@ -146,7 +145,7 @@ def test_pressure():
     defer(daemon.delete)
     eater = Cgroup("eater")
     defer(eater.delete)
-    runner = Runner(handlers=our_handler_only())
+    runner = Runner()
     served = serve(runner)
     run("mkfs.ext4", "-q", "-F", served.dev)
     os.makedirs("/run/mnt", exist_ok=True)

@@ -14,7 +14,7 @@ import time
 
 from lib import case, lio, mpath, topology
 from lib.case import defer, expect, expect_equal
-from lib.runner import Runner
+from lib.runner import Runner, all_handlers
 from lib.system import read, run, wait_for
 from lib.targetcli import targetcli
 
@@ -24,7 +24,7 @@ NODE = "/backstores/user:mpath"
 
 def start(n=2):
     """tcmu-runner and a LUN over n paths."""
-    runner = Runner()
+    runner = Runner(handlers=all_handlers())
     defer(runner.end)
     runner.start()
     made = topology.LioLoopback(n)

@@ -9,7 +9,7 @@ the hardware table says.  fio's verify runs throughout.
 from lib import case, cuts, fio
 from lib.case import count, defer, expect, expect_equal, expect_in_time, note
 from lib.mpath import Map
-from lib.runner import Runner, our_handler_only
+from lib.runner import Runner
 from lib.system import read, wait_for
 from lib.two_controllers import Clariion, HpSw, Rdac
 
@@ -33,7 +33,7 @@ def lose_controller(m, array, number):
 
 
 def lives(make):
-    runner = Runner(handlers=our_handler_only())
+    runner = Runner()
     defer(runner.end)
     runner.start()
     array = make()

@@ -5,7 +5,7 @@ import time
 
 from lib import case, cuts, dm, fio, lio, scsi, system, topology
 from lib.case import defer, expect, expect_equal, expect_in_time, note
-from lib.runner import Runner, check_config
+from lib.runner import Runner, all_handlers, check_config
 
 
 def check_paths(made, n):
@@ -140,7 +140,7 @@ def test_iscsi_export():
 
 def test_runner():
     """tcmu-runner with one of its own handlers: starts, serves, is killed, serves again."""
-    runner = Runner()
+    runner = Runner(handlers=all_handlers())
     defer(runner.end)
     runner.start()
     with open("/run/cd", "wb") as f:

@@ -16,15 +16,15 @@ OUR_NAME = "org.tcmu.Mpath1"        # our handler's own connection, a moment lat
 class Runner:
     """One tcmu-runner.  stop() is SIGTERM, as systemd stops it; kill() is -9.
 
-    handlers is the directory of the plug-ins, by default the system's, where our package is.  If
-    MPATH_PRELOAD is set it becomes LD_PRELOAD, for a handler with sanitizers inside an ordinary
-    tcmu-runner; the sanitizers' own settings come as MPATH_ASAN_OPTIONS and so on.  prefix are words
-    of a command that starts it.
+    handlers is the directory of the plug-ins, by default one with ours alone: loading all_handlers(),
+    rbd above all, takes seconds.  If MPATH_PRELOAD is set it becomes LD_PRELOAD, for a handler with
+    sanitizers inside an ordinary tcmu-runner; the sanitizers' own settings come as MPATH_ASAN_OPTIONS
+    and so on.  prefix are words of a command that starts it.
     """
 
     def __init__(self, handlers=None, log_dir="/run/tcmu-log", environment=None, debug=False,
                  prefix=()):
-        self.handlers = handlers
+        self.handlers = handlers or our_handler_only()
         self.prefix = prefix
         self.log_dir = log_dir
         self.debug = debug
@@ -51,9 +51,8 @@ class Runner:
         system.modprobe("target_core_user")
         system.mount_configfs()
         os.makedirs(self.log_dir, exist_ok=True)
-        command = [*self.prefix, "tcmu-runner", "--tcmu-log-dir", self.log_dir]
-        if self.handlers:
-            command += ["--handler-path", self.handlers]
+        command = [*self.prefix, "tcmu-runner", "--tcmu-log-dir", self.log_dir,
+                   "--handler-path", self.handlers]
         if self.debug:
             command.append("-d")
         with open(self.stderr_path, "ab") as out:
@@ -72,7 +71,7 @@ class Runner:
         return bus.has_owner(BUS_NAME) and (not self._has_our_handler() or bus.has_owner(OUR_NAME))
 
     def _has_our_handler(self):
-        return self.handlers is None or os.path.exists(self.handlers + "/handler_mpath.so")
+        return os.path.exists(self.handlers + "/handler_mpath.so")
 
     def stop(self, seconds=10):
         """SIGTERM; TimeoutError if it does not end in time.  Returns its exit status."""
@@ -133,13 +132,18 @@ class Runner:
 
 
 def our_handler_only():
-    """A directory with our handler alone: loading the others, rbd above all, takes seconds."""
+    """A directory with our handler alone."""
     directory = "/run/handlers"
     name = directory + "/handler_mpath.so"
     os.makedirs(directory, exist_ok=True)
     if not os.path.exists(name):
         os.symlink(glob.glob("/usr/lib/*/tcmu-runner/handler_mpath.so")[0], name)
     return directory
+
+
+def all_handlers():
+    """The system's directory, where our package and Debian's have put theirs."""
+    return glob.glob("/usr/lib/*/tcmu-runner")[0]
 
 
 def check_config(cfgstring, handler="mpath"):
