@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: -m 1536
+"""ALUA for real: LIO's target port groups, the kernel's scsi_dh_alua beside us, fio with verify throughout.
+
+Initiators move a LUN (SET TARGET PORT GROUPS), the array moves it, takes its time for that, or takes
+groups out of service.  Nothing of it may reach our initiator: no error, no miscompare.
+
+LIO never takes a group's state away because another one becomes optimized, as arrays with one owner
+do: move() and one_owner() play that part.
+"""
+
+import os
+import statistics
+import threading
+import time
+
+from lib import case, cuts, fio, topology
+from lib.case import count, defer, expect, expect_equal, expect_in_time, note
+from lib.mpath import Map
+from lib.runner import Runner
+from lib.system import read, wait_for, write
+
+OPTIMIZED, NON_OPTIMIZED, STANDBY, UNAVAILABLE, TRANSITIONING = 0, 1, 2, 3, 15
+IMPLICIT, EXPLICIT = 1, 3
+
+# So soon I/O must have followed when the array has moved the LUN.
+FOLLOWS_SECONDS = 1.0
+
+TRANSITION_SECONDS = count(8, 20)
+
+# In MiB/s for each direction: enough that each path shows at once whether it carries load.
+RATE = 6
+
+
+def start_runner():
+    runner = Runner()
+    defer(runner.end)
+    return runner.start()
+
+
+def map_over(made, name="alua", **keys):
+    """A map by our own policies over a topology, which is taken down after it."""
+    defer(made.teardown)
+    # What is held may have to wait for a transition: the kernel must not answer it meanwhile.
+    m = Map(made.paths, name, listed=True, attributes={"cmd_time_out": 0}, **keys)
+    defer(m.delete)
+    m.wait_in_use(*[path for path in made.paths if path.alua_state < STANDBY])
+    return m
+
+
+def load_on(m, seconds, rate=RATE, **options):
+    load = fio.Fio(m, seconds, rate=rate, **options)
+    defer(load.kill)
+    return load.wait_load()
+
+
+def finish(*loads):
+    """They have lasted as long as the story, and are clean.  Returns their results."""
+    for load in loads:
+        expect_in_time(load.running, f"the load on {load.device} ended before the story")
+    results = [load.finish() for load in loads]
+    for result in results:
+        note(f"{result!r}")
+        expect(result.clean, f"{result!r}\n{result.stderr[-2000:]}")
+    return results
+
+
+def state(path):
+    return int(read(path.group + "/alua_access_state"))
+
+
+def set_state(path, new):
+    write(path.group + "/alua_access_state", new)
+
+
+def failures(m):
+    """How often each path has failed."""
+    words = m.status().split()
+    return {path: int(words[words.index(path.devno) + 2]) for path in m.paths}
+
+
+def used(m):
+    """The paths of the priority group in use."""
+    return next((devnos for state, devnos in m.groups() if state == "A"), [])
+
+
+# --- the initiator moves the LUN ----------------------------------------------------------------
+
+# A path is lost, or its group leaves it nothing to do.
+LOSSES = (cuts.TRANSPORT_STATUS, cuts.ALUA_UNAVAILABLE, cuts.ALUA_OFFLINE, cuts.ALUA_STANDBY,
+          cuts.DEVICE_STATE)
+
+
+def one_owner(m, owner, other):
+    """As an array with one owner would have done it by itself.  A standby path is one in use, too."""
+    set_state(other, STANDBY)
+    other.alua_state = STANDBY      # this is what the next cut restores
+    owner.alua_state = OPTIMIZED
+    m.wait_in_use(*m.paths)
+
+
+def lose_groups_in_turn(grouping, losses):
+    start_runner()
+    made = topology.LioLoopback(states=[OPTIMIZED, STANDBY], access=EXPLICIT)
+    m = map_over(made, grouping=grouping)
+    expect(m.status("table").split("1 alua")[1:], f"no handler alua: {m.status('table')}")
+    m.wait_in_use()
+    load = load_on(m, 4 + 1.5 * len(losses))
+    for i, cut in enumerate(losses):
+        here, there = made.paths[i % 2], made.paths[1 - i % 2]
+        here.wait_load()
+        expect_equal(state(there), STANDBY, f"{there} before {here} is lost")
+        with cut.on(here):
+            there.wait_load()
+            expect_equal((state(there), read(there.group + "/alua_access_status")),
+                         (OPTIMIZED, "Altered by Explicit STPG"), f"{there} after {cut} of {here}")
+        one_owner(m, there, here)
+    finish(load)
+
+
+def test_explicit_activation():
+    """The group in use is lost: the other one, in standby, is activated by SET TARGET PORT GROUPS."""
+    lose_groups_in_turn("failover", count(LOSSES[2:], LOSSES * 8))
+
+
+def test_explicit_activation_by_prio():
+    """The same where groups are formed by priority, which changes each time."""
+    lose_groups_in_turn("group_by_prio", count(LOSSES[:2], LOSSES * 8))
+
+
+# --- the array moves the LUN --------------------------------------------------------------------
+
+def leaves_in(state):
+    """A move: the group that is left is in this state, and the other one optimized."""
+    def change_states(here, there):
+        set_state(there, OPTIMIZED)
+        set_state(here, state)
+    return change_states
+
+
+def exchange_ports(here, there):
+    """A move without a change of states: the ports change places in the groups."""
+    here.group, there.group = there.group, here.group
+    for path in here, there:
+        write(path.target.tpgt + "/lun/lun_0/alua_tg_pt_gp", os.path.basename(path.group))
+
+
+def seconds_until_used(m, path):
+    """This path, and no other, and commands are seen there."""
+    begin = time.monotonic()
+    wait_for(lambda: used(m) == [path.devno], 10, f"{path} alone in use")
+    path.wait_load()
+    return time.monotonic() - begin
+
+
+def follow(made, moves):
+    """The array moves the LUN in these ways; I/O must have followed within a second.
+
+    To see that takes its time also where nothing moves: that comes on top.  A port in another group is
+    as good as another port: its path is identified anew first, which takes longer.
+    """
+    start_runner()
+    m = map_over(made, grouping="group_by_prio", failback="manual")
+    load = load_on(m, 3 + 2.5 * len(moves))
+    before, after = [], []
+    for i, move in enumerate(moves):
+        here, there = made.paths[i % 2], made.paths[1 - i % 2]
+        before.append(seconds_until_used(m, here))
+        move(here, there)
+        seconds = seconds_until_used(m, there)
+        if move is exchange_ports:
+            note(f"{made.name}: ports have changed places, I/O has followed after {seconds:.2f} s")
+        else:
+            after.append(seconds)
+        # Groups are formed anew once in a second at most: an array that moves a LUN twice flaps.
+        time.sleep(1)
+    text = f"{made.name}: I/O has followed after " + ", ".join(f"{s:.2f}" for s in after)
+    text += f" s, to see that takes {statistics.median(before):.2f} s"
+    note(text)
+    finish(load)
+    expect_in_time(statistics.median(after) <= FOLLOWS_SECONDS + statistics.median(before), text)
+
+
+MOVES = (leaves_in(STANDBY), leaves_in(NON_OPTIMIZED))
+MORE_MOVES = (leaves_in(UNAVAILABLE), leaves_in(NON_OPTIMIZED))
+
+
+def test_implicit_change():
+    """Whatever the group that was left is good for now; and where a port moves to another group."""
+    follow(topology.LioLoopback(states=[OPTIMIZED, STANDBY], access=IMPLICIT),
+           count(MOVES, MORE_MOVES * 20) + (exchange_ports, exchange_ports))
+
+
+def test_implicit_change_iscsi():
+    follow(topology.Iscsi(states=[OPTIMIZED, STANDBY], access=IMPLICIT), MOVES * count(1, 20))
+
+
+# --- it takes its time --------------------------------------------------------------------------
+
+def slow_group(path):
+    write(path.group + "/trans_delay_msecs", TRANSITION_SECONDS * 1000)
+    write(path.group + "/implicit_trans_secs", TRANSITION_SECONDS + 10)     # what it announces
+
+
+def test_transitions():
+    """A long "transitioning": where the array moves a group, and where we have asked it to.
+
+    Commands wait, no path fails for it, and all goes on when it is over.  Both at once: each is a LUN
+    of its own.
+    """
+    start_runner()
+    moved = topology.LioLoopback(states=[OPTIMIZED, STANDBY], access=IMPLICIT, name="moved")
+    asked = topology.LioLoopback(states=[OPTIMIZED, STANDBY], access=EXPLICIT, name="asked")
+    maps = [map_over(moved, "moved", grouping="group_by_prio"), map_over(asked, "asked")]
+    loads = [load_on(m, TRANSITION_SECONDS + 9) for m in maps]
+    slow_group(moved.paths[0])
+    slow_group(asked.paths[1])
+    before = [failures(m) for m in maps]
+
+    begin = time.monotonic()
+    transition = threading.Thread(target=set_state, args=(moved.paths[0], NON_OPTIMIZED))
+    transition.start()
+    defer(transition.join)
+    with cuts.TRANSPORT_STATUS.on(asked.paths[0]):
+        for path in moved.paths[0], asked.paths[1]:
+            wait_for(lambda path=path: state(path) == TRANSITIONING, 5, f"{path} in transition")
+        for path in moved.paths[0], asked.paths[1]:
+            wait_for(lambda path=path: state(path) != TRANSITIONING, TRANSITION_SECONDS + 5,
+                     f"the end of {path}'s transition")
+        over = time.monotonic()
+        asked.paths[1].wait_load()
+    moved.paths[0].wait_load()
+    note(f"the transitions took {over - begin:.1f} s, I/O went on {time.monotonic() - over:.1f} s later")
+
+    before[1][asked.paths[0]] += 1      # it was cut
+    for m, result, then in zip(maps, finish(*loads), before):
+        stall = max(result.stalls(begin, over))
+        text = f"{m.name}: a stall of {stall:.1f} s in {TRANSITION_SECONDS} s of transition"
+        expect(stall >= TRANSITION_SECONDS - 2, text)
+        expect_in_time(stall <= TRANSITION_SECONDS + 5, text)
+        expect_equal(failures(m), then, f"failures of {m.name}'s paths")
+
+
+# --- and back -----------------------------------------------------------------------------------
+
+POLICIES = ("immediate", "manual", "followover", "2")
+SEEN_SECONDS = 4.0      # after that no failback is to be expected any more
+
+
+class Story:
+    """A LUN with two optimized paths in one group and a third that is not, and its failback."""
+
+    def __init__(self, policy):
+        self.policy = policy
+        self.made = topology.LioLoopback(3, 32, [OPTIMIZED, OPTIMIZED, NON_OPTIMIZED],
+                                         name="lun-" + policy, access=IMPLICIT)
+        self.m = map_over(self.made, "failback-" + policy, grouping="group_by_prio", failback=policy)
+        self.first, self.second, self.third = self.made.paths
+
+    def is_back(self):
+        return self.first.devno in used(self.m)
+
+    def restore(self, path):
+        cuts.TRANSPORT_STATUS.restore(path)
+        self.restored, self.up, self.back = path, None, None
+
+    def look(self):
+        """Is the restored path up?  Is I/O back, and how long after that?"""
+        if self.up is None and self.m.in_use(self.restored):
+            self.up = time.monotonic()
+        if self.up and self.back is None and self.is_back():
+            self.back = time.monotonic() - self.up
+
+    def expect_back(self, what, wanted):
+        """wanted: the least and the most seconds, or None for never."""
+        text = "never" if self.back is None else f"after {self.back:.2f} s"
+        note(f"failback {self.policy}, {what}: {text}")
+        if wanted is None:
+            expect(self.back is None, f"failback {self.policy}, {what}: {text}")
+            return
+        text = f"failback {self.policy}, {what}: {text}, not {wanted[0]} to {wanted[1]} s"
+        expect(self.back is None or self.back >= wanted[0], text)
+        expect_in_time(self.back is not None and self.back <= wanted[1], text)
+
+
+def watch(stories):
+    """All at once, until the slowest failback would have been seen."""
+    def all_seen():
+        for story in stories:
+            story.look()
+        now = time.monotonic()
+        return all(story.up and (story.back is not None or now > story.up + SEEN_SECONDS)
+                   for story in stories)
+    wait_for(all_seen, 30, "the restored paths are up")
+
+
+def test_failback():
+    """Each policy, when the better group's first path is up, and for some, when its second one is."""
+    start_runner()
+    stories = [Story(policy) for policy in POLICIES]
+    loads = [load_on(story.m, 18, rate=1, bs="512-64k") for story in stories]
+    at_once, later, never = (0, 1.0), (1.5, SEEN_SECONDS), None
+
+    for story in stories:
+        expect(story.is_back(), f"{story.policy} does not begin with the optimized group")
+        for path in story.first, story.second:
+            cuts.TRANSPORT_STATUS.cut(path)
+    for story in stories:
+        story.third.wait_load()
+    for story in stories:
+        story.restore(story.first)
+    watch(stories)
+    for story, wanted in zip(stories, (at_once, never, at_once, later)):
+        story.expect_back("the first path of the group is up", wanted)
+
+    # The others would not stay for long where the administrator wants them.
+    patient = [story for story in stories if story.policy in ("manual", "followover")]
+    for story in patient:
+        story.m.message("switch_group", "2")
+        story.third.wait_load()
+    for story in patient:
+        story.restore(story.second)
+    watch(patient)
+    for story in patient:
+        story.expect_back("another path of the group is up", never)
+        story.third.wait_load()
+
+    finish(*loads)
+
+
+if __name__ == "__main__":
+    case.main()
