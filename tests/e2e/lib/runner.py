@@ -118,11 +118,14 @@ class Runner:
         return wait_for(find, seconds, f"{text!r} in the log")
 
     def resources(self):
-        """(RSS in KiB, open files, threads): what must not grow."""
+        """(RSS in KiB, open files, threads): what must not grow.
+
+        The RSS without mapped files: how much of its programs is in memory is chance.
+        """
         status = dict(line.split(":", 1) for line in
                       system.read(f"/proc/{self.pid}/status").splitlines())
-        return (int(status["VmRSS"].split()[0]), len(os.listdir(f"/proc/{self.pid}/fd")),
-                int(status["Threads"]))
+        rss = sum(int(status[kind].split()[0]) for kind in ("RssAnon", "RssShmem"))
+        return (rss, len(os.listdir(f"/proc/{self.pid}/fd")), int(status["Threads"]))
 
     def __enter__(self):
         return self.start()
