@@ -165,6 +165,23 @@ static bool all_links_closed(const struct multipath *m)
 	return list_empty(&m->leaving);
 }
 
+/* What the event has made possible, or has put an end to. */
+static void follow_up(struct multipath *m)
+{
+	if (has_fences(m))
+		look_at_fences(m);
+	if (wants_pg_init(m))
+		pg_init_run(m);
+	while (m->run_held) {
+		run_queues(m);
+		pg_init_run(m);
+	}
+	if (!m->nr_valid || m->told_queueing)
+		tell_queueing(m);
+	if (m->suspend == SUSPENDING)
+		check_suspended(m);
+}
+
 void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpath_actions *actions)
 {
 	assert(event->now_ns >= m->now_ns);
@@ -239,18 +256,7 @@ void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpa
 		break;
 	}
 
-	if (has_fences(m))
-		look_at_fences(m);
-	if (wants_pg_init(m))
-		pg_init_run(m);
-	while (m->run_held) {
-		run_queues(m);
-		pg_init_run(m);
-	}
-	if (!m->nr_valid || m->told_queueing)
-		tell_queueing(m);
-	if (m->suspend == SUSPENDING)
-		check_suspended(m);
+	follow_up(m);
 	if (m->stopping)
 		actions->stopped = m->nr_ios == 0 && all_links_closed(m);
 	actions->wake_ns = m->wake_ns;

@@ -16,7 +16,6 @@
  * A command is started when its slot is passed.  Hence there are always at least as many passed
  * slots as commands to answer, and a response never has to wait for one.
  */
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -657,8 +657,6 @@ static void device_ask_pending(struct device *d)
 		device_answer(d, container_of(node, struct device_request, letter.node));
 }
 
-static void device_step(struct device *d, struct mpath_event *event);
-
 /* The core takes no memory in a step: it asks for the change, and gets it with the next one. */
 static void device_regroup(struct device *d)
 {
