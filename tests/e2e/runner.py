@@ -3,7 +3,6 @@
 
 import ctypes
 import errno
-import fcntl
 import os
 import re
 import struct
@@ -12,9 +11,6 @@ import time
 from lib import case, cuts, dbus, lio, scsi, system, topology
 from lib.case import count, defer, expect, expect_equal, expect_in_time, note
 from lib.runner import Runner, check_config
-
-SG_SCSI_RESET = 0x2284
-SG_SCSI_RESET_DEVICE = 1
 
 CONF = "/etc/tcmu/mpath.conf"
 MAPS = "/etc/tcmu/mpath.d"
@@ -46,12 +42,6 @@ def forget(name):
             os.unlink(path)
 
 
-def message(name, *words):
-    with dbus.Bus() as bus:
-        return bus.call("org.tcmu.Mpath1", f"/org/tcmu/Mpath1/map/{name}", "org.tcmu.Mpath1.Map",
-                        "Message", "as", list(words))
-
-
 def status(name, kind):
     with dbus.Bus() as bus:
         return bus.call("org.tcmu.Mpath1", f"/org/tcmu/Mpath1/map/{name}", "org.tcmu.Mpath1.Map",
@@ -80,16 +70,6 @@ class Lun:
         if self.backstore:
             self.backstore.delete()
         self.target = self.backstore = None
-
-
-def lose_all(made):
-    for path in made.paths:
-        cuts.DEVICE_STATE.cut(path)
-
-
-def restore_all(made):
-    for path in made.paths:
-        cuts.DEVICE_STATE.restore(path)
 
 
 def make(n=2, **options):
@@ -248,74 +228,6 @@ def test_cmdproc_delayed():
     runner.start()
 
 
-def held(runner, made, lun, timeout_ms=60000):
-    """A read that waits for a path."""
-    expect(scsi.read10(lun.path, 0, 8).good, "read")
-    lose_all(made)
-    command = scsi.Pending(lun.path, struct.pack(">BBLBHB", 0x28, 0, 0, 0, 8, 0), data_in=4096,
-                           timeout_ms=timeout_ms)
-    defer(command.close)
-    expect(command.wait(1.5) is None, "not held")
-    return command
-
-
-def sg_reset(path, kind):
-    with scsi.Opened(path) as fd:
-        fcntl.ioctl(fd, SG_SCSI_RESET, struct.pack("i", kind))
-
-
-def test_lun_reset_while_held():
-    runner, made = start(), make()
-    lun = Lun(runner, made, keys="no_path_retry=queue\n")
-    command = held(runner, made, lun)
-    _, seconds = timed(sg_reset, lun.path, SG_SCSI_RESET_DEVICE)
-    expect_in_time(seconds < 1, f"LUN RESET took {seconds:.2f} s")
-    note(f"LUN RESET answered after {seconds:.2f} s")
-    expect(command.wait(2) is not None, "the command was not answered")
-    restore_all(made)
-    system.wait_for(lambda: scsi.read10(lun.path, 0, 8).good, 5, "a read")
-    expect_equal(runner.stop(5), 0, "exit status")
-    runner.start()
-
-
-def test_abort_while_held():
-    """The initiator's time-out aborts the command."""
-    runner, made = start(), make()
-    lun = Lun(runner, made, keys="no_path_retry=queue\n")
-    command = held(runner, made, lun, timeout_ms=3000)
-    answer = command.wait(10)
-    expect(answer is not None, "no answer after the abort")
-    expect_in_time(command.seconds < 5, f"ABORT TASK took {command.seconds - 3:.2f} s")
-    note(f"ABORT TASK answered {command.seconds - 3:.2f} s after the time-out")
-    restore_all(made)
-    system.wait_for(lambda: scsi.read10(lun.path, 0, 8).good, 5, "a read")
-
-
-def test_sigterm_while_held():
-    """Held commands are answered BUSY, so the initiator sends them again to the next tcmu-runner."""
-    runner, made = start(), make()
-    lun = Lun(runner, made, keys="no_path_retry=queue\n")
-    held(runner, made, lun)
-    status, seconds = timed(runner.stop, 5)
-    expect_equal(status, 0, "exit status")
-    note(f"SIGTERM while a command was held: {seconds:.2f} s")
-    runner.start()
-    restore_all(made)
-    cuts.wait_usable(lun.path, 10)
-    expect(scsi.read10(lun.path, 0, 8).good, "read")
-
-
-def test_delete_while_held():
-    runner, made = start(), make()
-    lun = Lun(runner, made, keys="no_path_retry=queue\n")
-    command = held(runner, made, lun)
-    message("m", "fail_if_no_path")
-    expect(command.wait(2) is not None, "no answer after fail_if_no_path")
-    _, seconds = timed(lun.delete)
-    expect_in_time(seconds < 5, f"delete took {seconds:.1f} s")
-    restore_all(made)
-
-
 def test_kill():
     """kill -9 with commands in the ring: the next tcmu-runner serves on."""
     runner, made = start(), make()
@@ -435,27 +347,6 @@ def test_second_map_of_the_name():
         pass
     runner.wait_log("mpath/m: ")
     expect(scsi.read10(lun.path, 0, 8).good, "read")
-
-
-@case.limit(600)
-def test_rounds():
-    """Create, export, use, delete: nothing grows."""
-    runner, made = start(), make()
-    rounds = count(20, 100)
-    after_quarter = None
-    for i in range(rounds):
-        with lio.UserBackstore("r", made.paths[0].dev + ";" + made.paths[1].dev) as backstore:
-            with lio.LoopTarget(backstore) as target:
-                expect(scsi.write10(target.path, i, bytes([i % 256]) * 512).good, "write")
-                expect(scsi.read10(target.path, i, 1).data == bytes([i % 256]) * 512, "read")
-        if i == rounds // 4:
-            after_quarter = runner.resources()
-    forget("r")
-    rss, files, threads = runner.resources()
-    note(f"(RSS KiB, files, threads): {after_quarter} after a quarter, {(rss, files, threads)}")
-    expect(files <= after_quarter[1] and threads <= after_quarter[2], "files or threads grow")
-    # A sanitizer keeps what was freed.
-    expect("MPATH_PRELOAD" in os.environ or rss < after_quarter[0] * 1.1 + 512, "RSS grows")
 
 
 if __name__ == "__main__":
