@@ -420,12 +420,16 @@ class ControlTest(unittest.TestCase):
 
     def test_paths_come_and_go(self):
         client = self.start_client("mpatha")
+        new = ROOT + "/map/mpatha/path/2"
+        before = {ROOT + path for path in client.objects()}     # word of these may come only now
         self.server.say("grow", "mpatha")
-        client.wait_signal(lambda *signal: signal[1] == "InterfacesAdded", "a path is added")
+        client.wait_signal(lambda *signal: signal[1] == "InterfacesAdded" and signal[2][0] == new,
+                           "a path is added")
         client.listen(1.5)
-        added = [signal for signal in client.signals if signal[1] == "InterfacesAdded"]
-        (_, _, (path, interfaces)), = added
-        self.assertEqual(path, ROOT + "/map/mpatha/path/2")
+        added = [signal[2] for signal in client.signals
+                 if signal[1] == "InterfacesAdded" and signal[2][0] not in before]
+        self.assertEqual([path for path, _ in added], [new])
+        interfaces = added[0][1]
         self.assertEqual(interfaces["org.tcmu.Mpath1.Path"]["Address"], "/dev/disk/by-path/2")
         self.assertEqual(client.get("/map/mpatha", "Map.NrPaths"), 3)
         self.assertEqual(client.objects()["/map/mpatha/path/2"]["Path"]["Name"], "8:32")

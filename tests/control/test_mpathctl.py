@@ -9,7 +9,6 @@ import json
 import os
 import sys
 import tempfile
-import time
 import unittest
 
 import test_control
@@ -74,17 +73,19 @@ class MpathctlTest(Base):
             self.assertIn("invalid", self.mpathctl("top", *words, status=USAGE))
 
     def follow(self, *args):
-        """`mpathctl events`, and a moment later its subscription is there."""
+        """`mpathctl events`, which has subscribed: what comes from now on is queued for it."""
+        before = self.subscriptions()
         process = self.popen("events", *args)
-        def subscribed():       # it asks for the maps after it has subscribed
-            rules = test_control.subprocess.run(
-                ["gdbus", "call", "--address", self.bus.address, "-d", "org.freedesktop.DBus", "-o",
-                 "/org/freedesktop/DBus", "-m", "org.freedesktop.DBus.Debug.Stats.GetAllMatchRules"],
-                capture_output=True, text=True)
-            return "InterfacesRemoved" in rules.stdout or rules.returncode
-        wait_for(subscribed, "subscribed")
-        time.sleep(0.5)
+        wait_for(lambda: self.subscriptions() > before, "subscribed")
         return process
+
+    def subscriptions(self):
+        """So many clients hear of objects that go, which is what they subscribe to last."""
+        rules = test_control.subprocess.run(
+            ["gdbus", "call", "--address", self.bus.address, "-d", "org.freedesktop.DBus", "-o",
+             "/org/freedesktop/DBus", "-m", "org.freedesktop.DBus.Debug.Stats.GetAllMatchRules"],
+            capture_output=True, text=True, check=True)
+        return rules.stdout.count("InterfacesRemoved")
 
     def test_events(self):
         self.start("mpatha", "mpathb")

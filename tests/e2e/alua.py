@@ -91,12 +91,11 @@ LOSSES = (cuts.TRANSPORT_STATUS, cuts.ALUA_UNAVAILABLE, cuts.ALUA_OFFLINE, cuts.
           cuts.DEVICE_STATE)
 
 
-def one_owner(m, owner, other):
-    """As an array with one owner would have done it by itself.  A standby path is one in use, too."""
+def one_owner(owner, other):
+    """As an array with one owner would have done it by itself, at once: before the other one is back."""
     set_state(other, STANDBY)
-    other.alua_state = STANDBY      # this is what the next cut restores
+    other.alua_state = STANDBY      # this is what a cut restores
     owner.alua_state = OPTIMIZED
-    m.wait_in_use(*m.paths)
 
 
 def lose_groups_in_turn(grouping, losses):
@@ -114,7 +113,8 @@ def lose_groups_in_turn(grouping, losses):
             there.wait_load()
             expect_equal((state(there), read(there.group + "/alua_access_status")),
                          (OPTIMIZED, "Altered by Explicit STPG"), f"{there} after {cut} of {here}")
-        one_owner(m, there, here)
+            one_owner(there, here)
+        m.wait_in_use()         # a path in standby is one in use, too
     finish(load)
 
 

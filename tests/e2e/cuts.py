@@ -8,7 +8,8 @@ TEST UNIT READY on the bare path is the judge of usable.
 
 Where the transport reports a loss at once, the stall is compared with that of the kernel's
 dm-multipath under the same load over the same paths, and with how long our LUN stalls when nothing
-is cut at all, because a CPU that is emulated on a busy machine stalls by itself.  What counts is the
+is cut at all, because a CPU that is emulated on a busy machine stalls by itself.  A stall is how long a
+read took, or a time without the end of a write (lib/fio.py).  What counts is the
 median over all cuts of a kind: at most 3 times the longer of the two.  A write that is lost waits for
 its fence besides, by so much it may be longer; with fence=none it may not.
 """

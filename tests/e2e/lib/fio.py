@@ -3,7 +3,8 @@
 
 The stall is the longest time in which no command ended.  fio's lat log has a line for each command
 with the time of its completion and its direction, so it is the longest gap between two lines: of
-all commands, of the reads, of the writes.  A line costs nothing beside the command itself under TCG
+all commands, of the reads, of the writes.  Only around a cut (stalls()) it is how long a read took:
+writes that wait for their fence fill fio's queue, and then no read is sent.  A line costs nothing beside the command itself under TCG
 (measured: no difference in IOPS with and without), and the time of the final verify does not count.
 
 What fio 3.33's verify really does, read in its source and tried, decides how it is used here:
@@ -56,11 +57,15 @@ class Result:
 
     def _gaps(self, logs, begin_ms, end_ms):
         self._times = times = {"0": [], "1": []}
+        self._reads = []        # (end, how long it took)
         for text in logs:
             for line in text.splitlines():
                 words = line.split(", ", 3)
                 if len(words) > 2 and words[2] in times:
-                    times[words[2]].append(int(words[0]) - begin_ms)
+                    end = int(words[0]) - begin_ms
+                    times[words[2]].append(end)
+                    if words[2] == "0":
+                        self._reads.append((end, int(words[1]) / 1e6))
         # What comes after the load's time is the verify; stalls() still wants to know.
         times = {key: [t for t in all if t <= end_ms] for key, all in times.items()}
         both = sorted(times["0"] + times["1"])
@@ -71,10 +76,13 @@ class Result:
             gaps[0][0] if gaps else 0.0 for gaps in (self.gaps, self.read_gaps, self.write_gaps))
 
     def stalls(self, begin, end):
-        """The longest stalls (of the reads, of the writes) that touch this time, in seconds."""
+        """The longest that touch this time, in seconds: what a read took, and a gap between writes."""
         first, last = (begin - self.begin) * 1000, (end - self.begin) * 1000
-        return tuple(max((b - a for a, b in zip(times, times[1:]) if b >= first and a <= last),
-                         default=0) / 1000 for times in map(sorted, self._times.values()))
+        writes = sorted(self._times["1"])
+        return (max((took for end, took in self._reads if end >= first and end - took <= last),
+                    default=0) / 1000,
+                max((b - a for a, b in zip(writes, writes[1:]) if b >= first and a <= last),
+                    default=0) / 1000)
 
     @property
     def completions(self):
