@@ -484,13 +484,12 @@ class ControlTest(unittest.TestCase):
         client.signals.clear()
         begin = time.monotonic()
         calls = 0
-        while time.monotonic() < begin + 2:
+        while calls < 200 or time.monotonic() < begin + 2:
             self.assertIsNone(client.call("/map/mpatha/path/0", "Path.Fail"))
             self.assertIsNone(client.call("/map/mpatha/path/0", "Path.Reinstate"))
             calls += 2
         client.call("/map/mpatha/path/0", "Path.Fail")
         seconds = time.monotonic() - begin
-        self.assertGreater(calls, 100)
         path = "/map/mpatha/path/0"
         client.wait_signal(lambda *signal: signal[:2] == (path, "PropertiesChanged")
                            and signal[2][1].get("FailCount") == calls // 2 + 1, "the last change")

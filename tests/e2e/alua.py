@@ -98,10 +98,12 @@ def one_owner(owner, other):
     owner.alua_state = OPTIMIZED
 
 
-def lose_groups_in_turn(grouping, losses):
+def test_explicit_activation():
+    """The group in use is lost: the other one, in standby, is activated by SET TARGET PORT GROUPS."""
+    losses = LOSSES * count(1, 8)
     start_runner()
     made = topology.LioLoopback(states=[OPTIMIZED, STANDBY], access=EXPLICIT)
-    m = map_over(made, grouping=grouping)
+    m = map_over(made, grouping="failover")
     expect(m.status("table").split("1 alua")[1:], f"no handler alua: {m.status('table')}")
     m.wait_in_use()
     load = load_on(m, 4 + 1.5 * len(losses))
@@ -116,16 +118,6 @@ def lose_groups_in_turn(grouping, losses):
             one_owner(there, here)
         m.wait_in_use()         # a path in standby is one in use, too
     finish(load)
-
-
-def test_explicit_activation():
-    """The group in use is lost: the other one, in standby, is activated by SET TARGET PORT GROUPS."""
-    lose_groups_in_turn("failover", count(LOSSES[2:], LOSSES * 8))
-
-
-def test_explicit_activation_by_prio():
-    """The same where groups are formed by priority, which changes each time."""
-    lose_groups_in_turn("group_by_prio", count(LOSSES[:2], LOSSES * 8))
 
 
 # --- the array moves the LUN --------------------------------------------------------------------

@@ -10,7 +10,7 @@ Where the transport reports a loss at once, the stall is compared with that of t
 dm-multipath under the same load over the same paths, and with how long our LUN stalls when nothing
 is cut at all, because a CPU that is emulated on a busy machine stalls by itself.  A stall is how long a
 read took, or a time without the end of a write (lib/fio.py).  What counts is the
-median over all cuts of a kind: at most 3 times the longer of the two.  A write that is lost waits for
+median over all cuts of a kind: at most 3 times the longer of the two, or of 0.1 s.  A write that is lost waits for
 its fence besides, by so much it may be longer; with fence=none it may not.
 """
 
@@ -26,6 +26,8 @@ from lib.system import wait_for, write
 
 BACK_SECONDS = 2.0
 TIMES_WORSE = 3
+# What is less nobody can tell from what emulated CPUs do by themselves.
+STALL_SECONDS = 0.1
 
 # In MiB/s for each direction: what an emulated CPU that is shared can do with time to spare.
 RATE = 12
@@ -190,7 +192,8 @@ def check_stalls(ours, reference, fence_seconds):
         stalls, theirs = medians(events), medians(reference[cut])
         most, their_most = longest(events), longest(reference[cut])
         for i, what in enumerate(("reads", "writes")):
-            bound = TIMES_WORSE * max(theirs[i], control[i]) + (fence_seconds if i else 0)
+            bound = TIMES_WORSE * max(theirs[i], control[i], STALL_SECONDS)
+            bound += fence_seconds if i else 0
             text = (f"{cut.name}, {what}: stall {stalls[i]:.3f} s, dm-multipath {theirs[i]:.3f} s, "
                     f"without a cut {control[i]:.3f} s")
             note(f"{text}; the longest {most[i]:.3f} and {their_most[i]:.3f} s")
