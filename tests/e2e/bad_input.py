@@ -14,8 +14,7 @@ import subprocess
 
 from lib import case, dm, lio, scsi, system, topology
 from lib.case import defer, expect, expect_equal, note
-from lib.mpath import MAP_DIR
-from lib.named import Named
+from lib.named import Named, made, map_file
 from lib.runner import Runner
 from lib.system import CONFIGFS, run, wait_for, write
 
@@ -26,18 +25,6 @@ def start():
     runner = Runner()
     defer(runner.end)
     return runner.start()
-
-
-def made(thing):
-    defer(thing.delete if hasattr(thing, "delete") else thing.teardown)
-    return thing
-
-
-def map_file(name, *lines, header="[multipath]"):
-    path = f"{MAP_DIR}/{name}.map"
-    with open(path, "w") as f:
-        f.write("\n".join([header, *lines]) + "\n")
-    defer(lambda: os.path.exists(path) and os.unlink(path))
 
 
 # --- devices ---

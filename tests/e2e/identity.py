@@ -15,7 +15,7 @@ import struct
 
 from lib import case, dm, fio, lio, scsi, system, topology
 from lib.case import defer, expect, expect_equal, note
-from lib.named import Named
+from lib.named import Named, made, map_file
 from lib.runner import Runner
 from lib.system import run, wait_for, write
 
@@ -30,11 +30,6 @@ def start():
     runner = Runner()
     defer(runner.end)
     return runner.start()
-
-
-def made(thing):
-    defer(thing.delete if hasattr(thing, "delete") else thing.teardown)
-    return thing
 
 
 def checksum(path):
@@ -401,13 +396,6 @@ def test_own_lun_over_iscsi():
 
 
 # --- whose identity initiators see (D16) ---
-
-def map_file(name, *lines):
-    path = f"/etc/tcmu/mpath.d/{name}.map"
-    with open(path, "w") as f:
-        f.write("\n".join(("[multipath]", *lines)) + "\n")
-    defer(os.unlink, path)
-
 
 def designators(device):
     """Those of VPD page 83h, whole."""

@@ -15,8 +15,8 @@ import struct
 
 from lib import case, cuts, dbus, fio, lio, scsi, system, topology
 from lib.case import defer, expect, expect_equal, note
-from lib.mpath import BUS_NAME, MAP_DIR
-from lib.named import Named
+from lib.mpath import BUS_NAME
+from lib.named import Named, made, map_file
 from lib.runner import Runner, check_config
 from lib.system import wait_for, write
 
@@ -58,18 +58,6 @@ class Sanitized:
         text = reports()
         expect(not text, f"tcmu-runner ended with {status}:\n{text[:6000]}")
         expect_equal(status, 0, "tcmu-runner's exit status")
-
-
-def made(thing):
-    defer(thing.delete if hasattr(thing, "delete") else thing.teardown)
-    return thing
-
-
-def map_file(name, *lines):
-    path = f"{MAP_DIR}/{name}.map"
-    with open(path, "w") as f:
-        f.write("\n".join(["[multipath]", *lines]) + "\n")
-    defer(lambda: os.path.exists(path) and os.unlink(path))
 
 
 def load_with_cuts(lun, paths):

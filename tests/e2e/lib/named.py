@@ -4,17 +4,32 @@
 Other than mpath.Map this is for paths that are missing, wrong or somebody else's.
 """
 
+import os
 import re
 
 from . import dbus, lio
-from .case import expect
-from .mpath import map_call
+from .case import defer, expect
+from .mpath import MAP_DIR, map_call
 from .system import wait_for
 
 # The names of a backstore and of the word's device, and the state with its reason:
 #     sda 8:0: excluded: sda is in use: sda is mounted at /mnt [0 in flight, failed 0 times] /dev/sda
 LINE = re.compile(r"^    (?P<device>\S+) (?P<name>\S+): (?P<state>.*) "
                   r"\[(?P<counts>\d+ in flight[^]]*)\] (?P<word>\S+)$")
+
+
+def made(thing):
+    """Taken down when the case ends."""
+    defer(thing.delete if hasattr(thing, "delete") else thing.teardown)
+    return thing
+
+
+def map_file(name, *lines, header="[multipath]"):
+    """A map file of these lines, for this case."""
+    path = f"{MAP_DIR}/{name}.map"
+    with open(path, "w") as f:
+        f.write("\n".join([header, *lines]) + "\n")
+    defer(lambda: os.path.exists(path) and os.unlink(path))
 
 
 class Named:
