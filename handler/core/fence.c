@@ -194,9 +194,12 @@ void path_has_answered(struct multipath *m, struct path *path, uint64_t sent_ns)
 
 	if (!path->facts.has_sessions)
 		return;
-	list_for_each_entry(io, &m->fenced, node)
-		if (io->lost_session && io->lost_ns < sent_ns)
+	list_for_each_entry(io, &m->fenced, node) {
+		if (io->lost_session && io->lost_ns < sent_ns) {
 			ask_for_session(m, path, sent_ns);
+			return;
+		}
+	}
 }
 
 /*

@@ -48,16 +48,11 @@ static bool has_page(const struct lun_facts *lun, uint8_t page)
 	return memchr(lun->vpd_pages, page, lun->nr_vpd_pages) != NULL;
 }
 
-static bool shows_array(const struct path *path)
-{
-	return path->m->settings.identity == IDENTITY_ARRAY;
-}
-
 /* The optional pages, and not those that nobody wants to know. */
 static bool is_asked_for(const struct path *path, uint8_t page)
 {
 	return has_page(&path->seen, page) &&
-	       (page != VPD_SERIAL || wants_serial(path->m) || shows_array(path));
+	       (page != VPD_SERIAL || wants_serial(path->m) || shows_array(path->m));
 }
 
 /* Ask question number path->probe_step; false when there is none left. */
@@ -150,7 +145,7 @@ static void learn_serial(struct path *path, const struct scsi_answer *answer)
 
 	if (len && answer->data[3] < len)
 		len = answer->data[3];
-	if (shows_array(path)) {
+	if (shows_array(path->m)) {
 		path->seen.serial.len = (uint8_t)(len < LUN_NAMES_MAX ? len : LUN_NAMES_MAX);
 		memcpy(path->seen.serial.data, answer->data + at, path->seen.serial.len);
 	}
@@ -184,7 +179,7 @@ static bool learn(struct path *path, const struct scsi_answer *answer, struct st
 	case ASK_WWID:
 		if (!scsi_wwid_from_vpd83(answer->data, answer->len, seen->wwid))
 			return refuse(reason, "no WWID: VPD page 83h names no logical unit");
-		if (shows_array(path))
+		if (shows_array(path->m))
 			scsi_lun_designators(answer->data, answer->len, &seen->designators);
 		learn_port(&path->tpg, answer);
 		return true;

@@ -28,7 +28,7 @@ static uint64_t max_transfer_bytes(const struct multipath *m)
 	return least;
 }
 
-static bool shows_array(const struct multipath *m)
+bool shows_array(const struct multipath *m)
 {
 	return m->settings.identity == IDENTITY_ARRAY;
 }
@@ -74,9 +74,8 @@ static void tell_identity(struct multipath *m)
 {
 	if (shows_array(m))
 		notice(m, NOTICE_LUN, NULL,
-		       "identity=array: initiators see the array's WWID and serial number; who "
-		       "sees "
-		       "the array's LUN too takes both for one");
+		       "identity=array: initiators see the array's WWID and serial number; "
+		       "who sees the array's LUN too takes both for one");
 }
 
 /*

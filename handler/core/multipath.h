@@ -383,6 +383,7 @@ enum identify_result identify(struct path *path, const struct scsi_answer *last,
 			      const struct scsi_question *next, struct strbuf *reason);
 
 /* lun.c: what the map knows of its LUN */
+bool shows_array(const struct multipath *m); /* its names: identity=array (D16) */
 bool lun_answers(struct multipath *m, struct mpath_io *io);
 void lun_identified(struct multipath *m, const struct lun_facts *seen);
 bool forget_lun(struct multipath *m);

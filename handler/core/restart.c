@@ -30,6 +30,16 @@
 #define REST_MAX_NS (100 * NSEC_PER_MSEC)
 #define WORK_MIN_NS (200 * NSEC_PER_MSEC)
 
+/* No slow write has been out for so long: that is told, too. */
+#define SLOW_IDLE_NS (10 * NSEC_PER_SEC)
+/* A time that no slow write lasts to is not believed. */
+#define SLOW_FEARED_MAX_NS (3600 * NSEC_PER_SEC)
+
+static unsigned long long ms_until(uint64_t end_ns, uint64_t now_ns)
+{
+	return end_ns > now_ns ? (end_ns - now_ns) / NSEC_PER_MSEC : 0;
+}
+
 static bool any_foreign(const struct multipath *m)
 {
 	const struct path *path;
@@ -39,11 +49,6 @@ static bool any_foreign(const struct multipath *m)
 			return true;
 	return m->foreign_left;
 }
-
-/* None has been out for so long: that is told, too. */
-#define SLOW_IDLE_NS (10 * NSEC_PER_SEC)
-/* A time that no slow write lasts to is not believed. */
-#define SLOW_FEARED_MAX_NS (3600 * NSEC_PER_SEC)
 
 /* By then the kernel has given up what the dead process had sent, and none of it can land. */
 static uint64_t usual_wait_over_ns(const struct multipath *m)
@@ -66,7 +71,7 @@ static uint64_t wait_over_ns(const struct multipath *m)
  */
 void slow_write_starts(struct multipath *m, struct mpath_io *io)
 {
-	uint64_t timeout_ms = io->cmd.timeout_ms;
+	uint32_t timeout_ms = io->cmd.timeout_ms;
 	uint64_t end_ns;
 
 	if (timeout_ms > SLOW_MAX_MS)
@@ -74,7 +79,7 @@ void slow_write_starts(struct multipath *m, struct mpath_io *io)
 	io->slow = true;
 	m->nr_slow++;
 	end_ns = m->now_ns +
-		 (timeout_ms + KERNEL_ERROR_HANDLING_MS + longest_fence_ms(m, io->cmd.timeout_ms)) *
+		 (timeout_ms + KERNEL_ERROR_HANDLING_MS + longest_fence_ms(m, timeout_ms)) *
 			 NSEC_PER_MSEC;
 	if (end_ns <= m->slow_kept_ns)
 		return;
@@ -123,7 +128,7 @@ void restart_begins(struct multipath *m)
 	m->restart_over = false;
 	notice(m, NOTICE_OTHER, NULL,
 	       "a former process lost writes that may still land: writes wait, at most %llu ms",
-	       (unsigned long long)((m->former_fence_ns - m->now_ns) / NSEC_PER_MSEC));
+	       ms_until(m->former_fence_ns, m->now_ns));
 }
 
 static void former_fence_ends(struct multipath *m)
@@ -168,11 +173,6 @@ static void end_of_wait(struct multipath *m, const char *why)
 	}
 	list_splice(&m->held, &m->restarting);
 	m->run_held = true;
-}
-
-static unsigned long long ms_until(uint64_t end_ns, uint64_t now_ns)
-{
-	return end_ns > now_ns ? (end_ns - now_ns) / NSEC_PER_MSEC : 0;
 }
 
 /* All paths were looked at, and none of them leads to these. */
@@ -439,5 +439,5 @@ void restart_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *o
 		strbuf_printf(out,
 			      "  a former process lost writes that may still land: writes wait, at "
 			      "most %llu ms\n",
-			      (unsigned long long)((m->former_fence_ns - now_ns) / NSEC_PER_MSEC));
+			      ms_until(m->former_fence_ns, now_ns));
 }

@@ -12,8 +12,7 @@
 #include "mpath/tcmu_runner_abi.h"
 #include "runner/log_sink.h"
 
-/* tcmu-runner cuts what is longer than 255 bytes with its own words, and the end of the line, too.
- */
+/* tcmu-runner cuts off what is more than 255 bytes with its own words, also the end of the line. */
 #define RUNNER_LINE_MAX 240
 
 static void piece_to_runner(enum log_level level, const char *line, int len)

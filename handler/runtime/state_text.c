@@ -86,6 +86,12 @@ static bool state_get_page(GKeyFile *file, const char *key, struct lun_page *pag
 	return len >= 0;
 }
 
+/* What came into the file later, or what not every map has, may be missing. */
+static bool state_has(GKeyFile *file, const char *group, const char *key)
+{
+	return g_key_file_has_key(file, group, key, NULL);
+}
+
 /* Only a map with identity=array has them. */
 static void state_set_names(GKeyFile *file, const char *key, const struct lun_names *names)
 {
@@ -97,7 +103,7 @@ static bool state_get_names(GKeyFile *file, const char *key, struct lun_names *n
 {
 	int len;
 
-	if (!g_key_file_has_key(file, GROUP_LUN, key, NULL))
+	if (!state_has(file, GROUP_LUN, key))
 		return true;
 	len = state_get_bytes(file, key, names->data, sizeof(names->data));
 	names->len = (uint8_t)(len > 0 ? len : 0);
@@ -245,16 +251,11 @@ static bool state_get_queueing(GKeyFile *file, enum memory_queueing *queueing)
 	return false;
 }
 
-/* What came into the file later may be missing. */
-static bool state_has(GKeyFile *file, const char *key)
-{
-	return g_key_file_has_key(file, GROUP_SET, key, NULL);
-}
-
 static bool state_get_later_number(GKeyFile *file, const char *key, uint64_t max, uint64_t *number)
 {
 	*number = 0;
-	return !state_has(file, key) || state_get_number(file, GROUP_SET, key, max, number);
+	return !state_has(file, GROUP_SET, key) ||
+	       state_get_number(file, GROUP_SET, key, max, number);
 }
 
 static bool state_get_disks(GKeyFile *file, struct mpath_memory *memory)
@@ -263,7 +264,7 @@ static bool state_get_disks(GKeyFile *file, struct mpath_memory *memory)
 	bool ok = state_get_later_number(file, "used_transit_ms", UINT32_MAX, &transit_ms);
 
 	memory->transit_ms = (uint32_t)transit_ms;
-	return ok && (!state_has(file, "used_disks") ||
+	return ok && (!state_has(file, GROUP_SET, "used_disks") ||
 		      state_get_hashes(file, "used_disks", memory->disks, MEMORY_DISKS_MAX,
 				       &memory->nr_disks));
 }

@@ -52,13 +52,13 @@ struct mpath_flaky {
 /* After its time-out the kernel aborts a command, resets devices and hosts, and then gives up. */
 #define KERNEL_ERROR_HANDLING_MS 30000
 
-/* What a map file or mpath.conf may set besides the table.  Times in milliseconds. */
 /* Whose serial number and WWID the LUN shows to initiators (D16). */
 enum identity {
 	IDENTITY_LIO,
 	IDENTITY_ARRAY,
 };
 
+/* What a map file or mpath.conf may set besides the table.  Times in milliseconds. */
 struct mpath_settings {
 	const struct path_checker_type *checker; /* NULL: paths are not checked (checker "none") */
 	uint32_t recheck_interval_ms;		 /* between checks of a failed path */
@@ -272,8 +272,7 @@ const char *mpath_name(const struct multipath *m);
 const struct lun_facts *mpath_lun(const struct multipath *m);
 /* The kernel's cmd_time_out would answer commands that this map wants to hold (D11). */
 bool mpath_queueing_defeated(const struct multipath *m);
-/* Else: the seconds that would do, if it is over before a lost write may be answered; 0: it is not.
- */
+/* Else, if it is over before a lost write may be answered: the seconds that would do; or 0. */
 uint32_t mpath_time_out_needed_s(const struct multipath *m);
 /* True once every path has been looked at once since creation: open() waits a moment for it. */
 bool mpath_settled(const struct multipath *m);
