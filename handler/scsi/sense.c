@@ -11,12 +11,13 @@
 
 #include "mpath/scsi.h"
 
-#define SENSE_FIXED		  0x70
-#define SENSE_FIXED_DEFERRED	  0x71
-#define SENSE_DESCRIPTOR	  0x72
-#define SENSE_DESCRIPTOR_DEFERRED 0x73
-#define SENSE_FIXED_LEN		  18
-#define DESCRIPTOR_INFORMATION	  0x00
+#define SENSE_FIXED		   0x70
+#define SENSE_FIXED_DEFERRED	   0x71
+#define SENSE_DESCRIPTOR	   0x72
+#define SENSE_DESCRIPTOR_DEFERRED  0x73
+#define SENSE_FIXED_LEN		   18
+#define DESCRIPTOR_INFORMATION	   0x00
+#define DESCRIPTOR_INFORMATION_LEN 0x0a
 
 static bool decode_fixed(const uint8_t *sense, size_t len, struct scsi_sense *out)
 {
@@ -92,13 +93,19 @@ static uint64_t get_be(const uint8_t *p, unsigned int width)
 	return value;
 }
 
+static bool is_information(const uint8_t *descriptor)
+{
+	return descriptor[0] == DESCRIPTOR_INFORMATION &&
+	       descriptor[1] == DESCRIPTOR_INFORMATION_LEN;
+}
+
 static void hide_in_descriptors(uint8_t *sense, size_t len, uint64_t lba)
 {
 	size_t end = len > 7 && sense[7] + 8u < len ? sense[7] + 8u : len;
 	size_t at;
 
 	for (at = 8; at + 12 <= end; at += 2u + sense[at + 1])
-		if (sense[at] == DESCRIPTOR_INFORMATION && get_be(sense + at + 4, 8) != lba)
+		if (is_information(sense + at) && get_be(sense + at + 4, 8) != lba)
 			sense[at + 2] &= 0x7f;
 }
 

@@ -4,7 +4,7 @@
  *
  * Commands on standard input: "add NAME [PATHS]", "remove NAME", "forget NAME" (without a word to
  * D-Bus: the moment between the two), "grow NAME", "shrink NAME" (a path), "reads NAME N" (on the
- * first path), "events NAME N".  A map answers
+ * first path), "events NAME N".  What was done is said in the log: "did VERB NAME".  A map answers
  * on a thread of its own, as the real ones do: see answer().
  */
 #include <assert.h>
@@ -382,6 +382,8 @@ int main(void)
 
 		assert(verb && name && strlen(name) < MPATH_NAME_MAX);
 		command(verb, name, number ? (unsigned int)atoi(number) : 0);
+		printf("did %s %s\n", verb, name);
+		fflush(stdout);
 	}
 	_exit(0); /* as tcmu-runner ends: with the control thread running */
 }

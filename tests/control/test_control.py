@@ -199,6 +199,10 @@ class Server:
         """Waits until it was on the bus so many times."""
         wait_for(lambda: self.log_text().count("serving org.tcmu.Mpath1") >= times, "on the bus")
 
+    def did(self, command, times):
+        """Waits until it has done this command so many times."""
+        wait_for(lambda: self.log_text().count(f"did {command}\n") >= times, command)
+
     def stop(self):
         self.process.stdin.close()
         return self.process.wait(10)
@@ -579,9 +583,9 @@ class ControlTest(unittest.TestCase):
         client.listen(0.5)
         client.signals.clear()
         self.bus.process.send_signal(signal.SIGSTOP)
-        for _ in range(40):
+        for i in range(40):
             self.server.say("events", "mpatha", "400")
-            time.sleep(0.05)
+            self.server.did("events mpatha", i + 1)
         self.bus.process.send_signal(signal.SIGCONT)
         client.wait_signal(lambda _, member, arguments: member == "Event" and arguments[0] == 16000,
                            "the last event")

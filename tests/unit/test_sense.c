@@ -177,6 +177,14 @@ static void test_hide_progress(void)
 	memset(sense, 0xff, sizeof(sense));
 	sense[0] = 0x72;
 	scsi_sense_hide_progress(sense, sizeof(sense), 0);
+
+	/* Of another length than 0Ah it is no Information descriptor: the next one's bytes were
+	 * changed. */
+	memcpy(sense, descriptor, sizeof(sense));
+	sense[21] = 0;
+	memcpy(expected, sense, sizeof(sense));
+	scsi_sense_hide_progress(sense, sizeof(sense), 0x1230);
+	assert(!memcmp(sense, expected, sizeof(sense)));
 }
 
 int main(void)
