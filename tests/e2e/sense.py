@@ -16,7 +16,7 @@ import time
 
 from lib import bare, case, lio, puppet, scsi, system, topology
 from lib.bare import caw_cdb, cdb10, cdb12, cdb16, same
-from lib.case import defer, expect, expect_equal, expect_in_time, note
+from lib.case import count, defer, expect, expect_equal, expect_in_time, note
 from lib.mpath import Map
 from lib.runner import Runner
 
@@ -394,17 +394,19 @@ def test_poison_too_large():
 # --- iscsi-test-cu ------------------------------------------------------------------------------
 
 # Without Verify10 and Verify16: LIO's own LUN fails half of them, and takes half a minute for it.
-SUITES = ("Read6", "Read10", "Read12", "Read16", "Write10", "Write12", "Write16", "Inquiry",
-          "TestUnitReady", "CompareAndWrite", "Unmap", "WriteSame16", "ReadCapacity10",
-          "ReadCapacity16", "ModeSense6", "Mandatory", "PrinReadKeys", "ProutRegister",
-          "ReportSupportedOpcodes", "OrWrite", "Prefetch10", "StartStopUnit", "WriteVerify10")
+SUITES = ("Read10", "Read16", "Write16", "Inquiry", "TestUnitReady", "CompareAndWrite", "Unmap",
+          "WriteSame16", "ReadCapacity10", "ReadCapacity16", "ModeSense6", "Mandatory",
+          "PrinReadKeys", "ProutRegister", "ReportSupportedOpcodes", "OrWrite", "Prefetch10",
+          "StartStopUnit")
+# The same tests once more, with CDBs of another length: ten seconds each.
+TWINS = ("Read6", "Read12", "Write10", "Write12", "WriteVerify10")
 
 
 def iscsi_test(target, results):
     """Fills {test: passed} from iscsi-test-cu's suites."""
     (host, port), = target.portals
     address = f"iscsi://{host}:{port}/{target.iqn}/0"
-    for suite in SUITES:
+    for suite in SUITES + count((), TWINS):
         begin = time.monotonic()
         done = subprocess.run(["iscsi-test-cu", "-d", "-v", f"--test=SCSI.{suite}", address],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -443,7 +445,7 @@ def test_iscsi_test_cu():
     failed = [test for test in passed if got.get(test) is not True]
     note(f"{len(passed)} tests pass on LIO's LUN, {len(failed)} of them fail on ours; "
          f"{sum(result is False for result in wanted.values())} fail on LIO's")
-    expect(len(passed) > 80, f"only {len(passed)} tests pass on LIO's LUN")
+    expect(len(passed) > count(60, 80), f"only {len(passed)} tests pass on LIO's LUN")
     suites = sorted({test.split(".")[0] for test in failed})
     expect(not failed, " ".join(failed) + "\n" + "\n".join(got[suite] for suite in suites))
     bare.expect_untouched(m, "iscsi-test-cu")
