@@ -106,7 +106,8 @@ static bool parse_base(const char *word, uint32_t *tenths)
 {
 	char **parts = g_strsplit(word, ".", 2);
 	uint64_t whole, tenth = 0;
-	bool ok = parse_number(parts[0], 10, &whole) &&
+	/* There are no parts of nothing. */
+	bool ok = parts[0] && parse_number(parts[0], 10, &whole) &&
 		  (!parts[1] || (strlen(parts[1]) == 1 && parse_number(parts[1], 9, &tenth)));
 
 	g_strfreev(parts);

@@ -789,6 +789,7 @@ static void test_values_refused(void)
 		    "D/mpath.conf: prio: \"Alua\", expected detect, alua, const or path_latency");
 	refuse_prio_args("io_num=19 base_num=2");
 	refuse_prio_args("io_num=201");
+	refuse_prio_args("base_num=");
 	refuse_prio_args("base_num=1");
 	refuse_prio_args("base_num=1.0");
 	refuse_prio_args("base_num=10.1");
