@@ -547,8 +547,11 @@ static int open_device(struct tcmu_device *dev, bool reopen)
 	int err;
 
 	(void)reopen; /* only after tcmu_notify_conn_lost(), which we never call */
-	if (!lun)
+	if (!lun) {
+		mpath_log(MPATH_LOG_ERROR, NULL, NULL, "%s: out of memory",
+			  tcmu_dev_get_cfgstring(dev));
 		return -ENOMEM;
+	}
 	strbuf_init(&error, text, sizeof(text));
 	err = lun_open(lun, &error);
 	if (err) {

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Short memory where tcmu-runner calls in: whichever allocation fails in open(), the LUN is
+ * refused, the log says why, and nothing is left; or it is in service.  In reconfig(): refused,
+ * with words, or taken over.  Backstore and tcmu-runner are played here, and the transport is the
+ * fake one.
+ */
+#include <assert.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "contract/lib/fake.h"
+#include "lib/no_memory.h"
+#include "runner/config.h"
+
+static struct config_paths paths_here;
+#define config_default_paths paths_here
+#define sg_transport	     fake_transport
+#define handler_init	     handler_init_here
+int handler_init_here(void);
+#include "runner/handler.c"
+
+static char dir[] = "/tmp/mpath-open-no-memory.XXXXXX";
+static struct fake_disk disk = {.serial = "disk-one"};
+static struct fake_path fake_paths[2];
+
+/* --- the log --- */
+
+static atomic_uint nr_refusals; /* lines that say so, with a reason */
+
+void log_sink_write(enum log_level level, const char *map, const char *path, const char *words)
+{
+	(void)map;
+	(void)path;
+	if (strncmp(words, "mpath/m: ", 9) && strncmp(words, "configuration refused: ", 23))
+		return;
+	assert(level == MPATH_LOG_ERROR || level == MPATH_LOG_WARN);
+	assert(strstr(words, "memory") || strstr(words, "allocat") ||
+	       strstr(words, "cannot start a thread"));
+	atomic_fetch_add(&nr_refusals, 1);
+}
+
+/* Log lines are written by a thread of their own. */
+static unsigned int refusals(void)
+{
+	mpath_log_flush(1000);
+	return atomic_load(&nr_refusals);
+}
+
+/* --- the backstore --- */
+
+static unsigned int nr_backstores;
+
+int backstore_open(struct backstore *backstore, const char *uio_name, struct strbuf *error)
+{
+	(void)uio_name;
+	(void)error;
+	*backstore = (struct backstore){.name = "lun", .instance = "boot 1"};
+	nr_backstores++;
+	return 0;
+}
+
+void backstore_close(struct backstore *backstore)
+{
+	(void)backstore;
+	nr_backstores--;
+}
+
+bool backstore_read(const struct backstore *backstore, struct mpath_backstore *attributes)
+{
+	(void)backstore;
+	*attributes = (struct mpath_backstore){.block_size = FAKE_BLOCK_SIZE,
+					       .size = FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE};
+	return true;
+}
+
+int backstore_set_size(const struct backstore *backstore, uint64_t size)
+{
+	(void)backstore;
+	(void)size;
+	return 0;
+}
+
+int backstore_want_tmr(const struct backstore *backstore)
+{
+	(void)backstore;
+	return 0;
+}
+
+bool backstore_exists(const char *cfgstring)
+{
+	(void)cfgstring;
+	return false;
+}
+
+/* --- tcmu-runner and libtcmu --- */
+
+struct tcmu_device {
+	void *private;
+	int fd;
+	union {
+		struct ring_mailbox mailbox;
+		uint8_t bytes[8192];
+	} shared;
+};
+static struct tcmu_device device;
+static char cfgstring[] = "mpath/m";
+
+void control_start(const struct control_hooks *hooks)
+{
+	(void)hooks;
+}
+
+int tcmur_register_handler(struct tcmur_handler *handler)
+{
+	(void)handler;
+	return 0;
+}
+
+void tcmur_dev_set_private(struct tcmu_device *dev, void *private)
+{
+	dev->private = private;
+}
+
+void *tcmur_dev_get_private(struct tcmu_device *dev)
+{
+	return dev->private;
+}
+
+int tcmu_dev_get_fd(struct tcmu_device *dev)
+{
+	return dev->fd;
+}
+
+char *tcmu_dev_get_cfgstring(struct tcmu_device *dev)
+{
+	(void)dev;
+	return cfgstring;
+}
+
+const char *tcmu_dev_get_uio_name(struct tcmu_device *dev)
+{
+	(void)dev;
+	return "uio0";
+}
+
+/* Its own memory is tcmu-runner's business. */
+char *tcmu_dev_get_memory_info(struct tcmu_device *dev, void **base, size_t *len, off_t *offset)
+{
+	*base = &dev->shared;
+	*len = sizeof(dev->shared);
+	*offset = 0;
+	return NULL;
+}
+
+uint32_t tcmu_dev_get_block_size(struct tcmu_device *dev)
+{
+	(void)dev;
+	return FAKE_BLOCK_SIZE;
+}
+
+void tcmu_dev_set_num_lbas(struct tcmu_device *dev, uint64_t num_lbas)
+{
+	(void)dev;
+	(void)num_lbas;
+}
+
+uint64_t tcmu_dev_get_num_lbas(struct tcmu_device *dev)
+{
+	(void)dev;
+	return FAKE_NR_BLOCKS;
+}
+
+void tcmu_dev_set_write_cache_enabled(struct tcmu_device *dev, bool enabled)
+{
+	(void)dev;
+	(void)enabled;
+}
+
+/* --- the stories --- */
+
+static void write_file(const char *name, const char *content)
+{
+	FILE *file = fopen(name, "w");
+
+	assert(file && fputs(content, file) >= 0 && !fclose(file));
+}
+
+static void test_open(void)
+{
+	unsigned int nr_refused = 0;
+	bool failed = true;
+	int nth;
+
+	for (nth = 1; failed; nth++) {
+		int err;
+
+		fail_allocation(nth);
+		err = open_device(&device, false);
+		failed = allocation_has_failed();
+		fail_allocation(0);
+		if (err) {
+			assert(failed && err < 0 && !device.private);
+			assert(refusals() == ++nr_refused);
+		} else {
+			close_device(&device);
+		}
+		assert(!nr_backstores && !device.private);
+	}
+	printf("open: %d allocations, %u refusals\n", nth - 2, nr_refused);
+	assert(nr_refused > 30);
+}
+
+/* Another map file, until it has taken over. */
+static void test_reconfig(void)
+{
+	struct tcmulib_cfg_info info = {.type = TCMULIB_CFG_DEV_CFGSTR,
+					.data.dev_cfgstring = cfgstring};
+	unsigned int before = refusals();
+	unsigned int nr_refused = 0;
+	int err;
+
+	assert(!open_device(&device, false));
+	write_file("m.map", "[multipath]\ntable=0 0 1 1 round-robin 0 2 1 8:0 1 8:16 1\n");
+	do {
+		fail_allocation((int)nr_refused + 1);
+		err = reconfig(&device, &info);
+		assert(!err || allocation_has_failed());
+		fail_allocation(0);
+		nr_refused += err != 0;
+		assert(refusals() == before + nr_refused);
+	} while (err);
+	printf("reconfig: %u refusals\n", nr_refused);
+	assert(nr_refused > 30);
+	close_device(&device);
+}
+
+/* When the backstore is made, and at a restart. */
+static void test_check_config(void)
+{
+	char *reason = NULL;
+	bool valid = false;
+	int nth;
+
+	for (nth = 1; !valid; nth++) {
+		fail_allocation(nth);
+		valid = check_config(cfgstring, &reason);
+		assert(valid == !allocation_has_failed());
+		fail_allocation(0);
+		assert(valid || strstr(reason, "memory"));
+		free(reason);
+		reason = NULL;
+	}
+	assert(nth > 20);
+}
+
+int main(void)
+{
+	assert(mkdtemp(dir) && !chdir(dir));
+	paths_here = (struct config_paths){
+		.conf = "mpath.conf", .map_dir = ".", .last_good = ".last-good"};
+	state_set_dir(dir);
+	mpath_log_set_sink(log_sink_write);
+	fake_add_path(&fake_paths[0], "8:0", &disk);
+	fake_add_path(&fake_paths[1], "8:16", &disk);
+	device.fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	device.shared.mailbox =
+		(struct ring_mailbox){.version = RING_VERSION, .ring_off = 128, .ring_size = 4096};
+	write_file("m.map", "[multipath]\ntable=0 0 1 1 round-robin 0 1 1 8:0 1\n");
+	test_open();
+	test_reconfig();
+	test_check_config();
+	close(device.fd);
+	fake_forget_paths();
+	return 0;
+}
