@@ -4,8 +4,9 @@
  *
  *	e2e_stale_writer DEVICE
  *
- * Threads write their own blocks again and again, each time with the next generation, and read back
- * what they have written.  For each line on stdin they stop, all blocks are read, and a line on
+ * Threads write their own blocks again and again, each time with the next generation, and before
+ * that they read what is there: so whatever has gone back since the last time is seen, before it is
+ * overwritten.  For each line on stdin they stop, all blocks are read, and a line on
  * stdout says "WRITES STALE ERRORS": what was written, in how many blocks something older than the
  * last acknowledged write was found, and what failed.  Then they go on, until stdin ends.
  */
@@ -97,8 +98,8 @@ static void *write_blocks(void *arg)
 	struct writer *w = arg;
 
 	for (unsigned int nr = 0; turnstile(); nr = (nr + 1) % NR_BLOCKS) {
-		write_block(w, nr);
 		check_block(w, nr);
+		write_block(w, nr);
 	}
 	return NULL;
 }
