@@ -171,6 +171,15 @@ static void complain(const char *what, const char *why)
 	service.complained = true;
 }
 
+/* Unlike us it does not try again; and only a new tcmu-runner has its name and objects. */
+static void tell_of_runner(void)
+{
+	if (service.runner_connection && g_dbus_connection_is_closed(service.runner_connection))
+		mpath_log(MPATH_LOG_WARN, NULL, NULL,
+			  "D-Bus: tcmu-runner itself has lost its connection: targetcli sees no "
+			  "user: backstores until tcmu-runner is restarted");
+}
+
 /* dbus-daemon may not have read a policy file that was installed a moment ago. */
 static void on_name_reply(GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -192,6 +201,7 @@ static void on_name_reply(GObject *source, GAsyncResult *result, gpointer data)
 		service.serving = true;
 		service.complained = false;
 		mpath_log(MPATH_LOG_INFO, NULL, NULL, "D-Bus: serving " BUS_NAME);
+		tell_of_runner();
 		return;
 	}
 	complain("cannot own " BUS_NAME, error ? error->message : "another process has it");

@@ -694,6 +694,7 @@ class ControlTest(unittest.TestCase):
     def test_bus_restarts(self):
         self.start("mpatha")
         self.bus.stop()
+        self.assertNotIn("no user: backstores", self.server.log_text())
         wait_for(lambda: "connection lost" in self.server.log_text(), "noticed")
         self.server.say("add", "mpathb")        # while there is no bus
         time.sleep(2.5)
@@ -702,6 +703,8 @@ class ControlTest(unittest.TestCase):
         self.assertEqual(self.mpathctl("list"), "mpatha\nmpathb\n")
         self.assertEqual(self.server.log_text().count("trying again"), 1)
 
+        wait_for(lambda: "no user: backstores until tcmu-runner is restarted" in self.server.log_text(),
+                 "what else was lost is told")
     def test_no_bus_yet(self):
         self.start_server("mpatha")
         wait_for(lambda: "no connection" in self.server.log_text(), "noticed")

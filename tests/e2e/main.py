@@ -282,6 +282,19 @@ def test_create():
     expect(answer.data == content(TABLE, 1), "the path has other data")
 
 
+def test_bus_restarts():
+    """dbus-daemon ends, and systemd leaves tcmu-runner alone; control is there again."""
+    def unit(what):
+        return system.run("systemctl", "show", "-P", what, "tcmu-runner").strip()
+    before = unit("MainPID"), unit("NRestarts")
+    system.run("systemctl", "kill", "--signal=KILL", "dbus")
+    LIST.wait_paths()
+    system.wait_for(lambda: "no user: backstores until tcmu-runner is restarted" in journal("tcmu-runner"),
+                    10, "what is lost is told")
+    expect_equal((unit("MainPID"), unit("NRestarts")), before, "process and restarts")
+    expect_equal(unit("ActiveState"), "active", "tcmu-runner")
+
+
 def test_restart():
     """By the administrator, and by systemd after a crash: the LUNs stay, nobody restores anything."""
     system.run("systemctl", "restart", "tcmu-runner")
@@ -355,7 +368,8 @@ def test_delete():
                  "tcmu-runner's end")
 
 
-BOOTS = {"first": (test_services, test_refused, test_create, test_restart, test_restore),
+BOOTS = {"first": (test_services, test_refused, test_create, test_bus_restarts, test_restart,
+                   test_restore),
          "second": (test_rebooted, test_delete)}
 
 
