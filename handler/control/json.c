@@ -162,6 +162,8 @@ static GVariant *map_json(const char *name, const struct mpath_snapshot *s)
 	add_text(&map, "warning", s->warning);
 	add_number(&map, "size", s->size);
 	add_number(&map, "block_size", s->block_size);
+	add_number(&map, "cmd_time_out_ms", s->cmd_time_out_ms);
+	add_number(&map, "cmd_time_out_needed_ms", s->cmd_time_out_needed_ms);
 	add_number(&map, "in_flight", s->in_flight);
 	add_number(&map, "held", s->held + s->restarting);
 	add_number(&map, "waiting", s->waiting);

@@ -204,10 +204,10 @@ static void set_map(struct map_object *m)
 		     "next-group", s->next_group, "nr-groups", s->nr_groups, "nr-paths",
 		     s->nr_paths, "valid-paths", s->nr_valid, "queue-depth", s->queue_depth,
 		     "max-transfer", s->max_transfer_bytes, "cmd-time-out", s->cmd_time_out_ms,
-		     "path-faults", s->path_faults, "group-switches", s->group_switches,
-		     "in-flight", s->in_flight, "held", s->held + s->restarting, "waiting",
-		     s->waiting, "delayed", s->delayed, "fenced", s->fenced, "last-event",
-		     s->last_event, NULL);
+		     "cmd-time-out-needed", s->cmd_time_out_needed_ms, "path-faults",
+		     s->path_faults, "group-switches", s->group_switches, "in-flight", s->in_flight,
+		     "held", s->held + s->restarting, "waiting", s->waiting, "delayed", s->delayed,
+		     "fenced", s->fenced, "last-event", s->last_event, NULL);
 	set_statistics(m->map, &m->rates, &s->counters, &s->latency, IO_ERROR_NO_RESOURCES,
 		       s->taken_ns);
 }

@@ -189,7 +189,7 @@ static void path_detail(const struct path *path, struct strbuf *out)
 
 void status_warning(const struct multipath *m, struct strbuf *out)
 {
-	uint32_t needed_s = mpath_time_out_needed_s(m);
+	uint32_t needed_s = mpath_time_out_short_s(m);
 
 	if (mpath_queueing_defeated(m))
 		strbuf_printf(out, "cmd_time_out limits queue_if_no_path: set it to 0");

@@ -28,16 +28,22 @@ void wake_by(struct multipath *m, uint64_t at_ns)
 		m->wake_ns = at_ns;
 }
 
+static bool waits_for_ever(const struct multipath *m)
+{
+	const struct mpath_settings *s = &m->settings;
+
+	return m->queue_if_no_path && (!s->no_path_timeout_read_ms || !s->no_path_timeout_write_ms);
+}
+
 /* queue_if_no_path promises to wait, but the kernel answers for us when cmd_time_out is over. */
 bool mpath_queueing_defeated(const struct multipath *m)
 {
 	const struct mpath_settings *s = &m->settings;
 	uint32_t kernel_ms = m->backstore.cmd_time_out_ms;
-	bool for_ever = !s->no_path_timeout_read_ms || !s->no_path_timeout_write_ms;
 
 	if (!m->queue_if_no_path || !kernel_ms)
 		return false;
-	return for_ever || kernel_ms <= s->no_path_timeout_read_ms ||
+	return waits_for_ever(m) || kernel_ms <= s->no_path_timeout_read_ms ||
 	       kernel_ms <= s->no_path_timeout_write_ms;
 }
 
@@ -49,15 +55,24 @@ uint32_t mpath_time_out_needed_s(const struct multipath *m)
 {
 	const struct mpath_settings *s = &m->settings;
 	uint64_t ms = s->path_timeout_ms + longest_fence_ms(m, s->path_timeout_ms) + 2000;
-	uint32_t no_path_ms = s->no_path_timeout_read_ms > s->no_path_timeout_write_ms
-				      ? s->no_path_timeout_read_ms
-				      : s->no_path_timeout_write_ms;
 
-	if (!m->backstore.cmd_time_out_ms || mpath_queueing_defeated(m))
+	if (waits_for_ever(m))
 		return 0;
 	if (m->queue_if_no_path)
-		ms += no_path_ms;
-	return m->backstore.cmd_time_out_ms < ms ? (uint32_t)((ms + 999) / 1000) : 0;
+		ms += s->no_path_timeout_read_ms > s->no_path_timeout_write_ms
+			      ? s->no_path_timeout_read_ms
+			      : s->no_path_timeout_write_ms;
+	return (uint32_t)((ms + 999) / 1000);
+}
+
+uint32_t mpath_time_out_short_s(const struct multipath *m)
+{
+	uint32_t needed_s = mpath_time_out_needed_s(m);
+	uint32_t kernel_ms = m->backstore.cmd_time_out_ms;
+
+	if (!kernel_ms || mpath_queueing_defeated(m) || kernel_ms / 1000 >= needed_s)
+		return 0;
+	return needed_s;
 }
 
 static void tell_time_out(struct multipath *m, uint32_t needed_s)
@@ -77,7 +92,7 @@ static void tell_time_out(struct multipath *m, uint32_t needed_s)
 /* After patience: rtslib restores cmd_time_out when the LUN is in service already. */
 static void tell_if_short(struct multipath *m, uint64_t patience_ns)
 {
-	uint32_t needed_s = mpath_time_out_needed_s(m);
+	uint32_t needed_s = mpath_time_out_short_s(m);
 
 	if (!needed_s && !mpath_queueing_defeated(m)) {
 		m->told_short = false;

@@ -272,8 +272,15 @@ const char *mpath_name(const struct multipath *m);
 const struct lun_facts *mpath_lun(const struct multipath *m);
 /* The kernel's cmd_time_out would answer commands that this map wants to hold (D11). */
 bool mpath_queueing_defeated(const struct multipath *m);
-/* Else, if it is over before a lost write may be answered: the seconds that would do; or 0. */
+/*
+ * The least cmd_time_out, in seconds, with which the kernel answers no command that may still be
+ * with this map, a lost write that waits for its fence above all.  0: none is long enough, as
+ * commands wait for a path without limit; then it has to be 0, too.  Grows when paths come whose
+ * way may hold a command for longer.
+ */
 uint32_t mpath_time_out_needed_s(const struct multipath *m);
+/* The same if cmd_time_out is less than that, without defeating queueing; 0: it will do. */
+uint32_t mpath_time_out_short_s(const struct multipath *m);
 /* True once every path has been looked at once since creation: open() waits a moment for it. */
 bool mpath_settled(const struct multipath *m);
 

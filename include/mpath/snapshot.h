@@ -87,7 +87,8 @@ struct mpath_snapshot {
 	uint32_t queue_depth; /* of all usable paths */
 	uint64_t max_transfer_bytes;
 	uint32_t cmd_time_out_ms;
-	char warning[320]; /* what the administrator should look after, or empty */
+	uint32_t cmd_time_out_needed_ms; /* see mpath_time_out_needed_s() */
+	char warning[320];		 /* what the administrator should look after, or empty */
 
 	unsigned int in_flight;
 	unsigned int held;

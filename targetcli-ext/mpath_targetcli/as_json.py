@@ -59,6 +59,7 @@ def map_fields(m: Map) -> dict[str, Any]:
             "next_group": m["NextGroup"], "held": m["Held"], "waiting": m["Waiting"],
             "delayed": m["Delayed"], "fenced": m["Fenced"], "queue_depth": m["QueueDepth"],
             "max_transfer": m["MaxTransfer"], "cmd_time_out_ms": m["CmdTimeOut"],
+            "cmd_time_out_needed_ms": m["CmdTimeOutNeeded"],
             "warning": m["Warning"], "last_event": m["LastEvent"], **_statistics(m),
             "path_groups": [_group(group) for group in m.groups]}
 

@@ -8,6 +8,7 @@
 The interface is described in config/dbus/org.tcmu.Mpath1.xml.
 """
 
+import json
 from typing import Any
 
 from gi.repository import Gio, GLib
@@ -109,9 +110,12 @@ class Map:
         """kind: "info", "table" or "ima", as dm-multipath prints them, "detail" or "json"."""
         return self._call("Status", "(s)", kind)[0]
 
-    def queues(self) -> bool:
-        """Whether commands may wait for a path."""
-        return "queue_if_no_path" in self.status("table").split()
+    def cmd_time_out_needed(self) -> int:
+        """The least cmd_time_out that will do, in seconds; 0: it has to be off, commands wait for ever.
+
+        Of this moment: the property CmdTimeOutNeeded may be a second old.
+        """
+        return json.loads(self.status("json"))["map"]["cmd_time_out_needed_ms"] // 1000
 
     def reload(self, text: str) -> None:
         """Puts another table under the map: the text of a map file, or a table."""

@@ -42,12 +42,12 @@ def map_name(backstore: str, config: str) -> str:
     return backstore if cfgstring.startswith(("/", "wwid=")) else cfgstring
 
 
-def _queues(made: client.Map) -> bool:
-    """May commands of a map that was made just now wait for a path?  Its object comes a moment later."""
+def _time_out_needed(made: client.Map) -> int:
+    """The cmd_time_out for a map that was made just now.  Its object comes a moment later."""
     give_up = time.monotonic() + 5
     while True:
         try:
-            return made.queues()
+            return made.cmd_time_out_needed()
         except client.NoSuchMap:
             if time.monotonic() >= give_up:
                 raise
@@ -195,8 +195,8 @@ def extend(stock: Any) -> None:
                 - paths=/dev/sda,/dev/sdb         these paths
                 - wwid=36001405b922ff67a          all paths to the LUN with this WWID
                 - map=mpatha                      what /etc/tcmu/mpath.d/mpatha.map says
-            The size is the LUN's. Where commands may wait for a path, cmd_time_out is set to what
-            that needs.
+            The size is the LUN's. cmd_time_out is set to what the map needs: 0 where commands may
+            wait for a path without limit, else the longest that a lost write may be waited for.
 
             EXAMPLE
             =======
@@ -231,15 +231,17 @@ def extend(stock: Any) -> None:
             return self.new_node(node)
 
         def _set_time_out(self, created: Any) -> None:
-            """The kernel must not answer commands that the map wants to hold."""
+            """The kernel must not answer commands that the map still has."""
             try:
-                queues = _queues(client.Client().map(map_name(created.name, created.config)))
-            except client.Error as error:
+                seconds = _time_out_needed(client.Client().map(map_name(created.name, created.config)))
+            except (client.Error, KeyError) as error:       # KeyError: the handler is an older one
                 self.shell.log.warning(f"cmd_time_out is left as it is: {error}")
                 return
-            if queues:
-                created.set_attribute("cmd_time_out", 0)
-                self.shell.log.info("Set cmd_time_out to 0: commands may wait for a path.")
+            if seconds and seconds <= int(created.get_attribute("cmd_time_out")):
+                return
+            created.set_attribute("cmd_time_out", seconds)
+            why = "so long a lost write may be waited for" if seconds else "commands may wait for a path"
+            self.shell.log.info(f"Set cmd_time_out to {seconds}: {why}.")
 
         def ui_complete_create(self, _parameters: dict, typed: str, current_param: str) -> list[str]:
             if current_param == "paths":

@@ -141,6 +141,7 @@ static void take_snapshot(struct map *map, struct mpath_snapshot *s)
 		.queue_if_no_path = true,
 		.hw_handler = "alua",
 		.cmd_time_out_ms = 30000,
+		.cmd_time_out_needed_ms = 42000,
 		.warning = "look after this",
 		.next_group = map->next_group,
 		.last_event = map->last_event,

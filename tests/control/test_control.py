@@ -304,7 +304,8 @@ class ControlTest(unittest.TestCase):
             "Product": "ARRAY", "Revision": "", "Size": 1 << 30, "BlockSize": 512,
             "State": "active", "QueueIfNoPath": True, "HardwareHandler": "alua", "CurrentGroup": 0,
             "NextGroup": 0, "NrGroups": 2, "NrPaths": 2, "ValidPaths": 2, "QueueDepth": 0,
-            "MaxTransfer": 0, "CmdTimeOut": 30000, "Warning": "look after this", "LastEvent": 0,
+            "MaxTransfer": 0, "CmdTimeOut": 30000, "CmdTimeOutNeeded": 42000,
+            "Warning": "look after this", "LastEvent": 0,
             "PathFaults": 0, "GroupSwitches": 0, "InFlight": 0, "Held": 0, "Waiting": 0,
             "Delayed": 0, "Fenced": 4, "Reads": 3, "ReadBytes": 1536, "LatencyP50": 1000, "LatencyP99": 2000,
             "LatencyP999": 3000, "Errors": self.TARGET_ERRORS, **self.STATISTICS})
@@ -693,8 +694,8 @@ class ControlTest(unittest.TestCase):
 
     def test_bus_restarts(self):
         self.start("mpatha")
-        self.bus.stop()
         self.assertNotIn("no user: backstores", self.server.log_text())
+        self.bus.stop()
         wait_for(lambda: "connection lost" in self.server.log_text(), "noticed")
         self.server.say("add", "mpathb")        # while there is no bus
         time.sleep(2.5)
@@ -702,9 +703,9 @@ class ControlTest(unittest.TestCase):
         self.server.serving(2)
         self.assertEqual(self.mpathctl("list"), "mpatha\nmpathb\n")
         self.assertEqual(self.server.log_text().count("trying again"), 1)
-
         wait_for(lambda: "no user: backstores until tcmu-runner is restarted" in self.server.log_text(),
                  "what else was lost is told")
+
     def test_no_bus_yet(self):
         self.start_server("mpatha")
         wait_for(lambda: "no connection" in self.server.log_text(), "noticed")

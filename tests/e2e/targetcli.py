@@ -62,11 +62,12 @@ def test_create():
     write_map("waits", paths=";".join(path.dev for path in made.paths), no_path_retry="queue")
     cli = targetcli()
     cli.good(f"{NODE} help create", r"(?s)paths=/dev/sda,/dev/sdb.*CFGSTRING FORMAT")
-    printed = cli.good(f"{NODE} create name=list paths={made.paths[0].dev},{made.paths[1].dev}",
-                       "Created user-backed storage object list size")
+    cli.good(f"{NODE} create name=list paths={made.paths[0].dev},{made.paths[1].dev}",
+             "(?s)Created user-backed storage object list size.*"
+             "Set cmd_time_out to 42: so long a lost write may be waited for")
     wait_for(lambda: mib in cli(f"{NODE} ls"), 20, "the LUN's size")
-    expect("cmd_time_out" not in printed, f"commands do not wait here: {printed}")
-    expect_equal(time_out("list"), "30", "cmd_time_out")
+    expect_equal(time_out("list"), "42", "cmd_time_out")
+    expect("warning" not in mpath.map_call("list", "Status", "s", "detail"), "it is too short")
     delete(cli, "list")
     cli.good(f"{NODE} create name=lun0 map=waits", "Set cmd_time_out to 0: commands may wait for a path")
     expect_equal(time_out("lun0"), "0", "cmd_time_out")

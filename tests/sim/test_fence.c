@@ -1347,7 +1347,7 @@ static void cmd_time_out_and_the_fence(void)
 		      "warning: cmd_time_out is over before a lost write may be answered: set it "
 		      "to at least 42");
 	set_cmd_time_out(w, 42);
-	expect(w, !mpath_time_out_needed_s(w->m));
+	expect(w, !mpath_time_out_short_s(w->m) && mpath_time_out_needed_s(w->m) == 42);
 
 	forget_notices(w);
 	w->settings.path_timeout_ms = 30000;
@@ -1355,7 +1355,7 @@ static void cmd_time_out_and_the_fence(void)
 	advance(w, 2000);
 	expect_notice(w, "set attribute cmd_time_out to at least 62");
 	set_cmd_time_out(w, 0);
-	expect(w, !mpath_time_out_needed_s(w->m));
+	expect(w, !mpath_time_out_short_s(w->m) && mpath_time_out_needed_s(w->m) == 62);
 	world_end(w);
 }
 
@@ -1369,7 +1369,11 @@ static void cmd_time_out_and_patience(void)
 	w->settings.no_path_timeout_write_ms = 8000;
 	set_cmd_time_out(w, 30);
 	world_up(w);
+	expect(w, mpath_time_out_short_s(w->m) == 20 + 102 + 20 + 8 + 2);
+	set_cmd_time_out(w, 6); /* queueing itself is cut short: that is told first */
+	expect(w, mpath_queueing_defeated(w->m) && !mpath_time_out_short_s(w->m));
 	expect(w, mpath_time_out_needed_s(w->m) == 20 + 102 + 20 + 8 + 2);
+	set_cmd_time_out(w, 30);
 	w->settings.no_path_timeout_read_ms = 0;
 	expect(w, reload(w, QUEUE TWO_PATHS) == 0);
 	expect(w, mpath_queueing_defeated(w->m) && !mpath_time_out_needed_s(w->m));

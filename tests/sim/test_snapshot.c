@@ -38,6 +38,7 @@ static void a_map_that_has_seen_nothing(void)
 	set_cmd_time_out(w, 30);
 	look(w);
 	expect(w, shot.cmd_time_out_ms == 30000 && strstr(shot.warning, "set it to 0"));
+	expect(w, shot.cmd_time_out_needed_ms == 0);
 	expect(w, !shot.lun_known && !*shot.wwid && !*shot.vendor && shot.size == 0);
 	expect(w, shot.queue_depth == 0 && shot.max_transfer_bytes == 0);
 	expect(w, strcmp(shot.features, "1 queue_if_no_path ") == 0);
@@ -49,6 +50,8 @@ static void a_map_that_has_seen_nothing(void)
 	message(w, "fail_if_no_path");
 	look(w);
 	expect(w, shot.state == MAP_FAILING && !shot.queue_if_no_path && !*shot.warning);
+	expect(w, shot.cmd_time_out_needed_ms ==
+			  22000); /* without a fence, which this world has not */
 	world_end(w);
 }
 
