@@ -7,6 +7,8 @@
 
 import json
 import os
+import resource
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -47,6 +49,49 @@ class MpathctlTest(Base):
         self.assertEqual([(m["name"], m["uuid"], m["nr_paths"]) for m in maps],
                          [("a", "36001405b922ff67a", 2), ("b", "36001405b922ff67a", 2)])
         self.assertIn("unrecognized arguments: nonsense", self.mpathctl("list", "nonsense", status=USAGE))
+
+    def calls_of(self, run):
+        """What run() makes dbus-daemon see of method calls, of whoever and to whomever."""
+        monitor = subprocess.Popen(["dbus-monitor", "--address", self.bus.address, "--profile",
+                                    "type=method_call"], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(monitor.stdout.close)
+        for line in monitor.stdout:         # its own name is the last that it hears as no monitor
+            if "NameLost" in line:
+                break
+        run()
+        # The last that is said, by one whom we know.
+        self.gdbus("/", "org.freedesktop.DBus.Peer.TheEnd")
+        members = []
+        for line in monitor.stdout:
+            words = line.split()
+            if words[0] == "mc":
+                members.append(words[-1])
+            if words[-1] == "TheEnd":
+                break
+        monitor.kill()
+        monitor.wait()
+        # gdbus itself says Hello, and then what it was asked to.
+        return members[:members.index("Hello", 1)]
+
+    def test_many_maps_are_listed_at_once(self):
+        """64 maps with two calls, and in hardly more time than Python needs to load gi."""
+        self.start(*(f"m{i:02}" for i in range(64)))
+        wait_for(lambda: len(self.mpathctl("list").split()) == 64, "all maps")
+        calls = self.calls_of(lambda: self.mpathctl("list"))
+        self.assertEqual(calls, ["Hello", "GetManagedObjects"])
+
+        def cpu_seconds(run):
+            """Not what the clock says: other tests run beside this one."""
+            def used():
+                usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+                return usage.ru_utime + usage.ru_stime
+            before = used()
+            run()
+            return used() - before
+        gi = min(cpu_seconds(lambda: subprocess.run(["/usr/bin/python3", "-c", "import gi"], check=True))
+                 for _ in range(3))
+        took = min(cpu_seconds(lambda: self.mpathctl("list")) for _ in range(3))
+        self.assertLess(took, gi + 0.3)
 
     def test_show(self):
         self.start("b", "a")
