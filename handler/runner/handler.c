@@ -725,6 +725,12 @@ static int reconfig(struct tcmu_device *dev, struct tcmulib_cfg_info *cfg)
 		err = -EOPNOTSUPP;
 		strbuf_printf(&why, "the size is the LUN's and cannot be set");
 		break;
+	/*
+	 * Not the array's WCE, which MODE SENSE tells: it would have to be written from here when
+	 * the LUN is seen, and whoever writes it sleeps, not to be killed, until tcmu-runner's main
+	 * thread has answered.  Were that about to end, this process, and its lock, would stay for
+	 * ever.
+	 */
 	case TCMULIB_CFG_WRITE_CACHE:
 		if (!cfg->data.write_cache)
 			return 0;
