@@ -342,6 +342,20 @@ void policy_timeout(struct multipath *m)
 	m->actions->regroup = true;
 }
 
+/*
+ * The hardware table means the priorities of port groups.  Where nobody asks for these
+ * (hw_handler=none) all paths would be alike, and share one group over both controllers.
+ */
+static enum grouping grouping_of(const struct multipath *m)
+{
+	const struct mpath_policy *policy = &m->settings.policy;
+
+	if (policy->grouping == GROUPING_GROUP_BY_PRIO && policy->prio == PRIO_DETECT &&
+	    hardware_names_grouping(m) && !by_alua(m))
+		return GROUPING_FAILOVER;
+	return policy->grouping;
+}
+
 static void describe_paths(const struct multipath *m, struct grouping_path *paths)
 {
 	const struct path *path;
@@ -375,7 +389,7 @@ struct mpath_change *mpath_change_policy(struct multipath *m, struct strbuf *err
 
 	if (groups && paths && numbers) {
 		describe_paths(m, paths);
-		group_paths(m->settings.policy.grouping, paths, m->nr_paths, groups, numbers);
+		group_paths(grouping_of(m), paths, m->nr_paths, groups, numbers);
 		right = are_in_place(m, numbers);
 		if (!right)
 			change = mpath_change_regroup(m, numbers, error);

@@ -11,7 +11,7 @@ import subprocess
 
 from lib import case, lio, scsi, topology
 from lib.case import count, defer, expect, expect_equal, note
-from lib.named import Named
+from lib.named import Named, map_file
 from lib.runner import Runner
 from lib.system import wait_for, write
 
@@ -77,7 +77,8 @@ def test_rounds():
     for number in range(rounds):
         # Every other one has a path that cannot be had.
         paths = [path.dev for path in made.paths] + ["/dev/nowhere"] * (number % 2)
-        with Named(runner, "round", ";".join(paths)) as lun:
+        map_file("round", "paths=" + ";".join(paths), "grouping=failover", "failback=manual")
+        with Named(runner, "round", "round") as lun:
             lun.wait_active(paths[0])
             use(lun, number)
         if number == rounds // 4 - 1:

@@ -55,7 +55,7 @@ class Lun:
         forget(name)
         defer(forget, name)
         write_map(name, "paths=" + ";".join(path.dev for path in made.paths)
-                  + "\nfence_time_ms=300\n" + keys)
+                  + "\ngrouping=failover\nfailback=manual\nfence_time_ms=300\n" + keys)
         defer(remove_map, name)
         self.target = None
         self.backstore = lio.UserBackstore(name, name, size,

@@ -152,7 +152,7 @@ def test_life():
     sanitized = Sanitized()
     topo = made(topology.LioLoopback(2, 32))
     paths = topo.paths
-    map_file("life", "no_path_retry=queue", "fence_time_ms=300",
+    map_file("life", "no_path_retry=queue", "fence_time_ms=300", "grouping=failover", "failback=manual",
              "paths=" + ";".join(path.dev for path in paths))
     lun = Named(sanitized.runner, "life", "life", attributes={"cmd_time_out": 0})
     defer(lambda: lun.backstore.dir and os.path.isdir(lun.backstore.dir) and lun.delete())

@@ -106,7 +106,7 @@ def test_steer():
     """What the storage object's own commands do, and how they refuse."""
     made = start()
     a, b = made.paths
-    write_map("mpatha", paths=f"{a.dev};{b.dev}")
+    write_map("mpatha", paths=f"{a.dev};{b.dev}", grouping="failover", failback="manual")
     cli = targetcli()
     cli.good(f"{NODE} create name=lun0 map=mpatha", "Created")
     lun = f"{NODE}/lun0"

@@ -131,6 +131,43 @@ static void a_rule_groups_by_serial_number(void)
 	world_end(w);
 }
 
+/*
+ * What is shipped for arrays with port groups.  Without a handler that asks for their states
+ * nothing tells which paths belong together.
+ */
+static void a_rule_for_arrays_with_port_groups(void)
+{
+	const struct hardware_rule rule = {
+		.name = "alua",
+		.vendor = "*",
+		.product = "*",
+		.wants_tpgs = true,
+		.says = HARDWARE_GROUPING | HARDWARE_FAILBACK,
+		.policy = {.grouping = GROUPING_GROUP_BY_PRIO, .failback = FAILBACK_IMMEDIATE}};
+	struct world *w = new_world(TWO_ALONE, &rule);
+
+	give_port_groups(w, BOTH, 1);
+	set_port_group(w, 2, ALUA_OPTIMIZED, false);
+	w->lists_paths = true;
+	world_up(w);
+	expect_table(w, "0 1 alua 1 1 round-robin 0 2 1 8:0 1 8:16 1 ");
+	world_end(w);
+
+	w = new_world(TWO_ALONE, &rule); /* hw_handler=none */
+	give_port_groups(w, BOTH, 1);
+	world_up(w);
+	expect_rule(w, "alua");
+	expect_table(w, "0 0 2 1 " A B);
+	world_end(w);
+
+	w = new_world(TWO_ALONE, &rule);
+	w->lists_paths = true;
+	world_up(w);
+	expect_rule(w, NULL);
+	expect_table(w, "0 0 2 1 " A B);
+	world_end(w);
+}
+
 static void a_rule_for_failback(void)
 {
 	const struct hardware_rule rule = {.name = "r",
@@ -419,6 +456,7 @@ int main(void)
 	STORY(the_first_rule_that_fits);
 	STORY(a_rule_groups_the_paths);
 	STORY(a_rule_groups_by_serial_number);
+	STORY(a_rule_for_arrays_with_port_groups);
 	STORY(a_rule_for_failback);
 	STORY(a_map_says_it_itself);
 	STORY(a_rule_for_the_checker);

@@ -31,7 +31,7 @@ class Map:
     is exported.  tcmu-runner (runner.Runner) must run.
 
     With listed the map file has paths= and grouping= instead of a table: then our own policies and
-    the hardware table are at work.
+    the hardware table are at work; for grouping and failback only as far as the case asks for it.
 
     A lost write waits for its fence for FENCE_MS only, if keys do not say something else: in the
     guest no way holds a write back for longer, unless a test makes it.
@@ -50,7 +50,8 @@ class Map:
         keys.setdefault("fence_time_ms", self.FENCE_MS)
         self.fence_ms = keys["fence_time_ms"]
         if listed:
-            lines = {"paths": ";".join(self.names), "grouping": grouping, "no_path_retry": "queue"}
+            lines = {"paths": ";".join(self.names), "grouping": grouping, "failback": "manual",
+                     "no_path_retry": "queue"}
         else:
             words = multipath_words(self.names, features, (), grouping, "round-robin")
             lines = {"table": " ".join(map(str, words))}
