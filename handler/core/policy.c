@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * When do priority groups have to be formed anew, and when do commands go back to a better one?
- * multipathd's part (dm-multipath.md C2, C3), for maps that are given as a list of paths.
+ * multipathd's part (dm-multipath.md C2, C3).  Groups are formed for maps that are given as a list
+ * of paths; those of a table stay as it has them, a better group stands further ahead there.
  *
  * Memory is needed for new groups, and a step takes none: it asks for them (mpath_actions.regroup),
  * and they come with the next step.
@@ -208,7 +209,7 @@ static void look_for_better_group(struct multipath *m)
 void policy_path_up(struct multipath *m, const struct path *path)
 {
 	m->came_up_id = path->id;
-	if (m->settings.policy.on && m->groups_formed)
+	if (!groups_to_come(m))
 		look_for_better_group(m);
 }
 
@@ -326,10 +327,10 @@ void policy_timeout(struct multipath *m)
 {
 	uint64_t not_before_ns;
 
-	if (!m->settings.policy.on || m->stopping)
+	if (m->stopping)
 		return;
 	failback_timeout(m);
-	if (!m->groups_doubted)
+	if (!m->settings.policy.on || !m->groups_doubted)
 		return;
 	not_before_ns = regroup_not_before(m);
 	if (m->now_ns < not_before_ns) {

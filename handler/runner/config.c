@@ -195,7 +195,9 @@ static int check_flaky(const struct key_values *values, struct strbuf *error)
 	return -EINVAL;
 }
 
-/* A table says it all itself, and so does a list without any of these keys, or with their defaults.
+/*
+ * Which paths are together, and in which order, a table says itself, and so does a list without any
+ * of these keys, or with their defaults.  When to go back to a group further ahead no table says.
  */
 static void apply_policy(const struct key_values *values, bool has_table,
 			 struct mpath_policy *policy)
@@ -291,8 +293,8 @@ static int find_paths(const struct key_values *values, struct map_config *config
 /* Which words do not go together in a map file, or are missing there? */
 static int check_map_keys(const struct key_values *values, const char *file, struct strbuf *error)
 {
-	static const enum key_id for_paths[] = {KEY_GROUPING, KEY_SELECTOR,  KEY_HW_HANDLER,
-						KEY_PRIO,     KEY_PRIO_ARGS, KEY_FAILBACK};
+	static const enum key_id for_paths[] = {KEY_GROUPING, KEY_SELECTOR, KEY_HW_HANDLER,
+						KEY_PRIO, KEY_PRIO_ARGS};
 
 	if (!values->text[KEY_TABLE] && !values->text[KEY_PATHS] && !values->text[KEY_WWID]) {
 		strbuf_printf(error, "%s: there is neither table= nor paths= nor wwid=", file);

@@ -83,7 +83,7 @@ enum failback {
 };
 
 struct mpath_policy {
-	bool on; /* else the table says it all, and groups stay as they are */
+	bool on; /* groups are formed; else they stay as the table has them, and failback counts */
 	enum grouping grouping;
 	enum prioritizer prio;
 	uint32_t latency_checks; /* path_latency: mean of so many, multipathd's io_num */

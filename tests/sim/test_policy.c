@@ -535,6 +535,35 @@ static void failback_by_followover(void)
 	world_end(w);
 }
 
+/* A table's groups are not formed anew, but commands go back to the ones further ahead. */
+static void failback_in_a_table(void)
+{
+	static const enum failback kinds[] = {FAILBACK_IMMEDIATE, FAILBACK_DEFERRED};
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		struct world *w = world_new(QUEUE "0 3 2 " A B C);
+
+		w->settings.policy.failback = kinds[i];
+		w->settings.policy.failback_s = 10;
+		world_up(w);
+		expect(w, path_of_read(w) == sim_path(w, "8:16")); /* as the table says */
+		set_mode(sim_path(w, "8:0"), MODE_NOT_SENT);
+		set_mode(sim_path(w, "8:16"), MODE_NOT_SENT);
+		advance(w, 6000);
+		expect(w, path_of_read(w) == sim_path(w, "8:32"));
+		comes_back(w, "8:0");
+		advance(w, kinds[i] == FAILBACK_DEFERRED ? 8000 : 0);
+		expect(w, path_of_read(w) ==
+				  sim_path(w, kinds[i] == FAILBACK_DEFERRED ? "8:32" : "8:0"));
+		advance(w, 10000);
+		expect(w, path_of_read(w) == sim_path(w, "8:0"));
+		expect_table(w, QUEUE "0 3 1 " A B C);
+		expect(w, w->nr_regroups == 0);
+		world_end(w);
+	}
+}
+
 /* The path came up long ago: what the administrator wants now is not taken back for it. */
 static void followover_is_about_a_path_that_comes_up(void)
 {
@@ -610,6 +639,7 @@ int main(void)
 	STORY(failback_after_a_while);
 	STORY(a_failure_cancels_failback);
 	STORY(failback_by_followover);
+	STORY(failback_in_a_table);
 	STORY(followover_is_about_a_path_that_comes_up);
 	STORY(failback_is_asked_for_once);
 	return end_of_stories();

@@ -542,9 +542,12 @@ static void test_policies(void)
 	policy = policy_of("paths=/dev/a;/dev/b\nprio=path_latency\nprio_args=base_num=10\n");
 	assert(policy.latency_checks == 20 && policy.latency_base == 100);
 
-	/* mpath.conf's are not for tables. */
+	/* A table has its groups, and mpath.conf's ways to form them are not for it. */
+	policy = policy_of("table=0 0 1 1 round-robin 0 1 1 /dev/a 1\nfailback=30\n");
+	assert(!policy.on && policy.failback == FAILBACK_DEFERRED && policy.failback_s == 30);
 	write_conf("[defaults]\nfailback=immediate\ngrouping=group_by_prio\n");
-	assert(!policy_of("table=0 0 1 1 round-robin 0 1 1 /dev/a 1\n").on);
+	policy = policy_of("table=0 0 1 1 round-robin 0 1 1 /dev/a 1\n");
+	assert(!policy.on && policy.failback == FAILBACK_IMMEDIATE);
 	assert(policy_of("paths=/dev/a;/dev/b\n").on);
 	unlink(conf);
 }
@@ -832,8 +835,6 @@ static void test_values_refused(void)
 	refuse_map("[multipath]\npaths=/dev/a\nfailback=86401\n",
 		   "D/maps/m.map: failback: \"86401\", expected manual, immediate, followover or a "
 		   "number of seconds up to 86400");
-	refuse_map("[multipath]\ntable=0 0 0 0\nfailback=manual\n",
-		   "D/maps/m.map: failback: goes with paths= or wwid=, the table says this itself");
 
 	refuse_map("[multipath]\npaths=/dev/a\nno_path_retry=yes\n",
 		   "D/maps/m.map: no_path_retry: \"yes\", expected fail, queue or a number up to "
