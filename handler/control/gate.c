@@ -6,7 +6,7 @@
  * and signals for the bus; none of its queues has a limit.  So calls are counted on their way in,
  * and no more than CALLS_MAX are let in until all of them were dispatched and what was sent has
  * left the process; of one client CLIENT_CALLS_MAX, once half of the room is taken.  Signals wait
- * in the same way, and whoever sends them keeps only the newest.
+ * in the same way, after SIGNALS_MAX of them, and whoever sends them keeps only the newest.
  */
 #include "control/gate.h"
 
@@ -14,6 +14,7 @@
 
 #define CALLS_MAX	 512
 #define CLIENT_CALLS_MAX 16
+#define SIGNALS_MAX	 512
 /* So many more are told to try again, which is short; then calls are dropped. */
 #define REFUSED_MAX 10000
 
@@ -25,6 +26,7 @@ static struct {
 	void (*reopened)(void);
 	GDBusConnection *connection;
 	bool flushing;
+	unsigned int signals; /* sent since it was last opened */
 
 	/* since the gate was last opened, under the lock */
 	GMutex lock;
@@ -35,6 +37,7 @@ static struct {
 
 static void open_gate(void)
 {
+	gate.signals = 0;
 	g_mutex_lock(&gate.lock);
 	gate.let_in = 0;
 	gate.refused = 0;
@@ -136,10 +139,11 @@ void gate_watch(GDBusConnection *connection)
 
 bool gate_is_open(void)
 {
-	return gate.connection && !gate.flushing;
+	return gate.connection && !gate.flushing && gate.signals < SIGNALS_MAX;
 }
 
 void gate_sent(void)
 {
+	gate.signals++;
 	bell_ring(gate.idle);
 }

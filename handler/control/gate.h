@@ -14,11 +14,11 @@ void gate_init(GMainContext *context, void (*reopened)(void));
 void gate_watch(GDBusConnection *connection);
 
 /*
- * May signals be sent?  Not while what was sent before is still on its way to the bus: keep them,
- * or what they are about, until reopened is called.  Control thread.
+ * May signals be sent?  Not while many that were sent before are still on their way to the bus:
+ * keep them, or what they are about, until reopened is called.  Control thread.
  */
 bool gate_is_open(void);
-/* Signals were sent. */
+/* A signal was sent, or those of one map. */
 void gate_sent(void);
 
 #endif

@@ -164,9 +164,9 @@ static void apply_settings(const struct key_values *values, struct mpath_setting
 		(struct mpath_flaky){.threshold = count_of(values, KEY_FLAKY_THRESHOLD),
 				     .forget_rate = count_of(values, KEY_FLAKY_FORGET_RATE),
 				     .recovery_s = count_of(values, KEY_FLAKY_RECOVERY_TIME)};
-	parse_fence(value_or(values, KEY_FENCE, "time"), &settings->fence);
+	settings->fence = word_of(values, KEY_FENCE);
 	set_ms(values, KEY_FENCE_TIME, &settings->fence_time_ms);
-	parse_identity(value_or(values, KEY_IDENTITY, "lio"), &settings->identity);
+	settings->identity = word_of(values, KEY_IDENTITY);
 	/* A dead process's writes may be out until their time-out and the error handling are over.
 	 */
 	if (settings->restart_wait_ms < settings->path_timeout_ms + KERNEL_ERROR_HANDLING_MS)
@@ -203,7 +203,7 @@ static void apply_policy(const struct key_values *values, bool has_table,
 			 struct mpath_policy *policy)
 {
 	grouping_from_word(value_or(values, KEY_GROUPING, "failover"), &policy->grouping);
-	parse_prio(value_or(values, KEY_PRIO, "detect"), &policy->prio);
+	policy->prio = word_of(values, KEY_PRIO);
 	parse_prio_args(value_or(values, KEY_PRIO_ARGS, ""), policy);
 	parse_failback(value_or(values, KEY_FAILBACK, "manual"), policy);
 	policy->on =

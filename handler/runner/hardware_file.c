@@ -120,7 +120,7 @@ static int take_words(const char *where, const struct key_values *values,
 			rule->says |= words[i].word;
 	rule->checker = path_checker_find(value_or(values, KEY_PATH_CHECKER, "none"));
 	grouping_from_word(value_or(values, KEY_GROUPING, "failover"), &rule->policy.grouping);
-	parse_prio(value_or(values, KEY_PRIO, "detect"), &rule->policy.prio);
+	rule->policy.prio = word_of(values, KEY_PRIO);
 	parse_failback(value_or(values, KEY_FAILBACK, "manual"), &rule->policy);
 	take_patience(value_or(values, KEY_NO_PATH_RETRY, "fail"), rule);
 	return handler ? take_handler(where, handler, rule, error) : 0;

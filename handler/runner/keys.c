@@ -21,15 +21,48 @@ struct key {
 	int (*check)(const struct key *key, const char *value, struct strbuf *error);
 	uint64_t min; /* of a time in milliseconds */
 	uint64_t max;
+	const char *const *words; /* by number, the first is the default; NULL ends them */
+};
+
+static const char *const prio_words[] = {
+	[PRIO_DETECT] = "detect",
+	[PRIO_ALUA] = "alua",
+	[PRIO_CONST] = "const",
+	[PRIO_PATH_LATENCY] = "path_latency",
+	NULL,
+};
+
+static const char *const fence_words[] = {
+	[FENCE_TIME] = "time",
+	[FENCE_SESSION] = "session",
+	[FENCE_LU_RESET] = "lu_reset",
+	[FENCE_NONE] = "none",
+	NULL,
+};
+
+static const char *const identity_words[] = {
+	[IDENTITY_LIO] = "lio",
+	[IDENTITY_ARRAY] = "array",
+	NULL,
 };
 
 /* Which of @words?  -1: none. */
-static int find_word(const char *value, const char *const *words, size_t nr_words)
+static int find_word(const char *value, const char *const *words)
 {
-	for (size_t i = 0; i < nr_words; i++)
+	for (int i = 0; words[i]; i++)
 		if (strcmp(value, words[i]) == 0)
-			return (int)i;
+			return i;
 	return -1;
+}
+
+static int check_word(const struct key *key, const char *value, struct strbuf *error)
+{
+	if (find_word(value, key->words) >= 0)
+		return 0;
+	strbuf_printf(error, "\"%s\", expected %s", value, key->words[0]);
+	for (unsigned int i = 1; key->words[i]; i++)
+		strbuf_printf(error, "%s %s", key->words[i + 1] ? "," : " or", key->words[i]);
+	return -EINVAL;
 }
 
 static int check_table(const struct key *key, const char *value, struct strbuf *error)
@@ -72,32 +105,6 @@ static int check_grouping(const struct key *key, const char *value, struct strbu
 		      "\"%s\", expected failover, multibus, group_by_prio, group_by_tpg or "
 		      "group_by_serial",
 		      value);
-	return -EINVAL;
-}
-
-bool parse_prio(const char *value, enum prioritizer *prio)
-{
-	static const char *const words[] = {
-		[PRIO_DETECT] = "detect",
-		[PRIO_ALUA] = "alua",
-		[PRIO_CONST] = "const",
-		[PRIO_PATH_LATENCY] = "path_latency",
-	};
-	int found = find_word(value, words, G_N_ELEMENTS(words));
-
-	if (found >= 0)
-		*prio = (enum prioritizer)found;
-	return found >= 0;
-}
-
-static int check_prio(const struct key *key, const char *value, struct strbuf *error)
-{
-	enum prioritizer prio;
-
-	(void)key;
-	if (parse_prio(value, &prio))
-		return 0;
-	strbuf_printf(error, "\"%s\", expected detect, alua, const or path_latency", value);
 	return -EINVAL;
 }
 
@@ -158,8 +165,9 @@ bool parse_failback(const char *value, struct mpath_policy *policy)
 		[FAILBACK_MANUAL] = "manual",
 		[FAILBACK_IMMEDIATE] = "immediate",
 		[FAILBACK_FOLLOWOVER] = "followover",
+		NULL,
 	};
-	int found = find_word(value, words, G_N_ELEMENTS(words));
+	int found = find_word(value, words);
 	uint64_t seconds;
 
 	if (found >= 0) {
@@ -313,51 +321,6 @@ static int check_path_checker(const struct key *key, const char *value, struct s
 	return -EINVAL;
 }
 
-bool parse_fence(const char *value, enum fence_kind *kind)
-{
-	static const char *const words[] = {[FENCE_TIME] = "time",
-					    [FENCE_SESSION] = "session",
-					    [FENCE_LU_RESET] = "lu_reset",
-					    [FENCE_NONE] = "none"};
-	int found = find_word(value, words, G_N_ELEMENTS(words));
-
-	if (found >= 0)
-		*kind = (enum fence_kind)found;
-	return found >= 0;
-}
-
-static int check_fence(const struct key *key, const char *value, struct strbuf *error)
-{
-	enum fence_kind kind;
-
-	(void)key;
-	if (parse_fence(value, &kind))
-		return 0;
-	strbuf_printf(error, "\"%s\", expected time, session, lu_reset or none", value);
-	return -EINVAL;
-}
-
-bool parse_identity(const char *value, enum identity *identity)
-{
-	static const char *const words[] = {[IDENTITY_LIO] = "lio", [IDENTITY_ARRAY] = "array"};
-	int found = find_word(value, words, G_N_ELEMENTS(words));
-
-	if (found >= 0)
-		*identity = (enum identity)found;
-	return found >= 0;
-}
-
-static int check_identity(const struct key *key, const char *value, struct strbuf *error)
-{
-	enum identity identity;
-
-	(void)key;
-	if (parse_identity(value, &identity))
-		return 0;
-	strbuf_printf(error, "\"%s\", expected lio or array", value);
-	return -EINVAL;
-}
-
 static int check_ms(const struct key *key, const char *value, struct strbuf *error)
 {
 	uint64_t ms;
@@ -385,19 +348,19 @@ static int check_count(const struct key *key, const char *value, struct strbuf *
 #define DAY_S	(24 * 3600)
 
 static const struct key keys[NR_KEYS] = {
-	[KEY_TABLE] = {"table", true, check_table, 0, 0},
-	[KEY_PATHS] = {"paths", true, check_nothing, 0, 0},
-	[KEY_WWID] = {"wwid", true, check_wwid, 0, 0},
-	[KEY_GROUPING] = {"grouping", false, check_grouping, 0, 0},
-	[KEY_SELECTOR] = {"selector", false, check_selector, 0, 0},
-	[KEY_HW_HANDLER] = {"hw_handler", false, check_hw_handler, 0, 0},
-	[KEY_PRIO] = {"prio", false, check_prio, 0, 0},
-	[KEY_PRIO_ARGS] = {"prio_args", false, check_prio_args, 0, 0},
-	[KEY_FAILBACK] = {"failback", false, check_failback, 0, 0},
-	[KEY_NO_PATH_RETRY] = {"no_path_retry", false, check_no_path_retry, 0, 0},
+	[KEY_TABLE] = {"table", true, check_table},
+	[KEY_PATHS] = {"paths", true, check_nothing},
+	[KEY_WWID] = {"wwid", true, check_wwid},
+	[KEY_GROUPING] = {"grouping", false, check_grouping},
+	[KEY_SELECTOR] = {"selector", false, check_selector},
+	[KEY_HW_HANDLER] = {"hw_handler", false, check_hw_handler},
+	[KEY_PRIO] = {"prio", false, check_word, .words = prio_words},
+	[KEY_PRIO_ARGS] = {"prio_args", false, check_prio_args},
+	[KEY_FAILBACK] = {"failback", false, check_failback},
+	[KEY_NO_PATH_RETRY] = {"no_path_retry", false, check_no_path_retry},
 	[KEY_NO_PATH_TIMEOUT_READ] = {"no_path_timeout_read_ms", false, check_ms, 0, HOUR_MS},
 	[KEY_NO_PATH_TIMEOUT_WRITE] = {"no_path_timeout_write_ms", false, check_ms, 0, HOUR_MS},
-	[KEY_PATH_CHECKER] = {"path_checker", false, check_path_checker, 0, 0},
+	[KEY_PATH_CHECKER] = {"path_checker", false, check_path_checker},
 	[KEY_RECHECK_INTERVAL] = {"recheck_interval_ms", false, check_ms, 10, HOUR_MS},
 	[KEY_POLLING_INTERVAL] = {"polling_interval_ms", false, check_ms, 100, HOUR_MS},
 	[KEY_CHECKER_TIMEOUT] = {"checker_timeout_ms", false, check_ms, 100, HOUR_MS},
@@ -406,9 +369,9 @@ static const struct key keys[NR_KEYS] = {
 	[KEY_FLAKY_RECOVERY_TIME] = {"san_path_err_recovery_time", false, check_count, 0, DAY_S},
 	[KEY_PATH_TIMEOUT] = {"path_timeout_ms", false, check_ms, 1000, HOUR_MS},
 	[KEY_RESTART_WAIT] = {"restart_wait_ms", false, check_ms, 0, HOUR_MS},
-	[KEY_FENCE] = {"fence", false, check_fence, 0, 0},
+	[KEY_FENCE] = {"fence", false, check_word, .words = fence_words},
 	[KEY_FENCE_TIME] = {"fence_time_ms", false, check_ms, 0, HOUR_MS},
-	[KEY_IDENTITY] = {"identity", true, check_identity, 0, 0},
+	[KEY_IDENTITY] = {"identity", true, check_word, .words = identity_words},
 };
 
 /* Words that an administrator knows from multipath.conf, and what to do about them. */
@@ -505,6 +468,13 @@ int values_take(struct key_values *values, const char *file, bool is_map, const 
 const char *value_or(const struct key_values *values, enum key_id id, const char *otherwise)
 {
 	return values->text[id] ? values->text[id] : otherwise;
+}
+
+unsigned int word_of(const struct key_values *values, enum key_id id)
+{
+	int found = find_word(value_or(values, id, ""), keys[id].words);
+
+	return found < 0 ? 0 : (unsigned int)found;
 }
 
 void set_ms(const struct key_values *values, enum key_id id, uint32_t *ms)

@@ -57,6 +57,8 @@ void values_clear(struct key_values *values);
 
 const char *key_name(enum key_id id);
 const char *value_or(const struct key_values *values, enum key_id id, const char *otherwise);
+/* The number of the word that a key of words has, in its enum; 0, the default, if nothing is said. */
+unsigned int word_of(const struct key_values *values, enum key_id id);
 /* *ms stays as it is if nothing is said. */
 void set_ms(const struct key_values *values, enum key_id id, uint32_t *ms);
 /* 0 if nothing is said, or "no". */
@@ -64,12 +66,9 @@ uint32_t count_of(const struct key_values *values, enum key_id id);
 
 /* --- values that were checked --- */
 
-bool parse_prio(const char *value, enum prioritizer *prio);
 /* "io_num=20 base_num=2" */
 bool parse_prio_args(const char *value, struct mpath_policy *policy);
 bool parse_failback(const char *value, struct mpath_policy *policy);
-bool parse_identity(const char *value, enum identity *identity);
-bool parse_fence(const char *value, enum fence_kind *kind);
 bool asks_to_queue(const char *no_path_retry);
 /* Both: free with g_free(). */
 char *hw_handler_words(const char *value);
