@@ -39,6 +39,7 @@ class OneLun:
             undo.callback(delay.remove)
             store = undo.enter_context(lio.Iblock("one-lun", delay.dev, serial="one-lun"))
             target = undo.enter_context(lio.IscsiTarget(store))
+            cuts.hold_hook()
             undo.callback(cuts.clear_nft)
             login = undo.enter_context(lio.IscsiLogin(target, replacement_timeout=1))
             loop = undo.enter_context(lio.LoopTarget(store))

@@ -192,6 +192,16 @@ class Nft(Cut):
         run("nft", "delete", "table", "inet", self._table(path))
 
 
+def hold_hook():
+    """To be called before there is load that Nft is to cut: installs a hook that does nothing, and stays.
+
+    When the first hook comes and when the last one goes, the kernel patches its network code.  With
+    both CPUs running through it QEMU has once kept the trap that stands there in between: each CPU
+    then traps for ever.
+    """
+    run("nft", "table inet held { chain input { type filter hook input priority 0; }; }")
+
+
 def clear_nft():
     """Takes away every cut of the network, for a teardown after a test that failed."""
     if os.path.isdir("/sys/module/nf_tables"):

@@ -164,6 +164,7 @@ class Iscsi(Topology):
         self._own = backstore is None
         self.backstore = backstore or lio.Ramdisk(name, size_mib)
         self.target = self.login = None
+        cuts.hold_hook()
         self.groups = []
         try:
             for i in range(len(states)):

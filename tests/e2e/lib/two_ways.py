@@ -25,6 +25,7 @@ class TwoWays:
             self.gate = self._add(self._device("gate"), "remove")
             direct = self._add(self._device("direct"), "remove")
             target = self._add(lio.IscsiTarget(self._store(self.gate)))
+            cuts.hold_hook()
             self.undo.callback(cuts.clear_nft)
             login = self._add(lio.IscsiLogin(target, replacement_timeout=1))
             loop = self._add(lio.LoopTarget(self._store(direct)))
