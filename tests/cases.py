@@ -12,6 +12,7 @@ A file for the VM may say in a line of its own what it wants:
 
     # tests/run: -m 2048 -t 900 --systemd       these options of tests/vm/run
     # tests/run: host                           it runs on the host and starts VMs by itself
+    # tests/run: host long                      and only with --long, or if the pattern names it
 
 What it prints is kept in build/tests/SUITE-NAME/; if it writes /out/results.json, its cases are
 counted one by one, else it is one case that passes with exit status 0 and is skipped with 77.
@@ -241,6 +242,8 @@ class VmFile:
             text = f.read()
         match = re.search(r"^# tests/run: *(.*)$", text, re.M)
         options = shlex.split(match.group(1)) if match else []
+        self.long = "long" in options
+        options = [word for word in options if word != "long"]
         self.on_host = options == ["host"]
         self.options, self.memory, self.seconds = self.machine([] if self.on_host else options)
         # Such a file can name its cases without running anything.
@@ -253,7 +256,8 @@ class VmFile:
             self.cases = [self.renamed(name) for name in listed.stdout.split()]
         self.all = pattern in self.name
         self.matching = self.cases if self.all else [c for c in self.cases if pattern in c]
-        self.wanted = self.all or bool(self.matching)
+        self.wanted = (self.all or bool(self.matching)) and \
+            (not self.long or bool(pattern) or os.environ.get("MPATH_LONG") == "1")
         self.pattern = "" if self.all else pattern
 
     def renamed(self, name):
