@@ -67,7 +67,8 @@ def test_create():
              "Set cmd_time_out to 42: so long a lost write may be waited for")
     wait_for(lambda: mib in cli(f"{NODE} ls"), 20, "the LUN's size")
     expect_equal(time_out("list"), "42", "cmd_time_out")
-    expect("warning" not in mpath.map_call("list", "Status", "s", "detail"), "it is too short")
+    wait_for(lambda: "warning" not in mpath.map_call("list", "Status", "s", "detail"), 20,
+             "the handler finds it long enough")
     delete(cli, "list")
     cli.good(f"{NODE} create name=lun0 map=waits", "Set cmd_time_out to 0: commands may wait for a path")
     expect_equal(time_out("lun0"), "0", "cmd_time_out")
