@@ -6,6 +6,7 @@
  *
  * fuzz builds: scsi
  * fuzz parses: scsi/cdb.c
+ * fuzz runs: 300000
  */
 #include <assert.h>
 #include <string.h>

@@ -10,6 +10,7 @@
  * fuzz builds: runner/config.c runner/keys.c runner/hardware_file.c runner/cfgstring.c
  * fuzz needs: glib-2.0
  * fuzz parses: runner/cfgstring.c runner/config.c runner/keys.c
+ * fuzz runs: 2500
  */
 #include <assert.h>
 #include <glib.h>

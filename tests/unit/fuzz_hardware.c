@@ -9,6 +9,7 @@
  * fuzz builds: runner/keys.c runner/hardware_file.c runner/cfgstring.c
  * fuzz needs: glib-2.0
  * fuzz parses: runner/hardware_file.c
+ * fuzz runs: 50000
  */
 #include <assert.h>
 #include <errno.h>

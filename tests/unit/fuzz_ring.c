@@ -7,6 +7,7 @@
  *
  * fuzz builds: scsi runner/ring.c runner/ring_cmd.c runner/ring_entry.c
  * fuzz parses: runner/ring.c runner/ring_entry.c
+ * fuzz runs: 30000
  */
 #include <assert.h>
 #include <stdlib.h>

@@ -5,6 +5,7 @@
  *
  * fuzz builds: scsi hw_handlers
  * fuzz parses: scsi/rtpg.c
+ * fuzz runs: 50000
  */
 #include <assert.h>
 #include <stdlib.h>

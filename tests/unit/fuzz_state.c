@@ -7,6 +7,7 @@
  * fuzz builds: runtime/state.c runtime/state_text.c
  * fuzz needs: glib-2.0
  * fuzz parses: runtime/state_text.c runtime/state.c
+ * fuzz runs: 2000
  */
 #include <assert.h>
 #include <errno.h>

@@ -6,6 +6,7 @@
  *
  * fuzz builds: scsi
  * fuzz parses: scsi/identity.c scsi/lun_pages.c
+ * fuzz runs: 100000
  */
 #include <assert.h>
 #include <stdlib.h>
