@@ -52,6 +52,21 @@ static void check_wwid(const uint8_t *data, size_t len)
 	free(page);
 }
 
+/* What is kept of a page are whole designators. */
+static void check_designators(const uint8_t *data, size_t len)
+{
+	uint8_t *page = exact_copy(data, len);
+	struct lun_names names;
+	size_t off = 0;
+
+	scsi_lun_designators(page, len, &names);
+	assert(names.len <= sizeof(names.data));
+	while (off < names.len)
+		off += 4 + (size_t)names.data[off + 3];
+	assert(off == names.len);
+	free(page);
+}
+
 static void check_capacity(const uint8_t *data, size_t len)
 {
 	uint8_t *bytes = exact_copy(data, len);
@@ -210,6 +225,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	switch (data[0] % 4) {
 	case 0:
 		check_wwid(data + 1, size - 1);
+		check_designators(data + 1, size - 1);
 		return 0;
 	case 1:
 		check_capacity(data + 1, size - 1);
