@@ -57,7 +57,7 @@ void values_clear(struct key_values *values);
 
 const char *key_name(enum key_id id);
 const char *value_or(const struct key_values *values, enum key_id id, const char *otherwise);
-/* The number of the word that a key of words has, in its enum; 0, the default, if nothing is said. */
+/* Of a key of words: the number of its word, as in the enum; 0, the default, if nothing is said. */
 unsigned int word_of(const struct key_values *values, enum key_id id);
 /* *ms stays as it is if nothing is said. */
 void set_ms(const struct key_values *values, enum key_id id, uint32_t *ms);

@@ -65,6 +65,7 @@ def fail_over(ways, subject, want_stale=False):
     writer = Writer(subject.dev)
     defer(writer.end)
     begin = time.monotonic()
+    counted = writer.check()
     for done in range(ROUNDS + MORE_ROUNDS):
         if done >= ROUNDS and not (want_stale and counted[1] == 0):
             break
