@@ -119,7 +119,7 @@ static const struct {
 	{"another table has taken over", 500},
 	{": its copy on", 400},
 	{": its old copy cannot land any more (time)", 200},
-	{": its old copy cannot land any more (LOGICAL UNIT RESET)", 100},
+	{": its old copy cannot land any more (LOGICAL UNIT RESET)", 80},
 	{": LOGICAL UNIT RESET failed", 5},
 	{": its old copy cannot land any more (new session)", 5},
 	{": its old copy is not on its way any more", 5},
