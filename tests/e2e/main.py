@@ -21,6 +21,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import types
 
 from lib import case, lio, mpath, scsi, system
@@ -284,15 +285,15 @@ def test_create():
 
 def test_bus_restarts():
     """dbus-daemon ends, and systemd leaves tcmu-runner alone; control is there again."""
-    def unit(what):
-        return system.run("systemctl", "show", "-P", what, "tcmu-runner").strip()
-    before = unit("MainPID"), unit("NRestarts")
+    def process():
+        return [system.unit_property("tcmu-runner", what) for what in ("MainPID", "NRestarts")]
+    before = process()
     system.run("systemctl", "kill", "--signal=KILL", "dbus")
     LIST.wait_paths()
     system.wait_for(lambda: "no user: backstores until tcmu-runner is restarted" in journal("tcmu-runner"),
                     10, "what is lost is told")
-    expect_equal((unit("MainPID"), unit("NRestarts")), before, "process and restarts")
-    expect_equal(unit("ActiveState"), "active", "tcmu-runner")
+    expect_equal(process(), before, "process and restarts")
+    expect_equal(system.unit_property("tcmu-runner", "ActiveState"), "active", "tcmu-runner")
 
 
 def test_restart():
@@ -302,8 +303,7 @@ def test_restart():
     write_all(2)
     system.run("systemctl", "kill", "--signal=KILL", "tcmu-runner")
     expect_served(2)
-    expect_equal(system.run("systemctl", "show", "-P", "NRestarts", "tcmu-runner").strip(), "1",
-                 "restarts by systemd")
+    expect_equal(system.unit_property("tcmu-runner", "NRestarts"), "1", "restarts by systemd")
 
 
 def test_restore():
@@ -364,8 +364,7 @@ def test_delete():
     system.run("mount", "/dev/sda", "/mnt")
     system.run("umount", "/mnt")
     system.run("systemctl", "stop", "tcmu-runner")
-    expect_equal(system.run("systemctl", "show", "-P", "Result", "tcmu-runner").strip(), "success",
-                 "tcmu-runner's end")
+    expect_equal(system.unit_property("tcmu-runner", "Result"), "success", "tcmu-runner's end")
 
 
 BOOTS = {"first": (test_services, test_refused, test_create, test_bus_restarts, test_restart,
@@ -373,21 +372,31 @@ BOOTS = {"first": (test_services, test_refused, test_create, test_bus_restarts, 
          "second": (test_rebooted, test_delete)}
 
 
-def on_host():
-    """Both boots.  Returns the exit status."""
+def boot(script, name, disk, out):
+    """Runs one boot; returns its exit status."""
+    guest = subprocess.Popen(
+        [os.path.join(os.path.dirname(HERE), "vm", "run"), "--systemd", "-t", "600", "--out", out,
+         "--disk", disk, os.path.abspath(script), name])
+    try:
+        status = guest.wait()
+    except BaseException:
+        guest.terminate()
+        guest.wait()
+        raise
+    if not status:
+        # The guest has written its results just before its end.
+        seconds = time.time() - os.stat(f"{out}/results.json").st_mtime
+        note(f"the {name} boot's machine went down in {seconds:.1f} s")
+    return status
+
+
+def on_host(script, boots):
+    """All boots of a script, with one disk.  Returns the exit status."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # and the guest goes with us
-    with tempfile.TemporaryDirectory(prefix="mpath-main.") as tmp:
-        for boot in BOOTS:
-            out = os.path.join(os.environ.get("MPATH_OUT", tmp), boot)
-            guest = subprocess.Popen(
-                [os.path.join(os.path.dirname(HERE), "vm", "run"), "--systemd", "-t", "600", "--out",
-                 out, "--disk", f"{tmp}/disk", os.path.abspath(__file__), boot])
-            try:
-                status = guest.wait()
-            except BaseException:
-                guest.terminate()
-                guest.wait()
-                raise
+    with tempfile.TemporaryDirectory(prefix="mpath-boots.") as tmp:
+        for name in boots:
+            out = os.path.join(os.environ.get("MPATH_OUT", tmp), name)
+            status = boot(script, name, f"{tmp}/disk", out)
             if status:
                 return status
     return 0
@@ -406,4 +415,4 @@ if __name__ == "__main__":
         paths_down()
     else:
         # A pattern is of no use: each case goes on where the one before it ended.
-        sys.exit(on_host())
+        sys.exit(on_host(__file__, BOOTS))

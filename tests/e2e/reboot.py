@@ -14,10 +14,7 @@ import datetime
 import glob
 import json
 import os
-import signal
-import subprocess
 import sys
-import tempfile
 import time
 
 import main
@@ -25,7 +22,6 @@ from lib import case, dbus, lio, mpath, scsi, system
 from lib.case import expect, expect_equal, expect_in_time, note
 from lib.targetcli import targetcli
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 # The emulated machine may be slow: or what so many starts of a Python with gi take, of which it needs
 # two, beside what systemd itself starts and ends.
 SHUTDOWN_SECONDS = 10
@@ -159,7 +155,7 @@ def test_metrics():
     system.run("systemctl", "stop", "rtslib-fb-targetctl.service", "tcmu-runner.service")
     system.run("systemctl", "start", service, check=False)
     expect_equal(os.listdir(directory), [], "left for node_exporter")
-    expect_equal(system.run("systemctl", "show", "-P", "Result", service).strip(), "exit-code", service)
+    expect_equal(system.unit_property(service, "Result"), "exit-code", service)
 
 
 def test_other_order():
@@ -184,35 +180,6 @@ BOOTS = {"first": (test_first, test_hold),
          "second": (test_restored, test_went_down, test_metrics, test_other_order)}
 
 
-def boot(name, disk, out):
-    """Runs one boot; returns its exit status."""
-    guest = subprocess.Popen(
-        [os.path.join(os.path.dirname(HERE), "vm", "run"), "--systemd", "-t", "600", "--out", out,
-         "--disk", disk, os.path.abspath(__file__), name],
-        env={key: value for key, value in os.environ.items() if key != "MPATH_OUT"})
-    try:
-        status = guest.wait()
-    except BaseException:
-        guest.terminate()
-        guest.wait()
-        raise
-    # The guest has written its results just before its end.
-    seconds = time.time() - os.stat(f"{out}/results.json").st_mtime
-    note(f"the {name} boot's machine went down in {seconds:.1f} s")
-    return status
-
-
-def on_host():
-    """Both boots.  Returns the exit status."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # and the guest goes with us
-    with tempfile.TemporaryDirectory(prefix="mpath-reboot.") as tmp:
-        for name in BOOTS:
-            status = boot(name, f"{tmp}/disk", os.path.join(os.environ.get("MPATH_OUT", tmp), name))
-            if status:
-                return status
-    return 0
-
-
 if __name__ == "__main__":
     role = sys.argv[1] if len(sys.argv) > 1 else ""
     if role == "--list":
@@ -222,4 +189,4 @@ if __name__ == "__main__":
         case.main(BOOTS[role])
     else:
         # A pattern is of no use: each case goes on where the one before it ended.
-        sys.exit(on_host())
+        sys.exit(main.on_host(__file__, BOOTS))

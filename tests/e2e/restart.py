@@ -15,7 +15,7 @@ from lib import case, dbus, fio, topology
 from lib.case import count, defer, expect, expect_equal, expect_in_time, note
 from lib.mpath import Map
 from lib.runner import our_handler_only
-from lib.system import read, run, wait_for
+from lib.system import read, run, unit_property, wait_for
 
 UNIT = "tcmu-runner.service"
 PROCESSES = f"/sys/fs/cgroup/system.slice/{UNIT}/cgroup.procs"
@@ -30,7 +30,7 @@ def pid(after=0):
 
 
 def restarts():
-    return int(run("systemctl", "show", "-P", "NRestarts", UNIT))
+    return int(unit_property(UNIT, "NRestarts"))
 
 
 def set_up(seconds_for_paths=20):

@@ -41,6 +41,11 @@ def run(*command, check=True, timeout=120, **more):
     return done.stdout
 
 
+def unit_property(unit, name):
+    """What systemd knows of a unit, such as NRestarts or Result, as text."""
+    return run("systemctl", "show", "-P", name, unit).strip()
+
+
 def is_free(device):
     """Nobody has claimed it: it could be mounted."""
     try:
