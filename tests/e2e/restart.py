@@ -23,9 +23,11 @@ OURS_ONLY = f"/run/systemd/system/{UNIT}.d/test.conf"
 
 
 def pid(after=0):
-    """Of the process that runs now, and is not the one that was killed last."""
+    """Of the tcmu-runner that runs now, and is not the one that was killed last."""
     def find():
-        return next((int(word) for word in read(PROCESSES, "").split() if int(word) != after), 0)
+        # Beside it in the unit's group are those that wait for its name (ExecStartPost).
+        return next((int(word) for word in read(PROCESSES, "").split() if int(word) != after
+                     and read(f"/proc/{word}/comm", "") == "tcmu-runner"), 0)
     return wait_for(find, 10, "a tcmu-runner")
 
 
