@@ -25,8 +25,9 @@
 #include "runtime/device.h"
 #include "runtime/log.h"
 
-#define BUS_NAME      "org.tcmu.Mpath1"
-#define RETRY_SECONDS 1
+#define BUS_NAME	 "org.tcmu.Mpath1"
+#define RETRY_SECONDS	 1
+#define FIRST_TRY_MAX_US (2 * G_USEC_PER_SEC)
 
 /* The D-Bus specification's, of the method RequestName. */
 #define REQUEST_NAME_DO_NOT_QUEUE  4u
@@ -42,6 +43,10 @@ static struct {
 	GDBusConnection *runner_connection; /* the one that tcmu-runner shares with us */
 	bool serving;			    /* the name is ours */
 	bool complained;		    /* about no bus or no name: once, not every second */
+
+	GMutex lock;
+	GCond tried;
+	bool first_try_over; /* under the lock */
 } service;
 
 /* --- the root object --- */
@@ -291,6 +296,31 @@ static gboolean go_on_the_bus(gpointer data)
 
 /* --- the thread --- */
 
+static void end_first_try(void)
+{
+	g_mutex_lock(&service.lock);
+	service.first_try_over = true;
+	g_cond_signal(&service.tried);
+	g_mutex_unlock(&service.lock);
+}
+
+/*
+ * GLib has a deadlock for two threads that use GDBus for the first time at once: one makes a type,
+ * and wants the lock of classes to add an interface to it; the other holds that lock while it
+ * initializes a class, and wants the type.  So whoever starts us, and goes on the bus with a thread
+ * of its own, goes on when we are through.  A bus that does not answer holds us in poll(), with no
+ * such lock.
+ */
+static void wait_first_try(void)
+{
+	gint64 end = g_get_monotonic_time() + FIRST_TRY_MAX_US;
+
+	g_mutex_lock(&service.lock);
+	while (!service.first_try_over && g_cond_wait_until(&service.tried, &service.lock, end))
+		;
+	g_mutex_unlock(&service.lock);
+}
+
 static void *control_thread(void *arg)
 {
 	GMainLoop *loop;
@@ -301,6 +331,7 @@ static void *control_thread(void *arg)
 	service.manager = objects_init(service.context);
 	create_root();
 	go_on_the_bus(NULL);
+	end_first_try();
 	loop = g_main_loop_new(service.context, FALSE);
 	g_main_loop_run(loop);
 	return NULL;
@@ -335,4 +366,5 @@ void control_start(const struct control_hooks *hooks)
 		return;
 	}
 	pthread_detach(thread);
+	wait_first_try();
 }

@@ -139,14 +139,14 @@ class MpathctlTest(Base):
         self.mpathctl("fail", "mpatha", "8:0")
         self.server.say("add", "mpathc")
         self.server.say("remove", "mpatha")
-        out, err = everything.communicate(timeout=20)
+        out, err = everything.communicate(timeout=60)
         self.assertEqual((everything.returncode, err), (0, ""))
         lines = out.splitlines()
         self.assertRegex(lines[0], r"^\d{4}-.* mpathb lun \(1 usable\): something happened$")
         self.assertRegex(lines[1], r" mpatha path-failed 8:0 \(1 usable\): failed$")
         self.assertEqual({" ".join(line.split()[2:]) for line in lines[2:]},
                          {"mpathc map-added", "mpatha map-removed"})
-        out, err = of_a.communicate(timeout=20)
+        out, err = of_a.communicate(timeout=60)
         events = [json.loads(line)["event"] for line in out.splitlines()]
         self.assertEqual([(event["map"], event["kind"]) for event in events],
                          [("mpatha", "path-failed"), ("mpatha", "map-removed")])
