@@ -40,7 +40,7 @@ VM_MEMORY = 1024
 VM_SECONDS = 1500
 LONG_TIMES = 5      # the big counts may take so many times longer
 
-# A file of VM cases that was too slow is run so many times more, with no other guest beside it.
+# A VM case that was too slow is run so many times more, with no other guest beside it.
 TRIES_ALONE = 2
 TOO_SLOW = ("too slow: ", "TimeoutError: ")     # case.TooSlow, and who waited for something
 
@@ -273,16 +273,18 @@ class VmFile:
         known, others = parser.parse_known_args(options)
         return others, known.m, known.t
 
-    def command(self, out, long):
+    def command(self, out, long, pattern):
         if self.on_host:
             command = [sys.executable, "-B", self.path]
         else:
             seconds = self.seconds * (LONG_TIMES if long else 1)
             command = [os.path.join(HERE, "vm", "run"), "--out", out, "-m", str(self.memory),
                        "-t", str(seconds), *self.options, self.path]
-        return command + ([self.pattern] if self.pattern else [])
+        return command + ([pattern] if pattern else [])
 
-    def run(self, results, long):
+    def run(self, results, long, only=""):
+        """All cases that match, or one of them."""
+        pattern = only.removeprefix(f"{self.suite}/") or self.pattern
         out = os.path.join(BUILD, "tests", self.name.replace("/", "-"))
         os.makedirs(out, exist_ok=True)
         for left in ("results.json", "output.log"):
@@ -292,7 +294,7 @@ class VmFile:
         lines = []
         reported = set()
         with open(os.path.join(out, "output.log"), "w") as log:
-            process = subprocess.Popen(self.command(out, long), cwd=REPO, stdin=subprocess.DEVNULL,
+            process = subprocess.Popen(self.command(out, long, pattern), cwd=REPO, stdin=subprocess.DEVNULL,
                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                        errors="replace", env=dict(os.environ, MPATH_OUT=out)
                                        if self.on_host else None)
@@ -307,7 +309,8 @@ class VmFile:
                 process.wait()
                 raise
         status = process.wait()
-        self.report_rest(out, status, lines, reported, results, time.monotonic() - begin)
+        self.report_rest(out, status, lines, reported, results, time.monotonic() - begin,
+                         [only] if only else self.matching)
 
     LINE = re.compile(r"^(ok|FAIL|skip) (\S+)  ([\d.]+) s(?:  (.*))?$")
 
@@ -321,7 +324,7 @@ class VmFile:
         if match.group(1) == "FAIL":
             say("\n".join("  | " + line for line in lines[-45:-1]))
 
-    def report_rest(self, out, status, lines, reported, results, seconds):
+    def report_rest(self, out, status, lines, reported, results, seconds, matching):
         """What only the exit status tells: a file without cases, one that did not get to its end."""
         if not reported:
             result = {0: "ok", SKIPPED: "skip"}.get(status, "FAIL")
@@ -329,7 +332,7 @@ class VmFile:
             if result == "FAIL":
                 say("\n".join("  | " + line for line in lines[-45:]))
             return
-        missing = [name for name in self.matching if name not in reported]
+        missing = [name for name in matching if name not in reported]
         failed = any(results.of[name] == "FAIL" for name in reported)
         if missing or (status and not failed):
             why = {124: "time limit", 125: "the guest broke"}.get(status, f"exit status {status}")
@@ -368,11 +371,11 @@ def vm_jobs(suite, files):
 
 
 def build_for_guests(builds):
+    # Mostly fetched, meanwhile; and once, before two guests want it at the same time.
+    image = subprocess.Popen([os.path.join(HERE, "vm", "build-image")], stdout=subprocess.DEVNULL)
     builds.package()
     builds.build("debug")       # the sanitized handler, and the guest's programs
-    # Once, before two guests want it at the same time.
-    image = subprocess.run([os.path.join(HERE, "vm", "build-image")], stdout=subprocess.PIPE)
-    if image.returncode:
+    if image.wait():
         sys.exit("FAIL the guest's image")
 
 
@@ -393,14 +396,15 @@ def run_again_if_slow(f, results, long, number):
     gets the machine for itself, and then it counts.  What was wrong is wrong, and is not tried again.
     What each run printed is kept."""
     failed = [name for name in results.of_file(f.name) if results.of[name] == "FAIL"]
-    if not failed or not all(results.why[name].startswith(TOO_SLOW) for name in failed):
+    if not all(results.why[name].startswith(TOO_SLOW) for name in failed):
         return
-    say(f"     again, alone: {f.name} (failed: {' '.join(failed)})")
     out = os.path.join(BUILD, "tests", f.name.replace("/", "-"))
-    os.replace(os.path.join(out, "output.log"), os.path.join(out, f"output-failed-{number}.log"))
-    for name in results.of_file(f.name):
+    for name in failed:
+        say(f"     again, alone: {name}")
+        os.replace(os.path.join(out, "output.log"),
+                   os.path.join(out, f"output-{number}-before-{os.path.basename(name)}.log"))
         del results.of[name]
-    f.run(results, long)
+        f.run(results, long, only="" if name == f.name else name)
 
 
 # --- all of it ---
