@@ -26,9 +26,9 @@ struct control_hooks {
 
 /*
  * Put the maps on D-Bus as org.tcmu.Mpath1, from a thread of its own, for the rest of the process's
- * life.  Cannot fail: without a bus it keeps trying.  Returns after the first try, or after 2 s if the
- * bus does not answer.  Once, before the first device starts, and before the caller uses GDBus; @hooks
- * lives for ever.
+ * life.  Cannot fail: without a bus it keeps trying.  Returns after the first try, or after 2 s if
+ * the bus does not answer.  Once, before the first device starts, and before the caller uses GDBus;
+ * @hooks lives for ever.
  */
 void control_start(const struct control_hooks *hooks);
 
