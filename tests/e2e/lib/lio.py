@@ -310,6 +310,27 @@ class LoopTarget:
         self.delete()
 
 
+class FcTarget:
+    """A backstore exported through tcm_fc to one initiator; port names are written with colons."""
+
+    def __init__(self, backstore, wwpn, initiator):
+        self.directory = f"{TARGET}/fc/{wwpn}"
+        self.tpgt = self.directory + "/tpgt_1"
+        self.acl = f"{self.tpgt}/acls/{initiator}"
+        os.makedirs(self.tpgt)
+        _link_lun(self.tpgt, backstore)
+        os.makedirs(self.acl + "/lun_0")
+        os.symlink(f"{self.tpgt}/lun/lun_0", self.acl + "/lun_0/lun")
+
+    def delete(self):
+        os.unlink(self.acl + "/lun_0/lun")
+        os.rmdir(self.acl + "/lun_0")
+        os.rmdir(self.acl)
+        _unlink_luns(self.tpgt)
+        os.rmdir(self.tpgt)
+        os.rmdir(self.directory)
+
+
 class IscsiTarget:
     """A backstore behind one iSCSI target with a portal group for each of n portals.
 

@@ -14,8 +14,8 @@ import errno
 import glob
 import os
 
-from . import cuts, lio, system
-from .lio import TARGET, Path
+from . import cuts, fcoe, lio, system
+from .lio import Path
 from .system import read, run, wait_for, write
 
 
@@ -196,94 +196,39 @@ class Iscsi(Topology):
 class FcoeVn2vn(Topology):
     """(d) A LIO ramdisk behind tcm_fc, n FCoE links over veth pairs without a switch (VN2VN).
 
-    Path i has .link (the network interface whose fall cuts it) and .rport().  The target's side must
+    Path i has .link (the network interface whose fall cuts it) and .rport.  The target's side must
     be complete before the link is enabled: the other order shows no LUN.
     """
     name = "fcoe"
-    CTLR = "/sys/bus/fcoe"
 
     def __init__(self, n=2, size_mib=64, fast_io_fail=3, dev_loss=60, name="flun"):
         super().__init__()
-        system.modprobe("fcoe", "tcm_fc", "veth")
         system.mount_configfs()
         self.backstore = lio.Ramdisk(name, size_mib)
-        self.interfaces = []
+        self.links = []
         self.targets = []
         try:
-            links = [self._add_link(i) for i in range(n)]
-            for ctlr_i, ctlr_t in links:
-                for ctlr in (ctlr_i, ctlr_t):
-                    write(ctlr + "/enabled", 1)
-            self.paths = [self._path(i, ctlr_i, links[i][1], fast_io_fail, dev_loss)
-                          for i, (ctlr_i, _) in enumerate(links)]
+            for i in range(n):
+                self.links.append(fcoe.Link(i))
+                self.targets.append(lio.FcTarget(self.backstore, self.links[i].target_wwpn,
+                                                 self.links[i].initiator_wwpn))
+            for link in self.links:
+                link.enable()
+            self.paths = [link.path(fast_io_fail, dev_loss) for link in self.links]
         except Exception:
             self.teardown()
             raise
-
-    def _add_link(self, i):
-        """A veth pair, an FCoE controller on each end, and the target on the second."""
-        ends = (f"fci{i}", f"fct{i}")
-        run("ip", "link", "add", ends[0], "address", f"02:00:00:00:0a:{i:02x}", "mtu", "2500",
-            "type", "veth", "peer", "name", ends[1], "address", f"02:00:00:00:0b:{i:02x}",
-            "mtu", "2500")
-        self.interfaces.append(ends)
-        ctlrs = []
-        for end in ends:
-            run("ip", "link", "set", end, "up")
-            write(self.CTLR + "/ctlr_create", end)
-            ctlr = glob.glob(f"/sys/class/net/{end}/ctlr_*")[0]
-            write(ctlr + "/mode", "vn2vn")
-            ctlrs.append(ctlr)
-        wwpns = [self._wwpn(ctlr) for ctlr in ctlrs]
-        target = f"{TARGET}/fc/{wwpns[1]}"
-        tpgt = target + "/tpgt_1"
-        os.makedirs(tpgt)
-        self.targets.append((target, wwpns[0]))
-        lio._link_lun(tpgt, self.backstore)
-        acl = f"{tpgt}/acls/{wwpns[0]}/lun_0"
-        os.makedirs(acl)
-        os.symlink(f"{tpgt}/lun/lun_0", acl + "/lun")
-        return ctlrs
-
-    @staticmethod
-    def _wwpn(ctlr):
-        host = glob.glob(ctlr + "/host*/fc_host/host*")[0]
-        digits = read(host + "/port_name")[2:].rjust(16, "0")
-        return ":".join(digits[i:i + 2] for i in range(0, 16, 2))
-
-    def _path(self, i, ctlr, _, fast_io_fail, dev_loss):
-        pattern = ctlr + "/host*/rport-*/target*/*:*:*:0"
-        found = wait_for(lambda: glob.glob(pattern), 20, f"LUN on {self.interfaces[i][0]}")
-        path = Path(os.path.basename(found[0]), link=self.interfaces[i][1], ctlr=ctlr).wait()
-        path.rport = os.path.basename(glob.glob(ctlr + "/host*/rport-*")[0])
-        for name, value in (("dev_loss_tmo", dev_loss), ("fast_io_fail_tmo", fast_io_fail)):
-            write(f"/sys/class/fc_remote_ports/{path.rport}/{name}", value)
-        return path
 
     def teardown(self):
         for path in self.paths:
             if os.path.exists(path.device):
                 write(path.device + "/delete", 1)
-        for ends in self.interfaces:
-            for end in ends:
-                ctlr = glob.glob(f"/sys/class/net/{end}/ctlr_*")
-                if ctlr:
-                    write(ctlr[0] + "/enabled", 0)
-        for target, wwpn in self.targets:
-            tpgt = target + "/tpgt_1"
-            os.unlink(f"{tpgt}/acls/{wwpn}/lun_0/lun")
-            os.rmdir(f"{tpgt}/acls/{wwpn}/lun_0")
-            os.rmdir(f"{tpgt}/acls/{wwpn}")
-            lio._unlink_luns(tpgt)
-            os.rmdir(tpgt)
-            os.rmdir(target)
-        for ends in self.interfaces:
-            for end in ends:
-                if glob.glob(f"/sys/class/net/{end}/ctlr_*"):
-                    write(self.CTLR + "/ctlr_destroy", end)
-                    wait_for(lambda end=end: not glob.glob(f"/sys/class/net/{end}/ctlr_*"), 10,
-                             f"controller of {end} gone")
-            run("ip", "link", "del", ends[0])
+        for link in self.links:
+            link.disable()
+        for target in self.targets:
+            target.delete()
+        for link in self.links:
+            link.delete()
         self.backstore.delete()
 
 
