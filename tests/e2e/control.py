@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 
-from lib import case, cuts, dbus, fio, topology
+from lib import case, cuts, dbus, fio, scsi, topology
 from lib.case import defer, expect, expect_equal, note
 from lib.mpath import BUS_NAME, Map
 from lib.runner import Runner
@@ -209,6 +209,111 @@ def test_methods():
     order = [told.find(f'string "{kind}"') for kind in ("path-failed", "path-reinstated",
                                                         "group-disabled", "group-enabled")]
     expect(-1 not in order and order == sorted(order), f"events {order} in {told}")
+
+
+def refused(name, part, path, interface, method, *words):
+    """A call with bad input: it has this error, whose message has this part."""
+    try:
+        with dbus.Bus() as bus:
+            bus.call(BUS_NAME, path, interface, method, *words)
+    except dbus.DBusError as error:
+        expect_equal(error.name.rpartition(".")[2], name, f"error of {method} {words}")
+        expect(part in error.message, f"{part!r} is not in {error.message!r}")
+    else:
+        expect(False, f"{method} {words} is accepted")
+
+
+def test_a_map_changes_in_service():
+    """Paths come and go, another table takes over, the map stands still: the load notices nothing, and
+    what is refused changes nothing."""
+    _, made = start(3)
+    served = Map(made.paths[:2])
+    defer(served.delete)
+    served.wait_in_use()
+    base = ROOT + "/map/mpatha"
+    third = made.paths[2]
+    load = fio.Fio(served, 12)
+    defer(load.kill)
+    load.wait_load()
+    with dbus.Bus() as bus:
+        def call(method, *words):
+            return bus.call(BUS_NAME, base, MAP, method, *words)
+
+        def get(path, interface, name):
+            return bus.get(BUS_NAME, base + path, interface, name)
+
+        call("AddPath", "us", 0, third.dev)
+        wait_for(lambda: base + "/path/2" in objects(), 5, "the object of the third path")
+        wait_for(lambda: get("/path/2", PATH, "State") == "active", 5, "the third path in use")
+        expect_equal(get("/path/2", PATH, "Group"), base + "/group/3", "its group")
+        call("Message", "as", ["switch_group", "3"])
+        wait_for(lambda: get("/path/2", PATH, "Reads") > 0, 10, "load on the third path")
+        faults = get("", MAP, "PathFaults")
+        before = get("/path/0", PATH, "Reads")
+        call("RemovePath", "s", third.devno)
+        wait_for(lambda: base + "/path/2" not in objects(), 5, "the third path's object gone")
+        wait_for(lambda: get("/path/0", PATH, "Reads") > before, 10, "load on the others")
+
+        call("Suspend")
+        expect_equal(get("", MAP, "State"), "suspended", "state")
+        expect_equal(get("", MAP, "InFlight"), 0, "in flight after Suspend")
+        wait_for(lambda: get("", MAP, "Held") > 0, 5, "held commands")
+        call("Resume")
+        wait_for(lambda: get("", MAP, "Held") == 0 and get("", MAP, "State") == "active", 5, "resumed")
+
+        a, b = (path.devno for path in made.paths[:2])
+        call("Reload", "s", f"0 0 1 1 queue-length 0 2 1 {b} 1 {a} 1")
+        wait_for(lambda: get("", MAP, "NrGroups") == 1, 5, "the new table's group")
+        expect_equal(get("/group/1", GROUP, "Selector"), "queue-length", "selector")
+        table = call("Status", "s", "table")
+        map_ = (base, MAP)
+        for name, part, *words in (
+                ("InvalidArgument", "no-such-selector", *map_, "Reload", "s",
+                 f"0 0 1 1 no-such-selector 0 1 1 {a} 1"),
+                ("InvalidArgument", f"path {a} is in the map already", *map_, "AddPath", "us", 1, a),
+                ("InvalidArgument", "expected a number from 1 to 1, or 2", *map_, "AddPath", "us", 9,
+                 third.dev),
+                ("InvalidArgument", "error getting device", *map_, "AddPath", "us", 1, "nonsense"),
+                ("InvalidArgument", "path 8:255 is not in map mpatha", *map_, "RemovePath", "s", "8:255"),
+                ("InvalidArgument", "a message has at least one word", *map_, "Message", "as", []),
+                ("InvalidArgs", "", *map_, "Suspend", "s", "now"),
+                ("InvalidArgs", "", *map_, "Resume", "s", "now"),
+                ("InvalidArgs", "", base + "/path/0", PATH, "Fail", "s", "now"),
+                ("InvalidArgs", "", base + "/path/0", PATH, "Reinstate", "s", "now"),
+                ("InvalidArgs", "", base + "/path/0", PATH, "Probe", "s", "now"),
+                ("InvalidArgs", "", base + "/group/1", GROUP, "Enable", "s", "now"),
+                ("InvalidArgs", "", base + "/group/1", GROUP, "Disable", "s", "now"),
+                ("InvalidArgs", "", base + "/group/1", GROUP, "Switch", "s", "now"),
+                ("UnknownMethod", "", base + "/group/9", GROUP, "Switch"),
+                ("UnknownMethod", "", base + "/path/9", PATH, "Fail"),
+                ("UnknownMethod", "", ROOT + "/map/none", MAP, "Suspend")):
+            refused(name, part, *words)
+        expect_equal(call("Status", "s", "table"), table, "the table after what was refused")
+        expect_equal(get("", MAP, "PathFaults"), faults, "faults")
+    result = load.finish()
+    expect(result.clean, f"{result!r}")
+
+
+def test_the_array_grows():
+    """The initiator gets the array's unit attention, and the new size; so does who reads properties."""
+    runner = Runner()
+    defer(runner.end)
+    runner.start()
+    made = topology.ScsiDebug(2, size_mib=64)
+    defer(made.teardown)
+    served = serve(made)
+    base = ROOT + "/map/mpatha"
+    expect(scsi.usable(served.path), "the LUN")
+    with dbus.Bus() as bus:
+        expect_equal(bus.get(BUS_NAME, base, MAP, "Size"), 64 << 20, "Size")
+        made.set("virtual_gb", 1)
+        wait_for(lambda: scsi.test_unit_ready(served.path).code == (0x06, 0x2a, 0x09), 10,
+                 "the unit attention")
+        wait_for(lambda: bus.get(BUS_NAME, base, MAP, "Size") == 1 << 30, 5, "Size")
+    wait_for(lambda: scsi.read_capacity(served.path)[0] << 9 == 1 << 30, 5, "READ CAPACITY")
+    wait_for(lambda: served.backstore.get("dev_size") == str(1 << 30), 5, "dev_size")
+    runner.wait_log("the LUN is now")
+    expect(scsi.test_unit_ready(served.path).good, "one unit attention is enough")
 
 
 def test_who_may():
