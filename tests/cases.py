@@ -13,6 +13,8 @@ A file for the VM may say in a line of its own what it wants:
     # tests/run: -m 2048 -t 900 --systemd       these options of tests/vm/run
     # tests/run: host                           it runs on the host and starts VMs by itself
     # tests/run: host long                      and only with --long, or if the pattern names it
+    # tests/run: late                           after the others, when little else runs beside it:
+                                                for bounds of a second
 
 What it prints is kept in build/tests/SUITE-NAME/; if it writes /out/results.json, its cases are
 counted one by one, else it is one case that passes with exit status 0 and is skipped with 77.
@@ -46,7 +48,7 @@ TOO_SLOW = ("too slow: ", "TimeoutError: ")     # case.TooSlow, and who waited f
 
 # name, command, what the preset debug does not show
 TOOL_CASES = (
-    ("unit/clang", ["tests/tools/build", "clang"]),         # clang's warnings
+    ("unit/clang", ["tests/tools/clang"]),                  # clang's warnings
     ("unit/coverage", ["tests/tools/coverage"]),            # lines that no test reaches
     ("unit/lint", ["tests/tools/lint"]),                    # scripts
     ("bench/gates", ["tests/bench/gates"]),                 # instructions per command: the core
@@ -54,6 +56,8 @@ TOOL_CASES = (
 )
 
 PRESETS = {"unit": ("debug",), "sim": ("debug",), "contract": ("debug", "tsan")}
+# What is built of a preset, if not all.
+TARGETS = {"tsan": "tests_contract"}
 
 print_lock = threading.Lock()
 
@@ -131,8 +135,8 @@ class Builds:
             self.configure(preset)
             if preset not in self.built:
                 begin = time.monotonic()
-                quiet(["cmake", "--build", "--preset", preset, "-j", str(os.cpu_count() or 1)],
-                      f"building {preset}")
+                quiet(["cmake", "--build", "--preset", preset, "-j", str(os.cpu_count() or 1),
+                       "--target", TARGETS.get(preset, "all")], f"building {preset}")
                 say(f"     built {preset} in {time.monotonic() - begin:.0f} s")
                 self.built.add(preset)
 
@@ -243,7 +247,8 @@ class VmFile:
         match = re.search(r"^# tests/run: *(.*)$", text, re.M)
         options = shlex.split(match.group(1)) if match else []
         self.long = "long" in options
-        options = [word for word in options if word != "long"]
+        self.late = "late" in options
+        options = [word for word in options if word not in ("long", "late")]
         self.on_host = options == ["host"]
         self.options, self.memory, self.seconds = self.machine([] if self.on_host else options)
         # Such a file can name its cases without running anything.
@@ -351,7 +356,7 @@ def vm_files(suite, pattern):
     files = [VmFile(suite, os.path.join(directory, name), pattern)
              for name in sorted(os.listdir(directory)) if name.endswith(".py")] \
         if os.path.isdir(directory) else []
-    return [f for f in files if f.wanted]
+    return sorted((f for f in files if f.wanted), key=lambda f: f.late)
 
 
 def available_mib():

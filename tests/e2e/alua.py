@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/run: -m 1536
+# tests/run: -m 1536 late
 """ALUA for real: LIO's target port groups, the kernel's scsi_dh_alua beside us, fio with verify throughout.
 
 Initiators move a LUN (SET TARGET PORT GROUPS), the array moves it, takes its time for that, or takes
@@ -154,7 +154,7 @@ def follow(made, moves):
     """
     start_runner()
     m = map_over(made, grouping="group_by_prio", failback="manual")
-    load = load_on(m, 3 + 2.5 * len(moves))
+    load = load_on(m, 5 + 3 * len(moves))
     before, after = [], []
     for i, move in enumerate(moves):
         here, there = made.paths[i % 2], made.paths[1 - i % 2]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/run: -m 2048 -t 1200
+# tests/run: -m 2048 -t 1200 late
 """No path is left (measure 3 of the first issue): what waits, what is answered, and what never lands.
 
 The array is LIO behind three ports.  Two are the map's paths and are cut; the third is "another way",
