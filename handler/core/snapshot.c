@@ -44,7 +44,7 @@ static enum map_state map_state(const struct multipath *m)
 		return MAP_SUSPENDED;
 	if (m->nr_valid)
 		return MAP_ACTIVE;
-	return m->queue_if_no_path ? MAP_QUEUEING : MAP_FAILING;
+	return m->queue_if_no_path && !m->shutdown ? MAP_QUEUEING : MAP_FAILING;
 }
 
 unsigned int queue_length(const struct list *queue)

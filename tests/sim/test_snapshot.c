@@ -170,6 +170,21 @@ static void waiting_commands_by_kind(void)
 	world_end(w);
 }
 
+/* The message release: from now on nothing is held, and the state does not say that it is. */
+static void after_release(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+
+	world_up(w);
+	message(w, "fail_path 8:0");
+	look(w);
+	expect(w, shot.state == MAP_QUEUEING);
+	message(w, "release");
+	look(w);
+	expect(w, shot.state == MAP_FAILING);
+	world_end(w);
+}
+
 /* What the hardware handler has learnt of a path's port group, and what it is worth. */
 static void port_groups(void)
 {
@@ -281,5 +296,6 @@ int main(void)
 	STORY(a_map_with_a_hardware_handler);
 	STORY(a_snapshot_that_is_too_small);
 	STORY(the_line_for_integrity_measurement);
+	STORY(after_release);
 	return end_of_stories();
 }
