@@ -223,6 +223,7 @@ static void set_path(struct map_object *m, struct path_object *p, const struct p
 {
 	char *group = g_strdup_printf("%s/group/%u", m->object_path, s->group);
 
+	set_text(p->path, "address", s->address);
 	set_text(p->path, "name", s->name);
 	set_text(p->path, "device", s->device);
 	set_text(p->path, "wwid", s->wwid);
@@ -296,7 +297,6 @@ static struct path_object *add_path(struct map_object *m, const struct path_snap
 	p->path = mpath_dbus_path_skeleton_new();
 	g_object_freeze_notify(G_OBJECT(p->path));
 	g_object_set(p->path, "map", m->object_path, "number", s->id, NULL);
-	set_text(p->path, "address", s->address);
 	set_path(m, p, s);
 	methods_of_path(p->path, m->name);
 	object = mpath_dbus_object_skeleton_new(p->object_path);

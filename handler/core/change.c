@@ -100,16 +100,22 @@ static bool is_seated(const struct mpath_change *change, const struct path *path
 	return false;
 }
 
-/* The path that @address means in the map as it is: the same word first, else the same device. */
-static struct path *find_staying(const struct mpath_change *change, const char *address)
+static bool is_device_of(const struct table_path *word, const struct path *path)
+{
+	return path_is_named(path, word->address) ||
+	       (word->device[0] && strcmp(word->device, path->facts.name) == 0);
+}
+
+/* The path that @word means in the map as it is: the same word first, else the same device. */
+static struct path *find_staying(const struct mpath_change *change, const struct table_path *word)
 {
 	struct path *path;
 
 	for_each_path(change->m, path)
-		if (strcmp(path->address, address) == 0 && !is_seated(change, path))
+		if (strcmp(path->address, word->address) == 0 && !is_seated(change, path))
 			return path;
 	for_each_path(change->m, path)
-		if (path_is_named(path, address) && !is_seated(change, path))
+		if (is_device_of(word, path) && !is_seated(change, path))
 			return path;
 	return NULL;
 }
@@ -131,7 +137,7 @@ static bool take_seat(struct mpath_change *change, struct priority_group *pg,
 		      const struct table_path *word, struct strbuf *error)
 {
 	const char *why = "path selector refuses the path";
-	struct path *path = find_staying(change, word->address);
+	struct path *path = find_staying(change, word);
 	struct seat *seat = &change->seats[change->nr_seats];
 
 	seat->pg = pg;

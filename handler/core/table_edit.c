@@ -88,15 +88,21 @@ static void print_table(struct strbuf *out, const struct mpath_table *table)
 		print_group(out, &table->groups[i]);
 }
 
-/* What stands in the plug-ins' place in a test must stand in the copy, too. */
-static void keep_plugins(struct mpath_table *table, const struct mpath_table *sketch)
+/* What words do not say; and what stands in the plug-ins' place in a test stands in the copy, too.
+ */
+static void keep_what_is_not_printed(struct mpath_table *table, const struct mpath_table *sketch)
 {
-	unsigned int i;
+	unsigned int g, i;
 
 	table->hw_handler = sketch->hw_handler;
 	table->find_hw_handler = sketch->find_hw_handler;
-	for (i = 0; i < table->nr_groups; i++)
-		table->groups[i].selector = sketch->groups[i].selector;
+	for (g = 0; g < table->nr_groups; g++) {
+		struct table_group *group = &table->groups[g];
+
+		group->selector = sketch->groups[g].selector;
+		for (i = 0; i < group->nr_paths; i++)
+			strcpy(group->paths[i].device, sketch->groups[g].paths[i].device);
+	}
 }
 
 int mpath_table_copy(const struct mpath_table *sketch, struct mpath_table **table,
@@ -116,7 +122,7 @@ int mpath_table_copy(const struct mpath_table *sketch, struct mpath_table **tabl
 	err = mpath_table_parse(text, table, error);
 	free(text);
 	if (!err)
-		keep_plugins(*table, sketch);
+		keep_what_is_not_printed(*table, sketch);
 	return err;
 }
 
@@ -184,6 +190,7 @@ static void sketch_new_path(const struct mpath_table *table, char *address,
 		*path = group->paths[0];
 	}
 	path->address = address;
+	path->device[0] = '\0';
 }
 
 int mpath_table_regroup(const struct mpath_table *table, const unsigned int *assignment,

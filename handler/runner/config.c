@@ -10,9 +10,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "core/registry.h"
@@ -636,6 +638,23 @@ int map_config_parse(const struct config_paths *paths, const char *where, const 
 	else
 		*config = c;
 	return err;
+}
+
+void map_config_look_up(struct map_config *config)
+{
+	struct mpath_table *table = config->table;
+	unsigned int g, i;
+	struct stat st;
+
+	for (g = 0; g < table->nr_groups; g++) {
+		for (i = 0; i < table->groups[g].nr_paths; i++) {
+			struct table_path *path = &table->groups[g].paths[i];
+
+			if (stat(path->address, &st) == 0 && S_ISBLK(st.st_mode))
+				snprintf(path->device, sizeof(path->device), "%u:%u",
+					 major(st.st_rdev), minor(st.st_rdev));
+		}
+	}
 }
 
 void map_config_free(struct map_config *config)

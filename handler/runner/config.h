@@ -44,6 +44,8 @@ int map_config_load(const struct config_paths *paths, const char *cfgstring, con
  */
 int map_config_parse(const struct config_paths *paths, const char *where, const char *text,
 		     struct map_config **config, struct strbuf *error);
+/* Before a reload: what the paths' names lead to now, so that a path stays under another name. */
+void map_config_look_up(struct map_config *config);
 void map_config_free(struct map_config *config);
 
 #endif

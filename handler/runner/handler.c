@@ -628,7 +628,7 @@ static void reload_done(struct device_request *request)
 }
 
 /* The owner thread never blocks, so this is a matter of milliseconds. */
-static int lun_load(struct lun *lun, const struct map_config *config, struct strbuf *error)
+static int lun_load(struct lun *lun, struct map_config *config, struct strbuf *error)
 {
 	const struct device_layout layout = {
 		.table = config->table,
@@ -639,6 +639,7 @@ static int lun_load(struct lun *lun, const struct map_config *config, struct str
 	};
 	struct reload reload = {.request = {.layout = &layout, .done = reload_done}};
 
+	map_config_look_up(config);
 	reload.request.message.reply = *error;
 	sem_init(&reload.done, 0, 0);
 	if (!device_request(lun->name, &reload.request)) {
@@ -664,7 +665,7 @@ static void keep_last_good(const struct lun *lun, const char *cfgstring)
 		map_config_free(config);
 }
 
-static int lun_take_config(struct lun *lun, const char *cfgstring, const struct map_config *config,
+static int lun_take_config(struct lun *lun, const char *cfgstring, struct map_config *config,
 			   struct strbuf *error)
 {
 	int err;

@@ -80,11 +80,13 @@ int map_text_load(const char *text, struct device_layout *layout, void **owner,
 	int err = parse(text, &config, error);
 
 	*owner = config;
-	if (!err)
-		*layout = (struct device_layout){.table = config->table,
-						 .settings = &config->settings,
-						 .find_selector = config->find_selector};
-	return err;
+	if (err)
+		return err;
+	map_config_look_up(config);
+	*layout = (struct device_layout){.table = config->table,
+					 .settings = &config->settings,
+					 .find_selector = config->find_selector};
+	return 0;
 }
 
 void map_text_free(void *owner)

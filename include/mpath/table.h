@@ -27,6 +27,8 @@ struct table_path {
 	char *address; /* "8:16" or an absolute path name */
 	char **argv;   /* the selector's words for this path */
 	int argc;
+	/* for a reload: what the path name led to then, "8:16"; empty: nobody has looked */
+	char device[16];
 };
 
 struct table_group {

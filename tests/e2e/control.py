@@ -265,6 +265,13 @@ def test_a_map_changes_in_service():
         call("Reload", "s", f"0 0 1 1 queue-length 0 2 1 {b} 1 {a} 1")
         wait_for(lambda: get("", MAP, "NrGroups") == 1, 5, "the new table's group")
         expect_equal(get("/group/1", GROUP, "Selector"), "queue-length", "selector")
+        # The same paths by other names: they stay, with what was counted.
+        before = get("/path/0", PATH, "Reads"), get("/path/1", PATH, "Reads")
+        call("Reload", "s", "0 0 1 1 queue-length 0 2 1 " + " 1 ".join(reversed(served.names)) + " 1")
+        expect_equal(get("", MAP, "ValidPaths"), 2, "usable paths at once")
+        wait_for(lambda: get("/path/1", PATH, "Address") == served.names[1], 5, "the other names")
+        expect(get("/path/0", PATH, "Reads") >= before[0] and get("/path/1", PATH, "Reads") >= before[1],
+               "the paths count anew")
         table = call("Status", "s", "table")
         map_ = (base, MAP)
         for name, part, *words in (

@@ -211,6 +211,29 @@ static void test_another_spelling(void)
 	world_end(w);
 }
 
+/* udev's link to the same device, too; and a new path in its group is none of the old ones. */
+static void test_a_link_to_the_same_device(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+
+	world_up(w);
+	link_to(w, "/dev/disk/a", "8:0");
+	link_to(w, "/dev/disk/b", "8:16");
+	io = submit_write(w, 0, 1);
+	expect(w, reload(w, FAIL RR("2 1 /dev/disk/b 1 /dev/disk/a 1")) == 0);
+	expect_notice(w, "another table has taken over, 2 of 2 paths usable");
+	advance(w, 100);
+	expect_good(w, io);
+	expect(w, w->nr_paths == 2 && !w->nr_gone);
+	expect(w, strcmp(mpath_path(w->m, 0)->address, "/dev/disk/b") == 0);
+	expect_table(w, FAIL RR("2 1 8:16 1 8:0 1 "));
+	expect(w, add_path(w, "8:32", 1) == 0);
+	advance(w, 100);
+	expect_table(w, FAIL RR("3 1 8:16 1 8:0 1 8:32 1 "));
+	world_end(w);
+}
+
 /* A checker, shorter intervals: from now on. */
 static void test_settings_change(void)
 {
@@ -478,6 +501,7 @@ int main(void)
 	STORY(test_the_new_paths_hang);
 	STORY(test_features_change);
 	STORY(test_another_spelling);
+	STORY(test_a_link_to_the_same_device);
 	STORY(test_settings_change);
 	STORY(test_another_time_out);
 	STORY(test_refused);

@@ -4,6 +4,7 @@
  */
 #include "sim/lib/world.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,12 +204,33 @@ static int change(struct world *w, struct mpath_change *change)
 	return 0;
 }
 
+void link_to(struct world *w, const char *name, const char *device)
+{
+	assert(w->nr_links < SIM_LINKS_MAX);
+	w->links[w->nr_links].name = name;
+	w->links[w->nr_links++].device = device;
+}
+
+/* As map_config_look_up() does it. */
+static void follow_links(const struct world *w, struct table_group *group)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < group->nr_paths; i++)
+		for (k = 0; k < w->nr_links; k++)
+			if (strcmp(group->paths[i].address, w->links[k].name) == 0)
+				strcpy(group->paths[i].device, w->links[k].device);
+}
+
 int reload(struct world *w, const char *words)
 {
 	struct mpath_table *table = parse_table(w, words);
+	unsigned int g;
 	struct mpath_change *reload;
 	struct strbuf error;
 
+	for (g = 0; g < table->nr_groups; g++)
+		follow_links(w, &table->groups[g]);
 	strbuf_init(&error, w->text, sizeof(w->text));
 	reload = mpath_change_reload(w->m, table, &w->settings, &error);
 	mpath_table_free(table);

@@ -16,6 +16,7 @@
 #define SIM_PATHS_MAX	      64
 #define SIM_PATH_IDS	      1024 /* so many are told apart at a time */
 #define SIM_LUNS_MAX	      3
+#define SIM_LINKS_MAX	      8
 #define SIM_IOS_MAX	      4096
 #define SIM_IO_BYTES	      (8 * SIM_BLOCK_SIZE)
 #define SIM_EPOCH	      (1000 * NSEC_PER_SEC) /* when stories begin: their 0 ms */
@@ -252,6 +253,11 @@ struct world {
 	size_t told_len, told_size, told_mark;
 	char *notices;
 	size_t notices_len, notices_size, notices_mark;
+	struct {
+		const char *name;
+		const char *device;
+	} links[SIM_LINKS_MAX];
+	unsigned int nr_links;
 	char text[16384]; /* the last reply or status line */
 
 	struct oracle *oracle;
@@ -375,6 +381,8 @@ int message(struct world *w, const char *words);
  * Change the map, see core.h.  The errno, with the reason in w->text.  Paths that nobody knows yet
  * come into the world as the first ones did.
  */
+/* From now on @name leads to @device, as udev's links do: seen by reload(). */
+void link_to(struct world *w, const char *name, const char *device);
 int reload(struct world *w, const char *table);
 int add_path(struct world *w, const char *address, unsigned int group);
 int remove_path(struct world *w, const char *name);
