@@ -8,8 +8,9 @@ import re
 import struct
 import time
 
-from lib import case, cuts, dbus, lio, scsi, system, topology
+from lib import case, cuts, lio, scsi, system, topology
 from lib.case import count, defer, expect, expect_equal, expect_in_time, note
+from lib.mpath import map_call
 from lib.runner import Runner, check_config
 
 CONF = "/etc/tcmu/mpath.conf"
@@ -43,9 +44,7 @@ def forget(name):
 
 
 def status(name, kind):
-    with dbus.Bus() as bus:
-        return bus.call("org.tcmu.Mpath1", f"/org/tcmu/Mpath1/map/{name}", "org.tcmu.Mpath1.Map",
-                        "Status", "s", kind)
+    return map_call(name, "Status", "s", kind)
 
 
 class Lun:

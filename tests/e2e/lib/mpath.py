@@ -2,6 +2,7 @@
 """A map of ours in service: map file, backstore, export, and what control says of it."""
 
 import os
+import time
 
 from . import dbus, lio
 from .dm import multipath_words
@@ -13,13 +14,20 @@ STATE_DIR = "/var/lib/tcmu-mpath"
 NAMES_DIR = "/run/mpath-names"
 
 
-def map_call(name, method, signature, *args):
-    """A method of a map's D-Bus object."""
+def map_call(name, method, signature, *args, seconds=2):
+    """A method of a map's D-Bus object, which comes a moment after the map: so long is waited for it."""
     # In a D-Bus path every byte but letters and digits is written as _XX.
     path = "".join(c if c.isalnum() else f"_{ord(c):02x}" for c in name)
+    end = time.monotonic() + seconds
     with dbus.Bus() as bus:
-        return bus.call(BUS_NAME, f"/org/tcmu/Mpath1/map/{path}", BUS_NAME + ".Map", method, signature,
-                        *args)
+        while True:
+            try:
+                return bus.call(BUS_NAME, f"/org/tcmu/Mpath1/map/{path}", BUS_NAME + ".Map", method,
+                                signature, *args)
+            except dbus.DBusError as error:
+                if not error.name.endswith(".UnknownMethod") or time.monotonic() > end:
+                    raise
+            time.sleep(0.05)
 
 
 class Map:
