@@ -135,7 +135,7 @@ class Map:
         words = (word.strip().split(" ", 1) for word in line.split(":", 1)[1].split(","))
         return {what: int(number) for number, what in words}
 
-    def wait_held(self, n=1, seconds=5):
+    def wait_held(self, n=1, seconds=20):
         wait_for(lambda: self.commands()["held"] >= n, seconds, f"{n} commands held")
 
     def unexport(self):
