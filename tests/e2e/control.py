@@ -20,18 +20,23 @@ ROOT = "/org/tcmu/Mpath1"
 NOBODY = 65534
 
 
-def start(n=2):
-    """tcmu-runner and a topology."""
+def start_runner():
     runner = Runner()
     defer(runner.end)
-    runner.start()
+    return runner.start()
+
+
+def start(n=2):
+    """tcmu-runner and a topology."""
+    runner = start_runner()
     made = topology.LioLoopback(n)
     defer(made.teardown)
     return runner, made
 
 
-def serve(made, **options):
-    served = Map(made.paths, **options)
+def serve(made, paths=None, **options):
+    """A map over all paths of a topology, or over these, in service."""
+    served = Map(paths or made.paths, **options)
     defer(served.delete)
     served.wait_in_use()
     return served
@@ -227,9 +232,7 @@ def test_a_map_changes_in_service():
     """Paths come and go, another table takes over, the map stands still: the load notices nothing, and
     what is refused changes nothing."""
     _, made = start(3)
-    served = Map(made.paths[:2])
-    defer(served.delete)
-    served.wait_in_use()
+    served = serve(made, made.paths[:2])
     base = ROOT + "/map/mpatha"
     third = made.paths[2]
     load = fio.Fio(served, 12)
@@ -303,9 +306,7 @@ def test_a_map_changes_in_service():
 
 def test_the_array_grows():
     """The initiator gets the array's unit attention, and the new size; so does who reads properties."""
-    runner = Runner()
-    defer(runner.end)
-    runner.start()
+    runner = start_runner()
     made = topology.ScsiDebug(2, size_mib=64)
     defer(made.teardown)
     served = serve(made)

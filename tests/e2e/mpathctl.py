@@ -132,7 +132,7 @@ def test_steering():
              "after reload")
     mpathctl("reload", "mpatha")        # its map file
     wait_for(lambda: len(shown()[0]["path_groups"]) == 2, 5, "after reload of the map file")
-    expect("Ready" not in mpathctl("message", "mpatha", "fail_if_no_path"), "message")
+    expect_equal(mpathctl("message", "mpatha", "fail_if_no_path"), "", "message")
     expect(not served.status("table").startswith("1 queue_if_no_path"), "after fail_if_no_path")
     mpathctl("message", "mpatha", "queue_if_no_path")
     expect("forget_wwid: a path of the map is in use" in

@@ -225,9 +225,9 @@ static void follow_links(const struct world *w, struct table_group *group)
 int reload(struct world *w, const char *words)
 {
 	struct mpath_table *table = parse_table(w, words);
-	unsigned int g;
 	struct mpath_change *reload;
 	struct strbuf error;
+	unsigned int g;
 
 	for (g = 0; g < table->nr_groups; g++)
 		follow_links(w, &table->groups[g]);

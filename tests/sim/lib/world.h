@@ -377,12 +377,13 @@ void gateway_write(struct world *w, uint64_t lba);
 
 /* "fail_path 8:16"; returns the errno, the reply is in w->text. */
 int message(struct world *w, const char *words);
+/* From now on @name leads to @device, as udev's links do: seen by reload(). */
+void link_to(struct world *w, const char *name, const char *device);
+
 /*
  * Change the map, see core.h.  The errno, with the reason in w->text.  Paths that nobody knows yet
  * come into the world as the first ones did.
  */
-/* From now on @name leads to @device, as udev's links do: seen by reload(). */
-void link_to(struct world *w, const char *name, const char *device);
 int reload(struct world *w, const char *table);
 int add_path(struct world *w, const char *address, unsigned int group);
 int remove_path(struct world *w, const char *name);
