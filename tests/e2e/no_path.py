@@ -296,7 +296,8 @@ def test_sigterm_and_restart():
     defer(load.kill)
     load.wait_load()
     world.cut_all()
-    world.map.wait_held(4)
+    # One of each of fio's jobs, as above.
+    world.map.wait_held(2)
     begin = time.monotonic()
     world.runner.stop(10)
     stopped = time.monotonic() - begin
