@@ -126,6 +126,22 @@ void not_for_the_log(struct multipath *m)
 	m->notices[(m->first_notice + m->nr_notices - 1) % m->notices_max].quiet = true;
 }
 
+/* How the path is now, in the words of a change to that. */
+static enum mpath_notice_kind tell_state(const struct multipath *m, const struct path *path,
+					 struct strbuf *text)
+{
+	if (path->active) {
+		strbuf_printf(text, "usable, %u of %u usable", m->nr_valid, m->nr_paths);
+		return NOTICE_PATH_REINSTATED;
+	}
+	if (path_state(path) == PATH_EXCLUDED) {
+		strbuf_printf(text, "not used: %s", path->reason);
+		return NOTICE_PATH_EXCLUDED;
+	}
+	strbuf_printf(text, "failed (%s), %u of %u usable", path->reason, m->nr_valid, m->nr_paths);
+	return NOTICE_PATH_FAILED;
+}
+
 /* The log must not end with a state that the path has left long ago. */
 void quiet_is_over(struct multipath *m, struct path *path)
 {
@@ -138,15 +154,11 @@ void quiet_is_over(struct multipath *m, struct path *path)
 		wake_by(m, path->log_quiet_until_ns);
 		return;
 	}
-	n = new_notice(m, path->active ? NOTICE_PATH_REINSTATED : NOTICE_PATH_FAILED);
+	n = new_notice(m, NOTICE_OTHER);
 	n->summary = true;
 	name_path(n, path);
 	strbuf_init(&text, n->text, sizeof(n->text));
-	if (path->active)
-		strbuf_printf(&text, "usable, %u of %u usable", m->nr_valid, m->nr_paths);
-	else
-		strbuf_printf(&text, "failed (%s), %u of %u usable", path->reason, m->nr_valid,
-			      m->nr_paths);
+	n->kind = tell_state(m, path, &text);
 	tell_suppressed(path, &text);
 	path->log_quiet_until_ns = m->now_ns + NOTICE_QUIET_NS;
 }

@@ -113,8 +113,8 @@ static void test_ever_new_reasons(void)
 		b->refused = i % 2 ? "no such device" : "no access";
 		advance(w, 2000);
 	}
-	expect(w, count_notices(w, "not used: ") == 2);
-	expect(w, count_notices(w, "8:16: failed (") == 3);
+	expect(w, count_notices(w, "8:16: not used: ") == 5);
+	expect(w, count_notices(w, "8:16: failed (") == 0);
 	expect_notice(w, "5 changes in the last 10 s not logged");
 	world_end(w);
 }
