@@ -10,7 +10,7 @@
  *
  * scsi_dh_rdac collects the LUNs of a controller that are to be moved at the same time into one
  * MODE SELECT.  Here each map moves its own LUN; the array answers that its command lock is taken
- * (05/91/36) while it moves another, and is asked again.
+ * (05/91/36) while it moves another, and is asked again until it has moved them all.
  */
 #include "hw_handlers/families.h"
 #include "mpath/hw_handler.h"
@@ -19,6 +19,8 @@
 #define MODE_SELECT_TIMEOUT_MS 60000
 #define RETRIES_MAX	       5
 #define RETRY_PAUSE_NS	       10000000ull
+/* Together as long as one MODE SELECT may take: the array moves other LUNs, each for a second. */
+#define LOCKED_MAX	       300
 #define LOCKED_PAUSE_NS	       200000000ull
 
 /* VPD pages */
@@ -58,6 +60,7 @@ struct rdac_path {
 	uint8_t lun;
 	enum rdac_question asked;
 	unsigned int retries;
+	unsigned int locked;
 };
 
 static bool rdac_detect(const uint8_t *inquiry, size_t len)
@@ -110,6 +113,7 @@ static void rdac_begin(struct hw_handler *hh, struct path *path, enum hw_purpose
 
 	rdac->asked = rdac->known ? ASKED_OWNER : ASKED_LUN;
 	rdac->retries = 0;
+	rdac->locked = 0;
 }
 
 /* --- MODE SELECT --- */
@@ -210,12 +214,19 @@ static enum hw_result good(struct rdac_path *rdac, const struct scsi_answer *las
 	return HW_FAIL_PATH;
 }
 
-static enum hw_result try_again(struct rdac_path *rdac, enum hw_result at_the_end, uint64_t pause,
-				uint64_t *wait_ns)
+static enum hw_result try_again(struct rdac_path *rdac, enum hw_result at_the_end, uint64_t *wait_ns)
 {
 	if (rdac->retries++ == RETRIES_MAX)
 		return at_the_end;
-	*wait_ns = pause;
+	*wait_ns = RETRY_PAUSE_NS;
+	return HW_WAIT;
+}
+
+static enum hw_result wait_for_lock(struct rdac_path *rdac, uint64_t *wait_ns)
+{
+	if (rdac->locked++ == LOCKED_MAX)
+		return HW_RETRY;
+	*wait_ns = LOCKED_PAUSE_NS;
 	return HW_WAIT;
 }
 
@@ -227,10 +238,11 @@ static enum hw_result sense_answered(struct rdac_path *rdac, const struct scsi_s
 	bool passes =
 		sense->key == 0x00 || sense->key == 0x0b || (sense->key == 0x02 && asc == 0x0401);
 
-	if (rdac->asked == ASKED_MOVE && (locked || passes))
-		return try_again(rdac, HW_RETRY, locked ? LOCKED_PAUSE_NS : RETRY_PAUSE_NS,
-				 wait_ns);
-	return HW_FAIL_PATH;
+	if (rdac->asked != ASKED_MOVE)
+		return HW_FAIL_PATH;
+	if (locked)
+		return wait_for_lock(rdac, wait_ns);
+	return passes ? try_again(rdac, HW_RETRY, wait_ns) : HW_FAIL_PATH;
 }
 
 static enum hw_result rdac_go_on(struct hw_handler *hh, struct path *path, uint64_t now_ns,
@@ -250,8 +262,7 @@ static enum hw_result rdac_go_on(struct hw_handler *hh, struct path *path, uint6
 	case OUTCOME_GOOD:
 		return good(rdac, last, next);
 	case OUTCOME_AGAIN:
-		return try_again(rdac, rdac->asked == ASKED_MOVE ? HW_RETRY : HW_FAIL_PATH,
-				 RETRY_PAUSE_NS, wait_ns);
+		return try_again(rdac, rdac->asked == ASKED_MOVE ? HW_RETRY : HW_FAIL_PATH, wait_ns);
 	case OUTCOME_SENSE:
 		return sense_answered(rdac, &sense, wait_ns);
 	case OUTCOME_CONFLICT:
