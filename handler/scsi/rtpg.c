@@ -7,6 +7,7 @@
  */
 #include <scsi/sg_lib.h>
 
+#include "mpath/path.h"
 #include "mpath/scsi.h"
 
 #define MAINTENANCE_IN	0xa3
@@ -14,7 +15,7 @@
 #define PORT_GROUPS	0x0a /* service action, for both */
 #define EXTENDED_HEADER 0x20
 
-#define RTPG_LEN       1024
+#define RTPG_LEN       PATH_PROBE_BUF_SIZE /* 100 groups of 8 ports */
 #define STPG_LEN       8
 #define HEADER_LEN     4
 #define EXT_HEADER_LEN 8

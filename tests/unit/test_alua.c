@@ -14,8 +14,8 @@ extern const struct hw_handler_type alua_handler;
 
 #define PREFERRED 0x80
 
-static const uint8_t rtpg[12] = {0xa3, 0x0a, [8] = 4};
-static const uint8_t rtpg_extended[12] = {0xa3, 0x2a, [8] = 4};
+static const uint8_t rtpg[12] = {0xa3, 0x0a, [8] = 0x10};
+static const uint8_t rtpg_extended[12] = {0xa3, 0x2a, [8] = 0x10};
 static const uint8_t stpg[12] = {0xa4, 0x0a, [9] = 8};
 
 /* Paths 0 and 1 lead to group 1, paths 2 and 3 to group 2. */
@@ -44,7 +44,7 @@ static enum hw_result states(struct talk *t, uint8_t group1, uint8_t group2, uin
 static void activate(struct talk *t, unsigned int nr)
 {
 	assert(talk_begin(t, nr, HW_ACTIVATE) == HW_SEND);
-	talk_expect(t, rtpg_extended, sizeof(rtpg_extended), SCSI_DATA_IN, 1024);
+	talk_expect(t, rtpg_extended, sizeof(rtpg_extended), SCSI_DATA_IN, 4096);
 	assert(t->cmd.timeout_ms == 1234);
 }
 
@@ -127,7 +127,7 @@ static void check_stpg_from(uint8_t state)
 	assert(states(&t, ALUA_OPTIMIZED, state, 0) == HW_SEND);
 	expect_stpg(&t, 2);
 	assert(talk_good(&t, NULL, 0) == HW_SEND);
-	talk_expect(&t, rtpg_extended, sizeof(rtpg_extended), SCSI_DATA_IN, 1024);
+	talk_expect(&t, rtpg_extended, sizeof(rtpg_extended), SCSI_DATA_IN, 4096);
 	assert(states(&t, ALUA_STANDBY, ALUA_OPTIMIZED, 0) == HW_DONE);
 	assert(t.paths[3].tpg.state == ALUA_OPTIMIZED && t.paths[0].tpg.state == ALUA_STANDBY);
 }
@@ -181,7 +181,7 @@ static void test_stpg_that_was_not_executed_is_sent_again(void)
 		assert(states(&t, ALUA_STANDBY, ALUA_OPTIMIZED, 0) == HW_SEND);
 		expect_stpg(&t, 1);
 		assert(talk_sense(&t, 0x06, 0x29, 0x00) == HW_SEND);
-		talk_expect(&t, rtpg_extended, sizeof(rtpg_extended), SCSI_DATA_IN, 1024);
+		talk_expect(&t, rtpg_extended, sizeof(rtpg_extended), SCSI_DATA_IN, 4096);
 	}
 	assert(states(&t, ALUA_STANDBY, ALUA_OPTIMIZED, 0) == HW_RETRY);
 }
@@ -219,13 +219,13 @@ static void check_extended_refused(uint8_t asc)
 	start(&t, IMPLICIT);
 	activate(&t, 0);
 	assert(talk_sense(&t, 0x05, asc, 0x00) == HW_SEND);
-	talk_expect(&t, rtpg, sizeof(rtpg), SCSI_DATA_IN, 1024);
+	talk_expect(&t, rtpg, sizeof(rtpg), SCSI_DATA_IN, 4096);
 	assert(talk_good(&t, plain, sizeof(plain)) == HW_DONE);
 	assert(t.paths[0].tpg.state == ALUA_STANDBY && t.paths[0].tpg.state_known);
 	assert(t.paths[0].tpg.transition_s == 255);
 
 	assert(talk_begin(&t, 0, HW_ACTIVATE) == HW_SEND);
-	talk_expect(&t, rtpg, sizeof(rtpg), SCSI_DATA_IN, 1024);
+	talk_expect(&t, rtpg, sizeof(rtpg), SCSI_DATA_IN, 4096);
 	assert(talk_sense(&t, 0x05, asc, 0x00) == HW_FAIL_PATH);
 }
 
@@ -270,7 +270,7 @@ static void test_a_transition_that_ends(void)
 		assert(states(&t, ALUA_TRANSITIONING, ALUA_TRANSITIONING, 20) == HW_WAIT);
 		assert(t.wait_ns == polls_ms[i] * 1000000ull);
 		assert(talk_waited(&t) == HW_SEND);
-		talk_expect(&t, rtpg_extended, sizeof(rtpg_extended), SCSI_DATA_IN, 1024);
+		talk_expect(&t, rtpg_extended, sizeof(rtpg_extended), SCSI_DATA_IN, 4096);
 	}
 	assert(states(&t, ALUA_OPTIMIZED, ALUA_STANDBY, 20) == HW_DONE);
 }

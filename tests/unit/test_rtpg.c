@@ -10,8 +10,8 @@
 
 static void test_the_questions(void)
 {
-	static const uint8_t plain[12] = {0xa3, 0x0a, [8] = 0x04, [9] = 0x00};
-	static const uint8_t extended[12] = {0xa3, 0x2a, [8] = 0x04, [9] = 0x00};
+	static const uint8_t plain[12] = {0xa3, 0x0a, [8] = 0x10, [9] = 0x00};
+	static const uint8_t extended[12] = {0xa3, 0x2a, [8] = 0x10, [9] = 0x00};
 	static const uint8_t set[12] = {0xa4, 0x0a, [9] = 8};
 	static const uint8_t set_data[8] = {0, 0, 0, 0, 0x00, 0, 0x12, 0x34};
 	uint8_t data[PATH_PROBE_BUF_SIZE];
@@ -20,7 +20,7 @@ static void test_the_questions(void)
 
 	scsi_rtpg_ask(&next, false);
 	assert(cmd.cdb_len == 12 && !memcmp(cmd.cdb, plain, 12));
-	assert(cmd.dir == SCSI_DATA_IN && cmd.data_len == 1024 && cmd.timeout_ms == 77);
+	assert(cmd.dir == SCSI_DATA_IN && cmd.data_len == 4096 && cmd.timeout_ms == 77);
 	scsi_rtpg_ask(&next, true);
 	assert(!memcmp(cmd.cdb, extended, 12));
 	scsi_stpg_ask(&next, 0x1234);
