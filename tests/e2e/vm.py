@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The test VM itself: do topologies, cuts and load do what the other cases rely on?"""
+# tests/run: long
+"""The test VM itself: do topologies, cuts and load do what the other cases rely on?  After an edit of
+tests/e2e/lib; what is broken here breaks them, too, in CI."""
 
 import time
 
@@ -83,9 +85,9 @@ def test_miscompare_is_found():
     """A sector changed behind fio's back, in each half: the harness must not be blind."""
     with topology.LioLoopback() as made:
         for half in 0, 1:
-            load = fio.Fio(made.paths[0], 2)
+            load = fio.Fio(made.paths[0], 4)
             defer(load.kill)
-            end = load.begin + 2
+            end = load.begin + 4
             while time.monotonic() < end:
                 for lba in range(half * made.sectors // 2, (half + 1) * made.sectors // 2, 1024):
                     scsi.write10(made.paths[1], lba, bytes(512))
