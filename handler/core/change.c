@@ -587,8 +587,11 @@ static struct priority_group *successor(struct mpath_change *change,
 /* Before anything has moved: the new groups are the old ones, as far as they can be. */
 static void inherit_group_states(struct multipath *m, struct mpath_change *change)
 {
+	struct path *path;
 	unsigned int i;
 
+	for_each_path(m, path)
+		path->was_in_current = path->pg == m->current_pg;
 	for (i = 0; i < change->nr_groups; i++) {
 		const struct priority_group *old = origin(change, &change->groups[i]);
 
@@ -661,14 +664,18 @@ static void settle_again(struct multipath *m)
 void take_over(struct multipath *m, struct mpath_change *change)
 {
 	struct list before, *node;
+	bool stays_in_use = false;
 	struct path *path;
 	unsigned int i;
 
 	assert(change->m == m && change->nr_steps == m->nr_steps);
-	if (change->is_reload)
+	if (change->is_reload) {
 		take_table(m, change);
-	else
+	} else {
+		stays_in_use = pg_init_is_over(m);
 		inherit_group_states(m, change);
+		stays_in_use = stays_in_use && m->current_pg;
+	}
 	for_each_path(m, path)
 		end_for_selector(m, path);
 
@@ -685,7 +692,7 @@ void take_over(struct multipath *m, struct mpath_change *change)
 
 	policy_takes_over(m, change->is_reload);
 	hw_reattach(m);
-	pg_init_relayout(m);
+	pg_init_relayout(m, stays_in_use);
 	for_each_path(m, path)
 		hasten_check(m, path);
 	m->run_held = true;

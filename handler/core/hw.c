@@ -15,6 +15,8 @@
 
 /* While a group is in transition its state is asked for that often. */
 #define REFRESH_POLL_NS (1 * NSEC_PER_SEC)
+/* No path has time for it: each is being checked, or waits for the array. */
+#define REFRESH_BUSY_NS (100 * NSEC_PER_MSEC)
 
 /* --- which handler --- */
 
@@ -263,7 +265,7 @@ void refresh_timeout(struct multipath *m)
 	path = path_to_ask(m, &busy);
 	if (!path) {
 		if (busy)
-			refresh_at(m, m->now_ns + REFRESH_DELAY_NS);
+			refresh_at(m, m->now_ns + REFRESH_BUSY_NS);
 		return;
 	}
 	path->refresh_tried = true;
@@ -290,9 +292,10 @@ void refreshed(struct multipath *m, bool answered)
 		return;
 	}
 	tell_port_groups(m);
-	if (!any_in_transition(m))
-		return;
-	want_refresh(m);
-	m->refresh_due_ns = m->now_ns + REFRESH_POLL_NS;
-	wake_by(m, m->refresh_due_ns);
+	if (any_in_transition(m)) {
+		want_refresh(m);
+		m->refresh_due_ns = m->now_ns + REFRESH_POLL_NS;
+	}
+	if (m->refresh_due_ns)
+		wake_by(m, m->refresh_due_ns); /* or somebody has heard of another change meanwhile */
 }

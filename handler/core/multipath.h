@@ -87,6 +87,7 @@ struct multipath {
 	/* hw.c: states of target port groups */
 	uint64_t refresh_due_ns; /* 0: no need */
 	struct path *refreshing;
+	uint64_t states_asked_ns; /* when a check was last reason enough */
 
 	/* policy.c */
 	bool groups_formed;	  /* until then commands wait */
@@ -328,10 +329,11 @@ void refresh_path(struct multipath *m, struct path *path);
 
 /* pg_init.c: activation of a group */
 void pg_init_switched(struct multipath *m);
+bool pg_init_is_over(const struct multipath *m);
 bool pg_init_pending(const struct multipath *m);
 void pg_init_run(struct multipath *m);
 void pg_init_timeout(struct multipath *m);
-void pg_init_relayout(struct multipath *m);
+void pg_init_relayout(struct multipath *m, bool stays_in_use);
 void pg_init_one(struct multipath *m, struct path *path);
 void pg_init_path_failed(struct multipath *m, struct path *path);
 void pg_init_done(struct multipath *m, struct path *path, enum hw_result result);
@@ -362,6 +364,7 @@ bool groups_to_come(const struct multipath *m);
 int path_priority(const struct path *path);
 bool wants_serial(const struct multipath *m);
 void policy_check_answered(struct multipath *m, struct path *path);
+void policy_path_checked(struct multipath *m);
 void doubt_groups(struct multipath *m);
 void policy_timeout(struct multipath *m);
 void policy_path_known(struct multipath *m, const struct path *path);

@@ -36,11 +36,35 @@ void pg_init_switched(struct multipath *m)
 	m->pg_init_delayed = m->hw.type && m->current_pg->bypassed;
 }
 
-/* Other paths may be in the current group now, or another table says how: activate it anew. */
-void pg_init_relayout(struct multipath *m)
+bool pg_init_is_over(const struct multipath *m)
+{
+	return m->current_pg && !m->queue_io && !m->pg_init_required;
+}
+
+/* Nobody waits for paths that are activated already, nor for those that have left the group. */
+static void activate_newcomers(struct multipath *m)
 {
 	struct path *path;
 
+	for_each_path(m, path)
+		if (path->pg != m->current_pg)
+			pg_init_path_failed(m, path);
+		else if (path->active && !path->was_in_current)
+			pg_init_one(m, path);
+}
+
+/*
+ * Other paths may be in the current group now, or another table says how: activate it anew.  If it
+ * is the group that was in use before (@stays_in_use), it goes on being used.
+ */
+void pg_init_relayout(struct multipath *m, bool stays_in_use)
+{
+	struct path *path;
+
+	if (stays_in_use) {
+		activate_newcomers(m);
+		return;
+	}
 	for_each_path(m, path)
 		path->needs_activation = false;
 	forget_waiting(m);

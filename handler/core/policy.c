@@ -110,6 +110,20 @@ static void learn_priorities(struct multipath *m)
 	look_at_failed_paths(m);
 }
 
+/*
+ * As multipathd asks for priorities with each check: the unit attention that told of a move may have
+ * been lost, and commands are answered on the slower paths, too.  One answer tells of all groups.
+ */
+void policy_path_checked(struct multipath *m)
+{
+	uint64_t interval_ns = m->settings.polling_interval_ms * NSEC_PER_MSEC;
+
+	if (!m->settings.policy.on || !by_alua(m) || m->now_ns - m->states_asked_ns < interval_ns)
+		return;
+	m->states_asked_ns = m->now_ns;
+	want_refresh(m);
+}
+
 /* --- the better group --- */
 
 static struct priority_group *best_group(const struct multipath *m)

@@ -63,11 +63,14 @@ static void begin(struct multipath *m, struct path *path, enum probe_purpose pur
 	converse(m, path, NULL);
 }
 
-/* What to ask a path: a good one whether it is up, a failed one whether it is still our LUN too. */
+/*
+ * What to ask a path: a good one whether it is up; one that has failed whether it is still our LUN,
+ * too, but not before its checker is content.
+ */
 static void begin_check(struct multipath *m, struct path *path)
 {
 	path->next_check_ns = 0;
-	if (m->settings.checker && !path->recheck_identity)
+	if (m->settings.checker && !(path->active && path->recheck_identity))
 		begin(m, path, PROBE_CHECK);
 	else if (path->recheck_identity || (!path->active && !path->failed_by_message))
 		begin(m, path, PROBE_IDENTIFY);
@@ -153,6 +156,7 @@ static void path_up(struct multipath *m, struct path *path)
 		flaky_path_good(m, path);
 		clear_suspicion(m, path);
 		check_in_turn(m, path);
+		policy_path_checked(m);
 	}
 }
 

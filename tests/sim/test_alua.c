@@ -368,6 +368,23 @@ static void states_change_and_the_kernel_has_heard(void)
 	world_end(w);
 }
 
+/* A path joins the group that commands use: it is activated alone, and nobody waits for it. */
+static void a_path_joins_the_group_in_use(void)
+{
+	struct world *w = used_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+	unsigned int before = sim_path(w, "8:0")->nr_probes;
+	struct sim_io *io;
+
+	expect(w, add_path(w, "8:64", 1) == 0);
+	io = submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_good(w, io);
+	expect(w, sim_path(w, "8:64")->path->active);
+	expect(w, sim_path(w, "8:0")->nr_probes == before);
+	expect_no_notice(w, "activating");
+	world_end(w);
+}
+
 /* F32: what is the initiator's to hear reaches it, once. */
 static void unit_attentions_that_are_not_about_states(void)
 {
@@ -634,6 +651,7 @@ int main(void)
 	STORY(states_change_with_a_unit_attention);
 	STORY(states_change_on_an_idle_map);
 	STORY(states_change_and_the_kernel_has_heard);
+	STORY(a_path_joins_the_group_in_use);
 	STORY(unit_attentions_that_are_not_about_states);
 	STORY(a_storm_of_resets);
 	STORY(commands_meet_a_transition);

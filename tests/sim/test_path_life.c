@@ -513,6 +513,31 @@ static void the_log_ends_with_the_truth(void)
 	world_end(w);
 }
 
+/* The array says that its LUNs have changed: that does not make a path good which is not. */
+static void who_is_asked_for_its_name_is_checked_first(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_path *p = sim_path(w, "8:0");
+
+	world_up(w);
+	set_mode(p, MODE_LOST);
+	advance(w, 6000);
+	set_mode(p, MODE_STOPPED);
+	advance(w, 3000);
+	expect(w, path_state(p->path) == PATH_FAILED);
+	kernel_hears(p, HEARD_IDENTITY);
+	advance(w, 100);
+	expect(w, path_state(p->path) == PATH_FAILED);
+	message(w, "probe_path 8:0");
+	advance(w, 100);
+	expect(w, path_state(p->path) == PATH_FAILED);
+	set_mode(p, MODE_UP);
+	message(w, "probe_path 8:0");
+	advance(w, 100);
+	expect(w, path_state(p->path) == PATH_ACTIVE);
+	world_end(w);
+}
+
 /* A device that comes and goes by name flaps too: it must not fill the log either. */
 static void a_flapping_device_does_not_fill_the_log(void)
 {
@@ -675,6 +700,7 @@ int main(void)
 	STORY(a_slow_check_changes_nothing);
 	STORY(a_path_that_answers_only_tur);
 	STORY(the_log_ends_with_the_truth);
+	STORY(who_is_asked_for_its_name_is_checked_first);
 	STORY(a_flapping_device_does_not_fill_the_log);
 	STORY(a_flapping_only_path_does_not_fill_the_log);
 	STORY(unstable_names_are_warned_of);

@@ -613,6 +613,20 @@ static void failback_is_asked_for_once(void)
 	world_end(w);
 }
 
+/* The array's word was lost, with a session perhaps, and commands are answered as before. */
+static void a_move_that_nobody_has_told_of(void)
+{
+	struct world *w = alua_world(IMPLICIT, GROUPING_GROUP_BY_PRIO, FAILBACK_IMMEDIATE);
+
+	world_up(w);
+	expect(w, path_of_read(w)->nexus.group == 1);
+	set_port_group(w, 1, ALUA_NON_OPTIMIZED, false);
+	set_port_group(w, 2, ALUA_OPTIMIZED, false);
+	advance(w, 6000);
+	expect(w, path_of_read(w)->nexus.group == 2);
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(no_group_without_a_path);
@@ -630,6 +644,7 @@ int main(void)
 	STORY(a_table_is_left_alone);
 	STORY(a_path_that_comes_later);
 	STORY(commands_follow_an_implicit_change);
+	STORY(a_move_that_nobody_has_told_of);
 	STORY(commands_follow_where_standby_cannot_be_left);
 	STORY(a_path_that_the_array_has_left_is_not_activated);
 	STORY(a_flapping_array_is_no_storm);
