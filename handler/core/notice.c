@@ -110,6 +110,11 @@ bool notice(struct multipath *m, enum mpath_notice_kind kind, struct path *path,
 	return !n->quiet;
 }
 
+void mpath_tell_refused(struct multipath *m, const char *why)
+{
+	notice(m, NOTICE_REFUSED, NULL, "configuration refused: %s", why);
+}
+
 void notice_group(struct multipath *m, enum mpath_notice_kind kind, const struct priority_group *pg,
 		  const char *what)
 {
@@ -222,6 +227,8 @@ const char *mpath_notice_name(enum mpath_notice_kind kind)
 		return "resumed";
 	case NOTICE_RELOADED:
 		return "reloaded";
+	case NOTICE_REFUSED:
+		return "refused";
 	case NOTICE_OTHER:
 		return "other";
 	}

@@ -617,17 +617,31 @@ static bool check_config(const char *cfgstring, char **reason)
 }
 
 /* A request to the map, and the one who waits for its answer. */
-struct reload {
+struct question {
 	struct device_request request;
 	sem_t done;
 };
 
-static void reload_done(struct device_request *request)
+static void answered(struct device_request *request)
 {
-	sem_post(&container_of(request, struct reload, request)->done);
+	sem_post(&container_of(request, struct question, request)->done);
 }
 
 /* The owner thread never blocks, so this is a matter of milliseconds. */
+static int lun_ask(const struct lun *lun, struct question *question)
+{
+	question->request.done = answered;
+	sem_init(&question->done, 0, 0);
+	if (!device_request(lun->name, &question->request)) {
+		sem_destroy(&question->done);
+		return -ENODEV;
+	}
+	while (sem_wait(&question->done))
+		;
+	sem_destroy(&question->done);
+	return question->request.message.error;
+}
+
 static int lun_load(struct lun *lun, struct map_config *config, struct strbuf *error)
 {
 	const struct device_layout layout = {
@@ -637,20 +651,22 @@ static int lun_load(struct lun *lun, struct map_config *config, struct strbuf *e
 		.warning = config->warning,
 		.said = config->said,
 	};
-	struct reload reload = {.request = {.layout = &layout, .done = reload_done}};
+	struct question reload = {.request = {.layout = &layout, .message.reply = *error}};
+	int err;
 
 	map_config_look_up(config);
-	reload.request.message.reply = *error;
-	sem_init(&reload.done, 0, 0);
-	if (!device_request(lun->name, &reload.request)) {
-		sem_destroy(&reload.done);
-		return -ENODEV;
-	}
-	while (sem_wait(&reload.done))
-		;
-	sem_destroy(&reload.done);
+	err = lun_ask(lun, &reload);
 	*error = reload.request.message.reply;
-	return reload.request.message.error;
+	return err;
+}
+
+/* In the log and to whoever watches the map: the writer of an attribute hears an errno only. */
+static void lun_refuse(const struct lun *lun, const char *why)
+{
+	struct question refusal = {.request = {.refused = why}};
+
+	if (lun_ask(lun, &refusal))
+		mpath_log(MPATH_LOG_WARN, lun->name, NULL, "configuration refused: %s", why);
 }
 
 static void keep_last_good(const struct lun *lun, const char *cfgstring)
@@ -740,7 +756,7 @@ static int reconfig(struct tcmu_device *dev, struct tcmulib_cfg_info *cfg)
 		break;
 	}
 	if (err)
-		mpath_log(MPATH_LOG_WARN, lun->name, NULL, "configuration refused: %s", text);
+		lun_refuse(lun, text);
 	return err;
 }
 

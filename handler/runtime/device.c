@@ -572,6 +572,7 @@ static enum log_level notice_level(enum mpath_notice_kind kind)
 	case NOTICE_PATH_FAILED:
 	case NOTICE_PATH_EXCLUDED:
 	case NOTICE_NO_PATH:
+	case NOTICE_REFUSED:
 		return MPATH_LOG_WARN;
 	case NOTICE_PATH_REINSTATED:
 	case NOTICE_PATH_USABLE:
@@ -1029,7 +1030,10 @@ void device_handle_request(struct letter *letter)
 	struct device *d = request->device;
 
 	message->pending = false;
-	if (request->snapshot)
+	if (request->refused) {
+		mpath_tell_refused(d->map, request->refused);
+		device_tell_notices(d);
+	} else if (request->snapshot)
 		device_snapshot(d, request->snapshot);
 	else if (request->layout)
 		device_reload(d, request->layout, message);

@@ -34,6 +34,7 @@ enum mpath_notice_kind {
 	NOTICE_SUSPENDED,
 	NOTICE_RESUMED,
 	NOTICE_RELOADED, /* another table has taken over */
+	NOTICE_REFUSED,	 /* what configfs was told is refused, and nothing has changed */
 	NOTICE_OTHER,
 };
 
@@ -57,7 +58,7 @@ struct mpath_notice {
 	unsigned int group;	    /* priority group, from 1; 0: about none */
 	unsigned int nr_valid;	    /* usable paths after the event */
 	uint64_t uevent_seq;	    /* PATH_FAILED and PATH_REINSTATED: dm's DM_SEQNUM; else 0 */
-	char text[200];		    /* one line, without map and path */
+	char text[320];		    /* one line, without map and path */
 };
 
 /* "path-failed", for signals and JSON. */
@@ -73,5 +74,8 @@ bool mpath_uevent(const struct mpath_notice *notice, const char *map, const char
 
 /* Once a step is over: the notices of that step, oldest first; false when there is none left. */
 bool mpath_next_notice(struct multipath *m, struct mpath_notice *notice);
+
+/* Outside a step: somebody before the core has refused a configuration for the map, and why. */
+void mpath_tell_refused(struct multipath *m, const char *why);
 
 #endif

@@ -327,7 +327,7 @@ static void reset_paths(void)
 /* --- events --- */
 
 static uint64_t last_event;
-static char event_text[200];
+static char event_text[sizeof(((struct mpath_notice *)0)->text)];
 
 static void watch_event(const char *map, const struct mpath_notice *notice)
 {

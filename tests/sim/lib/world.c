@@ -92,7 +92,7 @@ static void take_event(struct world *w, const struct mpath_notice *notice)
 static void take_notices(struct world *w)
 {
 	struct mpath_notice notice;
-	char line[400];
+	char line[600];
 
 	while (mpath_next_notice(w->m, &notice)) {
 		take_event(w, &notice);
