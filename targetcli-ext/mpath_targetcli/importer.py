@@ -144,21 +144,52 @@ def _read(path: str) -> str:
         return ""
 
 
-def device_wwid(devno: str, sysfs: str = SYSFS) -> str:
-    """The WWID of the SCSI disk "8:16", spelt as multipath spells it; empty if there is none."""
-    kind, dot, rest = _read(f"{sysfs}/dev/block/{devno}/device/wwid").partition(".")
+def _disk_wwid(disk: str) -> str:
+    """The WWID of this directory's disk, spelt as multipath spells it; empty if it has none."""
+    kind, dot, rest = _read(disk + "/device/wwid").partition(".")
     digit = {"naa": "3", "eui": "2"}.get(kind)
     return digit + rest if digit and dot else ""
 
 
-def active_in_dm(found: DmMap, sysfs: str = SYSFS) -> bool:
-    """Whether device-mapper still has this map: under its name, or its LUN under another."""
-    for directory in glob.glob(f"{sysfs}/block/dm-*/dm"):
-        uuid = _read(directory + "/uuid")
-        if uuid.startswith("mpath-") and (uuid == "mpath-" + found.wwid
-                                          or _read(directory + "/name") == found.name):
-            return True
-    return False
+def device_wwid(devno: str, sysfs: str = SYSFS) -> str:
+    """The WWID of the SCSI disk "8:16"; empty if there is none."""
+    return _disk_wwid(f"{sysfs}/dev/block/{devno}")
+
+
+def _is_slave(slave: str, found: DmMap) -> bool:
+    """Whether a slave of a dm device is a path to the map's LUN."""
+    wwid = _disk_wwid(slave)
+    if wwid:
+        return wwid == found.wwid
+    devno = _read(slave + "/dev")
+    return any(devno in group for group in found.groups)
+
+
+def _has(directory: str, found: DmMap) -> bool:
+    """Whether this dm device has the map: by its uuid, its name or what it stands on.
+
+    A table that was loaded with dmsetup has no uuid, and sysfs does not tell a dm device's type.  A path
+    is lost to us whatever else is made of it.
+    """
+    uuid = _read(directory + "/dm/uuid")
+    if uuid == "mpath-" + found.wwid:
+        return True
+    if (not uuid or uuid.startswith("mpath-")) and _read(directory + "/dm/name") == found.name:
+        return True
+    return any(_is_slave(slave, found) for slave in glob.glob(directory + "/slaves/*"))
+
+
+def refuse_active(found: DmMap, sysfs: str = SYSFS) -> None:
+    """Mistake if device-mapper still has this map, under its name or another."""
+    for directory in sorted(glob.glob(f"{sysfs}/block/dm-*")):
+        if not _has(directory, found):
+            continue
+        name = _read(directory + "/dm/name")
+        remedy = f"take that away first, with `dmsetup remove {name}` or whatever made it"
+        if _read(directory + "/dm/uuid").startswith("mpath-"):
+            remedy = (f"put its WWID {found.wwid} on the blacklist of /etc/multipath.conf, then "
+                      f"`multipathd reconfigure` and `multipath -f {name}`")
+        raise Mistake(f"device-mapper still has it, as {name}: {remedy}")
 
 
 def _wwid(found: DmMap, sysfs: str) -> str:
@@ -210,10 +241,7 @@ def import_map(found: DmMap, directory: str, sysfs: str = SYSFS) -> str:
         raise Mistake("the name cannot be a map's here: rename it to 1 to 64 of the characters "
                       "A-Z a-z 0-9 . _ + - without a dot in front")
     found.wwid = _wwid(found, sysfs)
-    if active_in_dm(found, sysfs):
-        raise Mistake(f"device-mapper still has it: put its WWID {found.wwid} on the blacklist of "
-                      f"/etc/multipath.conf, then `multipathd reconfigure` and `multipath -f "
-                      f"{found.name}`")
+    refuse_active(found, sysfs)
     file = os.path.join(directory, found.name + ".map")
     try:
         with open(file, "x") as f:

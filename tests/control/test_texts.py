@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -292,10 +293,35 @@ no_path_retry=queue
         for name, uuid in (("mpatha", "mpath-36000"), ("renamed", "mpath-36001405b922ff67a")):
             self.put("block/dm-0/dm/name", name)
             self.put("block/dm-0/dm/uuid", uuid)
-            self.refused(importer.parse(LISTED)[0], "device-mapper still has it: .*multipath -f mpatha")
+            self.refused(importer.parse(LISTED)[0], f"device-mapper still has it, as {name}: .*multipath -f {name}")
         # A volume of LVM's that happens to have the name is another thing.
         self.put("block/dm-0/dm/name", "mpatha")
         self.put("block/dm-0/dm/uuid", "LVM-1234")
+        self.import_map(importer.parse(LISTED)[0])
+
+    def put_dm(self, name, uuid, devno, wwid):
+        """A dm device on a disk, which has this WWID, or none."""
+        self.put("block/dm-0/dm/name", name)
+        self.put("block/dm-0/dm/uuid", uuid)
+        self.put("block/dm-0/slaves/sdx/dev", devno)
+        if wwid:
+            self.put("block/dm-0/slaves/sdx/device/wwid", wwid)
+
+    def test_active_without_uuid(self):
+        """`dmsetup create mpatha --table ... multipath ...` gives no uuid."""
+        self.put("block/dm-0/dm/name", "mpatha")
+        self.put("block/dm-0/dm/uuid", "")
+        self.refused(importer.parse(LISTED)[0], "device-mapper still has it, as mpatha: .*dmsetup remove mpatha")
+
+    def test_paths_are_in_a_dm_device(self):
+        """Whatever it is called, whose it is, and what it makes of the disk."""
+        for name, uuid in (("mine", ""), ("mine", "mpath-mine"), ("vg-root", "LVM-1234")):
+            for devno, wwid in (("65:0", "naa.6001405b922ff67a"), ("8:32", "")):
+                self.put_dm(name, uuid, devno, wwid)
+                self.refused(importer.parse(LISTED)[0], f"device-mapper still has it, as {name}: ")
+                shutil.rmtree(self.sysfs)
+        # The number is another disk's by now.
+        self.put_dm("mine", "", "8:32", "naa.6001405000000002")
         self.import_map(importer.parse(LISTED)[0])
 
     def test_there_already(self):
