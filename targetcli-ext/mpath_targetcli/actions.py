@@ -9,12 +9,13 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import as_json, text
 
 if TYPE_CHECKING:
     from .client import Client
+    from .importer import DmMap
     from .model import Map
 
 MAP_DIR = "/etc/tcmu/mpath.d"
@@ -183,24 +184,49 @@ def do_check(client: "Client", options: Options) -> None:
         print(report.rstrip("\n"))
 
 
+def check_of_service() -> Callable[[str], None] | None:
+    """Has the handler read the text of a map file; None if there is none that could."""
+    from . import client, importer
+    try:
+        service = client.Client()
+        service.manager()
+    except client.Error:
+        return None
+
+    def check(text: str) -> None:
+        try:
+            service.check(text)
+        except client.Refused as error:
+            raise importer.Mistake(f"the handler does not take it: {error}") from None
+        except client.Error:
+            pass                        # gone meanwhile, or it does not answer to everybody
+    return check
+
+
+def import_one(m: "DmMap", options: Options, check: Callable[[str], None] | None) -> dict[str, Any]:
+    """Imports a map and tells about it; what --json prints of it."""
+    from . import importer
+    result = {"name": m.name, "file": "", "error": "", "dropped": importer.dropped(m)}
+    try:
+        result["file"] = importer.import_map(m, options.directory, check=check)
+    except importer.Mistake as error:
+        print(f"mpathctl: {m.name}: {error}", file=sys.stderr)
+        return {**result, "error": str(error), "uuid": m.wwid}
+    for what in importer.dropped(m):
+        print(f"mpathctl: {m.name}: not taken over: {what}", file=sys.stderr)
+    if not options.json:
+        print(result["file"])
+    return {**result, "uuid": m.wwid}
+
+
 def do_import(_client: None, options: Options) -> int:
     from . import importer
     try:
         found = importer.parse(read_file(options.file))
     except importer.Mistake as error:
         raise Mistake(str(error)) from None
-    results = []
-    for m in found:
-        result = {"name": m.name, "file": "", "error": ""}
-        try:
-            result["file"] = importer.import_map(m, options.directory)
-        except importer.Mistake as error:
-            result["error"] = str(error)
-            print(f"mpathctl: {m.name}: {error}", file=sys.stderr)
-        else:
-            if not options.json:
-                print(result["file"])
-        results.append({**result, "uuid": m.wwid})
+    check = check_of_service()
+    results = [import_one(m, options, check) for m in found]
     if options.json:
         print(as_json.document(imported=results))
     return 1 if any(result["error"] for result in results) else 0

@@ -12,8 +12,11 @@ import dataclasses
 import glob
 import os
 import re
+from collections.abc import Callable
 
 NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,63}")
+# Not an NVMe namespace's, nor one as sysfs spells it.
+WWID = re.compile(r"""(?!(?:naa|eui|t10|nvme|uuid)\.)[!#-&(-~]{1,255}""")
 SYSFS = "/sys"
 
 
@@ -26,10 +29,11 @@ class DmMap:
     """A map as dm-multipath had it."""
     name: str
     wwid: str = ""              # empty: the text does not say (dmsetup table)
-    queues: bool = False        # queue_if_no_path
-    hw_handler: str = ""
-    selectors: list[str] = dataclasses.field(default_factory=list)   # of each group
+    features: list[str] = dataclasses.field(default_factory=list)
+    hw_handler: str = ""        # with its arguments, without their number
+    selectors: list[str] = dataclasses.field(default_factory=list)   # of each group: "service-time 0"
     groups: list[list[str]] = dataclasses.field(default_factory=list)   # paths as "8:16"
+    path_arguments: list[str] = dataclasses.field(default_factory=list)   # of all paths
 
 
 # --- dmsetup table ------------------------------------------------------------------------------
@@ -70,7 +74,7 @@ def _table_map(line: str) -> DmMap | None:
     table = _Words(line, words[3:])
     features = table.several("feature arguments")
     handler = table.several("hardware handler arguments")
-    found = DmMap(name, queues="queue_if_no_path" in features, hw_handler=" ".join(handler))
+    found = DmMap(name, features=features, hw_handler=" ".join(handler))
     nr_groups = table.number("the number of groups")
     table.take("the first group")
     for _ in range(nr_groups):
@@ -82,8 +86,8 @@ def _table_map(line: str) -> DmMap | None:
         group = []
         for _ in range(nr_paths):
             group.append(table.take("a path"))
-            for _ in range(nr_arguments):
-                table.take("a path argument")
+            words = [table.take("a path argument") for _ in range(nr_arguments)]
+            found.path_arguments.append(" ".join(words))
         found.groups.append(group)
     return found
 
@@ -113,7 +117,7 @@ def _listed_maps(lines: list[str]) -> list[DmMap]:
         properties, group, path = _PROPERTIES.match(line), _GROUP.match(line), _PATH.match(line)
         last = maps[-1]
         if properties:
-            last.queues = "queue_if_no_path" in properties["features"].split()
+            last.features = properties["features"].split()[1:]
             last.hw_handler = " ".join(properties["handler"].split()[1:])
         elif group:
             last.selectors.append(group["selector"])
@@ -220,32 +224,99 @@ def _grouping(groups: list[list[str]]) -> str:
     return "group_by_prio"
 
 
+# What runner/keys.c takes: selectors without arguments of groups or paths, and these handlers.
+SELECTORS = ("round-robin", "queue-length", "service-time", "historical-service-time")
+_HW_HANDLER = re.compile(r"(alua|emc|rdac|hp_sw)((?<=alua) [01]|(?<=emc) [01] [01])?( .*)?")
+
+
+class _MapFile:
+    """The lines of a map file, and what the map had that cannot be said there."""
+
+    def __init__(self, found: DmMap):
+        self.keys = [f"wwid={found.wwid}"]
+        self.dropped: list[str] = []
+        if found.groups:
+            self.keys.append(f"grouping={_grouping(found.groups)}")
+        self._take_selectors([selector.partition(" ")[::2] for selector in found.selectors])
+        self._take_path_arguments(found.path_arguments)
+        self._take_hw_handler(found.hw_handler)
+        self._take_features(found.features)
+
+    def _drop(self, what: str) -> None:
+        if what not in self.dropped:
+            self.dropped.append(what)
+
+    def _take_selectors(self, selectors: list[tuple[str, str]]) -> None:
+        names = list(dict.fromkeys(name for name, _ in selectors))
+        if len(names) > 1:
+            self._drop(f"a selector for each group ({', '.join(names)}): all have the default")
+        elif names and names[0] not in SELECTORS:
+            self._drop(f"selector {names[0]}, which only a table can have")
+        elif names:
+            self.keys.append(f"selector={names[0]}")
+        for name, arguments in selectors:
+            if arguments not in ("", "0"):
+                self._drop(f"arguments of selector {name}: {arguments.partition(' ')[2]}")
+
+    def _take_path_arguments(self, arguments: list[str]) -> None:
+        """How often a path is used in a row has no meaning in dm either, and 1 is the default."""
+        said = [words for words in arguments if set(words.split()) - {"0", "1"}]
+        if said:
+            self._drop("arguments of paths: " + ", ".join(dict.fromkeys(said)))
+
+    def _take_hw_handler(self, hw_handler: str) -> None:
+        known = _HW_HANDLER.fullmatch(hw_handler)
+        if known:
+            self.keys.append(f"hw_handler={known[1]}{known[2] or ''}")
+        if known and known[3]:
+            self._drop(f"arguments of hardware handler {known[1]}:{known[3]}")
+        elif hw_handler and not known:
+            self._drop(f"hardware handler {hw_handler}")
+
+    def _take_features(self, features: list[str]) -> None:
+        words = iter(features)
+        for word in words:
+            if word == "queue_if_no_path":
+                self.keys.append("no_path_retry=queue")
+            elif word in ("pg_init_retries", "pg_init_delay_msecs", "queue_mode"):
+                self._drop(f"{word} {next(words, '')}")
+            elif word != "retain_attached_hw_handler":      # it is always
+                self._drop(f"feature {word}")
+
+
 def map_file(found: DmMap) -> str:
     """The text of the map file for a map whose WWID is known."""
-    lines = [f"# {found.name}, taken over from dm-multipath by mpathctl import.", "[multipath]",
-             f"wwid={found.wwid}"]
-    if found.groups:
-        lines.append(f"grouping={_grouping(found.groups)}")
-    if len(set(found.selectors)) == 1:
-        lines.append(f"selector={found.selectors[0]}")
-    if found.hw_handler:
-        lines.append(f"hw_handler={found.hw_handler}")
-    if found.queues:
-        lines.append("no_path_retry=queue")
+    file = _MapFile(found)
+    lines = [f"# {found.name}, taken over from dm-multipath by mpathctl import.",
+             *(f"# Not taken over: {what}" for what in file.dropped), "[multipath]", *file.keys]
     return "\n".join(lines) + "\n"
 
 
-def import_map(found: DmMap, directory: str, sysfs: str = SYSFS) -> str:
-    """Writes the map file and returns its name.  Mistake if the map cannot be taken over."""
+def dropped(found: DmMap) -> list[str]:
+    """What the map had that its map file does not say."""
+    return _MapFile(found).dropped
+
+
+def import_map(found: DmMap, directory: str, sysfs: str = SYSFS,
+               check: Callable[[str], None] | None = None) -> str:
+    """Writes the map file and returns its name.  Mistake if the map cannot be taken over.
+
+    check judges the file's text, with a Mistake if the handler would not take it.
+    """
     if not NAME.fullmatch(found.name):
         raise Mistake("the name cannot be a map's here: rename it to 1 to 64 of the characters "
                       "A-Z a-z 0-9 . _ + - without a dot in front")
     found.wwid = _wwid(found, sysfs)
+    if not WWID.fullmatch(found.wwid):
+        raise Mistake(f"its WWID {found.wwid} is none of a SCSI disk's")
     refuse_active(found, sysfs)
+    text = map_file(found)
+    if check:
+        check(text)
     file = os.path.join(directory, found.name + ".map")
     try:
         with open(file, "x") as f:
-            f.write(map_file(found))
+            f.write(text)
     except FileExistsError:
         raise Mistake(f"{file} is there already") from None
     except OSError as error:

@@ -334,12 +334,40 @@ class MpathctlTest(Base):
                 f.write("mpatha (36001405b922ff67a) dm-0 LIO-ORG,disk\n")
             self.assertEqual(self.json("import", "-d", directory + "/maps", source)["imported"],
                              [{"name": "mpatha", "file": directory + "/maps/mpatha.map", "error": "",
-                               "uuid": "36001405b922ff67a"}])
+                               "dropped": [], "uuid": "36001405b922ff67a"}])
             os.unlink(directory + "/maps/mpatha.map")
             self.assertEqual(self.mpathctl("import", "-d", directory + "/maps", source),
                              directory + "/maps/mpatha.map\n")
             self.assertEqual(self.mpathctl("import", "/none", status=1),
                              "mpathctl: /none: No such file or directory\n")
+
+    def test_import_says_what_is_dropped(self):
+        with tempfile.TemporaryDirectory() as directory:
+            source = directory + "/listed"
+            with open(source, "w") as f:
+                f.write("mpatha (36001405b922ff67a) dm-0 LIO-ORG,disk\n"
+                        "size=64M features='2 pg_init_retries 50' hwhandler='1 alua' wp=rw\n")
+            process = self.popen("import", "-d", directory, source)
+            out, err = process.communicate(timeout=40)
+            self.assertEqual((process.returncode, out, err),
+                             (0, directory + "/mpatha.map\n",
+                              "mpathctl: mpatha: not taken over: pg_init_retries 50\n"))
+            os.unlink(directory + "/mpatha.map")
+            process = self.popen("import", "--json", "-d", directory, source)
+            out, err = process.communicate(timeout=40)
+            imported, = json.loads(out)["imported"]
+            self.assertEqual(imported["dropped"], ["pg_init_retries 50"])
+
+    def test_import_asks_the_service(self):
+        """Which refuses this file: it is not written."""
+        self.start()
+        with tempfile.TemporaryDirectory() as directory:
+            source = directory + "/listed"
+            with open(source, "w") as f:
+                f.write("mpatha (36001405b922ff67a) dm-0 LIO-ORG,disk\n")
+            self.assertRegex(self.mpathctl("import", "-d", directory, source, status=1),
+                             '^mpathctl: mpatha: the handler does not take it: word 1 is "# mpatha, ')
+            self.assertEqual(os.listdir(directory), ["listed"])
 
     def test_usage(self):
         for words in ((), ("nonsense",), ("fail", "mpatha"), ("switch",), ("check",), ("add", "mpatha"),

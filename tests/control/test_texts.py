@@ -1,6 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What mpathctl makes of the service's properties, and of dm-multipath's texts: no D-Bus here."""
+"""What mpathctl makes of the service's properties, and of dm-multipath's texts: no D-Bus here.
+
+    tests/control/test_texts.py build/debug/tests/control/control_check_map
+"""
 
 import argparse
 import contextlib
@@ -27,6 +30,7 @@ from mpath_targetcli import (as_json, cli, client, events, importer, metrics, mo
 
 MAPS = model.maps_of(sample.objects())
 PLAIN = text.Paint(False)
+CHECK_MAP = ""
 
 
 class ModelTest(unittest.TestCase):
@@ -237,8 +241,16 @@ class ImportTest(unittest.TestCase):
         with open(f"{self.sysfs}/{name}", "w") as f:
             f.write(content + "\n")
 
+    def is_taken(self, text):
+        """The handler's own reader is the judge."""
+        done = subprocess.run([CHECK_MAP], input=text, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), text)
+        return done.stdout
+
     def import_map(self, found):
-        return importer.import_map(found, self.maps, self.sysfs)
+        file = importer.import_map(found, self.maps, self.sysfs)
+        self.is_taken(self.content(found.name))
+        return file
 
     def content(self, name):
         with open(f"{self.maps}/{name}.map") as f:
@@ -258,22 +270,67 @@ class ImportTest(unittest.TestCase):
 [multipath]
 wwid=36001405b922ff67a
 grouping=group_by_prio
-selector=service-time 0
+selector=service-time
 hw_handler=alua
 no_path_retry=queue
 """)
         self.import_map(b)
         self.assertEqual(self.content("36001405000000001").splitlines()[2:],
-                         ["wwid=36001405000000001", "grouping=multibus", "selector=round-robin 0"])
+                         ["wwid=36001405000000001", "grouping=multibus", "selector=round-robin"])
 
     def test_table(self):
         a, b = importer.parse(TABLE)
-        self.assertEqual((a.queues, a.hw_handler, a.selectors, a.groups),
-                         (True, "alua", ["service-time 0"] * 2, [["8:0"], ["8:16"]]))
+        self.assertEqual((a.features, a.hw_handler, a.selectors, a.groups),
+                         (["queue_if_no_path"], "alua", ["service-time 0"] * 2, [["8:0"], ["8:16"]]))
         self.put("dev/block/8:16/device/wwid", "naa.6001405b922ff67a")
         self.import_map(a)
         self.assertIn("wwid=36001405b922ff67a\ngrouping=failover\n", self.content("mpatha"))
-        self.assertEqual((b.queues, b.hw_handler), (False, ""))
+        self.assertEqual((b.features, b.hw_handler), ([], ""))
+
+    def table(self, table):
+        found, = importer.parse("m: 0 131072 multipath " + table)
+        found.wwid = "36001405b922ff67a"
+        return found
+
+    def test_what_a_map_file_cannot_say(self):
+        """It is dropped, and the map file and the caller say so."""
+        for table, keys, dropped in (
+                ("0 0 1 1 historical-service-time 2 972 0 1 1 8:0 1", ["selector=historical-service-time"],
+                 ["arguments of selector historical-service-time: 972 0"]),
+                ("0 0 1 1 io-affinity 0 1 1 8:0 f", [],
+                 ["selector io-affinity, which only a table can have", "arguments of paths: f"]),
+                ("0 0 2 1 service-time 0 1 0 8:0 round-robin 0 1 0 8:16", [],
+                 ["a selector for each group (service-time, round-robin): all have the default"]),
+                ("0 0 1 1 service-time 0 2 2 8:0 1 1 8:16 1 4", ["selector=service-time"],
+                 ["arguments of paths: 1 4"]),
+                ("6 pg_init_retries 50 queue_if_no_path pg_init_delay_msecs 60 retain_attached_hw_handler "
+                 "1 alua 1 1 queue-length 0 1 1 8:0 1",
+                 ["selector=queue-length", "hw_handler=alua", "no_path_retry=queue"],
+                 ["pg_init_retries 50", "pg_init_delay_msecs 60"]),
+                ("2 queue_mode bio 3 emc 1 0 0 0", ["hw_handler=emc 1 0"], ["queue_mode bio"]),
+                ("0 2 alua 1 0 0", ["hw_handler=alua 1"], []),
+                ("0 2 rdac 1 0 0", ["hw_handler=rdac"], ["arguments of hardware handler rdac: 1"]),
+                ("0 1 mine 0 0", [], ["hardware handler mine"])):
+            found = self.table(table)
+            self.is_taken(importer.map_file(found))
+            lines = importer.map_file(found).splitlines()
+            self.assertEqual([line for line in lines if re.match("(selector|hw_|no_path)", line)], keys)
+            self.assertEqual(importer.dropped(found), dropped)
+            self.assertEqual([line for line in lines[1:] if line[0] == "#"],
+                             ["# Not taken over: " + what for what in dropped])
+
+    def test_selectors(self):
+        """Each that the handler has and takes by its name alone."""
+        for name in importer.SELECTORS:
+            self.assertIn(f"path selector {name}\n", self.is_taken(f"[multipath]\nwwid=3600\nselector={name}\n"))
+        done = subprocess.run([CHECK_MAP], input="[multipath]\nwwid=3600\nselector=x\n",
+                              capture_output=True, text=True)
+        known = set(done.stderr.partition("this version has")[2].strip(": \n").split(", "))
+        self.assertEqual(known - set(importer.SELECTORS), {"io-affinity"}, done.stderr)
+
+    def test_wwid_that_no_map_file_has(self):
+        for wwid in ("eui.0025388b710116a1", "nvme.1234-5678", "uuid.1-2", 'a"b'):
+            self.refused(importer.DmMap("m", wwid), "its WWID .* is none of a SCSI disk's")
 
     def test_table_named_by_its_wwid(self):
         name = "3" + "60014050000000000000000000000001"
@@ -457,4 +514,5 @@ class DocumentsTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    CHECK_MAP = os.path.abspath(sys.argv.pop(1))
     unittest.main()
