@@ -76,8 +76,13 @@ def do_show(client: "Client", options: Options) -> None:
 
 
 def do_status(client: "Client", options: Options) -> None:
-    kind = "json" if options.json else options.kind
-    print(client.map(options.map).status(kind).rstrip("\n"))
+    m = client.map(options.map)
+    if not options.json:
+        print(m.status(options.kind or "detail").rstrip("\n"))
+    elif options.kind:
+        print(as_json.document(map=m.name, **{options.kind: m.status(options.kind).rstrip("\n")}))
+    else:
+        print(m.status("json"))
 
 
 def do_top(client: "Client", options: Options) -> None:
@@ -96,22 +101,26 @@ def do_events(client: "Client", options: Options) -> None:
     events.follow(client, options.map, options.count, options.json)
 
 
+def replace_file(name: str, content: str) -> None:
+    """Who reads the file never sees half of it."""
+    try:
+        with open(name + ".new", "w", encoding="utf-8") as f:
+            f.write(content)
+        os.rename(name + ".new", name)
+    except OSError as error:
+        raise Mistake(f"{name}: {error.strerror}") from None
+
+
 def do_metrics(client: "Client", options: Options) -> None:
     if options.json:
-        do_list(client, options)
-        return
-    from . import metrics
-    exposition = metrics.text(client.manager(), client.maps())
-    if not options.output:
+        exposition = as_json.document(maps=[as_json.map_fields(m) for m in client.maps()]) + "\n"
+    else:
+        from . import metrics
+        exposition = metrics.text(client.manager(), client.maps())
+    if options.output:
+        replace_file(options.output, exposition)
+    else:
         print(exposition, end="")
-        return
-    try:
-        # A collector must never see half a file.
-        with open(options.output + ".new", "w", encoding="utf-8") as f:
-            f.write(exposition)
-        os.rename(options.output + ".new", options.output)
-    except OSError as error:
-        raise Mistake(f"{options.output}: {error.strerror}") from None
 
 
 # --- to steer -----------------------------------------------------------------------------------

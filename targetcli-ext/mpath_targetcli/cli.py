@@ -65,7 +65,7 @@ def add_seeing(commands: Commands) -> None:
         .add_argument("maps", metavar="MAP", nargs="*", help="all if none is named")
 
     command = commands.add_for_map("status", actions.do_status, "show a map as the handler prints it")
-    command.set_defaults(kind="detail")
+    command.set_defaults(kind=None)
     kind = command.add_mutually_exclusive_group()
     for name, what in (("detail", "for people: each path, and why one is not used (default)"),
                        ("info", "as dmsetup status prints it"),

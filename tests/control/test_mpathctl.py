@@ -106,7 +106,9 @@ class MpathctlTest(Base):
         self.start("mpatha")
         for kind in ("info", "table", "ima", "detail"):
             self.assertEqual(self.mpathctl("status", "mpatha", "--" + kind), f"the {kind} of this map\n")
-        self.assertIn("name", self.mpathctl("status", "mpatha", "--json"))
+            self.assertEqual(self.json("status", "mpatha", "--" + kind),
+                             {"map": "mpatha", kind: f"the {kind} of this map"})
+        self.assertEqual(self.json("status", "mpatha")["map"]["name"], "mpatha")
         self.assertIn("not allowed with", self.mpathctl("status", "mpatha", "--info", "--ima", status=USAGE))
 
     def test_top(self):
@@ -163,6 +165,9 @@ class MpathctlTest(Base):
             self.assertEqual(os.listdir(directory), ["x.prom"])
             with open(directory + "/x.prom") as f:
                 self.assertTrue(f.read().endswith("# EOF\n"))
+            self.assertEqual(self.mpathctl("metrics", "--json", "-o", directory + "/x.prom"), "")
+            with open(directory + "/x.prom") as f:
+                self.assertEqual(json.load(f)["maps"][0]["name"], "mpatha")
             self.assertEqual(self.mpathctl("metrics", "-o", directory + "/none/x", status=1),
                              f"mpathctl: {directory}/none/x: No such file or directory\n")
 
