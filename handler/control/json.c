@@ -2,12 +2,14 @@
 /*
  * The status of a map as JSON, with the field names of multipathd's "show map MAP json" (its
  * version 0.1), so that what reads that reads this.  What multipathd does not have stands beside
- * it, in words of ours; what we do not have is left out.
+ * it, in words of ours; what we do not have is left out.  as_json.py says the same of D-Bus's
+ * properties, and the rates besides, which a moment does not have.
  */
 #include "control/json.h"
 
 #include <json-glib/json-glib.h>
 
+#include "control/state_names.h"
 #include "mpath/version.h"
 
 #define MAJOR_VERSION 0
@@ -57,7 +59,7 @@ static const char *checker_state(const struct path_snapshot *p)
 	case PATH_ACTIVE:
 		return "ready";
 	case PATH_IN_DOUBT:
-		return "pending";
+		return "i/o pending";
 	case PATH_FAILED:
 		return "faulty";
 	case PATH_FAILED_BY_MESSAGE:
@@ -67,23 +69,26 @@ static const char *checker_state(const struct path_snapshot *p)
 	return "undef";
 }
 
-static GVariant *path_json(const struct path_snapshot *p)
+static GVariant *path_json(const struct mpath_snapshot *s, const struct path_snapshot *p)
 {
 	bool active = p->state == PATH_ACTIVE || p->state == PATH_IN_DOUBT;
 	GVariantBuilder path;
 
 	g_variant_builder_init(&path, G_VARIANT_TYPE_VARDICT);
-	add_text(&path, "dev", p->device);
+	add_text(&path, "dev", *p->device ? p->device : "-");
 	add_text(&path, "dev_t", p->name);
 	add_text(&path, "dm_st", active ? "active" : "failed");
-	add_text(&path, "dev_st", *p->device ? "running" : "undef");
+	add_text(&path, "dev_st", *p->device ? "running" : "unknown");
 	add_text(&path, "chk_st", checker_state(p));
+	add_text(&path, "checker", s->checker);
+	add(&path, "pri", g_variant_new_int64(p->priority));
+	add_number(&path, "number", p->id);
 	add_text(&path, "address", p->address);
 	add_text(&path, "uuid", p->wwid);
+	add_text(&path, "state", path_state_name(p->state));
 	add_text(&path, "reason", p->reason);
+	add_text(&path, "write_prot", p->read_only ? "ro" : "rw");
 	add_text(&path, "alua_state", p->alua_state);
-	add(&path, "pri", g_variant_new_int64(p->priority));
-	add(&path, "read_only", g_variant_new_boolean(p->read_only));
 	add_number(&path, "fail_count", p->fail_count);
 	add_number(&path, "in_flight", p->in_flight);
 	add_number(&path, "queue_depth", p->queue_depth);
@@ -92,17 +97,19 @@ static GVariant *path_json(const struct path_snapshot *p)
 	return g_variant_builder_end(&path);
 }
 
-static const char *group_state(enum group_state state)
+/* As multipathd has it: the mean of what is known of its paths' priorities; -1: nothing is. */
+static int group_priority(const struct mpath_snapshot *s, unsigned int group)
 {
-	switch (state) {
-	case GROUP_ACTIVE:
-		return "active";
-	case GROUP_ENABLED:
-		return "enabled";
-	case GROUP_DISABLED:
-		return "disabled";
+	unsigned int i, known = 0;
+	int sum = 0;
+
+	for (i = 0; i < s->nr_paths; i++) {
+		if (s->paths[i].group != group || s->paths[i].priority < 0)
+			continue;
+		sum += s->paths[i].priority;
+		known++;
 	}
-	return "undef";
+	return known ? sum / (int)known : -1;
 }
 
 static GVariant *group_json(const struct mpath_snapshot *s, const struct group_snapshot *g)
@@ -113,55 +120,59 @@ static GVariant *group_json(const struct mpath_snapshot *s, const struct group_s
 	g_variant_builder_init(&group, G_VARIANT_TYPE_VARDICT);
 	add_number(&group, "group", g->number);
 	add_text(&group, "selector", g->selector);
-	add_text(&group, "dm_st", group_state(g->state));
+	add(&group, "pri", g_variant_new_int64(group_priority(s, g->number)));
+	add_text(&group, "dm_st", group_state_name(g->state));
+	add_number(&group, "in_flight", g->in_flight);
 	g_variant_builder_init(&paths, G_VARIANT_TYPE("av"));
 	for (i = 0; i < s->nr_paths; i++)
 		if (s->paths[i].group == g->number)
-			g_variant_builder_add(&paths, "v", path_json(&s->paths[i]));
+			g_variant_builder_add(&paths, "v", path_json(s, &s->paths[i]));
 	add(&group, "paths", g_variant_builder_end(&paths));
 	return g_variant_builder_end(&group);
 }
 
-static const char *map_state(enum map_state state)
+static bool is_read_only(const struct mpath_snapshot *s)
 {
-	switch (state) {
-	case MAP_ACTIVE:
-		return "active";
-	case MAP_QUEUEING:
-		return "queueing";
-	case MAP_FAILING:
-		return "failing";
-	case MAP_SUSPENDED:
-		return "suspended";
-	case MAP_STOPPING:
-		return "stopping";
-	}
-	return "undef";
+	unsigned int i;
+
+	for (i = 0; i < s->nr_paths; i++)
+		if (s->paths[i].read_only)
+			return true;
+	return false;
 }
 
 static GVariant *map_json(const char *name, const struct mpath_snapshot *s)
 {
 	GVariantBuilder map, groups;
 	char *features = g_strchomp(g_strdup(s->features));
+	char *hw_handler = *s->hw_handler ? g_strconcat("1 ", s->hw_handler, NULL) : g_strdup("0");
 	unsigned int i;
 
 	g_variant_builder_init(&map, G_VARIANT_TYPE_VARDICT);
 	add_text(&map, "name", name);
 	add_text(&map, "uuid", s->wwid);
+	add_text(&map, "failback", s->failback);
 	add_text(&map, "queueing", s->queue_if_no_path ? "on" : "off");
 	add_number(&map, "paths", s->nr_valid);
-	add_text(&map, "dm_st", "active");
+	add_number(&map, "nr_paths", s->nr_paths);
+	add_text(&map, "write_prot", is_read_only(s) ? "ro" : "rw");
+	add_text(&map, "dm_st", s->state == MAP_SUSPENDED ? "suspend" : "active");
 	add_text(&map, "features", features);
-	add_text(&map, "hwhandler", *s->hw_handler ? s->hw_handler : "0");
+	add_text(&map, "hwhandler", hw_handler);
 	add_number(&map, "path_faults", s->path_faults);
 	add_number(&map, "switch_grp", s->group_switches);
 	add_text(&map, "vend", s->vendor);
 	add_text(&map, "prod", s->product);
 	add_text(&map, "rev", s->revision);
-	add_text(&map, "state", map_state(s->state));
+	add_text(&map, "state", map_state_name(s->state));
+	add_number(&map, "group", s->current_group);
+	add_number(&map, "next_group", s->next_group);
 	add_text(&map, "warning", s->warning);
+	add_number(&map, "last_event", s->last_event);
 	add_number(&map, "size", s->size);
 	add_number(&map, "block_size", s->block_size);
+	add_number(&map, "queue_depth", s->queue_depth);
+	add_number(&map, "max_transfer", s->max_transfer_bytes);
 	add_number(&map, "cmd_time_out_ms", s->cmd_time_out_ms);
 	add_number(&map, "cmd_time_out_needed_ms", s->cmd_time_out_needed_ms);
 	add_number(&map, "in_flight", s->in_flight);
@@ -174,6 +185,7 @@ static GVariant *map_json(const char *name, const struct mpath_snapshot *s)
 	for (i = 0; i < s->nr_groups; i++)
 		g_variant_builder_add(&groups, "v", group_json(s, &s->groups[i]));
 	add(&map, "path_groups", g_variant_builder_end(&groups));
+	g_free(hw_handler);
 	g_free(features);
 	return g_variant_builder_end(&map);
 }

@@ -18,6 +18,7 @@
 #include "control/bell.h"
 #include "control/gate.h"
 #include "control/methods.h"
+#include "control/state_names.h"
 #include "mpath-dbus.h"
 #include "runtime/device.h"
 
@@ -142,56 +143,10 @@ static void set_statistics(gpointer object, struct rates *rates, const struct io
 		     latency->p999_us, "errors", g_variant_builder_end(&errors), NULL);
 }
 
-static const char *map_state_name(enum map_state state)
-{
-	switch (state) {
-	case MAP_ACTIVE:
-		return "active";
-	case MAP_QUEUEING:
-		return "queueing";
-	case MAP_FAILING:
-		return "failing";
-	case MAP_SUSPENDED:
-		return "suspended";
-	case MAP_STOPPING:
-		return "stopping";
-	}
-	return "";
-}
-
-static const char *group_state_name(enum group_state state)
-{
-	switch (state) {
-	case GROUP_ACTIVE:
-		return "active";
-	case GROUP_ENABLED:
-		return "enabled";
-	case GROUP_DISABLED:
-		return "disabled";
-	}
-	return "";
-}
-
-static const char *path_state_name(enum path_state state)
-{
-	switch (state) {
-	case PATH_ACTIVE:
-		return "active";
-	case PATH_IN_DOUBT:
-		return "in-doubt";
-	case PATH_FAILED:
-		return "failed";
-	case PATH_FAILED_BY_MESSAGE:
-		return "failed-by-message";
-	case PATH_EXCLUDED:
-		return "excluded";
-	}
-	return "";
-}
-
 static void set_map(struct map_object *m)
 {
 	const struct mpath_snapshot *s = &m->snapshot;
+	char *features = g_strchomp(g_strdup(s->features));
 
 	set_text(m->map, "wwid", s->wwid);
 	set_text(m->map, "vendor", s->vendor);
@@ -199,17 +154,19 @@ static void set_map(struct map_object *m)
 	set_text(m->map, "revision", s->revision);
 	set_text(m->map, "warning", s->warning);
 	g_object_set(m->map, "size", s->size, "block-size", s->block_size, "state",
-		     map_state_name(s->state), "queue-if-no-path", s->queue_if_no_path,
-		     "hardware-handler", s->hw_handler, "current-group", s->current_group,
-		     "next-group", s->next_group, "nr-groups", s->nr_groups, "nr-paths",
-		     s->nr_paths, "valid-paths", s->nr_valid, "queue-depth", s->queue_depth,
-		     "max-transfer", s->max_transfer_bytes, "cmd-time-out", s->cmd_time_out_ms,
-		     "cmd-time-out-needed", s->cmd_time_out_needed_ms, "path-faults",
-		     s->path_faults, "group-switches", s->group_switches, "in-flight", s->in_flight,
-		     "held", s->held + s->restarting, "waiting", s->waiting, "delayed", s->delayed,
-		     "fenced", s->fenced, "last-event", s->last_event, NULL);
+		     map_state_name(s->state), "queue-if-no-path", s->queue_if_no_path, "features",
+		     features, "hardware-handler", s->hw_handler, "checker", s->checker, "failback",
+		     s->failback, "current-group", s->current_group, "next-group", s->next_group,
+		     "nr-groups", s->nr_groups, "nr-paths", s->nr_paths, "valid-paths", s->nr_valid,
+		     "queue-depth", s->queue_depth, "max-transfer", s->max_transfer_bytes,
+		     "cmd-time-out", s->cmd_time_out_ms, "cmd-time-out-needed",
+		     s->cmd_time_out_needed_ms, "path-faults", s->path_faults, "group-switches",
+		     s->group_switches, "in-flight", s->in_flight, "held", s->held + s->restarting,
+		     "waiting", s->waiting, "delayed", s->delayed, "fenced", s->fenced,
+		     "last-event", s->last_event, NULL);
 	set_statistics(m->map, &m->rates, &s->counters, &s->latency, IO_ERROR_NO_RESOURCES,
 		       s->taken_ns);
+	g_free(features);
 }
 
 static void set_group(MpathDbusGroup *group, const struct group_snapshot *s)

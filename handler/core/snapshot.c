@@ -128,9 +128,28 @@ static void snapshot_limits(const struct multipath *m, struct mpath_snapshot *s)
 	}
 }
 
+/* Its seconds, if it is deferred. */
+static void print_failback(const struct mpath_policy *policy, struct strbuf *out)
+{
+	switch (policy->failback) {
+	case FAILBACK_MANUAL:
+		strbuf_printf(out, "manual");
+		return;
+	case FAILBACK_IMMEDIATE:
+		strbuf_printf(out, "immediate");
+		return;
+	case FAILBACK_FOLLOWOVER:
+		strbuf_printf(out, "followover");
+		return;
+	case FAILBACK_DEFERRED:
+		strbuf_printf(out, "%u", policy->failback_s);
+		return;
+	}
+}
+
 static void snapshot_map(struct multipath *m, uint64_t now_ns, struct mpath_snapshot *s)
 {
-	struct strbuf features, warning;
+	struct strbuf features, warning, failback;
 
 	latency_turn_window(&m->stats.latency, now_ns);
 	*s = (struct mpath_snapshot){
@@ -144,6 +163,7 @@ static void snapshot_map(struct multipath *m, uint64_t now_ns, struct mpath_snap
 		.state = map_state(m),
 		.queue_if_no_path = m->queue_if_no_path,
 		.hw_handler = m->hw.type ? m->hw.type->name : "",
+		.checker = m->settings.checker ? m->settings.checker->name : "none",
 		.current_group = m->current_pg ? m->current_pg->number : 0,
 		.next_group = m->next_pg ? m->next_pg->number : 0,
 		.nr_valid = m->nr_valid,
@@ -164,6 +184,8 @@ static void snapshot_map(struct multipath *m, uint64_t now_ns, struct mpath_snap
 	};
 	strbuf_init(&features, s->features, sizeof(s->features));
 	status_features(m, &features);
+	strbuf_init(&failback, s->failback, sizeof(s->failback));
+	print_failback(&m->settings.policy, &failback);
 	strbuf_init(&warning, s->warning, sizeof(s->warning));
 	status_warning(m, &warning);
 	snapshot_lun(&m->lun, s);

@@ -71,6 +71,8 @@ struct mpath_snapshot {
 	enum map_state state;
 	bool queue_if_no_path;
 	const char *hw_handler;	    /* its name, or empty; lives for ever */
+	const char *checker;	    /* its name, or "none"; lives for ever */
+	char failback[16];	    /* as in the map file */
 	unsigned int current_group; /* 0: none */
 	unsigned int next_group;    /* 0: none was asked for */
 	unsigned int nr_valid;

@@ -73,12 +73,8 @@ class Map(Thing):
                       key=lambda path: path["Number"])
 
     @property
-    def features(self) -> str:
-        """In a table's words."""
-        return "1 queue_if_no_path" if self["QueueIfNoPath"] else "0"
-
-    @property
     def hw_handler(self) -> str:
+        """In a table's words."""
         return f"1 {self['HardwareHandler']}" if self["HardwareHandler"] else "0"
 
 

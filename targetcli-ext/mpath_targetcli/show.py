@@ -15,7 +15,7 @@ def _map_lines(m: Map, paint: Paint) -> list[str]:
     array = f" {m['Vendor']},{m['Product']}" if m["Vendor"] else ""
     lines = [f"{paint(m.name, 'bold')} ({m['Wwid'] or 'its LUN was never seen'}){array} "
              f"{paint.state(m['State'])}",
-             f"size={text.size(m['Size'])} features='{m.features}' hwhandler='{m.hw_handler}' "
+             f"size={text.size(m['Size'])} features='{m['Features']}' hwhandler='{m.hw_handler}' "
              f"paths={m['ValidPaths']}/{m['NrPaths']} in-flight={m['InFlight']} held={m['Held']}",
              f"iops={m['Iops']} read={text.size(m['ReadRate'])}/s write={text.size(m['WriteRate'])}/s "
              f"{_latencies(m)} path-faults={m['PathFaults']} switches={m['GroupSwitches']}"]

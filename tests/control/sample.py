@@ -27,7 +27,8 @@ def objects():
     found = {
         a: ("Map", dict(
             Name="a", Wwid="36001405aa", Vendor="LIO-ORG", Product="disk", Revision="4.0",
-            Size=64 << 20, BlockSize=512, State="active", QueueIfNoPath=True, CurrentGroup=1,
+            Size=64 << 20, BlockSize=512, State="active", QueueIfNoPath=True,
+            Features="1 queue_if_no_path", Checker="tur", Failback="manual", CurrentGroup=1,
             NrGroups=2, NrPaths=3, ValidPaths=2, InFlight=3, Held=1, Fenced=2, Iops=1200, ReadRate=4 << 20,
             Reads=100, Writes=50, Others=7, ReadBytes=409600, WriteBytes=204800, PathFaults=2,
             GroupSwitches=1, LatencyP50=640, LatencyP99=3100, LatencyP999=2500000,
@@ -48,7 +49,7 @@ def objects():
         a + "/path/2": ("Path", dict(
             Map=a, Group=a + "/group/2", Number=2, Address="/dev/sdc", Name="8:32", Device="sdc",
             State="active", ReadOnly=True, Priority=-1)),
-        b: ("Map", dict(Name="b", State="failing", NrGroups=1, NrPaths=1)),
+        b: ("Map", dict(Name="b", State="failing", Features="0", Checker="none", NrGroups=1, NrPaths=1)),
         b + "/group/1": ("Group", dict(Map=b, Number=1, State="enabled", Selector="round-robin",
                                        NrPaths=1)),
         b + "/path/0": ("Path", dict(

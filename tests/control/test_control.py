@@ -309,7 +309,8 @@ class ControlTest(unittest.TestCase):
         self.assertEqual(objects["/map/mpatha"]["Map"], {
             "Name": "mpatha", "Wwid": "36001405b922ff67a", "Vendor": "caf\ufffd",
             "Product": "ARRAY", "Revision": "", "Size": 1 << 30, "BlockSize": 512,
-            "State": "active", "QueueIfNoPath": True, "HardwareHandler": "alua", "CurrentGroup": 0,
+            "State": "active", "QueueIfNoPath": True, "Features": "1 queue_if_no_path",
+            "HardwareHandler": "alua", "Checker": "tur", "Failback": "followover", "CurrentGroup": 0,
             "NextGroup": 0, "NrGroups": 2, "NrPaths": 2, "ValidPaths": 2, "QueueDepth": 0,
             "MaxTransfer": 0, "CmdTimeOut": 30000, "CmdTimeOutNeeded": 42000,
             "Warning": "look after this", "LastEvent": 0,
@@ -550,7 +551,7 @@ class ControlTest(unittest.TestCase):
         found = status["map"]
         for name, value in (("name", "mpatha"), ("uuid", "36001405b922ff67a"), ("queueing", "on"),
                             ("paths", 2), ("dm_st", "active"), ("features", "1 queue_if_no_path"),
-                            ("hwhandler", "alua"), ("path_faults", 0), ("switch_grp", 0), ("vend", "caf\ufffd"),
+                            ("hwhandler", "1 alua"), ("failback", "followover"), ("write_prot", "rw"), ("path_faults", 0), ("switch_grp", 0), ("vend", "caf\ufffd"),
                             ("prod", "ARRAY"), ("rev", ""), ("size", 1 << 30), ("fenced", 4)):
             self.assertEqual(found[name], value, name)
         self.assertEqual([(group["group"], group["selector"], group["dm_st"])
@@ -558,7 +559,7 @@ class ControlTest(unittest.TestCase):
                          [(1, "round-robin", "enabled"), (2, "round-robin", "enabled")])
         path, = found["path_groups"][1]["paths"]
         for name, value in (("dev", "sdb"), ("dev_t", "8:16"), ("dm_st", "failed"),
-                            ("chk_st", "undef"), ("reason", "fail_path message"),
+                            ("chk_st", "undef"), ("checker", "tur"), ("dev_st", "running"), ("reason", "fail_path message"),
                             ("alua_state", "standby"), ("pri", 1)):
             self.assertEqual(path[name], value, name)
         path, = found["path_groups"][0]["paths"]

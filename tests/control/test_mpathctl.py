@@ -111,6 +111,27 @@ class MpathctlTest(Base):
         self.assertEqual(self.json("status", "mpatha")["map"]["name"], "mpatha")
         self.assertIn("not allowed with", self.mpathctl("status", "mpatha", "--info", "--ima", status=USAGE))
 
+    def test_one_json(self):
+        """The handler's own and mpathctl's say the same of a map; but a moment has no rates."""
+        self.start("mpatha", "mpathb")
+        self.server.say("reads", "mpatha", "3")
+        self.mpathctl("fail", "mpatha", "8:0")
+        self.mpathctl("message", "mpathb", "suspend", "noflush")
+        wait_for(lambda: self.json("show", "mpathb")["maps"][0]["state"] == "suspended", "suspended")
+        wait_for(lambda: self.json("show", "mpatha")["maps"][0]["reads"] == 3, "read")
+
+        def without_rates(thing):
+            for name in ("iops", "read_rate", "write_rate"):
+                del thing[name]
+            return thing
+        for name in ("mpatha", "mpathb"):
+            shown, = self.json("show", name)["maps"]
+            for path in (path for group in shown["path_groups"] for path in group["paths"]):
+                without_rates(path)
+            self.maxDiff = None
+            self.assertEqual(self.json("status", name)["map"], without_rates(shown))
+        self.assertEqual(shown["dm_st"], "suspend")
+
     def test_top(self):
         self.start("mpatha")
         self.assertEqual([line.split()[0] for line in self.mpathctl("top", "-n", "1").splitlines()],

@@ -116,9 +116,9 @@ class TopTest(unittest.TestCase):
 class JsonTest(unittest.TestCase):
     # dm-multipath.md C7: what multipathd's JSON calls the things that we have, too.
     MAP = {"name", "uuid", "queueing", "paths", "write_prot", "dm_st", "features", "hwhandler",
-           "path_faults", "vend", "prod", "rev", "switch_grp", "path_groups"}
+           "path_faults", "vend", "prod", "rev", "switch_grp", "failback", "path_groups"}
     GROUP = {"selector", "pri", "dm_st", "group", "paths"}
-    PATH = {"dev", "dev_t", "dm_st", "chk_st", "pri"}
+    PATH = {"dev", "dev_t", "dm_st", "dev_st", "chk_st", "checker", "pri"}
 
     def test_fields(self):
         document = json.loads(as_json.document(maps=[as_json.map_fields(m) for m in MAPS]))
