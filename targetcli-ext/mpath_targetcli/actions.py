@@ -153,16 +153,15 @@ def calls(method: str) -> "Command":
 
 
 def do_release(client: "Client", options: Options) -> None:
-    from .client import NoSuchMap
-    names = options.maps or [m.name for m in client.maps()]
-    for name in names:
-        try:
-            client.map(name).message(["release"])
-        except NoSuchMap:
-            if options.maps:            # else it went away meanwhile, as it should
-                raise
+    from .release import release
+    names, errors = release(client, options.maps)
     if options.json:
-        print(as_json.document(released=names))
+        print(as_json.document(released=[name for name in names if name not in errors]), flush=True)
+    reasons = list(errors.values())
+    for reason in reasons[:-1]:
+        print(f"mpathctl: {reason}", file=sys.stderr)
+    if reasons:
+        raise reasons[-1]
 
 
 def do_add(client: "Client", options: Options) -> None:

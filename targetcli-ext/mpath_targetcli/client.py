@@ -19,7 +19,7 @@ BUS_NAME = "org.tcmu.Mpath1"
 ROOT_PATH = "/org/tcmu/Mpath1"
 ERROR_PREFIX = "org.tcmu.Mpath1.Error."
 
-TIMEOUT_MS = 30000
+TIMEOUT_S = 30.0
 
 # dm-multipath's, and two of ours.
 MESSAGES = ("disable_group", "enable_group", "fail_if_no_path", "fail_path", "forget_wwid",
@@ -59,8 +59,8 @@ _NOT_SERVING = ("ServiceUnknown", "NameHasNoOwner", "NoServer", "Disconnected", 
 _NO_OBJECT = ("UnknownMethod", "UnknownObject", "UnknownInterface")
 
 
-def _translated(error: GLib.Error) -> Error:
-    """The exception that a GLib.Error stands for."""
+def translated(error: GLib.Error, timeout_s: float) -> Error:
+    """The exception that a GLib.Error stands for, of a call that was to take so long at most."""
     name = Gio.DBusError.get_remote_error(error) or ""
     text = error.message.removeprefix(f"GDBus.Error:{name}: ")
     last = name.rpartition(".")[2]
@@ -75,7 +75,7 @@ def _translated(error: GLib.Error) -> Error:
     if last == "AccessDenied":
         return NotPermitted("not permitted: only root may control multipath maps")
     if error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.TIMED_OUT) or last in ("Timeout", "TimedOut"):
-        return NoAnswer(f"no answer within {TIMEOUT_MS // 1000} s")
+        return NoAnswer(f"no answer within {timeout_s:g} s")
     if not name or last in _NOT_SERVING:
         return NotServing(text)
     return Refused(last, text)
@@ -152,17 +152,20 @@ class Client:
             raise NotServing(f"no system bus: {error.message}") from None
 
     def call(self, path: str, interface: str, method: str,
-             arguments: GLib.Variant | None = None) -> tuple:
+             arguments: GLib.Variant | None = None, timeout_s: float | None = None) -> tuple:
         """One method call; its results as a tuple.  Never starts tcmu-runner."""
+        timeout_s = timeout_s or TIMEOUT_S
         try:
             return self.bus.call_sync(BUS_NAME, path, interface, method, arguments, None,
-                                      Gio.DBusCallFlags.NO_AUTO_START, TIMEOUT_MS, None).unpack()
+                                      Gio.DBusCallFlags.NO_AUTO_START, int(timeout_s * 1000),
+                                      None).unpack()
         except GLib.Error as error:
-            raise _translated(error) from None
+            raise translated(error, timeout_s) from None
 
-    def maps(self) -> list[model.Map]:
+    def maps(self, timeout_s: float | None = None) -> list[model.Map]:
         """All maps, groups and paths as they are now, with one call however many there are."""
-        objects, = self.call(ROOT_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
+        objects, = self.call(ROOT_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
+                             None, timeout_s)
         return model.maps_of(objects)
 
     def manager(self) -> model.Properties:

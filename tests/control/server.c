@@ -4,7 +4,8 @@
  *
  * Commands on standard input: "add NAME [PATHS]", "remove NAME", "forget NAME" (without a word to
  * D-Bus: the moment between the two), "grow NAME", "shrink NAME" (a path), "reads NAME N" (on the
- * first path), "events NAME N".  What was done is said in the log: "did VERB NAME".  A map answers
+ * first path), "events NAME N", "busy NAME N" (so many messages are refused), "hang NAME" (none is
+ * answered any more).  What was done is said in the log: "did VERB NAME".  A map answers
  * on a thread of its own, as the real ones do: see answer().
  */
 #include <assert.h>
@@ -33,6 +34,8 @@ struct map {
 	struct group_snapshot groups[NR_GROUPS];
 	unsigned int next_group;
 	bool suspended;
+	unsigned int busy; /* refuses so many messages */
+	bool hangs;
 	uint64_t reads;
 	uint64_t last_event;
 };
@@ -203,7 +206,10 @@ static void answer(struct map *map, struct mpath_message *message)
 	const char *word = message->argv[0];
 	const char *first = message->argc > 1 ? message->argv[1] : "";
 
-	if (!strcmp(word, "status")) {
+	if (map->busy) {
+		map->busy--;
+		message->error = -EBUSY;
+	} else if (!strcmp(word, "status")) {
 		strbuf_printf(&message->reply, "the %s of this map", first);
 	} else if (!strcmp(word, "add_path")) {
 		add_path(map);
@@ -270,6 +276,8 @@ static void *owner_thread(void *arg)
 		if (request->snapshot)
 			take_snapshot(map, request->snapshot);
 		pthread_mutex_unlock(&lock);
+		if (map->hangs && !request->snapshot)
+			continue;
 		if (request->layout)
 			reload(map, request->layout, &request->message);
 		else if (!request->snapshot)
@@ -303,6 +311,10 @@ static void change(struct map *map, const char *verb, unsigned int n)
 		add_path(map);
 	else if (!strcmp(verb, "shrink"))
 		remove_path(map);
+	else if (!strcmp(verb, "busy"))
+		map->busy = n;
+	else if (!strcmp(verb, "hang"))
+		map->hangs = true;
 	else if (!strcmp(verb, "reads"))
 		map->paths[0].counters.good[SCSI_DATA_IN] = map->reads += n;
 	else

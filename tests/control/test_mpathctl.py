@@ -7,18 +7,24 @@
 
 import json
 import os
+import re
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import test_control
 from test_control import REPO, ControlTest as Base, wait_for
 
+sys.path.insert(0, f"{REPO}/targetcli-ext")
+sys.dont_write_bytecode = True
+
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-USAGE, NO_SUCH_MAP, NOT_SERVING = 2, 3, 4
+USAGE, NO_SUCH_MAP, NOT_SERVING, NO_ANSWER = 2, 3, 4, 6
 
 # Each command that is for a map or more, with what else it needs.
 FOR_A_MAP = (("show",), ("status",), ("message", "echo"), ("fail", "8:0"), ("reinstate", "8:0"),
@@ -274,6 +280,54 @@ class MpathctlTest(Base):
         wait_for(lambda: events() == [2, 2, 2], "the message has reached all maps")
         self.assertIn("usage", self.mpathctl("forget-wwid", "a", "b", status=USAGE))
         self.assertIn("usage", self.mpathctl("release", "--all", status=USAGE))
+
+    def release_within(self, seconds, *args):
+        """`mpathctl release` with another limit: what it returned and printed."""
+        code = ("import sys\nfrom mpath_targetcli import cli, release\n"
+                f"release.LIMIT_S = {seconds}\nsys.exit(cli.main(['release', *sys.argv[1:]]))")
+        done = subprocess.run(["/usr/bin/python3", "-c", code, *args], capture_output=True, text=True,
+                              timeout=60, env=dict(os.environ, PYTHONPATH=f"{REPO}/targetcli-ext",
+                                                   DBUS_SYSTEM_BUS_ADDRESS=self.bus.address))
+        return done.returncode, done.stdout, done.stderr
+
+    def released(self):
+        return [m["name"] for m in self.json("list")["maps"] if m["last_event"]]
+
+    def test_release_tries_again_when_busy(self):
+        self.start("a", "b", "c")
+        self.server.say("busy", "a", "3")
+        self.server.did("busy a", 1)
+        self.assertEqual(self.release_within(20), (0, "", ""))
+        wait_for(lambda: self.released() == ["a", "b", "c"], "all are released")
+
+    def test_release_goes_on(self):
+        """What a map says, or does not, is not the others' fault; nor may systemd have to wait."""
+        self.start("a", "b", "c", "d")
+        for words in (("busy", "a", "1000000"), ("hang", "b")):
+            self.server.say(*words)
+            self.server.did(" ".join(words[:2]), 1)
+        began = time.monotonic()
+        status, out, err = self.release_within(2, "--json")
+        self.assertLess(time.monotonic() - began, 15)
+        self.assertEqual((status, json.loads(out)["released"]), (NO_ANSWER, ["c", "d"]))
+        self.assertEqual(sorted(err.splitlines()), ["mpathctl: a: Device or resource busy",
+                                                    "mpathctl: b: no answer within 2 s"])
+        wait_for(lambda: self.released() == ["c", "d"], "the others are released")
+        self.assertEqual(self.release_within(2, "a"), (1, "", "mpathctl: a: Device or resource busy\n"))
+        self.assertEqual(self.release_within(2, "zz", "c"), (NO_SUCH_MAP, "", "mpathctl: there is no map zz\n"))
+
+    def test_release_when_nobody_answers(self):
+        self.start("a")
+        self.server.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(self.server.process.send_signal, signal.SIGCONT)
+        self.assertEqual(self.release_within(1), (NO_ANSWER, "", "mpathctl: no answer within 1 s\n"))
+
+    def test_release_is_in_time(self):
+        """Before systemd kills it."""
+        from mpath_targetcli import release
+        with open(f"{REPO}/config/systemd/tcmu-mpath-release.service") as f:
+            stop_s = int(re.search("TimeoutStopSec=(\\d+)s", f.read())[1])
+        self.assertLessEqual(release.LIMIT_S, stop_s - 5)
 
     def test_check(self):
         self.start()
