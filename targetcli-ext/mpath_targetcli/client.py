@@ -21,9 +21,10 @@ ERROR_PREFIX = "org.tcmu.Mpath1.Error."
 
 TIMEOUT_S = 30.0
 
-# dm-multipath's, and two of ours.
-MESSAGES = ("disable_group", "enable_group", "fail_if_no_path", "fail_path", "forget_wwid",
-            "probe_path", "queue_if_no_path", "reinstate_path", "release", "resize", "switch_group")
+# dm-multipath's, and ours.
+MESSAGES = ("add_path", "disable_group", "enable_group", "fail_if_no_path", "fail_path",
+            "forget_wwid", "probe_path", "queue_if_no_path", "reinstate_path", "release",
+            "remove_path", "resize", "resume", "suspend", "switch_group")
 
 
 class Error(Exception):

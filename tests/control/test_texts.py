@@ -452,6 +452,7 @@ class DocumentsTest(unittest.TestCase):
     """Manual page and shell completion know the commands that there are."""
 
     def setUp(self):
+        self.shown = MAPS[0]
         parser = cli.make_parser()
         self.commands = next(action.choices for action in parser._actions
                              if isinstance(action, argparse._SubParsersAction))
@@ -464,7 +465,7 @@ class DocumentsTest(unittest.TestCase):
             COMP_WORDS=(mpathctl "$@") COMP_CWORD=$#
             _mpathctl
             echo "${{COMPREPLY[*]}}" """
-        shown = as_json.document(maps=[as_json.map_fields(MAPS[0])])
+        shown = as_json.document(maps=[as_json.map_fields(self.shown)])
         done = subprocess.run(["bash", "-c", script, "bash", *words], text=True, check=True,
                               stdout=subprocess.PIPE, env=dict(os.environ, SHOWN=shown))
         return done.stdout.split()
@@ -476,9 +477,44 @@ class DocumentsTest(unittest.TestCase):
         self.assertEqual(self.complete("fail", "a", ""), ["sda", "sdb", "sdc"])
         self.assertEqual(self.complete("switch", "--json", "a", ""), ["1", "2"])
         self.assertEqual(set(self.complete("message", "a", "")), set(client.MESSAGES))
+        self.assertEqual(self.complete("message", "a", "fail_path", ""), ["sda", "sdb", "sdc"])
+        self.assertEqual(self.complete("message", "a", "switch_group", ""), ["1", "2"])
         self.assertEqual(self.complete("check", f"{REPO}/READM"), [f"{REPO}/README.md"])
-        options = set(self.commands["status"].format_help().split()) & set(self.complete("status", "--"))
-        self.assertEqual(options, {"--help", "--json", "--detail", "--info", "--table", "--ima"})
+
+    def test_completion_of_options(self):
+        for name, command in self.commands.items():
+            options = {option for action in command._actions for option in action.option_strings}
+            self.assertEqual(set(self.complete(name, "-")), options - {"-h"}, name)
+
+    def test_completion_behind_options(self):
+        """The value of an option is no word of the command."""
+        for option in (["-g", "2"], ["-g2"], ["--group", "2"], ["--group", "=", "2"], ["--json"]):
+            self.assertEqual(self.complete("add", *option, ""), ["a", "b"], option)
+        self.assertEqual(self.complete("add", "-g", ""), [])
+        self.assertEqual(self.complete("add", "a", "-g", ""), ["1", "2"])
+        self.assertEqual(self.complete("add", "a", "--group", "=", ""), ["1", "2"])
+        self.assertEqual(self.complete("top", "-d", "1", "-n", ""), [])
+        self.assertEqual(self.complete("top", "-d", "1", "-n", "3", "a", ""), ["a", "b"])
+        self.assertEqual(self.complete("events", "-n", "1", ""), ["a", "b"])
+        self.assertEqual(self.complete("import", "-d", f"{REPO}/targetcli"), [f"{REPO}/targetcli-ext"])
+        self.assertEqual(self.complete("import", "-d", f"{REPO}/READM"), [])
+        self.assertEqual(self.complete("import", "-d", "/tmp", f"{REPO}/READM"), [f"{REPO}/README.md"])
+        self.assertEqual(self.complete("metrics", "-o", f"{REPO}/READM"), [f"{REPO}/README.md"])
+        # What a message may have behind its first word is the map's to judge.
+        self.assertEqual(self.complete("message", "a", "echo", "-n", ""), [])
+
+    def test_messages(self):
+        """Those that the handler knows, in its own words."""
+        words = set()
+        for file in ("core/message.c", "runtime/device.c"):
+            with open(f"{REPO}/handler/{file}") as f:
+                words |= set(re.findall(r'strcasecmp\((?:word|message->argv\[1\]), "(\w+)"\)', f.read()))
+        self.assertEqual(set(client.MESSAGES), words - {"noflush"})
+
+    def test_a_path_without_device(self):
+        """It has no name that would lead to it."""
+        self.shown = MAPS[1]
+        self.assertEqual(self.complete("fail", "b", ""), [])
 
     def make_page(self, text):
         with tempfile.NamedTemporaryFile("w", suffix=".xml") as f:
