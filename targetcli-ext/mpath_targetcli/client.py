@@ -74,7 +74,8 @@ def translated(error: GLib.Error, timeout_s: float) -> Error:
     if last in _NO_OBJECT:
         return NoSuchMap(text)
     if last == "AccessDenied":
-        return NotPermitted("not permitted: only root may control multipath maps")
+        return NotPermitted("not permitted: the bus policy says who may control multipath maps; by default "
+                            "root")
     if error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.TIMED_OUT) or last in ("Timeout", "TimedOut"):
         return NoAnswer(f"no answer within {timeout_s:g} s")
     if not name or last in _NOT_SERVING:

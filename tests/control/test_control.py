@@ -818,8 +818,9 @@ class ControlTest(unittest.TestCase):
             self.assertIsNone(client.call(path, method), method)
         shutil.copytree(f"{REPO}/targetcli-ext", f"{self.bus.dir.name}/targetcli-ext")
         self.assertEqual(self.mpathctl("list", user=65534), "mpatha\n")
-        denied = "mpathctl: not permitted: only root may control multipath maps\n"
+        denied = "mpathctl: not permitted: the bus policy says who may control multipath maps; by default root\n"
         self.assertEqual(self.mpathctl("message", "mpatha", "echo", status=5, user=65534), denied)
+        self.assertEqual(self.mpathctl("check", "0 0 0 0", status=5, user=65534), denied)
 
     def test_policy_of_the_group(self):
         """With the shipped comment taken away, members of the group may do what root may."""
