@@ -511,6 +511,21 @@ class DocumentsTest(unittest.TestCase):
                 words |= set(re.findall(r'strcasecmp\((?:word|message->argv\[1\]), "(\w+)"\)', f.read()))
         self.assertEqual(set(client.MESSAGES), words - {"noflush"})
 
+    def test_messages_are_documented(self):
+        with open(f"{REPO}/config/man/tcmu-mpath.8") as f:
+            section = f.read().partition(".SH MESSAGES")[2].partition(".SH RELOADING")[0]
+        named = set(re.findall(r"\w+", "\n".join(re.findall(r"\n\.TP\n(.*)", section))))
+        self.assertLessEqual(set(client.MESSAGES), named)
+
+    def test_taking_over_is_documented(self):
+        """A map that was flushed and whose WWID is not on the blacklist comes back at once."""
+        for name in ("README.md", "config/man/mpathctl.8", "config/man/tcmu-mpath.8"):
+            with open(f"{REPO}/{name}") as f:
+                text = f.read().replace("\\-", "-")
+            flush = text.rindex("multipath -f mpatha")
+            self.assertIn("multipathd reconfigure\n", text[flush - 200:flush], name)
+            self.assertRegex(text[flush - 300:flush], r'blacklist \{\n\s*wwid "3\w+"\n\}\n', name)
+
     def test_a_path_without_device(self):
         """It has no name that would lead to it."""
         self.shown = MAPS[1]
