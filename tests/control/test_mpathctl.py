@@ -5,8 +5,10 @@
     tests/control/test_mpathctl.py build/debug/tests/control_server
 """
 
+import errno
 import json
 import os
+import pty
 import re
 import resource
 import signal
@@ -24,7 +26,7 @@ sys.dont_write_bytecode = True
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-USAGE, NO_SUCH_MAP, NOT_SERVING, NO_ANSWER = 2, 3, 4, 6
+USAGE, NO_SUCH_MAP, NOT_SERVING, NO_ANSWER, INTERRUPTED = 2, 3, 4, 6, 130
 
 # Each command that is for a map or more, with what else it needs.
 FOR_A_MAP = (("show",), ("status",), ("message", "echo"), ("fail", "8:0"), ("reinstate", "8:0"),
@@ -281,14 +283,20 @@ class MpathctlTest(Base):
         self.assertIn("usage", self.mpathctl("forget-wwid", "a", "b", status=USAGE))
         self.assertIn("usage", self.mpathctl("release", "--all", status=USAGE))
 
-    def release_within(self, seconds, *args):
-        """`mpathctl release` with another limit: what it returned and printed."""
-        code = ("import sys\nfrom mpath_targetcli import cli, release\n"
-                f"release.LIMIT_S = {seconds}\nsys.exit(cli.main(['release', *sys.argv[1:]]))")
-        done = subprocess.run(["/usr/bin/python3", "-c", code, *args], capture_output=True, text=True,
-                              timeout=60, env=dict(os.environ, PYTHONPATH=f"{REPO}/targetcli-ext",
-                                                   DBUS_SYSTEM_BUS_ADDRESS=self.bus.address))
+    def python(self, code, *args):
+        """What it returned and printed."""
+        done = subprocess.run(["/usr/bin/python3", "-c", "import sys\n" + code, *args],
+                              capture_output=True, text=True, timeout=60,
+                              env=dict(os.environ, PYTHONPATH=f"{REPO}/targetcli-ext",
+                                       PYTHONDONTWRITEBYTECODE="1",
+                                       DBUS_SYSTEM_BUS_ADDRESS=self.bus.address))
         return done.returncode, done.stdout, done.stderr
+
+    def release_within(self, seconds, *args):
+        """`mpathctl release` with another limit."""
+        return self.python("from mpath_targetcli import cli, release\n"
+                           f"release.LIMIT_S = {seconds}\nsys.exit(cli.main(['release', *sys.argv[1:]]))",
+                           *args)
 
     def released(self):
         return [m["name"] for m in self.json("list")["maps"] if m["last_event"]]
@@ -448,6 +456,71 @@ class MpathctlTest(Base):
             self.assertRegex(self.mpathctl("import", "-d", directory, source, status=1),
                              '^mpathctl: mpatha: the handler does not take it: word 1 is "# mpatha, ')
             self.assertEqual(os.listdir(directory), ["listed"])
+
+    # --- what a shell does with it ---
+
+    def test_no_answer(self):
+        self.start("mpatha")
+        self.server.say("hang", "mpatha")
+        self.server.did("hang mpatha", 1)
+        self.assertEqual(self.python("from mpath_targetcli import cli, client\nclient.TIMEOUT_S = 0.5\n"
+                                     "sys.exit(cli.main(sys.argv[1:]))", "message", "mpatha", "echo"),
+                         (NO_ANSWER, "", "mpathctl: no answer within 0.5 s\n"))
+
+    def test_interrupted(self):
+        self.start("mpatha")
+        process = self.popen("top", "-d", "60")
+        self.assertTrue(process.stdout.readline().startswith("MAP"))
+        for waiting in (process, self.follow()):
+            waiting.send_signal(signal.SIGINT)
+            _, err = waiting.communicate(timeout=60)
+            self.assertEqual((waiting.returncode, err), (INTERRUPTED, ""))
+
+    def test_nobody_reads_on(self):
+        """mpathctl ... | head -0"""
+        self.start("mpatha")
+        for words in (("list",), ("show",), ("metrics",), ("top",), ("list", "--json"), ("status", "mpatha")):
+            process = self.popen(*words)
+            process.stdout.close()
+            self.assertEqual(process.stderr.read(), "", words)
+            process.stderr.close()
+            self.assertEqual(process.wait(60), 0, words)
+        process = self.follow()
+        process.stdout.close()
+        self.server.say("events", "mpatha", "1")
+        self.assertEqual(process.stderr.read(), "")
+        process.stderr.close()
+        self.assertEqual(process.wait(60), 0)
+
+    def on_a_terminal(self, *args, **environment):
+        """What it prints there."""
+        ours, its = pty.openpty()
+        process = subprocess.Popen(
+            ["/usr/bin/python3", f"{REPO}/targetcli-ext/mpathctl", *args], stdout=its,
+            env=dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=self.bus.address, PYTHONDONTWRITEBYTECODE="1",
+                     PYTHONPATH=f"{REPO}/targetcli-ext", **environment))
+        os.close(its)
+        printed = b""
+        with open(ours, "rb", buffering=0) as terminal:
+            try:
+                while some := terminal.read(4096):
+                    printed += some
+            except OSError as error:            # EIO: it is gone
+                self.assertEqual(error.errno, errno.EIO)
+        self.assertEqual(process.wait(60), 0)
+        return printed.decode()
+
+    def test_colours(self):
+        """On a terminal that has them, unless NO_COLOR is set, to anything but nothing."""
+        self.start("mpatha")
+        for environment, coloured in (({"TERM": "xterm", "NO_COLOR": ""}, True),
+                                      ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+                                      ({"TERM": "dumb", "NO_COLOR": ""}, False)):
+            printed = self.on_a_terminal("show", **environment)
+            self.assertIn("mpatha", printed)
+            self.assertEqual("\033[32mactive" in printed, coloured, environment)
+            self.assertEqual("\033" in printed, coloured, environment)
+        self.assertIn("\033[H\033[J", self.on_a_terminal("top", "-n", "1", TERM="xterm"))
 
     def test_usage(self):
         for words in ((), ("nonsense",), ("fail", "mpatha"), ("switch",), ("check",), ("add", "mpatha"),
