@@ -56,6 +56,30 @@ static void a_map_that_has_seen_nothing(void)
 	world_end(w);
 }
 
+/* As the map file has them. */
+static void words_of_settings(void)
+{
+	static const struct {
+		enum failback failback;
+		const char *word;
+	} words[] = {{FAILBACK_MANUAL, "manual"},
+		     {FAILBACK_IMMEDIATE, "immediate"},
+		     {FAILBACK_FOLLOWOVER, "followover"},
+		     {FAILBACK_DEFERRED, "86400"}};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		struct world *w = world_new(FAIL TWO_BY_TWO);
+
+		w->settings.checker = NULL;
+		w->settings.policy.failback = words[i].failback;
+		w->settings.policy.failback_s = 86400;
+		world_up(w);
+		look(w);
+		expect(w, !strcmp(shot.failback, words[i].word) && !strcmp(shot.checker, "none"));
+		world_end(w);
+	}
+}
+
 static void a_map_in_service(void)
 {
 	struct world *w = world_new(FAIL TWO_BY_TWO);
@@ -289,6 +313,7 @@ static void the_line_for_integrity_measurement(void)
 int main(void)
 {
 	STORY(a_map_that_has_seen_nothing);
+	STORY(words_of_settings);
 	STORY(a_map_in_service);
 	STORY(a_command_over_two_paths);
 	STORY(a_read_that_is_given_up);
