@@ -1467,13 +1467,12 @@ static void test_shipped_hardware(void)
 		assert(rule->hw_handler == hw_handler_detect(inquiry, sizeof(inquiry)));
 	}
 	assert(!rule_for(config, "LIO-ORG", "disk0"));
-	map_config_free(config);
 
-	/* The default for arrays with target port groups, once it is wanted. */
-	uncomment(text);
-	config = load_hardware(text, false);
+	/* The default for arrays with target port groups. */
 	assert(config->settings.hardware->rules[0].wants_tpgs);
 	assert(config->settings.hardware->rules[0].says == (HARDWARE_GROUPING | HARDWARE_FAILBACK));
+	assert(config->settings.hardware->rules[0].policy.grouping == GROUPING_GROUP_BY_PRIO);
+	assert(config->settings.hardware->rules[0].policy.failback == FAILBACK_IMMEDIATE);
 	map_config_free(config);
 	remove_map();
 	unlink(hardware);
