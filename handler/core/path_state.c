@@ -43,16 +43,21 @@ static void end_of_doubt(struct multipath *m, struct path *path)
 	m->nr_suspect--;
 }
 
-static void tell_last_path(struct multipath *m)
+/* Programs always hear of it; the log only if it was told of the path's failing, too. */
+static void tell_last_path(struct multipath *m, bool logged)
 {
 	if (m->nr_valid)
 		return;
 	notice(m, NOTICE_NO_PATH, NULL, "no usable path is left: commands %s",
 	       m->queue_if_no_path ? "are queued (queue_if_no_path)" : "fail");
+	if (!logged)
+		not_for_the_log(m);
 }
 
 void fail_path(struct multipath *m, struct path *path, const char *why)
 {
+	bool logged;
+
 	if (!path->active)
 		return;
 	path->active = false;
@@ -76,9 +81,9 @@ void fail_path(struct multipath *m, struct path *path, const char *why)
 	wake_by(m, path->next_check_ns);
 
 	trace(m, "path %s: failed (%s), %u left", path_name(path), why, m->nr_valid);
-	if (notice(m, NOTICE_PATH_FAILED, path, "failed (%s), %u of %u usable", why, m->nr_valid,
-		   m->nr_paths))
-		tell_last_path(m);
+	logged = notice(m, NOTICE_PATH_FAILED, path, "failed (%s), %u of %u usable", why,
+			m->nr_valid, m->nr_paths);
+	tell_last_path(m, logged);
 }
 
 void reinstate_path(struct multipath *m, struct path *path)

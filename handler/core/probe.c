@@ -635,7 +635,7 @@ void path_opened(struct multipath *m, struct path *path, const struct path_facts
 	}
 	if (facts->unstable_name && !path->settled)
 		notice(m, NOTICE_OTHER, path,
-		       "%s may name another disk after a reboot: use /dev/disk/by-id",
+		       "%s may name another disk after a reboot: use /dev/disk/by-path",
 		       path->address);
 	restart_path_opened(m, path);
 	begin_check(m, path);

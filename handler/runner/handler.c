@@ -774,8 +774,8 @@ static struct tcmur_handler mpath_handler = {
 		    "cfgstring=NAME: the map file /etc/tcmu/mpath.d/NAME.map, for example with a\n"
 		    "  dm-multipath table; examples are in /usr/share/doc/tcmu-mpath/examples.\n"
 		    "cfgstring=wwid=36001405b922ff67a: all paths to the LUN with this WWID.\n"
-		    "cfgstring=/dev/disk/by-id/A;/dev/disk/by-id/B: these paths, the first that "
-		    "works.\n"
+		    "cfgstring=/dev/disk/by-path/A;/dev/disk/by-path/B: these paths, the best\n"
+		    "  that work.\n"
 		    "size=0: the size is the LUN's.  Further settings: /etc/tcmu/mpath.conf.",
 	.check_config = check_config,
 	.reconfig = reconfig,

@@ -216,6 +216,69 @@ def test_methods():
     expect(-1 not in order and order == sorted(order), f"events {order} in {told}")
 
 
+def test_signals():
+    """Objects come and go, states change, and whoever watches hears of all of it, in order."""
+    runner, made = start()
+    watcher = dbus.Watcher(BUS_NAME)
+    defer(watcher.close)
+    base = ROOT + "/map/mpatha"
+    everything = {base, f"{base}/group/1", f"{base}/group/2", f"{base}/path/0", f"{base}/path/1"}
+
+    def told_of(member):
+        return {s.args[0] for s in watcher.of(member, ROOT)}
+
+    def event(kind, text=""):
+        return watcher.wait("Event", lambda args: args[2] == kind and text in args[5], kind, 20)
+
+    served = serve(made)
+    wait_for(lambda: told_of("InterfacesAdded") >= everything, 10, "InterfacesAdded")
+    added = {s.args[0]: s.args[1] for s in watcher.of("InterfacesAdded")}
+    expect_equal(added[base][MAP]["Name"]["data"], "mpatha", "what InterfacesAdded says of the map")
+
+    # The state of a path changes 60 times; it is told of at most ten times a second.
+    began = len(watcher.take())
+    for _ in range(30):
+        served.message("fail_path", made.paths[1].devno)
+        served.message("reinstate_path", made.paths[1].devno)
+    event("path-failed", "fail_path message")
+    wait_for(lambda: served.path_states()[made.paths[1].devno] == "A", 10, "the path is back")
+    time.sleep(1)       # the last change has its turn
+    changes = [s for s in watcher.take()[began:] if s.member == "PropertiesChanged"]
+    times = [s.at for s in changes if s.path == base + "/path/1"]
+    expect(len(times) > 2, f"{len(times)} changes of the path are told")
+    expect(all(later - first > 0.9 for first, later in zip(times, times[10:])), f"at {times}")
+    states = [s.args[1]["State"]["data"] for s in changes
+              if s.path == base + "/path/1" and "State" in s.args[1]]
+    expect_equal(states[-1], "active", "the last State that is told")
+    expect(not any("Iops" in s.args[1] for s in changes), "a statistic is told")
+
+    for path in made.paths:
+        cuts.TRANSPORT_STATUS.cut(path)
+        defer(cuts.TRANSPORT_STATUS.restore, path)
+    event("no-path")
+    with scsi.Pending(served.path, bytes(6)) as command:
+        event("queueing-started")
+        for path in made.paths:
+            cuts.TRANSPORT_STATUS.restore(path)
+        event("queueing-stopped")
+        expect(command.wait(5) is not None, "the held command is not answered")
+    event("path-reinstated")
+    served.message("switch_group", "2")
+    expect(scsi.usable(served.path), "the LUN")
+    event("group-switched", "2")
+    try:
+        served.backstore.set("dev_config", "mpath/other")
+        expect(False, "dev_config=other is accepted")
+    except OSError:
+        pass
+    event("refused", "other.map: cannot be read")
+
+    served.delete()
+    wait_for(lambda: told_of("InterfacesRemoved") >= everything, 10, "InterfacesRemoved")
+    numbers = [s.args[0] for s in watcher.of("Event", base)]
+    expect_equal(numbers, list(range(numbers[0], numbers[0] + len(numbers))), "sequence numbers")
+
+
 def refused(name, part, path, interface, method, *words):
     """A call with bad input: it has this error, whose message has this part."""
     try:

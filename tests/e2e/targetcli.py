@@ -78,6 +78,15 @@ def test_create():
     cli.good(f"{NODE} create name=lun2 wwid={made.wwid}", "Created user-backed storage object lun2")
     wait_for(lambda: re.search(rf"lun2 \.+ \[wwid={made.wwid} .*, 2 of 2 paths\]", cli(f"{NODE} ls")),
              20, "the paths to the LUN in the tree")
+    # It is restored as it was, also after its dev_config was written once more, which reloads it.
+    cli.good(f"{NODE}/lun2 set attribute dev_config=mpath/wwid={made.wwid}",
+             f"Parameter dev_config is now 'mpath/wwid={made.wwid}'")
+    cli.good(f"{NODE}/lun2 set attribute dev_config=mpath/wwid=naa.6001", "Cannot set attribute dev_config")
+    cli.good("saveconfig /run/saved.json", "Configuration saved to /run/saved.json")
+    delete(cli, "lun2")
+    cli("restoreconfig /run/saved.json")    # and complains of the LUN below, which is there
+    wait_for(lambda: re.search(rf"lun2 \.+ \[wwid={made.wwid} .*, 2 of 2 paths\]", cli(f"{NODE} ls")),
+             20, "the paths to the restored LUN in the tree")
     delete(cli, "lun2")
     # As for any user-backed storage object, in scripts of yesterday.
     cli.good(f"{NODE} create lun1 0 {made.paths[0].dev}", "Created user-backed storage object lun1")

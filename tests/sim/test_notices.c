@@ -100,6 +100,25 @@ static void test_flapping_is_told_to_programs(void)
 	world_end(w);
 }
 
+/* Who watches for the last path's failing hears of it each time; the log is not filled. */
+static void test_the_last_path_flaps(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	unsigned int i;
+
+	world_up(w);
+	expect_events(w, "lun\npath-usable 8:0 group 1\n");
+	for (i = 0; i < 20; i++) {
+		message(w, "fail_path 8:0");
+		message(w, "reinstate_path 8:0");
+		advance(w, 1000);
+		expect_events(w, "path-failed 8:0 group 1\nno-path\nqueueing-started\n"
+				 "path-reinstated 8:0 group 1\nqueueing-stopped\n");
+	}
+	expect(w, count_notices(w, "no usable path is left") < 5);
+	world_end(w);
+}
+
 /* A path that is refused each time for another reason: as many events, a few lines in the log. */
 static void test_ever_new_reasons(void)
 {
@@ -185,6 +204,7 @@ int main(void)
 	STORY(test_queueing_by_message);
 	STORY(test_groups);
 	STORY(test_flapping_is_told_to_programs);
+	STORY(test_the_last_path_flaps);
 	STORY(test_ever_new_reasons);
 	STORY(test_the_keys_of_a_uevent);
 	return end_of_stories();

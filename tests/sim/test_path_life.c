@@ -587,7 +587,7 @@ static void unstable_names_are_warned_of(void)
 	sim_path(w, "8:0")->unstable_name = true;
 	sim_path(w, "8:16")->read_only = true;
 	world_up(w);
-	expect_notice(w, "8:0 may name another disk after a reboot: use /dev/disk/by-id");
+	expect_notice(w, "8:0 may name another disk after a reboot: use /dev/disk/by-path");
 	expect_no_notice(w, "8:16 may");
 	expect_detail(w, "read-only");
 	world_end(w);

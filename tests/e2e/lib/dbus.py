@@ -5,6 +5,12 @@ By python3-dbus: `import gi` takes 1 s warm and 4 s cold in the guest, and busct
 time; waiting for a name to appear would cost more than what it waits for.
 """
 
+import json
+import os
+import subprocess
+
+from .system import wait_for
+
 try:
     import dbus as libdbus
 except ImportError:
@@ -79,3 +85,47 @@ class Bus:
     def managed_objects(self, destination, path):
         return self.call(destination, path, "org.freedesktop.DBus.ObjectManager",
                          "GetManagedObjects")
+
+
+class Watcher:
+    """All signals of a name, as busctl monitor sees them.
+
+    signals, in order: each has .at (seconds since 1970), .path, .member and .args.
+    """
+
+    class Signal:
+        def __init__(self, message):
+            self.at = message["timestamp-realtime"] / 1e6
+            self.path = message["path"]
+            self.member = message["member"]
+            self.args = message["payload"]["data"]
+
+    def __init__(self, name):
+        self.signals = []
+        self._rest = b""
+        self._process = subprocess.Popen(
+            ["busctl", "--system", "--json=short", "monitor", f"--match=type='signal',sender='{name}'"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self._process.stderr.readline()         # "Monitoring bus message stream."
+        os.set_blocking(self._process.stdout.fileno(), False)
+
+    def take(self):
+        """What has come."""
+        while data := self._process.stdout.read(65536):
+            *lines, self._rest = (self._rest + data).split(b"\n")
+            self.signals += [self.Signal(json.loads(line)) for line in lines if line.strip()]
+        return self.signals
+
+    def of(self, member, path=None):
+        return [s for s in self.take() if s.member == member and path in (None, s.path)]
+
+    def wait(self, member, wanted, what, seconds=10):
+        """Until there is a signal of which wanted(its args) is true: it is returned."""
+        def find():
+            return next((s for s in self.of(member) if wanted(s.args)), None)
+        wait_for(find, seconds, f"{member} {what}")
+        return find()
+
+    def close(self):
+        self._process.kill()
+        self._process.wait()

@@ -153,6 +153,7 @@ class Map:
         self.unexport()
         if self.backstore:
             self.backstore.delete()
+        self.backstore = None
         # Else the next map of this name would want the same LUN.
         for name in [self.file, f"{STATE_DIR}/{self.name}", *self.names]:
             if os.path.lexists(name):
