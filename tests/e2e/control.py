@@ -6,6 +6,7 @@ What needs no map in service is in tests/control/test_control.py.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -14,7 +15,7 @@ from lib import case, cuts, dbus, fio, scsi, topology
 from lib.case import defer, expect, expect_equal, note
 from lib.mpath import BUS_NAME, Map
 from lib.runner import Runner
-from lib.system import read, wait_for
+from lib.system import read, run, wait_for
 
 ROOT = "/org/tcmu/Mpath1"
 NOBODY = 65534
@@ -426,6 +427,37 @@ def test_who_may():
                 expect(False, f"{member} is answered on tcmu-runner's name")
             except dbus.DBusError:
                 pass
+
+
+def test_the_group_may():
+    """The last policy of the shipped file, copied as it says: members of mpath-admin steer, too."""
+    _, made = start()
+    served = serve(made)
+    admin = int(run("getent", "group", "mpath-admin").split(":")[2])
+
+    def by_member(status):
+        done = subprocess.run(["mpathctl", "message", "mpatha", "fail_if_no_path"], user=NOBODY, group=admin,
+                              extra_groups=[], capture_output=True, text=True)
+        expect_equal(done.returncode, status, f"by a member: {done.stderr}")
+
+    by_member(5)
+    shipped = read("/usr/share/dbus-1/system.d/org.tcmu.Mpath1.conf")
+    policy = re.search(r'<policy group="mpath-admin">.*?</policy>', shipped, re.S).group(0)
+    own = "/etc/dbus-1/system.d/org.tcmu.Mpath1.conf"
+    with open(own, "w") as f:
+        f.write('<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN" '
+                '"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">\n'
+                f"<busconfig>{policy}</busconfig>\n")
+
+    def reload_policy():
+        with dbus.Bus() as bus:
+            bus.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "ReloadConfig")
+
+    defer(reload_policy)
+    defer(os.unlink, own)
+    reload_policy()
+    by_member(0)
+    expect("queue_if_no_path" not in served.status("table"), "the member's message")
 
 
 def bus_daemon():
