@@ -170,8 +170,7 @@ static void snapshot_map(struct multipath *m, uint64_t now_ns, struct mpath_snap
 		.cmd_time_out_ms = m->backstore.cmd_time_out_ms,
 		.cmd_time_out_needed_ms = mpath_time_out_needed_s(m) * 1000,
 		.in_flight = m->nr_in_flight,
-		.held = queue_length(&m->held) + queue_length(&m->activating) +
-			queue_length(&m->suspended),
+		.held = queue_length(&m->held) + queue_length(&m->suspended),
 		.waiting = queue_length(&m->backlog),
 		.delayed = queue_length(&m->delayed) + queue_length(&m->activating),
 		.restarting = queue_length(&m->restarting),

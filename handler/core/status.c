@@ -206,8 +206,9 @@ static void queue_detail(struct multipath *m, uint64_t now_ns, struct strbuf *ou
 	char text[128];
 
 	strbuf_printf(out, "  commands: %u in flight, %u held, %u waiting for room, %u delayed\n",
-		      m->nr_in_flight, queue_length(&m->held), queue_length(&m->backlog),
-		      queue_length(&m->delayed));
+		      m->nr_in_flight, queue_length(&m->held) + queue_length(&m->suspended),
+		      queue_length(&m->backlog),
+		      queue_length(&m->delayed) + queue_length(&m->activating));
 	strbuf_printf(out, "  no path: %s, cmd_time_out %u s\n",
 		      m->queue_if_no_path ? "queue" : "fail", m->backstore.cmd_time_out_ms / 1000);
 	strbuf_init(&warning, text, sizeof(text));

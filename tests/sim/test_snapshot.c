@@ -80,13 +80,23 @@ static void words_of_settings(void)
 	}
 }
 
+static void a_lun_that_is_write_protected(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+
+	sim_path(w, "8:0")->read_only = true;
+	world_up(w);
+	look(w);
+	expect(w, paths[0].state == PATH_ACTIVE && paths[0].read_only);
+	world_end(w);
+}
+
 static void a_map_in_service(void)
 {
 	struct world *w = world_new(FAIL TWO_BY_TWO);
 
 	sim_path(w, "8:16")->queue_depth = 5;
 	sim_path(w, "8:32")->max_transfer_bytes = 65536;
-	sim_path(w, "8:48")->read_only = true;
 	world_up(w);
 	submit_read(w, 0, 1);
 	look(w);
@@ -106,7 +116,7 @@ static void a_map_in_service(void)
 	expect(w, strcmp(paths[0].device, "sda") == 0 && !strcmp(paths[0].wwid, shot.wwid));
 	expect(w, !*paths[0].alua_state && paths[0].priority == -1);
 	expect(w, !*shot.hw_handler);
-	expect(w, paths[1].queue_depth == 5 && paths[3].read_only && !paths[2].read_only);
+	expect(w, paths[1].queue_depth == 5 && !paths[2].read_only);
 
 	message(w, "disable_group 1");
 	message(w, "fail_path 8:32");
@@ -314,6 +324,7 @@ int main(void)
 {
 	STORY(a_map_that_has_seen_nothing);
 	STORY(words_of_settings);
+	STORY(a_lun_that_is_write_protected);
 	STORY(a_map_in_service);
 	STORY(a_command_over_two_paths);
 	STORY(a_read_that_is_given_up);
