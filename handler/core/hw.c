@@ -296,6 +296,6 @@ void refreshed(struct multipath *m, bool answered)
 		want_refresh(m);
 		m->refresh_due_ns = m->now_ns + REFRESH_POLL_NS;
 	}
-	if (m->refresh_due_ns)
-		wake_by(m, m->refresh_due_ns); /* or somebody has heard of another change meanwhile */
+	if (m->refresh_due_ns) /* perhaps for what somebody has heard meanwhile */
+		wake_by(m, m->refresh_due_ns);
 }

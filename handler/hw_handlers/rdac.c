@@ -20,8 +20,8 @@
 #define RETRIES_MAX	       5
 #define RETRY_PAUSE_NS	       10000000ull
 /* Together as long as one MODE SELECT may take: the array moves other LUNs, each for a second. */
-#define LOCKED_MAX	       300
-#define LOCKED_PAUSE_NS	       200000000ull
+#define LOCKED_MAX	300
+#define LOCKED_PAUSE_NS 200000000ull
 
 /* VPD pages */
 #define PAGE_LUN	   0xc8
@@ -214,7 +214,8 @@ static enum hw_result good(struct rdac_path *rdac, const struct scsi_answer *las
 	return HW_FAIL_PATH;
 }
 
-static enum hw_result try_again(struct rdac_path *rdac, enum hw_result at_the_end, uint64_t *wait_ns)
+static enum hw_result try_again(struct rdac_path *rdac, enum hw_result at_the_end,
+				uint64_t *wait_ns)
 {
 	if (rdac->retries++ == RETRIES_MAX)
 		return at_the_end;
@@ -262,7 +263,8 @@ static enum hw_result rdac_go_on(struct hw_handler *hh, struct path *path, uint6
 	case OUTCOME_GOOD:
 		return good(rdac, last, next);
 	case OUTCOME_AGAIN:
-		return try_again(rdac, rdac->asked == ASKED_MOVE ? HW_RETRY : HW_FAIL_PATH, wait_ns);
+		return try_again(rdac, rdac->asked == ASKED_MOVE ? HW_RETRY : HW_FAIL_PATH,
+				 wait_ns);
 	case OUTCOME_SENSE:
 		return sense_answered(rdac, &sense, wait_ns);
 	case OUTCOME_CONFLICT:

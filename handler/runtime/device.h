@@ -99,7 +99,7 @@ struct device_request {
 	struct mpath_message message;	 /* argc, argv and reply.text are the caller's */
 	struct mpath_snapshot *snapshot; /* NULL, or taken instead of sending the message */
 	const struct device_layout
-		*layout; /* NULL, or loaded instead: the words are not looked at */
+		*layout;     /* NULL, or loaded instead: the words are not looked at */
 	const char *refused; /* NULL, or told to watchers instead: why the front did not take a
 				configuration */
 	void (*done)(struct device_request *request);
