@@ -146,12 +146,14 @@ static void path_in_transition(struct multipath *m, struct path *path)
 
 static void path_up(struct multipath *m, struct path *path)
 {
+	bool stays_out = path->failed_by_message || is_held_out(m, path);
+
 	path->lun_gone = false;
-	if (path->failed_by_message || is_held_out(m, path)) {
+	if (path->recheck_identity || (!path->active && !stays_out)) {
+		begin(m, path, PROBE_IDENTIFY);
+	} else if (stays_out) {
 		path_settled(m, path);
 		check_again(m, path);
-	} else if (!path->active || path->recheck_identity) {
-		begin(m, path, PROBE_IDENTIFY);
 	} else {
 		flaky_path_good(m, path);
 		clear_suspicion(m, path);
@@ -233,53 +235,6 @@ bool attach_hw_handler(struct multipath *m, struct path *path)
 	return false;
 }
 
-/* --- write-protected paths (F43) --- */
-
-static const struct path *writable_path(const struct multipath *m)
-{
-	const struct path *path;
-
-	for_each_path(m, path)
-		if (path->identified && !path->facts.read_only)
-			return path;
-	return NULL;
-}
-
-/* Closed, since whether it still is can be learnt only by opening it anew. */
-static void refuse_protected(struct multipath *m, struct path *path, const struct path *writable)
-{
-	char why[PATH_REASON_MAX];
-
-	snprintf(why, sizeof(why), "write-protected, while %s is not", path_name(writable));
-	exclude_path(m, path, why);
-	path_settled(m, path);
-	close_link(m, path);
-}
-
-/*
- * A host group or a replica's port may be write-protected alone.  As one of several paths it would
- * refuse each write that has its turn there, and initiators would believe that of the LUN.  If all
- * are, the LUN is.
- */
-static bool is_protected_alone(struct multipath *m, struct path *path)
-{
-	const struct path *writable = path->facts.read_only ? writable_path(m) : NULL;
-
-	if (!writable)
-		return false;
-	refuse_protected(m, path, writable);
-	return true;
-}
-
-static void refuse_others_that_are_protected(struct multipath *m, const struct path *writable)
-{
-	struct path *path;
-
-	for_each_path(m, path)
-		if (path->identified && path->facts.read_only && path->link == LINK_OPEN)
-			refuse_protected(m, path, writable);
-}
-
 /* It is our LUN, as far as can be told. */
 static void path_identified(struct multipath *m, struct path *path, bool passive)
 {
@@ -331,15 +286,12 @@ static void identified(struct multipath *m, struct path *path, enum identify_res
 			begin(m, path, PROBE_IDENTIFY);
 			return;
 		}
-		if (is_protected_alone(m, path) || !attach_hw_handler(m, path))
+		if (!attach_hw_handler(m, path))
 			return;
-		if (path->ghost && !path->hw_explicit) {
+		if (path->ghost && !path->hw_explicit)
 			path_down(m, path, "checker: ghost (standby)");
-			return;
-		}
-		path_identified(m, path, false);
-		if (!path->facts.read_only)
-			refuse_others_that_are_protected(m, path);
+		else
+			path_identified(m, path, false);
 		return;
 	case IDENTIFY_PASSIVE:
 		if (!attach_hw_handler(m, path))

@@ -585,62 +585,11 @@ static void unstable_names_are_warned_of(void)
 	struct world *w = world_new(FAIL TWO_PATHS);
 
 	sim_path(w, "8:0")->unstable_name = true;
+	sim_path(w, "8:16")->read_only = true;
 	world_up(w);
+	expect_detail(w, "read-only");
 	expect_notice(w, "8:0 may name another disk after a reboot: use /dev/disk/by-path");
 	expect_no_notice(w, "8:16 may");
-	world_end(w);
-}
-
-/* One port is write-protected, and initiators are not to believe that of the LUN (F43). */
-static void a_path_that_is_write_protected(void)
-{
-	struct world *w = world_new(FAIL TWO_PATHS);
-	unsigned int i;
-
-	sim_path(w, "8:16")->read_only = true;
-	world_up(w);
-	expect(w, path_state(sim_path(w, "8:16")->path) == PATH_EXCLUDED);
-	expect_notice(w, "8:16: not used: write-protected, while 8:0 is not");
-	for (i = 0; i < 4; i++) {
-		struct sim_io *io = submit_write(w, i, 1);
-
-		advance(w, 100);
-		expect_good(w, io);
-		expect(w, io->last_path == sim_path(w, "8:0"));
-	}
-	/* The others' failing makes it no better: what waits is written later. */
-	set_mode(sim_path(w, "8:0"), MODE_LOST);
-	advance(w, 8000);
-	expect(w, path_state(sim_path(w, "8:16")->path) == PATH_EXCLUDED);
-	sim_path(w, "8:16")->read_only = false;
-	advance(w, 3000);
-	expect(w, path_state(sim_path(w, "8:16")->path) == PATH_ACTIVE);
-	world_end(w);
-}
-
-static void a_writable_path_joins_a_protected_one(void)
-{
-	struct world *w = world_new(FAIL ONE_PATH);
-
-	sim_path(w, "8:0")->read_only = true;
-	world_up(w);
-	expect(w, path_state(sim_path(w, "8:0")->path) == PATH_ACTIVE);
-	expect_detail(w, "read-only");
-	expect(w, add_path(w, "8:16", 1) == 0);
-	advance(w, 100);
-	expect(w, path_state(sim_path(w, "8:16")->path) == PATH_ACTIVE);
-	expect(w, path_state(sim_path(w, "8:0")->path) == PATH_EXCLUDED);
-	world_end(w);
-}
-
-static void the_lun_is_write_protected(void)
-{
-	struct world *w = world_new(FAIL TWO_PATHS);
-
-	sim_path(w, "8:0")->read_only = true;
-	sim_path(w, "8:16")->read_only = true;
-	world_up(w);
-	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 A 0 ");
 	world_end(w);
 }
 
@@ -755,9 +704,6 @@ int main(void)
 	STORY(a_flapping_device_does_not_fill_the_log);
 	STORY(a_flapping_only_path_does_not_fill_the_log);
 	STORY(unstable_names_are_warned_of);
-	STORY(a_path_that_is_write_protected);
-	STORY(a_writable_path_joins_a_protected_one);
-	STORY(the_lun_is_write_protected);
 	STORY(without_a_checker);
 	STORY(without_a_checker_failed_before_it_was_seen);
 	STORY(an_open_that_hangs);
