@@ -573,6 +573,7 @@ static const struct priority_group *origin(const struct mpath_change *change,
 	return NULL;
 }
 
+/* If another group comes before it in the one where its paths are now, that is the one. */
 static struct priority_group *successor(struct mpath_change *change,
 					const struct priority_group *old)
 {
@@ -581,6 +582,12 @@ static struct priority_group *successor(struct mpath_change *change,
 	for (i = 0; old && i < change->nr_groups; i++)
 		if (origin(change, &change->groups[i]) == old)
 			return &change->groups[i];
+	for (i = 0; old && i < change->nr_seats; i++) {
+		const struct seat *seat = &change->seats[i];
+
+		if (seat->stays && seat->path->pg == old && seat->path->active)
+			return seat->pg;
+	}
 	return NULL;
 }
 
@@ -692,7 +699,10 @@ void take_over(struct multipath *m, struct mpath_change *change)
 
 	policy_takes_over(m, change->is_reload);
 	hw_reattach(m);
-	pg_init_relayout(m, stays_in_use);
+	if (stays_in_use)
+		pg_init_newcomers(m);
+	else
+		pg_init_relayout(m);
 	for_each_path(m, path)
 		hasten_check(m, path);
 	m->run_held = true;

@@ -291,6 +291,7 @@ void refreshed(struct multipath *m, bool answered)
 		refresh_at(m, m->now_ns); /* another path may know */
 		return;
 	}
+	m->states_told_ns = m->now_ns;
 	tell_port_groups(m);
 	if (any_in_transition(m)) {
 		want_refresh(m);

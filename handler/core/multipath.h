@@ -87,7 +87,7 @@ struct multipath {
 	/* hw.c: states of target port groups */
 	uint64_t refresh_due_ns; /* 0: no need */
 	struct path *refreshing;
-	uint64_t states_asked_ns; /* when a check was last reason enough */
+	uint64_t states_told_ns; /* when the array has last told them */
 
 	/* policy.c */
 	bool groups_formed;	  /* until then commands wait */
@@ -325,6 +325,7 @@ void close_link_if_idle(struct multipath *m, struct path *path);
 
 bool attach_hw_handler(struct multipath *m, struct path *path);
 void activate_path(struct multipath *m, struct path *path);
+bool stop_waiting(struct multipath *m, struct path *path);
 void refresh_path(struct multipath *m, struct path *path);
 
 /* pg_init.c: activation of a group */
@@ -333,7 +334,8 @@ bool pg_init_is_over(const struct multipath *m);
 bool pg_init_pending(const struct multipath *m);
 void pg_init_run(struct multipath *m);
 void pg_init_timeout(struct multipath *m);
-void pg_init_relayout(struct multipath *m, bool stays_in_use);
+void pg_init_relayout(struct multipath *m);
+void pg_init_newcomers(struct multipath *m);
 void pg_init_one(struct multipath *m, struct path *path);
 void pg_init_path_failed(struct multipath *m, struct path *path);
 void pg_init_done(struct multipath *m, struct path *path, enum hw_result result);

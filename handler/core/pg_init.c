@@ -26,10 +26,24 @@ static void forget_waiting(struct multipath *m)
 	m->pg_init_due_ns = 0;
 }
 
+/* A handler may wait for minutes until the array has time: not for a path that has no turn any
+ * more. */
+static void leave_waiting(struct multipath *m)
+{
+	struct path *path = m->activating_path;
+
+	if (!path || !stop_waiting(m, path))
+		return;
+	m->activating_path = NULL;
+	path->needs_activation = false;
+}
+
 /* Commands use another group from now on, or this one anew (dm: __switch_pg). */
 void pg_init_switched(struct multipath *m)
 {
 	forget_waiting(m);
+	if (m->activating_path && m->activating_path->pg != m->current_pg)
+		leave_waiting(m);
 	m->pg_init_count = 0;
 	m->queue_io = m->hw.type != NULL;
 	m->pg_init_required = m->hw.type != NULL;
@@ -41,8 +55,11 @@ bool pg_init_is_over(const struct multipath *m)
 	return m->current_pg && !m->queue_io && !m->pg_init_required;
 }
 
-/* Nobody waits for paths that are activated already, nor for those that have left the group. */
-static void activate_newcomers(struct multipath *m)
+/*
+ * Only the layout has changed, and the group goes on being used: paths that have joined it are
+ * activated alone, and those that have left it have no turn any more.
+ */
+void pg_init_newcomers(struct multipath *m)
 {
 	struct path *path;
 
@@ -53,18 +70,11 @@ static void activate_newcomers(struct multipath *m)
 			pg_init_one(m, path);
 }
 
-/*
- * Other paths may be in the current group now, or another table says how: activate it anew.  If it
- * is the group that was in use before (@stays_in_use), it goes on being used.
- */
-void pg_init_relayout(struct multipath *m, bool stays_in_use)
+/* Other paths are in the current group now, or another table says how: activate it anew. */
+void pg_init_relayout(struct multipath *m)
 {
 	struct path *path;
 
-	if (stays_in_use) {
-		activate_newcomers(m);
-		return;
-	}
 	for_each_path(m, path)
 		path->needs_activation = false;
 	forget_waiting(m);
@@ -183,7 +193,9 @@ void pg_init_one(struct multipath *m, struct path *path)
 void pg_init_path_failed(struct multipath *m, struct path *path)
 {
 	path->needs_activation = false;
-	if (list_empty(&path->pg_init_node))
+	if (m->activating_path == path)
+		leave_waiting(m);
+	else if (list_empty(&path->pg_init_node))
 		return;
 	list_del(&path->pg_init_node);
 	if (is_idle(m))

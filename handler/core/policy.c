@@ -119,10 +119,9 @@ void policy_path_checked(struct multipath *m)
 {
 	uint64_t interval_ns = m->settings.polling_interval_ms * NSEC_PER_MSEC;
 
-	if (!m->settings.policy.on || !by_alua(m) || m->now_ns - m->states_asked_ns < interval_ns)
-		return;
-	m->states_asked_ns = m->now_ns;
-	want_refresh(m);
+	if (m->settings.policy.on && by_alua(m) && !m->refreshing &&
+	    m->now_ns - m->states_told_ns >= interval_ns)
+		want_refresh(m);
 }
 
 /* --- the better group --- */

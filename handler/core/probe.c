@@ -330,6 +330,17 @@ static void go_on_checking(struct multipath *m, struct path *path)
 		check_in_turn(m, path);
 }
 
+/* The array has no time for it: not to be waited for.  False: it is not that which is waited for.
+ */
+bool stop_waiting(struct multipath *m, struct path *path)
+{
+	if (!path->resume_ns || path->link != LINK_OPEN)
+		return false;
+	end_probe(m, path);
+	go_on_checking(m, path);
+	return true;
+}
+
 static void activation_over(struct multipath *m, struct path *path, enum hw_result result)
 {
 	pg_init_done(m, path, result);

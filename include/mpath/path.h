@@ -122,7 +122,7 @@ struct path {
 	bool hw_explicit;	  /* the handler can make this path usable when it is passive */
 	struct list pg_init_node; /* on multipath.pg_init_paths: is to be activated */
 	bool needs_activation;	  /* came back to the current group: not chosen before that */
-	bool was_in_current;	  /* before the layout changed: in the group that commands use */
+	bool was_in_current;	  /* of take_over() alone: in the group in use before the change */
 	bool passive;	       /* our LUN by its WWID; its size cannot be read before activation */
 	bool ghost;	       /* in standby, as the checker last saw it */
 	bool in_transition;    /* suspect, because its port group changes its state */

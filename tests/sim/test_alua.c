@@ -368,6 +368,31 @@ static void states_change_and_the_kernel_has_heard(void)
 	world_end(w);
 }
 
+/* The array has no time for one group, for minutes perhaps: who is told otherwise does not wait. */
+static void leave_with(const char *words)
+{
+	struct world *w = used_world(FAIL TWO_GROUPS_ALUA, BOTH, 1);
+	struct sim_io *io;
+
+	set_port_group(w, 2, ALUA_TRANSITIONING, false);
+	message(w, "switch_group 2");
+	io = submit_read(w, 0, 1);
+	advance(w, 4000);
+	expect_pending(w, io);
+	message(w, words);
+	advance(w, 100);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:0"));
+	world_end(w);
+}
+
+static void a_group_that_waits_for_the_array_is_left(void)
+{
+	leave_with("switch_group 1");
+	leave_with("disable_group 2");
+	leave_with("fail_path 8:16");
+}
+
 /* A path joins the group that commands use: it is activated alone, and nobody waits for it. */
 static void a_path_joins_the_group_in_use(void)
 {
@@ -651,6 +676,7 @@ int main(void)
 	STORY(states_change_with_a_unit_attention);
 	STORY(states_change_on_an_idle_map);
 	STORY(states_change_and_the_kernel_has_heard);
+	STORY(a_group_that_waits_for_the_array_is_left);
 	STORY(a_path_joins_the_group_in_use);
 	STORY(unit_attentions_that_are_not_about_states);
 	STORY(a_storm_of_resets);

@@ -538,6 +538,23 @@ static void who_is_asked_for_its_name_is_checked_first(void)
 	world_end(w);
 }
 
+/* A path that is out by message may be somebody else's by now: it is let go, and so it says. */
+static void a_path_out_by_message_becomes_anothers(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_path *p = sim_path(w, "8:0");
+
+	world_up(w);
+	message(w, "fail_path 8:0");
+	p->nexus.lun = &w->luns[1];
+	kernel_hears(p, HEARD_IDENTITY);
+	advance(w, 2000);
+	expect_notice(w, "8:0: not used: ");
+	expect(w, p->path->link == LINK_CLOSED);
+	expect(w, path_state(p->path) == PATH_FAILED_BY_MESSAGE);
+	world_end(w);
+}
+
 /* A device that comes and goes by name flaps too: it must not fill the log either. */
 static void a_flapping_device_does_not_fill_the_log(void)
 {
@@ -701,6 +718,7 @@ int main(void)
 	STORY(a_path_that_answers_only_tur);
 	STORY(the_log_ends_with_the_truth);
 	STORY(who_is_asked_for_its_name_is_checked_first);
+	STORY(a_path_out_by_message_becomes_anothers);
 	STORY(a_flapping_device_does_not_fill_the_log);
 	STORY(a_flapping_only_path_does_not_fill_the_log);
 	STORY(unstable_names_are_warned_of);

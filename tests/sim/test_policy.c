@@ -622,8 +622,27 @@ static void a_move_that_nobody_has_told_of(void)
 	expect(w, path_of_read(w)->nexus.group == 1);
 	set_port_group(w, 1, ALUA_NON_OPTIMIZED, false);
 	set_port_group(w, 2, ALUA_OPTIMIZED, false);
-	advance(w, 6000);
+	advance(w, 7500);
 	expect(w, path_of_read(w)->nexus.group == 2);
+	world_end(w);
+}
+
+/*
+ * The array makes the slower paths as good as those in use.  They join the group that is in use,
+ * and nobody waits, whichever of them comes first in the list.
+ */
+static void the_group_in_use_grows(void)
+{
+	struct world *w = alua_world(IMPLICIT, GROUPING_GROUP_BY_PRIO, FAILBACK_MANUAL);
+
+	world_up(w);
+	message(w, "switch_group 2");
+	expect(w, path_of_read(w)->nexus.group == 2);
+	advance(w, 2000);
+	set_port_group(w, 2, ALUA_OPTIMIZED, true);
+	advance(w, 6000);
+	expect_table(w, HEAD "1 1 round-robin 0 4 1 8:16 1 8:48 1 8:0 1 8:32 1 ");
+	expect(w, w->m->current_pg && !w->m->queue_io);
 	world_end(w);
 }
 
@@ -645,6 +664,7 @@ int main(void)
 	STORY(a_path_that_comes_later);
 	STORY(commands_follow_an_implicit_change);
 	STORY(a_move_that_nobody_has_told_of);
+	STORY(the_group_in_use_grows);
 	STORY(commands_follow_where_standby_cannot_be_left);
 	STORY(a_path_that_the_array_has_left_is_not_activated);
 	STORY(a_flapping_array_is_no_storm);
