@@ -113,6 +113,7 @@ bool notice(struct multipath *m, enum mpath_notice_kind kind, struct path *path,
 void mpath_tell_refused(struct multipath *m, const char *why)
 {
 	notice(m, NOTICE_REFUSED, NULL, "configuration refused: %s", why);
+	not_for_the_log(m); /* there it stands in full length */
 }
 
 void notice_group(struct multipath *m, enum mpath_notice_kind kind, const struct priority_group *pg,
@@ -131,20 +132,23 @@ void not_for_the_log(struct multipath *m)
 	m->notices[(m->first_notice + m->nr_notices - 1) % m->notices_max].quiet = true;
 }
 
-/* How the path is now, in the words of a change to that. */
-static enum mpath_notice_kind tell_state(const struct multipath *m, const struct path *path,
-					 struct strbuf *text)
+/* How the path is now, as the kind of a change to that, and in its words. */
+static enum mpath_notice_kind kind_of_state(const struct path *path)
 {
-	if (path->active) {
-		strbuf_printf(text, "usable, %u of %u usable", m->nr_valid, m->nr_paths);
+	if (path->active)
 		return NOTICE_PATH_REINSTATED;
-	}
-	if (path_state(path) == PATH_EXCLUDED) {
+	return path_state(path) == PATH_EXCLUDED ? NOTICE_PATH_EXCLUDED : NOTICE_PATH_FAILED;
+}
+
+static void tell_state(const struct multipath *m, const struct path *path, struct strbuf *text)
+{
+	if (path->active)
+		strbuf_printf(text, "usable");
+	else if (path_state(path) == PATH_EXCLUDED)
 		strbuf_printf(text, "not used: %s", path->reason);
-		return NOTICE_PATH_EXCLUDED;
-	}
-	strbuf_printf(text, "failed (%s), %u of %u usable", path->reason, m->nr_valid, m->nr_paths);
-	return NOTICE_PATH_FAILED;
+	else
+		strbuf_printf(text, "failed (%s)", path->reason);
+	strbuf_printf(text, ", %u of %u usable", m->nr_valid, m->nr_paths);
 }
 
 /* The log must not end with a state that the path has left long ago. */
@@ -159,11 +163,11 @@ void quiet_is_over(struct multipath *m, struct path *path)
 		wake_by(m, path->log_quiet_until_ns);
 		return;
 	}
-	n = new_notice(m, NOTICE_OTHER);
+	n = new_notice(m, kind_of_state(path));
 	n->summary = true;
 	name_path(n, path);
 	strbuf_init(&text, n->text, sizeof(n->text));
-	n->kind = tell_state(m, path, &text);
+	tell_state(m, path, &text);
 	tell_suppressed(path, &text);
 	path->log_quiet_until_ns = m->now_ns + NOTICE_QUIET_NS;
 }

@@ -665,8 +665,8 @@ static void lun_refuse(const struct lun *lun, const char *why)
 {
 	struct question refusal = {.request = {.refused = why}};
 
-	if (lun_ask(lun, &refusal))
-		mpath_log(MPATH_LOG_WARN, lun->name, NULL, "configuration refused: %s", why);
+	mpath_log(MPATH_LOG_WARN, lun->name, NULL, "configuration refused: %s", why);
+	lun_ask(lun, &refusal);
 }
 
 static void keep_last_good(const struct lun *lun, const char *cfgstring)

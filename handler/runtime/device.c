@@ -1023,6 +1023,12 @@ static bool device_change_message(struct device *d, struct mpath_message *messag
 	return true;
 }
 
+static void device_tell_refused(struct device *d, const char *why)
+{
+	mpath_tell_refused(d->map, why);
+	device_tell_notices(d);
+}
+
 void device_handle_request(struct letter *letter)
 {
 	struct device_request *request = container_of(letter, struct device_request, letter);
@@ -1030,10 +1036,9 @@ void device_handle_request(struct letter *letter)
 	struct device *d = request->device;
 
 	message->pending = false;
-	if (request->refused) {
-		mpath_tell_refused(d->map, request->refused);
-		device_tell_notices(d);
-	} else if (request->snapshot)
+	if (request->refused)
+		device_tell_refused(d, request->refused);
+	else if (request->snapshot)
 		device_snapshot(d, request->snapshot);
 	else if (request->layout)
 		device_reload(d, request->layout, message);
