@@ -97,7 +97,7 @@ static GVariant *path_json(const struct mpath_snapshot *s, const struct path_sna
 	return g_variant_builder_end(&path);
 }
 
-/* As multipathd has it: the mean of what is known of its paths' priorities; -1: nothing is. */
+/* The mean of what is known of all its paths' priorities; -1: nothing is. */
 static int group_priority(const struct mpath_snapshot *s, unsigned int group)
 {
 	unsigned int i, known = 0;

@@ -402,6 +402,30 @@ void objects_send_changes(void)
 		soon(value);
 }
 
+/* What dm-multipath's uevent would say, if it has one for this. */
+static void emit_uevent(const struct map_object *m, const struct mpath_notice *notice)
+{
+	char text[640], **lines;
+	GVariantBuilder keys;
+	struct strbuf said;
+
+	strbuf_init(&said, text, sizeof(text));
+	if (!mpath_uevent(notice, m->name, m->snapshot.wwid, &said))
+		return;
+	g_variant_builder_init(&keys, G_VARIANT_TYPE("a{ss}"));
+	lines = g_strsplit(text, "\n", -1);
+	for (char **line = lines; **line; line++) {
+		char *value = strchr(*line, '=');
+		char *valid = g_utf8_make_valid(value + 1, -1);
+
+		*value = '\0';
+		g_variant_builder_add(&keys, "{ss}", *line, valid);
+		g_free(valid);
+	}
+	g_strfreev(lines);
+	mpath_dbus_map_emit_uevent(m->map, g_variant_builder_end(&keys));
+}
+
 void objects_event(const struct control_event *event)
 {
 	struct map_object *m = g_hash_table_lookup(objects.maps, event->map);
@@ -416,6 +440,7 @@ void objects_event(const struct control_event *event)
 				  mpath_notice_name(notice->kind), path, notice->nr_valid, text);
 	g_free(path);
 	g_free(text);
+	emit_uevent(m, notice);
 	gate_sent();
 	m->stale = true;
 	m->changed = true;

@@ -242,6 +242,10 @@ def test_signals():
         served.message("fail_path", made.paths[1].devno)
         served.message("reinstate_path", made.paths[1].devno)
     event("path-failed", "fail_path message")
+    keys = watcher.wait("Uevent", lambda args: args[0]["DM_ACTION"] == "PATH_FAILED", "PATH_FAILED").args[0]
+    expect_equal(keys, {"DM_TARGET": "multipath", "DM_ACTION": "PATH_FAILED", "DM_SEQNUM": "1",
+                        "DM_PATH": made.paths[1].devno, "DM_NR_VALID_PATHS": "1", "DM_NAME": "mpatha",
+                        "DM_UUID": "mpath-" + made.wwid}, "what dm's uevent says")
     wait_for(lambda: served.path_states()[made.paths[1].devno] == "A", 10, "the path is back")
     time.sleep(1)       # the last change has its turn
     changes = [s for s in watcher.take()[began:] if s.member == "PropertiesChanged"]
@@ -261,9 +265,10 @@ def test_signals():
         event("queueing-started")
         for path in made.paths:
             cuts.TRANSPORT_STATUS.restore(path)
+        event("path-reinstated")
         event("queueing-stopped")
         expect(command.wait(5) is not None, "the held command is not answered")
-    event("path-reinstated")
+    served.wait_in_use()
     served.message("switch_group", "2")
     expect(scsi.usable(served.path), "the LUN")
     event("group-switched", "2")

@@ -102,6 +102,7 @@ class Watcher:
 
     def __init__(self, name):
         self.signals = []
+        self._next = 0
         self._rest = b""
         self._process = subprocess.Popen(
             ["busctl", "--system", "--json=short", "monitor", f"--match=type='signal',sender='{name}'"],
@@ -120,11 +121,14 @@ class Watcher:
         return [s for s in self.take() if s.member == member and path in (None, s.path)]
 
     def wait(self, member, wanted, what, seconds=10):
-        """Until there is a signal of which wanted(its args) is true: it is returned."""
+        """Until there is a signal of which wanted(its args) is true, and which came after the one that
+        was waited for last.  Returns it."""
         def find():
-            return next((s for s in self.of(member) if wanted(s.args)), None)
-        wait_for(find, seconds, f"{member} {what}")
-        return find()
+            return next((n for n, s in enumerate(self.take()) if n >= self._next and s.member == member
+                         and wanted(s.args)), None)
+        wait_for(lambda: find() is not None, seconds, f"{member} {what}")
+        self._next = find() + 1
+        return self.signals[self._next - 1]
 
     def close(self):
         self._process.kill()
