@@ -4,8 +4,7 @@
 Under emulation a boot and the installation of our package take 10 s of a CPU, and twice that beside
 another guest.  What comes after is the same each time, so the machine's state is kept in a file, by
 QEMU's migration, and each run goes on from there in 1 s.  A guest of --systemd, --icount or --disk
-boots, as does what has this wrong: nothing of a state may outlive a boot of this machine, since
-the guest has its time stamp counter's frequency.
+boots.  No state outlives a boot of this machine, for the guest knows its time stamp counter's frequency.
 """
 
 import contextlib
@@ -35,7 +34,7 @@ class Hung(NotBooted):
     """The guest's kernel has stopped in its boot, as an emulated machine may."""
 
     def __str__(self):
-        return f"it did not come to its script within {BOOT_SECONDS} s"
+        return f"it has not booted within {BOOT_SECONDS} s"
 
 
 class Monitor:
@@ -58,12 +57,13 @@ class Monitor:
 
     def save(self, path):
         self.call("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
-        self.call("migrate", uri=f"exec:cat >{shlex.quote(path)}")
-        while True:
+        # QEMU only knows that it has written to a pipe.
+        part = shlex.quote(path + ".part")
+        self.call("migrate", uri=f"exec:cat >{part} && mv {part} {shlex.quote(path)}")
+        end = time.monotonic() + BOOT_SECONDS
+        while not os.path.exists(path):
             state = self.call("query-migrate")
-            if state["status"] == "completed":
-                return
-            if state["status"] in ("failed", "cancelled"):
+            if state["status"] in ("failed", "cancelled") or time.monotonic() > end:
                 raise NotBooted(f"the machine cannot be saved: {state.get('error-desc', state)}")
             time.sleep(0.05)
 
@@ -74,6 +74,8 @@ def key_of(options, image, package):
     version = subprocess.run(["qemu-system-x86_64", "--version"], stdout=subprocess.PIPE, check=True,
                              stdin=subprocess.DEVNULL).stdout
     key.update(version + f"{image} {machine.REPO} {options.memory} {options.cpus}".encode())
+    made = os.stat(os.path.join(image, "root.erofs"))       # perhaps anew, with the same name
+    key.update(f"{made.st_ino} {made.st_mtime_ns}".encode())
     for path in ["/proc/sys/kernel/random/boot_id", package, *(
             os.path.join(machine.HERE, name) for name in ("init", "resume", "install-package", "machine.py"))]:
         if path:
@@ -112,18 +114,35 @@ def boot_and_save(options, image, package, path):
         stack.callback(qemu.kill)
         outputs_peer.close()
         qmps_peer.close()
-        wait_booted(output)
+        try:
+            wait_booted(output)
+        except Hung as why:
+            if os.path.exists(os.path.join(control, "started")):
+                raise NotBooted(f"{why}, though its kernel has") from None
+            raise
         state = os.path.join(tmp, "state")
         Monitor(qmp).save(state)
         shutil.copy(os.path.join(out, "dmesg.log"), path + ".log")
         os.rename(state, path)
 
 
+def forget(path):
+    for name in (path, path + ".log"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+
+
 def forget_old(cache):
-    states = sorted(glob.glob(os.path.join(cache, "booted-????????????????")), key=os.path.getmtime)
+    """The caller has the lock of one size only, but what another run forgets is old for us, too."""
+    def age(path):
+        try:
+            return os.path.getmtime(path)
+        except FileNotFoundError:
+            return 0
+
+    states = sorted(glob.glob(os.path.join(cache, "booted-????????????????")), key=age)
     for path in states[:-KEPT]:
-        os.unlink(path)
-        os.unlink(path + ".log")
+        forget(path)
 
 
 def saved_guest(options, image, package):
