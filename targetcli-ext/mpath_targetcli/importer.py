@@ -161,7 +161,9 @@ def device_wwid(devno: str, sysfs: str = SYSFS) -> str:
 
 
 def _is_slave(slave: str, found: DmMap) -> bool:
-    """Whether a slave of a dm device is a path to the map's LUN."""
+    """Whether a slave of a dm device is a path to the map's LUN, or a partition of one."""
+    if os.path.exists(slave + "/partition"):
+        slave = os.path.dirname(os.path.realpath(slave))
     wwid = _disk_wwid(slave)
     if wwid:
         return wwid == found.wwid

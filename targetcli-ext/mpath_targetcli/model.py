@@ -52,7 +52,7 @@ class Group(Thing):
 
     @property
     def priority(self) -> int | None:
-        """The mean of its paths' known priorities, as multipathd has it."""
+        """The mean of all its paths' known priorities."""
         known = [path["Priority"] for path in self.paths if path["Priority"] >= 0]
         return sum(known) // len(known) if known else None
 

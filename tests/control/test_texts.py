@@ -381,6 +381,16 @@ no_path_retry=queue
         self.put_dm("mine", "", "8:32", "naa.6001405000000002")
         self.import_map(importer.parse(LISTED)[0])
 
+    def test_a_partition_is_in_a_dm_device(self):
+        self.put("block/dm-0/dm/name", "vg-root")
+        self.put("block/dm-0/dm/uuid", "LVM-1234")
+        self.put("block/sdx/device/wwid", "naa.6001405b922ff67a")
+        self.put("block/sdx/sdx1/partition", "1")
+        self.put("block/sdx/sdx1/dev", "65:1")
+        os.makedirs(self.sysfs + "/block/dm-0/slaves")
+        os.symlink("../../sdx/sdx1", self.sysfs + "/block/dm-0/slaves/sdx1")
+        self.refused(importer.parse(LISTED)[0], "device-mapper still has it, as vg-root: ")
+
     def test_there_already(self):
         found = importer.parse(LISTED)[0]
         self.import_map(found)
