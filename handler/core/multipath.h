@@ -198,6 +198,7 @@ __attribute__((format(printf, 4, 5))) bool notice(struct multipath *m, enum mpat
 						  struct path *path, const char *format, ...);
 void notice_group(struct multipath *m, enum mpath_notice_kind kind, const struct priority_group *pg,
 		  const char *what);
+void configuration_refused(struct multipath *m, const char *why);
 /* The last notice is an event, but the log has it from others already. */
 void not_for_the_log(struct multipath *m);
 void quiet_is_over(struct multipath *m, struct path *path);

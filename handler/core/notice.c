@@ -110,7 +110,7 @@ bool notice(struct multipath *m, enum mpath_notice_kind kind, struct path *path,
 	return !n->quiet;
 }
 
-void mpath_tell_refused(struct multipath *m, const char *why)
+void configuration_refused(struct multipath *m, const char *why)
 {
 	notice(m, NOTICE_REFUSED, NULL, "configuration refused: %s", why);
 	not_for_the_log(m); /* there it stands in full length */

@@ -263,6 +263,9 @@ void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpa
 		change_map(m, event->change);
 		tell_if_short(m, SHORT_PATIENCE_NS);
 		break;
+	case MPATH_REFUSED:
+		configuration_refused(m, event->reason);
+		break;
 	case MPATH_SHUTDOWN:
 		shut_down(m);
 		break;

@@ -1023,12 +1023,6 @@ static bool device_change_message(struct device *d, struct mpath_message *messag
 	return true;
 }
 
-static void device_tell_refused(struct device *d, const char *why)
-{
-	mpath_tell_refused(d->map, why);
-	device_tell_notices(d);
-}
-
 void device_handle_request(struct letter *letter)
 {
 	struct device_request *request = container_of(letter, struct device_request, letter);
@@ -1037,7 +1031,8 @@ void device_handle_request(struct letter *letter)
 
 	message->pending = false;
 	if (request->refused)
-		device_tell_refused(d, request->refused);
+		device_step(d, &(struct mpath_event){.type = MPATH_REFUSED,
+						     .reason = request->refused});
 	else if (request->snapshot)
 		device_snapshot(d, request->snapshot);
 	else if (request->layout)

@@ -109,6 +109,7 @@ enum mpath_event_type {
 	MPATH_BACKSTORE,    /* backstore: its attributes were (re-)read */
 	MPATH_MESSAGE,	    /* message: words in, errno and reply out */
 	MPATH_CHANGE,	    /* change: another layout takes over; NULL: see mpath_change_policy() */
+	MPATH_REFUSED,	    /* reason: somebody before the core did not take a configuration */
 	MPATH_SHUTDOWN,	    /* SIGTERM: what is held is answered BUSY, nothing is held any more */
 	MPATH_STOP,	    /* close(): as SHUTDOWN, reads are given up, paths are closed */
 };

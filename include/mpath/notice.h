@@ -75,7 +75,4 @@ bool mpath_uevent(const struct mpath_notice *notice, const char *map, const char
 /* Once a step is over: the notices of that step, oldest first; false when there is none left. */
 bool mpath_next_notice(struct multipath *m, struct mpath_notice *notice);
 
-/* Outside a step: somebody before the core has refused a configuration for the map, and why. */
-void mpath_tell_refused(struct multipath *m, const char *why);
-
 #endif
