@@ -17,7 +17,12 @@
 #include "runtime/log.h"
 #include "runtime/thread.h"
 
-#define WORKERS_MAX	32
+/*
+ * More than there are paths that hang at once: while a host adapter is in error recovery, open()
+ * of each disk behind it waits, for minutes.  Who comes after the last worker waits with them,
+ * whatever his path is.  A worker costs 64 KiB of locked memory, and ends when it has no work.
+ */
+#define WORKERS_MAX	512
 #define WORKER_IDLE_SEC 30
 
 static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;

@@ -3,8 +3,9 @@
  * The shared memory between the kernel's TCMU and us: mailbox, command entries, responses.
  *
  * The layout is that of <linux/target_core_user.h>, which cannot be included beside <sys/uio.h>
- * (both define struct iovec).  Therefore it is declared here, and tests/unit/test_abi.c, which
- * includes the kernel's header and not <sys/uio.h>, holds the two against each other.
+ * (both define struct iovec).  Therefore it is declared here, and
+ * tests/unit/lib/kernel_ring_abi.c, which includes the kernel's header and not <sys/uio.h>, holds
+ * the two against each other.
  */
 #ifndef MPATH_TCMU_RING_ABI_H
 #define MPATH_TCMU_RING_ABI_H
