@@ -8,7 +8,7 @@
 #                              nothing on this machine is touched but for missing Debian packages
 #     config/demo.sh --host    tells it on this machine, whose kernel must have LIO and TCMU and
 #                              where tcmu-mpath is installed; with objects named mpathdemo only,
-#                              which are gone afterwards
+#                              which are gone afterwards.  tcmu-runner and iscsid are started, and stay
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -191,6 +191,7 @@ clean_up() {
 		mountpoint -q $work/mnt && umount $work/mnt
 		iscsiadm -m node -T $iqn -u
 		iscsiadm -m node -T $iqn -o delete
+		iscsiadm -m discoverydb -t st -p 127.0.0.1:$port -o delete
 		if [ -d $lio/iscsi/$iqn ]; then
 			targetcli /iscsi delete $iqn
 		fi

@@ -10,7 +10,7 @@ import time
 
 from lib import case, lio
 from lib.case import defer, expect, expect_equal, expect_in_time, limit, note
-from lib.system import wait_for
+from lib.system import run, wait_for
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LOG = "/run/demo.log"
@@ -44,6 +44,8 @@ class Demo:
 
 
 def nothing_left():
+    known = run("iscsiadm", "-m", "discoverydb", check=False)
+    expect("3269" not in known, f"iscsid remembers {known}")
     expect_equal(lio.leftovers(), [], "left in configfs")
     expect_equal(case.devices(), [], "disks left")
     for path in ("/etc/tcmu/mpath.d/mpathdemo.map", "/var/lib/tcmu-mpath/mpathdemo",
