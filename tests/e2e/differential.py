@@ -314,7 +314,7 @@ def test_sequences():
     """Random messages, losses of paths and reads: INFO is the same after each."""
     twins = Twins()
     choice = random.Random(SEED + 1)
-    walks, steps = count(8, 40), 30
+    walks, steps = count(8, 200), 30
     for _ in range(walks):
         with Walk(twins, choice) as walk:
             walk.go(steps)
