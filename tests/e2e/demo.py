@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from lib import case, lio
-from lib.case import defer, expect, expect_equal, expect_in_time, limit, note
+from lib.case import defer, expect, expect_equal, expect_in_time, limit, note, only_long
 from lib.system import run, wait_for
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -53,6 +53,7 @@ def nothing_left():
         expect(not os.path.exists(path), f"left: {path}")
 
 
+@only_long
 @limit(900)
 def test_interrupted():
     """Ctrl-C in the worst moment, with commands held: everything is taken down all the same."""

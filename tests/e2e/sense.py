@@ -394,12 +394,12 @@ def test_poison_too_large():
 # --- iscsi-test-cu ------------------------------------------------------------------------------
 
 # Without Verify10 and Verify16: LIO's own LUN fails half of them, and takes half a minute for it.
-SUITES = ("Read10", "Read16", "Write16", "Inquiry", "TestUnitReady", "CompareAndWrite", "Unmap",
+SUITES = ("Read10", "Write16", "Inquiry", "TestUnitReady", "CompareAndWrite", "Unmap",
           "WriteSame16", "ReadCapacity10", "ReadCapacity16", "ModeSense6", "Mandatory",
           "PrinReadKeys", "ProutRegister", "ReportSupportedOpcodes", "OrWrite", "Prefetch10",
           "StartStopUnit")
 # The same tests once more, with CDBs of another length: ten seconds each.
-TWINS = ("Read6", "Read12", "Write10", "Write12", "WriteVerify10")
+TWINS = ("Read6", "Read12", "Read16", "Write10", "Write12", "WriteVerify10")
 
 
 def iscsi_test(target, results):
@@ -445,7 +445,7 @@ def test_iscsi_test_cu():
     failed = [test for test in passed if got.get(test) is not True]
     note(f"{len(passed)} tests pass on LIO's LUN, {len(failed)} of them fail on ours; "
          f"{sum(result is False for result in wanted.values())} fail on LIO's")
-    expect(len(passed) > count(60, 80), f"only {len(passed)} tests pass on LIO's LUN")
+    expect(len(passed) > count(55, 80), f"only {len(passed)} tests pass on LIO's LUN")
     suites = sorted({test.split(".")[0] for test in failed})
     expect(not failed, " ".join(failed) + "\n" + "\n".join(got[suite] for suite in suites))
     bare.expect_untouched(m, "iscsi-test-cu")

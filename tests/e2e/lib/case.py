@@ -91,6 +91,12 @@ def limit(seconds):
     return set_limit
 
 
+def only_long(function):
+    """Decorator: CI does without this case, it runs with --long or if it is named."""
+    function.only_long = True
+    return function
+
+
 def _clean_up():
     """Runs what was deferred; the first failure is returned, since it must not hide another."""
     failure = None
@@ -200,7 +206,8 @@ def main(functions=None):
     for name, function in vars(module).items():
         if name.startswith("test_") and (functions is None or function in functions):
             full = f"e2e/{stem}/{name[len('test_'):].replace('_', '-')}"
-            if options.pattern in full:
+            left_out = getattr(function, "only_long", False) and not _long and not options.pattern
+            if options.pattern in full and not left_out:
                 cases[full] = function
     if options.list:
         print("\n".join(cases))
