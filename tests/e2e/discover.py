@@ -4,6 +4,7 @@
 Maps that dm-multipath had become such maps.
 """
 
+import glob
 import os
 import subprocess
 
@@ -11,7 +12,7 @@ from lib import case, dm, fio, lio, topology
 from lib.case import defer, expect, expect_equal
 from lib.mpath import MAP_DIR, STATE_DIR, map_call
 from lib.runner import Runner
-from lib.system import modprobe, run, wait_for, write
+from lib.system import modprobe, run, settle_udev, start_udev, wait_for, write
 
 NAME = "found"
 
@@ -49,8 +50,7 @@ def come_back_elsewhere(path, *others):
     expect(path.sd != name, f"{name} has its name again")
 
 
-def test_paths_come_and_go():
-    """Two are found, one is found again under another name, a third comes: fio notices nothing."""
+def come_and_go():
     runner = Runner()
     defer(runner.end)
     runner.start()
@@ -79,6 +79,11 @@ def test_paths_come_and_go():
     wait_paths(first, second, third)
     result = load.finish()
     expect(result.clean, f"fio: {result}")
+
+
+def test_paths_come_and_go():
+    """Two are found, one is found again under another name, a third comes: fio notices nothing."""
+    come_and_go()
 
 
 def test_waits_for_its_paths():
@@ -128,6 +133,45 @@ def test_import():
     # The hardware handler is the array's, as with multipathd.
     table = map_call(NAME, "Status", "s", "table")
     expect(table.startswith("1 queue_if_no_path 1 alua 1 1 round-robin 0 2 1 "), table)
+
+
+# --- with udevd, as on every machine: it hears of a disk first, and gives it its names; from here on ---
+
+def test_with_udevd():
+    start_udev()
+    defer(settle_udev)
+    come_and_go()
+
+
+def test_by_names_of_udev():
+    """Paths by their names below by-path: used when they come, failed when they go, used again."""
+    start_udev()
+    runner = Runner()
+    defer(runner.end)
+    runner.start()
+    made = topology.Iscsi(2)
+    defer(made.teardown)
+    settle_udev()
+    names = [next(name for name in glob.glob("/dev/disk/by-path/ip-*")
+                  if os.path.realpath(name) == path.dev) for path in made.paths]
+    first, second = made.paths
+    write(second.device + "/delete", 1)
+    wait_for(lambda: not os.path.exists(names[1]), 10, f"{names[1]} gone")
+    defer(forget)
+    with open(f"{MAP_DIR}/{NAME}.map", "w") as f:
+        f.write(f"[multipath]\npaths={';'.join(names)}\nfence_time_ms=300\n")
+    backstore = lio.UserBackstore(NAME, NAME)
+    defer(backstore.delete)
+    wait_for(lambda: path_states() == {first.devno: "A", names[1]: "F"}, 15, "one path")
+    lio.scan_host(second.host)
+    second.wait()
+    wait_paths(first, second)
+    devno = first.devno
+    write(first.device + "/delete", 1)
+    wait_for(lambda: path_states() == {devno: "F", second.devno: "A"}, 15, "the first path failed")
+    lio.scan_host(first.host)
+    first.wait()
+    wait_paths(first, second)
 
 
 if __name__ == "__main__":
