@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import time
+import xml.etree.ElementTree
 
 from lib import case, cuts, dbus, fio, scsi, topology
 from lib.case import defer, expect, expect_equal, note
@@ -156,6 +157,64 @@ def test_objects():
     expect_equal(there[base + "/path/1"][PATH]["Reads"], 0, "reads of the second path")
     result = load.finish()
     expect(result.clean, f"{result!r}")
+
+
+def properties_of(interface):
+    """Their names, as the installed description of the service has them."""
+    root = xml.etree.ElementTree.parse("/usr/share/dbus-1/interfaces/org.tcmu.Mpath1.xml").getroot()
+    found = [i for i in root.iter("interface") if i.get("name") == interface]
+    return sorted(p.get("name") for i in found for p in i.iter("property"))
+
+
+def test_every_property():
+    """All that are described are there, and of an idle map's each has the value that it must have."""
+    runner, made = start()
+    served = serve(made)
+    result = fio.Fio(served, 2).finish()
+    expect(result.clean, f"{result!r}")
+    base = ROOT + "/map/mpatha"
+    wait_for(lambda: objects()[base][MAP]["Iops"] == 0, 10, "the rates of an idle map")
+    there = objects()
+    for path, interface in (("", MAP), ("/group/1", GROUP), ("/path/0", PATH)):
+        expect_equal(sorted(there[base + path][interface]), properties_of(interface), f"properties of {path}")
+    shown = there[base][MAP]
+    for name, value in (("Product", "RAMDISK-MCP"), ("Revision", "4.0"), ("HardwareHandler", ""),
+                        ("Checker", "tur"), ("Failback", "manual"), ("Features", "1 queue_if_no_path"),
+                        ("NextGroup", 0), ("NrGroups", 2), ("CmdTimeOut", 30000), ("CmdTimeOutNeeded", 0),
+                        ("Warning", "cmd_time_out limits queue_if_no_path: set it to 0"), ("InFlight", 0),
+                        ("Held", 0), ("Waiting", 0), ("Delayed", 0), ("Fenced", 0), ("ReadRate", 0),
+                        ("WriteRate", 0)):
+        expect_equal(shown[name], value, name)
+    expect_equal(sorted(shown["Errors"]), ["busy", "check-condition", "other", "reservation-conflict",
+                                           "task-aborted", "task-set-full"], "kinds of errors")
+    # fio's, and what the kernel itself has read and asked.
+    expect(shown["Writes"] == result.writes and shown["WriteBytes"] >= 512 * result.writes, f"{shown}")
+    expect(shown["Reads"] > result.reads and shown["ReadBytes"] > shown["WriteBytes"], f"{shown}")
+    for number in 0, 1:
+        group, path = there[f"{base}/group/{number + 1}"][GROUP], there[f"{base}/path/{number}"][PATH]
+        for name, value in (("Map", base), ("Number", number + 1), ("NrPaths", 1), ("ValidPaths", 1),
+                            ("InFlight", 0), ("Selector", "round-robin"),
+                            ("State", "enabled" if number else "active")):
+            expect_equal(group[name], value, f"{name} of group {number + 1}")
+        for name, value in (("Map", base), ("Number", number), ("AluaState", ""), ("Priority", -1),
+                            ("ReadOnly", False), ("FailCount", 0), ("InFlight", 0), ("Iops", 0),
+                            ("Writes", 0 if number else shown["Writes"]),
+                            ("WriteBytes", 0 if number else shown["WriteBytes"])):
+            expect_equal(path[name], value, f"{name} of path {number}")
+        expect(all(count == 0 for kind, count in path["Errors"].items() if kind != "check-condition"),
+               f"errors of path {number}: {path['Errors']}")
+    with dbus.Bus() as bus:
+        version, build = (bus.get(BUS_NAME, ROOT, BUS_NAME + ".Manager", name) for name in ("Version", "BuildId"))
+    runner.wait_log(f"tcmu-mpath {version} ({build})")
+    for method, words in (("Get", ("ss", MAP, "Nonsense")), ("Get", ("ss", "org.x", "State")),
+                          ("Set", ("ssv", MAP, "State", "x"))):
+        try:
+            with dbus.Bus() as bus:
+                bus.call(BUS_NAME, base, "org.freedesktop.DBus.Properties", method, *words)
+        except dbus.DBusError as error:
+            expect_equal(error.name, "org.freedesktop.DBus.Error.InvalidArgs", f"{method} {words}")
+        else:
+            expect(False, f"{method} {words} is answered")
 
 
 def test_methods():
