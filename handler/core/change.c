@@ -671,18 +671,16 @@ static void settle_again(struct multipath *m)
 void take_over(struct multipath *m, struct mpath_change *change)
 {
 	struct list before, *node;
-	bool stays_in_use = false;
+	bool is_in_use = pg_init_is_over(m);
 	struct path *path;
 	unsigned int i;
 
 	assert(change->m == m && change->nr_steps == m->nr_steps);
-	if (change->is_reload) {
-		take_table(m, change);
-	} else {
-		stays_in_use = pg_init_is_over(m);
+	if (change->is_reload)
+		take_table(m, change); /* then no group is */
+	else
 		inherit_group_states(m, change);
-		stays_in_use = stays_in_use && m->current_pg;
-	}
+	is_in_use = is_in_use && m->current_pg;
 	for_each_path(m, path)
 		end_for_selector(m, path);
 
@@ -699,7 +697,7 @@ void take_over(struct multipath *m, struct mpath_change *change)
 
 	policy_takes_over(m, change->is_reload);
 	hw_reattach(m);
-	if (stays_in_use)
+	if (is_in_use)
 		pg_init_newcomers(m);
 	else
 		pg_init_relayout(m);

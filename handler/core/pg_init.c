@@ -26,8 +26,7 @@ static void forget_waiting(struct multipath *m)
 	m->pg_init_due_ns = 0;
 }
 
-/* A handler may wait for minutes until the array has time: not for a path that has no turn any
- * more. */
+/* A handler may wait for the array for minutes, but not for a path that has no turn any more. */
 static void leave_waiting(struct multipath *m)
 {
 	struct path *path = m->activating_path;

@@ -330,8 +330,7 @@ static void go_on_checking(struct multipath *m, struct path *path)
 		check_in_turn(m, path);
 }
 
-/* The array has no time for it: not to be waited for.  False: it is not that which is waited for.
- */
+/* Ends a conversation in which the array is given time.  False: it is not in such a pause. */
 bool stop_waiting(struct multipath *m, struct path *path)
 {
 	if (!path->resume_ns || path->link != LINK_OPEN)
