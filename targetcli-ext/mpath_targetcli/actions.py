@@ -58,7 +58,7 @@ def chosen_maps(client: "Client", names: list[str]) -> "list[Map]":
 def do_list(client: "Client", options: Options) -> None:
     maps = client.maps()
     if options.json:
-        print(as_json.document(maps=[as_json.map_fields(m) for m in maps]))
+        print(as_json.maps_document(maps))
         return
     for m in maps:
         print(m.name)
@@ -67,7 +67,7 @@ def do_list(client: "Client", options: Options) -> None:
 def do_show(client: "Client", options: Options) -> None:
     maps = chosen_maps(client, options.maps)
     if options.json:
-        print(as_json.document(maps=[as_json.map_fields(m) for m in maps]))
+        print(as_json.maps_document(maps))
         return
     from . import show
     paint = text.terminal_paint()
@@ -87,8 +87,7 @@ def do_status(client: "Client", options: Options) -> None:
 
 def do_top(client: "Client", options: Options) -> None:
     if options.json:
-        print(as_json.document(maps=[as_json.map_fields(m)
-                                     for m in chosen_maps(client, options.maps)]))
+        print(as_json.maps_document(chosen_maps(client, options.maps)))
         return
     from . import top
     top.run(lambda: chosen_maps(client, options.maps), options.seconds, options.count)
@@ -113,7 +112,7 @@ def replace_file(name: str, content: str) -> None:
 
 def do_metrics(client: "Client", options: Options) -> None:
     if options.json:
-        exposition = as_json.document(maps=[as_json.map_fields(m) for m in client.maps()]) + "\n"
+        exposition = as_json.maps_document(client.maps()) + "\n"
     else:
         from . import metrics
         exposition = metrics.text(client.manager(), client.maps())
@@ -214,13 +213,14 @@ def check_of_service() -> Callable[[str], None] | None:
 def import_one(m: "DmMap", options: Options, check: Callable[[str], None] | None) -> dict[str, Any]:
     """Imports a map and tells about it; what --json prints of it."""
     from . import importer
-    result = {"name": m.name, "file": "", "error": "", "dropped": importer.dropped(m)}
+    dropped = importer.dropped(m)
+    result = {"name": m.name, "file": "", "error": "", "dropped": dropped}
     try:
         result["file"] = importer.import_map(m, options.directory, check=check)
     except importer.Mistake as error:
         print(f"mpathctl: {m.name}: {error}", file=sys.stderr)
         return {**result, "error": str(error), "uuid": m.wwid}
-    for what in importer.dropped(m):
+    for what in dropped:
         print(f"mpathctl: {m.name}: not taken over: {what}", file=sys.stderr)
     if not options.json:
         print(result["file"])

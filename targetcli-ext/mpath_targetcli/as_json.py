@@ -78,3 +78,7 @@ def document(**content: Any) -> str:
 def line(**content: Any) -> str:
     """The same on one line, for streams."""
     return json.dumps({**VERSION, **content}, ensure_ascii=False)
+
+
+def maps_document(maps: list[Map]) -> str:
+    return document(maps=[map_fields(m) for m in maps])

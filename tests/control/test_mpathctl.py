@@ -406,20 +406,22 @@ class MpathctlTest(Base):
         for command in ("list", "metrics"):
             self.assertIn("no maps are served", self.mpathctl(command, status=NOT_SERVING), command)
 
+    def listed(self, directory, more=""):
+        """A file of what `multipath -ll` printed: mpatha, and more."""
+        with open(directory + "/listed", "w") as f:
+            f.write("mpatha (36001405b922ff67a) dm-0 LIO-ORG,disk\n" + more)
+        return f.name
+
     def test_import(self):
         """Needs no bus."""
         with tempfile.TemporaryDirectory() as directory:
-            source = directory + "/listed"
-            with open(source, "w") as f:
-                f.write("mpatha (36001405b922ff67a) dm-0 LIO-ORG,disk\n"
-                        "mpath:b (36001405b922ff67b) dm-1 LIO-ORG,disk\n")
+            source = self.listed(directory, "mpath:b (36001405b922ff67b) dm-1 LIO-ORG,disk\n")
             os.mkdir(directory + "/maps")
             text = self.mpathctl("import", "-d", directory + "/maps", source, status=1)
             self.assertRegex(text, "^mpathctl: mpath:b: the name cannot be a map's here")
             self.assertEqual(os.listdir(directory + "/maps"), ["mpatha.map"])
             os.unlink(directory + "/maps/mpatha.map")
-            with open(source, "w") as f:
-                f.write("mpatha (36001405b922ff67a) dm-0 LIO-ORG,disk\n")
+            self.listed(directory)
             self.assertEqual(self.json("import", "-d", directory + "/maps", source)["imported"],
                              [{"name": "mpatha", "file": directory + "/maps/mpatha.map", "error": "",
                                "dropped": [], "uuid": "36001405b922ff67a"}])
@@ -431,10 +433,7 @@ class MpathctlTest(Base):
 
     def test_import_says_what_is_dropped(self):
         with tempfile.TemporaryDirectory() as directory:
-            source = directory + "/listed"
-            with open(source, "w") as f:
-                f.write("mpatha (36001405b922ff67a) dm-0 LIO-ORG,disk\n"
-                        "size=64M features='2 pg_init_retries 50' hwhandler='1 alua' wp=rw\n")
+            source = self.listed(directory, "size=64M features='2 pg_init_retries 50' hwhandler='1 alua' wp=rw\n")
             process = self.popen("import", "-d", directory, source)
             out, err = process.communicate(timeout=40)
             self.assertEqual((process.returncode, out, err),
@@ -450,9 +449,7 @@ class MpathctlTest(Base):
         """Which refuses this file: it is not written."""
         self.start()
         with tempfile.TemporaryDirectory() as directory:
-            source = directory + "/listed"
-            with open(source, "w") as f:
-                f.write("mpatha (36001405b922ff67a) dm-0 LIO-ORG,disk\n")
+            source = self.listed(directory)
             self.assertRegex(self.mpathctl("import", "-d", directory, source, status=1),
                              '^mpathctl: mpatha: the handler does not take it: word 1 is "# mpatha, ')
             self.assertEqual(os.listdir(directory), ["listed"])
