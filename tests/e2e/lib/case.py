@@ -92,7 +92,7 @@ def limit(seconds):
 
 
 def only_long(function):
-    """Decorator: CI does without this case, it runs with --long or if it is named."""
+    """Decorator: CI does without this case; it runs with --long, or if the file is given its name."""
     function.only_long = True
     return function
 
