@@ -49,7 +49,7 @@ static int priority_of(const struct multipath *m, const struct path *path)
 		return prio_const();
 	if (list_empty(&path->hw_node) || path->tpg.state == ALUA_TRANSITIONING)
 		return PRIO_UNDEF;
-	return prio_alua(&path->tpg, false);
+	return prio_alua(&path->tpg, m->settings.policy.exclusive_pref_bit);
 }
 
 /* For people: where no policy is at work the array's own word. */
@@ -59,7 +59,7 @@ int path_priority(const struct path *path)
 
 	if (m->settings.policy.on && !by_alua(m))
 		return path->prio;
-	return prio_alua(&path->tpg, false);
+	return prio_alua(&path->tpg, m->settings.policy.exclusive_pref_bit);
 }
 
 /*

@@ -128,6 +128,10 @@ static bool parse_prio_arg(const char *word, struct mpath_policy *policy)
 {
 	uint64_t number;
 
+	if (!strcmp(word, "exclusive_pref_bit")) {
+		policy->exclusive_pref_bit = true;
+		return true;
+	}
 	if (g_str_has_prefix(word, "base_num="))
 		return parse_base(strchr(word, '=') + 1, &policy->latency_base);
 	if (!g_str_has_prefix(word, "io_num=") ||
@@ -155,7 +159,9 @@ static int check_prio_args(const struct key *key, const char *value, struct strb
 	(void)key;
 	if (parse_prio_args(value, &policy))
 		return 0;
-	strbuf_printf(error, "\"%s\", expected io_num=20 to 200 and base_num=1.1 to 10", value);
+	strbuf_printf(error,
+		      "\"%s\", expected io_num=20 to 200, base_num=1.1 to 10 or exclusive_pref_bit",
+		      value);
 	return -EINVAL;
 }
 

@@ -66,7 +66,7 @@ uint32_t count_of(const struct key_values *values, enum key_id id);
 
 /* --- values that were checked --- */
 
-/* "io_num=20 base_num=2" */
+/* "io_num=20 base_num=2", or "exclusive_pref_bit" */
 bool parse_prio_args(const char *value, struct mpath_policy *policy);
 bool parse_failback(const char *value, struct mpath_policy *policy);
 bool asks_to_queue(const char *no_path_retry);

@@ -88,6 +88,7 @@ struct mpath_policy {
 	enum prioritizer prio;
 	uint32_t latency_checks; /* path_latency: mean of so many, multipathd's io_num */
 	uint32_t latency_base;	 /* in tenths, its base_num */
+	bool exclusive_pref_bit; /* alua: a preferred group is better than all others */
 	enum failback failback;
 	uint32_t failback_s;
 };

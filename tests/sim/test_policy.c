@@ -109,6 +109,29 @@ static void groups_are_formed_by_port_group(void)
 	world_end(w);
 }
 
+/* Of two optimized groups the preferred one is the better, if the administrator wants it so. */
+static void the_preferred_group_alone(void)
+{
+	struct world *w = alua_world(BOTH, GROUPING_GROUP_BY_PRIO, FAILBACK_MANUAL);
+
+	set_port_group(w, 2, ALUA_OPTIMIZED, false);
+	w->luns[0].groups[1].preferred = true;
+	world_up(w);
+	expect_table(w, HEAD "1 1 round-robin 0 4 1 8:0 1 8:16 1 8:32 1 8:48 1 ");
+	world_end(w);
+
+	w = alua_world(BOTH, GROUPING_GROUP_BY_PRIO, FAILBACK_MANUAL);
+	w->settings.policy.exclusive_pref_bit = true;
+	set_port_group(w, 2, ALUA_OPTIMIZED, false);
+	w->luns[0].groups[1].preferred = true;
+	world_up(w);
+	expect_table(w, HEAD "2 1 round-robin 0 2 1 8:0 1 8:32 1 "
+			     "round-robin 0 2 1 8:16 1 8:48 1 ");
+	expect(w, path_priority(sim_path(w, "8:0")->path) == 130);
+	expect(w, path_priority(sim_path(w, "8:16")->path) == 50);
+	world_end(w);
+}
+
 /* A path that hangs in open() holds up nobody for longer than a second. */
 static void groups_are_formed_without_a_path_that_hangs(void)
 {
@@ -651,6 +674,7 @@ int main(void)
 	STORY(no_group_without_a_path);
 	STORY(groups_are_formed_by_alua_priority);
 	STORY(groups_are_formed_by_port_group);
+	STORY(the_preferred_group_alone);
 	STORY(groups_are_formed_without_a_path_that_hangs);
 	STORY(without_alua_all_are_alike);
 	STORY(constant_priorities);

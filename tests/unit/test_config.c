@@ -541,6 +541,9 @@ static void test_policies(void)
 	assert(policy.latency_checks == 200 && policy.latency_base == 11);
 	policy = policy_of("paths=/dev/a;/dev/b\nprio=path_latency\nprio_args=base_num=10\n");
 	assert(policy.latency_checks == 20 && policy.latency_base == 100);
+	assert(!policy.exclusive_pref_bit);
+	policy = policy_of("paths=/dev/a;/dev/b\nprio=alua\nprio_args=exclusive_pref_bit\n");
+	assert(policy.exclusive_pref_bit && policy.latency_checks == 20);
 
 	/* A table has its groups, and mpath.conf's ways to form them are not for it. */
 	policy = policy_of("table=0 0 1 1 round-robin 0 1 1 /dev/a 1\nfailback=30\n");
@@ -760,8 +763,8 @@ static void refuse_prio_args(const char *value)
 
 	snprintf(map, sizeof(map), "[multipath]\npaths=/dev/a\nprio_args=%s\n", value);
 	snprintf(expected, sizeof(expected),
-		 "D/maps/m.map: prio_args: \"%s\", expected io_num=20 to 200 and base_num=1.1 to "
-		 "10",
+		 "D/maps/m.map: prio_args: \"%s\", expected io_num=20 to 200, base_num=1.1 to 10 "
+		 "or exclusive_pref_bit",
 		 value);
 	refuse_map(map, expected);
 }
@@ -800,7 +803,8 @@ static void test_values_refused(void)
 	refuse_prio_args("base_num=1.");
 	refuse_prio_args("base_num=.5");
 	refuse_prio_args("io_num");
-	refuse_prio_args("exclusive_pref_bit");
+	refuse_prio_args("exclusive_pref_bit=1");
+	refuse_prio_args("exclusive_pref");
 	refuse_map(
 		"[multipath]\ntable=0 0 0 0\nprio_args=io_num=20\n",
 		"D/maps/m.map: prio_args: goes with paths= or wwid=, the table says this itself");
