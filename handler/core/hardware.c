@@ -57,6 +57,15 @@ static void take_patience(struct multipath *m, const struct hardware_rule *rule)
 	m->settings.no_path_timeout_write_ms = limit_ms;
 }
 
+static void take_activation(struct multipath *m, const struct hardware_rule *rule,
+			    unsigned int says)
+{
+	if (says & HARDWARE_PG_INIT_RETRIES)
+		m->pg_init_retries = rule->pg_init_retries;
+	if (says & HARDWARE_PG_INIT_DELAY)
+		m->pg_init_delay_msecs = (int)rule->pg_init_delay_msecs;
+}
+
 static void take_policy(struct mpath_policy *policy, const struct mpath_policy *said,
 			unsigned int says)
 {
@@ -90,6 +99,7 @@ static void take_rule(struct multipath *m, const struct hardware_rule *rule)
 		m->settings.checker = rule->checker;
 	if (says & HARDWARE_NO_PATH_RETRY)
 		take_patience(m, rule);
+	take_activation(m, rule, says);
 	take_policy(&m->settings.policy, &rule->policy, says);
 	doubt_groups(m);
 }
@@ -109,6 +119,8 @@ void forget_hardware(struct multipath *m)
 	m->hardware_met = false;
 	m->hardware_rule = NULL;
 	m->settings = m->said;
+	m->pg_init_retries = m->table->pg_init_retries;
+	m->pg_init_delay_msecs = m->table->pg_init_delay_msecs;
 	if (m->queue_in_table != m->table->queue_if_no_path)
 		set_queueing(m, m->table->queue_if_no_path);
 }

@@ -46,8 +46,8 @@ struct table_number {
 /* clang-format off */
 static const struct table_number
 	feature_args = {0, 8, "invalid number of feature args"},
-	pg_init_retries = {1, 50, "pg_init_retries must be between 1 and 50"},
-	pg_init_delay_msecs = {0, 60000, "pg_init_delay_msecs must be between 0 and 60000"},
+	pg_init_retries = {1, PG_INIT_RETRIES_MAX, "pg_init_retries must be between 1 and 50"},
+	pg_init_delay_msecs = {0, PG_INIT_DELAY_MAX, "pg_init_delay_msecs must be between 0 and 60000"},
 	hw_handler_args = {0, 1024, "invalid number of hardware handler args"},
 	priority_groups = {0, GROUPS_MAX, "invalid number of priority groups"},
 	initial_group = {0, GROUPS_MAX, "invalid initial priority group number"},

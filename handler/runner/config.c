@@ -158,22 +158,22 @@ static void apply_settings(const struct key_values *values, struct mpath_setting
 	mpath_settings_init(settings);
 	/* There is none with the name "none": NULL. */
 	settings->checker = path_checker_find(value_or(values, KEY_PATH_CHECKER, "tur"));
-	set_ms(values, KEY_RECHECK_INTERVAL, &settings->recheck_interval_ms);
-	set_ms(values, KEY_POLLING_INTERVAL, &settings->polling_interval_ms);
-	set_ms(values, KEY_CHECKER_TIMEOUT, &settings->checker_timeout_ms);
-	set_ms(values, KEY_PATH_TIMEOUT, &settings->path_timeout_ms);
+	set_number(values, KEY_RECHECK_INTERVAL, &settings->recheck_interval_ms);
+	set_number(values, KEY_POLLING_INTERVAL, &settings->polling_interval_ms);
+	set_number(values, KEY_CHECKER_TIMEOUT, &settings->checker_timeout_ms);
+	set_number(values, KEY_PATH_TIMEOUT, &settings->path_timeout_ms);
 	settings->flaky =
 		(struct mpath_flaky){.threshold = count_of(values, KEY_FLAKY_THRESHOLD),
 				     .forget_rate = count_of(values, KEY_FLAKY_FORGET_RATE),
 				     .recovery_s = count_of(values, KEY_FLAKY_RECOVERY_TIME)};
 	settings->fence = word_of(values, KEY_FENCE);
-	set_ms(values, KEY_FENCE_TIME, &settings->fence_time_ms);
+	set_number(values, KEY_FENCE_TIME, &settings->fence_time_ms);
 	settings->identity = word_of(values, KEY_IDENTITY);
 	/* A dead process's writes may be out until their time-out and the error handling are over.
 	 */
 	if (settings->restart_wait_ms < settings->path_timeout_ms + KERNEL_ERROR_HANDLING_MS)
 		settings->restart_wait_ms = settings->path_timeout_ms + KERNEL_ERROR_HANDLING_MS;
-	set_ms(values, KEY_RESTART_WAIT, &settings->restart_wait_ms);
+	set_number(values, KEY_RESTART_WAIT, &settings->restart_wait_ms);
 	g_strlcpy(settings->wwid, value_or(values, KEY_WWID, ""), sizeof(settings->wwid));
 }
 
@@ -224,8 +224,8 @@ static void apply_patience(const struct key_values *values, struct mpath_setting
 			(uint32_t)retries * settings->polling_interval_ms;
 		settings->no_path_timeout_write_ms = settings->no_path_timeout_read_ms;
 	}
-	set_ms(values, KEY_NO_PATH_TIMEOUT_READ, &settings->no_path_timeout_read_ms);
-	set_ms(values, KEY_NO_PATH_TIMEOUT_WRITE, &settings->no_path_timeout_write_ms);
+	set_number(values, KEY_NO_PATH_TIMEOUT_READ, &settings->no_path_timeout_read_ms);
+	set_number(values, KEY_NO_PATH_TIMEOUT_WRITE, &settings->no_path_timeout_write_ms);
 }
 
 /* What the hardware table may fill in: a table's own words leave it nothing but the checker. */
@@ -243,6 +243,10 @@ static unsigned int left_open(const struct key_values *values, bool has_table)
 		open |= HARDWARE_GROUPING;
 	if (!values->text[KEY_FAILBACK])
 		open |= HARDWARE_FAILBACK;
+	if (!values->text[KEY_PG_INIT_RETRIES])
+		open |= HARDWARE_PG_INIT_RETRIES;
+	if (!values->text[KEY_PG_INIT_DELAY])
+		open |= HARDWARE_PG_INIT_DELAY;
 	if (!values->text[KEY_NO_PATH_RETRY] && !values->text[KEY_NO_PATH_TIMEOUT_READ] &&
 	    !values->text[KEY_NO_PATH_TIMEOUT_WRITE])
 		open |= HARDWARE_NO_PATH_RETRY;
@@ -295,8 +299,9 @@ static int find_paths(const struct key_values *values, struct map_config *config
 /* Which words do not go together in a map file, or are missing there? */
 static int check_map_keys(const struct key_values *values, const char *file, struct strbuf *error)
 {
-	static const enum key_id for_paths[] = {KEY_GROUPING, KEY_SELECTOR, KEY_HW_HANDLER,
-						KEY_PRIO, KEY_PRIO_ARGS};
+	static const enum key_id for_paths[] = {
+		KEY_GROUPING,  KEY_SELECTOR,	    KEY_HW_HANDLER,   KEY_PRIO,
+		KEY_PRIO_ARGS, KEY_PG_INIT_RETRIES, KEY_PG_INIT_DELAY};
 
 	if (!values->text[KEY_TABLE] && !values->text[KEY_PATHS] && !values->text[KEY_WWID]) {
 		strbuf_printf(error, "%s: there is neither table= nor paths= nor wwid=", file);
@@ -337,6 +342,18 @@ static int table_from_file(const struct key_values *values, const char *file,
 	return find_paths(values, config, error);
 }
 
+/* The features of a table that lists of paths have as keys. */
+static void apply_activation(const struct key_values *values, struct mpath_table *table)
+{
+	uint32_t delay_ms;
+
+	set_number(values, KEY_PG_INIT_RETRIES, &table->pg_init_retries);
+	if (!values->text[KEY_PG_INIT_DELAY])
+		return;
+	set_number(values, KEY_PG_INIT_DELAY, &delay_ms);
+	table->pg_init_delay_msecs = (int)delay_ms;
+}
+
 static int build_table(const struct key_values *values, const struct cfgstring *cfgstring,
 		       const char *file, struct map_config *config, struct strbuf *error)
 {
@@ -374,6 +391,8 @@ static int build_config(const struct key_values *values, const struct cfgstring 
 		err = build_table(values, cfgstring, file, config, error);
 	if (err)
 		return err;
+	if (!has_table)
+		apply_activation(values, config->table);
 	/* The table's own word comes last: it can switch queueing on, and has none for off. */
 	if (asks_to_queue(value_or(values, KEY_NO_PATH_RETRY, "fail")))
 		config->table->queue_if_no_path = true;

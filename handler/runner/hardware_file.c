@@ -23,6 +23,8 @@ static const struct {
 	{KEY_PRIO, HARDWARE_PRIO},
 	{KEY_GROUPING, HARDWARE_GROUPING},
 	{KEY_FAILBACK, HARDWARE_FAILBACK},
+	{KEY_PG_INIT_RETRIES, HARDWARE_PG_INIT_RETRIES},
+	{KEY_PG_INIT_DELAY, HARDWARE_PG_INIT_DELAY},
 	{KEY_NO_PATH_RETRY, HARDWARE_NO_PATH_RETRY},
 };
 
@@ -122,6 +124,8 @@ static int take_words(const char *where, const struct key_values *values,
 	grouping_from_word(value_or(values, KEY_GROUPING, "failover"), &rule->policy.grouping);
 	rule->policy.prio = word_of(values, KEY_PRIO);
 	parse_failback(value_or(values, KEY_FAILBACK, "manual"), &rule->policy);
+	set_number(values, KEY_PG_INIT_RETRIES, &rule->pg_init_retries);
+	set_number(values, KEY_PG_INIT_DELAY, &rule->pg_init_delay_msecs);
 	take_patience(value_or(values, KEY_NO_PATH_RETRY, "fail"), rule);
 	return handler ? take_handler(where, handler, rule, error) : 0;
 }

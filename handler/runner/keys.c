@@ -338,6 +338,16 @@ static int check_ms(const struct key *key, const char *value, struct strbuf *err
 	return -EINVAL;
 }
 
+static int check_number(const struct key *key, const char *value, struct strbuf *error)
+{
+	uint64_t number;
+
+	if (parse_number(value, key->max, &number))
+		return 0;
+	strbuf_printf(error, "\"%s\", expected a number from 0 to %ju", value, (uintmax_t)key->max);
+	return -EINVAL;
+}
+
 /* multipathd's, which takes 0 for no as well. */
 static int check_count(const struct key *key, const char *value, struct strbuf *error)
 {
@@ -363,6 +373,12 @@ static const struct key keys[NR_KEYS] = {
 	[KEY_PRIO] = {.name = "prio", .check = check_word, .words = prio_words},
 	[KEY_PRIO_ARGS] = {.name = "prio_args", .check = check_prio_args},
 	[KEY_FAILBACK] = {.name = "failback", .check = check_failback},
+	[KEY_PG_INIT_RETRIES] = {.name = "pg_init_retries",
+				 .check = check_number,
+				 .max = PG_INIT_RETRIES_MAX},
+	[KEY_PG_INIT_DELAY] = {.name = "pg_init_delay_msecs",
+			       .check = check_ms,
+			       .max = PG_INIT_DELAY_MAX},
 	[KEY_NO_PATH_RETRY] = {.name = "no_path_retry", .check = check_no_path_retry},
 	[KEY_NO_PATH_TIMEOUT_READ] = {.name = "no_path_timeout_read_ms",
 				      .check = check_ms,
@@ -508,12 +524,12 @@ unsigned int word_of(const struct key_values *values, enum key_id id)
 	return found < 0 ? 0 : (unsigned int)found;
 }
 
-void set_ms(const struct key_values *values, enum key_id id, uint32_t *ms)
+void set_number(const struct key_values *values, enum key_id id, uint32_t *number)
 {
-	uint64_t number;
+	uint64_t said;
 
-	if (values->text[id] && parse_number(values->text[id], keys[id].max, &number))
-		*ms = (uint32_t)number;
+	if (values->text[id] && parse_number(values->text[id], keys[id].max, &said))
+		*number = (uint32_t)said;
 }
 
 uint32_t count_of(const struct key_values *values, enum key_id id)

@@ -20,6 +20,8 @@ enum key_id {
 	KEY_PRIO,
 	KEY_PRIO_ARGS,
 	KEY_FAILBACK,
+	KEY_PG_INIT_RETRIES,
+	KEY_PG_INIT_DELAY,
 	KEY_NO_PATH_RETRY,
 	KEY_NO_PATH_TIMEOUT_READ,
 	KEY_NO_PATH_TIMEOUT_WRITE,
@@ -59,8 +61,8 @@ const char *key_name(enum key_id id);
 const char *value_or(const struct key_values *values, enum key_id id, const char *otherwise);
 /* Of a key of words: the number of its word, as in the enum; 0, the default, if nothing is said. */
 unsigned int word_of(const struct key_values *values, enum key_id id);
-/* *ms stays as it is if nothing is said. */
-void set_ms(const struct key_values *values, enum key_id id, uint32_t *ms);
+/* *number stays as it is if nothing is said. */
+void set_number(const struct key_values *values, enum key_id id, uint32_t *number);
 /* 0 if nothing is said, or "no". */
 uint32_t count_of(const struct key_values *values, enum key_id id);
 

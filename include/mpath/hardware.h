@@ -27,6 +27,8 @@ enum hardware_word {
 	HARDWARE_GROUPING = 8,
 	HARDWARE_FAILBACK = 16,
 	HARDWARE_NO_PATH_RETRY = 32,
+	HARDWARE_PG_INIT_RETRIES = 64,
+	HARDWARE_PG_INIT_DELAY = 128,
 };
 
 struct hardware_rule {
@@ -39,6 +41,8 @@ struct hardware_rule {
 	const struct hw_handler_type *hw_handler; /* NULL: none */
 	const struct path_checker_type *checker;  /* NULL: none */
 	struct mpath_policy policy;
+	uint32_t pg_init_retries; /* as a table's features */
+	uint32_t pg_init_delay_msecs;
 	bool queue_if_no_path;
 	uint32_t no_path_retries; /* times the polling interval; 0: without limit */
 };

@@ -16,10 +16,12 @@
 struct path_selector_type;
 struct hw_handler_type;
 
-#define TABLE_TEXT_MAX	   (256 * 1024) /* bytes */
-#define TABLE_WORD_MAX	   4095		/* bytes: the longest path name */
-#define TABLE_WARNINGS_MAX 4
-#define TABLE_WARNING_SIZE 160
+#define TABLE_TEXT_MAX	    (256 * 1024) /* bytes */
+#define TABLE_WORD_MAX	    4095	 /* bytes: the longest path name */
+#define TABLE_WARNINGS_MAX  4
+#define PG_INIT_RETRIES_MAX 50
+#define PG_INIT_DELAY_MAX   60000 /* milliseconds */
+#define TABLE_WARNING_SIZE  160
 
 enum queue_mode { QUEUE_MODE_RQ, QUEUE_MODE_BIO };
 

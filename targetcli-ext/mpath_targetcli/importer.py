@@ -280,7 +280,9 @@ class _MapFile:
         for word in words:
             if word == "queue_if_no_path":
                 self.keys.append("no_path_retry=queue")
-            elif word in ("pg_init_retries", "pg_init_delay_msecs", "queue_mode"):
+            elif word in ("pg_init_retries", "pg_init_delay_msecs"):
+                self.keys.append(f"{word}={next(words, '')}")
+            elif word == "queue_mode":
                 self._drop(f"{word} {next(words, '')}")
             elif word != "retain_attached_hw_handler":      # it is always
                 self._drop(f"feature {word}")

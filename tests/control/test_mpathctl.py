@@ -433,17 +433,17 @@ class MpathctlTest(Base):
 
     def test_import_says_what_is_dropped(self):
         with tempfile.TemporaryDirectory() as directory:
-            source = self.listed(directory, "size=64M features='2 pg_init_retries 50' hwhandler='1 alua' wp=rw\n")
+            source = self.listed(directory, "size=64M features='2 queue_mode bio' hwhandler='1 alua' wp=rw\n")
             process = self.popen("import", "-d", directory, source)
             out, err = process.communicate(timeout=40)
             self.assertEqual((process.returncode, out, err),
                              (0, directory + "/mpatha.map\n",
-                              "mpathctl: mpatha: not taken over: pg_init_retries 50\n"))
+                              "mpathctl: mpatha: not taken over: queue_mode bio\n"))
             os.unlink(directory + "/mpatha.map")
             process = self.popen("import", "--json", "-d", directory, source)
             out, err = process.communicate(timeout=40)
             imported, = json.loads(out)["imported"]
-            self.assertEqual(imported["dropped"], ["pg_init_retries 50"])
+            self.assertEqual(imported["dropped"], ["queue_mode bio"])
 
     def test_import_asks_the_service(self):
         """Which refuses this file: it is not written."""

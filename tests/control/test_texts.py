@@ -305,8 +305,8 @@ no_path_retry=queue
                  ["arguments of paths: 1 4"]),
                 ("6 pg_init_retries 50 queue_if_no_path pg_init_delay_msecs 60 retain_attached_hw_handler "
                  "1 alua 1 1 queue-length 0 1 1 8:0 1",
-                 ["selector=queue-length", "hw_handler=alua", "no_path_retry=queue"],
-                 ["pg_init_retries 50", "pg_init_delay_msecs 60"]),
+                 ["selector=queue-length", "hw_handler=alua", "pg_init_retries=50", "no_path_retry=queue",
+                  "pg_init_delay_msecs=60"], []),
                 ("2 queue_mode bio 3 emc 1 0 0 0", ["hw_handler=emc 1 0"], ["queue_mode bio"]),
                 ("0 2 alua 1 0 0", ["hw_handler=alua 1"], []),
                 ("0 2 rdac 1 0 0", ["hw_handler=rdac"], ["arguments of hardware handler rdac: 1"]),
@@ -314,7 +314,7 @@ no_path_retry=queue
             found = self.table(table)
             self.is_taken(importer.map_file(found))
             lines = importer.map_file(found).splitlines()
-            self.assertEqual([line for line in lines if re.match("(selector|hw_|no_path)", line)], keys)
+            self.assertEqual([line for line in lines if re.match("(selector|hw_|no_path|pg_init)", line)], keys)
             self.assertEqual(importer.dropped(found), dropped)
             self.assertEqual([line for line in lines[1:] if line[0] == "#"],
                              ["# Not taken over: " + what for what in dropped])

@@ -11,7 +11,7 @@
 #include "sim/lib/world.h"
 
 #define BOTH	 3
-#define ALL_OPEN (2 * HARDWARE_NO_PATH_RETRY - 1)
+#define ALL_OPEN (2 * HARDWARE_PG_INIT_DELAY - 1)
 
 #define A "round-robin 0 1 1 8:0 1 "
 #define B "round-robin 0 1 1 8:16 1 "
@@ -366,6 +366,40 @@ static void a_rule_for_the_handler(void)
 	world_end(w);
 }
 
+static const struct hardware_rule patient_activation = {.name = "r",
+							.vendor = "SIM",
+							.product = "*",
+							.says = HARDWARE_PG_INIT_RETRIES |
+								HARDWARE_PG_INIT_DELAY,
+							.pg_init_retries = 2,
+							.pg_init_delay_msecs = 300};
+
+/* How often, and with which pause, the array is asked to move the LUN; a table says it itself. */
+static void a_rule_for_activation(void)
+{
+	struct world *w = new_world("0 1 alua 2 1 " A B, &patient_activation);
+	struct sim_io *io;
+
+	give_port_groups(w, BOTH, 1);
+	w->lists_paths = true;
+	world_up(w);
+	expect_table(w, "4 pg_init_retries 2 pg_init_delay_msecs 300 1 alua 2 1 " A B);
+	message(w, "switch_group 2");
+	w->luns[0].stpg = STPG_REFUSES;
+	io = submit_read(w, 0, 1);
+	advance(w, 650);
+	expect(w, w->luns[0].nr_stpg == 3);
+	expect_good(w, io); /* in the first group */
+	world_end(w);
+
+	w = new_world("2 pg_init_retries 1 1 alua 2 1 " A B, &patient_activation);
+	give_port_groups(w, BOTH, 1);
+	w->settings.left_open = HARDWARE_CHECKER;
+	world_up(w);
+	expect_table(w, "2 pg_init_retries 1 1 alua 2 1 " A B);
+	world_end(w);
+}
+
 /* --- the LUN is another one --- */
 
 static void forget_the_lun(struct world *w)
@@ -380,6 +414,20 @@ static void come_back(struct world *w)
 	message(w, "reinstate_path 8:0");
 	message(w, "reinstate_path 8:16");
 	advance(w, 3000);
+}
+
+/* The array is forgotten, and what suits it with it. */
+static void a_rule_for_activation_is_forgotten(void)
+{
+	struct world *w = new_world("2 pg_init_retries 1 1 alua 2 1 " A B, &patient_activation);
+
+	give_port_groups(w, BOTH, 1);
+	w->settings.left_open = HARDWARE_PG_INIT_DELAY;
+	world_up(w);
+	expect_table(w, "4 pg_init_retries 1 pg_init_delay_msecs 300 1 alua 2 1 " A B);
+	forget_the_lun(w);
+	expect_table(w, "2 pg_init_retries 1 1 alua 2 1 " A B);
+	world_end(w);
 }
 
 static void forgotten_and_met_again(void)
@@ -466,7 +514,9 @@ int main(void)
 	STORY(a_restart_whose_path_is_removed);
 	STORY(a_rule_against_the_handler);
 	STORY(a_rule_for_the_handler);
+	STORY(a_rule_for_activation);
 	STORY(forgotten_and_met_again);
+	STORY(a_rule_for_activation_is_forgotten);
 	STORY(another_lun_without_port_groups);
 	STORY(another_table);
 	STORY(another_table_without_paths);

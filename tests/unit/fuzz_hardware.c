@@ -28,7 +28,8 @@ static void check_rule(const struct hardware_rule *rule)
 	assert(rule->name[0] && memchr(rule->name, '\0', sizeof(rule->name)));
 	assert(rule->vendor[0] && memchr(rule->vendor, '\0', sizeof(rule->vendor)));
 	assert(memchr(rule->product, '\0', sizeof(rule->product)));
-	assert(rule->says < 2 * HARDWARE_NO_PATH_RETRY);
+	assert(rule->says < 2 * HARDWARE_PG_INIT_DELAY);
+	assert(rule->pg_init_retries <= 50 && rule->pg_init_delay_msecs <= 60000);
 	assert(!rule->no_path_retries || rule->queue_if_no_path);
 }
 

@@ -22,10 +22,14 @@
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 #define KEYS                                                                                       \
 	"table, paths, wwid, grouping, selector, hw_handler, prio, prio_args, failback, "          \
-	"no_path_retry, no_path_timeout_read_ms, no_path_timeout_write_ms, path_checker, "         \
+	"pg_init_retries, pg_init_delay_msecs, no_path_retry, no_path_timeout_read_ms, "           \
+	"no_path_timeout_write_ms, path_checker, "                                                 \
 	"recheck_interval_ms, polling_interval_ms, checker_timeout_ms, san_path_err_threshold, "   \
 	"san_path_err_forget_rate, san_path_err_recovery_time, path_timeout_ms, "                  \
 	"restart_wait_ms, fence, fence_time_ms, identity"
+
+/* HARDWARE_ bits */
+#define ALL_OPEN 255u
 
 #define GROUPINGS "failover, multibus, group_by_prio, group_by_tpg or group_by_serial"
 
@@ -388,6 +392,8 @@ static void test_all_keys(void)
 		  "wwid=36001405b922ff67a\n"
 		  "grouping=multibus  \n"
 		  "selector = round-robin 0\n"
+		  "pg_init_retries=50\n"
+		  "pg_init_delay_msecs=0\n"
 		  "no_path_retry=queue\n"
 		  "path_checker=none\n"
 		  "recheck_interval_ms=10\n"
@@ -402,6 +408,7 @@ static void test_all_keys(void)
 	assert(config->table->nr_groups == 1 && config->table->groups[0].nr_paths == 3);
 	assert(config->table->groups[0].selector == path_selector_find("round-robin"));
 	assert(config->table->queue_if_no_path);
+	assert(config->table->pg_init_retries == 50 && config->table->pg_init_delay_msecs == 0);
 	assert(!strcmp(config->settings.wwid, "36001405b922ff67a"));
 	assert(!config->settings.checker);
 	assert(config->settings.recheck_interval_ms == 10);
@@ -461,6 +468,42 @@ static void test_patience(void)
 		map_config_free(config);
 	}
 	remove_map();
+}
+
+/* As a table's features; lists of paths and maps by their WWID have them as keys. */
+static void test_pg_init(void)
+{
+	static const struct {
+		const char *keys;
+		unsigned int retries;
+		int delay_ms;
+	} rows[] = {
+		{"paths=/dev/a\n", 0, -1},
+		{"paths=/dev/a\npg_init_retries=0\n", 0, -1},
+		{"paths=/dev/a\npg_init_retries=1\npg_init_delay_msecs=60000\n", 1, 60000},
+		{"wwid=3600\npg_init_retries=50\npg_init_delay_msecs=0\n", 50, 0},
+		{"table=0 0 0 0\n", 0, -1},
+		{"table=2 pg_init_retries 7 0 0 0\n", 7, -1},
+	};
+	struct map_config *config;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		config = accept_keys("", rows[i].keys);
+		assert(config->table->pg_init_retries == rows[i].retries);
+		assert(config->table->pg_init_delay_msecs == rows[i].delay_ms);
+		map_config_free(config);
+	}
+
+	/* mpath.conf's are for maps without a table, too. */
+	write_conf("[defaults]\npg_init_retries=3\npg_init_delay_msecs=40\n");
+	config = accept_keys("", "table=0 0 0 0\n");
+	assert(config->table->pg_init_retries == 0 && config->table->pg_init_delay_msecs == -1);
+	map_config_free(config);
+	config = accept("mpath//dev/a;/dev/b");
+	assert(config->table->pg_init_retries == 3 && config->table->pg_init_delay_msecs == 40);
+	map_config_free(config);
+	remove_map();
+	unlink(conf);
 }
 
 /* mpath.conf, then the map's keys, then the table's own words. */
@@ -810,6 +853,19 @@ static void test_values_refused(void)
 		"D/maps/m.map: prio_args: goes with paths= or wwid=, the table says this itself");
 	refuse_map("[multipath]\ntable=0 0 0 0\nprio=alua\n",
 		   "D/maps/m.map: prio: goes with paths= or wwid=, the table says this itself");
+	refuse_map("[multipath]\npaths=/dev/a\npg_init_retries=51\n",
+		   "D/maps/m.map: pg_init_retries: \"51\", expected a number from 0 to 50");
+	refuse_conf("[defaults]\npg_init_retries=-1\n",
+		    "D/mpath.conf: pg_init_retries: \"-1\", expected a number from 0 to 50");
+	refuse_map("[multipath]\npaths=/dev/a\npg_init_delay_msecs=60001\n",
+		   "D/maps/m.map: pg_init_delay_msecs: \"60001\", expected a number of "
+		   "milliseconds from 0 to 60000");
+	refuse_map("[multipath]\ntable=0 0 0 0\npg_init_retries=1\n",
+		   "D/maps/m.map: pg_init_retries: goes with paths= or wwid=, the table says this "
+		   "itself");
+	refuse_map("[multipath]\ntable=0 0 0 0\npg_init_delay_msecs=1\n",
+		   "D/maps/m.map: pg_init_delay_msecs: goes with paths= or wwid=, the table says "
+		   "this itself");
 	refuse_map("[multipath]\npaths=/dev/a\nhw_handler=no-such\n",
 		   "D/maps/m.map: hw_handler: \"no-such\", expected detect, none or one of: alua, "
 		   "emc, rdac, hp_sw");
@@ -1179,7 +1235,8 @@ static void test_hardware(void)
 
 	config = load_hardware("[all of it]\nvendor=ACME\nproduct=DISK*\nhw_handler=rdac\n"
 			       "path_checker=rdac\nprio=const\ngrouping=multibus\n"
-			       "failback=7\nno_path_retry=12\n"
+			       "failback=7\npg_init_retries=5\npg_init_delay_msecs=300\n"
+			       "no_path_retry=12\n"
 			       "[alua]\nvendor=ACME\ntpgs=yes\nhw_handler=1 alua\n"
 			       "[little]\nvendor=ACME\ntpgs=no\nhw_handler=none\n"
 			       "path_checker=none\nno_path_retry=queue\n"
@@ -1187,11 +1244,12 @@ static void test_hardware(void)
 			       false);
 	assert(config->settings.hardware->nr_rules == 4);
 	rule = rule_for(config, "ACME", "DISKS");
-	assert(!strcmp(rule->name, "all of it") && rule->says == 63 && !rule->wants_tpgs);
+	assert(!strcmp(rule->name, "all of it") && rule->says == ALL_OPEN && !rule->wants_tpgs);
 	assert(rule->hw_handler == hw_handler_find("rdac"));
 	assert(rule->checker == path_checker_find("rdac"));
 	assert(rule->policy.prio == PRIO_CONST && rule->policy.grouping == GROUPING_MULTIBUS);
 	assert(rule->policy.failback == FAILBACK_DEFERRED && rule->policy.failback_s == 7);
+	assert(rule->pg_init_retries == 5 && rule->pg_init_delay_msecs == 300);
 	assert(rule->queue_if_no_path && rule->no_path_retries == 12);
 
 	rule = &config->settings.hardware->rules[1];
@@ -1218,8 +1276,6 @@ static unsigned int open_in(const char *keys)
 	return open;
 }
 
-#define ALL_OPEN 63u
-
 /* What a map says, or mpath.conf says for it, is not for the hardware table. */
 static void test_what_is_left_open(void)
 {
@@ -1236,6 +1292,9 @@ static void test_what_is_left_open(void)
 	       ALL_OPEN - HARDWARE_NO_PATH_RETRY);
 	assert(open_in("paths=/dev/a\nno_path_timeout_write_ms=1\n") ==
 	       ALL_OPEN - HARDWARE_NO_PATH_RETRY);
+	assert(open_in("paths=/dev/a\npg_init_retries=0\n") == ALL_OPEN - HARDWARE_PG_INIT_RETRIES);
+	assert(open_in("wwid=3600\npg_init_delay_msecs=2000\n") ==
+	       ALL_OPEN - HARDWARE_PG_INIT_DELAY);
 	assert(open_in("table=0 0 0 0\n") == HARDWARE_CHECKER);
 	assert(open_in("table=0 0 0 0\npath_checker=tur\n") == 0);
 	write_conf("[defaults]\nfailback=manual\n");
@@ -1254,11 +1313,11 @@ static void test_hardware_refused(void)
 	refuse_hardware("[a]\nvendor=X\nrevision=1\n",
 			"D/hardware.conf: [a]: revision: unknown key, expected one of vendor, "
 			"product, tpgs, hw_handler, path_checker, prio, grouping, failback, "
-			"no_path_retry");
+			"pg_init_retries, pg_init_delay_msecs, no_path_retry");
 	refuse_hardware("[a]\nvendor=X\nselector=round-robin 0\n",
 			"D/hardware.conf: [a]: selector: unknown key, expected one of vendor, "
 			"product, tpgs, hw_handler, path_checker, prio, grouping, failback, "
-			"no_path_retry");
+			"pg_init_retries, pg_init_delay_msecs, no_path_retry");
 	refuse_hardware("[a]\nvendor=X\ntpgs=3\n",
 			"D/hardware.conf: [a]: tpgs: \"3\", expected yes or no");
 	refuse_hardware("[a]\nvendor=X\ntpgs=\n",
@@ -1394,7 +1453,7 @@ static void uncomment(char *text)
 static void test_shipped_conf(void)
 {
 	struct map_config *without, *with;
-	char text[8192];
+	char text[16384];
 
 	forget();
 	without = accept("mpath//dev/a;/dev/b");
@@ -1454,7 +1513,7 @@ static void test_shipped_hardware(void)
 		{"DEC", "HSG80", "hp_sw"},
 	};
 	struct map_config *config;
-	char text[8192];
+	char text[16384];
 
 	read_shipped("mpath-hardware.conf", text, sizeof(text));
 	config = load_hardware(text, false);
@@ -1465,7 +1524,13 @@ static void test_shipped_hardware(void)
 
 		assert(rule);
 		assert(rule->checker == path_checker_find(arrays[i].checker));
-		assert(rule->says == (HARDWARE_CHECKER | HARDWARE_HW_HANDLER));
+		/* multipathd has many retries for those of rdac alone, too. */
+		if (!strcmp(arrays[i].checker, "rdac"))
+			assert(rule->says == (HARDWARE_CHECKER | HARDWARE_HW_HANDLER |
+					      HARDWARE_PG_INIT_RETRIES) &&
+			       rule->pg_init_retries == 50);
+		else
+			assert(rule->says == (HARDWARE_CHECKER | HARDWARE_HW_HANDLER));
 		memcpy(inquiry + 8, arrays[i].vendor, strlen(arrays[i].vendor));
 		memcpy(inquiry + 16, arrays[i].product, strlen(arrays[i].product));
 		assert(rule->hw_handler == hw_handler_detect(inquiry, sizeof(inquiry)));
@@ -1487,7 +1552,7 @@ static void test_shipped_examples(void)
 {
 	static const char *const names[] = {"examples/paths.map", "examples/table.map",
 					    "examples/wwid.map"};
-	char text[8192];
+	char text[16384];
 
 	for (size_t i = 0; i < NR(names); i++) {
 		read_shipped(names[i], text, sizeof(text));
@@ -1521,6 +1586,7 @@ int main(void)
 	test_wwid_alone();
 	test_all_keys();
 	test_patience();
+	test_pg_init();
 	test_order();
 	test_policies();
 	test_hw_handlers();
