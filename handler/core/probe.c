@@ -22,6 +22,10 @@
 /* The first LUN seen is pinned: wait for the path that the table names first. */
 #define IDENTIFY_LATER_NS (50 * NSEC_PER_MSEC)
 
+/* An activation finds this host short of something: a pause, and for how long at the most. */
+#define SHORT_PAUSE_NS (50 * NSEC_PER_MSEC)
+#define SHORT_TIME_NS  (30 * NSEC_PER_SEC)
+
 static void converse(struct multipath *m, struct path *path, const struct scsi_answer *answer);
 
 static void check_at(struct multipath *m, struct path *path, uint64_t at_ns)
@@ -78,19 +82,6 @@ static void begin_check(struct multipath *m, struct path *path)
 		path_settled(m, path); /* failed by message before it was looked at */
 }
 
-static void send_probe(struct multipath *m, struct path *path)
-{
-	struct mpath_io *io = &path->probe;
-
-	path->probe_iov = (struct iovec){.iov_base = path->probe_buf, .iov_len = io->cmd.data_len};
-	io->cmd.iov = &path->probe_iov;
-	io->cmd.iov_cnt = io->cmd.data_len ? 1 : 0;
-	io->path = path;
-	io->start_ns = m->now_ns;
-	path->flow++;
-	list_push_back(&m->actions->start, &io->node);
-}
-
 /* We wait so long for a probe; the kernel's time-out would come much later. */
 static uint64_t probe_patience_ns(const struct multipath *m, const struct path *path)
 {
@@ -102,6 +93,20 @@ static uint64_t probe_patience_ns(const struct multipath *m, const struct path *
 	ms = path->active ? m->settings.checker_timeout_ms : m->settings.recheck_interval_ms;
 
 	return (ms < 1000 ? 1000 : ms) * NSEC_PER_MSEC;
+}
+
+static void send_probe(struct multipath *m, struct path *path)
+{
+	struct mpath_io *io = &path->probe;
+
+	path->probe_iov = (struct iovec){.iov_base = path->probe_buf, .iov_len = io->cmd.data_len};
+	io->cmd.iov = &path->probe_iov;
+	io->cmd.iov_cnt = io->cmd.data_len ? 1 : 0;
+	io->path = path;
+	io->start_ns = m->now_ns;
+	path->flow++;
+	list_push_back(&m->actions->start, &io->node);
+	wake_by(m, m->now_ns + probe_patience_ns(m, path));
 }
 
 static void end_probe(struct multipath *m, struct path *path)
@@ -310,6 +315,7 @@ void activate_path(struct multipath *m, struct path *path)
 {
 	trace(m, "path %s: activate", path_name(path));
 	path->probing = PROBE_ACTIVATE;
+	path->probe.short_until_ns = 0;
 	m->hw.type->begin(&m->hw, path, HW_ACTIVATE);
 	converse(m, path, NULL);
 }
@@ -346,11 +352,32 @@ static void activation_over(struct multipath *m, struct path *path, enum hw_resu
 	go_on_checking(m, path);
 }
 
-/* A path whose size was not to be had before has told it now, or is not our LUN. */
-static void activation_identified(struct multipath *m, struct path *path, bool ok)
+/*
+ * A path whose size was not to be had before has told it now, or is not our LUN.  One that does not
+ * tell it yet, although the array says that it is done, is asked again as if the array had said so:
+ * scsi_dh would have let commands go there, and be refused.
+ */
+static enum hw_result after_activation(enum identify_result result)
+{
+	switch (result) {
+	case IDENTIFY_OK:
+		return HW_DONE;
+	case IDENTIFY_PASSIVE:
+	case IDENTIFY_LATER:
+		return HW_RETRY;
+	case IDENTIFY_ASK:
+	case IDENTIFY_OTHER:
+	case IDENTIFY_DOWN:
+		return HW_FAIL_PATH;
+	}
+	return HW_FAIL_PATH;
+}
+
+static void activation_identified(struct multipath *m, struct path *path,
+				  enum identify_result result)
 {
 	if (m->activating_path == path && path->probing == PROBE_NONE)
-		activation_over(m, path, ok ? HW_DONE : HW_FAIL_PATH);
+		activation_over(m, path, after_activation(result));
 }
 
 /* No answer will come, or none that counts. */
@@ -391,8 +418,8 @@ static void converse_with_array(struct multipath *m, struct path *path,
 	result = m->hw.type->go_on(&m->hw, path, m->now_ns, answer, &question, &wait_ns);
 	if (result == HW_SEND) {
 		send_probe(m, path);
-		wake_by(m, m->now_ns + probe_patience_ns(m, path));
 	} else if (result == HW_WAIT) {
+		assert(!path->probe.cmd.cdb_len); /* see resume() */
 		path->resume_ns = m->now_ns + wait_ns;
 		wake_by(m, path->resume_ns);
 	} else {
@@ -425,12 +452,11 @@ static void converse(struct multipath *m, struct path *path, const struct scsi_a
 
 		if (result != IDENTIFY_ASK) {
 			identified(m, path, result, text);
-			activation_identified(m, path, result == IDENTIFY_OK);
+			activation_identified(m, path, result);
 			return;
 		}
 	}
 	send_probe(m, path);
-	wake_by(m, m->now_ns + probe_patience_ns(m, path));
 }
 
 /*
@@ -458,6 +484,30 @@ static void listen_for_doubts(struct multipath *m, struct path *path)
 	suspect_path(m, path, verdict.why);
 }
 
+/*
+ * A command of an activation has not left this host, which is short of something.  That is neither
+ * the path's fault nor the array's (H7): the same command again in a moment, as the kernel waits
+ * for a free request.
+ */
+static bool waits_for_host(struct multipath *m, struct path *path)
+{
+	struct mpath_io *io = &path->probe;
+
+	if (m->activating_path != path)
+		return false;
+	if (io->result.transport != TRANSPORT_BUSY) {
+		io->short_until_ns = 0;
+		return false;
+	}
+	if (!io->short_until_ns)
+		io->short_until_ns = m->now_ns + SHORT_TIME_NS;
+	if (m->now_ns >= io->short_until_ns)
+		return false;
+	path->resume_ns = m->now_ns + SHORT_PAUSE_NS;
+	wake_by(m, path->resume_ns);
+	return true;
+}
+
 void probe_answered(struct multipath *m, struct path *path)
 {
 	struct mpath_io *io = &path->probe;
@@ -479,7 +529,8 @@ void probe_answered(struct multipath *m, struct path *path)
 	listen_for_doubts(m, path);
 	if (path->probing == PROBE_CHECK && io->result.transport == TRANSPORT_OK)
 		policy_check_answered(m, path);
-	converse(m, path, &answer);
+	if (!waits_for_host(m, path))
+		converse(m, path, &answer);
 }
 
 void abandon_probe(struct multipath *m, struct path *path)
@@ -555,6 +606,16 @@ static void path_due(struct multipath *m, struct path *path)
 	}
 }
 
+/* After a pause: a command that has not left this host yet goes now, or the handler says which. */
+static void resume(struct multipath *m, struct path *path)
+{
+	path->resume_ns = 0;
+	if (path->probe.cmd.cdb_len)
+		send_probe(m, path);
+	else
+		converse(m, path, NULL);
+}
+
 static void path_timeout(struct multipath *m, struct path *path)
 {
 	uint64_t patience_ends;
@@ -564,7 +625,7 @@ static void path_timeout(struct multipath *m, struct path *path)
 			return;
 		if (path->resume_ns) {
 			if (m->now_ns >= path->resume_ns)
-				converse(m, path, NULL);
+				resume(m, path);
 			else
 				wake_by(m, path->resume_ns);
 			return;

@@ -287,6 +287,113 @@ static void an_activation_that_hangs(void)
 	world_end(w);
 }
 
+/* This host is short of something while it activates: no path's fault, nor the array's (H7). */
+static void the_host_is_short_during_an_activation(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS_ALUA, 1);
+	struct sim_io *io;
+
+	world_up(w);
+	message(w, "switch_group 2");
+	set_mode(sim_path(w, "8:16"), MODE_LOCAL_BUSY);
+	io = submit_read(w, 0, 1);
+	advance(w, 3000);
+	expect_pending(w, io);
+	expect(w, sim_path(w, "8:16")->path->active);
+	expect(w, sim_path(w, "8:16")->nr_probes < 100);
+	set_mode(sim_path(w, "8:16"), MODE_UP);
+	advance(w, 100);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:16") && lun(w)->nr_stpg == 1);
+	world_end(w);
+}
+
+/* It is activated, and told to tell its size: that has to wait as well, and is not the end. */
+static void the_host_is_short_behind_an_activation(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS_ALUA, 1);
+	struct sim_io *io;
+
+	world_up(w);
+	message(w, "switch_group 2");
+	io = submit_read(w, 0, 1);
+	advance(w, 5);
+	expect(w, sim_path(w, "8:16")->path->probing == PROBE_IDENTIFY);
+	set_mode(sim_path(w, "8:16"), MODE_LOCAL_BUSY);
+	advance(w, 2000);
+	expect_pending(w, io);
+	set_mode(sim_path(w, "8:16"), MODE_UP);
+	advance(w, 100);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:16") && lun(w)->nr_stpg == 1);
+	expect(w, sim_path(w, "8:16")->path->fail_count == 0);
+	world_end(w);
+}
+
+/* Not for ever: then another group has its turn. */
+static void the_host_stays_short_during_an_activation(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS_ALUA, 1);
+	struct sim_io *io;
+
+	world_up(w);
+	message(w, "switch_group 2");
+	set_mode(sim_path(w, "8:16"), MODE_LOCAL_BUSY);
+	io = submit_read(w, 0, 1);
+	advance(w, 29000);
+	expect_pending(w, io);
+	advance(w, 2000);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:0"));
+	world_end(w);
+
+	w = new_world(QUEUE TWO_GROUPS_ALUA, 1);
+	world_up(w);
+	message(w, "switch_group 2");
+	io = submit_read(w, 0, 1);
+	advance(w, 5);
+	set_mode(sim_path(w, "8:16"), MODE_LOCAL_BUSY);
+	advance(w, 31000);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:0"));
+	expect_notice(w, "tried pg_init_retries times"); /* it has not said no */
+	world_end(w);
+}
+
+/* And nobody waits for it when the group is left, or the LUN. */
+static void nobody_waits_for_a_host_that_is_short(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS_ALUA, 1);
+	struct sim_io *io;
+
+	world_up(w);
+	message(w, "switch_group 2");
+	set_mode(sim_path(w, "8:16"), MODE_LOCAL_BUSY);
+	io = submit_read(w, 0, 1);
+	advance(w, 1000);
+	message(w, "switch_group 1");
+	submit_read(w, 0, 1);
+	advance(w, 60);
+	expect_good(w, io);
+	message(w, "switch_group 2");
+	io = submit_read(w, 0, 1);
+	advance(w, 1000);
+	message(w, "fail_path 8:16");
+	advance(w, 60);
+	expect_good(w, io);
+	world_end(w);
+
+	w = new_world(QUEUE TWO_GROUPS_ALUA, 1);
+	world_up(w);
+	message(w, "switch_group 2");
+	set_mode(sim_path(w, "8:16"), MODE_LOCAL_BUSY);
+	io = submit_read(w, 0, 1);
+	advance(w, 1000);
+	stop_world(w);
+	expect_answer(w, io, SAM_BUSY);
+	world_end(w);
+}
+
 /* The device vanishes during a wait of its conversation. */
 static void a_path_vanishes_while_it_is_activated(void)
 {
@@ -527,6 +634,10 @@ int main(void)
 	STORY(no_group_can_be_activated_and_nobody_waits);
 	STORY(a_path_fails_while_it_is_activated);
 	STORY(an_activation_that_hangs);
+	STORY(the_host_is_short_during_an_activation);
+	STORY(the_host_is_short_behind_an_activation);
+	STORY(the_host_stays_short_during_an_activation);
+	STORY(nobody_waits_for_a_host_that_is_short);
 	STORY(a_path_vanishes_while_it_is_activated);
 	STORY(stop_during_activation);
 	STORY(suspend_during_activation);
