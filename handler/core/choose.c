@@ -256,3 +256,19 @@ __attribute__((flatten)) enum choice choose_path(struct multipath *m, struct mpa
 		return CHOSE_WAIT_FOR_PATH;
 	return misses.tried ? CHOSE_EXHAUSTED : CHOSE_NONE;
 }
+
+/*
+ * A LUN that was never seen is shown to nobody, so there is no command for which a group would be
+ * activated; and before that its paths may not tell the LUN's size.  So it is done as for a
+ * command that has come, and gone again.
+ */
+void activate_unseen_lun(struct multipath *m)
+{
+	struct mpath_io command = {.cpu = -1};
+	struct path *path;
+
+	if (!m->hw.type || !m->nr_valid || still_settling(m) || m->suspend != NOT_SUSPENDED ||
+	    m->shutdown)
+		return;
+	choose_path(m, &command, &path);
+}

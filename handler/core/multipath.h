@@ -215,6 +215,7 @@ enum choice {
 	CHOSE_NONE,
 };
 enum choice choose_path(struct multipath *m, struct mpath_io *io, struct path **path);
+void activate_unseen_lun(struct multipath *m);
 
 /* map.c: a command's way through the map */
 void submit_io(struct multipath *m, struct mpath_io *io);

@@ -180,6 +180,8 @@ void run_queues(struct multipath *m)
 	list_splice(&todo, &m->activating);
 	while ((node = list_pop(&todo)))
 		map_io(m, container_of(node, struct mpath_io, node));
+	if (!m->lun.known)
+		activate_unseen_lun(m);
 }
 
 /*

@@ -253,7 +253,10 @@ static void standby_without_a_handler(void)
 	world_end(w);
 }
 
-/* All paths are in standby when the map starts: the WWID that it was given is enough. */
+/*
+ * All paths are in standby when the map starts, and the LUN was never seen: the WWID that it was
+ * given is enough, and nobody would be shown the LUN if it were left so.
+ */
 static void all_paths_are_in_standby_at_first(void)
 {
 	struct world *w = new_world(QUEUE TWO_GROUPS_ALUA, EXPLICIT, 1);
@@ -262,11 +265,11 @@ static void all_paths_are_in_standby_at_first(void)
 	lun(w)->groups[0].state = ALUA_STANDBY;
 	snprintf(w->settings.wwid, sizeof(w->settings.wwid), "%s", lun(w)->wwid);
 	world_up(w);
-	expect(w, !mpath_lun(w->m)->known);
+	expect(w, mpath_lun(w->m)->known && lun(w)->nr_stpg == 1);
 	io = submit_read(w, 0, 1);
 	advance(w, 50);
 	expect_good(w, io);
-	expect(w, mpath_lun(w->m)->known && lun(w)->nr_stpg == 1);
+	expect(w, lun(w)->nr_stpg == 1);
 	world_end(w);
 }
 
