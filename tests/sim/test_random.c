@@ -143,9 +143,13 @@ static const struct {
 	{"] resume", 200},
 	{": waits for activation", 5000},
 	{": activation, round 1", 1000},
-	{": activation, round 2", 2},
+	{": activation, round 2", 20},
 	{": activated", 1000},
 	{": failed (activation", 100},
+	{": failed (activation: tried pg_init_retries times)", 40},
+	{": failed (activation: not an array", 1},
+	{": failed (passive)", 100},
+	{": bypassed, the array is busy", 15},
 	{": asked for the states of port groups", 1000},
 	{"transitioning", 100},
 	{": bypassed", 200},
@@ -225,6 +229,7 @@ static void count_episodes(const struct world *w)
 
 /* --- a random world --- */
 
+static enum sim_make make;  /* whose array it is */
 static bool alua;	    /* the map has that hardware handler */
 static bool lun_may_change; /* then nobody forgets the WWID, and no block is another LUN's */
 
@@ -240,9 +245,24 @@ static const char *random_features(void)
 {
 	if (chance(30))
 		return "0";
-	if (!alua || chance(50))
+	if ((!alua && make == MAKE_SIM) || chance(50))
 		return "1 queue_if_no_path";
 	return "5 queue_if_no_path pg_init_retries 2 pg_init_delay_msecs 40";
+}
+
+static const char *random_handler(void)
+{
+	switch (make) {
+	case MAKE_SIM:
+		break;
+	case MAKE_EMC:
+		return chance(30) ? "3 emc 0 1" : "1 emc";
+	case MAKE_RDAC:
+		return "1 rdac";
+	case MAKE_HP_SW:
+		return "1 hp_sw";
+	}
+	return alua ? "1 alua" : "0";
 }
 
 static struct world *random_table(void)
@@ -252,9 +272,9 @@ static struct world *random_table(void)
 	char table[1024];
 
 	strbuf_init(&out, table, sizeof(table));
-	alua = chance(35);
-	strbuf_printf(&out, "%s %s %u %u", random_features(), alua ? "1 alua" : "0", nr_groups,
-		      first);
+	alua = chance(35) && make == MAKE_SIM;
+	strbuf_printf(&out, "%s ", random_features());
+	strbuf_printf(&out, "%s %u %u", random_handler(), nr_groups, first);
 	for (g = 0; g < nr_groups; g++) {
 		unsigned int n = 1 + below(3);
 
@@ -350,6 +370,24 @@ static void random_fence(struct world *w)
 	}
 }
 
+/* An array of two controllers, which may be the same for all paths. */
+static void random_controllers(struct world *w)
+{
+	unsigned int i;
+
+	give_controllers(w, make);
+	for (i = 0; i < SIM_LUNS_MAX; i++) {
+		w->luns[i].owner = below(2);
+		w->luns[i].is_shy = chance(50);
+		w->luns[i].old_model = make == MAKE_RDAC && chance(50);
+		w->luns[i].follows_io = make == MAKE_RDAC && chance(20);
+	}
+	if (chance(10))
+		w->settings.checker = NULL;
+	/* Else a map whose paths all lead to the other one cannot know which LUN it is to move. */
+	memcpy(w->settings.wwid, w->luns[0].wwid, sizeof(w->luns[0].wwid));
+}
+
 static struct world *random_world(void)
 {
 	struct world *w = random_table();
@@ -378,6 +416,8 @@ static struct world *random_world(void)
 		memcpy(w->settings.wwid, w->luns[0].wwid, sizeof(w->luns[0].wwid));
 	if (chance(40))
 		set_cmd_time_out(w, 2 + below(30));
+	if (make != MAKE_SIM)
+		random_controllers(w);
 	for (i = 0; i < w->nr_paths; i++) {
 		struct sim_path *p = &w->paths[i];
 
@@ -540,6 +580,39 @@ static void random_port_group(struct world *w)
 	group = 1 + below(lun->nr_groups);
 	state = states[below(sizeof(states))];
 	set_port_group(w, group, state, chance(50));
+}
+
+/* Another host moves the LUN, or the array has something else to do than to obey. */
+static void random_owner(struct world *w)
+{
+	static const uint8_t excuses[][3] = {
+		{0x02, 0x04, 0x01}, {0x02, 0x04, 0x03}, {0x05, 0x04, 0x00}, {0x05, 0x91, 0x36},
+		{0x06, 0x29, 0x00}, {0x0b, 0x00, 0x00}, {0x05, 0x26, 0x00},
+	};
+	struct sim_lun *lun = &w->luns[0];
+
+	switch (below(6)) {
+	case 0:
+	case 1:
+		lun->owner ^= 1;
+		return;
+	case 2:
+		lun->move = MOVE_OBEYS;
+		lun->upgrading = lun->other_mode = lun->starting = false;
+		return;
+	case 3:
+		lun->move = chance(80) ? MOVE_REFUSES : MOVE_LIES;
+		memcpy(lun->excuse, excuses[below(sizeof(excuses) / 3)], 3);
+		lun->excuses_left = below(9);
+		return;
+	case 4:
+		lun->upgrading = chance(30);
+		lun->other_mode = chance(10);
+		return;
+	case 5:
+		lun->starting = chance(50);
+		return;
+	}
 }
 
 static bool has_orphans(const struct world *w)
@@ -799,7 +872,10 @@ static void random_event(struct world *w)
 					   : below(7000) * NSEC_PER_MSEC;
 		return;
 	case 9:
-		random_port_group(w);
+		if (make == MAKE_SIM)
+			random_port_group(w);
+		else
+			random_owner(w);
 		return;
 	case 10:
 	case 11:
@@ -836,6 +912,8 @@ static void heal(struct world *w)
 	reload(w, w->table); /* with all its paths */
 	for (i = 0; i < SIM_LUNS_MAX; i++) {
 		w->luns[i].stpg = STPG_OBEYS;
+		w->luns[i].move = MOVE_OBEYS;
+		w->luns[i].upgrading = w->luns[i].other_mode = w->luns[i].starting = false;
 		for (g = 0; g < w->luns[i].nr_groups; g++)
 			w->luns[i].groups[g].state = ALUA_OPTIMIZED;
 	}
@@ -867,12 +945,19 @@ static void heal(struct world *w)
 	expect(w, mpath_lun(w->m)->known);
 }
 
+/* Nothing is drawn for that: as above. */
+static enum sim_make make_of(uint64_t seed)
+{
+	return seed % 5 == 1 ? (enum sim_make)(MAKE_EMC + seed / 5 % 3) : MAKE_SIM;
+}
+
 static void live(uint64_t seed)
 {
 	struct world *w;
 	unsigned int i;
 
 	rng = seed * 0x2545f4914f6cdd1d;
+	make = make_of(seed);
 	w = random_world();
 	world_start(w);
 	if (chance(70))

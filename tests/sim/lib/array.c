@@ -6,6 +6,8 @@
 
 #include "scsi/our_lun.h"
 
+#define SIM_INQUIRY_MAX 192 /* bytes; of no page more is said here */
+
 void sim_lun_init(struct sim_lun *lun, unsigned int number)
 {
 	size_t i, len;
@@ -90,20 +92,25 @@ static void reply(const struct scsi_cmd *cmd, struct scsi_result *result, const 
 
 static void inquiry(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result)
 {
-	uint8_t data[96] = {nexus->device_type, 0, 0x06, 0x12, 91, 0, 0, 0x02};
+	uint8_t data[SIM_INQUIRY_MAX] = {nexus->device_type, 0, 0x06, 0x12, 91, 0, 0, 0x02};
+	size_t len = sim_vendor_inquiry(nexus->lun, data);
 
 	if (nexus->group)
 		data[5] = (uint8_t)(nexus->lun->tpgs << 4);
-	memcpy(data + 8, "SIM     VIRTUAL ARRAY   0001", 28);
 	if (nexus->ours)
 		memcpy(data + OUR_MARK_AT, OUR_MARK, sizeof(OUR_MARK) - 1);
-	reply(cmd, result, data, sizeof(data));
+	reply(cmd, result, data, len);
 }
 
 static void vpd(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result)
 {
-	uint8_t data[64] = {nexus->device_type, cmd->cdb[2]};
+	uint8_t data[SIM_INQUIRY_MAX] = {nexus->device_type, cmd->cdb[2]};
+	size_t len = sim_vendor_page(nexus, cmd->cdb[2], data);
 
+	if (len) {
+		reply(cmd, result, data, len);
+		return;
+	}
 	switch (cmd->cdb[2]) {
 	case 0x00:
 		memcpy(data + 3, "\x05\x00\x80\x83\xb0\xb1", 6);
@@ -337,11 +344,14 @@ void sim_lose_power(struct sim_lun *lun)
 bool sim_execute(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result)
 {
 	return !attention(nexus, cmd, result) && !reserved(nexus, cmd, result) &&
-	       !group_has_no_access(nexus, cmd, result) && sim_carry_out(nexus, cmd, result);
+	       !group_has_no_access(nexus, cmd, result) &&
+	       !sim_vendor_refuses(nexus, cmd, result) && sim_carry_out(nexus, cmd, result);
 }
 
 bool sim_carry_out(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result)
 {
+	if (sim_vendor_moves(nexus, cmd, result))
+		return false;
 	switch (cmd->cdb[0]) {
 	case 0x12:
 		if (cmd->cdb[1] & 1)

@@ -30,6 +30,16 @@ enum sim_stpg {
 	STPG_TAKES_TIME, /* GOOD, and all groups are in transition until the test ends it */
 };
 
+/* Whose array it is: of all but the first, one of two controllers owns the LUN (vendor.c). */
+enum sim_make { MAKE_SIM, MAKE_EMC, MAKE_RDAC, MAKE_HP_SW };
+
+/* What the array does when the other controller is told to take the LUN over. */
+enum sim_move {
+	MOVE_OBEYS,
+	MOVE_LIES,    /* GOOD, but it stays where it was */
+	MOVE_REFUSES, /* with its excuse */
+};
+
 struct sim_lun {
 	uint8_t naa[16];
 	char wwid[40];		     /* as "multipath -ll" prints it */
@@ -47,14 +57,29 @@ struct sim_lun {
 	unsigned int nr_rtpg; /* answered */
 	unsigned int nr_stpg; /* received */
 	uint16_t last_stpg;   /* for which group */
+
+	enum sim_make make;
+	unsigned int owner; /* 0 or 1 */
+	enum sim_move move;
+	uint8_t excuse[3];	   /* key, asc, ascq */
+	unsigned int excuses_left; /* then it obeys; 0: never */
+	bool is_shy;		   /* the other controller does not even tell the size */
+	bool starting;		   /* the owner needs a moment before it can be used */
+	bool old_model;		   /* knows only the old form of the command */
+	bool upgrading;		   /* emc: its firmware */
+	bool other_mode;	   /* emc: the host is not registered for that */
+	bool follows_io;	   /* rdac: AVT, it moves by itself */
+	unsigned int nr_moves;	   /* asked for */
+	unsigned int nr_misunderstood;
 };
 
 /* One port's view of its LUN. */
 struct sim_nexus {
 	struct sim_lun *lun;
-	unsigned int group; /* number of the port's group, 0: no ALUA */
-	uint8_t port;	    /* relative target port identifier */
-	uint64_t nr_blocks; /* that READ CAPACITY answers */
+	unsigned int group;	 /* number of the port's group, 0: no ALUA */
+	unsigned int controller; /* 0 or 1, where there are two */
+	uint8_t port;		 /* relative target port identifier */
+	uint64_t nr_blocks;	 /* that READ CAPACITY answers */
 	uint32_t block_size;
 	uint8_t device_type;	   /* first byte of INQUIRY: qualifier and type */
 	bool ours;		   /* a LUN that tcmu-mpath itself exports (H13) */
@@ -82,6 +107,20 @@ bool sim_execute(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scs
 bool sim_carry_out(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result);
 /* The caches are gone, and what was not synchronized with them. */
 void sim_lose_power(struct sim_lun *lun);
+
+/* vendor.c.  Standard INQUIRY data from the vendor's word on, and the length of it all. */
+size_t sim_vendor_inquiry(const struct sim_lun *lun, uint8_t *data);
+/* 0: there is no such page. */
+size_t sim_vendor_page(const struct sim_nexus *nexus, uint8_t page, uint8_t *data);
+/* Not the owner's port, for a command that only the owner carries out. */
+bool sim_vendor_refuses(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
+			struct scsi_result *result);
+/* That by which such a port is known, beside what is so for every array; key << 16 | asc << 8 |
+ * ascq */
+bool sim_vendor_passive_sense(const struct sim_lun *lun, unsigned int code);
+/* True: it is a command to take the LUN over, and was answered. */
+bool sim_vendor_moves(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
+		      struct scsi_result *result);
 
 /* CHECK CONDITION with fixed-format sense, as a disk builds it. */
 void sim_check_condition(struct scsi_result *result, size_t data_len, uint8_t key, uint8_t asc,

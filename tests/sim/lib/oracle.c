@@ -499,13 +499,15 @@ void oracle_started(struct world *w, struct sim_io *io, struct sim_path *p)
 
 /* --- what targets say, and what it says of the path --- */
 
-static bool is_path_sense(const struct scsi_result *result)
+static bool is_path_sense(const struct sim_lun *lun, const struct scsi_result *result)
 {
 	const uint8_t *sense = result->sense;
 	unsigned int code = (unsigned int)(sense[12] << 8 | sense[13]);
 
 	if (result->status != SAM_CHECK_CONDITION || (sense[0] & 0x7f) != 0x70)
 		return false;
+	if (sim_vendor_passive_sense(lun, (unsigned int)sense[2] << 16 | code))
+		return true;
 	switch (sense[2] & 0x0f) {
 	case 0x02: /* the target port group is not active */
 		return code == 0x040a || code == 0x040b || code == 0x040c || code == 0x0412;
@@ -517,11 +519,11 @@ static bool is_path_sense(const struct scsi_result *result)
 	return false;
 }
 
-static bool is_bad_for_path(const struct scsi_result *result)
+static bool is_bad_for_path(const struct sim_lun *lun, const struct scsi_result *result)
 {
 	switch (result->transport) {
 	case TRANSPORT_OK:
-		return is_path_sense(result);
+		return is_path_sense(lun, result);
 	case TRANSPORT_BUSY:
 	case TRANSPORT_REFUSED:
 		return false;
@@ -539,7 +541,7 @@ static bool is_bad_for_path(const struct scsi_result *result)
 void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio)
 {
 	struct sim_io *io = mio->owner;
-	bool bad = is_bad_for_path(&mio->result);
+	bool bad = is_bad_for_path(p->nexus.lun, &mio->result);
 
 	if (mio->is_probe) {
 		/* With a hardware handler a passive path is up, and activated when it is wanted. */
@@ -904,6 +906,9 @@ void oracle_ended(struct world *w)
 
 	oracle_check(w, w->stopped, "the map does not stop");
 	oracle_check(w, !w->nr_events, "something is still on its way");
+	for (i = 0; i < SIM_LUNS_MAX; i++)
+		oracle_check(w, !w->luns[i].nr_misunderstood,
+			     "the array was told what it does not understand");
 	for (i = 0; i < w->nr_ios; i++)
 		oracle_check(w, w->ios[i].state == SIM_IO_ANSWERED, "io %u was never answered", i);
 	for (i = 0; i < w->nr_paths; i++) {

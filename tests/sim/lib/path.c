@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "core/registry.h"
 #include "mpath/scsi.h"
 
 /* A device that comes back is at the port where it was; a new one is in the first group. */
@@ -18,6 +19,18 @@ static unsigned int port_group_of(const struct sim_path *p)
 		if (strcmp(w->paths[i].name, p->name) == 0)
 			return w->paths[i].nexus.group;
 	return w->luns[0].nr_groups ? 1 : 0;
+}
+
+/* Likewise; else paths of one group are at one controller. */
+static unsigned int controller_of(const struct sim_path *p, unsigned int controller)
+{
+	const struct world *w = p->w;
+	unsigned int i;
+
+	for (i = p->id; i-- > 0;)
+		if (strcmp(w->paths[i].name, p->name) == 0)
+			return w->paths[i].nexus.controller;
+	return controller % 2;
 }
 
 /* A path that leaves and joins again is the same disk. */
@@ -50,6 +63,7 @@ struct sim_path *sim_path_add(struct world *w, const char *address, unsigned int
 	p->nexus = (struct sim_nexus){
 		.lun = &w->luns[0], .nr_blocks = SIM_NR_BLOCKS, .block_size = SIM_BLOCK_SIZE};
 	p->nexus.group = port_group_of(p);
+	p->nexus.controller = controller_of(p, controller);
 	p->disk = disk_of(p);
 	p->nexus.port = (uint8_t)(p->id + 1);
 	p->latency_ns = SIM_LATENCY;
@@ -603,6 +617,23 @@ void give_port_groups(struct world *w, uint8_t tpgs, unsigned int paths_per_grou
 	}
 	for (i = 0; i < w->nr_paths; i++)
 		w->paths[i].nexus.group = i / paths_per_group + 1;
+}
+
+void give_controllers(struct world *w, enum sim_make make)
+{
+	static const char *const checkers[] = {
+		[MAKE_SIM] = "tur",
+		[MAKE_EMC] = "emc_clariion",
+		[MAKE_RDAC] = "rdac",
+		[MAKE_HP_SW] = "hp_sw",
+	};
+	unsigned int i;
+
+	for (i = 0; i < SIM_LUNS_MAX; i++) {
+		w->luns[i].make = make;
+		w->luns[i].is_shy = make != MAKE_EMC;
+	}
+	w->settings.checker = path_checker_find(checkers[make]);
 }
 
 void set_port_group(struct world *w, unsigned int group, uint8_t state, bool ua)

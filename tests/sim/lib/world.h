@@ -350,6 +350,11 @@ void sim_ring_begin(struct world *w, uint32_t at);
  * optimized, the others are in standby.
  */
 void give_port_groups(struct world *w, uint8_t tpgs, unsigned int paths_per_group);
+/*
+ * Before world_start(): the array is one of two controllers.  The paths of the table's odd groups
+ * lead to controller 0, which owns the LUN, and they have the checker that knows such arrays.
+ */
+void give_controllers(struct world *w, enum sim_make make);
 /* The array changes a group's state; with @ua each path is told with its next command. */
 void set_port_group(struct world *w, unsigned int group, uint8_t state, bool ua);
 

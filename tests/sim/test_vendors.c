@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Arrays of two controllers, for the hardware handlers emc, rdac and hp_sw: who owns the LUN, who
+ * takes it over, and what the array may say to that (B3 of dm-multipath.md).  What is about single
+ * answers is in tests/unit/test_emc.c and its like.
+ */
+#include <string.h>
+
+#include "mpath/scsi.h"
+#include "sim/lib/tables.h"
+#include "sim/lib/world.h"
+
+#define GROUPS		 "2 1 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1 "
+#define TWO_BY_TWO_PATHS "2 1 round-robin 0 2 1 8:0 1 8:16 1 round-robin 0 2 1 8:32 1 8:48 1 "
+
+static const enum sim_make makes[] = {MAKE_EMC, MAKE_RDAC, MAKE_HP_SW};
+#define FOR_EACH_MAKE(make) for (const enum sim_make *make = makes; make < makes + 3; make++)
+
+static const char *const names[] = {
+	[MAKE_EMC] = "emc", [MAKE_RDAC] = "rdac", [MAKE_HP_SW] = "hp_sw"};
+
+static struct sim_lun *lun(struct world *w)
+{
+	return &w->luns[0];
+}
+
+/* @features and @groups as in a table. */
+static struct world *new_world(const char *features, enum sim_make make, const char *groups)
+{
+	char table[512];
+	struct world *w;
+
+	snprintf(table, sizeof(table), "%s 1 %s %s", features, names[make], groups);
+	w = world_new(table);
+	give_controllers(w, make);
+	return w;
+}
+
+static struct sim_io *read_and_wait(struct world *w, unsigned int ms)
+{
+	struct sim_io *io = submit_read(w, 0, 1);
+
+	advance(w, ms);
+	expect_good(w, io);
+	return io;
+}
+
+/* A world in use: controller 0 owns the LUN, and its group is activated. */
+static struct world *used_world(const char *features, enum sim_make make, const char *groups)
+{
+	struct world *w = new_world(features, make, groups);
+
+	world_up(w);
+	read_and_wait(w, 20);
+	forget_trace(w);
+	forget_notices(w);
+	return w;
+}
+
+static void array_refuses(struct world *w, uint8_t key, uint8_t asc, uint8_t ascq,
+			  unsigned int times)
+{
+	lun(w)->move = MOVE_REFUSES;
+	lun(w)->excuse[0] = key;
+	lun(w)->excuse[1] = asc;
+	lun(w)->excuse[2] = ascq;
+	lun(w)->excuses_left = times;
+}
+
+/* --- which handler --- */
+
+static void a_handler_is_found_by_itself(void)
+{
+	char want[256];
+
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = world_new("0 0 " GROUPS);
+
+		give_controllers(w, *make);
+		w->lists_paths = true;
+		world_up(w);
+		snprintf(want, sizeof(want), "0 1 %s " GROUPS, names[*make]);
+		expect_table(w, want);
+		read_and_wait(w, 20);
+		world_end(w);
+	}
+}
+
+/* --- the LUN moves --- */
+
+/* Who owns the LUN need not be told to take it, nor is the other one touched. */
+static void the_owner_is_left_in_peace(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = used_world("0", *make, TWO_BY_TWO_PATHS);
+
+		expect(w, lun(w)->nr_moves == 0 && lun(w)->owner == 0);
+		expect_info(w, "2 0 1 0 2 1 A 0 2 0 8:0 A 0 8:16 A 0 E 0 2 0 8:32 A 0 8:48 A 0 ");
+		advance(w, 60000);
+		expect(w, lun(w)->nr_moves == 0);
+		expect_info(w, "2 0 1 0 2 1 A 0 2 0 8:0 A 0 8:16 A 0 E 0 2 0 8:32 A 0 8:48 A 0 ");
+		world_end(w);
+	}
+}
+
+/* A group is lost: the other controller takes over, before a command goes there. */
+static void the_other_controller_takes_over(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = used_world("0", *make, TWO_BY_TWO_PATHS);
+		struct sim_io *read, *write;
+
+		set_controller_mode(w, 0, MODE_LOST);
+		read = submit_read(w, 0, 1);
+		write = submit_write(w, 0, 1);
+		advance(w, 50);
+		expect_good(w, read);
+		expect_good(w, write);
+		expect(w, lun(w)->owner == 1 && lun(w)->nr_moves == 1);
+		expect(w, sim_path(w, "8:32")->path->fail_count == 0);
+		set_controller_mode(w, 0, MODE_UP);
+		advance(w, 3000);
+		read_and_wait(w, 20);
+		expect(w, lun(w)->owner == 1 && lun(w)->nr_moves == 1); /* failback=manual */
+		message(w, "switch_group 1");
+		read_and_wait(w, 50);
+		expect(w, lun(w)->owner == 0 && lun(w)->nr_moves == 2);
+		world_end(w);
+	}
+}
+
+/* At the start nobody is asked for his size before the LUN is his. */
+static void the_second_group_owns_the_lun_at_the_start(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = new_world("0", *make, GROUPS);
+
+		lun(w)->owner = 1;
+		snprintf(w->settings.wwid, sizeof(w->settings.wwid), "%s", lun(w)->wwid);
+		world_up(w);
+		expect(w, lun(w)->nr_moves == 0);
+		read_and_wait(w, 50);
+		expect(w, lun(w)->owner == 0 && lun(w)->nr_moves == 1);
+		world_end(w);
+	}
+}
+
+/*
+ * Only passive paths, which do not tell the LUN's size, and nobody has ever seen it: no initiator
+ * is shown such a LUN, so no command of his would have it moved.
+ */
+static void a_lun_that_nobody_has_seen(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = new_world("0", *make, "1 1 round-robin 0 2 1 8:0 1 8:16 1");
+
+		lun(w)->owner = 1;
+		lun(w)->is_shy = true;
+		snprintf(w->settings.wwid, sizeof(w->settings.wwid), "%s", lun(w)->wwid);
+		world_up(w);
+		advance(w, 1000);
+		expect(w, mpath_lun(w->m)->known);
+		expect(w, lun(w)->owner == 0 && lun(w)->nr_moves == 1);
+		advance(w, 10000);
+		expect(w, lun(w)->nr_moves == 1);
+		read_and_wait(w, 20);
+		world_end(w);
+	}
+}
+
+/* The array does not do it at once, or the path is not there at once: later, then. */
+static void a_lun_that_nobody_has_seen_for_long(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = new_world("0", *make, GROUPS);
+
+		lun(w)->owner = 1;
+		lun(w)->is_shy = true;
+		array_refuses(w, 0x04, 0x44, 0x00, 3);
+		sim_path(w, "8:16")->refused = "no such device";
+		snprintf(w->settings.wwid, sizeof(w->settings.wwid), "%s", lun(w)->wwid);
+		world_up(w);
+		advance(w, 10000);
+		expect(w, mpath_lun(w->m)->known);
+		expect(w, lun(w)->owner == 0 && lun(w)->nr_moves == 4);
+		world_end(w);
+	}
+}
+
+/* Another host has moved it: commands follow it there, and do not ask for it back. */
+static void another_host_moves_the_lun(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = used_world("0", *make, GROUPS);
+		struct sim_io *io;
+
+		lun(w)->owner = 1;
+		io = submit_write(w, 0, 1);
+		advance(w, 50);
+		expect_good(w, io);
+		expect(w, io->last_path == sim_path(w, "8:16") && io->nr_executions == 1);
+		expect(w, lun(w)->nr_moves == 0);
+		expect_notice(w, "failed (");
+		advance(w, 3000);
+		expect(w, sim_path(w, "8:0")->path->active); /* passive, but it will do */
+		read_and_wait(w, 20);
+		expect(w, lun(w)->nr_moves == 0);
+		world_end(w);
+	}
+}
+
+/* F25: it does so again and again: nothing fails, and the array is not told without a pause. */
+static void two_hosts_fight(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = used_world("1 queue_if_no_path", *make, GROUPS);
+		unsigned int i;
+
+		for (i = 0; i < 200; i++) {
+			struct sim_io *io = submit_write(w, i % 8, 1);
+
+			if (i % 3)
+				lun(w)->owner ^= 1;
+			advance(w, 5);
+			lun(w)->owner ^= i & 1;
+			advance(w, 45);
+			if (i % 20 == 0) {
+				advance(w, 3000);
+				expect_good(w, io);
+			}
+		}
+		advance(w, 3000);
+		expect(w, w->m->nr_ios == 0);
+		expect(w, lun(w)->nr_moves <= 2 * 50); /* in 43 s */
+		world_end(w);
+	}
+}
+
+/* --- what the array says to that --- */
+
+struct excuse {
+	enum sim_make make;
+	uint8_t key, asc, ascq;
+	unsigned int times;	/* 0: for ever */
+	unsigned int after_ms;	/* then the command is answered */
+	unsigned int nr_moves;	/* the array was told */
+	unsigned int nr_rounds; /* of activation of the second group; 0: it is left */
+	const char *told;
+};
+
+static void make_excuses(const struct excuse *row)
+{
+	struct world *w = used_world("5 queue_if_no_path pg_init_retries 3 pg_init_delay_msecs 100",
+				     row->make, GROUPS);
+	struct sim_io *io;
+
+	array_refuses(w, row->key, row->asc, row->ascq, row->times);
+	message(w, "switch_group 2");
+	io = submit_read(w, 0, 1);
+	if (row->after_ms > 50)
+		advance(w, row->after_ms - 50);
+	else
+		advance(w, 1);
+	expect_pending(w, io);
+	advance(w, 100);
+	expect_good(w, io);
+	expect(w, lun(w)->nr_moves == row->nr_moves);
+	if (row->told)
+		expect_notice(w, row->told);
+	expect(w, io->last_path == sim_path(w, row->nr_rounds ? "8:16" : "8:0"));
+	if (row->nr_rounds)
+		expect(w, w->m->pg_init_count == row->nr_rounds);
+	expect(w, lun(w)->owner == (row->nr_rounds ? 1 : 0));
+	world_end(w);
+}
+
+/* SCSI_DH_RETRY, SCSI_DH_DEV_TEMP_BUSY, what is asked again at once, and what is not asked again.
+ */
+static void excuses(void)
+{
+	static const struct excuse rows[] = {
+		/* A unit attention: it was not even looked at. */
+		{MAKE_EMC, 0x06, 0x2a, 0x01, 2, 20, 3, 1, NULL},
+		{MAKE_EMC, 0x06, 0x2a, 0x01, 0, 30, 4, 0, "activation failed"},
+		/* A copy within the array, and an upgrade: the other group has to do. */
+		{MAKE_EMC, 0x05, 0x04, 0x00, 0, 5, 1, 0, "the array is busy, bypassing"},
+		{MAKE_EMC, 0x02, 0x04, 0x03, 0, 5, 1, 0, "the array is busy, bypassing"},
+		{MAKE_EMC, 0x05, 0x24, 0x00, 0, 5, 1, 0, "activation failed"},
+
+		/* Its command lock is taken, for as long as it moves others. */
+		{MAKE_RDAC, 0x05, 0x91, 0x36, 20, 4000, 21, 1, NULL},
+		{MAKE_RDAC, 0x00, 0x00, 0x00, 5, 50, 6, 1, NULL},
+		{MAKE_RDAC, 0x0b, 0x00, 0x00, 5, 50, 6, 1, NULL},
+		{MAKE_RDAC, 0x06, 0x29, 0x00, 5, 50, 6, 1, NULL},
+		/* It becomes ready: after the handler's own five tries in a round of its own. */
+		{MAKE_RDAC, 0x02, 0x04, 0x01, 8, 200, 9, 2, "activating once more"},
+		{MAKE_RDAC, 0x02, 0x04, 0x01, 0, 500, 24, 0, "tried pg_init_retries times"},
+		{MAKE_RDAC, 0x05, 0x26, 0x00, 0, 5, 1, 0, "activation failed"},
+
+		/* The switch-over is under way. */
+		{MAKE_HP_SW, 0x02, 0x04, 0x03, 3, 30, 4, 1, NULL},
+		{MAKE_HP_SW, 0x02, 0x04, 0x03, 5, 150, 6, 2, "activating once more"},
+		{MAKE_HP_SW, 0x02, 0x04, 0x03, 0, 400, 16, 0, "tried pg_init_retries times"},
+		{MAKE_HP_SW, 0x04, 0x44, 0x00, 0, 5, 1, 0, "activation failed"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		make_excuses(&rows[i]);
+}
+
+/* An upgrade of the firmware, as the page says: then the group is bypassed, and no path fails. */
+static void an_upgrade_of_the_firmware(void)
+{
+	struct world *w = used_world("2 pg_init_delay_msecs 300", MAKE_EMC, GROUPS);
+	struct sim_io *io;
+
+	lun(w)->upgrading = true;
+	message(w, "switch_group 2");
+	io = submit_read(w, 0, 1);
+	advance(w, 20);
+	expect_pending(w, io); /* the first group cannot be activated either */
+	expect_info(w, "2 1 1 0 2 1 D 0 1 0 8:0 A 0 D 0 1 0 8:16 A 0 ");
+	lun(w)->upgrading = false;
+	advance(w, 400);
+	expect_good(w, io);
+	expect(w, count_notices(w, "the array is busy, bypassing") == 2);
+	expect(w,
+	       sim_path(w, "8:0")->path->fail_count + sim_path(w, "8:16")->path->fail_count == 0);
+	world_end(w);
+}
+
+/* SCSI_DH_NOSYS: the array does not take us for a host that can move LUNs so. */
+static void a_host_that_is_not_registered(void)
+{
+	struct world *w = used_world("0", MAKE_EMC, GROUPS);
+	struct sim_io *io;
+
+	lun(w)->other_mode = true;
+	message(w, "switch_group 2");
+	io = submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_sense(w, io, 0x02, 0x08, 0x00);
+	expect(w, count_notices(w, "not an array that the hardware handler knows") == 2);
+	expect(w, lun(w)->nr_moves == 0);
+	lun(w)->other_mode = false;
+	advance(w, 3000);
+	read_and_wait(w, 50);
+	world_end(w);
+}
+
+/* It says GOOD, and does nothing: that is found out, and no command goes astray. */
+static void an_array_that_lies(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = used_world("0", *make, GROUPS);
+		struct sim_io *io;
+
+		lun(w)->move = MOVE_LIES;
+		message(w, "switch_group 2");
+		io = submit_read(w, 0, 1);
+		advance(w, 100);
+		expect_good(w, io);
+		expect(w, io->last_path == sim_path(w, "8:0") && lun(w)->owner == 0);
+		world_end(w);
+	}
+}
+
+/* It says GOOD, but needs a moment: asked again, as one that has said so itself. */
+static void the_owner_needs_a_moment(void)
+{
+	struct world *w = used_world("5 queue_if_no_path pg_init_retries 9 pg_init_delay_msecs 100",
+				     MAKE_RDAC, GROUPS);
+	struct sim_io *io;
+
+	lun(w)->starting = true;
+	message(w, "switch_group 2");
+	io = submit_read(w, 0, 1);
+	advance(w, 450);
+	expect_pending(w, io);
+	lun(w)->starting = false;
+	advance(w, 150);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:16"));
+	expect(w, sim_path(w, "8:16")->path->fail_count == 0);
+	world_end(w);
+}
+
+/* --- models --- */
+
+static void old_models(void)
+{
+	static const enum sim_make with_models[] = {MAKE_EMC, MAKE_RDAC};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct world *w = new_world("0", with_models[i], GROUPS);
+
+		lun(w)->old_model = true;
+		world_up(w);
+		read_and_wait(w, 20);
+		message(w, "switch_group 2");
+		read_and_wait(w, 50);
+		expect(w, lun(w)->owner == 1 && lun(w)->nr_moves == 1);
+		world_end(w);
+	}
+}
+
+/* AVT: the LUN follows the commands, and nobody has to be told. */
+static void a_lun_that_follows_the_commands(void)
+{
+	struct world *w = new_world("0", MAKE_RDAC, GROUPS);
+
+	lun(w)->follows_io = true;
+	world_up(w);
+	read_and_wait(w, 20);
+	message(w, "switch_group 2");
+	read_and_wait(w, 20);
+	expect(w, lun(w)->owner == 1 && lun(w)->nr_moves == 0);
+	world_end(w);
+}
+
+int main(void)
+{
+	STORY(a_handler_is_found_by_itself);
+	STORY(the_owner_is_left_in_peace);
+	STORY(the_other_controller_takes_over);
+	STORY(the_second_group_owns_the_lun_at_the_start);
+	STORY(a_lun_that_nobody_has_seen);
+	STORY(a_lun_that_nobody_has_seen_for_long);
+	STORY(another_host_moves_the_lun);
+	STORY(two_hosts_fight);
+	STORY(excuses);
+	STORY(an_upgrade_of_the_firmware);
+	STORY(a_host_that_is_not_registered);
+	STORY(an_array_that_lies);
+	STORY(the_owner_needs_a_moment);
+	STORY(old_models);
+	STORY(a_lun_that_follows_the_commands);
+	return end_of_stories();
+}
