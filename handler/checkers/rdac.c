@@ -3,7 +3,8 @@
  * rdac path checker
  *
  * For the arrays of the rdac hardware handler: VPD page C9h tells whether the controller behind
- * this path owns the LUN.  If the other one does, the path is usable after activation ("ghost").
+ * this path owns the LUN.  If the other one does, the path is usable after activation ("ghost"),
+ * unless the LUN follows the commands, or they are sent on to its owner.
  */
 #include "checkers/answer.h"
 
@@ -11,6 +12,7 @@
 #define PAGE_ASK_LEN  48
 #define OWNER_AT      8
 #define OWNER_AVT     0x80 /* moves by itself with the I/O */
+#define OWNER_IOSHIP  0x20 /* the other controller sends commands on */
 #define OWNER_OURS    0x01
 #define NOT_CONNECTED 0xff /* peripheral qualifier and type of a disk that is there are 0 */
 
@@ -22,7 +24,8 @@ static enum check_result read_page(const struct scsi_answer *last)
 {
 	if (last->len <= OWNER_AT || last->data[1] != PAGE_OWNER || (last->data[0] & NOT_CONNECTED))
 		return CHECK_DOWN;
-	return last->data[OWNER_AT] & (OWNER_AVT | OWNER_OURS) ? CHECK_UP : CHECK_GHOST;
+	return last->data[OWNER_AT] & (OWNER_AVT | OWNER_IOSHIP | OWNER_OURS) ? CHECK_UP
+									      : CHECK_GHOST;
 }
 
 static enum check_result rdac_check(void *context, const struct scsi_answer *last,

@@ -4,7 +4,7 @@
  * after the other.  Commands wait meanwhile (dm-multipath.md A6).
  *
  * A round asks each active path of the current group once.  Who answers "try again" causes
- * another round, up to pg_init_retries, after pg_init_delay_msecs if one of them asked for a pause.
+ * another round after pg_init_delay_msecs, up to pg_init_retries.
  */
 #include <assert.h>
 
@@ -218,7 +218,7 @@ static void bypass(struct multipath *m, struct priority_group *pg)
  * A path that asks alone, when the others of its group are in use, is not worth another round
  * that commands would wait for: it fails, and its checker brings it back.
  */
-static void try_again(struct multipath *m, struct path *path, bool pause)
+static void try_again(struct multipath *m, struct path *path)
 {
 	if (path->pg != m->current_pg)
 		return;
@@ -227,7 +227,7 @@ static void try_again(struct multipath *m, struct path *path, bool pause)
 		return;
 	}
 	m->pg_init_required = true;
-	m->pg_init_delayed |= pause;
+	m->pg_init_delayed = true;
 }
 
 static void take_result(struct multipath *m, struct path *path, enum hw_result result)
@@ -249,10 +249,7 @@ static void take_result(struct multipath *m, struct path *path, enum hw_result r
 		bypass(m, path->pg);
 		return;
 	case HW_RETRY:
-		try_again(m, path, true);
-		return;
-	case HW_IMM_RETRY:
-		try_again(m, path, false);
+		try_again(m, path);
 		return;
 	case HW_FAIL_PATH:
 		fail_path(m, path, "activation failed");

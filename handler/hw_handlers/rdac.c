@@ -8,9 +8,13 @@
  *
  * Words in the table: none
  *
+ * In IOSHIP mode either controller serves the LUN, and sends the commands on to the owner: it is
+ * moved only to the controller that the array prefers.
+ *
  * scsi_dh_rdac collects the LUNs of a controller that are to be moved at the same time into one
- * MODE SELECT.  Here each map moves its own LUN; the array answers that its command lock is taken
- * (05/91/36) while it moves another, and is asked again until it has moved them all.
+ * MODE SELECT.  Here each map moves its own LUN: a conversation is one map's, and maps do not know
+ * of each other.  The array answers that its command lock is taken (05/91/36) while it moves
+ * another, and is asked again until it has moved them all.
  */
 #include "hw_handlers/families.h"
 #include "mpath/hw_handler.h"
@@ -34,7 +38,10 @@
 #define PAGE_OWNER_ASK_LEN 48
 #define OWNER_AT	   8
 #define OWNER_AVT	   0x80 /* moves by itself with the I/O */
+#define OWNER_IOSHIP	   0x20
 #define OWNER_OURS	   0x01
+#define PRIORITY_AT	   9
+#define PRIORITY_PREFERRED 0x01
 
 /* The redundant controller page, behind MODE SELECT's header. */
 #define PAGE_CONTROLLER		0x2c
@@ -185,6 +192,17 @@ static bool is_page(const struct scsi_answer *answer, uint8_t page, size_t len_m
 	return answer->len >= len_min && answer->data[1] == page;
 }
 
+static bool must_be_moved(const struct scsi_answer *page)
+{
+	uint8_t owner = page->data[OWNER_AT];
+
+	if (owner & OWNER_OURS)
+		return false;
+	if (owner & OWNER_IOSHIP)
+		return page->len > PRIORITY_AT && page->data[PRIORITY_AT] & PRIORITY_PREFERRED;
+	return !(owner & OWNER_AVT);
+}
+
 static enum hw_result good(struct rdac_path *rdac, const struct scsi_answer *last,
 			   const struct scsi_question *next)
 {
@@ -205,9 +223,7 @@ static enum hw_result good(struct rdac_path *rdac, const struct scsi_answer *las
 	case ASKED_OWNER:
 		if (!is_page(last, PAGE_OWNER, OWNER_AT + 1))
 			return HW_NOSYS;
-		if (last->data[OWNER_AT] & (OWNER_AVT | OWNER_OURS))
-			return HW_DONE;
-		return ask_next(rdac, ASKED_MOVE, next);
+		return must_be_moved(last) ? ask_next(rdac, ASKED_MOVE, next) : HW_DONE;
 	case ASKED_MOVE:
 		return HW_DONE;
 	}

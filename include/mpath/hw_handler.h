@@ -18,7 +18,10 @@
 
 struct scsi_sense;
 
-/* The kernel's SCSI_DH_* results, as far as dm tells them apart in pg_init_done(). */
+/*
+ * The kernel's SCSI_DH_* results, as far as dm tells them apart in pg_init_done().  What is to be
+ * tried again at once (SCSI_DH_IMM_RETRY, RES_TEMP_UNAVAIL) no handler leaves to dm, nor to us.
+ */
 enum hw_result {
 	HW_SEND,      /* *next is the next command */
 	HW_WAIT,      /* call again after *wait_ns */
@@ -26,7 +29,6 @@ enum hw_result {
 	HW_NOSYS,     /* SCSI_DH_NOSYS: the array is not what the handler is for */
 	HW_BYPASS_PG, /* SCSI_DH_DEV_TEMP_BUSY: bypass the group, do not fail the path */
 	HW_RETRY,     /* SCSI_DH_RETRY: again after pg_init_delay_msecs */
-	HW_IMM_RETRY, /* SCSI_DH_IMM_RETRY, RES_TEMP_UNAVAIL: again at once */
 	HW_FAIL_PATH, /* everything else */
 };
 

@@ -381,6 +381,7 @@ static void random_controllers(struct world *w)
 		w->luns[i].is_shy = chance(50);
 		w->luns[i].old_model = make == MAKE_RDAC && chance(50);
 		w->luns[i].follows_io = make == MAKE_RDAC && chance(20);
+		w->luns[i].ships_io = make == MAKE_RDAC && chance(20);
 	}
 	if (chance(10))
 		w->settings.checker = NULL;

@@ -427,6 +427,30 @@ static void a_lun_that_follows_the_commands(void)
 	world_end(w);
 }
 
+/* IOSHIP: either controller serves it, and it is moved only to where the array wants it. */
+static void a_lun_that_both_serve(void)
+{
+	struct world *w = new_world("0", MAKE_RDAC, GROUPS);
+
+	lun(w)->ships_io = true;
+	lun(w)->owner = lun(w)->preferred = 1;
+	world_up(w);
+	expect(w, read_and_wait(w, 20)->last_path == sim_path(w, "8:0"));
+	expect(w, lun(w)->nr_moves == 0);
+	message(w, "switch_group 2");
+	expect(w, read_and_wait(w, 20)->last_path == sim_path(w, "8:16"));
+	expect(w, lun(w)->nr_moves == 0);
+	lun(w)->owner = 0;
+	message(w, "switch_group 1");
+	read_and_wait(w, 20);
+	expect(w, lun(w)->nr_moves == 0);
+	message(w, "switch_group 2");
+	read_and_wait(w, 20);
+	expect(w, lun(w)->nr_moves == 1 && lun(w)->owner == 1);
+	expect_info(w, "2 0 1 0 2 2 E 0 1 0 8:0 A 0 A 0 1 0 8:16 A 0 ");
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(a_handler_is_found_by_itself);
@@ -444,5 +468,6 @@ int main(void)
 	STORY(the_owner_needs_a_moment);
 	STORY(old_models);
 	STORY(a_lun_that_follows_the_commands);
+	STORY(a_lun_that_both_serve);
 	return end_of_stories();
 }

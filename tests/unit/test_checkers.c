@@ -176,6 +176,7 @@ static void test_rdac(void)
 
 	assert(rdac_page(0, 0xc9, 0x01, 48) == CHECK_UP);
 	assert(rdac_page(0, 0xc9, 0x80, 48) == CHECK_UP);
+	assert(rdac_page(0, 0xc9, 0x20, 48) == CHECK_UP); /* I/O is shipped to the other one */
 	assert(rdac_page(0, 0xc9, 0x00, 48) == CHECK_GHOST);
 	assert(rdac_page(0x20, 0xc9, 0x01, 48) == CHECK_DOWN); /* no LUN behind this port */
 	assert(rdac_page(0x7f, 0xc9, 0x01, 48) == CHECK_DOWN);

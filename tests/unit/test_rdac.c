@@ -11,6 +11,7 @@ extern const struct hw_handler_type rdac_handler;
 #define OURS   0x01
 #define THEIRS 0x00
 #define AVT    0x80
+#define IOSHIP 0x20
 
 static const uint8_t ask_lun[6] = {0x12, 1, 0xc8, 0, 175, 0};
 static const uint8_t ask_features[6] = {0x12, 1, 0xc2, 0, 255, 0};
@@ -32,11 +33,16 @@ static enum hw_result features(struct talk *t, uint8_t max_lun)
 	return talk_good(t, page, sizeof(page));
 }
 
-static enum hw_result owner(struct talk *t, uint8_t flags)
+static enum hw_result owner_and_priority(struct talk *t, uint8_t flags, uint8_t priority)
 {
-	uint8_t page[48] = {0, 0xc9, 0, 44, 'v', 'a', 'c', 'e', flags};
+	uint8_t page[48] = {0, 0xc9, 0, 44, 'v', 'a', 'c', 'e', flags, priority};
 
 	return talk_good(t, page, sizeof(page));
+}
+
+static enum hw_result owner(struct talk *t, uint8_t flags)
+{
+	return owner_and_priority(t, flags, 0);
 }
 
 static void start(struct talk *t, uint8_t number, uint8_t max_lun)
@@ -82,6 +88,33 @@ static void test_owned_already(void)
 	assert(talk_begin(&t, 0, HW_ACTIVATE) == HW_SEND);
 	talk_expect(&t, ask_owner, 6, SCSI_DATA_IN, 48);
 	assert(owner(&t, AVT) == HW_DONE); /* moves by itself */
+}
+
+/* Both controllers serve the LUN, so it is only moved to the one that the array prefers. */
+static void test_ioship(void)
+{
+	struct talk t;
+
+	start(&t, 5, 255);
+	assert(owner_and_priority(&t, IOSHIP, 0) == HW_DONE);
+	start(&t, 5, 255);
+	assert(owner_and_priority(&t, IOSHIP | OURS, 0) == HW_DONE);
+	start(&t, 5, 255);
+	assert(owner_and_priority(&t, IOSHIP | OURS, 1) == HW_DONE);
+	start(&t, 5, 255);
+	assert(owner_and_priority(&t, IOSHIP, 1) == HW_SEND);
+	expect_expanded(&t, 5);
+	start(&t, 5, 255);
+	assert(owner_and_priority(&t, IOSHIP | AVT, 1) == HW_SEND);
+
+	/* Without it the preference is of no account. */
+	start(&t, 5, 255);
+	assert(owner_and_priority(&t, AVT, 1) == HW_DONE);
+	start(&t, 5, 255);
+	assert(owner_and_priority(&t, THEIRS, 0) == HW_SEND);
+	/* An old page ends before it. */
+	start(&t, 5, 255);
+	assert(talk_good(&t, (const uint8_t[9]){0, 0xc9, [8] = IOSHIP}, 9) == HW_DONE);
 }
 
 static void test_the_move(void)
@@ -235,6 +268,7 @@ int main(void)
 {
 	assert(!rdac_handler.set_params && !rdac_handler.can_refresh);
 	test_owned_already();
+	test_ioship();
 	test_the_move();
 	test_the_move_is_retried();
 	test_a_taken_lock_is_waited_for();

@@ -69,6 +69,8 @@ struct sim_lun {
 	bool upgrading;		   /* emc: its firmware */
 	bool other_mode;	   /* emc: the host is not registered for that */
 	bool follows_io;	   /* rdac: AVT, it moves by itself */
+	bool ships_io;		   /* rdac: IOSHIP, the other controller serves it, too ... */
+	unsigned int preferred;	   /* ... but this one shall */
 	unsigned int nr_moves;	   /* asked for */
 	unsigned int nr_misunderstood;
 };

@@ -85,7 +85,9 @@ static size_t rdac_owner_page(const struct sim_nexus *nexus, uint8_t *data)
 {
 	data[3] = 44;
 	memcpy(data + 4, "vace", 4);
-	data[8] = (uint8_t)((nexus->lun->follows_io ? 0x80 : 0) | owns(nexus));
+	data[8] = (uint8_t)((nexus->lun->follows_io ? 0x80 : 0) |
+			    (nexus->lun->ships_io ? 0x20 : 0) | owns(nexus));
+	data[9] = nexus->controller == nexus->lun->preferred;
 	return 48;
 }
 
@@ -153,7 +155,7 @@ bool sim_vendor_refuses(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
 		return false;
 	if (!owns(nexus) && lun->follows_io && cmd->medium)
 		lun->owner = nexus->controller;
-	if (!owns(nexus)) {
+	if (!owns(nexus) && !lun->ships_io) {
 		refuse_as_passive(lun, cmd, result);
 		return true;
 	}
