@@ -11,6 +11,8 @@
 #include "core/multipath.h"
 #include "mpath/number.h"
 
+#define NO_PATH_TEXT "no path is usable"
+
 static void refuse(struct mpath_message *message, int error, const char *text)
 {
 	message->error = error;
@@ -168,12 +170,40 @@ static void wrong_count(struct mpath_message *message)
 static void unrecognised(struct mpath_message *message)
 {
 	message->error = -EINVAL;
-	strbuf_printf(&message->reply,
-		      "Unrecognised multipath message received: %s, expected queue_if_no_path, "
-		      "fail_if_no_path, disable_group, enable_group, switch_group, fail_path, "
-		      "reinstate_path, probe_path, forget_wwid, release, suspend, resume "
-		      "or resize",
-		      message->argc ? message->argv[0] : "(nothing)");
+	strbuf_printf(
+		&message->reply,
+		"Unrecognised multipath message received: %s, expected queue_if_no_path, "
+		"fail_if_no_path, disable_group, enable_group, switch_group, fail_path, "
+		"reinstate_path, probe_path, probe_paths, forget_wwid, release, suspend, resume "
+		"or resize",
+		message->argc ? message->argv[0] : "(nothing)");
+}
+
+/* dm has an ioctl for that, with this error. */
+static void probe_paths_by_message(struct multipath *m, struct mpath_message *message)
+{
+	message->pending = message->probes = probe_group_in_use(m);
+	if (!message->pending && !m->nr_valid)
+		refuse(message, -ENOTCONN, NO_PATH_TEXT);
+}
+
+static bool probes_are_done(struct multipath *m, struct mpath_message *message)
+{
+	if (probes_are_out(m) && !m->stopping)
+		return false;
+	message->pending = false;
+	if (m->stopping)
+		message->error = -ESHUTDOWN;
+	else if (!m->nr_valid)
+		refuse(message, -ENOTCONN, NO_PATH_TEXT);
+	return true;
+}
+
+bool mpath_message_done(struct multipath *m, struct mpath_message *message)
+{
+	if (!message->pending)
+		return true;
+	return message->probes ? probes_are_done(m, message) : suspend_is_done(m, message);
 }
 
 static bool one_word_message(struct multipath *m, struct mpath_message *message)
@@ -184,6 +214,8 @@ static bool one_word_message(struct multipath *m, struct mpath_message *message)
 		set_queueing(m, true);
 	else if (strcasecmp(word, "fail_if_no_path") == 0)
 		set_queueing(m, false);
+	else if (strcasecmp(word, "probe_paths") == 0)
+		probe_paths_by_message(m, message);
 	else
 		return false;
 	return true;
@@ -238,7 +270,7 @@ void handle_message(struct multipath *m, struct mpath_message *message)
 	const char *word;
 
 	message->error = 0;
-	message->pending = false;
+	message->pending = message->probes = false;
 	if (our_message(m, message))
 		return;
 	if (m->suspend == SUSPENDED) {

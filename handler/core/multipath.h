@@ -255,6 +255,7 @@ bool may_queue(const struct multipath *m);
 void suspend_map(struct multipath *m, bool noflush);
 void resume_map(struct multipath *m);
 void check_suspended(struct multipath *m);
+bool suspend_is_done(const struct multipath *m, struct mpath_message *message);
 
 /* restart.c: commands of a dead process (D9 Restart) */
 void restart_begins(struct multipath *m);
@@ -315,6 +316,8 @@ void release_held_paths(struct multipath *m);
 void paths_timeout(struct multipath *m);
 void probe_path_now(struct multipath *m, struct path *path);
 void look_at_paths(struct multipath *m);
+bool probe_group_in_use(struct multipath *m);
+bool probes_are_out(const struct multipath *m);
 void kernel_has_heard(struct multipath *m, struct path *path, enum mpath_heard heard);
 void probe_answered(struct multipath *m, struct path *path);
 void probe_abandoned(struct multipath *m, struct path *path);

@@ -61,6 +61,7 @@ void fail_path(struct multipath *m, struct path *path, const char *why)
 	if (!path->active)
 		return;
 	path->active = false;
+	path->read_probe = READ_NONE;
 	path->fail_count++;
 	m->nr_path_faults++;
 	flaky_path_failed(m, path);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/multipath.h"
+#include "core/registry.h"
 #include "core/verdict.h"
 
 /* The kernel's own time-out of a probe.  We stop waiting for it long before. */
@@ -30,8 +31,8 @@ static void converse(struct multipath *m, struct path *path, const struct scsi_a
 
 static void check_at(struct multipath *m, struct path *path, uint64_t at_ns)
 {
-	path->next_check_ns = at_ns;
-	wake_by(m, at_ns);
+	path->next_check_ns = path->read_probe == READ_WANTED ? m->now_ns : at_ns;
+	wake_by(m, path->next_check_ns);
 }
 
 static void check_again(struct multipath *m, struct path *path)
@@ -62,6 +63,10 @@ static void begin(struct multipath *m, struct path *path, enum probe_purpose pur
 		path->recheck_identity = false; /* what raises a doubt from now on is news */
 	if (purpose == PROBE_CHECK) {
 		path->checker = m->settings.checker;
+		if (path->read_probe == READ_WANTED) {
+			path->checker = path_checker_find("directio");
+			path->read_probe = READ_IS_OUT;
+		}
 		memset(path->checker_context, 0, path->checker->context_size);
 	}
 	converse(m, path, NULL);
@@ -74,7 +79,8 @@ static void begin(struct multipath *m, struct path *path, enum probe_purpose pur
 static void begin_check(struct multipath *m, struct path *path)
 {
 	path->next_check_ns = 0;
-	if (m->settings.checker && !(path->active && path->recheck_identity))
+	if (path->read_probe == READ_WANTED ||
+	    (m->settings.checker && !(path->active && path->recheck_identity)))
 		begin(m, path, PROBE_CHECK);
 	else if (path->recheck_identity || (!path->active && !path->failed_by_message))
 		begin(m, path, PROBE_IDENTIFY);
@@ -111,6 +117,8 @@ static void send_probe(struct multipath *m, struct path *path)
 
 static void end_probe(struct multipath *m, struct path *path)
 {
+	if (path->probing == PROBE_CHECK && path->read_probe == READ_IS_OUT)
+		path->read_probe = READ_NONE;
 	path->probing = PROBE_NONE;
 	path->resume_ns = 0;
 	if (path->link == LINK_CLOSING)
@@ -673,6 +681,35 @@ void look_at_paths(struct multipath *m)
 		return;
 	for_each_path(m, path)
 		probe_path_now(m, path);
+}
+
+/*
+ * As dm's DM_MPATH_PROBE_PATHS: a block is read on each active path of the group that commands use,
+ * but side by side, and not a second time for who asks meanwhile.  False: there is nothing to wait
+ * for.
+ */
+bool probe_group_in_use(struct multipath *m)
+{
+	struct path *path;
+
+	if (m->current_pg && !m->queue_io)
+		list_for_each_entry(path, &m->current_pg->paths, node) {
+			if (!path->active || path->read_probe != READ_NONE)
+				continue;
+			path->read_probe = READ_WANTED;
+			probe_path_now(m, path);
+		}
+	return probes_are_out(m);
+}
+
+bool probes_are_out(const struct multipath *m)
+{
+	const struct path *path;
+
+	for_each_path(m, path)
+		if (path->read_probe != READ_NONE)
+			return true;
+	return false;
 }
 
 /* Who had asked did not hear it, and its command may have been executed where it should not. */

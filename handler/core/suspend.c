@@ -73,10 +73,8 @@ void check_suspended(struct multipath *m)
 	notice(m, NOTICE_SUSPENDED, NULL, "suspended%s", m->noflush ? " (noflush)" : "");
 }
 
-bool mpath_message_done(struct multipath *m, struct mpath_message *message)
+bool suspend_is_done(const struct multipath *m, struct mpath_message *message)
 {
-	if (!message->pending)
-		return true;
 	if (m->stopping)
 		message->error = -ESHUTDOWN;
 	else if (m->suspend == SUSPENDING)

@@ -124,6 +124,7 @@ struct mpath_message {
 	int error;
 	struct strbuf reply;
 	bool pending; /* see mpath_message_done() */
+	bool probes;  /* then for the answers to probe_paths */
 };
 
 /*
@@ -258,7 +259,8 @@ void mpath_path_free(struct path *path);
 
 /*
  * A message that came back pending has been taken, but is not done: suspend, until the last command
- * has come back.  To be asked after each step; true: it is done, and error and reply are final.
+ * has come back, and probe_paths, until all paths have answered.  To be asked after each step;
+ * true: it is done, and error and reply are final.
  */
 bool mpath_message_done(struct multipath *m, struct mpath_message *message);
 

@@ -30,6 +30,9 @@ enum path_link_state {
 /* What a path's probe is busy with. */
 enum probe_purpose { PROBE_NONE, PROBE_IDENTIFY, PROBE_CHECK, PROBE_ACTIVATE, PROBE_REFRESH };
 
+/* The message probe_paths wants a block read on the path. */
+enum read_probe { READ_NONE, READ_WANTED, READ_IS_OUT };
+
 /* What the transport learnt when it opened the path; filled off the owner thread. */
 struct path_facts {
 	uint32_t queue_depth; /* commands that we may have in flight there */
@@ -113,8 +116,9 @@ struct path {
 	enum probe_purpose probing;
 	unsigned int probe_step;
 	unsigned int probe_retries;
-	bool recheck_identity;			 /* a unit attention raised a doubt */
-	struct lun_facts seen;			 /* what the identity check has read so far */
+	bool recheck_identity; /* a unit attention raised a doubt */
+	struct lun_facts seen; /* what the identity check has read so far */
+	enum read_probe read_probe;
 	const struct path_checker_type *checker; /* of PROBE_CHECK */
 	void *checker_context;			 /* as large as any checker wants it */
 	struct list hw_node;	  /* on hw_handler.paths, while the handler is attached */

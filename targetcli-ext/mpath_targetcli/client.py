@@ -23,7 +23,7 @@ TIMEOUT_S = 30.0
 
 # dm-multipath's, and ours.
 MESSAGES = ("add_path", "disable_group", "enable_group", "fail_if_no_path", "fail_path",
-            "forget_wwid", "probe_path", "queue_if_no_path", "reinstate_path", "release",
+            "forget_wwid", "probe_path", "probe_paths", "queue_if_no_path", "reinstate_path", "release",
             "remove_path", "resize", "resume", "suspend", "switch_group")
 
 

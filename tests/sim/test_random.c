@@ -672,7 +672,9 @@ static void random_message(struct world *w)
 	unsigned int which = below(sizeof(words) / sizeof(words[0]));
 	char text[64];
 
-	if (which <= 2)
+	if (make != MAKE_SIM && chance(20)) /* drawn in no world that was there before */
+		snprintf(text, sizeof(text), "probe_paths");
+	else if (which <= 2)
 		snprintf(text, sizeof(text), "%s %s", words[which],
 			 w->paths[below(w->nr_paths)].name);
 	else if (which <= 5)
