@@ -498,6 +498,12 @@ static bool may_be_disturbed(const struct sim_path *p)
 	return p->nr_opens || !p->foreign || (was_missed && p->foreign == p->hidden);
 }
 
+/* Arrays of two controllers know no transition: the LUN is here, or there. */
+static enum sim_mode mode_of_make(enum sim_mode mode)
+{
+	return make != MAKE_SIM && mode == MODE_TRANSITIONING ? MODE_STANDBY : mode;
+}
+
 /* A login may be redirected, and a session be lost again before anybody could ask for it. */
 static void random_session(struct sim_path *p)
 {
@@ -525,7 +531,7 @@ static void random_mode(struct sim_path *p)
 		random_session(p);
 	if (mode == MODE_LOST && p->foreign && p->w->seq % 2)
 		sim_late_lose(p); /* and nothing of ours need have been on it */
-	set_mode(p, mode);
+	set_mode(p, mode_of_make(mode));
 }
 
 static void random_io_mode(struct sim_path *p)
@@ -550,7 +556,7 @@ static void random_io_mode(struct sim_path *p)
 		set_io_mode(p, MODE_UP, 0);
 		return;
 	default:
-		set_io_mode(p, (enum sim_mode)below(MODE_ANSWER), 3 * times);
+		set_io_mode(p, mode_of_make((enum sim_mode)below(MODE_ANSWER)), 3 * times);
 		return;
 	}
 }
@@ -648,7 +654,7 @@ static void random_controller(struct world *w)
 
 		if (p->controller == controller && p->nexus.lun == &w->luns[0] &&
 		    may_be_disturbed(p))
-			set_mode(p, mode);
+			set_mode(p, mode_of_make(mode));
 	}
 }
 
