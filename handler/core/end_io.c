@@ -221,6 +221,38 @@ static void doubt(struct multipath *m, struct mpath_io *io, struct path *path,
 		leave(m, io, path, THEN_GIVE_UP);
 }
 
+/*
+ * That the kernel takes a path for read-only proves nothing (F43), but what the LUN has taken
+ * through another one does.  No group is activated for it.
+ */
+static bool is_written_through_another(const struct multipath *m, const struct mpath_io *io,
+				       const struct path *path)
+{
+	const struct path *other;
+
+	for_each_path(m, other)
+		if (other != path && other->active && !other->suspect && !io_suspects(io, other) &&
+		    (!m->hw.type || other->pg == m->current_pg) &&
+		    other->stats.counters.good[SCSI_DATA_OUT])
+			return true;
+	return false;
+}
+
+/* It was not carried out, so another path may be asked; if all say so, that is the answer. */
+static void write_refused(struct multipath *m, struct mpath_io *io, struct path *path)
+{
+	if (io->cmd.class == CMD_READ || !is_written_through_another(m, io, path) ||
+	    !note_suspicion(m, io, path)) {
+		complete_io(m, io);
+		return;
+	}
+	if (!path->told_refusal)
+		notice(m, NOTICE_OTHER, path,
+		       "refuses writes that the LUN takes through other paths: they go there");
+	path->told_refusal = true;
+	go_elsewhere(m, io, path, false);
+}
+
 static void follow_verdict(struct multipath *m, struct mpath_io *io, struct path *path)
 {
 	struct verdict verdict = judge_for(m, &io->result);
@@ -257,6 +289,9 @@ static void follow_verdict(struct multipath *m, struct mpath_io *io, struct path
 		break;
 	case IO_PATH_SUSPECT:
 		doubt(m, io, path, &verdict);
+		break;
+	case IO_WRITE_REFUSED:
+		write_refused(m, io, path);
 		break;
 	case IO_REQUEUE:
 		requeue(m, io);

@@ -369,6 +369,7 @@ static bool is_about_the_path(const struct scsi_result *result)
 	case IO_DONE:
 	case IO_RETRY:
 	case IO_REIDENTIFY:
+	case IO_WRITE_REFUSED:
 	case IO_REQUEUE:
 	case IO_CANNOT_CARRY:
 		return false;

@@ -733,6 +733,7 @@ void path_opened(struct multipath *m, struct path *path, const struct path_facts
 	assert(path->link == LINK_OPENING);
 	path->link = LINK_OPEN;
 	path->reopen = false;
+	path->told_refusal = false;
 	path->facts = *facts;
 	if (!path->facts.queue_depth)
 		path->facts.queue_depth = 1;

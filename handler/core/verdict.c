@@ -15,6 +15,7 @@
 #define MEDIUM_ERROR	0x3
 #define ILLEGAL_REQUEST 0x5
 #define UNIT_ATTENTION	0x6
+#define DATA_PROTECT	0x7
 #define ABORTED_COMMAND 0xb
 
 struct sense_row {
@@ -62,6 +63,9 @@ static const struct sense_row sense_rows[] = {
 	/* A5, B3: RDAC, the other controller owns the LUN. */
 	{ILLEGAL_REQUEST, 0x94, 0x01, {IO_PATH_FAILED, NOT_RUN, "owned by the other controller"}},
 	/* A5 fails the path on most other ILLEGAL REQUEST; here they go up (H6). */
+
+	/* A5, F43: other data protection, and a full LUN (27/07), is the LUN's, and goes up. */
+	{DATA_PROTECT, 0x27, 0x00, {IO_WRITE_REFUSED, NOT_RUN, "write protected"}},
 
 	/* A5: DIF errors are the data's fault; a duration limit that ran out is no reason to retry.
 	 */

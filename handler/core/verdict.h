@@ -16,6 +16,7 @@ enum io_verdict {
 	IO_TRANSITIONING, /* the port group changes its state: elsewhere, else wait for it */
 	IO_PATH_FAILED,	  /* the path is broken or passive: fail it, go elsewhere */
 	IO_PATH_SUSPECT,  /* perhaps the path, perhaps the command: probe the path, go elsewhere */
+	IO_WRITE_REFUSED, /* the target's word, unless it takes writes through another path */
 	IO_REQUEUE,	  /* a local resource is used up: nobody's fault, again shortly */
 	IO_CANNOT_CARRY,  /* this path's host cannot carry the command: try the others once each */
 };

@@ -131,6 +131,7 @@ struct path {
 	bool ghost;	       /* in standby, as the checker last saw it */
 	bool in_transition;    /* suspect, because its port group changes its state */
 	bool refresh_tried;    /* its states were asked for in vain this time */
+	bool told_refusal;     /* of writes, since it was opened */
 	uint8_t told_state;    /* of its port group, as it was last told, plus 1 */
 	uint64_t resume_ns;    /* its conversation waits until then; no command is out */
 	struct port_group tpg; /* the hardware handler's, for all to read */

@@ -596,9 +596,13 @@ static void random_owner(struct world *w)
 		{0x02, 0x04, 0x01}, {0x02, 0x04, 0x03}, {0x05, 0x04, 0x00}, {0x05, 0x91, 0x36},
 		{0x06, 0x29, 0x00}, {0x0b, 0x00, 0x00}, {0x05, 0x26, 0x00},
 	};
+	struct sim_path *p = &w->paths[below(w->nr_paths)];
 	struct sim_lun *lun = &w->luns[0];
 
-	switch (below(6)) {
+	switch (below(7)) {
+	case 6:
+		p->write_protected = chance(60);
+		return;
 	case 0:
 	case 1:
 		lun->owner ^= 1;
@@ -608,7 +612,7 @@ static void random_owner(struct world *w)
 		lun->upgrading = lun->other_mode = lun->starting = false;
 		return;
 	case 3:
-		lun->move = chance(80) ? MOVE_REFUSES : MOVE_LIES;
+		lun->move = MOVE_REFUSES;
 		memcpy(lun->excuse, excuses[below(sizeof(excuses) / 3)], 3);
 		lun->excuses_left = below(9);
 		return;
@@ -932,6 +936,7 @@ static void heal(struct world *w)
 
 		p->refused = NULL;
 		p->open_hangs = false;
+		p->write_protected = false;
 		p->nexus.lun = lun_of_map(w);
 		p->latency_ns = SIM_LATENCY;
 		p->session_unknown = false;

@@ -857,6 +857,130 @@ static void a_short_parameter_list_is_good(void)
 	world_end(w);
 }
 
+/* --- F43: a path that is write-protected alone --- */
+
+/* Each path has taken a write. */
+static struct world *written_world(const char *table)
+{
+	struct world *w = world_new(table);
+	unsigned int i;
+
+	world_up(w);
+	for (i = 0; i < w->nr_paths; i++)
+		submit_write(w, i, 1);
+	advance(w, 100);
+	forget_trace(w);
+	forget_notices(w);
+	return w;
+}
+
+/* Writes go through the other path, each once; reads stay, and the path is no worse for it. */
+static void a_path_that_is_write_protected_alone(void)
+{
+	struct world *w = written_world(FAIL TWO_PATHS);
+	struct sim_io *io, *read = NULL;
+	unsigned int i;
+
+	sim_path(w, "8:16")->write_protected = true;
+	for (i = 0; i < 6; i++) {
+		io = submit_write(w, i, 1);
+		advance(w, 10);
+		expect_good(w, io);
+		expect(w, io->nr_executions == 1 && io->last_path == sim_path(w, "8:0"));
+	}
+	for (i = 0; i < 2 && (!read || read->last_path != sim_path(w, "8:16")); i++) {
+		read = submit_read(w, 0, 1);
+		advance(w, 10);
+		expect_good(w, read);
+	}
+	expect(w, read->last_path == sim_path(w, "8:16"));
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 0 8:16 A 0 ");
+	expect(w, count_notices(w, "refuses writes") == 1);
+	world_end(w);
+}
+
+/* So do commands that must not be repeated: this one was not carried out. */
+static void once_only_and_write_protected(void)
+{
+	struct world *w = written_world(FAIL TWO_PATHS);
+	struct sim_io *io;
+	unsigned int i;
+
+	sim_path(w, "8:16")->write_protected = true;
+	for (i = 0; i < 2; i++) {
+		io = submit_caw(w, 7, w->luns[0].stamps[7]);
+		advance(w, 10);
+		expect_good(w, io);
+		expect(w, io->nr_executions == 1);
+		io = submit_pr_out(w);
+		advance(w, 10);
+		expect_good(w, io);
+		expect(w, io->nr_executions == 1);
+	}
+	world_end(w);
+}
+
+/* All paths say so: then it is the LUN's word, as it is, and no path is asked twice. */
+static void a_lun_that_is_write_protected(void)
+{
+	struct world *w = written_world(QUEUE TWO_PATHS);
+	struct sim_io *io;
+
+	sim_path(w, "8:0")->write_protected = sim_path(w, "8:16")->write_protected = true;
+	io = submit_write(w, 0, 1);
+	advance(w, 10);
+	expect_sense(w, io, 0x07, 0x27, 0x00);
+	expect(w, io->nr_starts == 2 && io->nr_executions == 0);
+	world_end(w);
+
+	w = world_new(FAIL TWO_PATHS); /* nor is another one, of which nobody knows */
+	world_up(w);
+	sim_path(w, "8:0")->write_protected = sim_path(w, "8:16")->write_protected = true;
+	io = submit_write(w, 0, 1);
+	advance(w, 10);
+	expect_sense(w, io, 0x07, 0x27, 0x00);
+	expect(w, io->nr_starts == 1);
+	world_end(w);
+}
+
+/* The other path has failed meanwhile: this one is asked once more, and has the word. */
+static void write_protected_and_the_other_path_fails(void)
+{
+	struct world *w = written_world(QUEUE TWO_PATHS);
+	struct sim_io *io;
+
+	sim_path(w, "8:0")->write_protected = true;
+	set_io_mode(sim_path(w, "8:16"), MODE_NOT_SENT, 0);
+	set_mode(sim_path(w, "8:16"), MODE_NOT_SENT);
+	io = submit_write(w, 0, 1);
+	advance(w, 100);
+	expect_sense(w, io, 0x07, 0x27, 0x00);
+	expect(w, io->nr_executions == 0);
+	world_end(w);
+}
+
+/* The one that takes writes is in another group, which would have to be activated. */
+static void no_group_is_activated_for_a_write_protected_path(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS_ALUA);
+	struct sim_io *io;
+
+	give_port_groups(w, 2, 1);
+	world_up(w);
+	submit_write(w, 0, 1);
+	advance(w, 50);
+	message(w, "switch_group 2");
+	submit_write(w, 0, 1);
+	advance(w, 50);
+	expect(w, w->luns[0].nr_stpg == 1);
+	sim_path(w, "8:16")->write_protected = true;
+	io = submit_write(w, 0, 1);
+	advance(w, 50);
+	expect_sense(w, io, 0x07, 0x27, 0x00);
+	expect(w, w->luns[0].nr_stpg == 1);
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(reads_and_idempotent_writes_go_elsewhere);
@@ -898,5 +1022,10 @@ int main(void)
 	STORY(a_short_write_and_no_path);
 	STORY(a_short_compare_and_write_is_not_repeated);
 	STORY(a_short_parameter_list_is_good);
+	STORY(a_path_that_is_write_protected_alone);
+	STORY(once_only_and_write_protected);
+	STORY(a_lun_that_is_write_protected);
+	STORY(write_protected_and_the_other_path_fails);
+	STORY(no_group_is_activated_for_a_write_protected_path);
 	return end_of_stories();
 }

@@ -113,7 +113,7 @@ static const struct sense_row sense_rows[] = {
 	{0x6, 0x3f, 0x0e, IO_REIDENTIFY, IDLE},
 
 	/* DATA PROTECT (27/07: thin LUN is full), BLANK CHECK, vendor, COPY ABORTED */
-	{0x7, 0x27, 0x00, IO_DONE, RUN},
+	{0x7, 0x27, 0x00, IO_WRITE_REFUSED, IDLE},
 	{0x7, 0x27, 0x07, IO_DONE, RUN},
 	{0x8, 0x00, 0x00, IO_DONE, RUN},
 	{0x9, 0x80, 0x00, IO_DONE, RUN},

@@ -307,7 +307,13 @@ void sim_path_submit(struct sim_path *p, struct mpath_io *io)
 static void execute(struct sim_path *p, struct mpath_io *io, struct scsi_result *result)
 {
 	unsigned int nr_uas = p->nexus.nr_uas;
-	bool changed = sim_execute(&p->nexus, &io->cmd, result);
+	bool changed;
+
+	if (p->write_protected && !io->is_probe && io->cmd.class != CMD_READ) {
+		sim_check_condition(result, io->cmd.data_len, 0x07, 0x27, 0x00);
+		return;
+	}
+	changed = sim_execute(&p->nexus, &io->cmd, result);
 
 	p->w->counts.unit_attentions += nr_uas - p->nexus.nr_uas;
 	if (!io->is_probe && changed) {

@@ -62,8 +62,9 @@ struct sim_path {
 	bool open_hangs;
 	uint64_t open_latency_ns;
 	bool unstable_name;
-	bool read_only;
-	uint64_t disk; /* the kernel's number for it; another one when it was gone */
+	bool read_only;	      /* as the kernel takes it */
+	bool write_protected; /* as the array says to writes */
+	uint64_t disk;	      /* the kernel's number for it; another one when it was gone */
 	uint32_t queue_depth;
 	uint64_t max_transfer_bytes;
 	unsigned int foreign; /* commands of a dead process that are out there */
