@@ -625,6 +625,7 @@ static void take_table(struct multipath *m, struct mpath_change *change)
 	if (table->initial_group && table->initial_group <= change->nr_groups)
 		m->next_pg = &change->groups[table->initial_group - 1];
 	m->queue_io = true;
+	m->pg_init_count = 0;
 }
 
 /* After that: settings and hardware handler may depend on the array. */

@@ -113,13 +113,17 @@ static void leave_handler(struct multipath *m, struct path *path)
 		abandon_probe(m, path);
 }
 
-/* Another table has come.  Paths keep the handler that they have, if it is the table's, too. */
+/*
+ * Another table has come.  Paths keep the handler that they have, if it is the table's, too.  One
+ * without paths has what it names, as in dm.
+ */
 void hw_take_table(struct multipath *m)
 {
 	const struct hw_handler_type *type = m->table->hw_handler;
+	bool no_paths = !m->nr_groups && !m->table->find_hw_handler;
 	struct path *path, *next;
 
-	if (!list_empty(&m->hw.paths)) {
+	if (!list_empty(&m->hw.paths) && !no_paths) {
 		path = list_first_entry(&m->hw.paths, struct path, hw_node);
 		type = handler_for(m, &path->seen);
 	}

@@ -163,6 +163,19 @@ static void another_table_with_another_handler(void)
 	world_end(w);
 }
 
+/* As in dm, a new table begins with nothing activated, and without paths nobody names a handler. */
+static void another_table_begins_anew(void)
+{
+	struct world *w = used_world(FAIL "1 alua 1 1 round-robin 0 1 1 8:0 1", BOTH, 1);
+
+	expect_info(w, "2 0 1 0 1 1 A 0 1 0 8:0 A 0 ");
+	expect(w, reload(w, FAIL "1 alua 1 1 round-robin 0 1 1 8:0 1") == 0);
+	expect_info(w, "2 1 0 0 1 1 E 0 1 0 8:0 A 0 ");
+	expect(w, reload(w, "1 retain_attached_hw_handler 0 0 0") == 0);
+	expect_table(w, "1 retain_attached_hw_handler 0 0 0 ");
+	world_end(w);
+}
+
 /* The same handler: what it knows stays, and the new table's group is activated. */
 static void another_table_during_an_activation(void)
 {
@@ -667,6 +680,7 @@ int main(void)
 	STORY(a_path_that_does_not_name_its_group);
 	STORY(an_old_target);
 	STORY(another_table_with_another_handler);
+	STORY(another_table_begins_anew);
 	STORY(another_table_during_an_activation);
 	STORY(a_path_leaves_during_its_activation);
 	STORY(standby_paths_are_active_where_access_is_explicit);
