@@ -6,6 +6,7 @@ The layout is that of <linux/dm-ioctl.h>; all numbers are in the machine's byte 
 
 import fcntl
 import os
+import re
 import stat
 import struct
 
@@ -17,6 +18,7 @@ _HEADER = struct.Struct("=3I2I2iI2IQ128s129s7x")
 _TARGET = struct.Struct("=QQiI16s")
 _CREATE, _REMOVE, _SUSPEND, _LOAD, _STATUS, _MESSAGE = 3, 4, 6, 9, 12, 14
 _SUSPEND_FLAG, _STATUS_TABLE_FLAG = 1 << 1, 1 << 4
+_SKIP_LOCKFS_FLAG, _NOFLUSH_FLAG, _IMA_FLAG = 1 << 10, 1 << 11, 1 << 19
 _BUFFER = 16384
 
 
@@ -75,31 +77,35 @@ def _padded(text):
     return data + bytes(-len(data) % 8)
 
 
-class Multipath:
-    """A dm-multipath map of these parameters.  Refused: the kernel does not take them."""
+class Device:
+    """A device with one target.  Refused: the kernel does not take its parameters."""
 
-    def __init__(self, control, name, sectors, parameters):
+    def __init__(self, control, name, target, sectors, parameters):
         self.control = control
         self.name = name
-        flags, device, _ = control.call(_CREATE, name)
+        self.target = target
+        _, device, _ = control.call(_CREATE, name)
         self.node = f"/dev/dm-{os.minor(device)}"
         try:
-            self._load(sectors, parameters)
-            control.call(_SUSPEND, name)        # without the flag: resume
+            self.load(sectors, parameters)
+            self.resume()
         except BaseException:
             self.remove()
             raise
 
-    def _load(self, sectors, parameters):
+    def load(self, sectors, parameters):
+        """The table that takes over with the next resume()."""
         data = _padded(parameters)
-        target = _TARGET.pack(0, sectors, 0, _TARGET.size + len(data), b"multipath")
+        target = _TARGET.pack(0, sectors, 0, _TARGET.size + len(data), self.target.encode())
         self.control.log.new_lines()
         try:
             self.control.call(_LOAD, self.name, target + data, targets=1)
         except OSError as error:
-            lines = [line for line in self.control.log.new_lines() if ": multipath: " in line]
-            text = lines[-1].split(": multipath: ", 1)[1] if lines else ""
-            raise Refused(error, text.rsplit(" (", 1)[0]) from None
+            lines = self.control.log.new_lines()
+            said = [line.partition(mark)[2] for mark in (": ioctl: ", f": {self.target}: ")
+                    for line in lines if mark in line]
+            text = said[-1] if said else ""
+            raise Refused(error, re.sub(r" \(-E\w+\)$", "", text)) from None
 
     def _line(self, flags):
         _, _, data = self.control.call(_STATUS, self.name, flags=flags)
@@ -110,6 +116,17 @@ class Multipath:
 
     def table(self):
         return self._line(_STATUS_TABLE_FLAG)
+
+    def ima(self):
+        """What the kernel measures for IMA."""
+        return self._line(_IMA_FLAG)
+
+    def suspend(self, noflush=False):
+        self.control.call(_SUSPEND, self.name, flags=_SUSPEND_FLAG | _SKIP_LOCKFS_FLAG |
+                          (_NOFLUSH_FLAG if noflush else 0))
+
+    def resume(self):
+        self.control.call(_SUSPEND, self.name)      # without the flag it resumes
 
     def message(self, *words):
         """OSError if the kernel refuses it."""
@@ -122,3 +139,8 @@ class Multipath:
 
     def remove(self):
         self.control.call(_REMOVE, self.name)
+
+
+class Multipath(Device):
+    def __init__(self, control, name, sectors, parameters):
+        super().__init__(control, name, "multipath", sectors, parameters)

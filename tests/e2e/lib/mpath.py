@@ -14,20 +14,27 @@ STATE_DIR = "/var/lib/tcmu-mpath"
 NAMES_DIR = "/run/mpath-names"
 
 
-def map_call(name, method, signature, *args, seconds=2):
-    """A method of a map's D-Bus object, which comes a moment after the map: so long is waited for it."""
+def object_path(name):
     # In a D-Bus path every byte but letters and digits is written as _XX.
-    path = "".join(c if c.isalnum() else f"_{ord(c):02x}" for c in name)
+    return "/org/tcmu/Mpath1/map/" + "".join(c if c.isalnum() else f"_{ord(c):02x}" for c in name)
+
+
+def map_call(name, method, signature, *args, seconds=2, bus=None):
+    """A method of a map's D-Bus object, which comes a moment after the map: so long is waited for it.
+
+    Without a bus through a connection of its own, which takes as long as the call.
+    """
+    if bus is None:
+        with dbus.Bus() as own:
+            return map_call(name, method, signature, *args, seconds=seconds, bus=own)
     end = time.monotonic() + seconds
-    with dbus.Bus() as bus:
-        while True:
-            try:
-                return bus.call(BUS_NAME, f"/org/tcmu/Mpath1/map/{path}", BUS_NAME + ".Map", method,
-                                signature, *args)
-            except dbus.DBusError as error:
-                if not error.name.endswith(".UnknownMethod") or time.monotonic() > end:
-                    raise
-            time.sleep(0.05)
+    while True:
+        try:
+            return bus.call(BUS_NAME, object_path(name), BUS_NAME + ".Map", method, signature, *args)
+        except dbus.DBusError as error:
+            if not error.name.endswith(".UnknownMethod") or time.monotonic() > end:
+                raise
+        time.sleep(0.05)
 
 
 class Map:

@@ -149,8 +149,10 @@ def all_handlers():
     return glob.glob("/usr/lib/*/tcmu-runner")[0]
 
 
-def check_config(cfgstring, handler="mpath"):
+def check_config(cfgstring, handler="mpath", bus=None):
     """What targetcli asks before it creates: (accepted, reason)."""
-    with dbus.Bus() as bus:
-        return bus.call(BUS_NAME, f"/org/kernel/TCMUService1/{handler}", BUS_NAME, "CheckConfig",
-                        "s", f"{handler}/{cfgstring}")
+    if bus is None:
+        with dbus.Bus() as own:
+            return check_config(cfgstring, handler, own)
+    return bus.call(BUS_NAME, f"/org/kernel/TCMUService1/{handler}", BUS_NAME, "CheckConfig", "s",
+                    f"{handler}/{cfgstring}")

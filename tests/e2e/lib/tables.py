@@ -3,7 +3,7 @@
 
 A table is a Table of words; paths stand in it as P0, P1 ... and get their device's name for the side
 that is to read them.  mistakes() has for each error of dm's parser (dm-multipath.md A1) the ways to
-make it.
+make it, refused_by_us() what only one side refuses, or with other words.
 """
 
 # {selector: what may follow a device}
@@ -12,6 +12,10 @@ SELECTORS = {
     "queue-length": ([], ["1"]),
     "service-time": ([], ["1"], ["1", "5"], ["1", "0"]),
 }
+
+# The paths' own handler is alua: it wins over another one that is named, whose words are dropped then.
+HANDLERS = (["0"], ["0"], ["0"], ["1", "alua"], ["2", "alua", "0"], ["2", "alua", "1"], ["1", "emc"],
+            ["3", "emc", "1", "0"], ["1", "rdac"], ["1", "hp_sw"])
 
 
 class Group:
@@ -71,7 +75,7 @@ def _features(random):
     return words
 
 
-def good(random, nr_devices, min_groups=0):
+def good(random, nr_devices, min_groups=0, handlers=HANDLERS):
     """A table that dm takes."""
     devices = [f"P{i}" for i in range(nr_devices)]
     groups = []
@@ -81,7 +85,7 @@ def good(random, nr_devices, min_groups=0):
         groups.append(Group(selector, paths, random.choice(SELECTORS[selector])))
     # An initial group behind the last is taken, and ignored.
     initial = str(random.randint(1, len(groups) + 1)) if groups else "0"
-    return Table(_features(random), ["0"], groups, initial)
+    return Table(_features(random), random.choice(handlers), groups, initial)
 
 
 def _set(attribute, *values):
@@ -100,6 +104,16 @@ def _feature(*choices):
     def change(random, table):
         table.features = list(random.choice(choices))
         table.features_count = str(len(table.features))
+    return change
+
+
+def _handler(*choices):
+    def change(random, table):
+        # With queue_mode bio its words are not looked at.
+        words = [word.lower() for word in table.features]
+        if "bio" in words:
+            table.features[words.index("bio")] = "rq"
+        table.handler = list(random.choice(choices))
     return change
 
 
@@ -153,6 +167,9 @@ def mistakes():
             _feature(["queue_mode", "fast"], ["queue_mode", "nvme"], ["QUEUE_MODE", "bio2"]),
         "invalid number of hardware handler args":
             _set("handler", ["1025"], ["x"], ["-2"]),
+        "unable to set hardware handler parameters":
+            _handler(["2", "alua", "2"], ["2", "alua", "x"], ["2", "alua", "-1"],
+                     ["3", "alua", "0", "1"]),
         "invalid number of priority groups": _set("groups_count", "1025", "x", "-1"),
         "invalid initial priority group number": _set("initial", "1025", "x", "-1"),
         "invalid initial priority group": _wrong_initial,
@@ -166,6 +183,18 @@ def mistakes():
         "not enough path parameters": _too_few_paths,
         "incorrect number of arguments": _too_many_path_args,
         "invalid repeat count": _bad_repeat_count,
+    }
+
+
+def refused_by_us():
+    """{exception's ID: (dm's error or None, ours, how to make it)}"""
+    words = "unable to set hardware handler parameters"
+    return {
+        "X3": ("error attaching hardware handler", "unknown hardware handler type",
+               _handler(["1", "no-such"], ["1", "ALUA"], ["2", "ontap", "1"])),
+        "X6": (None, words, _handler(["2", "emc", "1"], ["3", "emc", "1", "2"], ["2", "rdac", "1"],
+                                     ["2", "hp_sw", "x"])),
+        "X7": (None, words, _handler(["2", "alua", "1x"], ["2", "alua", "0,"])),
     }
 
 
