@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/run: -m 2048 -t 900
+# tests/run: -m 2048 -t 1200
 """Our map and the kernel's dm-multipath on twin LUNs, driven by one process: the same tables are taken
 or refused, the same messages, reloads and losses of paths lead to the same status lines.
 
@@ -553,7 +553,7 @@ def test_sequences():
     """Random messages, suspends, reloads, losses of paths and reads: the lines are the same after each."""
     twins = Twins()
     choice = random.Random(SEED + 1)
-    walks, steps = count(15, 200), 30
+    walks, steps = count(10, 200), 30
     for _ in range(0, walks, WALKS_OF_A_MAP):
         table = next_table(choice)
         maps = Maps(twins, table)
