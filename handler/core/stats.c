@@ -102,6 +102,78 @@ void latency_turn_window(struct latency *latency, uint64_t now_ns)
 	memset(latency->now, 0, sizeof(latency->now));
 }
 
+/* --- for those who judge --- */
+
+uint64_t latency_span_ns(unsigned int span)
+{
+	unsigned int bucket = 2 * span;
+	unsigned int shift =
+		bucket < LATENCY_PER_DOUBLING ? 0 : (bucket >> LATENCY_BUCKETS_SHIFT) - 1;
+
+	return ((uint64_t)(bucket - (shift << LATENCY_BUCKETS_SHIFT)) << shift)
+	       << LATENCY_UNIT_SHIFT;
+}
+
+static uint32_t in_span(const uint32_t *buckets, unsigned int span)
+{
+	return buckets[2 * span] + buckets[2 * span + 1];
+}
+
+uint32_t latency_since(const struct latency *latency, const struct latency_mark *mark,
+		       uint32_t *spans)
+{
+	bool same = latency->window_ends_ns == mark->window_ends_ns;
+	/* Else what the last window has got since then is in "before", or gone. */
+	bool next = latency->window_ends_ns < mark->window_ends_ns + 2 * LATENCY_WINDOW_NS;
+	uint32_t total = 0;
+	unsigned int i;
+
+	for (i = 0; i < LATENCY_SPANS; i++) {
+		spans[i] = in_span(latency->now, i);
+		if (same)
+			spans[i] -= mark->spans[i];
+		else if (next)
+			spans[i] += in_span(latency->before, i) - mark->spans[i];
+		total += spans[i];
+	}
+	return total;
+}
+
+void latency_mark(const struct latency *latency, struct latency_mark *mark)
+{
+	unsigned int i;
+
+	mark->window_ends_ns = latency->window_ends_ns;
+	for (i = 0; i < LATENCY_SPANS; i++)
+		mark->spans[i] = in_span(latency->now, i);
+}
+
+uint32_t latency_recent(const struct latency *latency, uint32_t *spans)
+{
+	uint32_t total = 0;
+	unsigned int i;
+
+	for (i = 0; i < LATENCY_SPANS; i++) {
+		spans[i] = in_span(latency->now, i) + in_span(latency->before, i);
+		total += spans[i];
+	}
+	return total;
+}
+
+unsigned int latency_span_of(const uint32_t *spans, uint32_t total, unsigned int permille)
+{
+	uint64_t wanted = ((uint64_t)total * permille + 999) / 1000;
+	uint64_t seen = 0;
+	unsigned int i;
+
+	for (i = 0; i < LATENCY_SPANS - 1; i++) {
+		seen += spans[i];
+		if (seen >= wanted)
+			break;
+	}
+	return i;
+}
+
 /* The first bucket up to which @permille of @total commands are. */
 static uint64_t percentile_us(const struct latency *latency, uint64_t total, unsigned int permille)
 {

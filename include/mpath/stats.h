@@ -62,18 +62,21 @@ struct io_stats {
 };
 
 /* The first 16 buckets are one unit wide; from there on a doubling has 16. */
-static inline void latency_count(struct latency *latency, uint64_t ns)
+static inline unsigned int latency_bucket(uint64_t ns)
 {
 	uint64_t units = ns >> LATENCY_UNIT_SHIFT;
 	unsigned int shift, bucket;
 
-	if (units < LATENCY_PER_DOUBLING) {
-		latency->now[units]++;
-		return;
-	}
+	if (units < LATENCY_PER_DOUBLING)
+		return (unsigned int)units;
 	shift = 63 - LATENCY_BUCKETS_SHIFT - (unsigned int)__builtin_clzll(units);
 	bucket = (shift << LATENCY_BUCKETS_SHIFT) + (unsigned int)(units >> shift);
-	latency->now[bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1]++;
+	return bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1;
+}
+
+static inline void latency_count(struct latency *latency, uint64_t ns)
+{
+	latency->now[latency_bucket(ns)]++;
 }
 
 static inline void io_counters_count_good(struct io_counters *counters, const struct mpath_io *io)
@@ -105,5 +108,30 @@ struct latency_percentiles {
 void latency_turn_window(struct latency *latency, uint64_t now_ns);
 /* Over this window and the one before; zeros if there was no command. */
 struct latency_percentiles latency_percentiles(const struct latency *latency);
+
+/* For those who judge latencies, see core/demote.c: two buckets are one here. */
+#define LATENCY_SPANS (LATENCY_BUCKETS / 2)
+
+/* What was counted when somebody looked last. */
+struct latency_mark {
+	uint64_t window_ends_ns;
+	uint32_t spans[LATENCY_SPANS];
+};
+
+static inline unsigned int latency_span(uint64_t ns)
+{
+	return latency_bucket(ns) / 2;
+}
+
+/* What every command in the span has taken at least. */
+uint64_t latency_span_ns(unsigned int span);
+/* The commands since @mark, which is set by latency_mark().  Their number. */
+uint32_t latency_since(const struct latency *latency, const struct latency_mark *mark,
+		       uint32_t *spans);
+void latency_mark(const struct latency *latency, struct latency_mark *mark);
+/* Those of this window and the one before. */
+uint32_t latency_recent(const struct latency *latency, uint32_t *spans);
+/* The span in which the command is that has @permille of all below it, or is the last of them. */
+unsigned int latency_span_of(const uint32_t *spans, uint32_t total, unsigned int permille);
 
 #endif

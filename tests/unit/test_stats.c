@@ -160,8 +160,83 @@ static void test_latencies_are_of_the_last_seconds(void)
 	assert(stats.counters.good[SCSI_NO_DATA] == 5);
 }
 
+/* Each command is in the span that begins before it, and not in a later one. */
+static void test_spans(void)
+{
+	assert(latency_span_ns(0) == 0);
+	for (uint64_t ns = 1; ns < 137000000000ull; ns += ns / 7 + 1) {
+		unsigned int span = latency_span(ns);
+
+		assert(span < LATENCY_SPANS && latency_span_ns(span) <= ns);
+		assert(ns < latency_span_ns(span + 1));
+		assert(latency_span(latency_span_ns(span)) == span);
+		assert(latency_span_ns(span + 1) - latency_span_ns(span) <= ns / 8 + 2048);
+	}
+}
+
+static uint32_t in_all(const uint32_t *spans)
+{
+	uint32_t n = 0;
+
+	for (unsigned int i = 0; i < LATENCY_SPANS; i++)
+		n += spans[i];
+	return n;
+}
+
+static void expect_since(const struct latency_mark *mark, uint32_t fast, uint32_t slow)
+{
+	uint32_t spans[LATENCY_SPANS];
+
+	assert(latency_since(&stats.latency, mark, spans) == fast + slow);
+	assert(spans[latency_span(1000)] == fast && spans[latency_span(1000000)] == slow);
+	assert(in_all(spans) == fast + slow);
+}
+
+/* What came since the mark, also when windows were turned meanwhile. */
+static void test_since_a_mark(void)
+{
+	const uint64_t start = 5, window = LATENCY_WINDOW_NS;
+	struct latency_mark mark = {0};
+	uint32_t spans[LATENCY_SPANS];
+
+	reset();
+	took(1000);
+	expect_since(&mark, 1, 0);
+	latency_turn_window(&stats.latency, start);
+	took(1000);
+	latency_mark(&stats.latency, &mark);
+	expect_since(&mark, 0, 0);
+	took(1000000);
+	took(1000);
+	expect_since(&mark, 1, 1);
+	latency_turn_window(&stats.latency, start + window);
+	expect_since(&mark, 1, 1);
+	took(1000000);
+	expect_since(&mark, 1, 2);
+	assert(latency_recent(&stats.latency, spans) == 4);
+	latency_turn_window(&stats.latency, start + 2 * window);
+	took(1000);
+	expect_since(&mark, 1, 0); /* the rest is too old */
+	latency_mark(&stats.latency, &mark);
+	expect_since(&mark, 0, 0);
+}
+
+static void test_the_span_of_a_percentile(void)
+{
+	uint32_t spans[LATENCY_SPANS] = {[3] = 50, [7] = 49, [9] = 1};
+
+	assert(latency_span_of(spans, 100, 500) == 3);
+	assert(latency_span_of(spans, 100, 501) == 7);
+	assert(latency_span_of(spans, 100, 990) == 7);
+	assert(latency_span_of(spans, 100, 991) == 9);
+	assert(latency_span_of(spans, 100, 1000) == 9);
+}
+
 int main(void)
 {
+	test_spans();
+	test_since_a_mark();
+	test_the_span_of_a_percentile();
 	test_good_commands_count_by_direction();
 	test_errors_count_by_kind();
 	test_what_was_never_sent_has_no_latency();
