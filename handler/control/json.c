@@ -87,6 +87,7 @@ static GVariant *path_json(const struct mpath_snapshot *s, const struct path_sna
 	add_text(&path, "uuid", p->wwid);
 	add_text(&path, "state", path_state_name(p->state));
 	add_text(&path, "reason", p->reason);
+	add(&path, "slow", g_variant_new_boolean(p->slow));
 	add_text(&path, "write_prot", p->read_only ? "ro" : "rw");
 	add_text(&path, "alua_state", p->alua_state);
 	add_number(&path, "fail_count", p->fail_count);

@@ -186,9 +186,9 @@ static void set_path(struct map_object *m, struct path_object *p, const struct p
 	set_text(p->path, "wwid", s->wwid);
 	set_text(p->path, "reason", s->reason);
 	g_object_set(p->path, "group", group, "state", path_state_name(s->state), "fail-count",
-		     s->fail_count, "read-only", s->read_only, "queue-depth", s->queue_depth,
-		     "max-transfer", s->max_transfer_bytes, "alua-state", s->alua_state, "priority",
-		     s->priority, "in-flight", s->in_flight, NULL);
+		     s->fail_count, "slow", s->slow, "read-only", s->read_only, "queue-depth",
+		     s->queue_depth, "max-transfer", s->max_transfer_bytes, "alua-state",
+		     s->alua_state, "priority", s->priority, "in-flight", s->in_flight, NULL);
 	set_statistics(p->path, &p->rates, &s->counters, &s->latency, NR_IO_ERRORS,
 		       m->snapshot.taken_ns);
 	g_free(group);

@@ -521,6 +521,7 @@ static void count_out(struct multipath *m, struct path *path)
 		m->nr_unsettled--;
 		doubt_groups(m); /* they may have waited for this one only */
 	}
+	forget_demotion(m, path);
 	path->active = false;
 	path->suspect = false;
 	path->settled = true;

@@ -25,8 +25,7 @@ static bool must_wait(const struct misses *misses)
 
 static bool has_room(const struct path *path)
 {
-	return path->in_flight < path->facts.queue_depth && !path->resting &&
-	       !resting_for_reset(path->m);
+	return path->in_flight < path->depth && !path->resting && !resting_for_reset(path->m);
 }
 
 /* In the current group.  The paths of others are activated when it is their group's turn. */
@@ -58,23 +57,81 @@ static bool takes(struct path *path, const struct mpath_io *io, struct misses *m
 	return true;
 }
 
+static struct path *select_path(struct multipath *m, struct priority_group *pg,
+				const struct mpath_io *io)
+{
+	struct select_hint hint = {
+		.now_ns = m->now_ns, .nr_bytes = io->cmd.data_len, .cpu = io->cpu};
+
+	return pg->selector.type->select_path(&pg->selector, &hint);
+}
+
+static struct path *any_that_takes(struct priority_group *pg, const struct mpath_io *io,
+				   struct misses *misses)
+{
+	struct path *path;
+
+	list_for_each_entry(path, &pg->paths, node)
+		if (path->demotion == NOT_DEMOTED && takes(path, io, misses))
+			return path;
+	return NULL;
+}
+
+/* No other path of its group is of use to this command. */
+static struct path *any_demoted_that_takes(struct priority_group *pg, const struct mpath_io *io,
+					   struct misses *misses)
+{
+	struct path *path;
+
+	list_for_each_entry(path, &pg->paths, node) {
+		unsigned int depth = path->depth;
+		bool taken;
+
+		if (path->demotion == NOT_DEMOTED)
+			continue;
+		path->depth = path->facts.queue_depth;
+		taken = takes(path, io, misses);
+		path->depth = depth;
+		if (!taken)
+			continue;
+		hide_path(path, false); /* the selector will hear of the command */
+		return path;
+	}
+	return NULL;
+}
+
+/* The selector's choice was of no use.  With demoted paths in the map that may have been one. */
+static __attribute__((noinline)) struct path *choose_another(struct multipath *m,
+							     struct priority_group *pg,
+							     struct path *path, struct mpath_io *io,
+							     struct misses *misses)
+{
+	if (m->nr_demoted && path->demotion != NOT_DEMOTED) {
+		hide_path(path, true);
+		*misses = (struct misses){0};
+		path = select_path(m, pg, io);
+		if (path && takes(path, io, misses))
+			return path;
+	}
+	path = any_that_takes(pg, io, misses);
+	if (path || misses->full || !m->nr_demoted)
+		return path;
+	return any_demoted_that_takes(pg, io, misses);
+}
+
 /* The selector's choice, or if that cannot take this command any path of the group that can. */
 static struct path *choose_in_group(struct multipath *m, struct priority_group *pg,
 				    struct mpath_io *io, struct misses *misses)
 {
-	struct select_hint hint = {
-		.now_ns = m->now_ns, .nr_bytes = io->cmd.data_len, .cpu = io->cpu};
-	struct path *path = pg->selector.type->select_path(&pg->selector, &hint);
+	struct path *path = select_path(m, pg, io);
 
+	if (!path && m->nr_demoted && lift_demotions(m, pg, "no other path is left in its group"))
+		path = select_path(m, pg, io);
 	if (!path)
 		return NULL;
 	if (takes(path, io, misses))
 		return path;
-
-	list_for_each_entry(path, &pg->paths, node)
-		if (takes(path, io, misses))
-			return path;
-	return NULL;
+	return choose_another(m, pg, path, io, misses);
 }
 
 static void switch_group(struct multipath *m, struct priority_group *pg)
@@ -236,8 +293,11 @@ __attribute__((flatten)) enum choice choose_path(struct multipath *m, struct mpa
 	if (io->prefer) {
 		*path = io->prefer;
 		io->prefer = NULL;
-		if (group_is_ready(*path) && takes(*path, io, &misses))
+		if (group_is_ready(*path) && takes(*path, io, &misses)) {
+			if ((*path)->hidden)
+				hide_path(*path, false);
 			return CHOSE_PATH;
+		}
 		misses = (struct misses){0};
 	}
 

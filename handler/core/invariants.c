@@ -40,7 +40,10 @@ static void check_path(const struct path *path, unsigned int *in_flight)
 	assert(!path->active || !path->failed_by_message);
 	assert(!path->active || path->used || path->link == LINK_CLOSED);
 	assert(!path->used || path->link == LINK_OPEN || path->link == LINK_CLOSING);
-	assert(path->settled ? path->selectable == (path->active && !path->suspect) : true);
+	assert(path->settled ? path->selectable == (path->active && !path->suspect && !path->hidden)
+			     : true);
+	assert(path->demotion == NOT_DEMOTED ? !path->hidden : path->active);
+	assert(path->demotion != DEMOTED || path->depth == 0);
 	assert(path->link == LINK_OPEN || path->link == LINK_CLOSING || !path->in_flight);
 	assert(path->probing == PROBE_NONE || path->link == LINK_OPEN ||
 	       path->link == LINK_CLOSING);
@@ -62,6 +65,7 @@ static void check_fences(const struct multipath *m)
 void mpath_check_invariants(const struct multipath *m)
 {
 	unsigned int paths = 0, valid = 0, suspect = 0, unsettled = 0, in_flight = 0;
+	unsigned int demoted = 0;
 	const struct path *path;
 
 	for_each_path(m, path) {
@@ -70,6 +74,7 @@ void mpath_check_invariants(const struct multipath *m)
 		valid += path->active;
 		suspect += path->suspect;
 		unsettled += !path->settled;
+		demoted += path->demotion != NOT_DEMOTED;
 	}
 	assert(paths == m->nr_paths);
 	list_for_each_entry(path, &m->leaving, map_node) {
@@ -80,6 +85,7 @@ void mpath_check_invariants(const struct multipath *m)
 	assert(valid == m->nr_valid);
 	assert(suspect == m->nr_suspect);
 	assert(unsettled == m->nr_unsettled);
+	assert(demoted == m->nr_demoted);
 	assert(in_flight == m->nr_in_flight);
 	assert(m->nr_ios == in_flight + count_waiting(&m->held) + count_waiting(&m->backlog) +
 				    count_waiting(&m->delayed) + count_waiting(&m->restarting) +

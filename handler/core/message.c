@@ -127,6 +127,7 @@ static void reinstate_by_message(struct multipath *m, struct path *path)
 {
 	path->failed_by_message = false;
 	release_path(path);
+	lift_demotion(m, path, "reinstate_path message");
 	m->actions->memory_changed = true;
 	if (!path->active)
 		probe_path_now(m, path);

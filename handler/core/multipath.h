@@ -114,6 +114,10 @@ struct multipath {
 	unsigned int nr_in_flight; /* on a path, abandoned ones included */
 	bool run_held;		   /* something changed for the better: map the held ones again */
 
+	/* demote.c */
+	unsigned int nr_demoted; /* paths, those on trial included */
+	uint64_t judge_ns;	 /* when they are judged again */
+
 	unsigned int nr_suspect;   /* active paths in doubt */
 	unsigned int nr_unsettled; /* paths that were not looked at yet */
 	enum suspend_state suspend;
@@ -303,6 +307,7 @@ void suspect_path(struct multipath *m, struct path *path, const char *why);
 void clear_suspicion(struct multipath *m, struct path *path);
 void exclude_path(struct multipath *m, struct path *path, const char *reason);
 void path_settled(struct multipath *m, struct path *path);
+void sync_selector(struct path *path);
 
 /* flaky.c: paths that fail again and again */
 void flaky_path_failed(struct multipath *m, struct path *path);
@@ -311,6 +316,14 @@ void flaky_path_bad(struct multipath *m, struct path *path);
 bool is_held_out(struct multipath *m, struct path *path);
 void release_path(struct path *path);
 void release_held_paths(struct multipath *m);
+
+/* demote.c: paths that are much slower than their peers */
+void demote_timeout(struct multipath *m);
+bool lift_demotions(struct multipath *m, struct priority_group *pg, const char *why);
+void lift_demotion(struct multipath *m, struct path *path, const char *why);
+void hide_path(struct path *path, bool hidden);
+void forget_demotion(struct multipath *m, struct path *path);
+void demotion_reason(const struct path *path, struct strbuf *out);
 
 /* probe.c: links, checkers and the identity check */
 void paths_timeout(struct multipath *m);

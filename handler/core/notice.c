@@ -52,7 +52,8 @@ static void name_path(struct mpath_notice *n, const struct path *path)
 static bool flaps(enum mpath_notice_kind kind)
 {
 	return kind == NOTICE_PATH_FAILED || kind == NOTICE_PATH_REINSTATED ||
-	       kind == NOTICE_PATH_EXCLUDED;
+	       kind == NOTICE_PATH_EXCLUDED || kind == NOTICE_PATH_SLOW ||
+	       kind == NOTICE_PATH_NOT_SLOW;
 }
 
 /*
@@ -74,7 +75,7 @@ static bool is_quiet(struct multipath *m, struct path *path, enum mpath_notice_k
 			m->now_ns - path->log_excluded_ns < NOTICE_QUIET_NS;
 		path->log_excluded_ns = m->now_ns;
 	} else {
-		again = kind == NOTICE_PATH_REINSTATED;
+		again = kind == NOTICE_PATH_REINSTATED || kind == NOTICE_PATH_NOT_SLOW;
 	}
 	if (again)
 		path->log_quiet_until_ns = m->now_ns + NOTICE_QUIET_NS;
@@ -135,6 +136,8 @@ void not_for_the_log(struct multipath *m)
 /* How the path is now, as the kind of a change to that, and in its words. */
 static enum mpath_notice_kind kind_of_state(const struct path *path)
 {
+	if (path->demotion != NOT_DEMOTED)
+		return NOTICE_PATH_SLOW;
 	if (path->active)
 		return NOTICE_PATH_REINSTATED;
 	return path_state(path) == PATH_EXCLUDED ? NOTICE_PATH_EXCLUDED : NOTICE_PATH_FAILED;
@@ -142,7 +145,9 @@ static enum mpath_notice_kind kind_of_state(const struct path *path)
 
 static void tell_state(const struct multipath *m, const struct path *path, struct strbuf *text)
 {
-	if (path->active)
+	if (path->demotion != NOT_DEMOTED)
+		demotion_reason(path, text);
+	else if (path->active)
 		strbuf_printf(text, "usable");
 	else if (path_state(path) == PATH_EXCLUDED)
 		strbuf_printf(text, "not used: %s", path->reason);
@@ -203,6 +208,10 @@ const char *mpath_notice_name(enum mpath_notice_kind kind)
 		return "path-added";
 	case NOTICE_PATH_REMOVED:
 		return "path-removed";
+	case NOTICE_PATH_SLOW:
+		return "path-slow";
+	case NOTICE_PATH_NOT_SLOW:
+		return "path-not-slow";
 	case NOTICE_GROUP_SWITCHED:
 		return "group-switched";
 	case NOTICE_GROUP_ASKED_FOR:

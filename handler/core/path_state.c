@@ -13,11 +13,11 @@
 /* For so long a group that comes first is waited for, although another has a path already. */
 #define CHOOSING_EARLY_NS (1 * NSEC_PER_SEC)
 
-/* The selector chooses among paths that are active and not in doubt. */
-static void sync_selector(struct path *path)
+/* The selector chooses among paths that are active, not in doubt, and not demoted. */
+void sync_selector(struct path *path)
 {
 	struct path_selector *ps = &path->pg->selector;
-	bool want = path->active && !path->suspect;
+	bool want = path->active && !path->suspect && !path->hidden;
 
 	if (want == path->selectable)
 		return;
@@ -74,6 +74,7 @@ void fail_path(struct multipath *m, struct path *path, const char *why)
 	    (!list_empty(&m->activating) && !pg_init_pending(m)))
 		m->run_held = true;
 	end_of_doubt(m, path);
+	forget_demotion(m, path);
 	sync_selector(path);
 	set_reason(path, why);
 	pg_init_path_failed(m, path);

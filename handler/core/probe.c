@@ -535,8 +535,10 @@ void probe_answered(struct multipath *m, struct path *path)
 	if (io->result.transport == TRANSPORT_OK)
 		path_has_answered(m, path, io->start_ns);
 	listen_for_doubts(m, path);
-	if (path->probing == PROBE_CHECK && io->result.transport == TRANSPORT_OK)
+	if (path->probing == PROBE_CHECK && io->result.transport == TRANSPORT_OK) {
+		path->last_check_ns = m->now_ns - io->start_ns;
 		policy_check_answered(m, path);
+	}
 	if (!waits_for_host(m, path))
 		converse(m, path, &answer);
 }
@@ -737,6 +739,7 @@ void path_opened(struct multipath *m, struct path *path, const struct path_facts
 	path->facts = *facts;
 	if (!path->facts.queue_depth)
 		path->facts.queue_depth = 1;
+	path->depth = path->facts.queue_depth;
 	if (m->longest_transit_ms < facts->transit_ms)
 		m->longest_transit_ms = facts->transit_ms;
 	trace(m, "path %s: open", path_name(path));

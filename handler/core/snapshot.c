@@ -59,6 +59,8 @@ unsigned int queue_length(const struct list *queue)
 
 static void snapshot_path(struct path *path, uint64_t now_ns, struct path_snapshot *s)
 {
+	struct strbuf reason;
+
 	latency_turn_window(&path->stats.latency, now_ns);
 	*s = (struct path_snapshot){
 		.id = path->id,
@@ -67,6 +69,7 @@ static void snapshot_path(struct path *path, uint64_t now_ns, struct path_snapsh
 		.alua_state = path->tpg.state_known ? scsi_alua_state_name(path->tpg.state) : "",
 		.priority = path_priority(path),
 		.read_only = path->facts.read_only,
+		.slow = path->demotion != NOT_DEMOTED,
 		.fail_count = path->fail_count,
 		.in_flight = path->in_flight,
 		.queue_depth = path->facts.queue_depth,
@@ -79,6 +82,10 @@ static void snapshot_path(struct path *path, uint64_t now_ns, struct path_snapsh
 	copy_word(s->device, sizeof(s->device), path->facts.device);
 	copy_word(s->wwid, sizeof(s->wwid), path->seen.wwid);
 	copy_word(s->reason, sizeof(s->reason), path->reason);
+	if (path->reason[0])
+		return;
+	strbuf_init(&reason, s->reason, sizeof(s->reason));
+	demotion_reason(path, &reason);
 }
 
 static void snapshot_group(const struct multipath *m, const struct priority_group *pg,

@@ -173,8 +173,14 @@ static void path_detail(const struct path *path, struct strbuf *out)
 {
 	strbuf_printf(out, "    %s", path->facts.device[0] ? path->facts.device : "-");
 	strbuf_printf(out, " %s: %s", path_name(path), path_state_words(path));
-	if (path->reason[0])
+	if (path->reason[0]) {
 		strbuf_printf(out, ": %s", path->reason);
+	} else if (path->demotion != NOT_DEMOTED) {
+		strbuf_printf(out, ": ");
+		demotion_reason(path, out);
+		if (path->demotion == ON_TRIAL)
+			strbuf_printf(out, " (on trial)");
+	}
 	strbuf_printf(out, " [%u in flight, failed %u times", path->in_flight, path->fail_count);
 	if (path->facts.read_only)
 		strbuf_printf(out, ", read-only");

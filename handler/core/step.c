@@ -144,6 +144,7 @@ static void timeout(struct multipath *m)
 	slow_timeout(m);
 	refresh_timeout(m);
 	policy_timeout(m);
+	demote_timeout(m);
 	pg_init_timeout(m);
 	overdue_timeout(m);
 	queues_timeout(m);

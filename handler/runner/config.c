@@ -166,6 +166,7 @@ static void apply_settings(const struct key_values *values, struct mpath_setting
 		(struct mpath_flaky){.threshold = count_of(values, KEY_FLAKY_THRESHOLD),
 				     .forget_rate = count_of(values, KEY_FLAKY_FORGET_RATE),
 				     .recovery_s = count_of(values, KEY_FLAKY_RECOVERY_TIME)};
+	settings->slow_path_factor = count_of(values, KEY_SLOW_PATH_FACTOR);
 	settings->fence = word_of(values, KEY_FENCE);
 	set_number(values, KEY_FENCE_TIME, &settings->fence_time_ms);
 	settings->identity = word_of(values, KEY_IDENTITY);

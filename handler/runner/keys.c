@@ -360,6 +360,17 @@ static int check_count(const struct key *key, const char *value, struct strbuf *
 	return -EINVAL;
 }
 
+static int check_factor(const struct key *key, const char *value, struct strbuf *error)
+{
+	uint64_t factor;
+
+	if (!strcmp(value, "no") || (parse_number(value, key->max, &factor) && factor >= key->min))
+		return 0;
+	strbuf_printf(error, "\"%s\", expected no or a number from %ju to %ju", value,
+		      (uintmax_t)key->min, (uintmax_t)key->max);
+	return -EINVAL;
+}
+
 #define HOUR_MS (3600 * 1000)
 #define DAY_S	(24 * 3600)
 
@@ -408,6 +419,10 @@ static const struct key keys[NR_KEYS] = {
 	[KEY_FLAKY_RECOVERY_TIME] = {.name = "san_path_err_recovery_time",
 				     .check = check_count,
 				     .max = DAY_S},
+	[KEY_SLOW_PATH_FACTOR] = {.name = "slow_path_factor",
+				  .check = check_factor,
+				  .min = 2,
+				  .max = 100},
 	[KEY_PATH_TIMEOUT] = {.name = "path_timeout_ms",
 			      .check = check_ms,
 			      .min = 1000,

@@ -571,6 +571,7 @@ static enum log_level notice_level(enum mpath_notice_kind kind)
 	switch (kind) {
 	case NOTICE_PATH_FAILED:
 	case NOTICE_PATH_EXCLUDED:
+	case NOTICE_PATH_SLOW:
 	case NOTICE_NO_PATH:
 	case NOTICE_REFUSED:
 		return MPATH_LOG_WARN;
@@ -578,6 +579,7 @@ static enum log_level notice_level(enum mpath_notice_kind kind)
 	case NOTICE_PATH_USABLE:
 	case NOTICE_PATH_ADDED:
 	case NOTICE_PATH_REMOVED:
+	case NOTICE_PATH_NOT_SLOW:
 	case NOTICE_GROUP_SWITCHED:
 	case NOTICE_GROUP_ASKED_FOR:
 	case NOTICE_GROUP_DISABLED:

@@ -74,6 +74,7 @@ struct mpath_settings {
 	char wwid[WWID_MAX];		   /* empty: pin the first LUN that is seen */
 	enum identity identity;		   /* as long as the map is in service */
 	struct mpath_flaky flaky;
+	uint32_t slow_path_factor;  /* so many times slower than its peers is slow; 0: none is */
 	struct mpath_policy policy; /* see core/policy.c */
 	const struct hardware_table
 		*hardware;	/* the caller's; copied with the settings; NULL: none */

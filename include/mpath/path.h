@@ -60,6 +60,13 @@ struct port_group {
 	uint8_t transition_s; /* so long may a transition take; 0: nobody said */
 };
 
+/* A path that is much slower than its peers: see core/demote.c. */
+enum demotion {
+	NOT_DEMOTED,
+	DEMOTED,  /* gets no commands while its peers serve */
+	ON_TRIAL, /* gets one now and then, to see how long that takes */
+};
+
 struct path {
 	/* Every command looks at these: two cache lines, and the statistics at the end. */
 	struct priority_group *pg;
@@ -67,6 +74,7 @@ struct path {
 	void *transport_data;	/* owned by the runtime: the open link */
 	struct list flying;	/* mpath_io.flight: the commands that in_flight counts */
 	unsigned int in_flight; /* initiators' commands on this path */
+	unsigned int depth;	/* so many it takes: facts.queue_depth, but see core/demote.c */
 	uint32_t flow;		/* counts starts and ends of commands, to date a count */
 	bool active;  /* dm's is_active: the selector may choose it ("A" in INFO, else "F") */
 	bool suspect; /* active, but not chosen until its probe has cleared it */
@@ -108,9 +116,32 @@ struct path {
 	unsigned int recent_failures; /* see flaky.c: that are not forgotten yet */
 	unsigned int good_checks;     /* since one was */
 	uint64_t held_out_ns;	      /* not used since, though it is up; 0: it is not held out */
-	uint64_t log_quiet_until_ns;  /* a flapping path is logged at most every 10 s ... */
-	unsigned int log_suppressed;  /* ... with the count of what was left out */
-	uint64_t log_excluded_ns;     /* when the path was last logged as excluded */
+	enum demotion demotion;
+	bool hidden;		  /* from its selector: demoted, or on trial and busy */
+	bool stalls;		  /* was demoted for that, not for being slow all the time */
+	unsigned int slow_points; /* thousandths of a point */
+	unsigned int stall_points;
+	unsigned int trial_answers;
+	unsigned int trial_wait_s; /* the last one, from demotion to trial */
+	uint64_t trial_ns;	   /* demoted: its trial begins then */
+	uint64_t alike_since_ns;   /* when it was last demoted no longer */
+	uint64_t slow_ns;	   /* its median when it was demoted, or how long its stalls are */
+	uint64_t peers_ns;	   /* and the median of its peers, or their 99th percentile */
+	uint64_t last_check_ns;	   /* so long its last check has taken */
+	struct {
+		uint32_t answers;
+		uint32_t slow;
+		uint32_t stalled;
+		unsigned int median; /* a span of latencies */
+	} turn;			     /* what has come since it was judged last */
+	struct {
+		uint64_t answers;
+		uint64_t stalled;
+	} lately; /* the same, of the last second or so */
+	struct latency_mark judged;
+	uint64_t log_quiet_until_ns; /* a flapping path is logged at most every 10 s ... */
+	unsigned int log_suppressed; /* ... with the count of what was left out */
+	uint64_t log_excluded_ns;    /* when the path was last logged as excluded */
 
 	struct mpath_io probe; /* at most one of our own commands is out on a path */
 	enum probe_purpose probing;

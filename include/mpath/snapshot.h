@@ -41,6 +41,7 @@ struct path_snapshot {
 	const char *alua_state; /* "active/optimized", ...; empty: not known; lives for ever */
 	int priority;		/* the policy's, or by its ALUA state; -1: not known */
 	bool read_only;
+	bool slow; /* much slower than its peers: not used while these serve */
 	unsigned int fail_count;
 	unsigned int in_flight;
 	uint32_t queue_depth;

@@ -39,7 +39,7 @@ def _path(path: Path, checker: str) -> dict[str, Any]:
             "dev_st": "running" if path["Device"] else "unknown", "chk_st": checker_state,
             "checker": checker, "pri": path["Priority"], "number": path["Number"],
             "address": path["Address"], "uuid": path["Wwid"], "state": path["State"],
-            "reason": path["Reason"], "fail_count": path["FailCount"],
+            "reason": path["Reason"], "slow": path["Slow"], "fail_count": path["FailCount"],
             "write_prot": _write_prot(path["ReadOnly"]), "alua_state": path["AluaState"],
             "queue_depth": path["QueueDepth"], "max_transfer": path["MaxTransfer"],
             **_statistics(path)}

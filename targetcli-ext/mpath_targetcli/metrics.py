@@ -119,6 +119,8 @@ def _of_paths(maps: list[Map]) -> list[str]:
                      [sample for labels, properties in things
                       for sample in _state_set("mpath_path_state", labels, PATH_STATES,
                                                properties["State"])])
+    lines += _family("mpath_path_slow", "gauge", "", "1: not used while its peers serve, which are faster.",
+                     [("", labels, int(properties["Slow"])) for labels, properties in things])
     lines += _family("mpath_path_priority", "gauge", "", "Higher is better; -1 if not known.",
                      _gauge(things, "Priority"))
     lines += _family("mpath_path_failures", "counter", "", "How often it has failed.",

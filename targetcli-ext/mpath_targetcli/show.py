@@ -43,6 +43,8 @@ def _path_lines(path: Path, paint: Paint) -> list[str]:
         words.append(f"prio={path['Priority']}")
     words.append(f"in-flight={path['InFlight']} iops={path['Iops']} {_latencies(path)} "
                  f"failed={path['FailCount']}")
+    if path["Slow"]:
+        words.append("slow")
     if path["ReadOnly"]:
         words.append("read-only")
     lines = [" ".join(words)]

@@ -135,7 +135,7 @@ static void bring_up(struct bench *bench)
 	for_each_path(m, path) {
 		path->link = LINK_OPEN;
 		path->identified = true;
-		path->facts.queue_depth = 1024;
+		path->depth = path->facts.queue_depth = 1024;
 		reinstate_path(m, path);
 		path_settled(m, path);
 	}
@@ -298,7 +298,7 @@ static void measure_held(unsigned int nr_ios)
 
 	bench.m->actions = &bench.actions;
 	for_each_path(bench.m, path) {
-		path->facts.queue_depth = nr_ios;
+		path->depth = path->facts.queue_depth = nr_ios;
 		reinstate_path(bench.m, path);
 	}
 	begin = clock_ns();

@@ -48,7 +48,7 @@ def objects():
             Errors={"timeout": 12, "gone": 1})),
         a + "/path/2": ("Path", dict(
             Map=a, Group=a + "/group/2", Number=2, Address="/dev/sdc", Name="8:32", Device="sdc",
-            State="active", ReadOnly=True, Priority=-1)),
+            State="active", Slow=True, ReadOnly=True, Priority=-1)),
         b: ("Map", dict(Name="b", State="failing", Features="0", Checker="none", NrGroups=1, NrPaths=1)),
         b + "/group/1": ("Group", dict(Map=b, Number=1, State="enabled", Selector="round-robin",
                                        NrPaths=1)),

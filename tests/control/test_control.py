@@ -324,7 +324,7 @@ class ControlTest(unittest.TestCase):
             "Map": ROOT + "/map/mpatha", "Group": ROOT + "/map/mpatha/group/1", "Number": 0,
             "Address": "/dev/disk/by-path/0", "Name": "8:0", "Device": "sda",
             "Wwid": "36001405b922ff67a", "State": "active", "Reason": "", "FailCount": 0,
-            "ReadOnly": False, "QueueDepth": 32, "MaxTransfer": 1 << 20, "AluaState": "standby",
+            "Slow": False, "ReadOnly": False, "QueueDepth": 32, "MaxTransfer": 1 << 20, "AluaState": "standby",
             "Priority": 1, "InFlight": 0, "Reads": 3, "ReadBytes": 0, "LatencyP50": 100,
             "LatencyP99": 200, "LatencyP999": 300, **self.STATISTICS,
             "Errors": {**self.TARGET_ERRORS, "no-resources": 0, "refused": 0, "not-sent": 0,
@@ -559,7 +559,7 @@ class ControlTest(unittest.TestCase):
                          [(1, "round-robin", "enabled"), (2, "round-robin", "enabled")])
         path, = found["path_groups"][1]["paths"]
         for name, value in (("dev", "sdb"), ("dev_t", "8:16"), ("dm_st", "failed"),
-                            ("chk_st", "undef"), ("checker", "tur"), ("dev_st", "running"), ("reason", "fail_path message"),
+                            ("chk_st", "undef"), ("checker", "tur"), ("dev_st", "running"), ("reason", "fail_path message"), ("slow", False),
                             ("alua_state", "standby"), ("pri", 1)):
             self.assertEqual(path[name], value, name)
         path, = found["path_groups"][0]["paths"]

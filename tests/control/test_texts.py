@@ -84,7 +84,7 @@ warning: cmd_time_out limits "queue_if_no_path"
   |- sdb   8:16    failed   prio=10 in-flight=0 iops=0 p50=- p99=- p99.9=- failed=2
   |    transport lost
   |    errors: 1 gone, 12 timeout
-  `- sdc   8:32    active   in-flight=0 iops=0 p50=- p99=- p99.9=- failed=0 read-only""")
+  `- sdc   8:32    active   in-flight=0 iops=0 p50=- p99=- p99.9=- failed=0 slow read-only""")
 
     def test_never_seen(self):
         tree = show.tree(MAPS[1], PLAIN)
@@ -177,6 +177,8 @@ class MetricsTest(unittest.TestCase):
         self.assertEqual(self.value("mpath_path_state", map="a", number="1", mpath_path_state="failed"), [1])
         self.assertEqual(sum(self.value("mpath_path_state", map="a", number="1")), 1)
         self.assertEqual(self.value("mpath_path_failures", map="a", address="8:16"), [2])
+        self.assertEqual(self.value("mpath_path_slow", map="a", number="2"), [1])
+        self.assertEqual(self.value("mpath_path_slow", map="a", number="1"), [0])
 
     def test_escaping(self):
         self.assertEqual(self.value("mpath_path_priority", address='/dev/"odd\\'), [-1])

@@ -557,7 +557,7 @@ static void another_lun_is_written(void)
 static void forget_depth(struct world *w, struct mpath_event *event)
 {
 	(void)event;
-	w->paths[0].path->facts.queue_depth = 1000;
+	w->paths[0].path->depth = 1000;
 }
 
 static void a_path_gets_too_many(void)
@@ -569,6 +569,60 @@ static void a_path_gets_too_many(void)
 	w->before = forget_depth;
 	submit_read(w, 0, 1);
 	submit_read(w, 1, 1);
+}
+
+/* The path is on trial, and takes all that comes. */
+static void forget_trial(struct world *w, struct mpath_event *event)
+{
+	struct path *path = w->paths[0].path;
+
+	(void)event;
+	w->m->nr_demoted += path->demotion == NOT_DEMOTED;
+	path->demotion = ON_TRIAL;
+}
+
+static void a_slow_path_gets_too_many(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+
+	w->settings.slow_path_factor = 3;
+	world_up(w);
+	w->before = forget_trial;
+	submit_read(w, 0, 1);
+	submit_read(w, 1, 1);
+	submit_read(w, 2, 1);
+}
+
+static void forget_judging(struct world *w, struct mpath_event *event)
+{
+	(void)event;
+	w->m->judge_ns = UINT64_MAX;
+}
+
+/* It has been demoted, its peer does not answer, and the core does not see that. */
+static void a_slow_path_is_not_used_again(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	unsigned int i;
+
+	w->settings.slow_path_factor = 3;
+	w->settings.polling_interval_ms = 60000;
+	w->paths[1].queue_depth = 1;
+	world_up(w);
+	set_io_mode(sim_path(w, "8:0"), MODE_HUNG, 0);
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	while (w->paths[0].path->demotion == NOT_DEMOTED) {
+		submit_read(w, 0, 1);
+		advance(w, 10);
+	}
+	w->before = forget_judging;
+	set_io_mode(sim_path(w, "8:0"), MODE_UP, 0);
+	set_io_mode(sim_path(w, "8:16"), MODE_HUNG, 0);
+	submit_read(w, 1, 1);
+	submit_read(w, 2, 1);
+	for (i = 0; i < 50; i++)
+		advance(w, 100);
 }
 
 static void start_again(struct world *w, struct mpath_event *event, struct mpath_actions *actions)
@@ -1013,6 +1067,8 @@ int main(void)
 	CATCH(another_lun_is_read, "data of another LUN was read");
 	CATCH(another_lun_is_written, "a write went to another LUN");
 	CATCH(a_path_gets_too_many, "has 1 commands, takes 1");
+	CATCH(a_slow_path_gets_too_many, "is sent down 8:0, which is slow, though 8:16 serves");
+	CATCH(a_slow_path_is_not_used_again, "waits for nothing");
 	CATCH(a_command_is_sent_twice_at_once, "is started twice");
 
 	CATCH(a_write_is_sent_after_its_deadline, "is sent after its deadline");

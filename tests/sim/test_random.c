@@ -60,9 +60,9 @@ static bool seldom(struct world *w)
 	return chance(20);
 }
 
-static uint64_t jitter_ns(struct world *w)
+static uint64_t jitter_ns(struct sim_path *p)
 {
-	(void)w;
+	(void)p;
 	return chance(80) ? below(100) * 1000 : below(20) * NSEC_PER_MSEC;
 }
 
@@ -100,6 +100,10 @@ static const struct {
 	{": in doubt (port group in transition)", 100},
 	{": in doubt (LUN list changed)", 100},
 	{": cleared", 2000},
+	{": demoted (slow: half", 30},
+	{": on trial", 1},
+	{": demoted no longer (no other path", 1},
+	{": demoted no longer (its peers", 5},
 	{": no path -> queue", 5000},
 	{": no path", 10000},
 	{": waits for a path in doubt", 5000},
@@ -352,6 +356,15 @@ static void random_sessions(struct sim_path *p)
 	p->session_latency_ns = (ms % 7 ? ms % 5 : 5 * ms) * NSEC_PER_MSEC;
 }
 
+/* As above. */
+static void random_slow_path_factor(struct world *w)
+{
+	uint64_t ms = w->paths[0].open_latency_ns / NSEC_PER_MSEC;
+
+	if (ms % 2)
+		w->settings.slow_path_factor = 2 + (uint32_t)(ms % 3);
+}
+
 static void random_fence(struct world *w)
 {
 	unsigned int i;
@@ -429,6 +442,7 @@ static struct world *random_world(void)
 		if (chance(5))
 			p->refused = "no such device";
 	}
+	random_slow_path_factor(w);
 	random_fence(w);
 	random_policy(w);
 	if (chance(20))

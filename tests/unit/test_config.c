@@ -25,8 +25,8 @@
 	"pg_init_retries, pg_init_delay_msecs, no_path_retry, no_path_timeout_read_ms, "           \
 	"no_path_timeout_write_ms, path_checker, "                                                 \
 	"recheck_interval_ms, polling_interval_ms, checker_timeout_ms, san_path_err_threshold, "   \
-	"san_path_err_forget_rate, san_path_err_recovery_time, path_timeout_ms, "                  \
-	"restart_wait_ms, fence, fence_time_ms, identity"
+	"san_path_err_forget_rate, san_path_err_recovery_time, slow_path_factor, "                 \
+	"path_timeout_ms, restart_wait_ms, fence, fence_time_ms, identity"
 
 /* HARDWARE_ bits */
 #define ALL_OPEN 255u
@@ -987,6 +987,34 @@ static void test_flaky(void)
 	remove_map();
 }
 
+static void test_slow_path_factor(void)
+{
+	struct map_config *config;
+
+	config = accept("mpath//dev/a");
+	assert(!config->settings.slow_path_factor);
+	map_config_free(config);
+	write_conf("[defaults]\nslow_path_factor=100\n");
+	config = accept("mpath//dev/a");
+	assert(config->settings.slow_path_factor == 100);
+	map_config_free(config);
+	write_map("[multipath]\npaths=/dev/a\nslow_path_factor=no\n");
+	config = accept("mpath/m");
+	assert(!config->settings.slow_path_factor);
+	map_config_free(config);
+	unlink(conf);
+
+	refuse_map("[multipath]\npaths=/dev/a\nslow_path_factor=1\n",
+		   "D/maps/m.map: slow_path_factor: \"1\", expected no or a number from 2 to 100");
+	refuse_map("[multipath]\npaths=/dev/a\nslow_path_factor=101\n",
+		   "D/maps/m.map: slow_path_factor: \"101\", expected no or a number from 2 to "
+		   "100");
+	refuse_map("[multipath]\npaths=/dev/a\nslow_path_factor=2.5\n",
+		   "D/maps/m.map: slow_path_factor: \"2.5\", expected no or a number from 2 to "
+		   "100");
+	remove_map();
+}
+
 struct ms_case {
 	const char *key;
 	const char *low; /* refused; NULL: there is nothing below */
@@ -1599,6 +1627,7 @@ int main(void)
 	test_combinations_refused();
 	test_values_refused();
 	test_flaky();
+	test_slow_path_factor();
 	test_times_refused();
 	test_tables_refused();
 	test_last_good_copy();

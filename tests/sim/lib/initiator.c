@@ -63,6 +63,21 @@ struct sim_io *submit_read(struct world *w, uint64_t lba, unsigned int nr_blocks
 	return submit(w, new_rw(w, 0x28, lba, nr_blocks));
 }
 
+void submit_again(struct world *w, struct sim_io *io)
+{
+	const struct scsi_cmd cmd = io->io.cmd;
+	struct sim_io fresh = {.id = io->id, .iov = io->iov};
+
+	oracle_check(w, io->state == SIM_IO_ANSWERED && !io->stamp, "only a READ may come again");
+	*io = fresh;
+	io->io.owner = io;
+	io->io.cmd = cmd;
+	io->io.cmd.iov = &io->iov;
+	list_init(&io->io.node);
+	list_init(&io->io.flight);
+	submit(w, io);
+}
+
 struct sim_io *submit_write(struct world *w, uint64_t lba, unsigned int nr_blocks)
 {
 	struct sim_io *io = new_rw(w, 0x2a, lba, nr_blocks);

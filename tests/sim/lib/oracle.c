@@ -22,6 +22,8 @@
  *    of power;
  *  - while the map queues, no command fails for lack of paths, and where it does not queue none
  *    waits for one; none waits while a path would take it;
+ *  - a path that is demoted gets no command while a peer of its group serves, but for one at a time
+ *    on trial; it does not keep commands waiting when its peers do not answer;
  *  - paths are asked after with moderation; counters return to zero;
  *  - selectors hear of each start and end once, and of changes only.
  */
@@ -223,6 +225,8 @@ void oracle_submitted(struct world *w, struct sim_io *io)
 {
 	unsigned int i;
 
+	if (io->id < w->oracle->first_out)
+		w->oracle->first_out = io->id;
 	io->submitted_seq = ++w->seq;
 	io->queueing_lapsed = !queues(w);
 	for (i = 0; i < written_blocks(io); i++)
@@ -442,6 +446,29 @@ void oracle_changes(struct world *w, bool begins)
 	w->oracle->current = w->m->current_pg;
 }
 
+static bool is_demoted(const struct sim_path *p)
+{
+	return p->path->demotion != NOT_DEMOTED;
+}
+
+/* A path that is much slower than its peers. */
+static void check_demoted(struct world *w, const struct sim_io *io, const struct sim_path *p)
+{
+	unsigned int i;
+
+	if (!is_demoted(p) || (p->path->demotion == ON_TRIAL && !p->nr_out))
+		return;
+	for (i = 0; i < w->nr_paths; i++) {
+		const struct sim_path *peer = &w->paths[i];
+
+		oracle_check(w,
+			     peer == p || !is_usable(peer, io) || is_demoted(peer) ||
+				     peer->path->pg != p->path->pg,
+			     "io %u is sent down %s, which is slow, though %s serves", io->id,
+			     p->name, peer->name);
+	}
+}
+
 /* There are cores here that do wrong by not knowing. */
 static bool core_has_deadline(const struct world *w)
 {
@@ -491,6 +518,9 @@ void oracle_started(struct world *w, struct sim_io *io, struct sim_path *p)
 	check_fence(w, io, "sent again");
 	check_overdue(w, io);
 	check_group(w, io, p);
+	check_demoted(w, io, p);
+	if (!p->nr_out)
+		p->served_ns = w->now_ns;
 	io->sent = true;
 	io->could_run_since_ns = 0;
 	io->nr_starts++;
@@ -550,6 +580,7 @@ void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio
 		return;
 	}
 	p->down |= bad;
+	p->served_ns = w->now_ns;
 	io->was_told |= mio->result.transport == TRANSPORT_OK;
 	if (mio->result.transport == TRANSPORT_OK)
 		io->told = mio->result;
@@ -756,6 +787,9 @@ void oracle_killed(struct world *w)
 
 /* --- after each step --- */
 
+/* Peers that have not answered for so long do not serve. */
+#define SILENT_NS (500 * NSEC_PER_MSEC)
+
 /*
  * A group in which every usable path is full is waited for, so only worlds without one tell, and
  * without a hardware handler: with one, groups are waited for until they are activated.
@@ -763,6 +797,7 @@ void oracle_killed(struct world *w)
 static bool could_run(struct world *w, const struct sim_io *io)
 {
 	bool room[SIM_PATHS_MAX + 1] = {false}, full[SIM_PATHS_MAX + 1] = {false};
+	bool spare[SIM_PATHS_MAX + 1] = {false}, serves[SIM_PATHS_MAX + 1] = {false};
 	bool any = false;
 	unsigned int i;
 
@@ -778,11 +813,15 @@ static bool could_run(struct world *w, const struct sim_io *io)
 		any = true;
 		if (p->path->resting || p->nr_out >= p->queue_depth)
 			full[group] = true;
+		else if (is_demoted(p))
+			spare[group] = true;
 		else
 			room[group] = true;
+		if (!is_demoted(p))
+			serves[group] |= w->now_ns - p->served_ns < SILENT_NS;
 	}
 	for (i = 1; i <= SIM_PATHS_MAX; i++)
-		if (full[i] && !room[i])
+		if (full[i] && !room[i] && (!spare[i] || serves[i]))
 			return false;
 	return any;
 }

@@ -289,7 +289,7 @@ void sim_path_submit(struct sim_path *p, struct mpath_io *io)
 	oracle_check(p->w, !sim_event_of(p->w, io), "a command is started twice");
 	oracle_check(p->w, io->cmd.cdb_len, "a command without a CDB is started");
 	if (due && p->w->jitter_ns)
-		due += p->w->jitter_ns(p->w);
+		due += p->w->jitter_ns(p);
 	if (io->is_probe) {
 		p->nr_probes++;
 		oracle_probed(p->w, p);

@@ -444,7 +444,12 @@ static void fire(struct world *w, struct sim_event *from)
 
 void advance(struct world *w, uint64_t ms)
 {
-	uint64_t until = w->now_ns + ms * NSEC_PER_MSEC;
+	advance_us(w, 1000 * ms);
+}
+
+void advance_us(struct world *w, uint64_t us)
+{
+	uint64_t until = w->now_ns + us * 1000;
 
 	if (w->ring && w->m)
 		sim_ring_run(w);

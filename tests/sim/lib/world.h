@@ -93,6 +93,7 @@ struct sim_path {
 	unsigned int max_out;
 
 	bool down; /* oracle.c: it has failed a command, and no probe has said otherwise since */
+	uint64_t served_ns;	  /* oracle.c: when it last answered a command, or had none */
 	uint64_t probes_since_ns; /* oracle.c: a second of probes, and how many there were in it */
 	unsigned int recent_probes;
 };
@@ -238,7 +239,7 @@ struct world {
 	/* For random worlds; each may be NULL. */
 	bool (*coin)(struct world *w);	     /* does a command in doubt land?  NULL: path->lands */
 	bool (*runs_early)(struct world *w); /* is it carried out when sent, not when answered? */
-	uint64_t (*jitter_ns)(struct world *w); /* more latency, for this command only */
+	uint64_t (*jitter_ns)(struct sim_path *p); /* more latency, for this command only */
 	bool (*is_slow)(struct world *w); /* libtcmu reads the ring when time moves, not at once */
 	/* When does a command in doubt that does not land at once land all the same?  0: never. */
 	uint64_t (*lands_later_ns)(struct world *w, const struct scsi_cmd *cmd);
@@ -286,6 +287,7 @@ void restart_world(struct world *w);
 /* --- time and events --- */
 
 void advance(struct world *w, uint64_t ms);
+void advance_us(struct world *w, uint64_t us);
 /* For the reader of a replay: what happens out in the world, where the core does not see it. */
 __attribute__((format(printf, 2, 3))) void tell(const struct world *w, const char *format, ...);
 /* Step the map now: one event, and its actions. */
@@ -362,6 +364,8 @@ void set_port_group(struct world *w, unsigned int group, uint8_t state, bool ua)
 /* --- what initiators do --- */
 
 struct sim_io *submit_read(struct world *w, uint64_t lba, unsigned int nr_blocks);
+/* The same READ again, in the place of the old one: for loads of more commands than SIM_IOS_MAX. */
+void submit_again(struct world *w, struct sim_io *io);
 struct sim_io *submit_write(struct world *w, uint64_t lba, unsigned int nr_blocks);
 /* COMPARE AND WRITE of one block, which is expected to have @expected. */
 struct sim_io *submit_caw(struct world *w, uint64_t lba, uint64_t expected);
