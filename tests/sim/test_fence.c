@@ -1373,7 +1373,14 @@ static void cmd_time_out_and_patience(void)
 	set_cmd_time_out(w, 6); /* queueing itself is cut short: that is told first */
 	expect(w, mpath_queueing_defeated(w->m) && !mpath_time_out_short_s(w->m));
 	expect(w, mpath_time_out_needed_s(w->m) == 20 + 102 + 20 + 8 + 2);
+	set_cmd_time_out(w, 8); /* writes would wait for as long */
+	expect(w, mpath_queueing_defeated(w->m));
+	set_cmd_time_out(w, 9);
+	expect(w, !mpath_queueing_defeated(w->m));
+	w->settings.no_path_timeout_read_ms = 9000;
+	expect(w, reload(w, QUEUE TWO_PATHS) == 0 && mpath_queueing_defeated(w->m));
 	set_cmd_time_out(w, 30);
+	expect(w, !mpath_queueing_defeated(w->m));
 	w->settings.no_path_timeout_read_ms = 0;
 	expect(w, reload(w, QUEUE TWO_PATHS) == 0);
 	expect(w, mpath_queueing_defeated(w->m) && !mpath_time_out_needed_s(w->m));

@@ -59,6 +59,34 @@ static void test_map(void)
 	mpath_table_free(table);
 }
 
+/* A selector that gets no memory says so, and for which path. */
+static void test_selectors(void)
+{
+	static const char *const names[] = {"round-robin", "queue-length", "service-time",
+					    "historical-service-time", "io-affinity"};
+	char words[200], told[100];
+	struct mpath_table *table;
+	unsigned int i, nr_told;
+	int nth;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(words, sizeof(words), "0 0 1 1 %s 0 2 1 8:0 1 8:16 2", names[i]);
+		snprintf(told, sizeof(told), "%s ps: Error allocating path", names[i]);
+		nr_told = 0;
+		for (nth = 1;; nth++) {
+			strbuf_init(&error, text, sizeof(text));
+			fail_allocation(nth);
+			if (mpath_table_parse(words, &table, &error) == 0)
+				break;
+			assert(strstr(text, "out of memory"));
+			nr_told += strstr(text, told) != NULL;
+		}
+		assert(!allocation_has_failed() && nr_told >= 2);
+		fail_allocation(0);
+		mpath_table_free(table);
+	}
+}
+
 static void complete_all(struct mpath_actions *actions)
 {
 	while (list_pop(&actions->complete))
@@ -263,6 +291,7 @@ int main(void)
 {
 	assert(mkdtemp(dir) && !chdir(dir));
 	test_map();
+	test_selectors();
 	test_steps_take_no_memory();
 	test_config();
 	test_pool();

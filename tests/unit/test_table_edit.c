@@ -111,6 +111,11 @@ static void test_regroup(void)
 	expect_regroup(TABLE, one, NULL, 0, "0 0 1 1 round-robin 0 3 1 8:0 1 8:16 1 8:32 1 ");
 	expect_regroup(TABLE, none, NULL, 0, "0 0 0 0 ");
 	expect_regroup(TABLE, less, NULL, 0, "0 0 1 1 round-robin 0 2 1 8:16 1 8:32 1 ");
+	/* The group to begin with is not there any more: then it is the first. */
+	expect_regroup("0 0 3 3 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1 round-robin 0 1 1 "
+		       "8:32 1",
+		       same, NULL, 0,
+		       "0 0 2 1 round-robin 0 2 1 8:0 1 8:16 1 round-robin 0 1 1 8:32 1 ");
 	expect_regroup(TABLE, same, path, 1,
 		       "0 0 2 2 round-robin 0 3 1 8:0 1 8:16 1 /dev/new 1 round-robin 0 1 1 8:32 "
 		       "1 ");
