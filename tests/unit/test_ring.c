@@ -1000,6 +1000,31 @@ static void test_hostile_iovecs(void)
 	end();
 }
 
+/* The first byte of the data area and its last, and a CDB in the first place that there is. */
+static void test_all_the_room_is_used(void)
+{
+	static const struct ring_iovec whole = {DATA_OFF, DATA_SIZE};
+	const size_t cdb_at = sizeof(struct ring_request);
+	uint32_t offset;
+
+	begin();
+	w.idle = true;
+	offset = put_cmd(1, VENDOR, 2);
+	set_u32(offset, offsetof(struct ring_request, iov_cnt), 1);
+	memcpy(at(offset) + offsetof(struct ring_request, iov), &whole, sizeof(whole));
+	offset = put_cmd(2, VENDOR, 0);
+	set_u64(offset, offsetof(struct ring_request, cdb_off), RING_OFF + offset + cdb_at);
+	memset(at(offset) + cdb_at, VENDOR + 1, 10);
+	tick();
+	tick();
+	expect_said("start 1 op c1\nstart 2 op c2\n");
+	assert(w.submitted[1]->cmd.iov[0].iov_base == w.mem + DATA_OFF);
+	assert(w.submitted[1]->cmd.iov[0].iov_len == DATA_SIZE);
+	answer(1, SAM_GOOD);
+	answer(2, SAM_GOOD);
+	end();
+}
+
 static void test_tmr_that_counts_too_many(void)
 {
 	const uint16_t ids[] = {1, 1, 1, 1};
@@ -1406,6 +1431,7 @@ int main(void)
 	test_any_status();
 	test_hostile_entries();
 	test_hostile_iovecs();
+	test_all_the_room_is_used();
 	test_tmr_that_counts_too_many();
 	test_head_that_passes_the_tail();
 	test_command_that_is_not_there();
