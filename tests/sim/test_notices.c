@@ -2,6 +2,7 @@
 /*
  * Notices: each event once, in order and numbered, whatever the log leaves out.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "sim/lib/tables.h"
@@ -166,6 +167,45 @@ static void step_message(struct world *w, const char *word, const char *path)
 	w->wake_ns = actions.wake_ns;
 }
 
+/* Nobody takes them for a while: the oldest are lost, which is said where they were. */
+static void test_more_than_there_is_room_for(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS);
+	struct mpath_notice notice;
+	uint64_t first, nr = 0;
+	char lost[sizeof(notice.text)];
+	unsigned int i;
+
+	world_up(w);
+	first = w->last_notice_seq;
+	for (i = 0; i < 100; i++)
+		step_message(w, i % 2 ? "enable_group" : "disable_group", "1");
+	expect(w, mpath_next_notice(w->m, &notice) && notice.summary && !notice.sequence);
+	memcpy(lost, notice.text, sizeof(lost));
+	while (mpath_next_notice(w->m, &notice)) {
+		if (nr++)
+			expect(w, notice.sequence == w->last_notice_seq + 1);
+		w->last_notice_seq = notice.sequence;
+	}
+	expect(w, w->last_notice_seq == first + 100 && nr == 32 + 4 * 2);
+	snprintf(w->text, sizeof(w->text), "%d lines were lost here", 100 - (int)nr);
+	expect(w, strcmp(lost, w->text) == 0);
+	world_end(w);
+}
+
+/* A configuration that cannot be used is told to programs; the log has had it in full length. */
+static void test_a_refused_configuration(void)
+{
+	struct mpath_event event = {.type = MPATH_REFUSED, .reason = "m.map: no such policy"};
+	struct world *w = world_new(FAIL ONE_PATH);
+
+	world_up(w);
+	world_step(w, &event);
+	expect_no_notice(w, "no such policy");
+	expect_events(w, "lun\npath-usable 8:0 group 1\nrefused\n");
+	world_end(w);
+}
+
 /* dm-uevent's keys, and its own numbers, which count nothing else (dm-multipath.md A9). */
 static void test_the_keys_of_a_uevent(void)
 {
@@ -206,6 +246,8 @@ int main(void)
 	STORY(test_flapping_is_told_to_programs);
 	STORY(test_the_last_path_flaps);
 	STORY(test_ever_new_reasons);
+	STORY(test_more_than_there_is_room_for);
+	STORY(test_a_refused_configuration);
 	STORY(test_the_keys_of_a_uevent);
 	return end_of_stories();
 }

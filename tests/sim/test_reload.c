@@ -489,6 +489,37 @@ static void test_a_path_leaves_before_it_was_looked_at(void)
 	world_end(w);
 }
 
+/* A map that finds its paths: the first makes the first group, each other one of its own. */
+static void found_paths(void)
+{
+	struct world *w = world_new("0 0 0 0");
+	struct sim_io *io;
+
+	world_up(w);
+	expect(w, add_found_path(w, "8:0") == 0);
+	expect(w, add_found_path(w, "8:16") == 0);
+	advance(w, 2000);
+	expect_table(w, FAIL TWO_GROUPS " ");
+	io = submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_good(w, io);
+	world_end(w);
+}
+
+/* With multibus all paths are in one. */
+static void found_paths_with_multibus(void)
+{
+	struct world *w = world_new("0 0 0 0");
+
+	w->settings.policy.grouping = GROUPING_MULTIBUS;
+	world_up(w);
+	expect(w, add_found_path(w, "8:0") == 0);
+	expect(w, add_found_path(w, "8:16") == 0);
+	advance(w, 2000);
+	expect_table(w, FAIL TWO_PATHS " ");
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(test_the_same_table);
@@ -513,5 +544,7 @@ int main(void)
 	STORY(test_a_path_leaves_with_foreign_commands);
 	STORY(test_a_path_leaves_before_it_was_looked_at);
 	STORY(test_leaving_and_stopping);
+	STORY(found_paths);
+	STORY(found_paths_with_multibus);
 	return end_of_stories();
 }

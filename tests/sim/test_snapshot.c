@@ -220,6 +220,23 @@ static void after_release(void)
 	world_end(w);
 }
 
+static void suspended_and_stopped(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+
+	world_up(w);
+	message(w, "suspend");
+	look(w);
+	expect(w, shot.state == MAP_SUSPENDED);
+	message(w, "resume");
+	look(w);
+	expect(w, shot.state == MAP_ACTIVE);
+	stop_world(w);
+	look(w);
+	expect(w, shot.state == MAP_STOPPING);
+	world_end(w);
+}
+
 /* What the hardware handler has learnt of a path's port group, and what it is worth. */
 static void port_groups(void)
 {
@@ -334,5 +351,6 @@ int main(void)
 	STORY(a_snapshot_that_is_too_small);
 	STORY(the_line_for_integrity_measurement);
 	STORY(after_release);
+	STORY(suspended_and_stopped);
 	return end_of_stories();
 }

@@ -65,6 +65,45 @@ static void test_flush_without_a_path(void)
 	world_end(w);
 }
 
+static void ask_to_suspend(struct world *w, struct mpath_message *asked)
+{
+	static const char *const words[] = {"suspend"};
+	struct mpath_event event = {.type = MPATH_MESSAGE, .message = asked};
+
+	*asked = (struct mpath_message){.argc = 1, .argv = words};
+	strbuf_init(&asked->reply, w->text, sizeof(w->text));
+	world_step(w, &event);
+	w->suspended_seq = ++w->seq;
+}
+
+/* Who asks for it gets his answer when the last command is back, or when it cannot come any more.
+ */
+static void test_who_has_asked_is_told(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct mpath_message asked;
+
+	world_up(w);
+	submit_write(w, 0, 1);
+	ask_to_suspend(w, &asked);
+	expect(w, asked.pending && !mpath_message_done(w->m, &asked));
+	advance(w, 100);
+	expect(w, mpath_message_done(w->m, &asked) && !asked.pending && asked.error == 0);
+	expect(w, mpath_message_done(w->m, &asked));
+	message(w, "resume");
+
+	submit_write(w, 0, 1);
+	ask_to_suspend(w, &asked);
+	message(w, "resume");
+	expect(w, mpath_message_done(w->m, &asked) && !asked.pending && asked.error == -EINTR);
+
+	submit_write(w, 0, 1);
+	ask_to_suspend(w, &asked);
+	stop_world(w);
+	expect(w, mpath_message_done(w->m, &asked) && asked.error == -ESHUTDOWN);
+	world_end(w);
+}
+
 /* noflush: nothing fails, what waits waits on; also what comes back from a path that is lost. */
 static void test_noflush(void)
 {
@@ -324,6 +363,7 @@ int main(void)
 {
 	STORY(test_flush);
 	STORY(test_flush_without_a_path);
+	STORY(test_who_has_asked_is_told);
 	STORY(test_noflush);
 	STORY(test_noflush_with_commands_that_wait);
 	STORY(test_a_write_in_flight_is_waited_for);

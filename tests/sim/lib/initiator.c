@@ -260,6 +260,14 @@ int add_path(struct world *w, const char *address, unsigned int group)
 	return change(w, mpath_change_add_path(w->m, address, group, &error));
 }
 
+int add_found_path(struct world *w, const char *address)
+{
+	struct strbuf error;
+
+	strbuf_init(&error, w->text, sizeof(w->text));
+	return change(w, mpath_change_add_found(w->m, address, "round-robin", &error));
+}
+
 int remove_path(struct world *w, const char *name)
 {
 	struct strbuf error;

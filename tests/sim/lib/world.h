@@ -396,6 +396,7 @@ void link_to(struct world *w, const char *name, const char *device);
  */
 int reload(struct world *w, const char *table);
 int add_path(struct world *w, const char *address, unsigned int group);
+int add_found_path(struct world *w, const char *address);
 int remove_path(struct world *w, const char *name);
 int regroup(struct world *w, const unsigned int *assignment);
 /* What the core asks for by mpath_actions.regroup. */
