@@ -671,6 +671,32 @@ static void a_lun_that_another_host_has_reserved(void)
 	world_end(w);
 }
 
+/* A group in transition is asked after each second, also one that no command goes to. */
+static void a_transition_of_a_group_that_nobody_uses(void)
+{
+	struct world *w = new_world(FAIL TWO_GROUPS_ALUA, IMPLICIT, 1);
+	unsigned int asked;
+
+	w->settings.polling_interval_ms = 60000;
+	world_up(w);
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	set_port_group(w, 2, ALUA_TRANSITIONING, true);
+	submit_read(w, 0, 1);
+	advance(w, 20);
+	expect_notice(w, "target port group 2 is transitioning");
+	asked = lun(w)->nr_rtpg;
+	advance(w, 3000);
+	expect(w, lun(w)->nr_rtpg == asked + 3);
+	set_port_group(w, 2, ALUA_NON_OPTIMIZED, false);
+	advance(w, 1000);
+	expect_notice(w, "target port group 2 is active/non-optimized");
+	asked = lun(w)->nr_rtpg;
+	advance(w, 3000);
+	expect(w, lun(w)->nr_rtpg == asked);
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(a_handler_is_found_by_itself);
@@ -705,5 +731,6 @@ int main(void)
 	STORY(a_state_outlives_an_identification);
 	STORY(a_state_that_holds_no_longer);
 	STORY(a_lun_that_another_host_has_reserved);
+	STORY(a_transition_of_a_group_that_nobody_uses);
 	return end_of_stories();
 }

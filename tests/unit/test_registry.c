@@ -76,6 +76,9 @@ static void expect_detected(uint8_t tpgs, const char *vendor_product, const char
 	memcpy(inquiry + 8, vendor_product, strlen(vendor_product));
 	found = hw_handler_detect(inquiry, sizeof(inquiry));
 	assert(name ? found && !strcmp(found->name, name) : !found);
+	assert(hw_handler_detect(inquiry, 32) == found); /* the product is the last that counts */
+	if (!tpgs)
+		assert(!hw_handler_detect(inquiry, 31));
 	assert(!hw_handler_detect(inquiry, 5)); /* cut off before anything that tells */
 }
 

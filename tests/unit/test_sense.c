@@ -3,6 +3,7 @@
  * Sense data in both formats, cut, deferred and lying, and the sense that we make ourselves.
  */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mpath/scsi.h"
@@ -50,6 +51,27 @@ static void test_key_is_four_bits(void)
 
 	check(fixed, sizeof(fixed), 0x70, 6, 0x29, 0);
 	check(descriptor, sizeof(descriptor), 0x72, 6, 0x29, 0);
+}
+
+/* Behind the end nothing is read (ASan watches), wherever that is. */
+static void test_each_length(void)
+{
+	static const uint8_t fixed[18] = {0x70, 0, 0x05, [7] = 10, [12] = 0x24, [13] = 0x01};
+	static const uint8_t descriptor[18] = {0x72, 0x05, 0x24, 0x01, [7] = 10};
+	struct scsi_sense s;
+
+	for (size_t len = 0; len <= sizeof(fixed); len++) {
+		uint8_t *bytes = malloc(len ? len : 1);
+
+		assert(bytes);
+		memcpy(bytes, fixed, len);
+		assert(scsi_sense_decode(bytes, len, &s) == (len >= 3));
+		assert(s.asc == (len > 12 ? 0x24 : 0) && s.ascq == (len > 13));
+		memcpy(bytes, descriptor, len);
+		assert(scsi_sense_decode(bytes, len, &s) == (len >= 2));
+		assert(s.asc == (len > 2 ? 0x24 : 0) && s.ascq == (len > 3));
+		free(bytes);
+	}
 }
 
 /* Sense that is cut gives what is there. */
@@ -191,6 +213,7 @@ int main(void)
 {
 	test_four_response_codes();
 	test_key_is_four_bits();
+	test_each_length();
 	test_truncated();
 	test_additional_length();
 	test_not_sense();
