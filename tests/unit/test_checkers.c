@@ -286,8 +286,59 @@ static void test_hp_sw(void)
 	assert(hp_sw_sense(0x02, 0x04, 0x03) == CHECK_DOWN);
 	assert(hp_sw_sense(0x05, 0x25, 0x00) == CHECK_LUN_GONE);
 	assert(hp_sw_sense(0x06, 0x29, 0x00) == CHECK_ASK);
+	assert(hp_sw_sense(0x02, 0x05, 0x02) == CHECK_DOWN);
+	assert(hp_sw_sense(0x02, 0x3a, 0x00) == CHECK_LUN_NOT_READY);
+	assert(hp_sw_sense(0x04, 0x04, 0x02) == CHECK_DOWN);
 	begin(&t, &hp_sw_checker, tur, 6, 0);
 	assert(transport(&t, TRANSPORT_LOST) == CHECK_DOWN);
+	begin(&t, &hp_sw_checker, tur, 6, 0);
+	assert(transport(&t, TRANSPORT_ORPHANED) == CHECK_DOWN);
+}
+
+/* --- all of them --- */
+
+static void begin_any(struct talk *t, unsigned int which)
+{
+	static const uint8_t tur[6] = {0};
+
+	switch (which) {
+	case 0:
+		begin_directio(t);
+		return;
+	case 1:
+		begin_read(t, 512);
+		return;
+	case 2:
+		begin(t, &rdac_checker, ask_c9, 6, 48);
+		return;
+	case 3:
+		begin(t, &emc_clariion_checker, ask_c0, 6, 128);
+		return;
+	case 4:
+		emc_page(t, 4, 2);
+		return;
+	case 5:
+		begin(t, &hp_sw_checker, tur, 6, 0);
+		return;
+	}
+}
+
+/* Asked once more up to four times; what the last one said decides. */
+static void test_nobody_asks_for_ever(void)
+{
+	struct talk t;
+	unsigned int which, i;
+
+	for (which = 0; which < 6; which++) {
+		begin_any(&t, which);
+		for (i = 0; i < 4; i++)
+			assert(sense(&t, 0x06, 0x29, 0x00) == CHECK_ASK);
+		assert(sense(&t, 0x06, 0x29, 0x00) == CHECK_DOWN);
+		begin_any(&t, which);
+		for (i = 0; i < 4; i++)
+			assert(transport(&t, TRANSPORT_BUSY) == CHECK_ASK);
+		assert(transport(&t, TRANSPORT_BUSY) == CHECK_PENDING); /* our own shortage */
+	}
 }
 
 int main(void)
@@ -299,5 +350,6 @@ int main(void)
 	test_emc_clariion_page();
 	test_emc_clariion_reads_where_it_is_owned();
 	test_hp_sw();
+	test_nobody_asks_for_ever();
 	return 0;
 }
