@@ -102,12 +102,12 @@ bool notice(struct multipath *m, enum mpath_notice_kind kind, struct path *path,
 	va_start(args, format);
 	strbuf_vprintf(&text, format, args);
 	va_end(args);
-	if (!path)
-		return true;
-	name_path(n, path);
-	n->quiet = flaps(kind) && is_quiet(m, path, kind);
-	if (!n->quiet)
-		tell_suppressed(path, &text);
+	if (path) {
+		name_path(n, path);
+		n->quiet = flaps(kind) && is_quiet(m, path, kind);
+		if (!n->quiet)
+			tell_suppressed(path, &text);
+	}
 	return !n->quiet;
 }
 

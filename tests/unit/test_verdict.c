@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/multipath.h"
 #include "core/verdict.h"
+#include "mpath/core.h"
 #include "mpath/scsi.h"
 
 #define RUN  true
@@ -301,6 +303,66 @@ static void test_short_writes(void)
 	}
 }
 
+/* What a map's hardware handler knows better about a sense; its name, then the verdict. */
+static void test_the_hardware_handler_knows_better(void)
+{
+	static const struct {
+		const char *handler;
+		uint8_t key, asc, ascq;
+		enum io_verdict verdict;
+		bool may_have_run;
+	} rows[] = {
+		{"emc", 0x2, 0x04, 0x03, IO_PATH_FAILED, IDLE},
+		{"emc", 0x5, 0x25, 0x01, IO_DONE, RUN},
+		{"emc", 0x3, 0x03, 0x00, IO_RETRY, RUN}, /* no opinion: as for anybody */
+		{"rdac", 0x2, 0x04, 0xa1, IO_RETRY, IDLE},
+		{"rdac", 0x2, 0x04, 0x81, IO_PATH_FAILED, IDLE},
+		{"rdac", 0x5, 0x94, 0x01, IO_PATH_FAILED, IDLE},
+		{"rdac", 0x6, 0x8b, 0x02, IO_RETRY, IDLE},
+		{"hp_sw", 0x2, 0x04, 0x02, IO_PATH_FAILED, IDLE},
+		{"hp_sw", 0x2, 0x04, 0x03, IO_DONE, RUN},
+		{"alua", 0x2, 0x04, 0x0a, IO_TRANSITIONING, IDLE},
+		{"alua", 0x6, 0x2a, 0x06, IO_RETRY, IDLE},
+		{"alua", 0x5, 0x24, 0x00, IO_DONE, RUN},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct mpath_settings settings;
+		struct scsi_result result;
+		struct mpath_table *table;
+		char words[80], text[200];
+		struct strbuf error;
+		struct multipath *m;
+		struct verdict v;
+
+		strbuf_init(&error, text, sizeof(text));
+		snprintf(words, sizeof(words), "0 1 %s 1 1 round-robin 0 1 1 8:0 1",
+			 rows[i].handler);
+		assert(mpath_table_parse(words, &table, &error) == 0);
+		mpath_settings_init(&settings);
+		m = mpath_create("mpatha", table, &settings, NULL, &error);
+		mpath_table_free(table);
+		assert(m);
+		scsi_sense_set(&result, 0, rows[i].key, rows[i].asc, rows[i].ascq);
+		v = judge_for(m, &result);
+		if (v.verdict != rows[i].verdict || v.may_have_run != rows[i].may_have_run)
+			fprintf(stderr, "%s %02x/%02x/%02x: verdict %d (%s), run %d\n",
+				rows[i].handler, rows[i].key, rows[i].asc, rows[i].ascq, v.verdict,
+				v.why, v.may_have_run);
+		assert(v.verdict == rows[i].verdict && v.may_have_run == rows[i].may_have_run);
+
+		/* About a command that was answered before: it goes up. */
+		result.sense[0] |= 1;
+		assert(judge_for(m, &result).verdict == IO_DONE);
+		/* Without sense there is nothing to have an opinion on. */
+		result.sense_len = 0;
+		assert(judge_for(m, &result).verdict == IO_RETRY);
+		result.status = SAM_RESERVATION_CONFLICT;
+		assert(judge_for(m, &result).verdict == IO_DONE);
+		mpath_destroy(m);
+	}
+}
+
 int main(void)
 {
 	test_every_sense_row();
@@ -309,5 +371,6 @@ int main(void)
 	test_every_status();
 	test_every_transport_error();
 	test_short_writes();
+	test_the_hardware_handler_knows_better();
 	return 0;
 }
