@@ -622,6 +622,112 @@ static void a_poison_command_moves_a_group_once(void)
 	world_end(w);
 }
 
+/* --- arrays that answer otherwise: alua's handler, but the test says how activations end --- */
+
+static const struct hw_handler_type *alua;
+static enum hw_purpose purpose;
+static const enum hw_result *script;
+
+static void begin_as_told(struct hw_handler *hh, struct path *path, enum hw_purpose asked)
+{
+	purpose = asked;
+	alua->begin(hh, path, asked);
+}
+
+/* Whatever the target answers. */
+static enum hw_result go_on_as_told(struct hw_handler *hh, struct path *path, uint64_t now_ns,
+				    const struct scsi_answer *last,
+				    const struct scsi_question *next, uint64_t *wait_ns)
+{
+	if (purpose == HW_ACTIVATE && last)
+		return *script++;
+	return alua->go_on(hh, path, now_ns, last, next, wait_ns);
+}
+
+/* Group 1 is in use; then commands are to go to group 2, whose activations end as in @results. */
+static struct world *switch_as_told(const char *table, const enum hw_result *results)
+{
+	static struct hw_handler_type as_told;
+	struct world *w = new_world(table, 1);
+
+	world_up(w);
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	alua = w->m->hw.type;
+	as_told = *alua;
+	as_told.begin = begin_as_told;
+	as_told.go_on = go_on_as_told;
+	w->m->hw.type = &as_told;
+	script = results;
+	set_port_group(w, 2, ALUA_OPTIMIZED, false);
+	forget_trace(w);
+	forget_notices(w);
+	message(w, "switch_group 2");
+	return w;
+}
+
+/* The array is busy with itself: the group is bypassed, nobody has failed, the other goes on. */
+static void a_group_is_bypassed(void)
+{
+	static const enum hw_result results[] = {HW_BYPASS_PG, HW_DONE};
+	struct world *w = switch_as_told(FAIL TWO_GROUPS_ALUA, results);
+	struct sim_io *io = submit_read(w, 0, 1);
+
+	advance(w, 10);
+	expect_good(w, io);
+	expect_notice(w, "the array is busy, bypassing priority group 2");
+	expect_info(w, "2 0 1 0 2 1 A 0 1 0 8:0 A 0 D 0 1 0 8:16 A 0 ");
+	w->m->hw.type = alua;
+	world_end(w);
+}
+
+static void a_path_that_the_handler_does_not_know(void)
+{
+	static const enum hw_result results[] = {HW_NOSYS, HW_DONE};
+	struct world *w = switch_as_told(FAIL TWO_GROUPS_ALUA, results);
+	struct sim_io *io = submit_read(w, 0, 1);
+
+	advance(w, 10);
+	expect_good(w, io);
+	expect_notice(w, "8:16: failed (activation: not an array that the hardware handler knows)");
+	w->m->hw.type = alua;
+	world_end(w);
+}
+
+/* Each time "once more": without a pause, pg_init_retries times, then the path has failed. */
+static void retries_without_a_pause(void)
+{
+	static const enum hw_result results[] = {HW_IMM_RETRY, HW_IMM_RETRY, HW_IMM_RETRY, HW_DONE};
+	struct world *w = switch_as_told("2 pg_init_retries 2 1 alua 2 1 round-robin 0 1 1 8:0 1 "
+					 "round-robin 0 1 1 8:16 1",
+					 results);
+	struct sim_io *io = submit_read(w, 0, 1);
+
+	advance(w, 10);
+	expect_good(w, io);
+	expect_notice(w, "8:16: failed (activation: tried pg_init_retries times)");
+	expect(w, script == results + 4);
+	w->m->hw.type = alua;
+	world_end(w);
+}
+
+static void retries_with_the_pause_of_the_table(void)
+{
+	static const enum hw_result results[] = {HW_RETRY, HW_RETRY, HW_DONE};
+	struct world *w = switch_as_told("4 pg_init_retries 2 pg_init_delay_msecs 300 1 alua 2 1 "
+					 "round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1",
+					 results);
+	struct sim_io *io = submit_read(w, 0, 1);
+
+	advance(w, 600);
+	expect_pending(w, io);
+	expect(w, script == results + 2);
+	advance(w, 100);
+	expect_good(w, io);
+	w->m->hw.type = alua;
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(the_first_group_is_asked_before_it_is_used);
@@ -648,5 +754,9 @@ int main(void)
 	STORY(a_path_in_doubt_is_not_activated);
 	STORY(a_retry_does_not_go_back_to_a_group_that_was_left);
 	STORY(a_poison_command_moves_a_group_once);
+	STORY(a_group_is_bypassed);
+	STORY(a_path_that_the_handler_does_not_know);
+	STORY(retries_without_a_pause);
+	STORY(retries_with_the_pause_of_the_table);
 	return end_of_stories();
 }
