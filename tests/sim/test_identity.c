@@ -797,6 +797,24 @@ static void the_lun_goes_while_it_is_looked_at(void)
 	world_end(w);
 }
 
+/* Eight unit attentions are heard out while a path is identified; with more it has to wait. */
+static void unit_attentions_during_the_identity_check(void)
+{
+	for (unsigned int n = 8; n <= 9; n++) {
+		struct world *w = world_new(FAIL ONE_PATH);
+
+		w->settings.checker = NULL;
+		for (unsigned int i = 0; i < n; i++)
+			push_ua(sim_path(w, "8:0"), 0x29, 0x00);
+		world_start(w);
+		advance(w, 100);
+		expect(w, w->m->nr_valid == (n == 8));
+		advance(w, 2000);
+		expect(w, w->m->nr_valid == 1);
+		world_end(w);
+	}
+}
+
 int main(void)
 {
 	STORY(the_tables_first_path_decides);
@@ -834,5 +852,6 @@ int main(void)
 	STORY(an_inquiry_waits_for_the_first_look);
 	STORY(what_the_lun_says_of_itself);
 	STORY(the_lun_goes_while_it_is_looked_at);
+	STORY(unit_attentions_during_the_identity_check);
 	return end_of_stories();
 }

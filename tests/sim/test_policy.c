@@ -278,6 +278,8 @@ static void a_single_slow_check(void)
 	before = w->nr_regroups;
 	sim_path(w, "8:16")->latency_ns = 10 * NSEC_PER_MSEC;
 	advance(w, 5000);
+	expect(w, sim_path(w, "8:16")->path->check_us ==
+			  1000 + 9000 / w->settings.policy.latency_checks);
 	sim_path(w, "8:16")->latency_ns = NSEC_PER_MSEC;
 	advance(w, 60000);
 	expect(w, w->nr_regroups == before);
