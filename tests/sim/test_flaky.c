@@ -167,6 +167,10 @@ static void the_only_path_is_released(void)
 	expect(w, remove_path(w, "8:16") == 0);
 	advance(w, 100);
 	expect(w, is_used(w, "8:0"));
+	/* That is forgiven: with another path again it has as many failures free as any. */
+	expect(w, add_path(w, "8:16", 1) == 0);
+	advance(w, 2000);
+	flap_until_held_out(w);
 	world_end(w);
 }
 

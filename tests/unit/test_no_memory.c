@@ -59,6 +59,53 @@ static void test_map(void)
 	mpath_table_free(table);
 }
 
+static struct mpath_change *prepare(struct multipath *m, unsigned int which)
+{
+	static const unsigned int assignment[] = {2, 1};
+
+	switch (which) {
+	case 0:
+		return mpath_change_add_path(m, "8:32", 1, &error);
+	case 1:
+		return mpath_change_remove_path(m, "8:16", &error);
+	case 2:
+		return mpath_change_regroup(m, assignment, &error);
+	default:
+		return mpath_change_add_found(m, "8:32", "round-robin", &error);
+	}
+}
+
+/* A change that gets no memory is refused with words, and the map is as it was. */
+static void test_changes(void)
+{
+	struct mpath_table *table =
+		parse("0 0 2 1 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1");
+	struct mpath_settings settings;
+	struct multipath *m;
+	unsigned int which;
+	int nth;
+
+	mpath_settings_init(&settings);
+	m = mpath_create("m", table, &settings, NULL, &error);
+	mpath_table_free(table);
+	assert(m);
+	for (which = 0; which < 4; which++) {
+		struct mpath_change *change = NULL;
+
+		for (nth = 1; !change; nth++) {
+			strbuf_init(&error, text, sizeof(text));
+			fail_allocation(nth);
+			change = prepare(m, which);
+			assert(change || (allocation_has_failed() && error.len));
+		}
+		assert(!allocation_has_failed() && nth > 10);
+		fail_allocation(0);
+		mpath_change_free(change);
+		assert(mpath_path(m, 1) && !mpath_path(m, 2));
+	}
+	mpath_destroy(m);
+}
+
 /* A selector that gets no memory says so, and for which path. */
 static void test_selectors(void)
 {
@@ -272,6 +319,7 @@ static void test_pool(void)
 	struct ring_cmd_pool pool;
 	unsigned int n = 0, before;
 
+	memset(&pool, 0xff, sizeof(pool)); /* what was there before */
 	fail_allocation(1);
 	assert(!ring_cmd_pool_init(&pool));
 	ring_cmd_pool_destroy(&pool);
@@ -291,6 +339,7 @@ int main(void)
 {
 	assert(mkdtemp(dir) && !chdir(dir));
 	test_map();
+	test_changes();
 	test_selectors();
 	test_steps_take_no_memory();
 	test_config();

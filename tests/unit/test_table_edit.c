@@ -124,6 +124,17 @@ static void test_regroup(void)
 		       "round-robin 0 1 1 /dev/new 1 ");
 }
 
+/* A path more, alone in its group: that has the last one's selector, and its words. */
+static void test_a_group_more(void)
+{
+	static const unsigned int same[] = {1};
+	char path[] = "8:16";
+
+	expect_regroup("0 0 1 1 historical-service-time 2 512 7 1 1 8:0 1", same, path, 2,
+		       "0 0 2 1 historical-service-time 2 512 7 1 1 8:0 0 "
+		       "historical-service-time 2 512 7 1 1 8:16 0 ");
+}
+
 /* What the grammar has no room for is refused. */
 static void test_too_much(void)
 {
@@ -145,6 +156,7 @@ int main(void)
 {
 	test_copy();
 	test_regroup();
+	test_a_group_more();
 	test_too_much();
 	return 0;
 }
