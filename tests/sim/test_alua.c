@@ -537,6 +537,7 @@ static void states_are_asked_for_through_another_path(void)
 	set_mode(sim_path(w, "8:48"), MODE_LOST);
 	want_refresh(w->m);
 	advance(w, 10000);
+	expect(w, !w->m->refresh_due_ns);
 	world_end(w);
 }
 
