@@ -226,8 +226,9 @@ static void suspended_and_stopped(void)
 
 	world_up(w);
 	message(w, "suspend");
+	submit_read(w, 0, 1);
 	look(w);
-	expect(w, shot.state == MAP_SUSPENDED);
+	expect(w, shot.state == MAP_SUSPENDED && shot.held == 1);
 	message(w, "resume");
 	look(w);
 	expect(w, shot.state == MAP_ACTIVE);

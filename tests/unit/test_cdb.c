@@ -187,12 +187,12 @@ static const struct row rows[] = {
 	/* ATA PASS-THROUGH: flags are T_TYPE 10h, T_DIR 08h, BYT_BLOK 04h, T_LENGTH 03h */
 	{"ATA pass-through(16)", {0x85, 0x06, 0x20}, NO, 0, ONCE, false, MINUTES},
 	{"ATA pass-through(16)", {0x85, 0x08, 0x0e, [6] = 1}, IN, 512, ONCE, false, MINUTES}, /* IDENTIFY */
-	{"ATA pass-through(16)", {0x85, 0x09, 0x0e, [5] = 1}, IN, 256 * 512, ONCE, false, MINUTES},
+	{"ATA pass-through(16)", {0x85, 0x09, 0x0e, [5] = 1, [7] = 5}, IN, 256 * 512, ONCE, false, MINUTES},
 	{"ATA pass-through(16)", {0x85, 0x08, 0x0e, [5] = 9, [6] = 1}, IN, 512, ONCE, false, MINUTES},
 	{"ATA pass-through(16)", {0x85, 0x0a, 0x06, [6] = 2}, OUT, 1024, ONCE, false, MINUTES},
 	{"ATA pass-through(16)", {0x85, 0x08, 0x0a, [6] = 100}, IN, 100, ONCE, false, MINUTES},
 	{"ATA pass-through(16)", {0x85, 0x08, 0x0d, [4] = 2}, IN, 1024, ONCE, false, MINUTES},
-	{"ATA pass-through(16)", {0x85, 0x09, 0x0d, [3] = 1}, IN, 256 * 512, ONCE, false, MINUTES},
+	{"ATA pass-through(16)", {0x85, 0x09, 0x0d, [3] = 1, [5] = 5}, IN, 256 * 512, ONCE, false, MINUTES},
 	{"ATA pass-through(16)", {0x85, 0x08, 0x1e, [6] = 2}, IN, 2 * BS, ONCE, false, MINUTES},
 	{"ATA pass-through(12)", {0xa1, 0x08, 0x0e, [4] = 1}, IN, 512, ONCE, false, MINUTES},
 	{"ATA pass-through(12)", {0xa1, 0x08, 0x0d, [3] = 2}, IN, 1024, ONCE, false, MINUTES},

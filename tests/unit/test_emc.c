@@ -213,6 +213,21 @@ static void test_pages_that_make_no_sense(void)
 	assert(talk_transport(&t, TRANSPORT_LOST) == HW_FAIL_PATH);
 }
 
+/* The data may end with the last letter of the model. */
+static void test_a_model_that_just_fits(void)
+{
+	uint8_t data[0xfc];
+	struct talk t;
+
+	start(&t);
+	assert(talk_begin(&t, 0, HW_ACTIVATE) == HW_SEND);
+	model_data(data, "CX4-120");
+	data[4] = 161 + 4 + 7 - 5;
+	assert(talk_good(&t, data, sizeof(data)) == HW_SEND);
+	assert(owner(&t, BOUND, 4, 0) == HW_SEND);
+	expect_long_trespass(&t, 0x81);
+}
+
 /* Lengths within the model's section that lie. */
 static void test_models_that_make_no_sense(void)
 {
@@ -265,6 +280,7 @@ int main(void)
 	test_bypass();
 	test_trespass_refused();
 	test_pages_that_make_no_sense();
+	test_a_model_that_just_fits();
 	test_models_that_make_no_sense();
 	test_opinions();
 	return 0;
