@@ -220,6 +220,23 @@ static void after_release(void)
 	world_end(w);
 }
 
+static void a_path_that_is_back_gives_no_reason(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_NOT_SENT);
+	submit_read(w, 0, 1);
+	advance(w, 100);
+	look(w);
+	expect(w, paths[0].state == PATH_FAILED && *paths[0].reason);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 2000);
+	look(w);
+	expect(w, paths[0].state == PATH_ACTIVE && !*paths[0].reason);
+	world_end(w);
+}
+
 static void suspended_and_stopped(void)
 {
 	struct world *w = world_new(QUEUE ONE_PATH);
@@ -352,6 +369,7 @@ int main(void)
 	STORY(a_snapshot_that_is_too_small);
 	STORY(the_line_for_integrity_measurement);
 	STORY(after_release);
+	STORY(a_path_that_is_back_gives_no_reason);
 	STORY(suspended_and_stopped);
 	return end_of_stories();
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/registry.h"
+#include "core/table_edit.h"
 #include "lib/no_memory.h"
 #include "mpath/core.h"
 #include "mpath/scsi.h"
@@ -81,10 +82,14 @@ static void test_changes(void)
 	struct mpath_table *table =
 		parse("0 0 2 1 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1");
 	struct mpath_settings settings;
+	struct mpath_table *copy = table;
 	struct multipath *m;
 	unsigned int which;
 	int nth;
 
+	fail_allocation(1);
+	assert(mpath_table_copy(table, &copy, &error) == -ENOMEM && !copy);
+	fail_allocation(0);
 	mpath_settings_init(&settings);
 	m = mpath_create("m", table, &settings, NULL, &error);
 	mpath_table_free(table);
