@@ -797,6 +797,25 @@ static void the_lun_goes_while_it_is_looked_at(void)
 	world_end(w);
 }
 
+/* What an answer has not brought is not taken from the one before. */
+static void an_answer_that_is_too_short(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	struct sim_path *p = sim_path(w, "8:0");
+
+	world_up(w);
+	p->nexus.short_inquiry = 35;
+	push_ua(p, 0x3f, 0x03);
+	submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_notice(w, "8:0: not used: INQUIRY data is too short");
+	p->nexus.short_inquiry = 36;
+	disks_changed(w);
+	advance(w, 15000);
+	expect(w, w->m->nr_valid == 1);
+	world_end(w);
+}
+
 /* Eight unit attentions are heard out while a path is identified; with more it has to wait. */
 static void unit_attentions_during_the_identity_check(void)
 {
@@ -852,6 +871,7 @@ int main(void)
 	STORY(an_inquiry_waits_for_the_first_look);
 	STORY(what_the_lun_says_of_itself);
 	STORY(the_lun_goes_while_it_is_looked_at);
+	STORY(an_answer_that_is_too_short);
 	STORY(unit_attentions_during_the_identity_check);
 	return end_of_stories();
 }

@@ -99,7 +99,7 @@ static void inquiry(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct 
 		data[5] = (uint8_t)(nexus->lun->tpgs << 4);
 	if (nexus->ours)
 		memcpy(data + OUR_MARK_AT, OUR_MARK, sizeof(OUR_MARK) - 1);
-	reply(cmd, result, data, len);
+	reply(cmd, result, data, nexus->short_inquiry ? nexus->short_inquiry : len);
 }
 
 static void vpd(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result)

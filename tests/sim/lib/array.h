@@ -85,6 +85,7 @@ struct sim_nexus {
 	uint32_t block_size;
 	uint8_t device_type;	   /* first byte of INQUIRY: qualifier and type */
 	bool ours;		   /* a LUN that tcmu-mpath itself exports (H13) */
+	uint8_t short_inquiry;	   /* so many bytes of INQUIRY data; 0: all */
 	bool no_wwid;		   /* page 83h is empty */
 	bool no_group_id;	   /* page 83h does not name the port group */
 	const char *serial;	   /* page 80h; NULL: "SIM1" */
