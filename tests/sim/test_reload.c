@@ -489,6 +489,23 @@ static void test_a_path_leaves_before_it_was_looked_at(void)
 	world_end(w);
 }
 
+/* The paths in use join others: commands go on there, in whichever group that is. */
+static void the_group_in_use_joins_another(void)
+{
+	static const unsigned int together[] = {2, 2, 1};
+	struct world *w = world_new("0 0 3 1 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1 "
+				    "round-robin 0 1 1 8:32 1");
+
+	world_up(w);
+	message(w, "switch_group 2");
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	expect(w, regroup(w, together) == 0);
+	advance(w, 10);
+	expect(w, w->m->current_pg && w->m->current_pg->number == 2);
+	world_end(w);
+}
+
 /* A map that finds its paths: the first makes the first group, each other one of its own. */
 static void found_paths(void)
 {
@@ -544,6 +561,7 @@ int main(void)
 	STORY(test_a_path_leaves_with_foreign_commands);
 	STORY(test_a_path_leaves_before_it_was_looked_at);
 	STORY(test_leaving_and_stopping);
+	STORY(the_group_in_use_joins_another);
 	STORY(found_paths);
 	STORY(found_paths_with_multibus);
 	return end_of_stories();
