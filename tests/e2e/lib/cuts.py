@@ -170,7 +170,7 @@ class HostRecovery(Cut):
 
 
 class Nft(Cut):
-    """The network loses the path's packets, or resets its connections."""
+    """The network loses the path's packets, or resets its connections (the resets themselves pass)."""
     at_once = False
 
     def __init__(self, name, verdict):
@@ -185,8 +185,9 @@ class Nft(Cut):
 
     def cut(self, path):
         port = path.portal[1]
+        rules = "; ".join(f"tcp {end} {port} {self.verdict}" for end in ("dport", "sport"))
         run("nft", f"table inet {self._table(path)} {{ chain input {{ type filter hook input priority 0; "
-                   f"tcp dport {port} {self.verdict}; tcp sport {port} {self.verdict}; }}\n}}")
+                   f"{rules}; }}\n}}")
 
     def restore(self, path):
         run("nft", "delete", "table", "inet", self._table(path))
@@ -249,7 +250,7 @@ DEVICE_DELETE = DeviceDelete()
 SCSI_DEBUG_HANG = ScsiDebugHang()
 HOST_RECOVERY = HostRecovery()
 NFT_DROP = Nft("drop", "drop")
-NFT_RESET = Nft("reset", "reject with tcp reset")
+NFT_RESET = Nft("reset", "tcp flags & rst == 0 reject with tcp reset")
 TPGT_DISABLE = TpgtDisable()
 FC_LINK_DOWN = FcLinkDown()
 
