@@ -4,146 +4,218 @@
  *
  *	e2e_stale_writer DEVICE
  *
- * Threads write their own blocks again and again, each time with the next generation, and before
- * that they read what is there: so whatever has gone back since the last time is seen, before it is
- * overwritten.  For each line on stdin they stop, all blocks are read, and a line on
- * stdout says "WRITES STALE ERRORS": what was written, in how many blocks something older than the
- * last acknowledged write was found, and what failed.  Then they go on, until stdin ends.
+ * The beginning of the device is divided into stretches of blocks.  A stretch is read, and compared
+ * with what was acknowledged last; then each of its blocks is written with the next generation, by
+ * a command of its own, all at once; then the other stretches have their turn.  So each write is
+ * read back before its block is written again, and whatever goes back meanwhile is seen.  Several
+ * stretches are under way: those whose writes wait for a fence do not hold up the others.
+ *
+ * For each line on stdin all that is under way comes to its end, all stretches are read, and a line
+ * on stdout says "WRITES STALE ERRORS": writes that were acknowledged and then read back, blocks in
+ * which something else than the last acknowledged write was found, and commands that failed.  Then
+ * it goes on, until stdin ends.
  */
+#include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
+#include <linux/aio_abi.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-#define NR_WRITERS 8
-#define NR_BLOCKS  16 /* of each writer */
-#define BLOCK_SIZE 4096
+#define NR_STRETCHES  64
+#define NR_BLOCKS     16 /* of each */
+#define BLOCK_BYTES   4096
+#define STRETCH_BYTES (NR_BLOCKS * BLOCK_BYTES)
+#define NR_WORDS      (BLOCK_BYTES / sizeof(uint64_t))
+#define MAX_ACTIVE    6 /* few: what lands between a stretch's read and its writes is not seen */
 
-struct writer {
-	pthread_t thread;
-	unsigned int number;
-	uint64_t acknowledged[NR_BLOCKS]; /* generation; 0: none yet */
-	uint64_t *block;		  /* what is transferred */
+struct stretch {
+	off_t place;
+	uint64_t (*blocks)[NR_WORDS];	/* what is transferred */
+	uint64_t generation[NR_BLOCKS]; /* what was written last */
+	bool known[NR_BLOCKS];		/* it was acknowledged, and so must be there */
+	struct iocb commands[NR_BLOCKS];
+	unsigned int nr_out;	/* of them */
+	unsigned int nr_unread; /* writes that were acknowledged since the last read */
+	bool check_only;	/* this time it is not written */
 };
 
-static struct writer writers[NR_WRITERS];
+static struct stretch stretches[NR_STRETCHES];
+static unsigned int nr_active;
 static int fd;
-static atomic_uint_fast64_t nr_writes, nr_stale, nr_errors;
+static aio_context_t context;
+static uint64_t nr_writes, nr_stale, nr_errors;
 
-/* Writers run between two turns of the turnstile. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static bool paused, ended;
-static unsigned int nr_paused;
-
-static off_t place(const struct writer *w, unsigned int nr)
+static void die(const char *what)
 {
-	return ((off_t)w->number * NR_BLOCKS + nr) * BLOCK_SIZE;
+	perror(what);
+	exit(2);
 }
 
-/* Every word of the block is the generation, so that a torn one is seen, too. */
-static void check_block(struct writer *w, unsigned int nr)
+static void prepare(struct stretch *s, unsigned int nr, unsigned int opcode, size_t length)
 {
-	if (!w->acknowledged[nr])
-		return;
-	if (pread(fd, w->block, BLOCK_SIZE, place(w, nr)) != BLOCK_SIZE) {
-		atomic_fetch_add(&nr_errors, 1);
-		return;
+	s->commands[nr] = (struct iocb){
+		.aio_data = (uintptr_t)s,
+		.aio_lio_opcode = (uint16_t)opcode,
+		.aio_fildes = (uint32_t)fd,
+		.aio_buf = (uintptr_t)s->blocks[nr],
+		.aio_nbytes = length,
+		.aio_offset = s->place + nr * BLOCK_BYTES,
+	};
+}
+
+static void submit(struct stretch *s, unsigned int nr)
+{
+	struct iocb *commands[NR_BLOCKS];
+
+	for (unsigned int i = 0; i < nr; i++)
+		commands[i] = &s->commands[i];
+	s->nr_out = nr;
+	for (unsigned int done = 0; done < nr;) {
+		long more = syscall(SYS_io_submit, context, nr - done, &commands[done]);
+
+		if (more <= 0)
+			die("io_submit");
+		done += (unsigned int)more;
 	}
-	for (unsigned int i = 0; i < BLOCK_SIZE / sizeof(*w->block); i++) {
-		if (w->block[i] == w->acknowledged[nr])
+}
+
+static void start_read(struct stretch *s, bool check_only)
+{
+	nr_active++;
+	s->check_only = check_only;
+	prepare(s, 0, IOCB_CMD_PREAD, STRETCH_BYTES);
+	submit(s, 1);
+}
+
+static void start_writes(struct stretch *s)
+{
+	for (unsigned int i = 0; i < NR_BLOCKS; i++) {
+		s->generation[i]++;
+		s->known[i] = false;
+		for (unsigned int word = 0; word < NR_WORDS; word++)
+			s->blocks[i][word] = s->generation[i];
+		prepare(s, i, IOCB_CMD_PWRITE, BLOCK_BYTES);
+	}
+	submit(s, NR_BLOCKS);
+}
+
+/* Every word of a block is the generation, so that a torn one is seen, too. */
+static void check_block(struct stretch *s, unsigned int nr)
+{
+	if (!s->known[nr])
+		return;
+	for (unsigned int word = 0; word < NR_WORDS; word++) {
+		if (s->blocks[nr][word] == s->generation[nr])
 			continue;
-		atomic_fetch_add(&nr_stale, 1);
+		nr_stale++;
+		s->known[nr] = false; /* it counts once */
 		return;
 	}
 }
 
-static void write_block(struct writer *w, unsigned int nr)
+static void read_ended(struct stretch *s, int64_t result)
 {
-	uint64_t generation = w->acknowledged[nr] + 1;
-
-	for (unsigned int i = 0; i < BLOCK_SIZE / sizeof(*w->block); i++)
-		w->block[i] = generation;
-	if (pwrite(fd, w->block, BLOCK_SIZE, place(w, nr)) != BLOCK_SIZE) {
-		atomic_fetch_add(&nr_errors, 1);
-		return;
+	if (result != STRETCH_BYTES) {
+		nr_errors++;
+	} else {
+		for (unsigned int i = 0; i < NR_BLOCKS; i++)
+			check_block(s, i);
+		nr_writes += s->nr_unread;
 	}
-	w->acknowledged[nr] = generation;
-	atomic_fetch_add(&nr_writes, 1);
+	s->nr_unread = 0;
+	if (s->check_only)
+		nr_active--;
+	else
+		start_writes(s);
 }
 
-/* False: it is over. */
-static bool turnstile(void)
+static void write_ended(struct stretch *s, unsigned int nr, int64_t result)
 {
-	bool go_on;
-
-	pthread_mutex_lock(&lock);
-	nr_paused++;
-	pthread_cond_broadcast(&changed);
-	while (paused && !ended)
-		pthread_cond_wait(&changed, &lock);
-	nr_paused--;
-	go_on = !ended;
-	pthread_mutex_unlock(&lock);
-	return go_on;
-}
-
-static void *write_blocks(void *arg)
-{
-	struct writer *w = arg;
-
-	for (unsigned int nr = 0; turnstile(); nr = (nr + 1) % NR_BLOCKS) {
-		check_block(w, nr);
-		write_block(w, nr);
+	if (result == BLOCK_BYTES) {
+		s->known[nr] = true;
+		s->nr_unread++;
+	} else {
+		nr_errors++;
 	}
-	return NULL;
+	if (!s->nr_out)
+		nr_active--;
 }
 
-static void set_paused(bool value)
+/* Waits for the end of a command at least. */
+static void take_ended(void)
 {
-	pthread_mutex_lock(&lock);
-	paused = value;
-	pthread_cond_broadcast(&changed);
-	while (paused && nr_paused < NR_WRITERS)
-		pthread_cond_wait(&changed, &lock);
-	pthread_mutex_unlock(&lock);
+	struct io_event events[32];
+	long nr = syscall(SYS_io_getevents, context, 1L, 32L, events, NULL);
+
+	if (nr < 0 && errno != EINTR)
+		die("io_getevents");
+	for (long i = 0; i < nr; i++) {
+		struct stretch *s = (struct stretch *)(uintptr_t)events[i].data;
+		const struct iocb *command = (const struct iocb *)(uintptr_t)events[i].obj;
+
+		s->nr_out--;
+		if (command->aio_lio_opcode == IOCB_CMD_PREAD)
+			read_ended(s, events[i].res);
+		else
+			write_ended(s, (unsigned int)(command - s->commands), events[i].res);
+	}
+}
+
+/* The next stretches in turn, but for those whose turn has not ended yet. */
+static void go_on(void)
+{
+	static unsigned int next;
+
+	while (nr_active < MAX_ACTIVE) {
+		struct stretch *s = &stretches[next++ % NR_STRETCHES];
+
+		if (!s->nr_out)
+			start_read(s, false);
+	}
+}
+
+static void come_to_an_end(void)
+{
+	while (nr_active)
+		take_ended();
 }
 
 static void check_all(void)
 {
-	for (unsigned int i = 0; i < NR_WRITERS; i++)
-		for (unsigned int nr = 0; nr < NR_BLOCKS; nr++)
-			check_block(&writers[i], nr);
+	come_to_an_end();
+	for (unsigned int i = 0; i < NR_STRETCHES; i++) {
+		start_read(&stretches[i], true);
+		come_to_an_end();
+	}
 	printf("%ju %ju %ju\n", (uintmax_t)nr_writes, (uintmax_t)nr_stale, (uintmax_t)nr_errors);
 	fflush(stdout);
 }
 
-static void start(void)
+/* Whether there is a line, or the end, on stdin. */
+static bool is_asked(void)
 {
-	for (unsigned int i = 0; i < NR_WRITERS; i++) {
-		struct writer *w = &writers[i];
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
 
-		w->number = i;
-		w->block = aligned_alloc(BLOCK_SIZE, BLOCK_SIZE);
-		if (!w->block || pthread_create(&w->thread, NULL, write_blocks, w))
-			abort();
-	}
+	return poll(&input, 1, 0) > 0;
 }
 
-static void end(void)
+static void set_up(const char *device)
 {
-	pthread_mutex_lock(&lock);
-	ended = true;
-	pthread_cond_broadcast(&changed);
-	pthread_mutex_unlock(&lock);
-	for (unsigned int i = 0; i < NR_WRITERS; i++) {
-		pthread_join(writers[i].thread, NULL);
-		free(writers[i].block);
+	fd = open(device, O_RDWR | O_DIRECT);
+	if (fd < 0)
+		die(device);
+	if (syscall(SYS_io_setup, MAX_ACTIVE * NR_BLOCKS, &context))
+		die("io_setup");
+	for (unsigned int i = 0; i < NR_STRETCHES; i++) {
+		stretches[i].place = (off_t)i * STRETCH_BYTES;
+		stretches[i].blocks = aligned_alloc(BLOCK_BYTES, STRETCH_BYTES);
+		if (!stretches[i].blocks)
+			die("memory");
 	}
 }
 
@@ -151,18 +223,20 @@ int main(int argc, char **argv)
 {
 	char line[80];
 
-	fd = argc == 2 ? open(argv[1], O_RDWR | O_DIRECT) : -1;
-	if (fd < 0) {
-		perror(argc == 2 ? argv[1] : "usage: e2e_stale_writer DEVICE");
+	if (argc != 2) {
+		fprintf(stderr, "usage: e2e_stale_writer DEVICE\n");
 		return 2;
 	}
-	start();
-	while (fgets(line, sizeof(line), stdin)) {
-		set_paused(true);
+	set_up(argv[1]);
+	for (;;) {
+		go_on();
+		take_ended();
+		if (!is_asked())
+			continue;
+		if (read(STDIN_FILENO, line, sizeof(line)) <= 0)
+			break;
 		check_all();
-		set_paused(false);
 	}
-	end();
-	close(fd);
+	come_to_an_end();
 	return 0;
 }

@@ -70,6 +70,14 @@ class Control:
         fields = _HEADER.unpack_from(buffer)
         return fields[7], fields[10], bytes(buffer[fields[4]:fields[3]])
 
+    def suspend(self, name, noflush=True):
+        """What comes from now on waits in dm until resume(); without a flush that has already come, too."""
+        self.call(_SUSPEND, name, flags=_SUSPEND_FLAG | _SKIP_LOCKFS_FLAG |
+                  (_NOFLUSH_FLAG if noflush else 0))
+
+    def resume(self, name):
+        self.call(_SUSPEND, name)       # without the flag it resumes
+
 
 def _padded(text):
     """The C string, up to the next multiple of 8."""
@@ -122,11 +130,10 @@ class Device:
         return self._line(_IMA_FLAG)
 
     def suspend(self, noflush=False):
-        self.control.call(_SUSPEND, self.name, flags=_SUSPEND_FLAG | _SKIP_LOCKFS_FLAG |
-                          (_NOFLUSH_FLAG if noflush else 0))
+        self.control.suspend(self.name, noflush)
 
     def resume(self):
-        self.control.call(_SUSPEND, self.name)      # without the flag it resumes
+        self.control.resume(self.name)
 
     def message(self, *words):
         """OSError if the kernel refuses it."""
