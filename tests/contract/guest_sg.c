@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "contract/lib/contract.h"
+#include "lib/no_memory.h"
 #include "mpath/core.h"
 #include "runtime/worker.h"
 
@@ -359,6 +360,71 @@ static void test_offline(const struct rig *rig)
 	contract_close(path);
 }
 
+static int allocation_to_fail;
+static bool has_failed;
+
+static int open_short_of_memory(const struct link_request *request, struct path_link **link,
+				struct path_facts *facts, struct strbuf *reason)
+{
+	int err;
+
+	fail_allocation(allocation_to_fail);
+	err = sg_transport.open(request, link, facts, reason);
+	has_failed = allocation_has_failed();
+	fail_allocation(0);
+	return err;
+}
+
+/* Whichever allocation fails while a path is opened: it says so, and nobody holds the disk. */
+static void test_open_short_of_memory(const struct rig *rig)
+{
+	struct path_transport_type transport = sg_transport;
+	struct rig short_of_memory = *rig;
+	char text[PATH_REASON_MAX];
+	struct contract_path *path;
+	struct path_facts facts;
+	struct strbuf reason;
+	unsigned int before;
+
+	contract_close(open_disk(rig, &facts)); /* what stays is there */
+	before = nr_fds();
+	transport.open = open_short_of_memory;
+	short_of_memory.transport = &transport;
+	for (allocation_to_fail = 1;; allocation_to_fail++) {
+		int fd;
+
+		strbuf_init(&reason, text, sizeof(text));
+		path = contract_open(&short_of_memory, rig->paths[0], "own", &facts, &reason);
+		if (!has_failed)
+			break;
+		check(!path && strcmp(text, "out of memory") == 0);
+		check(nr_fds() == before);
+		fd = open(rig->paths[0], O_RDWR | O_EXCL | O_CLOEXEC);
+		check(fd >= 0);
+		close(fd);
+	}
+	check(path);
+	contract_close(path);
+	printf("     %d allocations\n", allocation_to_fail - 1);
+	check(allocation_to_fail > 5); /* link, claim and its map's name, slots, host */
+}
+
+static void test_watch_short_of_memory(const struct rig *rig)
+{
+	unsigned int before = nr_fds();
+	struct disk_monitor *monitor;
+	int fd;
+
+	(void)rig;
+	fail_allocation(1);
+	check(!sg_finder.watch(&fd));
+	check(nr_fds() == before);
+	monitor = sg_finder.watch(&fd);
+	check(monitor);
+	sg_finder.unwatch(monitor);
+	check(nr_fds() == before);
+}
+
 static void run_own(const struct rig *rig)
 {
 	static const struct {
@@ -372,6 +438,8 @@ static void run_own(const struct rig *rig)
 		{"doubt-returns-what-waits", test_doubt_returns_what_waits},
 		{"offline", test_offline},
 		{"descriptors", test_descriptors},
+		{"open-short-of-memory", test_open_short_of_memory},
+		{"watch-short-of-memory", test_watch_short_of_memory},
 	};
 	size_t i;
 
