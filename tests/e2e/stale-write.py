@@ -31,6 +31,7 @@ CUT = cuts.NFT_RESET
 HOLD = count((1.0, 2.5), (1.0, 60.0))
 FENCE_MS = int(HOLD[1] * 1000) + count(3500, 10000)
 LANDING = 1.0
+TWICE_AROUND = 2 * 32 * 5       # commands by which the writer has been twice at each block
 ROUNDS = count(2, 20)
 MORE_ROUNDS = 5
 WRITES = count(10 ** 4, 10 ** 6)
@@ -85,8 +86,10 @@ def fail_over(side, hold):
         wait_for(lambda: side.gated.in_flight >= 4, 10, "writes that wait at the gate")
         CUT.cut(side.gated)
         wait_for(lambda: not side.is_up(), 20, "the path lost")
+        lost = time.monotonic()
         side.fenced = side.nr_fenced()
-        time.sleep(hold)
+        side.direct.wait_load(TWICE_AROUND, 60)     # an old copy of the newest data would not be seen
+        time.sleep(max(lost + hold - time.monotonic(), 0))
     finally:
         side.gate.resume()
     time.sleep(LANDING)

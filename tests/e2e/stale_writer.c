@@ -26,12 +26,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define NR_STRETCHES  64
-#define NR_BLOCKS     16 /* of each */
+#define NR_STRETCHES  32
+#define NR_BLOCKS     4 /* of each */
 #define BLOCK_BYTES   4096
 #define STRETCH_BYTES (NR_BLOCKS * BLOCK_BYTES)
 #define NR_WORDS      (BLOCK_BYTES / sizeof(uint64_t))
-#define MAX_ACTIVE    6 /* few: what lands between a stretch's read and its writes is not seen */
+#define MAX_ACTIVE    12 /* few: what lands between a stretch's read and its writes is not seen */
 
 struct stretch {
 	off_t place;
