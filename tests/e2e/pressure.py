@@ -6,6 +6,7 @@ An initiator on the same host (loopback) has a file system on our LUN.  The kern
 it writes dirty pages, so tcmu-runner has to work: should that wait for memory, nobody moves any more.
 """
 
+import contextlib
 import glob
 import json
 import mmap
@@ -50,16 +51,35 @@ class Cgroup:
         os.rmdir(self.dir)
 
 
-def serve(runner):
-    defer(runner.end)
-    runner.start()
-    paths = defer(topology.LioLoopback(size_mib=40).teardown).paths
-    served = defer(Map(paths, attributes={"cmd_time_out": 0}).delete)
-    served.wait_in_use()
-    served.path.timeout = 120
-    # So that each thread of the I/O path has worked.
-    fio.run(served, 1, bs="4k", verify=None, rate=1)
-    return served
+class Service:
+    """tcmu-runner, and a map over two paths."""
+
+    shared = None       # the one of the cases that take the same
+
+    def __init__(self, **options):
+        self.undo = contextlib.ExitStack()
+        self.runner = Runner(**options)
+        self.undo.callback(self.runner.end)
+        try:
+            self.runner.start()
+            paths = self.undo.enter_context(topology.LioLoopback(size_mib=40)).paths
+            self.served = self.undo.enter_context(Map(paths, attributes={"cmd_time_out": 0}))
+            self.served.wait_in_use()
+            self.served.path.timeout = 120
+            # So that each thread of the I/O path has worked.
+            fio.run(self.served, 1, bs="4k", verify=None, rate=1)
+        except BaseException:
+            self.end()
+            raise
+
+    def end(self):
+        Service.shared = None
+        self.undo.close()
+
+
+def shared_service():
+    Service.shared = Service.shared or Service()
+    return Service.shared
 
 
 def threads(pid):
@@ -76,10 +96,21 @@ def locked_kib(pid):
     return int(re.search(r"^VmLck:\s*(\d+)", read(f"/proc/{pid}/status"), re.M).group(1))
 
 
+def test_without_privilege():
+    """It is said, and everything works but for that."""
+    service = Service(log_dir="/run/tcmu-log-unprivileged",
+                      prefix=("prlimit", "--memlock=65536", "setpriv", "--bounding-set",
+                              "-sys_resource,-ipc_lock"))
+    defer(service.end)
+    service.runner.wait_log("cannot lock memory: an initiator on this host may hang")
+    expect_equal(locked_kib(service.runner.pid), 0, "KiB locked")
+    result = fio.run(service.served, 2, bs="4k-64k", rate=4)
+    expect(result.clean, f"{result!r}\n{result.stderr[-1000:]}")
+
+
 def test_prepared():
     """Memory stays, and no thread on the I/O path is made to wait for I/O when it wants some."""
-    runner = Runner()
-    serve(runner)
+    runner = shared_service().runner
     flags = threads(runner.pid)
     note(f"locked: {locked_kib(runner.pid)} KiB, threads: {sorted(flags)}")
     expect(any(name.startswith("cmdproc-") for name in flags), f"no cmdproc thread: {flags}")
@@ -97,17 +128,6 @@ def test_prepared():
                           for key in ("Size", "Rss"))
         expect_equal(resident, size, f"KiB resident of {text.splitlines()[0]}")
     expect("cannot lock memory" not in runner.log(), "a false alarm")
-
-
-def test_without_privilege():
-    """It is said, and everything works but for that."""
-    runner = Runner(prefix=("prlimit", "--memlock=65536", "setpriv", "--bounding-set",
-                            "-sys_resource,-ipc_lock"))
-    served = serve(runner)
-    runner.wait_log("cannot lock memory: an initiator on this host may hang")
-    expect_equal(locked_kib(runner.pid), 0, "KiB locked")
-    result = fio.run(served, 2, bs="4k-64k", rate=4)
-    expect(result.clean, f"{result!r}\n{result.stderr[-1000:]}")
 
 
 def eat(cgroup, leave_mib):
@@ -140,13 +160,14 @@ def end(pid):
 @case.limit(5000)
 def test_pressure():
     """A file system on our LUN is written as fast as it goes, and memory is short for everybody."""
-    seconds = count(30, 3600)
+    seconds = count(60, 3600)
     daemon = Cgroup("daemon")
     defer(daemon.delete)
     eater = Cgroup("eater")
     defer(eater.delete)
-    runner = Runner()
-    served = serve(runner)
+    service = shared_service()
+    defer(service.end)
+    runner, served = service.runner, service.served
     run("mkfs.ext4", "-q", "-F", served.dev)
     os.makedirs("/run/mnt", exist_ok=True)
     run("mount", served.dev, "/run/mnt")
