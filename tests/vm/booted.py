@@ -3,8 +3,8 @@
 
 Under emulation a boot and the installation of our package take 10 s of a CPU, and twice that beside
 another guest.  What comes after is the same each time, so the machine's state is kept in a file, by
-QEMU's migration, and each run goes on from there in 1 s.  A guest of --systemd, --icount or --disk
-boots.  No state outlives a boot of this machine, for the guest knows its time stamp counter's frequency.
+QEMU's migration, and each run goes on from there in 1 s, or starts systemd there.  A guest of --icount or
+--disk boots.  No state outlives a boot of this machine, for the guest knows its time stamp counter's frequency.
 """
 
 import contextlib

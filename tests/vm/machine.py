@@ -47,8 +47,6 @@ def qemu_arguments(options, image, out, control, output, qmp, saved):
               # A busy host can stop a guest CPU for long; that is no lockup of the guest's.
               "sysctl.kernel.watchdog_thresh=60", "rcupdate.rcu_cpu_stall_timeout=120",
               "audit=0", "net.ifnames=0", f"vm.repo={REPO}"]
-    if options.systemd:
-        append += ["vm.systemd=1", "systemd.journald.forward_to_console=0"]
     if options.disk:
         append.append("vm.disk=1")
     if qmp:
