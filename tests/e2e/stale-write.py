@@ -29,9 +29,9 @@ CUT = cuts.NFT_RESET
 # How long lost writes are held, in seconds.  A fence has to be longer than the longest, and then there is
 # what a slow guest needs: to see that the path is lost, to open the gate, to carry the writes out.
 HOLD = count((1.0, 2.5), (1.0, 60.0))
-FENCE_MS = int(HOLD[1] * 1000) + count(3500, 10000)
+FENCE_MS = int(HOLD[1] * 1000) + count(5000, 10000)
 LANDING = 1.0
-TWICE_AROUND = 2 * 32 * 5       # commands by which the writer has been twice at each block
+AROUND = 32 * 5 + 40     # commands by which the writer has been at each block again
 ROUNDS = count(2, 20)
 MORE_ROUNDS = 5
 WRITES = count(10 ** 4, 10 ** 6)
@@ -88,7 +88,7 @@ def fail_over(side, hold):
         wait_for(lambda: not side.is_up(), 20, "the path lost")
         lost = time.monotonic()
         side.fenced = side.nr_fenced()
-        side.direct.wait_load(TWICE_AROUND, 60)     # an old copy of the newest data would not be seen
+        side.direct.wait_load(AROUND, 60)     # an old copy of the newest data would not be seen
         time.sleep(max(lost + hold - time.monotonic(), 0))
     finally:
         side.gate.resume()
