@@ -13,18 +13,21 @@ const struct lun_facts *mpath_lun(const struct multipath *m)
 	return &m->lun;
 }
 
-/* Block limits are the minimum over the paths (VPD B0h). */
+/* Of two limits; 0 is none. */
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+	return a && (!b || a < b) ? a : b;
+}
+
+/* Block limits are the minimum over the paths, and over the array's ports behind them (VPD B0h). */
 static uint64_t max_transfer_bytes(const struct multipath *m)
 {
 	uint64_t least = 0;
 	const struct path *path;
 
-	for_each_path(m, path) {
-		uint64_t bytes = path->facts.max_transfer_bytes;
-
-		if (bytes && (!least || bytes < least))
-			least = bytes;
-	}
+	for_each_path(m, path)
+		least = lesser(least,
+			       lesser(path->facts.max_transfer_bytes, path->port_transfer_bytes));
 	return least;
 }
 

@@ -13,6 +13,7 @@
 #include "core/multipath.h"
 #include "core/registry.h"
 #include "core/verdict.h"
+#include "mpath/scsi.h"
 
 /* The kernel's own time-out of a probe.  We stop waiting for it long before. */
 #define PROBE_TIMEOUT_MS 10000
@@ -253,8 +254,10 @@ static void path_identified(struct multipath *m, struct path *path, bool passive
 {
 	path->identified = !passive;
 	path->passive = passive;
-	if (!passive)
+	if (!passive) {
 		lun_identified(m, &path->seen);
+		path->port_transfer_bytes = scsi_lun_max_transfer(&path->seen);
+	}
 	clear_suspicion(m, path);
 	if (!path->failed_by_message && !is_held_out(m, path))
 		reinstate_path(m, path);

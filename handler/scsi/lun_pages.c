@@ -299,6 +299,12 @@ static uint32_t max_transfer_blocks(uint32_t array, const struct lun_facts *lun,
 	return ours > UINT32_MAX ? UINT32_MAX : (uint32_t)ours;
 }
 
+uint64_t scsi_lun_max_transfer(const struct lun_facts *lun)
+{
+	return lun->limits.len < 12 ? 0
+				    : (uint64_t)get_be32(lun->limits.data + 8) * lun->block_size;
+}
+
 static bool answer_limits(struct mpath_io *io, const struct lun_facts *lun,
 			  const struct lun_identity *identity)
 {

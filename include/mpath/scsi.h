@@ -157,6 +157,8 @@ struct lun_identity {
  */
 bool scsi_lun_answers(struct mpath_io *io, const struct lun_facts *lun,
 		      const struct lun_identity *identity);
+/* What the array takes in one command, by its page B0h; 0: no limit, or it does not say. */
+uint64_t scsi_lun_max_transfer(const struct lun_facts *lun);
 /* READ CAPACITY from what is kept, for the time when no path is usable.  True as above. */
 bool scsi_lun_answers_capacity(struct mpath_io *io, const struct lun_facts *lun);
 

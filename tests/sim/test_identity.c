@@ -778,6 +778,32 @@ static void what_the_lun_says_of_itself(void)
 	world_end(w);
 }
 
+static uint8_t max_transfer(struct world *w)
+{
+	struct sim_io *io = submit_cdb(w, (const uint8_t[6]){0x12, 1, 0xb0, 0, 64}, 6, 64);
+
+	expect_good(w, io);
+	return io->buf[11];
+}
+
+/* A port of the array may take less than the others, and the initiator's command may go there. */
+static void the_port_that_takes_least(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	sim_path(w, "8:16")->nexus.max_transfer = 16;
+	world_up(w);
+	expect(w, max_transfer(w) == 16);
+	sim_path(w, "8:16")->nexus.max_transfer = 64;
+	set_mode(sim_path(w, "8:16"), MODE_LUN_GONE);
+	advance(w, 10000);
+	expect(w, max_transfer(w) == 16); /* it may be back before a command that is on its way */
+	set_mode(sim_path(w, "8:16"), MODE_UP);
+	advance(w, 10000);
+	expect(w, max_transfer(w) == 64);
+	world_end(w);
+}
+
 /* A page may be missing, but not the LUN: it goes away while its last pages are asked for. */
 static void the_lun_goes_while_it_is_looked_at(void)
 {
@@ -870,6 +896,7 @@ int main(void)
 	STORY(the_names_do_not_change_in_service);
 	STORY(an_inquiry_waits_for_the_first_look);
 	STORY(what_the_lun_says_of_itself);
+	STORY(the_port_that_takes_least);
 	STORY(the_lun_goes_while_it_is_looked_at);
 	STORY(an_answer_that_is_too_short);
 	STORY(unit_attentions_during_the_identity_check);

@@ -139,7 +139,7 @@ static void vpd(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi
 		return;
 	case 0xb0:
 		data[3] = 60;
-		put_be(data + 8, 4, 128); /* MAXIMUM TRANSFER LENGTH */
+		put_be(data + 8, 4, nexus->max_transfer ? nexus->max_transfer : 128);
 		reply(cmd, result, data, 64);
 		return;
 	case 0xb1:

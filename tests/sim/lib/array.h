@@ -89,6 +89,7 @@ struct sim_nexus {
 	bool no_wwid;		   /* page 83h is empty */
 	bool no_group_id;	   /* page 83h does not name the port group */
 	const char *serial;	   /* page 80h; NULL: "SIM1" */
+	uint32_t max_transfer;	   /* page B0h: blocks of one command through this port; 0: 128 */
 	uint16_t uas[SIM_UAS_MAX]; /* pending unit attentions: asc << 8 | ascq */
 	unsigned int nr_uas;
 };
