@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/run: -m 2048 -t 1200 late
+# tests/run: -s 2 -t 1200 late
 """No path is left (measure 3 of the first issue): what waits, what is answered, and what never lands.
 
 The array is LIO behind three ports.  Two are the map's paths and are cut; the third is "another way",
@@ -299,7 +299,7 @@ def test_sigterm_and_restart():
     # One of each of fio's jobs, as above.
     world.map.wait_held(2)
     begin = time.monotonic()
-    world.runner.stop(10)
+    world.runner.stop()
     stopped = time.monotonic() - begin
     world.runner.start()
     world.map.wait_held(1, 10)

@@ -179,7 +179,7 @@ def test_vendor_opcodes():
     for command in pending:
         answer = command.wait(5)
         expect(answer and answer.code == (5, 0x20, 0), f"one of many: {answer}")
-    expect_equal(runner.stop(5), 0, "exit status")
+    expect_equal(runner.stop(), 0, "exit status")
     runner.start()
     cuts.wait_usable(lun.path, 10)
 
@@ -223,7 +223,7 @@ def test_cmdproc_delayed():
         for command, code in zip(commands, ((5, 0x20, 0), None, (5, 0x20, 0))):
             answer = command.wait(5)
             expect(answer is not None and answer.code == code, f"{answer}")
-    expect_equal(runner.stop(5), 0, "exit status")
+    expect_equal(runner.stop(), 0, "exit status")
     runner.start()
 
 

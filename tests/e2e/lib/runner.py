@@ -73,7 +73,7 @@ class Runner:
     def _has_our_handler(self):
         return os.path.exists(self.handlers + "/handler_mpath.so")
 
-    def stop(self, seconds=10):
+    def stop(self, seconds=20):
         """SIGTERM; TimeoutError if it does not end in time.  Returns its exit status."""
         if self.process is None:
             return None

@@ -9,6 +9,11 @@ import time
 CONFIGFS = "/sys/kernel/config"
 
 
+class NotInTime(TimeoutError):
+    """What was waited for did not come: the machine may be slow.  See run_again_if_slow in
+    tests/cases.py; any other TimeoutError is something that hangs, and counts."""
+
+
 def write(path, text):
     """Writes a sysfs or configfs attribute.  One write() call: these files see each as a request."""
     fd = os.open(path, os.O_WRONLY)
@@ -58,7 +63,7 @@ def is_free(device):
 def wait_for(condition, seconds, what=None):
     """Waits until condition() is true and returns its value.
 
-    The bound is part of the test: what is not there in time raises TimeoutError.  Polling is dense
+    The bound is part of the test: what is not there in time raises NotInTime.  Polling is dense
     at first, since most things are there at once, and thin later, since the CPU is shared with what
     we are waiting for.
     """
@@ -70,7 +75,7 @@ def wait_for(condition, seconds, what=None):
             return value
         passed = time.monotonic() - begin
         if passed > seconds:
-            raise TimeoutError(f"not within {seconds:g} s: {what or condition.__name__}")
+            raise NotInTime(f"not within {seconds:g} s: {what or condition.__name__}")
         time.sleep(min(pause, max(seconds - passed, 0.001)))
         pause = min(pause * 1.5, 0.05)
 
