@@ -10,7 +10,8 @@ Where the transport reports a loss at once, the stall is compared with that of t
 dm-multipath under the same load over the same paths, and with how long our LUN stalls when nothing
 is cut at all, because a CPU that is emulated on a busy machine stalls by itself.  A stall is how long a
 read took, or a time without the end of a write (lib/fio.py).  What counts is the
-median over all cuts of a kind: at most 3 times the longer of the two, or of 0.1 s.  A write that is lost waits for
+median over all cuts of a kind: at most 3 times the longer of the two, or of 0.1 s.  A kind that was
+slower is done twice more before it is believed, and all its cuts count.  A write that is lost waits for
 its fence besides, by so much it may be longer; with fence=none it may not.
 """
 
@@ -183,21 +184,40 @@ def check_back(events):
                            f"{event.cut}")
 
 
-def check_stalls(ours, reference, fence_seconds):
+def judged_stalls(ours, reference, fence_seconds):
+    """{cut: [(within the bound, text) of reads, of writes]}, of those cuts that are compared."""
     control = medians([event for event in ours if event.cut is NO_CUT])
     reference = by_kind(reference)
+    judged = {}
     for cut, events in by_kind(ours).items():
         if not cut.at_once or cut is NO_CUT:
             continue
         stalls, theirs = medians(events), medians(reference[cut])
         most, their_most = longest(events), longest(reference[cut])
+        judged[cut] = []
         for i, what in enumerate(("reads", "writes")):
             bound = TIMES_WORSE * max(theirs[i], control[i], STALL_SECONDS)
             bound += fence_seconds if i else 0
-            text = (f"{cut.name}, {what}: stall {stalls[i]:.3f} s, dm-multipath {theirs[i]:.3f} s, "
-                    f"without a cut {control[i]:.3f} s")
-            note(f"{text}; the longest {most[i]:.3f} and {their_most[i]:.3f} s")
-            expect_in_time(stalls[i] <= bound, text)
+            judged[cut].append((
+                stalls[i] <= bound,
+                f"{cut.name}, {what}: stall {stalls[i]:.3f} s, dm-multipath {theirs[i]:.3f} s, "
+                f"without a cut {control[i]:.3f} s; the longest {most[i]:.3f} and {their_most[i]:.3f} s"))
+    return judged
+
+
+def check_stalls(subject, ours, reference, fence_seconds):
+    """The machine's own stall in one of two cuts moves the median of their kind: so it is done again."""
+    judged = judged_stalls(ours, reference, fence_seconds)
+    slow = [cut for cut, verdicts in judged.items() if not all(good for good, _ in verdicts)]
+    if slow:
+        note(f"measured again: {', '.join(cut.name for cut in slow)}")
+        more = cut_all(subject, [(cut, index) for cut in slow for index in range(len(subject.paths))] * 2)
+        report("tcmu-mpath, again", more)
+        check_back(more)
+        judged = judged_stalls(ours + more, reference, fence_seconds)
+    for good, text in sum(judged.values(), []):
+        note(text)
+        expect_in_time(good, text)
 
 
 # What dm-multipath did, of each topology: one measure for all that is compared with it.
@@ -230,7 +250,7 @@ def measure(made, times=count(2, 10), at_once_only=False, **keys):
     report("tcmu-mpath", ours)
     check_back(ours)
     fenced = keys.get("fence") != "none"
-    check_stalls(ours, reference, subject.fence_ms / 1000 if fenced else 0)
+    check_stalls(subject, ours, reference, subject.fence_ms / 1000 if fenced else 0)
 
 
 @limit(count(600, 3000))
