@@ -4,7 +4,7 @@
 The work is done by build/debug/tests/contract_guest_sg (with ASan); here the guest is prepared,
 and disks are taken away from it by others.
 """
-# tests/run: -m 1024 -t 600
+# tests/run: -s 2 -t 600
 
 import os
 import subprocess

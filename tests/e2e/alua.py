@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/run: -m 2048 late
+# tests/run: late
 """ALUA for real: LIO's target port groups, the kernel's scsi_dh_alua beside us, fio with verify throughout.
 
 Initiators move a LUN (SET TARGET PORT GROUPS), the array moves it, takes its time for that, or takes

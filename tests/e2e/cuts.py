@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/run: -m 2048 -t 1500 late
+# tests/run: -s 2 -t 1500 late
 """Paths are cut under load, each in turn, in every way there is (measure 2 of the first issue).
 
 fio runs with verify on our LUN while each path is cut and restored.  Nothing of it may reach the

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/run: -m 2048 -t 1200
+# tests/run: -t 1200
 """Our map and the kernel's dm-multipath on twin LUNs, driven by one process: the same tables are taken
 or refused, the same messages, reloads and losses of paths lead to the same status lines.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/run: -m 1024 -t 400
+# tests/run: -s 2 -t 400
 """What ends the wait of a lost write before its time, at a real target: LIO.
 
 fence=session: writes have arrived at the target and wait there, behind an iSCSI session that is cut.

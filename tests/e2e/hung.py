@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Half of sixteen paths hang: their commands are never answered.  Who uses the others must not notice."""
-# tests/run: -t 600 late
+# tests/run: -s 2 -t 600 late
 
 import time
 

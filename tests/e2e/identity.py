@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/run: -m 2048 -t 900
+# tests/run: -t 900
 """A path is used only if it leads to our LUN, and only if nobody else uses it (measure 8).
 
 Names like sda are given anew at each boot: a map that took them at their word would write to

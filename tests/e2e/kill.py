@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/run: -t 900
+# tests/run: -s 2 -t 900
 """tcmu-runner is killed with -9 while its commands are on a slow device (measure 4).
 
 A command that was sent goes on without the process that sent it.  So a LUN here has two paths to one

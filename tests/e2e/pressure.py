@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/run: -m 256 -t 5400
+# tests/run: -s 2 -m 256 -t 5400
 """Memory is short, and what would free it has to be written by tcmu-runner itself.
 
 An initiator on the same host (loopback) has a file system on our LUN.  The kernel wants memory, so

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/run: --systemd -t 7500 late
+# tests/run: -s 2 --systemd -t 7500 late
 """tcmu-runner as a service of systemd: killed at any moment, it is back before anybody minds.
 
 The unit is the package's, with one change: only our handler is loaded.  Loading the others, rbd above

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/run: -m 1024 -t 7500
+# tests/run: -s 2 -t 7500
 """A path that is lost delivers its writes after all, seconds later (measure 2 of the third issue).
 
 The LUN has two paths to one store.  The first leads through an iSCSI session to a gate (a dm device

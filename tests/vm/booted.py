@@ -152,7 +152,7 @@ def saved_guest(options, image, package):
     """
     cache = os.path.dirname(image)
     path = os.path.join(cache, "booted-" + key_of(options, image, package))
-    with open(os.path.join(cache, f"booted-{options.memory}.lock"), "w") as lock:
+    with open(os.path.join(cache, f"booted-{options.memory}-{options.cpus}.lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(path):
             boot_and_save(options, image, package, path)
