@@ -694,12 +694,12 @@ static void a_path_that_the_handler_does_not_know(void)
 	world_end(w);
 }
 
-/* Each time "once more": without a pause, pg_init_retries times, then the path has failed. */
-static void retries_without_a_pause(void)
+/* Each time "once more": pg_init_retries times, then the path has failed. */
+static void retries_are_counted(void)
 {
-	static const enum hw_result results[] = {HW_IMM_RETRY, HW_IMM_RETRY, HW_IMM_RETRY, HW_DONE};
-	struct world *w = switch_as_told("2 pg_init_retries 2 1 alua 2 1 round-robin 0 1 1 8:0 1 "
-					 "round-robin 0 1 1 8:16 1",
+	static const enum hw_result results[] = {HW_RETRY, HW_RETRY, HW_RETRY, HW_DONE};
+	struct world *w = switch_as_told("4 pg_init_retries 2 pg_init_delay_msecs 0 1 alua 2 1 "
+					 "round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1",
 					 results);
 	struct sim_io *io = submit_read(w, 0, 1);
 
@@ -756,7 +756,7 @@ int main(void)
 	STORY(a_poison_command_moves_a_group_once);
 	STORY(a_group_is_bypassed);
 	STORY(a_path_that_the_handler_does_not_know);
-	STORY(retries_without_a_pause);
+	STORY(retries_are_counted);
 	STORY(retries_with_the_pause_of_the_table);
 	return end_of_stories();
 }
