@@ -158,7 +158,7 @@ static void message(void)
 	message.error = 1;
 	step((struct mpath_event){.type = MPATH_MESSAGE, .message = &message});
 	assert(message.error == 0 || message.error == -EINVAL || message.error == -EBUSY ||
-	       message.error == -ESHUTDOWN);
+	       message.error == -ENOTCONN || message.error == -ESHUTDOWN);
 	assert(!message.error || message.reply.len);
 	assert(strlen(reply) == message.reply.len);
 }
