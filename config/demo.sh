@@ -50,7 +50,7 @@ demo_in_vm() {
 	build_package >"$log" 2>&1 || { tail -50 "$log" && rm -f "$log" && exit 1; }
 	rm -f "$log"
 	echo "Starting a virtual machine with it ..."
-	"$repo/tests/vm/run" -t 600 "$here/demo.sh" --host
+	"$repo/tests/vm/run" -s 2 -t 600 "$here/demo.sh" --host
 }
 
 # --- the story -----------------------------------------------------------------------------------

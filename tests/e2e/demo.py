@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """config/demo.sh --host, as it is told on a machine whose kernel has LIO."""
-# tests/run: -t 2000
+# tests/run: -s 2 -t 2000
 
 import os
 import re
