@@ -193,16 +193,18 @@ def test_life():
     sanitized.end()
 
 
-def test_reports_are_seen():
-    """A bad access by way of the same options ends in a report: we are not blind."""
-    program = ("import ctypes; c = ctypes.CDLL(None); c.malloc.restype = ctypes.c_void_p; "
-               "p = c.malloc(64); c.free(ctypes.c_void_p(p)); c.memset(ctypes.c_void_p(p), 1, 64)")
+def expect_reported(program, text):
+    program = "import ctypes; c = ctypes.CDLL(None); c.malloc.restype = ctypes.c_void_p; " + program
     os.makedirs(REPORTS, exist_ok=True)
-    try:
-        system.run("python3", "-c", program, env=dict(os.environ, **ENVIRONMENT))
-    except RuntimeError:
-        pass
-    expect("heap-use-after-free" in reports(), "ASan has not reported anything")
+    system.run("python3", "-c", program, check=False, env=dict(os.environ, **ENVIRONMENT))
+    expect(text in reports(), f"expected {text!r} in the reports:\n{reports()[:2000]}")
+
+
+def test_reports_are_seen():
+    """A bad access and a leak by way of the same options end in a report: we are not blind."""
+    expect_reported("p = c.malloc(64); c.free(ctypes.c_void_p(p)); c.memset(ctypes.c_void_p(p), 1, 64)",
+                    "heap-use-after-free")
+    expect_reported("c.malloc(12345)", "leak of 12345 byte(s)")
 
 
 def test_nothing_left():
