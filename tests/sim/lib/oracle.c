@@ -463,7 +463,7 @@ static void check_demoted(struct world *w, const struct sim_io *io, const struct
 
 		oracle_check(w,
 			     peer == p || !is_usable(peer, io) || is_demoted(peer) ||
-				     peer->path->pg != p->path->pg,
+				     peer->path->needs_activation || peer->path->pg != p->path->pg,
 			     "io %u is sent down %s, which is slow, though %s serves", io->id,
 			     p->name, peer->name);
 	}
