@@ -199,6 +199,22 @@ static void tell_slow(struct multipath *m)
 	       ms_until(wait_over_ns(m), m->now_ns));
 }
 
+/*
+ * A path that was looked at has not led to a disk that a former process used, and one of these is
+ * still sought: it may be away.  Who finds it again must not believe what it shows.
+ */
+static bool may_be_away(const struct multipath *m)
+{
+	const struct path *path;
+
+	if (!m->nr_former_disks)
+		return false;
+	for_each_path(m, path)
+		if (path->settled && !path->used)
+			return true;
+	return false;
+}
+
 /* Until each path was opened or refused once, nobody knows what is out there. */
 void restart_reconsider(struct multipath *m)
 {
@@ -206,7 +222,7 @@ void restart_reconsider(struct multipath *m)
 		return;
 	if (m->nr_former_disks && !m->nr_unsettled && m->now_ns < wait_over_ns(m))
 		former_disks_are_lost(m);
-	if (any_foreign(m) && m->now_ns < wait_over_ns(m))
+	if ((any_foreign(m) || may_be_away(m)) && m->now_ns < wait_over_ns(m))
 		keep_wait(m);
 	if (m->now_ns < m->former_fence_ns) {
 		wake_by(m, m->former_fence_ns);

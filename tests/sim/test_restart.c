@@ -773,6 +773,32 @@ static void killed_before_the_disk_was_missed(void)
 	}
 }
 
+/*
+ * The second process has seen that a disk is away, is killed before it knows of all paths, and the
+ * third finds the disk again, without commands: which proves nothing.
+ */
+static void the_disk_is_back_for_the_third_process(void)
+{
+	struct world *w = killed_with_a_write();
+	struct sim_io *write;
+
+	sim_path(w, "8:0")->refused = "No such device or address";
+	sim_path(w, "8:16")->open_latency_ns = 100 * NSEC_PER_MSEC;
+	restart_world(w);
+	advance(w, 20);
+	expect(w, w->m->nr_unsettled == 1);
+	kill_world(w, 0);
+	sim_path(w, "8:0")->refused = NULL;
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 68900);
+	expect_pending(w, write);
+	expect(w, w->counts.orphan_writes == 1);
+	advance(w, 2500);
+	expect_good(w, write);
+	world_end(w);
+}
+
 /* No fence: the kernel's own time it is, in which it may still send what it has. */
 static void without_a_fence_the_kernels_time_counts(void)
 {
@@ -1000,6 +1026,7 @@ int main(void)
 	STORY(a_former_process_that_has_ended);
 	STORY(what_is_used_is_kept_at_once);
 	STORY(killed_before_the_disk_was_missed);
+	STORY(the_disk_is_back_for_the_third_process);
 	STORY(without_a_fence_the_kernels_time_counts);
 	STORY(the_missing_disk_was_far_away);
 	STORY(no_path_is_left_in_the_table);
