@@ -62,6 +62,7 @@ struct oracle {
 	bool any_group;				/* the groups are being exchanged */
 	uint64_t changed_ns;			/* when they were: paths are looked at anew */
 	const struct priority_group *current;	/* where the last command went; NULL: all is open */
+	const struct priority_group *before;	/* the same when the step began */
 };
 
 /* So long a command may pause for reasons of its own: its last retry comes after 0.8 s. */
@@ -75,6 +76,7 @@ void oracle_stepping(struct world *w)
 {
 	the_world = w;
 	w->oracle->asked_for = w->m->next_pg;
+	w->oracle->before = w->oracle->current;
 }
 
 void oracle_new(struct world *w)
@@ -395,7 +397,9 @@ static void check_group(struct world *w, const struct sim_io *io, const struct s
 
 	if (io->io.nr_suspicions || w->oracle->any_group)
 		return; /* on its own way; or there is no old order yet */
-	if (pg->bypassed && pg != w->oracle->current && pg != w->oracle->asked_for) {
+	/* Of several commands in a step one may stay, and another one move the others. */
+	if (pg->bypassed && pg != w->oracle->current && pg != w->oracle->before &&
+	    pg != w->oracle->asked_for) {
 		better = better_path(w, io);
 		if (better && io->last_path == p)
 			return; /* again on the same path, as the target asked for */
