@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/run: -s 2 -t 600
+# tests/run: -t 600
 """Fibre Channel on both sides: a LUN over two FC paths, and a LUN of ours exported over FC.
 
 Where the other kinds of paths are tested at length (cuts.py), this one shows that the handler works

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/run: -s 2 -t 900
+# tests/run: -t 900
 """The handler built with ASan and UBSan, inside an ordinary tcmu-runner (measure 10).
 
 Everything that can happen to a map happens here, and at the end tcmu-runner stops: no report of a
