@@ -200,8 +200,9 @@ static void tell_slow(struct multipath *m)
 }
 
 /*
- * A path that was looked at has not led to a disk that a former process used, and one of these is
- * still sought: it may be away.  Who finds it again must not believe what it shows.
+ * A path that was looked at has not led to a disk that a former process used, or cannot be looked
+ * at for a second, and one of these disks is still sought: it may be away.  Who finds it again must
+ * not believe what it shows.
  */
 static bool may_be_away(const struct multipath *m)
 {
@@ -210,7 +211,7 @@ static bool may_be_away(const struct multipath *m)
 	if (!m->nr_former_disks)
 		return false;
 	for_each_path(m, path)
-		if (path->settled && !path->used)
+		if (!path->used && (path->settled || !m->choosing_early))
 			return true;
 	return false;
 }

@@ -799,6 +799,28 @@ static void the_disk_is_back_for_the_third_process(void)
 	world_end(w);
 }
 
+/* Likewise when the second process has waited for the disk for a second, and not seen it. */
+static void the_disk_hangs_for_the_second_process(void)
+{
+	struct world *w = killed_with_a_write();
+	struct sim_io *write;
+
+	sim_path(w, "8:0")->open_hangs = true;
+	restart_world(w);
+	advance(w, 1100);
+	expect(w, w->m->nr_unsettled == 1);
+	kill_world(w, 0);
+	sim_path(w, "8:0")->open_hangs = false;
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 67800);
+	expect_pending(w, write);
+	expect(w, w->counts.orphan_writes == 1);
+	advance(w, 2500);
+	expect_good(w, write);
+	world_end(w);
+}
+
 /* No fence: the kernel's own time it is, in which it may still send what it has. */
 static void without_a_fence_the_kernels_time_counts(void)
 {
@@ -1027,6 +1049,7 @@ int main(void)
 	STORY(what_is_used_is_kept_at_once);
 	STORY(killed_before_the_disk_was_missed);
 	STORY(the_disk_is_back_for_the_third_process);
+	STORY(the_disk_hangs_for_the_second_process);
 	STORY(without_a_fence_the_kernels_time_counts);
 	STORY(the_missing_disk_was_far_away);
 	STORY(no_path_is_left_in_the_table);
