@@ -745,11 +745,26 @@ static void what_is_used_is_kept_at_once(void)
 	world_end(w);
 }
 
+/* Its write waits for @ms, until the old one has landed, and is good soon after.  Ends the world.
+ */
+static void third_process_waits(struct world *w, uint64_t ms)
+{
+	struct sim_io *write;
+
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, ms);
+	expect_pending(w, write);
+	expect(w, w->counts.orphan_writes == 1);
+	advance(w, 2500);
+	expect_good(w, write);
+	world_end(w);
+}
+
 /* Killed before it has looked at all paths, or while it waits: the third process waits as well. */
 static void killed_before_the_disk_was_missed(void)
 {
 	static const unsigned int ms_after_start[] = {20, 1000};
-	struct sim_io *write;
 	struct world *w;
 	unsigned int i;
 
@@ -762,14 +777,7 @@ static void killed_before_the_disk_was_missed(void)
 		expect(w, i == 1 || w->m->nr_unsettled);
 		expect(w, message(w, "fail_if_no_path") == 0); /* which is saved with the rest */
 		kill_world(w, 0);
-		restart_world(w);
-		write = submit_write(w, 0, 1);
-		advance(w, 68900);
-		expect_pending(w, write);
-		expect(w, w->counts.orphan_writes == 1);
-		advance(w, 2500);
-		expect_good(w, write);
-		world_end(w);
+		third_process_waits(w, 68900);
 	}
 }
 
@@ -780,7 +788,6 @@ static void killed_before_the_disk_was_missed(void)
 static void the_disk_is_back_for_the_third_process(void)
 {
 	struct world *w = killed_with_a_write();
-	struct sim_io *write;
 
 	sim_path(w, "8:0")->refused = "No such device or address";
 	sim_path(w, "8:16")->open_latency_ns = 100 * NSEC_PER_MSEC;
@@ -789,21 +796,13 @@ static void the_disk_is_back_for_the_third_process(void)
 	expect(w, w->m->nr_unsettled == 1);
 	kill_world(w, 0);
 	sim_path(w, "8:0")->refused = NULL;
-	restart_world(w);
-	write = submit_write(w, 0, 1);
-	advance(w, 68900);
-	expect_pending(w, write);
-	expect(w, w->counts.orphan_writes == 1);
-	advance(w, 2500);
-	expect_good(w, write);
-	world_end(w);
+	third_process_waits(w, 68900);
 }
 
 /* Likewise when the second process has waited for the disk for a second, and not seen it. */
 static void the_disk_hangs_for_the_second_process(void)
 {
 	struct world *w = killed_with_a_write();
-	struct sim_io *write;
 
 	sim_path(w, "8:0")->open_hangs = true;
 	restart_world(w);
@@ -811,14 +810,7 @@ static void the_disk_hangs_for_the_second_process(void)
 	expect(w, w->m->nr_unsettled == 1);
 	kill_world(w, 0);
 	sim_path(w, "8:0")->open_hangs = false;
-	restart_world(w);
-	write = submit_write(w, 0, 1);
-	advance(w, 67800);
-	expect_pending(w, write);
-	expect(w, w->counts.orphan_writes == 1);
-	advance(w, 2500);
-	expect_good(w, write);
-	world_end(w);
+	third_process_waits(w, 67800);
 }
 
 /* No fence: the kernel's own time it is, in which it may still send what it has. */
