@@ -13,12 +13,6 @@ const struct lun_facts *mpath_lun(const struct multipath *m)
 	return &m->lun;
 }
 
-/* Of two limits; 0 is none. */
-static uint64_t lesser(uint64_t a, uint64_t b)
-{
-	return a && (!b || a < b) ? a : b;
-}
-
 /* Block limits are the minimum over the paths, and over the array's ports behind them (VPD B0h). */
 static uint64_t max_transfer_bytes(const struct multipath *m)
 {
@@ -26,8 +20,8 @@ static uint64_t max_transfer_bytes(const struct multipath *m)
 	const struct path *path;
 
 	for_each_path(m, path)
-		least = lesser(least,
-			       lesser(path->facts.max_transfer_bytes, path->port_transfer_bytes));
+		least = lesser_limit(least, lesser_limit(path->facts.max_transfer_bytes,
+							 path->port_transfer_bytes));
 	return least;
 }
 

@@ -406,6 +406,12 @@ enum identify_result {
 enum identify_result identify(struct path *path, const struct scsi_answer *last,
 			      const struct scsi_question *next, struct strbuf *reason);
 
+/* The smaller of two limits; 0 is none. */
+static inline uint64_t lesser_limit(uint64_t a, uint64_t b)
+{
+	return a && (!b || a < b) ? a : b;
+}
+
 /* lun.c: what the map knows of its LUN */
 bool shows_array(const struct multipath *m); /* its names: identity=array (D16) */
 bool lun_answers(struct multipath *m, struct mpath_io *io);

@@ -125,13 +125,11 @@ static void snapshot_limits(const struct multipath *m, struct mpath_snapshot *s)
 	const struct path *path;
 
 	for_each_path(m, path) {
-		uint64_t bytes = path->facts.max_transfer_bytes;
-
 		if (!path->active)
 			continue;
 		s->queue_depth += path->facts.queue_depth;
-		if (bytes && (!s->max_transfer_bytes || bytes < s->max_transfer_bytes))
-			s->max_transfer_bytes = bytes;
+		s->max_transfer_bytes =
+			lesser_limit(s->max_transfer_bytes, path->facts.max_transfer_bytes);
 	}
 }
 
