@@ -359,15 +359,21 @@ static void land_or_not(struct sim_path *p, struct mpath_io *io)
 		sim_late_copy(p, io, w->now_ns + later);
 }
 
+/* An orphan within its time-out and 30 s; had the kernel one for longer, then until now. */
+static uint64_t kernel_gives_up_ns(const struct world *w, const struct mpath_io *io,
+				   enum transport_error error)
+{
+	uint64_t at = io->start_ns + (io->cmd.timeout_ms + 30000) * NSEC_PER_MSEC;
+
+	return error == TRANSPORT_ORPHANED && at > w->now_ns ? at : w->now_ns;
+}
+
 static void in_doubt(struct sim_path *p, struct mpath_io *io, enum transport_error error,
 		     bool executed)
 {
 	if (!io->is_probe) {
 		((struct sim_io *)io->owner)->nr_doubts++;
-		oracle_lost(p->w, io->owner, p,
-			    error == TRANSPORT_ORPHANED
-				    ? io->start_ns + (io->cmd.timeout_ms + 30000) * NSEC_PER_MSEC
-				    : p->w->now_ns,
+		oracle_lost(p->w, io->owner, p, kernel_gives_up_ns(p->w, io, error),
 			    error == TRANSPORT_LOST);
 	}
 	if (!executed)
