@@ -201,25 +201,19 @@ struct shared {
 };
 static struct shared *shared;
 
-static void count_line(const char *line)
+static unsigned long occurrences(const char *text, const char *part)
 {
-	size_t i;
+	unsigned long n = 0;
 
-	for (i = 0; i < NR_EPISODES; i++)
-		shared->seen[i] += strstr(line, episodes[i].part) != NULL;
+	for (; (text = strstr(text, part)); text += strlen(part))
+		n++;
+	return n;
 }
 
 static void count_episodes(const struct world *w)
 {
-	const char *p = w->trace;
-	char line[320];
-	size_t len;
-
-	for (; *p; p += len + 1) {
-		len = strcspn(p, "\n");
-		snprintf(line, sizeof(line), "%.*s", (int)len, p);
-		count_line(line);
-	}
+	for (size_t i = 0; i < NR_EPISODES; i++)
+		shared->seen[i] += occurrences(w->trace, episodes[i].part);
 	for (size_t i = 0; i < NR_TALLIES; i++) {
 		unsigned long n;
 

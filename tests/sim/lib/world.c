@@ -134,13 +134,42 @@ static void add_paths(struct world *w)
 	mpath_table_free(table);
 }
 
-/* Of which most worlds use few: pages that nobody touches cost nothing. */
+/*
+ * Of which most worlds use few: pages that nobody touches cost nothing.  Those that were touched
+ * cost a page fault each, and one world follows the other: the last one's are cleared and used
+ * again.
+ */
+static struct {
+	struct sim_io *ios;
+	struct sim_event *events;
+} spare;
+
 static void *many(struct world *w, size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	oracle_check(w, p != MAP_FAILED, "not enough memory for a world");
 	return p;
+}
+
+static void take_arrays(struct world *w)
+{
+	w->ios = spare.ios ? spare.ios : many(w, SIM_IOS_MAX * sizeof(*w->ios));
+	w->events = spare.events ? spare.events : many(w, SIM_EVENTS_MAX * sizeof(*w->events));
+	spare.ios = NULL;
+	spare.events = NULL;
+}
+
+static void give_arrays(struct world *w)
+{
+	if (spare.ios) { /* of two worlds at once */
+		munmap(w->ios, SIM_IOS_MAX * sizeof(*w->ios));
+		munmap(w->events, SIM_EVENTS_MAX * sizeof(*w->events));
+		return;
+	}
+	memset(w->ios, 0, w->nr_ios * sizeof(*w->ios));
+	spare.ios = w->ios;
+	spare.events = w->events; /* each is written whole when it is added */
 }
 
 struct world *world_new(const char *table)
@@ -151,8 +180,7 @@ struct world *world_new(const char *table)
 
 	w->now_ns = SIM_EPOCH;
 	w->table = strdup(table);
-	w->ios = many(w, SIM_IOS_MAX * sizeof(*w->ios));
-	w->events = many(w, SIM_EVENTS_MAX * sizeof(*w->events));
+	take_arrays(w);
 	append(&w->trace, &w->trace_len, &w->trace_size, "");
 	append(&w->notices, &w->notices_len, &w->notices_size, "");
 	for (i = 0; i < SIM_LUNS_MAX; i++)
@@ -257,8 +285,7 @@ void world_end(struct world *w)
 	mpath_destroy(w->m);
 	oracle_free(w);
 	free(w->table);
-	munmap(w->ios, SIM_IOS_MAX * sizeof(*w->ios));
-	munmap(w->events, SIM_EVENTS_MAX * sizeof(*w->events));
+	give_arrays(w);
 	free(w->trace);
 	free(w->notices);
 	free(w->told);
