@@ -86,9 +86,11 @@ class Client:
         try:
             values = self.bus.call_sync("org.tcmu.Mpath1", ROOT + path, interface, member,
                                         GLib.Variant(signature, arguments), None,
-                                        Gio.DBusCallFlags.NO_AUTO_START, 30000, None).unpack()
+                                        Gio.DBusCallFlags.NO_AUTO_START, 60000, None).unpack()
         except GLib.Error as error:
             name = Gio.DBusError.get_remote_error(error)
+            if not name:
+                raise       # no answer at all
             return f"{name.rpartition('.')[2]}{error.message.removeprefix(f'GDBus.Error:{name}')}"
         return values[0] if values else None
 
