@@ -97,7 +97,7 @@ def fail_over(side, hold):
     CUT.restore(side.gated)
     cuts.wait_usable(side.gated, 60)
     side.subject.relink()
-    wait_for(side.is_up, 20, "the path back")
+    wait_for(side.is_up, 60, "the path back")
     side.check()
 
 
