@@ -351,6 +351,7 @@ void kill_world(struct world *w, uint64_t lands_late_ms)
 		w->paths[i].path = NULL;
 	}
 	w->killed = true;
+	w->died_early = w->m->nr_unsettled > 0;
 	oracle_killed(w);
 	if (w->ring)
 		sim_ring_killed(w);

@@ -232,6 +232,7 @@ struct world {
 	unsigned int nr_disks_left;
 	struct mpath_memory saved; /* as of the last time that it was to be kept at once */
 	bool killed;		   /* there is no process, and no map */
+	bool died_early;	   /* the last one had not looked at all paths yet */
 	uint64_t lost_until_ns;	   /* what a dead process had lost may be carried out until then */
 	uint64_t suspended_seq;	   /* when the administrator suspended the map; 0: it is not */
 	struct sim_counts counts;
