@@ -338,9 +338,11 @@ void refresh_path(struct multipath *m, struct path *path)
 	converse(m, path, NULL);
 }
 
-/* The next check had to wait for the conversation. */
+/* The next check had to wait for the conversation.  A path that is leaving has none. */
 static void go_on_checking(struct multipath *m, struct path *path)
 {
+	if (path->leaving)
+		return;
 	if (path->next_check_ns)
 		wake_by(m, path->next_check_ns);
 	else

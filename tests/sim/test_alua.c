@@ -409,6 +409,32 @@ static void a_group_that_waits_for_the_array_is_left(void)
 	leave_with("fail_path 8:16");
 }
 
+/* It was the only one, and without a checker it has no next check that could go on. */
+static void leave_as_the_only_one(unsigned int after_ms)
+{
+	struct world *w = new_world(FAIL "1 alua 1 1 round-robin 0 1 1 8:0 1", BOTH, 1);
+	struct sim_io *io;
+
+	w->settings.checker = NULL;
+	world_up(w);
+	advance(w, 30000);
+	set_port_group(w, 1, ALUA_TRANSITIONING, false);
+	io = submit_read(w, 0, 1);
+	advance(w, after_ms);
+	expect_pending(w, io);
+	expect(w, w->m->activating_path);
+	expect(w, remove_path(w, "8:0") == 0);
+	advance(w, 100);
+	expect_sense(w, io, 0x02, 0x08, 0x00);
+	world_end(w);
+}
+
+static void the_only_path_leaves_while_it_is_activated(void)
+{
+	leave_as_the_only_one(0);   /* while the array is asked */
+	leave_as_the_only_one(500); /* while it is given time */
+}
+
 /* A path joins the group that commands use: it is activated alone, and nobody waits for it. */
 static void a_path_joins_the_group_in_use(void)
 {
@@ -721,6 +747,7 @@ int main(void)
 	STORY(states_change_on_an_idle_map);
 	STORY(states_change_and_the_kernel_has_heard);
 	STORY(a_group_that_waits_for_the_array_is_left);
+	STORY(the_only_path_leaves_while_it_is_activated);
 	STORY(a_path_joins_the_group_in_use);
 	STORY(unit_attentions_that_are_not_about_states);
 	STORY(a_storm_of_resets);

@@ -961,7 +961,10 @@ static void heal(struct world *w)
 		snprintf(text, sizeof(text), "reinstate_path %s", p->name);
 		message(w, text);
 	}
-	advance(w, 90000);
+	advance(w, 1000);
+	for (i = 0; i < w->nr_paths; i++) /* an answer on its way may have shown another LUN first */
+		w->paths[i].nexus.lun = lun_of_map(w);
+	advance(w, 89000);
 	for (i = 0; i < 10 && w->m->nr_ios; i++)
 		advance(w, 30000); /* the kernel's orphans, and their fences */
 	for (i = 0; i < w->nr_ios; i++)
