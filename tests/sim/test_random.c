@@ -962,7 +962,8 @@ static void heal(struct world *w)
 		message(w, text);
 	}
 	advance(w, 1000);
-	for (i = 0; i < w->nr_paths; i++) /* an answer on its way may have shown another LUN first */
+	/* An answer that was on its way may have shown another LUN first. */
+	for (i = 0; i < w->nr_paths; i++)
 		w->paths[i].nexus.lun = lun_of_map(w);
 	advance(w, 89000);
 	for (i = 0; i < 10 && w->m->nr_ios; i++)
