@@ -150,22 +150,29 @@ static struct path *next_path(struct multipath *m)
 	return NULL;
 }
 
-/*
- * Start what can start.  An activation may be over at once.  As in dm nothing starts while the map
- * is suspended; what is under way ends.
- */
-void pg_init_run(struct multipath *m)
+static void activate_in_turn(struct multipath *m)
 {
 	struct path *path;
 
-	if (m->suspend == SUSPENDED)
-		return;
-	if (m->pg_init_required && is_idle(m))
-		begin_round(m);
 	while (!m->activating_path && m->now_ns >= m->pg_init_due_ns && (path = next_path(m))) {
 		list_del(&path->pg_init_node);
 		m->activating_path = path;
 		activate_path(m, path);
+	}
+}
+
+/*
+ * Start what can start.  An activation may be over at once, and so may a round that causes another
+ * one.  As in dm nothing starts while the map is suspended; what is under way ends.
+ */
+void pg_init_run(struct multipath *m)
+{
+	if (m->suspend == SUSPENDED)
+		return;
+	activate_in_turn(m);
+	while (m->pg_init_required && is_idle(m)) {
+		begin_round(m);
+		activate_in_turn(m);
 	}
 }
 

@@ -627,6 +627,7 @@ static void a_poison_command_moves_a_group_once(void)
 static const struct hw_handler_type *alua;
 static enum hw_purpose purpose;
 static const enum hw_result *script;
+static bool says_so_at_once; /* without having asked the array anything */
 
 static void begin_as_told(struct hw_handler *hh, struct path *path, enum hw_purpose asked)
 {
@@ -639,7 +640,7 @@ static enum hw_result go_on_as_told(struct hw_handler *hh, struct path *path, ui
 				    const struct scsi_answer *last,
 				    const struct scsi_question *next, uint64_t *wait_ns)
 {
-	if (purpose == HW_ACTIVATE && last)
+	if (purpose == HW_ACTIVATE && (last || says_so_at_once))
 		return *script++;
 	return alua->go_on(hh, path, now_ns, last, next, wait_ns);
 }
@@ -728,6 +729,27 @@ static void retries_with_the_pause_of_the_table(void)
 	world_end(w);
 }
 
+/* The handler may know by itself that it is of no use now. */
+static void retries_without_a_question(void)
+{
+	static const enum hw_result results[] = {HW_RETRY, HW_RETRY, HW_DONE};
+	struct world *w = switch_as_told("4 pg_init_retries 2 pg_init_delay_msecs 300 1 alua 2 1 "
+					 "round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1",
+					 results);
+	struct sim_io *io;
+
+	says_so_at_once = true;
+	io = submit_read(w, 0, 1);
+	advance(w, 599);
+	expect_pending(w, io);
+	expect(w, script == results + 2);
+	advance(w, 10);
+	expect_good(w, io);
+	says_so_at_once = false;
+	w->m->hw.type = alua;
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(the_first_group_is_asked_before_it_is_used);
@@ -758,5 +780,6 @@ int main(void)
 	STORY(a_path_that_the_handler_does_not_know);
 	STORY(retries_are_counted);
 	STORY(retries_with_the_pause_of_the_table);
+	STORY(retries_without_a_question);
 	return end_of_stories();
 }
