@@ -144,6 +144,13 @@ void retries_begin_anew(struct mpath_io *io)
 	io->short_until_ns = 0;
 }
 
+/* The target has refused it for now, and commands wait for that: no limit of tries is needed. */
+static void come_back_later(struct multipath *m, struct mpath_io *io, struct path *path)
+{
+	retries_begin_anew(io);
+	leave(m, io, path, THEN_GO_ELSEWHERE);
+}
+
 static void go_elsewhere(struct multipath *m, struct mpath_io *io, struct path *path,
 			 bool may_have_run)
 {
@@ -277,9 +284,10 @@ static void follow_verdict(struct multipath *m, struct mpath_io *io, struct path
 		retry(m, io, path, verdict.may_have_run);
 		break;
 	case IO_TRANSITIONING:
-		path->in_transition = path->active;
-		suspect_path(m, path, verdict.why);
-		go_elsewhere(m, io, path, verdict.may_have_run);
+		if (told_transition(m, path, io->start_ns, verdict.why))
+			come_back_later(m, io, path);
+		else
+			go_elsewhere(m, io, path, verdict.may_have_run);
 		break;
 	case IO_PATH_FAILED:
 		path->reopen |= io->result.transport == TRANSPORT_GONE ||

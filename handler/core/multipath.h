@@ -304,6 +304,10 @@ void settling_timeout(struct multipath *m);
 void fail_path(struct multipath *m, struct path *path, const char *why);
 void reinstate_path(struct multipath *m, struct path *path);
 void suspect_path(struct multipath *m, struct path *path, const char *why);
+bool told_transition(struct multipath *m, struct path *path, uint64_t sent_ns, const char *why);
+#define TRANSITION_TOO_LONG "asymmetric access state transition takes too long"
+bool transition_lasts_too_long(const struct multipath *m, const struct path *path,
+			       uint64_t since_ns);
 void clear_suspicion(struct multipath *m, struct path *path);
 void exclude_path(struct multipath *m, struct path *path, const char *reason);
 void path_settled(struct multipath *m, struct path *path);

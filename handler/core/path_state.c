@@ -10,6 +10,9 @@
 
 #define SETTLING_MAX_NS (10 * NSEC_PER_SEC)
 
+/* A path in transition is in doubt for that long, then it has failed; the array may announce it. */
+#define TRANSITION_MAX_S 60
+
 /* For so long a group that comes first is waited for, although another has a path already. */
 #define CHOOSING_EARLY_NS (1 * NSEC_PER_SEC)
 
@@ -74,6 +77,7 @@ void fail_path(struct multipath *m, struct path *path, const char *why)
 	    (!list_empty(&m->activating) && !pg_init_pending(m)))
 		m->run_held = true;
 	end_of_doubt(m, path);
+	path->transition_over_ns = 0;
 	forget_demotion(m, path);
 	sync_selector(path);
 	set_reason(path, why);
@@ -112,14 +116,8 @@ void reinstate_path(struct multipath *m, struct path *path)
 	policy_path_up(m, path);
 }
 
-/*
- * Perhaps the path, perhaps the command: no new command goes there until a probe has told.  The
- * path has not failed.  Without a checker the identity check is the judge.
- */
-void suspect_path(struct multipath *m, struct path *path, const char *why)
+static void begin_doubt(struct multipath *m, struct path *path, const char *why)
 {
-	if (!path->active || path->suspect)
-		return;
 	if (!m->settings.checker)
 		path->recheck_identity = true;
 	trace(m, "path %s: in doubt (%s)", path_name(path), why);
@@ -130,7 +128,64 @@ void suspect_path(struct multipath *m, struct path *path, const char *why)
 		m->run_held = true; /* who waited for room on it must look again */
 	sync_selector(path);
 	set_reason(path, why);
+}
+
+/*
+ * Perhaps the path, perhaps the command: no new command goes there until a probe has told.  The
+ * path has not failed.  Without a checker the identity check is the judge.
+ */
+void suspect_path(struct multipath *m, struct path *path, const char *why)
+{
+	if (!path->active || path->suspect)
+		return;
+	begin_doubt(m, path, why);
 	probe_path_now(m, path);
+}
+
+bool transition_lasts_too_long(const struct multipath *m, const struct path *path,
+			       uint64_t since_ns)
+{
+	uint64_t limit_s = path->tpg.transition_s ? path->tpg.transition_s : TRANSITION_MAX_S;
+
+	return m->now_ns - since_ns >= limit_s * NSEC_PER_SEC;
+}
+
+/* The checker lets commands go, and the next one is told the same again. */
+static bool is_unseen_by_checker(const struct multipath *m, const struct path *path,
+				 uint64_t sent_ns)
+{
+	return path->transition_over_ns && sent_ns >= path->transition_over_ns &&
+	       m->now_ns - path->transition_over_ns <
+		       m->settings.recheck_interval_ms * NSEC_PER_MSEC;
+}
+
+/*
+ * A command is told that the port group changes its state.  The checker is asked when that is over;
+ * but not every one sees it (emc_clariion and rdac read pages that are there all the time).  Then
+ * there is a pause before commands try again: true, and that was none of the command's tries.
+ */
+bool told_transition(struct multipath *m, struct path *path, uint64_t sent_ns, const char *why)
+{
+	bool again = is_unseen_by_checker(m, path, sent_ns);
+
+	if (!path->active)
+		return false;
+	if (again && transition_lasts_too_long(m, path, path->transition_ns)) {
+		fail_path(m, path, TRANSITION_TOO_LONG);
+		return false;
+	}
+	path->in_transition = true;
+	if (path->suspect)
+		return true;
+	if (!again) {
+		path->transition_ns = m->now_ns;
+		suspect_path(m, path, why);
+		return false;
+	}
+	begin_doubt(m, path, why);
+	path->next_check_ns = m->now_ns + m->settings.recheck_interval_ms * NSEC_PER_MSEC;
+	wake_by(m, path->next_check_ns);
+	return true;
 }
 
 void clear_suspicion(struct multipath *m, struct path *path)
@@ -138,6 +193,8 @@ void clear_suspicion(struct multipath *m, struct path *path)
 	if (!path->suspect)
 		return;
 	trace(m, "path %s: cleared", path_name(path));
+	if (path->in_transition)
+		path->transition_over_ns = m->now_ns;
 	end_of_doubt(m, path);
 	sync_selector(path);
 	path->reason[0] = '\0';

@@ -18,9 +18,6 @@
 /* The kernel's own time-out of a probe.  We stop waiting for it long before. */
 #define PROBE_TIMEOUT_MS 10000
 
-/* A path in transition is in doubt for that long, then it has failed; the array may announce it. */
-#define TRANSITION_MAX_S 60
-
 /* The first LUN seen is pinned: wait for the path that the table names first. */
 #define IDENTIFY_LATER_NS (50 * NSEC_PER_MSEC)
 
@@ -141,12 +138,11 @@ static void path_down(struct multipath *m, struct path *path, const char *why)
 static void path_in_transition(struct multipath *m, struct path *path)
 {
 	const char *why = "asymmetric access state transition";
-	uint64_t limit_s = path->tpg.transition_s ? path->tpg.transition_s : TRANSITION_MAX_S;
 
 	if (!path->suspect_since_ns)
 		path->suspect_since_ns = m->now_ns;
-	if (m->now_ns - path->suspect_since_ns >= limit_s * NSEC_PER_SEC) {
-		path_down(m, path, "asymmetric access state transition takes too long");
+	if (transition_lasts_too_long(m, path, path->suspect_since_ns)) {
+		path_down(m, path, TRANSITION_TOO_LONG);
 		return;
 	}
 	path->in_transition = path->active;

@@ -110,8 +110,10 @@ struct path {
 	uint64_t session_sent_ns; /* of the command whose answer made us ask for it */
 	uint64_t rest_ends_ns;	  /* or when the last rest ended */
 	uint32_t flow_at_count;
-	uint64_t nr_errors;	      /* answers that were not GOOD, since foreign was set */
-	uint64_t suspect_since_ns;    /* 0: not suspect, not transitioning */
+	uint64_t nr_errors;	   /* answers that were not GOOD, since foreign was set */
+	uint64_t suspect_since_ns; /* 0: not suspect, not transitioning */
+	uint64_t transition_ns;	   /* since then commands are told of one, see told_transition() */
+	uint64_t transition_over_ns;  /* when its checker has last said so; 0: never */
 	uint64_t next_check_ns;	      /* 0: not scheduled */
 	unsigned int recent_failures; /* see flaky.c: that are not forgotten yet */
 	unsigned int good_checks;     /* since one was */

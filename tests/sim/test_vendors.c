@@ -451,6 +451,75 @@ static void a_lun_that_both_serve(void)
 	world_end(w);
 }
 
+/*
+ * Commands are told of a transition that checkers of such arrays do not see, as the pages that they
+ * read are there all the time: commands have pauses, and no end but that of the transition.
+ */
+static void a_transition_that_the_checker_does_not_see(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = used_world("0", *make, GROUPS);
+		struct sim_io *io, *other;
+
+		answer_with_sense(sim_path(w, "8:0"), 0x02, 0x04, 0x0a, 84);
+		io = submit_read(w, 0, 1);
+		other = submit_write(w, 1, 1);
+		advance(w, 500);
+		expect_pending(w, io);
+		expect_pending(w, other);
+		expect(w, io->nr_starts <= 3 && other->nr_starts <= 3);
+		advance(w, 39000);
+		expect_pending(w, io);
+		expect(w, io->nr_starts <= 42 && other->nr_starts <= 42);
+		expect_detail(w, "port group in transition");
+		advance(w, 4000);
+		expect_good(w, io);
+		expect_good(w, other);
+		expect(w, sim_path(w, "8:0")->path->fail_count == 0 && lun(w)->nr_moves == 0);
+		world_end(w);
+	}
+}
+
+/* A minute is the limit: then the path fails. */
+static void a_transition_without_end(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = used_world("0", *make, GROUPS);
+		struct sim_io *io;
+
+		answer_with_sense(sim_path(w, "8:0"), 0x02, 0x04, 0x0a, 0);
+		io = submit_read(w, 0, 1);
+		advance(w, 59900);
+		expect_pending(w, io);
+		expect(w, sim_path(w, "8:0")->path->fail_count == 0);
+		advance(w, 1000);
+		expect_good(w, io);
+		expect(w, sim_path(w, "8:0")->path->fail_count == 1 && lun(w)->nr_moves == 1);
+		expect_detail(w, "transition takes too long");
+		world_end(w);
+	}
+}
+
+/* Two transitions with more than the pause between them are two: nobody waits for the second. */
+static void a_transition_and_another(void)
+{
+	struct world *w = used_world("0", MAKE_RDAC, GROUPS);
+	struct sim_io *io;
+
+	for (int i = 0; i < 70; i++) {
+		answer_with_sense(sim_path(w, "8:0"), 0x02, 0x04, 0x0a, 1);
+		io = submit_read(w, 0, 1);
+		advance(w, 20);
+		expect_good(w, io);
+		expect(w, io->nr_starts == 2);
+		advance(w, 1000);
+	}
+	expect(w, sim_path(w, "8:0")->path->fail_count == 0);
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(a_handler_is_found_by_itself);
@@ -469,5 +538,8 @@ int main(void)
 	STORY(old_models);
 	STORY(a_lun_that_follows_the_commands);
 	STORY(a_lun_that_both_serve);
+	STORY(a_transition_that_the_checker_does_not_see);
+	STORY(a_transition_without_end);
+	STORY(a_transition_and_another);
 	return end_of_stories();
 }
