@@ -13,15 +13,22 @@ const struct lun_facts *mpath_lun(const struct multipath *m)
 	return &m->lun;
 }
 
-/* Block limits are the minimum over the paths, and over the array's ports behind them (VPD B0h). */
-static uint64_t max_transfer_bytes(const struct multipath *m)
+uint64_t path_max_transfer(const struct path *path)
 {
-	uint64_t least = 0;
+	return lesser_limit(path->facts.max_transfer_bytes, path->port_transfer_bytes);
+}
+
+/*
+ * The minimum over the paths, and over the array's ports behind them (VPD B0h).  Those that have
+ * failed count: they may be back before a command that is on its way.
+ */
+uint64_t map_max_transfer(const struct multipath *m)
+{
+	uint64_t least = scsi_lun_max_transfer(&m->lun);
 	const struct path *path;
 
 	for_each_path(m, path)
-		least = lesser_limit(least, lesser_limit(path->facts.max_transfer_bytes,
-							 path->port_transfer_bytes));
+		least = lesser_limit(least, path_max_transfer(path));
 	return least;
 }
 
@@ -48,7 +55,7 @@ bool lun_answers(struct multipath *m, struct mpath_io *io)
 
 	if (!knows_names(m) && still_settling(m))
 		return false;
-	identity.max_transfer_bytes = max_transfer_bytes(m);
+	identity.max_transfer_bytes = map_max_transfer(m);
 	return scsi_lun_answers(io, &m->lun, &identity);
 }
 

@@ -424,6 +424,9 @@ bool forget_lun(struct multipath *m);
 void capacity_changed(struct multipath *m);
 bool is_capacity_change(const struct scsi_result *result);
 bool tell_capacity(struct multipath *m, struct mpath_io *io);
+/* Bytes of one command; 0: no limit. */
+uint64_t path_max_transfer(const struct path *path);
+uint64_t map_max_transfer(const struct multipath *m);
 
 /* snapshot.c, status.c: what others are shown */
 enum path_state path_state(const struct path *path);

@@ -73,7 +73,7 @@ static void snapshot_path(struct path *path, uint64_t now_ns, struct path_snapsh
 		.fail_count = path->fail_count,
 		.in_flight = path->in_flight,
 		.queue_depth = path->facts.queue_depth,
-		.max_transfer_bytes = path->facts.max_transfer_bytes,
+		.max_transfer_bytes = path_max_transfer(path),
 		.counters = path->stats.counters,
 		.latency = latency_percentiles(&path->stats.latency),
 	};
@@ -124,13 +124,10 @@ static void snapshot_limits(const struct multipath *m, struct mpath_snapshot *s)
 {
 	const struct path *path;
 
-	for_each_path(m, path) {
-		if (!path->active)
-			continue;
-		s->queue_depth += path->facts.queue_depth;
-		s->max_transfer_bytes =
-			lesser_limit(s->max_transfer_bytes, path->facts.max_transfer_bytes);
-	}
+	for_each_path(m, path)
+		if (path->active)
+			s->queue_depth += path->facts.queue_depth;
+	s->max_transfer_bytes = map_max_transfer(m);
 }
 
 /* Its seconds, if it is deferred. */

@@ -87,8 +87,8 @@ struct mpath_snapshot {
 	uint32_t block_size;
 	char features[128]; /* as in the table, with their number */
 
-	uint32_t queue_depth; /* of all usable paths */
-	uint64_t max_transfer_bytes;
+	uint32_t queue_depth;	     /* of all usable paths */
+	uint64_t max_transfer_bytes; /* of one command, as VPD page B0h tells initiators */
 	uint32_t cmd_time_out_ms;
 	uint32_t cmd_time_out_needed_ms; /* see mpath_time_out_needed_s() */
 	char warning[320];		 /* what the administrator should look after, or empty */

@@ -778,11 +778,15 @@ static void what_the_lun_says_of_itself(void)
 	world_end(w);
 }
 
+/* In blocks, as initiators are told; programs are told the same. */
 static uint8_t max_transfer(struct world *w)
 {
 	struct sim_io *io = submit_cdb(w, (const uint8_t[6]){0x12, 1, 0xb0, 0, 64}, 6, 64);
+	struct mpath_snapshot shot = {0};
 
 	expect_good(w, io);
+	mpath_snapshot(w->m, w->now_ns, &shot);
+	expect(w, shot.max_transfer_bytes == io->buf[11] * 512);
 	return io->buf[11];
 }
 
