@@ -195,6 +195,8 @@ def refused_by_us():
         "X6": (None, words, _handler(["2", "emc", "1"], ["3", "emc", "1", "2"], ["2", "rdac", "1"],
                                      ["2", "hp_sw", "x"])),
         "X7": (None, words, _handler(["2", "alua", "1x"], ["2", "alua", "0,"])),
+        "X12": (None, "unknown hardware handler type",
+                _handler(["1", "alua2"], ["2", "alua.", "1"], ["1", "emcc"])),
     }
 
 
