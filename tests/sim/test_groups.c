@@ -342,6 +342,14 @@ static void table_lines(void)
 		"retain_attached_hw_handler queue_mode bio 0 2 2 round-robin 0 1 1 8:0 1 "
 		"round-robin 0 1 1 8:16 1 ",
 		"0 0 0 0 ",
+		"0 2 alua 1 1 1 round-robin 0 1 1 8:0 1 ",
+		"0 1 rdac 1 1 round-robin 0 1 1 8:0 1 ",
+		"0 0 1 1 queue-length 0 2 1 8:0 1 8:16 1 ",
+		"0 0 1 1 service-time 0 2 2 8:0 1 0 8:16 1 100 ",
+		"0 0 2 1 historical-service-time 2 972 0 2 1 8:0 0 8:16 0 "
+		"historical-service-time 2 0 7 1 1 8:32 0 ",
+		"0 0 1 1 historical-service-time 2 1023 4294967295 1 1 8:0 0 ",
+		"0 0 2 1 io-affinity 0 2 1 8:0 1 8:16 fffffffe io-affinity 0 1 1 8:32 3,00000000 ",
 	};
 	unsigned int i;
 
