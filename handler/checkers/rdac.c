@@ -7,13 +7,9 @@
  * unless the LUN follows the commands, or they are sent on to its owner.
  */
 #include "checkers/answer.h"
+#include "mpath/rdac_page.h"
 
-#define PAGE_OWNER    0xc9
-#define PAGE_ASK_LEN  48
-#define OWNER_AT      8
-#define OWNER_AVT     0x80 /* moves by itself with the I/O */
-#define OWNER_IOSHIP  0x20 /* the other controller sends commands on */
-#define OWNER_OURS    0x01
+#define USABLE	      (RDAC_OWNER_AVT | RDAC_OWNER_IOSHIP | RDAC_OWNER_OURS)
 #define NOT_CONNECTED 0xff /* peripheral qualifier and type of a disk that is there are 0 */
 
 struct rdac_context {
@@ -22,10 +18,10 @@ struct rdac_context {
 
 static enum check_result read_page(const struct scsi_answer *last)
 {
-	if (last->len <= OWNER_AT || last->data[1] != PAGE_OWNER || (last->data[0] & NOT_CONNECTED))
+	if (last->len <= RDAC_OWNER_AT || last->data[1] != RDAC_OWNER_PAGE ||
+	    (last->data[0] & NOT_CONNECTED))
 		return CHECK_DOWN;
-	return last->data[OWNER_AT] & (OWNER_AVT | OWNER_IOSHIP | OWNER_OURS) ? CHECK_UP
-									      : CHECK_GHOST;
+	return last->data[RDAC_OWNER_AT] & USABLE ? CHECK_UP : CHECK_GHOST;
 }
 
 static enum check_result rdac_check(void *context, const struct scsi_answer *last,
@@ -44,7 +40,7 @@ static enum check_result rdac_check(void *context, const struct scsi_answer *las
 		return result;
 	if (rdac->nr_tries++ == CHECK_TRIES_MAX)
 		return at_the_end;
-	ask_scsi_inquiry(next, PAGE_OWNER, PAGE_ASK_LEN);
+	ask_scsi_inquiry(next, RDAC_OWNER_PAGE, RDAC_OWNER_ASK_LEN);
 	return CHECK_ASK;
 }
 

@@ -18,6 +18,7 @@
  */
 #include "hw_handlers/families.h"
 #include "mpath/hw_handler.h"
+#include "mpath/rdac_page.h"
 #include "mpath/scsi.h"
 
 #define MODE_SELECT_TIMEOUT_MS 60000
@@ -34,12 +35,6 @@
 #define PAGE_FEATURES	   0xc2
 #define FEATURES_ASK_LEN   255
 #define MAX_LUN_AT	   15
-#define PAGE_OWNER	   0xc9
-#define PAGE_OWNER_ASK_LEN 48
-#define OWNER_AT	   8
-#define OWNER_AVT	   0x80 /* moves by itself with the I/O */
-#define OWNER_IOSHIP	   0x20
-#define OWNER_OURS	   0x01
 #define PRIORITY_AT	   9
 #define PRIORITY_PREFERRED 0x01
 
@@ -171,7 +166,7 @@ static enum hw_result ask(const struct rdac_path *rdac, const struct scsi_questi
 		ask_scsi_inquiry(next, PAGE_FEATURES, FEATURES_ASK_LEN);
 		return HW_SEND;
 	case ASKED_OWNER:
-		ask_scsi_inquiry(next, PAGE_OWNER, PAGE_OWNER_ASK_LEN);
+		ask_scsi_inquiry(next, RDAC_OWNER_PAGE, RDAC_OWNER_ASK_LEN);
 		return HW_SEND;
 	case ASKED_MOVE:
 		next->cmd->timeout_ms = MODE_SELECT_TIMEOUT_MS;
@@ -194,13 +189,13 @@ static bool is_page(const struct scsi_answer *answer, uint8_t page, size_t len_m
 
 static bool must_be_moved(const struct scsi_answer *page)
 {
-	uint8_t owner = page->data[OWNER_AT];
+	uint8_t owner = page->data[RDAC_OWNER_AT];
 
-	if (owner & OWNER_OURS)
+	if (owner & RDAC_OWNER_OURS)
 		return false;
-	if (owner & OWNER_IOSHIP)
+	if (owner & RDAC_OWNER_IOSHIP)
 		return page->len > PRIORITY_AT && page->data[PRIORITY_AT] & PRIORITY_PREFERRED;
-	return !(owner & OWNER_AVT);
+	return !(owner & RDAC_OWNER_AVT);
 }
 
 static enum hw_result good(struct rdac_path *rdac, const struct scsi_answer *last,
@@ -221,7 +216,7 @@ static enum hw_result good(struct rdac_path *rdac, const struct scsi_answer *las
 		rdac->known = true;
 		return ask_next(rdac, ASKED_OWNER, next);
 	case ASKED_OWNER:
-		if (!is_page(last, PAGE_OWNER, OWNER_AT + 1))
+		if (!is_page(last, RDAC_OWNER_PAGE, RDAC_OWNER_AT + 1))
 			return HW_NOSYS;
 		return must_be_moved(last) ? ask_next(rdac, ASKED_MOVE, next) : HW_DONE;
 	case ASKED_MOVE:
