@@ -11,8 +11,6 @@
 #include "core/multipath.h"
 #include "mpath/number.h"
 
-#define NO_PATH_TEXT "no path is usable"
-
 static void refuse(struct mpath_message *message, int error, const char *text)
 {
 	message->error = error;
@@ -181,11 +179,17 @@ static void unrecognised(struct mpath_message *message)
 }
 
 /* dm has an ioctl for that, with this error. */
+static void answer_probes(const struct multipath *m, struct mpath_message *message)
+{
+	if (!m->nr_valid)
+		refuse(message, -ENOTCONN, "no path is usable");
+}
+
 static void probe_paths_by_message(struct multipath *m, struct mpath_message *message)
 {
 	message->pending = message->probes = probe_group_in_use(m);
-	if (!message->pending && !m->nr_valid)
-		refuse(message, -ENOTCONN, NO_PATH_TEXT);
+	if (!message->pending)
+		answer_probes(m, message);
 }
 
 static bool probes_are_done(struct multipath *m, struct mpath_message *message)
@@ -195,8 +199,8 @@ static bool probes_are_done(struct multipath *m, struct mpath_message *message)
 	message->pending = false;
 	if (m->stopping)
 		message->error = -ESHUTDOWN;
-	else if (!m->nr_valid)
-		refuse(message, -ENOTCONN, NO_PATH_TEXT);
+	else
+		answer_probes(m, message);
 	return true;
 }
 
