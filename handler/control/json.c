@@ -145,7 +145,6 @@ static bool is_read_only(const struct mpath_snapshot *s)
 static GVariant *map_json(const char *name, const struct mpath_snapshot *s)
 {
 	GVariantBuilder map, groups;
-	char *features = g_strchomp(g_strdup(s->features));
 	char *hw_handler = *s->hw_handler ? g_strconcat("1 ", s->hw_handler, NULL) : g_strdup("0");
 	unsigned int i;
 
@@ -158,7 +157,7 @@ static GVariant *map_json(const char *name, const struct mpath_snapshot *s)
 	add_number(&map, "nr_paths", s->nr_paths);
 	add_text(&map, "write_prot", is_read_only(s) ? "ro" : "rw");
 	add_text(&map, "dm_st", s->state == MAP_SUSPENDED ? "suspend" : "active");
-	add_text(&map, "features", features);
+	add_text(&map, "features", s->features);
 	add_text(&map, "hwhandler", hw_handler);
 	add_number(&map, "path_faults", s->path_faults);
 	add_number(&map, "switch_grp", s->group_switches);
@@ -187,7 +186,6 @@ static GVariant *map_json(const char *name, const struct mpath_snapshot *s)
 		g_variant_builder_add(&groups, "v", group_json(s, &s->groups[i]));
 	add(&map, "path_groups", g_variant_builder_end(&groups));
 	g_free(hw_handler);
-	g_free(features);
 	return g_variant_builder_end(&map);
 }
 

@@ -146,7 +146,6 @@ static void set_statistics(gpointer object, struct rates *rates, const struct io
 static void set_map(struct map_object *m)
 {
 	const struct mpath_snapshot *s = &m->snapshot;
-	char *features = g_strchomp(g_strdup(s->features));
 
 	set_text(m->map, "wwid", s->wwid);
 	set_text(m->map, "vendor", s->vendor);
@@ -155,18 +154,17 @@ static void set_map(struct map_object *m)
 	set_text(m->map, "warning", s->warning);
 	g_object_set(m->map, "size", s->size, "block-size", s->block_size, "state",
 		     map_state_name(s->state), "queue-if-no-path", s->queue_if_no_path, "features",
-		     features, "hardware-handler", s->hw_handler, "checker", s->checker, "failback",
-		     s->failback, "current-group", s->current_group, "next-group", s->next_group,
-		     "nr-groups", s->nr_groups, "nr-paths", s->nr_paths, "valid-paths", s->nr_valid,
-		     "queue-depth", s->queue_depth, "max-transfer", s->max_transfer_bytes,
-		     "cmd-time-out", s->cmd_time_out_ms, "cmd-time-out-needed",
-		     s->cmd_time_out_needed_ms, "path-faults", s->path_faults, "group-switches",
-		     s->group_switches, "in-flight", s->in_flight, "held", s->held + s->restarting,
-		     "waiting", s->waiting, "delayed", s->delayed, "fenced", s->fenced,
-		     "last-event", s->last_event, NULL);
+		     s->features, "hardware-handler", s->hw_handler, "checker", s->checker,
+		     "failback", s->failback, "current-group", s->current_group, "next-group",
+		     s->next_group, "nr-groups", s->nr_groups, "nr-paths", s->nr_paths,
+		     "valid-paths", s->nr_valid, "queue-depth", s->queue_depth, "max-transfer",
+		     s->max_transfer_bytes, "cmd-time-out", s->cmd_time_out_ms,
+		     "cmd-time-out-needed", s->cmd_time_out_needed_ms, "path-faults",
+		     s->path_faults, "group-switches", s->group_switches, "in-flight", s->in_flight,
+		     "held", s->held + s->restarting, "waiting", s->waiting, "delayed", s->delayed,
+		     "fenced", s->fenced, "last-event", s->last_event, NULL);
 	set_statistics(m->map, &m->rates, &s->counters, &s->latency, IO_ERROR_NO_RESOURCES,
 		       s->taken_ns);
-	g_free(features);
 }
 
 static void set_group(MpathDbusGroup *group, const struct group_snapshot *s)

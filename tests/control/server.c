@@ -143,7 +143,7 @@ static void take_snapshot(struct map *map, struct mpath_snapshot *s)
 		.product = "ARRAY",
 		.size = 1 << 30,
 		.block_size = 512,
-		.features = "1 queue_if_no_path ",
+		.features = "1 queue_if_no_path",
 		.queue_if_no_path = true,
 		.hw_handler = "alua",
 		.checker = "tur",

@@ -41,7 +41,7 @@ static void a_map_that_has_seen_nothing(void)
 	expect(w, shot.cmd_time_out_needed_ms == 0);
 	expect(w, !shot.lun_known && !*shot.wwid && !*shot.vendor && shot.size == 0);
 	expect(w, shot.queue_depth == 0 && shot.max_transfer_bytes == 0);
-	expect(w, strcmp(shot.features, "1 queue_if_no_path ") == 0);
+	expect(w, strcmp(shot.features, "1 queue_if_no_path") == 0);
 	expect(w, !strcmp(shot.failback, "manual") && !strcmp(shot.checker, "tur"));
 	expect(w, shot.current_group == 0 && shot.next_group == 1);
 	expect(w, paths[1].state == PATH_EXCLUDED && !strcmp(paths[1].reason, "no such device"));
