@@ -117,6 +117,14 @@ def _handler(*choices):
     return change
 
 
+def device(name):
+    """Stands for a path of one group."""
+    def change(random, table):
+        paths = random.choice(table.groups).paths
+        paths[random.randrange(len(paths))] = name
+    return change
+
+
 def _too_many_path_args(random, table):
     group = random.choice(table.groups)
     group.path_args = ["1"] * (3 if group.selector == "service-time" else 2)
