@@ -27,7 +27,7 @@ IMPLICIT, EXPLICIT = 1, 3
 # So soon I/O must have followed when the array has moved the LUN.
 FOLLOWS_SECONDS = 1.0
 
-TRANSITION_SECONDS = count(8, 20)
+TRANSITION_SECONDS = 20
 
 # In MiB/s for each direction: enough that each path shows at once whether it carries load.
 RATE = 6
@@ -99,11 +99,9 @@ def one_owner(owner, other):
     owner.alua_state = OPTIMIZED
 
 
-def test_explicit_activation():
+def lose_groups(made, losses):
     """The group in use is lost: the other one, in standby, is activated by SET TARGET PORT GROUPS."""
-    losses = LOSSES * count(1, 8)
     start_runner()
-    made = topology.LioLoopback(states=[OPTIMIZED, STANDBY], access=EXPLICIT)
     m = map_over(made, grouping="failover")
     expect(m.status("table").split("1 alua")[1:], f"no handler alua: {m.status('table')}")
     m.wait_in_use()
@@ -119,6 +117,15 @@ def test_explicit_activation():
             one_owner(there, here)
         m.wait_in_use()         # a path in standby is one in use, too
     finish(load)
+
+
+def test_explicit_activation():
+    lose_groups(topology.LioLoopback(states=[OPTIMIZED, STANDBY], access=EXPLICIT), LOSSES * count(1, 8))
+
+
+def test_explicit_activation_iscsi():
+    lose_groups(topology.Iscsi(states=[OPTIMIZED, STANDBY], access=EXPLICIT),
+                (cuts.ALUA_UNAVAILABLE, cuts.ALUA_OFFLINE, cuts.DEVICE_STATE) * count(1, 8))
 
 
 # --- the array moves the LUN --------------------------------------------------------------------
@@ -195,40 +202,51 @@ def slow_group(path):
     write(path.group + "/implicit_trans_secs", TRANSITION_SECONDS + 10)     # what it announces
 
 
+def moves_slowly(path):
+    """The array begins to move the path's group, and takes its time.  Returns at once."""
+    transition = threading.Thread(target=set_state, args=(path, NON_OPTIMIZED))
+    transition.start()
+    defer(transition.join)
+
+
 def test_transitions():
     """A long "transitioning": where the array moves a group, and where we have asked it to.
 
-    Commands wait, no path fails for it, and all goes on when it is over.  Both at once: each is a LUN
-    of its own.
+    Commands wait, no path fails for it, and all goes on when it is over.  All at once: each is a LUN of
+    its own.
     """
     start_runner()
-    moved = topology.LioLoopback(states=[OPTIMIZED, STANDBY], access=IMPLICIT, name="moved")
+    moved = [topology.LioLoopback(states=[OPTIMIZED, STANDBY], access=IMPLICIT, name="moved"),
+             topology.Iscsi(states=[OPTIMIZED, STANDBY], access=IMPLICIT, name="imoved")]
     asked = topology.LioLoopback(states=[OPTIMIZED, STANDBY], access=EXPLICIT, name="asked")
-    maps = [map_over(moved, "moved", grouping="group_by_prio"), map_over(asked, "asked")]
-    loads = [load_on(m, TRANSITION_SECONDS + 9) for m in maps]
-    slow_group(moved.paths[0])
-    slow_group(asked.paths[1])
+    maps = [map_over(made, made.backstore.name, grouping="group_by_prio") for made in moved]
+    maps.append(map_over(asked, "asked"))
+    loads = [load_on(m, TRANSITION_SECONDS + 12, rate=3) for m in maps]
+    slow = [made.paths[0] for made in moved] + [asked.paths[1]]
+    for path in slow:
+        slow_group(path)
     before = [failures(m) for m in maps]
 
     begin = time.monotonic()
-    transition = threading.Thread(target=set_state, args=(moved.paths[0], NON_OPTIMIZED))
-    transition.start()
-    defer(transition.join)
+    for made in moved:
+        moves_slowly(made.paths[0])
     with cuts.TRANSPORT_STATUS.on(asked.paths[0]):
-        for path in moved.paths[0], asked.paths[1]:
+        for path in slow:
             wait_for(lambda path=path: state(path) == TRANSITIONING, 5, f"{path} in transition")
-        for path in moved.paths[0], asked.paths[1]:
+        for path in slow:
             wait_for(lambda path=path: state(path) != TRANSITIONING, TRANSITION_SECONDS + 5,
                      f"the end of {path}'s transition")
         over = time.monotonic()
         asked.paths[1].wait_load()
-    moved.paths[0].wait_load()
+    for made in moved:
+        made.paths[0].wait_load()
     note(f"the transitions took {over - begin:.1f} s, I/O went on {time.monotonic() - over:.1f} s later")
 
-    before[1][asked.paths[0]] += 1      # it was cut
+    before[-1][asked.paths[0]] += 1     # it was cut
     for m, result, then in zip(maps, finish(*loads), before):
         stall = max(result.stalls(begin, over))
         text = f"{m.name}: a stall of {stall:.1f} s in {TRANSITION_SECONDS} s of transition"
+        note(text)
         expect(stall >= TRANSITION_SECONDS - 2, text)
         expect_in_time(stall <= TRANSITION_SECONDS + 5, text)
         expect_equal(failures(m), then, f"failures of {m.name}'s paths")

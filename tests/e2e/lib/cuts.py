@@ -71,7 +71,8 @@ class AluaOffline(Cut):
         return topology.name == "lio-loopback"
 
     def _offline(self, path, offline):
-        write(path.target.tpgt + "/lun/lun_0/alua_tg_pt_offline", offline)
+        tpgt = path.tpgt if hasattr(path, "tpgt") else path.target.tpgt      # iSCSI, or loopback
+        write(tpgt + "/lun/lun_0/alua_tg_pt_offline", offline)
 
     def cut(self, path):
         self._offline(path, 1)
