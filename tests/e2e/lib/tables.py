@@ -117,6 +117,17 @@ def _handler(*choices):
     return change
 
 
+def _unknown_handler(*choices):
+    """With retain_attached_hw_handler the kernel does not even look for it."""
+    name_handler = _handler(*choices)
+
+    def change(random, table):
+        name_handler(random, table)
+        table.features = [word for word in table.features if word.lower() != "retain_attached_hw_handler"]
+        table.features_count = str(len(table.features))
+    return change
+
+
 def device(name):
     """Stands for a path of one group."""
     def change(random, table):
@@ -199,7 +210,7 @@ def refused_by_us():
     words = "unable to set hardware handler parameters"
     return {
         "X3": ("error attaching hardware handler", "unknown hardware handler type",
-               _handler(["1", "no-such"], ["1", "ALUA"], ["2", "ontap", "1"])),
+               _unknown_handler(["1", "no-such"], ["1", "ALUA"], ["2", "ontap", "1"])),
         "X6": (None, words, _handler(["2", "emc", "1"], ["3", "emc", "1", "2"], ["2", "rdac", "1"],
                                      ["2", "hp_sw", "x"])),
         "X7": (None, words, _handler(["2", "alua", "1x"], ["2", "alua", "0,"])),
