@@ -6,139 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/lib/load.h"
 #include "sim/lib/tables.h"
 #include "sim/lib/world.h"
 
-#define DEPTH_MAX 64
-#define POLL_US	  50 /* so often the initiators look for answers */
-
-/* --- what the paths do --- */
-
-enum fault { HEALTHY, LATE, SLOWER, STALLS, STALLS_EVERYWHERE, SLOWER_EVERYWHERE };
-
-static enum fault fault;
-static uint64_t rng;
-
-static unsigned int roll(unsigned int n)
-{
-	rng = rng * 6364136223846793005 + 1442695040888963407;
-	return (unsigned int)(rng >> 33) % n;
-}
-
-/* About 1 ms, 2 ms at the most, and one in 500 from 2 to 4 ms: a disk array that is well. */
-static uint64_t usual_us(void)
-{
-	unsigned int us = 600 + roll(300) + roll(300) + roll(300);
-
-	return roll(500) ? us : us + 1000 + roll(2000);
-}
-
-static bool is_faulty(const struct sim_path *p)
-{
-	return fault == STALLS_EVERYWHERE || fault == SLOWER_EVERYWHERE || p->id == 0;
-}
-
-static uint64_t takes_ns(struct sim_path *p)
-{
-	uint64_t us = usual_us();
-
-	if (!is_faulty(p))
-		return us * 1000;
-	switch (fault) {
-	case HEALTHY:
-		break;
-	case LATE:
-		us += 30000;
-		break;
-	case SLOWER:
-	case SLOWER_EVERYWHERE:
-		us *= 4;
-		break;
-	case STALLS:
-	case STALLS_EVERYWHERE:
-		us += roll(100) ? 0 : 50000;
-		break;
-	}
-	return us * 1000;
-}
-
-/* --- a load: so many reads are out at any time --- */
-
-struct load {
-	struct world *w;
-	unsigned int depth;
-	struct sim_io *ios[DEPTH_MAX];
-	uint32_t *us; /* how long each has taken */
-	size_t nr, size;
-};
-
 static struct world *new_world(const char *table, unsigned int factor)
 {
-	struct world *w = world_new(table);
-	unsigned int i;
+	struct world *w = load_world(table);
 
 	w->settings.slow_path_factor = factor;
-	w->jitter_ns = takes_ns;
-	for (i = 0; i < w->nr_paths; i++)
-		w->paths[i].latency_ns = 0;
-	fault = HEALTHY;
-	rng = 1;
 	return w;
-}
-
-static void load_begins(struct load *l, struct world *w, unsigned int depth)
-{
-	unsigned int i;
-
-	*l = (struct load){.w = w, .depth = depth};
-	for (i = 0; i < depth; i++)
-		l->ios[i] = submit_read(w, i % SIM_BLOCKS, 1);
-}
-
-static void take_answer(struct load *l, struct sim_io *io)
-{
-	expect_good(l->w, io);
-	if (l->nr == l->size) {
-		l->size = l->size ? 2 * l->size : 1024;
-		l->us = realloc(l->us, l->size * sizeof(*l->us));
-	}
-	l->us[l->nr++] = (uint32_t)((io->answered_ns - io->io.arrival_ns) / 1000);
-}
-
-static void load_runs(struct load *l, uint64_t ms)
-{
-	uint64_t until = l->w->now_ns + ms * NSEC_PER_MSEC;
-	unsigned int i;
-
-	while (l->w->now_ns < until) {
-		advance_us(l->w, POLL_US);
-		for (i = 0; i < l->depth; i++) {
-			if (l->ios[i]->state != SIM_IO_ANSWERED)
-				continue;
-			take_answer(l, l->ios[i]);
-			submit_again(l->w, l->ios[i]);
-		}
-	}
-}
-
-static int by_time(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static uint32_t permille_us(struct load *l, unsigned int permille)
-{
-	qsort(l->us, l->nr, sizeof(*l->us), by_time);
-	return l->us[(l->nr - 1) * permille / 1000];
-}
-
-static void load_ends(struct load *l)
-{
-	fault = HEALTHY;
-	advance(l->w, 200);
-	free(l->us);
 }
 
 static bool is_slow(struct world *w, const char *name)
@@ -148,33 +25,11 @@ static bool is_slow(struct world *w, const char *name)
 
 /* --- the figures --- */
 
-struct figures {
-	size_t nr;
-	uint32_t p50, p99, p999;
-};
-
 static struct figures measure(const char *selector, enum fault what, unsigned int factor,
 			      unsigned int depth, uint64_t ms)
 {
-	struct figures figures;
-	struct world *w;
-	struct load l;
-	char table[200];
-
-	snprintf(table, sizeof(table), FAIL "0 1 1 %s 0 2 1 8:0 1 8:16 1", selector);
-	w = new_world(table, factor);
-	world_up(w);
-	mpath_set_trace(w->m, NULL, NULL);
-	load_begins(&l, w, depth);
-	load_runs(&l, 2000);
-	l.nr = 0;
-	fault = what;
-	load_runs(&l, ms);
-	figures = (struct figures){l.nr, permille_us(&l, 500), permille_us(&l, 990),
-				   permille_us(&l, 999)};
-	load_ends(&l);
-	world_end(w);
-	return figures;
+	return load_measure(selector, &(struct settings_of_load){.slow_path_factor = factor}, what,
+			    depth, ms);
 }
 
 /* The fourth row of the issue: 90 % of the healthy paths' throughput, p99.9 at most three times. */
@@ -221,14 +76,14 @@ static void is_left_and_comes_back(enum fault what, const char *reason)
 	expect(w, !w->m->nr_demoted);
 	expect_no_notice(w, "slow");
 	forget_notices(w);
-	fault = what;
+	load_fault(w, what);
 	load_runs(&l, 2000);
 	expect(w, is_slow(w, "8:0") && !is_slow(w, "8:16"));
 	expect_notice(w, reason);
 	expect_notice(w, ": not used while they serve");
 	expect_detail(w, reason);
 	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 0 8:16 A 0 ");
-	fault = HEALTHY;
+	load_fault(w, HEALTHY);
 	load_runs(&l, 6000);
 	expect(w, is_slow(w, "8:0")); /* patience */
 	load_runs(&l, 12000);
@@ -273,7 +128,7 @@ static void trials_become_seldom(void)
 	world_up(w);
 	load_begins(&l, w, 2);
 	load_runs(&l, 1000);
-	fault = SLOWER;
+	load_fault(w, SLOWER);
 	load_runs(&l, 1000);
 	expect(w, is_slow(w, "8:0"));
 	expect(w, commands_in(&l, 8000) == 0);
@@ -295,7 +150,7 @@ static void a_hopeless_path_gets_no_trial(void)
 	world_up(w);
 	load_begins(&l, w, 2);
 	load_runs(&l, 1000);
-	fault = LATE;
+	load_fault(w, LATE);
 	load_runs(&l, 6000);
 	expect(w, is_slow(w, "8:0"));
 	expect(w, commands_in(&l, 60000) == 0);
@@ -312,11 +167,11 @@ static void what_is_slow_everywhere_is_left_alone(void)
 	world_up(w);
 	load_begins(&l, w, 16);
 	load_runs(&l, 2000);
-	fault = SLOWER_EVERYWHERE;
+	load_fault(w, SLOWER_EVERYWHERE);
 	load_runs(&l, 5000);
-	fault = STALLS_EVERYWHERE;
+	load_fault(w, STALLS_EVERYWHERE);
 	load_runs(&l, 20000);
-	fault = HEALTHY;
+	load_fault(w, HEALTHY);
 	load_runs(&l, 5000);
 	expect_no_notice(w, "slow");
 	load_ends(&l);
@@ -332,7 +187,7 @@ static void a_path_alone_is_left_alone(void)
 	world_up(w);
 	load_begins(&l, w, 4);
 	load_runs(&l, 2000);
-	fault = LATE;
+	load_fault(w, LATE);
 	load_runs(&l, 5000);
 	expect_no_notice(w, "slow");
 	load_ends(&l);
@@ -364,7 +219,7 @@ static struct world *with_a_slow_path(struct load *l, unsigned int depth)
 	world_up(w);
 	load_begins(l, w, depth);
 	load_runs(l, 2000);
-	fault = LATE;
+	load_fault(w, LATE);
 	load_runs(l, 2000);
 	expect(w, is_slow(w, "8:0"));
 	forget_notices(w);
@@ -502,7 +357,7 @@ static void peers_become_slow(void)
 	struct load l;
 	struct world *w = with_a_slow_path(&l, 4);
 
-	fault = HEALTHY;
+	load_fault(w, HEALTHY);
 	advance(w, 6000); /* its checks are good again */
 	sim_path(w, "8:16")->latency_ns = 60 * NSEC_PER_MSEC;
 	load_runs(&l, 8000);
