@@ -161,6 +161,9 @@ static GVariant *map_json(const char *name, const struct mpath_snapshot *s)
 	add_text(&map, "hwhandler", hw_handler);
 	add_number(&map, "path_faults", s->path_faults);
 	add_number(&map, "switch_grp", s->group_switches);
+	add_number(&map, "hedged_reads", s->hedged_reads);
+	add_number(&map, "hedged", s->hedged);
+	add_number(&map, "hedges_won", s->hedges_won);
 	add_text(&map, "vend", s->vendor);
 	add_text(&map, "prod", s->product);
 	add_text(&map, "rev", s->revision);

@@ -160,9 +160,10 @@ static void set_map(struct map_object *m)
 		     "valid-paths", s->nr_valid, "queue-depth", s->queue_depth, "max-transfer",
 		     s->max_transfer_bytes, "cmd-time-out", s->cmd_time_out_ms,
 		     "cmd-time-out-needed", s->cmd_time_out_needed_ms, "path-faults",
-		     s->path_faults, "group-switches", s->group_switches, "in-flight", s->in_flight,
-		     "held", s->held + s->restarting, "waiting", s->waiting, "delayed", s->delayed,
-		     "fenced", s->fenced, "last-event", s->last_event, NULL);
+		     s->path_faults, "group-switches", s->group_switches, "hedged-reads",
+		     s->hedged_reads, "hedged", s->hedged, "hedges-won", s->hedges_won, "in-flight",
+		     s->in_flight, "held", s->held + s->restarting, "waiting", s->waiting,
+		     "delayed", s->delayed, "fenced", s->fenced, "last-event", s->last_event, NULL);
 	set_statistics(m->map, &m->rates, &s->counters, &s->latency, IO_ERROR_NO_RESOURCES,
 		       s->taken_ns);
 }

@@ -30,6 +30,7 @@ struct mpath_change {
 	bool is_reload;	   /* features and settings are the new table's, too */
 	struct mpath_settings settings;
 	struct hardware_table *hardware; /* a reload's; NULL: none */
+	struct hedge *hedge;		 /* if the map has none, and needs it now */
 
 	/* The new ones, after the step the old ones. */
 	struct mpath_table *table;
@@ -68,6 +69,7 @@ static struct path *new_path(struct multipath *m, const char *address)
 	path->selectable = true;
 	path->prio = PRIO_UNDEF;
 	path->next_check_ns = 1; /* due with the next MPATH_TIMEOUT */
+	path->probe.is_internal = true;
 	path->probe.is_probe = true;
 	path->probe.cmd.class = CMD_READ;
 	list_init(&path->node);
@@ -195,6 +197,14 @@ static bool copy_hardware(struct mpath_change *change, struct strbuf *error)
 	return true;
 }
 
+static bool prepare_hedge(struct mpath_change *change, struct strbuf *error)
+{
+	if (!change->settings.hedged_reads || change->m->hedge)
+		return true;
+	change->hedge = hedge_new();
+	return change->hedge || out_of_memory(error);
+}
+
 static bool prepare_layout(struct mpath_change *change, struct strbuf *error)
 {
 	const struct mpath_table *table = change->table;
@@ -231,7 +241,8 @@ static struct mpath_change *new_change(struct multipath *m, struct mpath_table *
 	change->table = table;
 	change->is_reload = settings != NULL;
 	change->settings = settings ? *settings : m->settings;
-	if (copy_hardware(change, error) && prepare_layout(change, error))
+	if (copy_hardware(change, error) && prepare_hedge(change, error) &&
+	    prepare_layout(change, error))
 		return change;
 	mpath_change_free(change);
 	return NULL;
@@ -430,6 +441,7 @@ void mpath_change_free(struct mpath_change *change)
 	free(change->seats);
 	free(change->notices);
 	free(change->hardware);
+	hedge_free(change->hedge);
 	mpath_table_free(change->table);
 	free(change);
 }
@@ -629,15 +641,26 @@ static void take_table(struct multipath *m, struct mpath_change *change)
 	m->pg_init_count = 0;
 }
 
+/* Legs that are out need it still, and when they are in it may stay. */
+static void take_hedge(struct multipath *m, struct mpath_change *change)
+{
+	bool useless = !change->settings.hedged_reads && !m->nr_legs;
+
+	if (change->hedge || useless)
+		swap(m->hedge, change->hedge);
+}
+
 /* After that: settings and hardware handler may depend on the array. */
 static void take_settings(struct multipath *m, struct mpath_change *change)
 {
 	m->said = change->settings;
 	swap(m->hardware, change->hardware);
+	take_hedge(m, change);
 	forget_hardware(m);
 	if (m->lun.known)
 		meet_hardware(m, &m->lun);
 	hw_take_table(m);
+	hedge_settings_changed(m);
 }
 
 /* The next check, if it would come too late, or never, by the new intervals. */

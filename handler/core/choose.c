@@ -57,6 +57,15 @@ static bool takes(struct path *path, const struct mpath_io *io, struct misses *m
 	return true;
 }
 
+/* Another path of the group in use, for what has to move nobody and to wait for nothing. */
+bool may_take_second_leg(const struct path *path, const struct mpath_io *io)
+{
+	return path->active && !path->suspect && path->selectable &&
+	       path->demotion == NOT_DEMOTED && !must_be_activated(path) &&
+	       !pg_init_pending(path->m) && !path->m->queue_io && !io_suspects(io, path) &&
+	       has_room(path);
+}
+
 static struct path *select_path(struct multipath *m, struct priority_group *pg,
 				const struct mpath_io *io)
 {

@@ -67,6 +67,7 @@ static void init(struct multipath *m, const char *name)
 	list_init(&m->pg_init_paths);
 	list_init(&m->hw.paths);
 	list_init(&m->suspended);
+	list_init(&m->on_legs);
 }
 
 struct multipath *mpath_create(const char *name, const struct mpath_table *table,
@@ -113,5 +114,6 @@ void mpath_destroy(struct multipath *m)
 	mpath_table_free(m->table);
 	free(m->notices);
 	free(m->hardware);
+	hedge_free(m->hedge);
 	free(m);
 }

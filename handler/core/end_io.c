@@ -56,7 +56,7 @@ static void drop_void_suspicions(const struct multipath *m, struct mpath_io *io)
 }
 
 /* False: this command has left so many paths in doubt that it is at fault itself. */
-static bool note_suspicion(struct multipath *m, struct mpath_io *io, const struct path *path)
+bool note_suspicion(struct multipath *m, struct mpath_io *io, const struct path *path)
 {
 	drop_void_suspicions(m, io);
 	if (io->nr_suspicions == IO_SUSPICIONS_MAX)
@@ -216,12 +216,48 @@ static void requeue(struct multipath *m, struct mpath_io *io)
 		delay_io(m, io, REQUEUE_PAUSE_NS);
 }
 
+/*
+ * What an answer says of the path, whoever waits for it.  True: commands wait for the path's port
+ * group, and that was none of the tries of this one, which was sent at @sent_ns.
+ */
+bool blame_path(struct multipath *m, struct path *path, uint64_t sent_ns,
+		const struct scsi_result *result, const struct verdict *verdict)
+{
+	switch (verdict->verdict) {
+	case IO_DONE:
+		if (!is_capacity_change(result))
+			return false;
+		m->capacity_told_ns = m->now_ns;
+		capacity_changed(m);
+		return false;
+	case IO_REIDENTIFY:
+		path->recheck_identity = true;
+		suspect_path(m, path, verdict->why);
+		return false;
+	case IO_TRANSITIONING:
+		return told_transition(m, path, sent_ns, verdict->why);
+	case IO_PATH_FAILED:
+		path->reopen |= result->transport == TRANSPORT_GONE ||
+				result->transport == TRANSPORT_NOT_SENT;
+		fail_path(m, path, verdict->why);
+		return false;
+	case IO_PATH_SUSPECT:
+		suspect_path(m, path, verdict->why);
+		return false;
+	case IO_RETRY:
+	case IO_WRITE_REFUSED:
+	case IO_REQUEUE:
+	case IO_CANNOT_CARRY:
+		return false;
+	}
+	return false;
+}
+
 static void doubt(struct multipath *m, struct mpath_io *io, struct path *path,
 		  const struct verdict *verdict)
 {
 	bool innocent = note_suspicion(m, io, path);
 
-	suspect_path(m, path, verdict->why);
 	if (innocent || (verdict->may_have_run && io->cmd.class == CMD_ONCE))
 		go_elsewhere(m, io, path, verdict->may_have_run);
 	else
@@ -260,39 +296,31 @@ static void write_refused(struct multipath *m, struct mpath_io *io, struct path 
 	go_elsewhere(m, io, path, false);
 }
 
-static void follow_verdict(struct multipath *m, struct mpath_io *io, struct path *path)
+/* An answer that is not good, and that no other leg can make up for. */
+void judge_answer(struct multipath *m, struct mpath_io *io, struct path *path)
 {
 	struct verdict verdict = judge_for(m, &io->result);
+	bool commands_wait;
 
 	if (verdict.verdict != IO_DONE)
 		trace(m, "io %02x: %s on %s", io->cmd.cdb[0], verdict.why, path_name(path));
 
+	commands_wait = blame_path(m, path, io->start_ns, &io->result, &verdict);
 	switch (verdict.verdict) {
 	case IO_DONE:
-		if (is_capacity_change(&io->result)) {
-			m->capacity_told_ns = m->now_ns;
-			capacity_changed(m);
-		}
 		complete_io(m, io);
 		break;
 	case IO_RETRY:
-		retry(m, io, path, verdict.may_have_run);
-		break;
 	case IO_REIDENTIFY:
-		path->recheck_identity = true;
-		suspect_path(m, path, verdict.why);
 		retry(m, io, path, verdict.may_have_run);
 		break;
 	case IO_TRANSITIONING:
-		if (told_transition(m, path, io->start_ns, verdict.why))
+		if (commands_wait)
 			come_back_later(m, io, path);
 		else
 			go_elsewhere(m, io, path, verdict.may_have_run);
 		break;
 	case IO_PATH_FAILED:
-		path->reopen |= io->result.transport == TRANSPORT_GONE ||
-				io->result.transport == TRANSPORT_NOT_SENT;
-		fail_path(m, path, verdict.why);
 		go_elsewhere(m, io, path, verdict.may_have_run);
 		break;
 	case IO_PATH_SUSPECT:
@@ -335,10 +363,15 @@ void end_io(struct multipath *m, struct mpath_io *io)
 		complete_io(m, io);
 	} else {
 		restart_path_erred(m, path, &io->result);
-		follow_verdict(m, io, path);
+		judge_answer(m, io, path);
 	}
 	if (!list_empty(&m->backlog))
 		run_backlog(m);
+}
+
+void read_was_given_up(struct multipath *m, struct mpath_io *io, struct path *path)
+{
+	go_elsewhere(m, io, path, true);
 }
 
 /* The transport has let go of a read that was given up: its buffer is the initiator's again. */
@@ -352,7 +385,7 @@ void io_abandoned(struct multipath *m, struct mpath_io *io)
 	io_stats_count(&path->stats, io, m->now_ns - io->start_ns);
 	take_off_path(m, io);
 	restart_path_erred(m, path, &io->result);
-	go_elsewhere(m, io, path, true);
+	read_was_given_up(m, io, path);
 	if (!list_empty(&m->backlog))
 		run_backlog(m);
 }

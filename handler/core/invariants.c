@@ -87,6 +87,9 @@ void mpath_check_invariants(const struct multipath *m)
 	assert(unsettled == m->nr_unsettled);
 	assert(demoted == m->nr_demoted);
 	assert(in_flight == m->nr_in_flight);
+	assert(hedge_is_consistent(m));
+	in_flight -= m->nr_legs;
+	in_flight += count_waiting(&m->on_legs);
 	assert(m->nr_ios == in_flight + count_waiting(&m->held) + count_waiting(&m->backlog) +
 				    count_waiting(&m->delayed) + count_waiting(&m->restarting) +
 				    count_waiting(&m->fenced) + count_waiting(&m->activating) +

@@ -116,19 +116,46 @@ static bool was_told(const struct multipath *m)
 }
 
 /*
- * The size has changed, and no initiator has heard of it, since a probe got the array's unit
- * attention: the next command gets one of ours, unless it is one that never does (SAM-5 5.14).
+ * What the array has told a command for which no initiator waits, or has told a probe of ours, and
+ * tells once: the next command is told instead.
  */
-bool tell_capacity(struct multipath *m, struct mpath_io *io)
+void keep_news(struct multipath *m, const struct scsi_result *result)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->nr_news; i++)
+		if (m->news[i].sense_len == result->sense_len &&
+		    memcmp(m->news[i].sense, result->sense, result->sense_len) == 0)
+			return;
+	if (m->nr_news < NEWS_MAX)
+		m->news[m->nr_news++] = *result;
+}
+
+/* Unless it is one that never gets a unit attention (SAM-5 5.14). */
+bool tell_news(struct multipath *m, struct mpath_io *io)
 {
 	uint8_t opcode = io->cmd.cdb[0];
 
 	if (opcode == 0x12 || opcode == 0xa0 || opcode == 0x03)
 		return false;
-	m->tell_capacity = false;
-	trace(m, "io %02x: is told that the capacity has changed", opcode);
-	complete_with_sense(m, io, 0x06, 0x2a, 0x09);
+	io->result = m->news[0];
+	io->result.residual = (uint32_t)io->cmd.data_len;
+	m->nr_news--;
+	memmove(&m->news[0], &m->news[1], m->nr_news * sizeof(m->news[0]));
+	trace(m, "io %02x: is told %s", opcode,
+	      is_capacity_change(&io->result) ? "that the capacity has changed"
+					      : "what nobody has heard");
+	complete_io(m, io);
 	return true;
+}
+
+/* No initiator has heard of it, since a probe got the array's unit attention. */
+static void tell_capacity(struct multipath *m)
+{
+	struct scsi_result result;
+
+	scsi_sense_set(&result, 0, 0x06, 0x2a, 0x09);
+	keep_news(m, &result);
 }
 
 /* A path has proved to be a way to our LUN.  The first one tells what that LUN is. */
@@ -147,7 +174,7 @@ void lun_identified(struct multipath *m, const struct lun_facts *seen)
 	m->actions->lun_changed = true;
 	m->run_held = true;
 	if (was_seen && !was_told(m))
-		m->tell_capacity = true;
+		tell_capacity(m);
 	tell_size(m, first);
 	if (!was_seen)
 		tell_identity(m);
@@ -173,6 +200,7 @@ bool forget_lun(struct multipath *m)
 	answer_all_not_ready(m);
 	memset(&m->lun, 0, sizeof(m->lun));
 	m->lun_seen = false;
+	m->nr_news = 0;
 	forget_hardware(m);
 	m->actions->forget_wwid = true;
 	notice(m, NOTICE_LUN, NULL, "the pinned WWID is forgotten");

@@ -9,10 +9,10 @@
 
 void submit_io(struct multipath *m, struct mpath_io *io)
 {
-	assert(!io->path && !io->is_probe);
+	assert(!io->path && !io->is_internal);
 	m->nr_ios++;
 	io->after_suspend = m->suspend != NOT_SUSPENDED;
-	if (m->tell_capacity && !m->shutdown && tell_capacity(m, io))
+	if (m->nr_news && !m->shutdown && tell_news(m, io))
 		return;
 	map_io(m, io);
 }
@@ -24,7 +24,7 @@ static void limit_time(struct multipath *m, struct mpath_io *io)
 		wake_by(m, io->send_by_ns);
 }
 
-static void start_io(struct multipath *m, struct mpath_io *io, struct path *path)
+static inline void start(struct multipath *m, struct mpath_io *io, struct path *path)
 {
 	struct path_selector *ps = &path->pg->selector;
 
@@ -48,20 +48,21 @@ static void start_io(struct multipath *m, struct mpath_io *io, struct path *path
 	list_push_back(&m->actions->start, &io->node);
 }
 
+void start_io(struct multipath *m, struct mpath_io *io, struct path *path)
+{
+	start(m, io, path);
+}
+
 /*
  * Every submit, the first and each further one, passes here: never after a task management
  * function named the command, never after its deadline (hazards.md H4).
  */
-void map_io(struct multipath *m, struct mpath_io *io)
+static inline void map(struct multipath *m, struct mpath_io *io, bool on_leg)
 {
 	struct path *path;
 	enum choice choice;
 
 	assert(!io->aborted); /* it was answered then, or when it had left its path */
-	if (m->stopping) {
-		complete_with_status(m, io, SAM_BUSY);
-		return;
-	}
 	if (asks_about_lun(io) && lun_answers(m, io)) {
 		complete_io(m, io);
 		return;
@@ -87,10 +88,28 @@ void map_io(struct multipath *m, struct mpath_io *io)
 	}
 
 	choice = choose_path(m, io, &path);
-	if (choice == CHOSE_PATH)
-		start_io(m, io, path);
-	else
+	if (choice != CHOSE_PATH)
 		no_path_for(m, io, choice);
+	else if (on_leg)
+		start_on_leg(m, io, path);
+	else
+		start(m, io, path);
+}
+
+static __attribute__((noinline)) void map_closely(struct multipath *m, struct mpath_io *io)
+{
+	if (m->stopping)
+		complete_with_status(m, io, SAM_BUSY);
+	else
+		map(m, io, may_be_hedged(m, io));
+}
+
+void map_io(struct multipath *m, struct mpath_io *io)
+{
+	if (m->closer_look)
+		map_closely(m, io);
+	else
+		map(m, io, false);
 }
 
 /* The command has left its path, with an answer or without. */

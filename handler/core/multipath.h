@@ -10,6 +10,7 @@
  *		 process's (D9 Restart), or such as the kernel has answered in our place (overdue)
  *   fenced	 a write whose old copy may still land: neither repeated nor answered (fence.c)
  *   activating	 the hardware handler activates the group (pg_init): waits for the end of that
+ *   leg	 what a read that may be hedged sends in its place (hedge.c)
  *   suspect	 an active path that is in doubt: no new commands until its probe has answered
  */
 #ifndef MPATH_MULTIPATH_H
@@ -19,6 +20,9 @@
 #include "mpath/hw_handler.h"
 #include "mpath/path_checker.h"
 #include "mpath/snapshot.h"
+
+/* More than that are not kept: who does not ask for them does not hear them all. */
+#define NEWS_MAX 4
 
 enum suspend_state {
 	NOT_SUSPENDED,
@@ -40,8 +44,9 @@ struct multipath {
 	struct mpath_settings settings; /* as said, and what the hardware table has filled in */
 	struct mpath_backstore backstore;
 	struct lun_facts lun;
-	bool tell_capacity;	   /* the next command gets the unit attention 2A/09 */
-	uint64_t capacity_told_ns; /* when the array's own went up */
+	struct scsi_result news[NEWS_MAX]; /* that the next commands get, each one of them */
+	unsigned int nr_news;
+	uint64_t capacity_told_ns; /* when the array's own 2A/09 went up */
 	bool lun_seen;		   /* by this process: lun is not only what was kept */
 
 	struct priority_group *groups;
@@ -110,13 +115,23 @@ struct multipath {
 	struct list fenced;
 	struct list activating;
 	struct list suspended; /* came after suspend, or were pushed back by noflush */
+	struct list on_legs;   /* reads whose legs are out for them: see hedge.c */
 	unsigned int nr_ios;
-	unsigned int nr_in_flight; /* on a path, abandoned ones included */
+	unsigned int nr_in_flight; /* on a path, legs and abandoned ones included */
 	bool run_held;		   /* something changed for the better: map the held ones again */
 
 	/* demote.c */
 	unsigned int nr_demoted; /* paths, those on trial included */
 	uint64_t judge_ns;	 /* when they are judged again */
+
+	/* hedge.c */
+	struct hedge *hedge;	 /* owned: the legs; NULL: hedging was never on */
+	unsigned int nr_legs;	 /* that are out */
+	uint64_t hedge_due_ns;	 /* a read may have to be hedged then; 0: none */
+	uint64_t hedge_learn_ns; /* what is late is worked out anew then; 0: not before a read */
+	uint64_t nr_hedged;	 /* reads that were sent a second time */
+	uint64_t nr_hedges_won;	 /* of these, such as were answered by that */
+	bool closer_look;	 /* stopping, or hedging: commands are looked at more closely */
 
 	unsigned int nr_suspect;   /* active paths in doubt */
 	unsigned int nr_unsettled; /* paths that were not looked at yet */
@@ -219,11 +234,13 @@ enum choice {
 	CHOSE_NONE,
 };
 enum choice choose_path(struct multipath *m, struct mpath_io *io, struct path **path);
+bool may_take_second_leg(const struct path *path, const struct mpath_io *io);
 void activate_unseen_lun(struct multipath *m);
 
 /* map.c: a command's way through the map */
 void submit_io(struct multipath *m, struct mpath_io *io);
 void map_io(struct multipath *m, struct mpath_io *io);
+void start_io(struct multipath *m, struct mpath_io *io, struct path *path);
 void complete_io(struct multipath *m, struct mpath_io *io);
 void complete_with_sense(struct multipath *m, struct mpath_io *io, uint8_t key, uint8_t asc,
 			 uint8_t ascq);
@@ -235,6 +252,12 @@ void take_off_path(struct multipath *m, struct mpath_io *io);
 /* end_io.c: what an answer means */
 void end_io(struct multipath *m, struct mpath_io *io);
 void io_abandoned(struct multipath *m, struct mpath_io *io);
+struct verdict;
+void judge_answer(struct multipath *m, struct mpath_io *io, struct path *path);
+bool blame_path(struct multipath *m, struct path *path, uint64_t sent_ns,
+		const struct scsi_result *result, const struct verdict *verdict);
+bool note_suspicion(struct multipath *m, struct mpath_io *io, const struct path *path);
+void read_was_given_up(struct multipath *m, struct mpath_io *io, struct path *path);
 void give_up(struct multipath *m, struct mpath_io *io);
 bool may_try_them_again(struct multipath *m, struct mpath_io *io);
 void retries_begin_anew(struct mpath_io *io);
@@ -329,6 +352,19 @@ void hide_path(struct path *path, bool hidden);
 void forget_demotion(struct multipath *m, struct path *path);
 void demotion_reason(const struct path *path, struct strbuf *out);
 
+/* hedge.c: a read that is out for long is sent a second time */
+struct hedge *hedge_new(void);
+void hedge_free(struct hedge *hedge);
+void hedge_settings_changed(struct multipath *m);
+bool may_be_hedged(const struct multipath *m, const struct mpath_io *io);
+void start_on_leg(struct multipath *m, struct mpath_io *io, struct path *path);
+void leg_answered(struct multipath *m, struct mpath_io *io);
+void leg_abandoned(struct multipath *m, struct mpath_io *io);
+void loosen_legs(struct mpath_io *io);
+void hedge_timeout(struct multipath *m);
+void hedge_detail(const struct multipath *m, struct strbuf *out);
+bool hedge_is_consistent(const struct multipath *m);
+
 /* probe.c: links, checkers and the identity check */
 void paths_timeout(struct multipath *m);
 void probe_path_now(struct multipath *m, struct path *path);
@@ -364,7 +400,6 @@ void pg_init_done(struct multipath *m, struct path *path, enum hw_result result)
 bool has_usable_path(const struct priority_group *pg);
 
 /* hw.c: the hardware handler, and the states of port groups that it knows */
-struct verdict;
 struct verdict judge_for(struct multipath *m, const struct scsi_result *result);
 void hw_reattach(struct multipath *m);
 void hw_take_table(struct multipath *m);
@@ -423,7 +458,8 @@ void lun_identified(struct multipath *m, const struct lun_facts *seen);
 bool forget_lun(struct multipath *m);
 void capacity_changed(struct multipath *m);
 bool is_capacity_change(const struct scsi_result *result);
-bool tell_capacity(struct multipath *m, struct mpath_io *io);
+bool tell_news(struct multipath *m, struct mpath_io *io);
+void keep_news(struct multipath *m, const struct scsi_result *result);
 /* Bytes of one command; 0: no limit. */
 uint64_t path_max_transfer(const struct path *path);
 uint64_t map_max_transfer(const struct multipath *m);

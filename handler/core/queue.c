@@ -271,7 +271,8 @@ void queues_timeout(struct multipath *m)
 
 /*
  * A task management function named the command.  What waits is answered at once; a read is given
- * up; a write on a path is answered after its own answer, a fenced one after its fence (D9).
+ * up, unless it has legs, which have buffers of their own; a write on a path is answered after its
+ * own answer, a fenced one after its fence (D9).
  */
 void abort_io(struct multipath *m, struct mpath_io *io)
 {
@@ -281,6 +282,7 @@ void abort_io(struct multipath *m, struct mpath_io *io)
 		return;
 	if (!io->path) {
 		list_del(&io->node);
+		loosen_legs(io);
 		complete_with_status(m, io, SAM_TASK_ABORTED);
 	} else if (io->cmd.class == CMD_READ) {
 		abandon_io(m, io);

@@ -190,6 +190,9 @@ static void snapshot_map(struct multipath *m, uint64_t now_ns, struct mpath_snap
 		.last_event = m->last_sequence,
 		.path_faults = m->nr_path_faults,
 		.group_switches = m->nr_group_switches,
+		.hedged_reads = m->settings.hedged_reads,
+		.hedged = m->nr_hedged,
+		.hedges_won = m->nr_hedges_won,
 		.counters = m->stats.counters,
 		.latency = latency_percentiles(&m->stats.latency),
 	};

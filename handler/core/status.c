@@ -234,6 +234,7 @@ static void queue_detail(struct multipath *m, uint64_t now_ns, struct strbuf *ou
 				      ? "older ones that the kernel has answered, and that may "
 					"still land"
 				      : "commands of a former process");
+	hedge_detail(m, out);
 	restart_detail(m, now_ns, out);
 	fence_detail(m, now_ns, out);
 }

@@ -145,6 +145,7 @@ static void timeout(struct multipath *m)
 	refresh_timeout(m);
 	policy_timeout(m);
 	demote_timeout(m);
+	hedge_timeout(m);
 	pg_init_timeout(m);
 	overdue_timeout(m);
 	queues_timeout(m);
@@ -166,6 +167,7 @@ static void stop(struct multipath *m)
 	struct path *path;
 
 	m->stopping = true;
+	m->closer_look = true;
 	shut_down(m);
 	for_each_path(m, path)
 		close_link(m, path);
@@ -209,16 +211,20 @@ void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpa
 		submit_io(m, event->io);
 		break;
 	case MPATH_END_IO:
-		if (event->io->is_probe)
+		if (!event->io->is_internal)
+			end_io(m, event->io);
+		else if (event->io->is_probe)
 			probe_answered(m, event->io->path);
 		else
-			end_io(m, event->io);
+			leg_answered(m, event->io);
 		break;
 	case MPATH_ABANDONED:
-		if (event->io->is_probe)
+		if (!event->io->is_internal)
+			io_abandoned(m, event->io);
+		else if (event->io->is_probe)
 			probe_abandoned(m, event->io->path);
 		else
-			io_abandoned(m, event->io);
+			leg_abandoned(m, event->io);
 		break;
 	case MPATH_ABORT:
 		abort_io(m, event->io);

@@ -66,7 +66,7 @@ void resume_map(struct multipath *m)
 /* The end of each step: has the last command come back? */
 void check_suspended(struct multipath *m)
 {
-	if (m->suspend != SUSPENDING || m->nr_ios != queue_length(&m->suspended))
+	if (m->suspend != SUSPENDING || m->nr_ios != queue_length(&m->suspended) || m->nr_legs)
 		return;
 	m->suspend = SUSPENDED;
 	trace(m, "suspended");

@@ -167,6 +167,7 @@ static void apply_settings(const struct key_values *values, struct mpath_setting
 				     .forget_rate = count_of(values, KEY_FLAKY_FORGET_RATE),
 				     .recovery_s = count_of(values, KEY_FLAKY_RECOVERY_TIME)};
 	settings->slow_path_factor = count_of(values, KEY_SLOW_PATH_FACTOR);
+	settings->hedged_reads = count_of(values, KEY_HEDGED_READS);
 	settings->fence = word_of(values, KEY_FENCE);
 	set_number(values, KEY_FENCE_TIME, &settings->fence_time_ms);
 	settings->identity = word_of(values, KEY_IDENTITY);

@@ -423,6 +423,7 @@ static const struct key keys[NR_KEYS] = {
 				  .check = check_factor,
 				  .min = 2,
 				  .max = 100},
+	[KEY_HEDGED_READS] = {.name = "hedged_reads", .check = check_factor, .min = 1, .max = 5},
 	[KEY_PATH_TIMEOUT] = {.name = "path_timeout_ms",
 			      .check = check_ms,
 			      .min = 1000,

@@ -74,7 +74,8 @@ struct mpath_settings {
 	char wwid[WWID_MAX];		   /* empty: pin the first LUN that is seen */
 	enum identity identity;		   /* as long as the map is in service */
 	struct mpath_flaky flaky;
-	uint32_t slow_path_factor;  /* so many times slower than its peers is slow; 0: none is */
+	uint32_t slow_path_factor; /* so many times slower than its peers is slow; 0: none is */
+	uint32_t hedged_reads;	   /* so many of 100 may be sent twice, see core/hedge.c; 0: none */
 	struct mpath_policy policy; /* see core/policy.c */
 	const struct hardware_table
 		*hardware;	/* the caller's; copied with the settings; NULL: none */

@@ -16,6 +16,7 @@
 
 #include "mpath/list.h"
 
+struct leg;
 struct path;
 
 #define SCSI_CDB_MAX   32 /* bytes; what the kernel's sg driver takes */
@@ -127,6 +128,8 @@ struct mpath_io {
 	uint64_t retries_until_ns; /* same-path retries end here; 0 before the first */
 	uint64_t short_until_ns; /* patience with this host's shortage ends here; 0: no shortage */
 	struct path *prefer;	 /* retry there, if it is still usable */
+	struct leg
+		*leg; /* of a read that may be hedged: one that is out; NULL: none (core/hedge.c) */
 	uint64_t arrived_ns; /* while fenced: an old copy is at the target by then, or nowhere */
 	uint64_t fence_ns;   /* while fenced: it cannot land any more; 0: not fenced */
 	enum after_fence after_fence;
@@ -137,7 +140,8 @@ struct mpath_io {
 	uint8_t nr_retries; /* on the same path */
 	uint16_t nr_tries;  /* that ended in a transport error or a path sense */
 	bool second_round;  /* its suspicions were dropped once, see may_try_them_again() */
-	bool is_probe;	    /* a path's own command: checker, identity, hardware handler */
+	bool is_internal; /* of the core's own: a path's probe, or a leg of a read (core/hedge.c) */
+	bool is_probe;	  /* a path's own command: checker, identity, hardware handler */
 	bool after_suspend; /* came while the map was suspended: waits for resume */
 	bool slow;	    /* a write that a next process must know of, see core/restart.c */
 	bool aborted;	    /* a task management function named it: never submit again */

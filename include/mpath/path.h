@@ -141,6 +141,7 @@ struct path {
 		uint64_t stalled;
 	} lately; /* the same, of the last second or so */
 	struct latency_mark judged;
+	uint64_t hedge_after_ns;     /* a read that is out for longer is hedged; 0: not known */
 	uint64_t log_quiet_until_ns; /* a flapping path is logged at most every 10 s ... */
 	unsigned int log_suppressed; /* ... with the count of what was left out */
 	uint64_t log_excluded_ns;    /* when the path was last logged as excluded */

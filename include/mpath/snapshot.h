@@ -102,6 +102,9 @@ struct mpath_snapshot {
 	uint64_t last_event; /* its sequence number; 0: there was none */
 	uint64_t path_faults;
 	uint64_t group_switches;
+	uint32_t hedged_reads; /* so many of 100 may be sent twice; 0: none */
+	uint64_t hedged;       /* so many were */
+	uint64_t hedges_won;   /* and of these so many answered by the second */
 	struct io_counters counters;
 	struct latency_percentiles latency;
 };

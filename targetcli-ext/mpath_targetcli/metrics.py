@@ -105,6 +105,10 @@ def _of_maps(maps: list[Map]) -> list[str]:
                      _one_counter(things, "PathFaults"))
     lines += _family("mpath_map_group_switches", "counter", "", "How often the group changed.",
                      _one_counter(things, "GroupSwitches"))
+    lines += _family("mpath_map_hedged_reads", "counter", "", "READs that were sent a second time.",
+                     _one_counter(things, "Hedged"))
+    lines += _family("mpath_map_hedges_won", "counter", "", "Those that were answered by the second.",
+                     _one_counter(things, "HedgesWon"))
     return lines + _statistics("mpath_map", things)
 
 

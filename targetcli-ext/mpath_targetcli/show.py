@@ -21,6 +21,8 @@ def _map_lines(m: Map, paint: Paint) -> list[str]:
              f"{_latencies(m)} path-faults={m['PathFaults']} switches={m['GroupSwitches']}"]
     if m["Fenced"]:
         lines[1] += f" fenced={m['Fenced']}"
+    if m["HedgedReads"]:
+        lines[2] += f" hedged={m['Hedged']} won={m['HedgesWon']}"
     errors = text.counts(m["Errors"])
     if errors:
         lines.append(f"answers: {errors}")

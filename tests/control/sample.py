@@ -31,7 +31,7 @@ def objects():
             Features="1 queue_if_no_path", Checker="tur", Failback="manual", CurrentGroup=1,
             NrGroups=2, NrPaths=3, ValidPaths=2, InFlight=3, Held=1, Fenced=2, Iops=1200, ReadRate=4 << 20,
             Reads=100, Writes=50, Others=7, ReadBytes=409600, WriteBytes=204800, PathFaults=2,
-            GroupSwitches=1, LatencyP50=640, LatencyP99=3100, LatencyP999=2500000,
+            GroupSwitches=1, HedgedReads=5, Hedged=8, HedgesWon=6, LatencyP50=640, LatencyP99=3100, LatencyP999=2500000,
             Errors={"check-condition": 3, "busy": 0}, LastEvent=9,
             Warning='cmd_time_out limits "queue_if_no_path"')),
         a + "/group/1": ("Group", dict(Map=a, Number=1, State="active", Selector="round-robin",

@@ -316,7 +316,7 @@ class ControlTest(unittest.TestCase):
             "NextGroup": 0, "NrGroups": 2, "NrPaths": 2, "ValidPaths": 2, "QueueDepth": 0,
             "MaxTransfer": 0, "CmdTimeOut": 30000, "CmdTimeOutNeeded": 42000,
             "Warning": "look after this", "LastEvent": 0,
-            "PathFaults": 0, "GroupSwitches": 0, "InFlight": 0, "Held": 0, "Waiting": 0,
+            "PathFaults": 0, "GroupSwitches": 0, "HedgedReads": 4, "Hedged": 2, "HedgesWon": 1, "InFlight": 0, "Held": 0, "Waiting": 0,
             "Delayed": 0, "Fenced": 4, "Reads": 3, "ReadBytes": 1536, "LatencyP50": 1000, "LatencyP99": 2000,
             "LatencyP999": 3000, "Errors": self.TARGET_ERRORS, **self.STATISTICS})
         self.assertEqual(objects["/map/mpatha/group/2"], {"Group": {
@@ -553,7 +553,7 @@ class ControlTest(unittest.TestCase):
         found = status["map"]
         for name, value in (("name", "mpatha"), ("uuid", "36001405b922ff67a"), ("queueing", "on"),
                             ("paths", 2), ("dm_st", "active"), ("features", "1 queue_if_no_path"),
-                            ("hwhandler", "1 alua"), ("failback", "followover"), ("write_prot", "rw"), ("path_faults", 0), ("switch_grp", 0), ("vend", "caf\ufffd"),
+                            ("hwhandler", "1 alua"), ("failback", "followover"), ("write_prot", "rw"), ("path_faults", 0), ("switch_grp", 0), ("hedged_reads", 4), ("hedged", 2), ("hedges_won", 1), ("vend", "caf\ufffd"),
                             ("prod", "ARRAY"), ("rev", ""), ("size", 1 << 30), ("fenced", 4)):
             self.assertEqual(found[name], value, name)
         self.assertEqual([(group["group"], group["selector"], group["dm_st"])

@@ -74,7 +74,7 @@ class ShowTest(unittest.TestCase):
         self.assertEqual(show.tree(MAPS[0], PLAIN), """\
 a (36001405aa) LIO-ORG,disk active
 size=64M features='1 queue_if_no_path' hwhandler='0' paths=2/3 in-flight=3 held=1 fenced=2
-iops=1200 read=4M/s write=0/s p50=640us p99=3.1ms p99.9=2.5s path-faults=2 switches=1
+iops=1200 read=4M/s write=0/s p50=640us p99=3.1ms p99.9=2.5s path-faults=2 switches=1 hedged=8 won=6
 answers: 3 check-condition
 warning: cmd_time_out limits "queue_if_no_path"
 |-+- group 1: policy='round-robin' prio=50 status=active paths=1/1
@@ -174,6 +174,8 @@ class MetricsTest(unittest.TestCase):
         self.assertEqual(self.value("mpath_map_errors", map="a", kind="check-condition"), [3])
         self.assertEqual(self.value("mpath_map_latency_seconds", map="a", quantile="0.5"), [0.00064])
         self.assertEqual(self.value("mpath_map_latency_seconds", map="b"), [])
+        self.assertEqual(self.value("mpath_map_hedged_reads", map="a"), [8])
+        self.assertEqual(self.value("mpath_map_hedges_won", map="a"), [6])
         self.assertEqual(self.value("mpath_path_state", map="a", number="1", mpath_path_state="failed"), [1])
         self.assertEqual(sum(self.value("mpath_path_state", map="a", number="1")), 1)
         self.assertEqual(self.value("mpath_path_failures", map="a", address="8:16"), [2])

@@ -1034,6 +1034,170 @@ static void a_selector_is_told_twice(void)
 	message(w, "fail_path 8:0");
 }
 
+/* --- hedged reads --- */
+
+/* Two paths of which is known that their commands take 1 ms. */
+static struct world *world_that_hedges(uint32_t percent)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	unsigned int i;
+
+	w->settings.hedged_reads = percent;
+	world_up(w);
+	for (i = 0; i < w->nr_paths; i++)
+		w->paths[i].path->stats.latency.now[latency_bucket(NSEC_PER_MSEC)] += 1000;
+	submit_read(w, 0, 1);
+	submit_read(w, 0, 1);
+	advance(w, 300);
+	return w;
+}
+
+/* One of the two is hedged, and its loser comes in when there is an answer. */
+static void hedge_one(struct world *w)
+{
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	submit_read(w, 0, 1);
+	submit_read(w, 0, 1);
+	advance(w, 20);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 20);
+}
+
+static bool is_leg(const struct mpath_io *io)
+{
+	return io && io->is_internal && !io->is_probe;
+}
+
+static struct mpath_io *last_read;
+
+static void answer_with_loser(struct world *w, struct mpath_event *event,
+			      struct mpath_actions *actions)
+{
+	if (first(&actions->complete))
+		last_read = first(&actions->complete);
+	else if (event->type == MPATH_END_IO && is_leg(event->io) && !event->io->owner)
+		world_complete(w, last_read);
+}
+
+static void both_legs_answer(void)
+{
+	struct world *w = world_that_hedges(100);
+
+	w->after = answer_with_loser;
+	hedge_one(w);
+}
+
+static void use_initiators_buffer(struct world *w, struct mpath_event *event,
+				  struct mpath_actions *actions)
+{
+	struct mpath_io *io = first(&actions->start);
+
+	(void)w;
+	(void)event;
+	if (is_leg(io))
+		io->cmd.iov = ((struct sim_io *)io->owner)->io.cmd.iov;
+}
+
+static void a_loser_may_write_where_the_answer_is(void)
+{
+	struct world *w = world_that_hedges(100);
+
+	w->after = use_initiators_buffer;
+	hedge_one(w);
+}
+
+/* What the loser has brought is taken, although it was read before a write that was answered. */
+static void take_losers_data(struct world *w, struct mpath_event *event)
+{
+	struct mpath_io *io = event->io;
+
+	(void)w;
+	if (event->type == MPATH_END_IO && is_leg(io) && io->owner && false_stamp == 4711)
+		sim_put_stamp(io->cmd.iov[0].iov_base, 0, 0);
+}
+
+static void an_older_legs_data_is_used(void)
+{
+	struct world *w = world_that_hedges(100);
+
+	submit_write(w, 0, 1);
+	advance(w, 10);
+	false_stamp = 4711;
+	w->before = take_losers_data;
+	hedge_one(w);
+}
+
+static void forget_budget(struct world *w, struct mpath_event *event)
+{
+	(void)event;
+	w->m->settings.hedged_reads = 100;
+}
+
+static void remember_budget(struct world *w, struct mpath_event *event,
+			    struct mpath_actions *actions)
+{
+	(void)event;
+	(void)actions;
+	w->m->settings.hedged_reads = 5;
+}
+
+static void too_many_reads_are_hedged(void)
+{
+	struct world *w = world_that_hedges(5);
+
+	w->before = forget_budget;
+	w->after = remember_budget;
+	hedge_one(w);
+}
+
+static void take_for_read(struct world *w, struct mpath_event *event)
+{
+	(void)w;
+	if (event->type != MPATH_SUBMIT)
+		return;
+	event->io->cmd.cdb[0] = 0x28;
+	event->io->cmd.class = CMD_READ;
+}
+
+static void take_for_write(struct world *w, struct mpath_event *event,
+			   struct mpath_actions *actions)
+{
+	(void)w;
+	(void)actions;
+	if (event->type == MPATH_SUBMIT)
+		event->io->cmd.cdb[0] = 0x2a;
+}
+
+static void a_write_has_a_leg(void)
+{
+	struct world *w = world_that_hedges(100);
+
+	w->before = take_for_read;
+	w->after = take_for_write;
+	submit_write(w, 0, 1);
+}
+
+static void forget_news(struct world *w, struct mpath_event *event)
+{
+	(void)event;
+	w->m->nr_news = 0;
+}
+
+static void nobody_hears_what_a_loser_was_told(void)
+{
+	struct world *w = world_that_hedges(100);
+
+	w->before = forget_news;
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	submit_read(w, 0, 1);
+	submit_read(w, 0, 1);
+	advance(w, 20);
+	push_ua(sim_path(w, "8:0"), 0x2a, 0x01);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 20);
+	submit_read(w, 0, 1);
+}
+
 int main(void)
 {
 	CATCH(a_command_is_answered_twice, "is answered twice");
@@ -1091,6 +1255,13 @@ int main(void)
 	CATCH(a_command_waits_after_shutdown, "waits after SHUTDOWN");
 	CATCH(a_write_is_given_up, "a write is abandoned");
 	CATCH(paths_are_asked_without_end, "a storm of probes on 8:0");
+
+	CATCH(both_legs_answer, "is answered twice");
+	CATCH(a_loser_may_write_where_the_answer_is, "has a leg with the initiator's buffer");
+	CATCH(an_older_legs_data_is_used, "read old data");
+	CATCH(too_many_reads_are_hedged, "is one hedge too many");
+	CATCH(a_write_has_a_leg, "has a leg, but is no READ");
+	CATCH(nobody_hears_what_a_loser_was_told, "hear of 062a01, which nobody has heard");
 
 	CATCH(a_counter_does_not_return_to_zero, "still counts commands");
 	CATCH(a_selector_is_told_twice, "a path is failed twice");

@@ -104,6 +104,8 @@ static const struct {
 	{": on trial", 1},
 	{": demoted no longer (no other path", 1},
 	{": demoted no longer (its peers", 5},
+	{": hedged, it is late on", 300},
+	{", its other leg is out", 100},
 	{": no path -> queue", 5000},
 	{": no path", 10000},
 	{": waits for a path in doubt", 5000},
@@ -187,6 +189,9 @@ static const struct {
 	 10},
 	{"orphans' writes landed through paths that were not open",
 	 offsetof(struct sim_counts, unseen_landings), 100},
+	{"reads were hedged", offsetof(struct sim_counts, hedges), 300},
+	{"legs came in when their read was answered", offsetof(struct sim_counts, loose_answers),
+	 200},
 };
 #define NR_TALLIES (sizeof(tallies) / sizeof(tallies[0]))
 
@@ -359,6 +364,26 @@ static void random_slow_path_factor(struct world *w)
 		w->settings.slow_path_factor = 2 + (uint32_t)(ms % 3);
 }
 
+/* As above: every third. */
+static void random_hedged_reads(struct world *w)
+{
+	if (w->paths[0].open_latency_ns / NSEC_PER_MSEC % 3 == 0)
+		w->settings.hedged_reads = 100;
+}
+
+/* As if there had been many commands: some hundred are too few for a map to know what is late. */
+static void pretend_history(struct world *w)
+{
+	unsigned int i;
+
+	if (!w->settings.hedged_reads)
+		return;
+	for (i = 0; i < w->nr_paths; i++)
+		if (w->paths[i].path)
+			w->paths[i].path->stats.latency.now[latency_bucket(2 * NSEC_PER_MSEC)] +=
+				200;
+}
+
 static void random_fence(struct world *w)
 {
 	unsigned int i;
@@ -437,6 +462,7 @@ static struct world *random_world(void)
 			p->refused = "no such device";
 	}
 	random_slow_path_factor(w);
+	random_hedged_reads(w);
 	random_fence(w);
 	random_policy(w);
 	if (chance(20))
@@ -493,6 +519,7 @@ static void random_submit(struct world *w)
 		submit_write(w, lba, n);
 		return;
 	default:
+		pretend_history(w);
 		submit_read(w, lba, n);
 		return;
 	}

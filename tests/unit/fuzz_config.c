@@ -171,6 +171,7 @@ static void check_same(const struct map_config *a, const struct map_config *b)
 	assert(a->settings.restart_wait_ms == b->settings.restart_wait_ms);
 	assert(!memcmp(&a->settings.flaky, &b->settings.flaky, sizeof(a->settings.flaky)));
 	assert(a->settings.slow_path_factor == b->settings.slow_path_factor);
+	assert(a->settings.hedged_reads == b->settings.hedged_reads);
 	assert(a->settings.fence == b->settings.fence);
 	assert(a->settings.fence_time_ms == b->settings.fence_time_ms);
 	assert(!memcmp(a->hardware, b->hardware, hardware_table_size(a->hardware->nr_rules)));

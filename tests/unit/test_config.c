@@ -25,7 +25,7 @@
 	"pg_init_retries, pg_init_delay_msecs, no_path_retry, no_path_timeout_read_ms, "           \
 	"no_path_timeout_write_ms, path_checker, "                                                 \
 	"recheck_interval_ms, polling_interval_ms, checker_timeout_ms, san_path_err_threshold, "   \
-	"san_path_err_forget_rate, san_path_err_recovery_time, slow_path_factor, "                 \
+	"san_path_err_forget_rate, san_path_err_recovery_time, slow_path_factor, hedged_reads, "   \
 	"path_timeout_ms, restart_wait_ms, fence, fence_time_ms, identity"
 
 /* HARDWARE_ bits */
@@ -1015,6 +1015,32 @@ static void test_slow_path_factor(void)
 	remove_map();
 }
 
+static void test_hedged_reads(void)
+{
+	struct map_config *config;
+
+	config = accept("mpath//dev/a");
+	assert(!config->settings.hedged_reads);
+	map_config_free(config);
+	write_conf("[defaults]\nhedged_reads=5\n");
+	config = accept("mpath//dev/a");
+	assert(config->settings.hedged_reads == 5);
+	map_config_free(config);
+	write_map("[multipath]\npaths=/dev/a\nhedged_reads=no\n");
+	config = accept("mpath/m");
+	assert(!config->settings.hedged_reads);
+	map_config_free(config);
+	unlink(conf);
+
+	refuse_map("[multipath]\npaths=/dev/a\nhedged_reads=0\n",
+		   "D/maps/m.map: hedged_reads: \"0\", expected no or a number from 1 to 5");
+	refuse_map("[multipath]\npaths=/dev/a\nhedged_reads=6\n",
+		   "D/maps/m.map: hedged_reads: \"6\", expected no or a number from 1 to 5");
+	refuse_map("[multipath]\npaths=/dev/a\nhedged_reads=on\n",
+		   "D/maps/m.map: hedged_reads: \"on\", expected no or a number from 1 to 5");
+	remove_map();
+}
+
 struct ms_case {
 	const char *key;
 	const char *low; /* refused; NULL: there is nothing below */
@@ -1628,6 +1654,7 @@ int main(void)
 	test_values_refused();
 	test_flaky();
 	test_slow_path_factor();
+	test_hedged_reads();
 	test_times_refused();
 	test_tables_refused();
 	test_last_good_copy();

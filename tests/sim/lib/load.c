@@ -151,6 +151,7 @@ struct figures load_measure(const char *selector, const struct settings_of_load 
 	snprintf(table, sizeof(table), FAIL "0 1 1 %s 0 2 1 8:0 1 8:16 1", selector);
 	w = load_world(table);
 	w->settings.slow_path_factor = settings->slow_path_factor;
+	w->settings.hedged_reads = settings->hedged_reads;
 	world_up(w);
 	mpath_set_trace(w->m, NULL, NULL);
 	load_begins(&l, w, depth);

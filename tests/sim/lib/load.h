@@ -43,7 +43,7 @@ struct figures {
 };
 
 struct settings_of_load {
-	uint32_t slow_path_factor;
+	uint32_t slow_path_factor, hedged_reads;
 };
 
 /* Two paths; @what begins when all has been well for 2 s, and is measured for @ms. */

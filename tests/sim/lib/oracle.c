@@ -6,6 +6,9 @@
  *  - each command is answered exactly once, and not while it is still on a path;
  *  - with the last word of a target, to the bit, or with one of our own answers that
  *    handler/README.md lists, for the reason that it gives there;
+ *  - only a READ is on two paths at once, where the map hedges, and in buffers of the map's own; of
+ *    100 reads no more than it was told are; what one of the two hears after the answer, and is the
+ *    initiators', the next command hears;
  *  - it is sent only down a path that is open, active, identified and not in doubt, and never more
  *    of them than the path's queue depth; never down one that has failed a command, unless a probe
  *    was answered well since; not down a bypassed group while there is a better one;
@@ -53,6 +56,8 @@ struct block_history {
 	size_t nr, size;
 };
 
+#define UNTOLD_MAX 16
+
 struct oracle {
 	struct block_history blocks[SIM_BLOCKS];
 	unsigned int first_out;	 /* all commands before it are answered */
@@ -63,6 +68,10 @@ struct oracle {
 	uint64_t changed_ns;			/* when they were: paths are looked at anew */
 	const struct priority_group *current;	/* where the last command went; NULL: all is open */
 	const struct priority_group *before;	/* the same when the step began */
+	uint64_t hedge_credit;			/* one hundredth of a hedge each */
+	unsigned int untold[UNTOLD_MAX]; /* key, ASC, ASCQ: said to a leg, and to no initiator */
+	unsigned int nr_untold;
+	uint64_t untold_seq; /* since when that is not empty */
 };
 
 /* So long a command may pause for reasons of its own: its last retry comes after 0.8 s. */
@@ -480,9 +489,8 @@ static bool core_has_deadline(const struct world *w)
 }
 
 /* By the settings of now, unless the command by itself takes longer. */
-static void check_time_out(struct world *w, const struct sim_io *io)
+static void check_time_out(struct world *w, const struct sim_io *io, const struct scsi_cmd *cmd)
 {
-	const struct scsi_cmd *cmd = &io->io.cmd;
 	uint32_t ms = w->settings.path_timeout_ms;
 
 	if (ms < cmd->needs_ms)
@@ -491,19 +499,75 @@ static void check_time_out(struct world *w, const struct sim_io *io)
 		     io->id, cmd->timeout_ms, ms);
 }
 
-void oracle_started(struct world *w, struct sim_io *io, struct sim_path *p)
+static bool is_in(const struct iovec *iov, const void *p)
+{
+	const char *base = iov->iov_base;
+
+	return (const char *)p >= base && (const char *)p < base + iov->iov_len;
+}
+
+/* Whatever becomes of it, it cannot touch the initiator's buffer. */
+static void check_leg(struct world *w, struct sim_io *io, const struct mpath_io *leg,
+		      const struct sim_path *p)
+{
+	oracle_check(w, io->io.cmd.cdb[0] == 0x28 && io->io.cmd.class == CMD_READ,
+		     "io %u has a leg, but is no READ", io->id);
+	oracle_check(w, w->m->settings.hedged_reads, "io %u has a leg, but nobody wants to hedge",
+		     io->id);
+	oracle_check(w, !memcmp(leg->cmd.cdb, io->io.cmd.cdb, sizeof(leg->cmd.cdb)),
+		     "io %u has a leg that is another command", io->id);
+	for (size_t i = 0; i < io->io.cmd.iov_cnt; i++)
+		oracle_check(w, !is_in(&io->io.cmd.iov[i], leg->cmd.iov[0].iov_base),
+			     "io %u has a leg with the initiator's buffer", io->id);
+	if (!io->sent) {
+		w->oracle->hedge_credit += w->m->settings.hedged_reads;
+		return;
+	}
+	oracle_check(w, io->sent == 1 && io->nr_legs == 1, "io %u has too many legs", io->id);
+	oracle_check(w, io->last_path != p, "io %u has two legs on %s", io->id, p->name);
+	oracle_check(w, w->oracle->hedge_credit >= 100, "io %u is one hedge too many", io->id);
+	oracle_check(w, !w->m->suspend && !w->shut_down, "io %u is hedged at the end", io->id);
+	w->oracle->hedge_credit -= 100;
+	w->counts.hedges++;
+}
+
+static unsigned int key_and_code(const struct scsi_result *result)
+{
+	const uint8_t *sense = result->sense;
+
+	return (unsigned int)((sense[2] & 0x0f) << 16 | sense[12] << 8 | sense[13]);
+}
+
+/* It would have been told, instead of being sent. */
+static void check_untold(struct world *w, const struct sim_io *io)
+{
+	uint8_t opcode = io->io.cmd.cdb[0];
+
+	oracle_check(w,
+		     !w->oracle->nr_untold || io->nr_starts ||
+			     io->submitted_seq < w->oracle->untold_seq || w->shut_down ||
+			     opcode == 0x12 || opcode == 0xa0 || opcode == 0x03,
+		     "io %u is sent, and does not hear of %06x, which nobody has heard", io->id,
+		     w->oracle->untold[0]);
+}
+
+void oracle_started(struct world *w, const struct mpath_io *mio, struct sim_path *p)
 {
 	const struct path *path = p->path;
+	struct sim_io *io = mio->owner;
 
 	oracle_check(w, io->state == SIM_IO_OUT, "io %u is sent, but not out", io->id);
-	oracle_check(w, !io->sent, "io %u is sent twice at once", io->id);
+	if (mio->is_internal)
+		check_leg(w, io, mio, p);
+	else
+		oracle_check(w, !io->sent, "io %u is sent twice at once", io->id);
 	oracle_check(w, !io->tmr, "io %u is sent after its abort", io->id);
 	oracle_check(w, !w->stopping, "io %u is sent after STOP", io->id);
 	oracle_check(w, !w->suspended_seq || io->submitted_seq < w->suspended_seq || w->shut_down,
 		     "io %u is sent while the map is suspended", io->id);
 	oracle_check(w, !w->backstore.cmd_time_out_ms || w->now_ns < deadline_ns(w, io),
 		     "io %u is sent after its deadline", io->id);
-	oracle_check(w, io->io.send_by_ns == (core_has_deadline(w) ? deadline_ns(w, io) : 0),
+	oracle_check(w, mio->send_by_ns == (core_has_deadline(w) ? deadline_ns(w, io) : 0),
 		     "io %u is sent, and its transport does not know its deadline", io->id);
 	oracle_check(w, !runs_once(io) || !io->nr_doubts,
 		     "io %u is sent again, but may have been executed", io->id);
@@ -517,7 +581,8 @@ void oracle_started(struct world *w, struct sim_io *io, struct sim_path *p)
 		     p->name, p->nr_out, p->queue_depth);
 	oracle_check(w, !p->down, "io %u is sent down %s, which has failed a command", io->id,
 		     p->name);
-	check_time_out(w, io);
+	check_time_out(w, io, &mio->cmd);
+	check_untold(w, io);
 	check_restart(w, io);
 	check_fence(w, io, "sent again");
 	check_overdue(w, io);
@@ -525,7 +590,8 @@ void oracle_started(struct world *w, struct sim_io *io, struct sim_path *p)
 	check_demoted(w, io, p);
 	if (!p->nr_out)
 		p->served_ns = w->now_ns;
-	io->sent = true;
+	io->sent++;
+	io->nr_legs += mio->is_internal;
 	io->could_run_since_ns = 0;
 	io->nr_starts++;
 	io->last_path = p;
@@ -572,6 +638,28 @@ static bool is_bad_for_path(const struct sim_lun *lun, const struct scsi_result 
 	return true;
 }
 
+/* About the way, or a reset, which each path repeats. */
+static bool is_kept_from_initiators(unsigned int code)
+{
+	return code >> 8 == 0x0629 || code >> 8 == 0x0604 || code == 0x062a06 || code == 0x062a07 ||
+	       code == 0x063f03 || code == 0x063f0e;
+}
+
+/* A unit attention that is the initiators' to hear, and none of them did. */
+static void hear_loose_leg(struct world *w, const struct scsi_result *result)
+{
+	unsigned int code = key_and_code(result);
+
+	w->counts.loose_answers++;
+	if (result->transport != TRANSPORT_OK || result->status != SAM_CHECK_CONDITION ||
+	    code >> 16 != 0x06 || is_kept_from_initiators(code) || may_have_hw_handler(w->m))
+		return;
+	oracle_check(w, w->oracle->nr_untold < UNTOLD_MAX, "too much that nobody has heard");
+	if (!w->oracle->nr_untold)
+		w->oracle->untold_seq = ++w->seq;
+	w->oracle->untold[w->oracle->nr_untold++] = code;
+}
+
 void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio)
 {
 	struct sim_io *io = mio->owner;
@@ -585,6 +673,10 @@ void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio
 	}
 	p->down |= bad;
 	p->served_ns = w->now_ns;
+	if (!io) {
+		hear_loose_leg(w, &mio->result);
+		return;
+	}
 	io->was_told |= mio->result.transport == TRANSPORT_OK;
 	if (mio->result.transport == TRANSPORT_OK)
 		io->told = mio->result;
@@ -637,12 +729,28 @@ static bool is_past_deadline(const struct world *w, const struct sim_io *io)
 	return w->backstore.cmd_time_out_ms && w->now_ns >= deadline_ns(w, io);
 }
 
-/* The LUN has grown, and this command is the first one after that. */
-static bool tells_capacity(const struct sim_io *io)
+/* The LUN has grown, or a leg was told it, and this command is the first one after that. */
+static bool tells_news(const struct world *w, const struct sim_io *io)
 {
-	const uint8_t *sense = io->io.result.sense;
+	unsigned int code = key_and_code(&io->io.result), i;
 
-	return !io->nr_starts && sense[2] == 0x06 && sense[12] == 0x2a && sense[13] == 0x09;
+	if (io->nr_starts || io->io.result.status != SAM_CHECK_CONDITION)
+		return false;
+	for (i = 0; i < w->oracle->nr_untold; i++)
+		if (w->oracle->untold[i] == code)
+			return true;
+	return code == 0x062a09;
+}
+
+/* Once for each time that it was told. */
+static void was_told_news(struct world *w, const struct sim_io *io)
+{
+	unsigned int code = key_and_code(&io->io.result), i, kept = 0;
+
+	for (i = 0; i < w->oracle->nr_untold; i++)
+		if (w->oracle->untold[i] != code)
+			w->oracle->untold[kept++] = w->oracle->untold[i];
+	w->oracle->nr_untold = kept;
 }
 
 /* handler/README.md, "Our own answers". */
@@ -665,10 +773,8 @@ static bool is_documented_sense(struct world *w, const struct sim_io *io)
 		return io->nr_faults || io->nr_doubts;
 	case 0x052500: /* every path says that there is no such LUN */
 		return true;
-	case 0x062a09:
-		return tells_capacity(io);
 	}
-	return false;
+	return tells_news(w, io);
 }
 
 static bool is_documented(struct world *w, const struct sim_io *io)
@@ -741,8 +847,9 @@ void oracle_answered(struct world *w, struct sim_io *io)
 	bool good = result->transport == TRANSPORT_OK && result->status == SAM_GOOD;
 
 	oracle_check(w, io->state == SIM_IO_OUT, "io %u is answered twice", io->id);
-	oracle_check(w, !io->sent, "io %u is answered while it is on %s", io->id,
+	oracle_check(w, io->sent == io->nr_legs, "io %u is answered while it is on %s", io->id,
 		     io->last_path->name);
+	io->sent = io->nr_legs = 0;
 	oracle_check(w, result->transport == TRANSPORT_OK,
 		     "io %u is answered with a transport error", io->id);
 	check_fence(w, io, "answered");
@@ -758,8 +865,10 @@ void oracle_answered(struct world *w, struct sim_io *io)
 		     "io %u (%02x): nobody gave it this answer: status %02x, sense %02x/%02x/%02x",
 		     io->id, io->io.cmd.cdb[0], result->status, result->sense[2], result->sense[12],
 		     result->sense[13]);
-	oracle_check(w, good || tells_capacity(io) || may_fail(w, io),
+	oracle_check(w, good || tells_news(w, io) || may_fail(w, io),
 		     "io %u fails (status %02x) though the map queues", io->id, result->status);
+	if (tells_news(w, io))
+		was_told_news(w, io);
 	io->answered_seq = ++w->seq;
 	w->counts.expired +=
 		w->backstore.cmd_time_out_ms &&
@@ -787,6 +896,8 @@ void oracle_killed(struct world *w)
 		close_writes(w, io, false);
 	}
 	w->oracle->current = NULL;
+	w->oracle->hedge_credit = 0;
+	w->oracle->nr_untold = 0;
 }
 
 /* --- after each step --- */
@@ -897,14 +1008,20 @@ static void check_idleness(struct world *w, struct sim_io *io)
 		     "io %u (%02x) waits for nothing", io->id, io->io.cmd.cdb[0]);
 }
 
+/* Nobody waits; what is out are legs, if the map hedges. */
 static void check_all_quiet(struct world *w)
 {
-	unsigned int i;
+	unsigned int i, legs = 0;
 
-	for (i = 0; i < w->nr_paths; i++)
-		oracle_check(w, !w->paths[i].path || !w->paths[i].path->in_flight,
-			     "%s still counts commands", w->paths[i].name);
-	oracle_check(w, !w->m->nr_ios && !w->m->nr_in_flight, "the map still counts commands");
+	for (i = 0; i < w->nr_paths; i++) {
+		const struct sim_path *p = &w->paths[i];
+
+		legs += p->nr_out;
+		oracle_check(w, !p->path || p->path->in_flight == p->nr_out,
+			     "%s still counts commands", p->name);
+	}
+	oracle_check(w, !w->m->nr_ios && w->m->nr_in_flight == legs && w->m->nr_legs == legs,
+		     "the map still counts commands");
 }
 
 static void check_waiting(struct world *w, struct sim_io *io)

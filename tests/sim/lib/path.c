@@ -253,7 +253,7 @@ static enum sim_mode mode_for(struct sim_path *p, const struct mpath_io *io)
 {
 	if (io->is_probe)
 		return p->mode;
-	if (((struct sim_io *)io->owner)->poison && p->mode == MODE_UP)
+	if (io->owner && ((struct sim_io *)io->owner)->poison && p->mode == MODE_UP)
 		return MODE_FAULT;
 	return p->io_mode != MODE_UP ? p->io_mode : p->mode;
 }
@@ -294,7 +294,7 @@ void sim_path_submit(struct sim_path *p, struct mpath_io *io)
 		p->nr_probes++;
 		oracle_probed(p->w, p);
 	} else {
-		oracle_started(p->w, io->owner, p);
+		oracle_started(p->w, io, p);
 		p->nr_out++;
 		if (p->nr_out > p->max_out)
 			p->max_out = p->nr_out;
@@ -371,7 +371,7 @@ static uint64_t kernel_gives_up_ns(const struct world *w, const struct mpath_io 
 static void in_doubt(struct sim_path *p, struct mpath_io *io, enum transport_error error,
 		     bool executed)
 {
-	if (!io->is_probe) {
+	if (!io->is_probe && io->owner) {
 		((struct sim_io *)io->owner)->nr_doubts++;
 		oracle_lost(p->w, io->owner, p, kernel_gives_up_ns(p->w, io, error),
 			    error == TRANSPORT_LOST);
@@ -518,6 +518,12 @@ static bool is_short(const struct mpath_io *io)
 	       io->result.residual;
 }
 
+static void sim_io_is_back(struct sim_io *sio, const struct mpath_io *io)
+{
+	sio->sent--;
+	sio->nr_legs -= io->is_internal;
+}
+
 void sim_path_answer(struct sim_path *p, const struct sim_event *e)
 {
 	struct mpath_io *io = e->io;
@@ -533,9 +539,11 @@ void sim_path_answer(struct sim_path *p, const struct sim_event *e)
 		return;
 	if (p->io_mode != MODE_UP && p->io_left && --p->io_left == 0)
 		p->io_mode = MODE_UP;
-	sio->nr_faults += is_fault(&io->result) || is_short(io);
-	sio->sent = false;
 	p->nr_out--;
+	if (!sio)
+		return; /* a leg that nobody waits for */
+	sio->nr_faults += is_fault(&io->result) || is_short(io);
+	sim_io_is_back(sio, io);
 }
 
 /*
@@ -550,8 +558,9 @@ void sim_path_let_go(struct sim_path *p, struct mpath_io *io)
 		memset(io->cmd.iov[0].iov_base, 0xa5, io->cmd.data_len);
 		p->w->counts.late_answers++;
 	}
-	((struct sim_io *)io->owner)->sent = false;
 	p->nr_out--;
+	if (io->owner)
+		sim_io_is_back(io->owner, io);
 }
 
 /* --- what a test sets --- */

@@ -321,7 +321,7 @@ static void orphan(struct world *w, const struct sim_event *e, uint64_t lands_la
 
 	list_del(&e->io->node);
 	if (io)
-		io->sent = false;
+		io->sent = io->nr_legs = 0;
 	sim_late_orphan(path_in_table(w, e->path), lands ? &e->io->cmd : NULL, io, lands_ns,
 			hides_ns);
 }

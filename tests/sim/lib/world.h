@@ -112,7 +112,8 @@ struct sim_io {
 	uint16_t ring_id;
 	bool in_ring;	      /* the kernel has written it there, and the map has not seen it yet */
 	bool poison;	      /* TRANSPORT_FAULT wherever it goes */
-	bool sent;	      /* on a path, as the world sees it */
+	unsigned int sent;    /* so often it is on a path, as the world sees it */
+	unsigned int nr_legs; /* of these, legs: with buffers of their own */
 	bool tmr;	      /* a task management function named it */
 	bool orphaned;	      /* the process died that had it */
 	bool queueing_lapsed; /* see oracle.c */
@@ -186,6 +187,8 @@ struct sim_counts {
 	unsigned long fences_kept;   /* restarts while lost writes of the old process might land */
 	unsigned long lost_landings; /* of these, the writes that did */
 	unsigned long unseen_landings; /* of orphans' writes, whose path was not open */
+	unsigned long hedges;	       /* reads that were sent a second time */
+	unsigned long loose_answers;   /* of legs for which nobody waited any more */
 };
 
 struct world {
@@ -465,7 +468,7 @@ extern const char *sim_replay;
 void oracle_new(struct world *w);
 void oracle_free(struct world *w);
 void oracle_submitted(struct world *w, struct sim_io *io);
-void oracle_started(struct world *w, struct sim_io *io, struct sim_path *path);
+void oracle_started(struct world *w, const struct mpath_io *io, struct sim_path *path);
 /* It may have been carried out, or may still be: from now on, or once the kernel has given it up.
  */
 void oracle_lost(struct world *w, struct sim_io *io, struct sim_path *path, uint64_t from_ns,
