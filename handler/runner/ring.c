@@ -102,8 +102,7 @@ void ring_complete(struct ring *ring, struct mpath_io *io)
 	struct ring_cmd *cmd = io->owner;
 	struct ring_response response;
 
-	if (!list_empty(&cmd->by_id))
-		ring->outstanding--;
+	ring->outstanding--;
 	list_del(&cmd->by_id);
 	check_not_reset(ring);
 	if (!ring->broken) { /* else its buffers may be another command's now */
@@ -206,26 +205,23 @@ static void act_on_tmr(struct ring *ring, const struct ring_entry *entry)
 /* Iovecs and command in one piece of memory: what libtcmu drops is rare and may allocate. */
 static struct ring_cmd *dropped_cmd(struct ring *ring, const struct ring_entry *entry)
 {
-	ssize_t iov_cnt = ring_entry_iov(&ring->view, entry, NULL, 0);
+	size_t iov_cnt = ring_entry_iov(&ring->view, entry, NULL, 0);
 	struct ring_cmd *cmd;
 	struct iovec *iov;
 
-	if (iov_cnt < 0)
-		iov_cnt = 0;
-	cmd = calloc(1, sizeof(*cmd) + (size_t)iov_cnt * sizeof(*iov));
+	cmd = calloc(1, sizeof(*cmd) + iov_cnt * sizeof(*iov));
 	if (!cmd)
 		return NULL;
 
 	iov = (struct iovec *)(void *)(cmd + 1);
-	list_init(&cmd->by_id);
 	list_init(&cmd->io.node);
 	list_init(&cmd->io.flight);
 	cmd->id = entry->id;
 	cmd->io.owner = cmd;
 	cmd->io.cmd.cdb_len = (uint8_t)ring_entry_cdb(&ring->view, entry, cmd->io.cmd.cdb);
 	cmd->io.cmd.iov = iov;
-	cmd->io.cmd.iov_cnt = (size_t)iov_cnt;
-	ring_entry_iov(&ring->view, entry, iov, (size_t)iov_cnt);
+	cmd->io.cmd.iov_cnt = iov_cnt;
+	ring_entry_iov(&ring->view, entry, iov, iov_cnt);
 	return cmd;
 }
 

@@ -71,7 +71,6 @@ struct ring_cmd *ring_cmd_get(struct ring_cmd_pool *pool)
 	cmd->io.owner = cmd;
 	list_init(&cmd->io.node);
 	list_init(&cmd->io.flight);
-	list_init(&cmd->by_id);
 	return cmd;
 }
 
@@ -83,13 +82,15 @@ struct ring_cmd *ring_cmd_get(struct ring_cmd_pool *pool)
 void ring_cmd_put(struct ring_cmd *cmd)
 {
 	struct ring_cmd_pool *pool = cmd->pool;
+	struct ring_cmd *first;
 
 	if (!pool) {
 		free(cmd);
 		return;
 	}
-	cmd->next_free = atomic_load_explicit(&pool->returned, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak_explicit(&pool->returned, &cmd->next_free, cmd,
-						      memory_order_release, memory_order_relaxed))
-		;
+	first = atomic_load_explicit(&pool->returned, memory_order_relaxed);
+	do
+		cmd->next_free = first;
+	while (!atomic_compare_exchange_weak_explicit(&pool->returned, &first, cmd,
+						      memory_order_release, memory_order_relaxed));
 }

@@ -182,8 +182,8 @@ size_t ring_entry_cdb(const struct ring_view *view, const struct ring_entry *ent
 	return len;
 }
 
-ssize_t ring_entry_iov(const struct ring_view *view, const struct ring_entry *entry,
-		       struct iovec *iov, size_t max)
+size_t ring_entry_iov(const struct ring_view *view, const struct ring_entry *entry,
+		      struct iovec *iov, size_t max)
 {
 	size_t room = (entry->len - sizeof(struct ring_request)) / sizeof(struct ring_iovec);
 	const uint8_t *from = entry_bytes(view, entry->at) + offsetof(struct ring_request, iov);
@@ -191,14 +191,14 @@ ssize_t ring_entry_iov(const struct ring_view *view, const struct ring_entry *en
 
 	read_request(view, entry->at, &request);
 	if (request.iov_cnt > room)
-		return -1;
+		return 0;
 	for (size_t i = 0; i < request.iov_cnt; i++) {
 		struct ring_iovec ri;
 
 		memcpy(&ri, from + i * sizeof(ri), sizeof(ri));
 		if (ri.offset > view->len || ri.len > view->len - ri.offset ||
 		    ri.offset < (uint64_t)view->ring_off + view->ring_size)
-			return -1;
+			return 0;
 		if (iov && i < max)
 			iov[i] = (struct iovec){view->base + ri.offset, ri.len};
 	}

@@ -64,11 +64,11 @@ uint16_t ring_tmr_id(const struct ring_view *view, const struct ring_entry *entr
 size_t ring_entry_cdb(const struct ring_view *view, const struct ring_entry *entry,
 		      uint8_t cdb[SCSI_CDB_MAX]);
 /*
- * The data of a dropped command: fills up to @max iovecs, and returns how many it has; -1 if one
- * points outside the mapping.  With @iov NULL only counts.
+ * The data of a dropped command: fills up to @max iovecs, and returns how many it has; none if
+ * one points outside the mapping.  With @iov NULL only counts.
  */
-ssize_t ring_entry_iov(const struct ring_view *view, const struct ring_entry *entry,
-		       struct iovec *iov, size_t max);
+size_t ring_entry_iov(const struct ring_view *view, const struct ring_entry *entry,
+		      struct iovec *iov, size_t max);
 
 /* Bytes of a CDB as libtcmu hands it over; 0: it drops the opcode.  At least 8 are readable. */
 size_t ring_libtcmu_cdb_len(const uint8_t *cdb);

@@ -339,7 +339,7 @@ static void check_entries(void)
 		case ENTRY_DROPPED:
 			assert(entry.len >= sizeof(struct ring_response));
 			assert(48 + 16 * ring_entry_iov(&w.ring.view, &entry, NULL, 0) <=
-			       (ssize_t)entry.len);
+			       entry.len);
 			assert(ring_entry_cdb(&w.ring.view, &entry, cdb) <= 12);
 			break;
 		case ENTRY_SKIP:
