@@ -511,16 +511,6 @@ static void sit_down(struct multipath *m, struct seat *seat)
 	}
 }
 
-/* Commands that wait must not want to go back to a path that has left. */
-static void forget_preferences(struct list *queue, const struct path *path)
-{
-	struct mpath_io *io;
-
-	list_for_each_entry(io, queue, node)
-		if (io->prefer == path)
-			io->prefer = NULL;
-}
-
 static void count_out(struct multipath *m, struct path *path)
 {
 	if (path->suspect)
@@ -552,12 +542,6 @@ static void path_leaves(struct multipath *m, struct path *path)
 	path->pg = NULL;
 	path->selector_data = NULL;
 	snprintf(path->reason, sizeof(path->reason), "removed from the map");
-	forget_preferences(&m->held, path);
-	forget_preferences(&m->backlog, path);
-	forget_preferences(&m->delayed, path);
-	forget_preferences(&m->restarting, path);
-	forget_preferences(&m->activating, path);
-	forget_preferences(&m->suspended, path);
 	pg_init_path_failed(m, path);
 	list_push_back(&m->leaving, &path->map_node);
 	if (path->link == LINK_CLOSED)

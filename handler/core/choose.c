@@ -299,10 +299,10 @@ __attribute__((flatten)) enum choice choose_path(struct multipath *m, struct mpa
 
 	if (pg_init_pending(m))
 		return CHOSE_WAIT_FOR_ACTIVATION;
-	if (io->prefer) {
-		*path = io->prefer;
-		io->prefer = NULL;
-		if (group_is_ready(*path) && takes(*path, io, &misses)) {
+	if (io->prefers) {
+		io->prefers = false;
+		*path = find_path_by_id(m, io->preferred_id); /* NULL: it has left */
+		if (*path && group_is_ready(*path) && takes(*path, io, &misses)) {
 			if ((*path)->hidden)
 				hide_path(*path, false);
 			return CHOSE_PATH;

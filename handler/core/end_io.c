@@ -31,16 +31,6 @@ bool io_suspects(const struct mpath_io *io, const struct path *path)
 	return false;
 }
 
-static const struct path *find_path_by_id(const struct multipath *m, unsigned int id)
-{
-	const struct path *path;
-
-	for_each_path(m, path)
-		if (path->id == id)
-			return path;
-	return NULL;
-}
-
 /* A suspicion against a path that has really failed since is void: the command was innocent. */
 static void drop_void_suspicions(const struct multipath *m, struct mpath_io *io)
 {
@@ -191,7 +181,8 @@ static void retry(struct multipath *m, struct mpath_io *io, struct path *path, b
 		return;
 	}
 	trace(m, "io %02x: again on %s", io->cmd.cdb[0], path_name(path));
-	io->prefer = path->leaving ? NULL : path;
+	io->prefers = true;
+	io->preferred_id = path->id;
 	delay_io(m, io, retry_pause_ms[io->nr_retries++] * NSEC_PER_MSEC);
 }
 

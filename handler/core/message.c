@@ -111,6 +111,16 @@ struct path *find_path(const struct multipath *m, const char *word)
 	return NULL;
 }
 
+struct path *find_path_by_id(const struct multipath *m, unsigned int id)
+{
+	struct path *path;
+
+	for_each_path(m, path)
+		if (path->id == id)
+			return path;
+	return NULL;
+}
+
 static void fail_by_message(struct multipath *m, struct path *path)
 {
 	path->failed_by_message = true;

@@ -127,15 +127,16 @@ struct mpath_io {
 	uint64_t retry_ns;	   /* while delayed: when to try again */
 	uint64_t retries_until_ns; /* same-path retries end here; 0 before the first */
 	uint64_t short_until_ns; /* patience with this host's shortage ends here; 0: no shortage */
-	struct path *prefer;	 /* retry there, if it is still usable */
 	struct leg
 		*leg; /* of a read that may be hedged: one that is out; NULL: none (core/hedge.c) */
+	unsigned int preferred_id; /* if it prefers: retry on that path, should it be usable */
 	uint64_t arrived_ns; /* while fenced: an old copy is at the target by then, or nowhere */
 	uint64_t fence_ns;   /* while fenced: it cannot land any more; 0: not fenced */
 	enum after_fence after_fence;
 	uint64_t lost_ns;      /* while fenced: since when */
 	uint64_t lost_session; /* and in which session of its path; 0: that proves nothing */
 	struct suspicion suspicions[IO_SUSPICIONS_MAX];
+	bool prefers;
 	uint8_t nr_suspicions;
 	uint8_t nr_retries; /* on the same path */
 	uint16_t nr_tries;  /* that ended in a transport error or a path sense */
