@@ -352,10 +352,9 @@ void restart_path_erred(struct multipath *m, struct path *path, const struct scs
 /* Nobody can count them any more; or, if it was not looked at yet, know whether there are any. */
 void restart_path_leaves(struct multipath *m, struct path *path)
 {
-	if (!m->restart_over)
-		m->foreign_left |= path->foreign || !path->settled;
-	path->foreign = false;
-	path->resting = false;
+	if (!m->restart_over && !path->settled)
+		m->foreign_left = true;
+	restart_path_lost(m, path);
 	restart_reconsider(m);
 }
 
