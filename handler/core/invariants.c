@@ -62,6 +62,124 @@ static void check_fences(const struct multipath *m)
 	}
 }
 
+/* --- nothing that is due by itself is slept through --- */
+
+#define PATIENCE_MIN_MS	  1000
+#define CHOOSING_EARLY_NS NSEC_PER_SEC
+#define SETTLING_MAX_NS	  (10 * NSEC_PER_SEC)
+
+/* 0: it never is. */
+static void check_wakes_by(const struct multipath *m, uint64_t due_ns)
+{
+	assert(!due_ns || (m->wake_ns && m->wake_ns <= due_ns));
+}
+
+static uint64_t patience_ends_ns(const struct multipath *m, const struct path *path)
+{
+	uint32_t ms = PATIENCE_MIN_MS;
+
+	if (ms < path->probe.cmd.timeout_ms)
+		ms = path->probe.cmd.timeout_ms;
+	if (ms < m->settings.checker_timeout_ms)
+		ms = m->settings.checker_timeout_ms;
+	if (ms < m->settings.recheck_interval_ms)
+		ms = m->settings.recheck_interval_ms;
+	return path->probe.start_ns + ms * NSEC_PER_MSEC;
+}
+
+static void check_path_wakes(const struct multipath *m, const struct path *path)
+{
+	if (path->log_suppressed)
+		check_wakes_by(m, path->log_quiet_until_ns);
+	if (path->resting)
+		check_wakes_by(m, path->rest_ends_ns);
+	if (path->link == LINK_CLOSED || (path->link == LINK_OPEN && path->probing == PROBE_NONE))
+		check_wakes_by(m, path->next_check_ns);
+	if (path->link != LINK_OPEN || path->probing == PROBE_NONE || path->probe.abandoned)
+		return;
+	check_wakes_by(m, path->resume_ns ? path->resume_ns : patience_ends_ns(m, path));
+}
+
+static void check_command_wakes(const struct multipath *m, const struct mpath_io *io)
+{
+	if (!io->overdue && m->backstore.cmd_time_out_ms)
+		check_wakes_by(m, io_deadline(m, io));
+	check_wakes_by(m, io->fence_ns);
+}
+
+static void check_queue_wakes(const struct multipath *m, const struct list *queue)
+{
+	const struct list *node;
+
+	for (node = queue->next; node != queue; node = node->next)
+		check_command_wakes(m, container_of(node, struct mpath_io, node));
+}
+
+static void check_held_wakes(const struct multipath *m)
+{
+	const struct mpath_settings *s = &m->settings;
+	const struct list *node;
+
+	check_queue_wakes(m, &m->held);
+	for (node = m->held.next; node != &m->held; node = node->next) {
+		const struct mpath_io *io = container_of(node, struct mpath_io, node);
+		uint32_t ms = io->cmd.class == CMD_READ ? s->no_path_timeout_read_ms
+							: s->no_path_timeout_write_ms;
+
+		if (ms && may_queue(m) && !m->nr_valid)
+			check_wakes_by(m, m->no_path_since_ns + ms * NSEC_PER_MSEC);
+	}
+}
+
+static void check_delayed_wakes(const struct multipath *m)
+{
+	const struct list *node;
+
+	check_queue_wakes(m, &m->delayed);
+	for (node = m->delayed.next; node != &m->delayed; node = node->next)
+		check_wakes_by(m, container_of(node, struct mpath_io, node)->retry_ns);
+}
+
+static void check_wakes(const struct multipath *m)
+{
+	const struct path *path;
+	const struct mpath_io *io;
+
+	check_held_wakes(m);
+	check_delayed_wakes(m);
+	check_queue_wakes(m, &m->backlog);
+	check_queue_wakes(m, &m->restarting);
+	check_queue_wakes(m, &m->fenced);
+	check_queue_wakes(m, &m->activating);
+	check_queue_wakes(m, &m->suspended);
+	if (m->slow_kept_ns && !m->nr_slow)
+		check_wakes_by(m, m->slow_idle_ns);
+	if (m->reset_state > RESET_HANGS || !m->restart_over)
+		assert(m->wake_ns);
+	if (m->stopping)
+		return;
+
+	for_each_path(m, path) {
+		check_path_wakes(m, path);
+		list_for_each_entry(io, &path->flying, flight)
+			if (io->cmd.class != CMD_READ)
+				check_command_wakes(m, io);
+	}
+	if (!m->refreshing)
+		check_wakes_by(m, m->refresh_due_ns);
+	if (!list_empty(&m->pg_init_paths) && m->now_ns < m->pg_init_due_ns)
+		check_wakes_by(m, m->pg_init_due_ns);
+	check_wakes_by(m, m->failback_due_ns);
+	check_wakes_by(m, m->judge_ns);
+	if (still_settling(m))
+		check_wakes_by(m, m->settling_since_ns + (m->choosing_early ? CHOOSING_EARLY_NS
+									    : SETTLING_MAX_NS));
+	if (m->settings.policy.on && m->groups_doubted && m->groups_formed)
+		check_wakes_by(m, m->regroup_next_ns > m->now_ns ? m->regroup_next_ns : m->now_ns);
+	if (m->short_ns && !m->told_short)
+		assert(m->wake_ns);
+}
+
 void mpath_check_invariants(const struct multipath *m)
 {
 	unsigned int paths = 0, valid = 0, suspect = 0, unsettled = 0, in_flight = 0;
@@ -98,4 +216,6 @@ void mpath_check_invariants(const struct multipath *m)
 	assert(m->suspend != NOT_SUSPENDED || list_empty(&m->suspended));
 	assert(!m->shutdown || m->nr_ios == in_flight + count_waiting(&m->fenced));
 	check_fences(m);
+	if (m->started)
+		check_wakes(m);
 }

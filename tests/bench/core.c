@@ -135,6 +135,7 @@ static void bring_up(struct bench *bench)
 	for_each_path(m, path) {
 		path->link = LINK_OPEN;
 		path->identified = true;
+		path->next_check_ns = 0; /* nothing is due by itself */
 		path->depth = path->facts.queue_depth = 1024;
 		reinstate_path(m, path);
 		path_settled(m, path);
