@@ -74,9 +74,6 @@ static struct path *new_path(struct multipath *m, const char *address)
 	path->probe.cmd.class = CMD_READ;
 	list_init(&path->node);
 	list_init(&path->map_node);
-	list_init(&path->action_node);
-	list_init(&path->reset_node);
-	list_init(&path->session_node);
 	list_init(&path->flying);
 	list_init(&path->hw_node);
 	list_init(&path->pg_init_node);

@@ -211,13 +211,13 @@ static struct path *try_group(struct multipath *m, struct priority_group *pg, st
 static struct path *try_groups(struct multipath *m, bool bypassed, struct mpath_io *io,
 			       struct misses *misses)
 {
+	struct priority_group *pg;
 	struct path *path;
-	unsigned int i;
 
-	for (i = 0; i < m->nr_groups; i++) {
-		if (m->groups[i].bypassed != bypassed)
+	for_each_group(m, pg) {
+		if (pg->bypassed != bypassed)
 			continue;
-		path = try_group(m, &m->groups[i], io, misses);
+		path = try_group(m, pg, io, misses);
 		if (path || must_wait(misses))
 			return path;
 	}

@@ -417,27 +417,27 @@ static bool judge_group(struct multipath *m, struct priority_group *pg)
 
 static void stop_judging(struct multipath *m)
 {
-	unsigned int i;
+	struct priority_group *pg;
 
 	m->judge_ns = 0;
-	for (i = 0; m->nr_demoted && i < m->nr_groups; i++)
-		lift_demotions(m, &m->groups[i], "slow paths are used");
+	for_each_group(m, pg)
+		lift_demotions(m, pg, "slow paths are used");
 }
 
 /* The same moments for all maps of a loop. */
 void demote_timeout(struct multipath *m)
 {
+	struct priority_group *pg;
 	bool busy = false;
 	uint64_t turn_ns;
-	unsigned int i;
 
 	if (!m->settings.slow_path_factor || m->stopping) {
 		stop_judging(m);
 		return;
 	}
 	if (m->now_ns >= m->judge_ns) {
-		for (i = 0; i < m->nr_groups; i++)
-			busy |= judge_group(m, &m->groups[i]);
+		for_each_group(m, pg)
+			busy |= judge_group(m, pg);
 		turn_ns = busy ? TURN_NS : TURN_IDLE_NS;
 		m->judge_ns = m->now_ns - m->now_ns % turn_ns + turn_ns;
 	}

@@ -93,8 +93,8 @@ void mpath_remember(struct multipath *m, struct mpath_memory *memory)
 {
 	const struct priority_group *in_use = m->next_pg ? m->next_pg : m->current_pg;
 	bool queues = m->queue_if_no_path || m->saved_queue_if_no_path;
+	const struct priority_group *pg;
 	struct path *path;
-	unsigned int i;
 
 	memset(memory, 0, sizeof(*memory)); /* padding too: memories may be compared */
 	memory->fence_end_ns = last_end_ns(m);
@@ -104,10 +104,10 @@ void mpath_remember(struct multipath *m, struct mpath_memory *memory)
 		memory->queueing = queues ? MEMORY_QUEUEING_ON : MEMORY_QUEUEING_OFF;
 	if (in_use)
 		memory->current_group = group_hash(in_use);
-	for (i = 0; i < m->nr_groups; i++)
-		if (m->groups[i].bypassed)
+	for_each_group(m, pg)
+		if (pg->bypassed)
 			add(memory->disabled, &memory->nr_disabled, MEMORY_GROUPS_MAX,
-			    group_hash(&m->groups[i]));
+			    group_hash(pg));
 	for_each_path(m, path)
 		if (path->failed_by_message)
 			add(memory->failed, &memory->nr_failed, MEMORY_PATHS_MAX, path_hash(path));
@@ -160,15 +160,15 @@ static void recall_disks(struct multipath *m, const struct mpath_memory *memory)
 
 void mpath_recall(struct multipath *m, const struct mpath_memory *memory)
 {
+	struct priority_group *pg;
 	struct path *path;
-	unsigned int i;
 
 	m->former_fence_ns = memory->fence_end_ns;
 	recall_disks(m, memory);
 	m->former_slow_ns = memory->slow_end_ns;
 	recall_queueing(m, memory->queueing);
-	for (i = 0; i < m->nr_groups; i++)
-		recall_group(m, &m->groups[i], memory);
+	for_each_group(m, pg)
+		recall_group(m, pg, memory);
 	for_each_path(m, path)
 		recall_path(m, path, memory);
 }

@@ -71,7 +71,7 @@ static void bypass_group(struct multipath *m, struct mpath_message *message, boo
 static void switch_group(struct multipath *m, struct mpath_message *message)
 {
 	struct priority_group *pg = find_group(m, message->argv[1]);
-	unsigned int i;
+	struct priority_group *other;
 
 	if (!pg) {
 		message->error = -EINVAL;
@@ -81,8 +81,8 @@ static void switch_group(struct multipath *m, struct mpath_message *message)
 			message->argv[1], m->nr_groups);
 		return;
 	}
-	for (i = 0; i < m->nr_groups; i++)
-		m->groups[i].bypassed = false;
+	for_each_group(m, other)
+		other->bypassed = false;
 	m->next_pg = pg;
 	m->actions->memory_changed = true;
 	choose_anew(m);

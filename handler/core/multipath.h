@@ -197,6 +197,7 @@ struct multipath {
 
 /* Paths come and go: a pointer stays valid while the path is in the map or a command is on it. */
 #define for_each_path(m, path) list_for_each_entry(path, &(m)->paths, map_node)
+#define for_each_group(m, pg)  for (pg = (m)->groups; pg < (m)->groups + (m)->nr_groups; pg++)
 
 /* trace.c */
 #define trace(m, ...)                                                                              \

@@ -128,11 +128,11 @@ void policy_path_checked(struct multipath *m)
 
 static struct priority_group *best_group(const struct multipath *m)
 {
-	unsigned int i;
+	struct priority_group *pg;
 
-	for (i = 0; i < m->nr_groups; i++)
-		if (!m->groups[i].bypassed && has_usable_path(&m->groups[i]))
-			return &m->groups[i];
+	for_each_group(m, pg)
+		if (!pg->bypassed && has_usable_path(pg))
+			return pg;
 	return NULL;
 }
 

@@ -104,8 +104,6 @@ void path_selector_names(struct strbuf *out)
 {
 	for (size_t i = 0; selectors[i]; i++)
 		print_name(out, i, selectors[i]->name);
-	if (!selectors[0])
-		strbuf_printf(out, " none");
 }
 
 void hw_handler_names(struct strbuf *out)
@@ -118,6 +116,4 @@ void path_checker_names(struct strbuf *out)
 {
 	for (size_t i = 0; checkers[i]; i++)
 		print_name(out, i, checkers[i]->name);
-	if (!checkers[0])
-		strbuf_printf(out, " none");
 }

@@ -34,13 +34,12 @@ static char group_letter(const struct multipath *m, const struct priority_group 
 
 static void info(struct multipath *m, struct strbuf *out)
 {
+	struct priority_group *pg;
 	struct path *path;
-	unsigned int i;
 
 	strbuf_printf(out, "2 %u %u 0 %u %u ", m->queue_io, m->pg_init_count, m->nr_groups,
 		      shown_group(m));
-	for (i = 0; i < m->nr_groups; i++) {
-		struct priority_group *pg = &m->groups[i];
+	for_each_group(m, pg) {
 		struct path_selector *ps = &pg->selector;
 
 		strbuf_printf(out, "%c ", group_letter(m, pg));
@@ -86,14 +85,13 @@ static void hw_handler_words(const struct multipath *m, struct strbuf *out)
 
 static void table(struct multipath *m, struct strbuf *out)
 {
+	struct priority_group *pg;
 	struct path *path;
-	unsigned int i;
 
 	status_features(m, out);
 	hw_handler_words(m, out);
 	strbuf_printf(out, "%u %u ", m->nr_groups, shown_group(m));
-	for (i = 0; i < m->nr_groups; i++) {
-		struct priority_group *pg = &m->groups[i];
+	for_each_group(m, pg) {
 		struct path_selector *ps = &pg->selector;
 
 		strbuf_printf(out, "%s ", ps->type->name);
@@ -241,8 +239,8 @@ static void queue_detail(struct multipath *m, uint64_t now_ns, struct strbuf *ou
 
 void mpath_status_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out)
 {
+	const struct priority_group *pg;
 	struct path *path;
-	unsigned int i;
 
 	strbuf_printf(out, "%s: ", m->name);
 	if (m->lun.known)
@@ -253,9 +251,7 @@ void mpath_status_detail(struct multipath *m, uint64_t now_ns, struct strbuf *ou
 	strbuf_printf(out, " (tcmu-mpath %s, build %s)\n", MPATH_VERSION, MPATH_BUILD_ID);
 	hardware_detail(m, out);
 	queue_detail(m, now_ns, out);
-	for (i = 0; i < m->nr_groups; i++) {
-		struct priority_group *pg = &m->groups[i];
-
+	for_each_group(m, pg) {
 		strbuf_printf(out, "  group %u: %s, %s\n", pg->number, pg->selector.type->name,
 			      pg->bypassed ? "disabled"
 					   : (pg == m->current_pg ? "active" : "enabled"));
