@@ -8,6 +8,26 @@
 #include "sim/lib/tables.h"
 #include "sim/lib/world.h"
 
+/* As an upgrade finds it: written by an earlier version, so these numbers must never change. */
+static void what_an_earlier_version_wrote(void)
+{
+	static const struct mpath_memory kept = {
+		.queueing = MEMORY_QUEUEING_ON,
+		.current_group = 0xa4430a3dafe4c25c, /* FNV-1a of "8:32\0" "8:48\0" */
+		.disabled = {0x100ad06dfd14d942},    /* "8:0\0" "8:16\0" */
+		.nr_disabled = 1,
+		.failed = {0x916fd4470859f5d9}, /* "8:48\0" */
+		.nr_failed = 1,
+	};
+	struct world *w = world_new(FAIL TWO_BY_TWO);
+
+	w->memory = kept;
+	world_up(w);
+	expect_info(w, "2 1 0 0 2 2 D 0 2 0 8:0 A 0 8:16 A 0 E 0 2 0 8:32 A 0 8:48 F 0 ");
+	expect_notice(w, "queue_if_no_path, as before the restart");
+	world_end(w);
+}
+
 /* The same table, or another, in a new process. */
 static struct world *next_process(struct world *w, const char *table)
 {
@@ -154,6 +174,7 @@ static void queueing_was_changed_in_the_table(void)
 
 int main(void)
 {
+	STORY(what_an_earlier_version_wrote);
 	STORY(messages_hold);
 	STORY(the_group_in_use_is_used_again);
 	STORY(the_group_in_use_is_gone);

@@ -2,6 +2,7 @@
 /*
  * Notices: each event once, in order and numbered, whatever the log leaves out.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -206,6 +207,40 @@ static void test_a_refused_configuration(void)
 	world_end(w);
 }
 
+/* The words that programs know events by: those of config/dbus/org.tcmu.Mpath1.xml. */
+static void test_the_words_for_events(void)
+{
+	static const char *const words[] = {
+		[NOTICE_PATH_FAILED] = "path-failed",
+		[NOTICE_PATH_REINSTATED] = "path-reinstated",
+		[NOTICE_PATH_USABLE] = "path-usable",
+		[NOTICE_PATH_EXCLUDED] = "path-excluded",
+		[NOTICE_PATH_ADDED] = "path-added",
+		[NOTICE_PATH_REMOVED] = "path-removed",
+		[NOTICE_PATH_SLOW] = "path-slow",
+		[NOTICE_PATH_NOT_SLOW] = "path-not-slow",
+		[NOTICE_GROUP_SWITCHED] = "group-switched",
+		[NOTICE_GROUP_ASKED_FOR] = "group-asked-for",
+		[NOTICE_GROUP_DISABLED] = "group-disabled",
+		[NOTICE_GROUP_ENABLED] = "group-enabled",
+		[NOTICE_PG_INIT] = "pg-init",
+		[NOTICE_NO_PATH] = "no-path",
+		[NOTICE_QUEUEING_STARTED] = "queueing-started",
+		[NOTICE_QUEUEING_STOPPED] = "queueing-stopped",
+		[NOTICE_POLICY] = "policy",
+		[NOTICE_LUN] = "lun",
+		[NOTICE_LUN_RESIZED] = "lun-resized",
+		[NOTICE_SUSPENDED] = "suspended",
+		[NOTICE_RESUMED] = "resumed",
+		[NOTICE_RELOADED] = "reloaded",
+		[NOTICE_REFUSED] = "refused",
+		[NOTICE_OTHER] = "other",
+	};
+
+	for (unsigned int kind = 0; kind < sizeof(words) / sizeof(*words); kind++)
+		assert(strcmp(mpath_notice_name((enum mpath_notice_kind)kind), words[kind]) == 0);
+}
+
 /* dm-uevent's keys, and its own numbers, which count nothing else (dm-multipath.md A9). */
 static void test_the_keys_of_a_uevent(void)
 {
@@ -248,6 +283,7 @@ int main(void)
 	STORY(test_ever_new_reasons);
 	STORY(test_more_than_there_is_room_for);
 	STORY(test_a_refused_configuration);
+	STORY(test_the_words_for_events);
 	STORY(test_the_keys_of_a_uevent);
 	return end_of_stories();
 }

@@ -264,6 +264,7 @@ static void a_hung_path_is_left(void)
 	struct world *w = world_new(FAIL TWO_PATHS);
 	struct sim_path *p = sim_path(w, "8:0");
 	struct sim_io *read, *write, *tur;
+	unsigned int nr_probes;
 
 	world_up(w);
 	set_mode(p, MODE_HUNG);
@@ -289,6 +290,11 @@ static void a_hung_path_is_left(void)
 	tur = submit_tur(w);
 	advance(w, 2);
 	expect_good(w, tur);
+
+	/* The probe may never be answered: it is asked with another one. */
+	nr_probes = p->nr_probes;
+	advance(w, 5000);
+	expect(w, p->nr_probes >= nr_probes + 2);
 
 	/* It comes back with the answer. */
 	set_mode(p, MODE_UP);

@@ -437,6 +437,32 @@ static void stop_during_activation(void)
 	world_end(w);
 }
 
+/* The handler is taken away while it activates a path, and given back: it begins anew. */
+static void another_table_without_a_handler(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS_ALUA, 1);
+	struct sim_io *io;
+
+	world_up(w);
+	sim_path(w, "8:0")->latency_ns = 50 * NSEC_PER_MSEC;
+	io = submit_write(w, 0, 1);
+	advance(w, 10);
+	expect_pending(w, io);
+	expect(w, reload(w, QUEUE TWO_GROUPS) == 0);
+	advance(w, 100);
+	expect_good(w, io);
+	expect(w, reload(w, QUEUE TWO_GROUPS_ALUA) == 0);
+	forget_trace(w);
+	io = submit_write(w, 0, 1);
+	advance(w, 1000);
+	expect_good(w, io);
+	expect_trace(w, "[210] group 1: now current\n"
+			"[210] io 2a: waits for activation\n"
+			"[210] group 1: activation, round 1 in 0 ms\n"
+			"...\n");
+	world_end(w);
+}
+
 /* F22: suspended during an activation: what is under way ends, the rest begins after resume. */
 static void suspend_during_activation(void)
 {
@@ -768,6 +794,7 @@ int main(void)
 	STORY(nobody_waits_for_a_host_that_is_short);
 	STORY(a_path_vanishes_while_it_is_activated);
 	STORY(stop_during_activation);
+	STORY(another_table_without_a_handler);
 	STORY(suspend_during_activation);
 	STORY(a_path_comes_back_to_the_current_group);
 	STORY(the_only_path_comes_back);

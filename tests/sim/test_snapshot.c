@@ -207,6 +207,88 @@ static void waiting_commands_by_kind(void)
 	world_end(w);
 }
 
+/* A moment's rest because the target is busy, and the activation of a group, are both "delayed". */
+static void commands_that_are_delayed(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS_ALUA);
+
+	give_port_groups(w, TPGS_IMPLICIT | TPGS_EXPLICIT, 1);
+	world_up(w);
+	answer_with_status(sim_path(w, "8:0"), SAM_BUSY, 3);
+	submit_write(w, 0, 1);
+	advance(w, 5);
+	message(w, "switch_group 2");
+	submit_read(w, 1, 1);
+	submit_read(w, 2, 1);
+	look(w);
+	expect(w, shot.delayed == 3 && shot.in_flight == 0);
+	expect_detail(w, "  commands: 0 in flight, 0 held, 0 waiting for room, 3 delayed\n"
+			 "  no path: fail, cmd_time_out 0 s\n"
+			 "  2 commands wait for the activation of a group\n");
+	advance(w, 1000);
+	look(w);
+	expect(w, shot.delayed == 0 && shot.counters.errors[IO_ERROR_BUSY] == 0);
+	world_end(w);
+}
+
+/* What waits for a path and what waits for resume are both "held". */
+static void commands_that_are_held(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_TRANSITIONING);
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	message(w, "suspend");
+	submit_read(w, 1, 1);
+	submit_read(w, 2, 1);
+	look(w);
+	expect(w, shot.held == 3);
+	expect_detail(w, "  commands: 0 in flight, 3 held, 0 waiting for room, 0 delayed\n");
+	expect_detail(w, "  being suspended: 2 commands wait for resume\n");
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 10000);
+	message(w, "resume");
+	advance(w, 10);
+	look(w);
+	expect(w, shot.held == 0 && shot.counters.good[SCSI_DATA_IN] == 3);
+	world_end(w);
+}
+
+/* "mpathctl status" for people: each line, as the manual shows it. */
+static void the_status_for_people(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS_ALUA);
+
+	give_port_groups(w, TPGS_IMPLICIT | TPGS_EXPLICIT, 1);
+	w->luns[0].groups[0].preferred = true;
+	sim_path(w, "8:16")->read_only = true;
+	set_cmd_time_out(w, 30);
+	world_up(w);
+	submit_read(w, 0, 1);
+	advance(w, 100);
+	submit_write(w, 0, 1);
+	expect_detail(w, "mpatha: 36000d310000000000000000000000001, 2048 blocks of 512 bytes (");
+	expect_detail(w,
+		      "  commands: 1 in flight, 0 held, 0 waiting for room, 0 delayed\n"
+		      "  no path: fail, cmd_time_out 30 s\n"
+		      "  fence: none: a lost write is sent again at once, and its old copy may "
+		      "land on newer data, as with dm-multipath\n"
+		      "  group 1: round-robin, active\n"
+		      "    sda 8:0: active [1 in flight, failed 0 times, target port group 1 "
+		      "active/optimized (preferred)] 8:0\n"
+		      "  group 2: round-robin, enabled\n"
+		      "    sdb 8:16: active [0 in flight, failed 0 times, read-only, target port "
+		      "group 2 standby] 8:16\n");
+	advance(w, 10);
+	message(w, "disable_group 2");
+	message(w, "fail_path 8:16");
+	expect_detail(w, "  group 2: round-robin, disabled\n    sdb 8:16: failed by message: "
+			 "fail_path message [0 in flight, failed 1 times, ");
+	world_end(w);
+}
+
 /* The message release: from now on nothing is held, and the state does not say that it is. */
 static void after_release(void)
 {
@@ -366,6 +448,9 @@ int main(void)
 	STORY(a_command_over_two_paths);
 	STORY(a_read_that_is_given_up);
 	STORY(waiting_commands_by_kind);
+	STORY(commands_that_are_delayed);
+	STORY(commands_that_are_held);
+	STORY(the_status_for_people);
 	STORY(port_groups);
 	STORY(a_map_with_a_hardware_handler);
 	STORY(a_snapshot_that_is_too_small);

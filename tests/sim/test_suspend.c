@@ -216,6 +216,25 @@ static void test_fail_if_no_path_wins(void)
 	world_end(w);
 }
 
+/* What a flush had saved is used up by its resume: a later fail_if_no_path lasts. */
+static void test_fail_if_no_path_lasts(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	struct mpath_memory memory;
+
+	world_up(w);
+	message(w, "suspend");
+	message(w, "resume");
+	expect_table(w, QUEUE ONE_PATH " ");
+	expect(w, message(w, "fail_if_no_path") == 0);
+	mpath_remember(w->m, &memory);
+	expect(w, memory.queueing == MEMORY_QUEUEING_OFF);
+	message(w, "suspend noflush");
+	message(w, "resume");
+	expect_table(w, FAIL ONE_PATH " ");
+	world_end(w);
+}
+
 /* What waits for resume can be aborted, has its deadline, and is answered at shutdown. */
 static void test_no_command_waits_for_ever(void)
 {
@@ -369,6 +388,7 @@ int main(void)
 	STORY(test_a_write_in_flight_is_waited_for);
 	STORY(test_messages_when_suspended);
 	STORY(test_fail_if_no_path_wins);
+	STORY(test_fail_if_no_path_lasts);
 	STORY(test_no_command_waits_for_ever);
 	STORY(test_no_suspension_after_shutdown);
 	STORY(test_reload_while_suspended);
