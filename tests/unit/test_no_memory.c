@@ -37,6 +37,11 @@ static struct mpath_table *parse(const char *words)
 	return table;
 }
 
+static bool is_told(void)
+{
+	return strstr(text, "memory") || strstr(text, "Error allocating");
+}
+
 static void test_map(void)
 {
 	struct mpath_table *table = parse("0 0 2 1 round-robin 0 2 1 8:0 1 8:16 1 "
@@ -52,7 +57,7 @@ static void test_map(void)
 		strbuf_init(&error, text, sizeof(text));
 		fail_allocation(nth);
 		m = mpath_create("m", table, &settings, NULL, &error);
-		assert(m || (allocation_has_failed() && error.len));
+		assert(m || (allocation_has_failed() && is_told()));
 	}
 	assert(!allocation_has_failed() && nth > 10);
 	fail_allocation(0);
@@ -101,7 +106,7 @@ static void test_changes(void)
 			strbuf_init(&error, text, sizeof(text));
 			fail_allocation(nth);
 			change = prepare(m, which);
-			assert(change || (allocation_has_failed() && error.len));
+			assert(change || (allocation_has_failed() && is_told()));
 		}
 		assert(!allocation_has_failed() && nth > 10);
 		fail_allocation(0);
