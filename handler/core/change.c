@@ -77,8 +77,6 @@ static struct path *new_path(struct multipath *m, const char *address)
 	list_init(&path->flying);
 	list_init(&path->hw_node);
 	list_init(&path->pg_init_node);
-	list_init(&path->probe.node);
-	list_init(&path->probe.flight);
 	path->address = strdup(address);
 	path->hw_data = calloc(1, hw_handler_path_size());
 	path->checker_context = calloc(1, path_checker_context_size());

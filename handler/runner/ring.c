@@ -215,7 +215,6 @@ static struct ring_cmd *dropped_cmd(struct ring *ring, const struct ring_entry *
 
 	iov = (struct iovec *)(void *)(cmd + 1);
 	list_init(&cmd->io.node);
-	list_init(&cmd->io.flight);
 	cmd->id = entry->id;
 	cmd->io.owner = cmd;
 	cmd->io.cmd.cdb_len = (uint8_t)ring_entry_cdb(&ring->view, entry, cmd->io.cmd.cdb);

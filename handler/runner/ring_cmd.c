@@ -70,7 +70,6 @@ struct ring_cmd *ring_cmd_get(struct ring_cmd_pool *pool)
 	cmd->pool = pool;
 	cmd->io.owner = cmd;
 	list_init(&cmd->io.node);
-	list_init(&cmd->io.flight);
 	return cmd;
 }
 
