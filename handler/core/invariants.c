@@ -91,7 +91,7 @@ static void check_path_wakes(const struct multipath *m, const struct path *path)
 {
 	if (path->log_suppressed)
 		check_wakes_by(m, path->log_quiet_until_ns);
-	if (path->resting)
+	if (path->resting && !path->counting) /* the answer ends it, too */
 		check_wakes_by(m, path->rest_ends_ns);
 	if (path->link == LINK_CLOSED || (path->link == LINK_OPEN && path->probing == PROBE_NONE))
 		check_wakes_by(m, path->next_check_ns);

@@ -376,7 +376,6 @@ static void rest(struct multipath *m, struct path *path)
 	trace(m, "restart: %s rests to be counted", path_name(path));
 	path->resting = true;
 	path->rest_ends_ns = m->now_ns + REST_MAX_NS;
-	wake_by(m, path->rest_ends_ns);
 }
 
 /* A command has left the resting path. */
@@ -421,9 +420,13 @@ static void look_after(struct multipath *m, struct path *path)
 		return;
 	if (writes_wait && !path->resting && m->now_ns >= path->rest_ends_ns + WORK_MIN_NS)
 		rest(m, path);
-	if (path->resting && m->now_ns >= path->rest_ends_ns)
+	if (path->resting && m->now_ns >= path->rest_ends_ns) {
 		end_of_rest(m, path);
-	else if (path->link == LINK_OPEN && is_idle(path))
+		return;
+	}
+	if (path->resting)
+		wake_by(m, path->rest_ends_ns);
+	if (path->link == LINK_OPEN && is_idle(path))
 		ask_for_count(m, path);
 }
 
