@@ -50,6 +50,32 @@ static void writes_wait_for_foreign_commands(void)
 	world_end(w);
 }
 
+/* While the counters are read a probe is sent: whatever they say, they are read once more. */
+static void a_probe_is_sent_during_the_count(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	struct sim_path *p = sim_path(w, "8:0");
+	struct sim_io *write;
+
+	p->foreign = 1;
+	world_up(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 1000);
+	p->foreign = 0;
+	while (!p->path->counting)
+		advance_us(w, 100);
+	p->latency_ns = 10 * NSEC_PER_MSEC;
+	message(w, "probe_path 8:0");
+	expect(w, p->path->probing != PROBE_NONE);
+	while (p->path->counting)
+		advance_us(w, 100);
+	expect(w, p->path->probing != PROBE_NONE && p->path->foreign);
+	expect_pending(w, write);
+	advance(w, 500);
+	expect_good(w, write);
+	world_end(w);
+}
+
 /* No foreign command on any path: writes wait for nothing but the first look. */
 static void nothing_foreign_nothing_waits(void)
 {
@@ -1006,6 +1032,7 @@ static void a_longer_time_out_for_a_while(void)
 int main(void)
 {
 	STORY(writes_wait_for_foreign_commands);
+	STORY(a_probe_is_sent_during_the_count);
 	STORY(nothing_foreign_nothing_waits);
 	STORY(the_end_is_noticed_under_load);
 	STORY(equal_counters_after_the_timeout_are_no_proof);
