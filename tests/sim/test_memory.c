@@ -172,10 +172,27 @@ static void queueing_was_changed_in_the_table(void)
 	world_end(w);
 }
 
+/* The disks in use are remembered, each once; also one of which the kernel tells no number. */
+static void disks_in_use(void)
+{
+	struct world *w = world_new(FAIL TWO_BY_TWO);
+	struct mpath_memory memory;
+
+	sim_path(w, "8:0")->disk = 0;
+	sim_path(w, "8:48")->disk = sim_path(w, "8:32")->disk;
+	world_up(w);
+	mpath_remember(w->m, &memory);
+	expect(w, memory.nr_disks == 3 && memory.disks[0] == 0);
+	expect(w, memory.disks[1] == sim_path(w, "8:16")->disk);
+	expect(w, memory.disks[2] == sim_path(w, "8:32")->disk);
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(what_an_earlier_version_wrote);
 	STORY(messages_hold);
+	STORY(disks_in_use);
 	STORY(the_group_in_use_is_used_again);
 	STORY(the_group_in_use_is_gone);
 	STORY(another_table);
