@@ -611,6 +611,29 @@ static void followover_is_about_a_path_that_comes_up(void)
 	world_end(w);
 }
 
+/* The array has moved the LUN, and commands have followed: later on it is failback as ever. */
+static void a_move_is_followed_once(void)
+{
+	struct world *w = alua_world(IMPLICIT, GROUPING_GROUP_BY_PRIO, FAILBACK_MANUAL);
+
+	world_up(w);
+	path_of_read(w);
+	advance(w, 2000);
+	set_port_group(w, 1, ALUA_NON_OPTIMIZED, false);
+	set_port_group(w, 2, ALUA_OPTIMIZED, true);
+	path_of_read(w);
+	advance(w, 100);
+	expect(w, path_of_read(w)->nexus.group == 2);
+	set_mode(sim_path(w, "8:0"), MODE_NOT_SENT);
+	set_mode(sim_path(w, "8:32"), MODE_NOT_SENT);
+	expect(w, path_of_read(w)->nexus.group == 1);
+	advance(w, 2000);
+	comes_back(w, "8:0");
+	comes_back(w, "8:32");
+	expect(w, path_of_read(w)->nexus.group == 1);
+	world_end(w);
+}
+
 /*
  * Seed 4823: who has met a broken answer on the first path goes its own way to the second, while
  * all others are to go back to the first.  Each activation of the second asked for the first anew.
@@ -702,6 +725,7 @@ int main(void)
 	STORY(failback_by_followover);
 	STORY(failback_in_a_table);
 	STORY(followover_is_about_a_path_that_comes_up);
+	STORY(a_move_is_followed_once);
 	STORY(failback_is_asked_for_once);
 	return end_of_stories();
 }
