@@ -12,6 +12,7 @@
 
 #include "mpath/scsi.h"
 
+#include "scsi/big_endian.h"
 #include "scsi/our_lun.h"
 
 #define DESIGNATOR_T10	0x1
@@ -172,7 +173,7 @@ static const uint8_t *next_designator(const uint8_t *page, size_t len, int *off)
 
 	if (len < 4 || page[1] != 0x83)
 		return NULL;
-	page_len = page[2] << 8 | page[3];
+	page_len = get_be16(page + 2);
 	if ((size_t)page_len > len - 4)
 		page_len = (int)(len - 4);
 	if (sg_vpd_dev_id_iter(page + 4, page_len, off, ASSOCIATION_LUN, -1, -1) != 0)
@@ -225,16 +226,13 @@ void scsi_lun_designators(const uint8_t *page, size_t len, struct lun_names *nam
 bool scsi_capacity_decode(const uint8_t *data, size_t len, uint64_t *nr_blocks,
 			  uint32_t *block_size)
 {
-	uint64_t last_lba = 0;
-	uint32_t size = 0;
-	unsigned int i;
+	uint64_t last_lba;
+	uint32_t size;
 
 	if (len < 12)
 		return false;
-	for (i = 0; i < 8; i++)
-		last_lba = last_lba << 8 | data[i];
-	for (i = 8; i < 12; i++)
-		size = size << 8 | data[i];
+	last_lba = get_be64(data);
+	size = get_be32(data + 8);
 	if (size == 0 || last_lba == UINT64_MAX)
 		return false;
 	*nr_blocks = last_lba + 1;

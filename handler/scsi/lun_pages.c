@@ -15,6 +15,7 @@
 
 #include "mpath/scsi.h"
 
+#include "scsi/big_endian.h"
 #include "scsi/our_lun.h"
 
 #define OPCODE_INQUIRY		 0x12
@@ -43,11 +44,6 @@
 #define IEEE_COMPANY_LIO  0x001405
 #define PAGE_BUF_LEN	  512
 #define SERIAL_MAX	  200
-
-static uint32_t get_be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
 
 static void put_be32(uint8_t *p, uint32_t value)
 {

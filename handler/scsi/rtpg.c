@@ -10,6 +10,8 @@
 #include "mpath/path.h"
 #include "mpath/scsi.h"
 
+#include "scsi/big_endian.h"
+
 #define MAINTENANCE_IN	0xa3
 #define MAINTENANCE_OUT 0xa4
 #define PORT_GROUPS	0x0a /* service action, for both */
@@ -24,16 +26,6 @@
 #define DESIGNATOR_PORT	      0x4
 #define DESIGNATOR_PORT_GROUP 0x5
 #define ASSOCIATION_PORT      1
-
-static uint16_t get_be16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static size_t get_be32(const uint8_t *p)
-{
-	return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
-}
 
 void scsi_rtpg_ask(const struct scsi_question *next, bool extended)
 {
