@@ -51,6 +51,9 @@ lists=("$here/../config/build-packages" "$here/host-packages")
 case $suite in
 contract | e2e | bench | all) lists+=("$here/vm/host-packages") ;;
 esac
+case $suite:${options[*]} in
+bench:*--long*) lists+=("$here/bench/host-packages") ;;
+esac
 need_packages "$yes" "${lists[@]}"
 
 exec python3 -B "$here/cases.py" "${options[@]}" "$suite" "$pattern"
