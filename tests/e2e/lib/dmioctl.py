@@ -103,11 +103,18 @@ class Device:
 
     def load(self, sectors, parameters):
         """The table that takes over with the next resume()."""
-        data = _padded(parameters)
-        target = _TARGET.pack(0, sectors, 0, _TARGET.size + len(data), self.target.encode())
+        self.load_targets([(sectors, self.target, parameters)])
+
+    def load_targets(self, targets):
+        """The same for a table of several lines: [(sectors, target, parameters)], one after the other."""
+        data, start = b"", 0
+        for sectors, target, parameters in targets:
+            words = _padded(parameters)
+            data += _TARGET.pack(start, sectors, 0, _TARGET.size + len(words), target.encode()) + words
+            start += sectors
         self.control.log.new_lines()
         try:
-            self.control.call(_LOAD, self.name, target + data, targets=1)
+            self.control.call(_LOAD, self.name, data, targets=len(targets))
         except OSError as error:
             lines = self.control.log.new_lines()
             said = [line.partition(mark)[2] for mark in (": ioctl: ", f": {self.target}: ")

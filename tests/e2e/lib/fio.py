@@ -57,15 +57,14 @@ class Result:
 
     def _gaps(self, logs, begin_ms, end_ms):
         self._times = times = {"0": [], "1": []}
-        self._reads = []        # (end, how long it took)
+        self.took = {"0": [], "1": []}
         for text in logs:
             for line in text.splitlines():
                 words = line.split(", ", 3)
                 if len(words) > 2 and words[2] in times:
                     end = int(words[0]) - begin_ms
                     times[words[2]].append(end)
-                    if words[2] == "0":
-                        self._reads.append((end, int(words[1]) / 1e6))
+                    self.took[words[2]].append((end, int(words[1]) / 1e6))
         # What comes after the load's time is the verify; stalls() still wants to know.
         times = {key: [t for t in all if t <= end_ms] for key, all in times.items()}
         both = sorted(times["0"] + times["1"])
@@ -79,7 +78,7 @@ class Result:
         """The longest that touch this time, in seconds: what a read took, and a gap between writes."""
         first, last = (begin - self.begin) * 1000, (end - self.begin) * 1000
         writes = sorted(self._times["1"])
-        return (max((took for end, took in self._reads if end >= first and end - took <= last),
+        return (max((took for end, took in self.took["0"] if end >= first and end - took <= last),
                     default=0) / 1000,
                 max((b - a for a, b in zip(writes, writes[1:]) if b >= first and a <= last),
                     default=0) / 1000)
@@ -111,11 +110,12 @@ class Fio:
     seconds is the length of the load, the verify comes after it.  rate is in MiB/s for each direction:
     the default leaves the guest's CPUs half idle, so that a gap is a stall and not a busy CPU.  With
     verify=None the load runs by time and at full speed, unless a rate is given.
-    More options of fio as keywords: Fio(dev, 10, rwmixread=70).
+    More options of fio as keywords: Fio(dev, 10, rwmixread=70).  Without verify there may be several
+    jobs side by side: {name: options of its own}.
     """
 
     def __init__(self, device, seconds, rw="randrw", bs="512-1m", depth=16, verify="crc32c",
-                 rate=None, ioengine="libaio", **options):
+                 rate=None, ioengine="libaio", jobs=None, **options):
         self.device = getattr(device, "dev", device)
         self.seconds = seconds
         # Not in /out: a log line per command through 9p would be part of what is measured.
@@ -125,7 +125,7 @@ class Fio:
         common["bsrange" if "-" in bs else "bs"] = bs
         if "-" in bs:
             common["blockalign"] = "512"
-        jobs = {"load": {"iodepth": depth}}
+        jobs = jobs or {"load": {"iodepth": depth}}
         if verify:
             rate = rate or 32
             directions = 2 if rw in ("randrw", "rw", "readwrite") else 1
