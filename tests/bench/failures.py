@@ -199,6 +199,8 @@ def one_run(scenario, subject, paths):
 def measure(scenario, contender, made, lines):
     """The figures of one contender in one scenario; its course goes to lines."""
     made.set(scenario.base_ms)
+    for path in made.paths:
+        cuts.wait_usable(path, 60)      # again, after the contender before
     subject = CONTENDERS[contender](made.paths)
     try:
         note(f"{contender}: {subject.table()}")

@@ -37,7 +37,7 @@ BLOCKS = (4096, 65536)
 DIRECTIONS = ("read", "write")
 DEPTHS = (1, 8, 32)
 CELLS = [(block, direction, depth) for block in BLOCKS for direction in DIRECTIONS for depth in DEPTHS]
-PROFILED = ((4096, "read", 1), (4096, "read", 32))
+PROFILED = ((4096, "read", 32), (4096, "read", 1))
 CONTENDERS = ("disk", "sg", "iblock on dm, bio", "iblock on dm, rq", "empty", "qcow", "ours")
 # Those of whose commands each is to reach a path.
 ON_PATHS = ("sg", "iblock on dm, bio", "iblock on dm, rq", "ours")
@@ -198,20 +198,17 @@ def summary(rounds):
     return result
 
 
-def breakdown(contenders, cell):
-    """{contender: {"threads": {thread: instructions for each command},
-                    "places": {"thread, program file or module of the kernel": the same}}}"""
-    result = {}
-    for name in CONTENDERS:
-        threads = measure(name, contenders.of[name], cell)
-        with loaded(contenders.of[name], cell):
-            with profile.Profile() as sampled:
-                time.sleep(4 * SECONDS)
-        total = sum(threads.values())
-        places = {", ".join(where): round(share * total) for where, share in sampled.shares()
-                  if share > 0.005}
-        result[name] = {"threads": {thread: round(n) for thread, n in threads.items()}, "places": places}
-    return result
+def breakdown(contender, name, cell):
+    """{"threads": {thread: instructions for each command},
+        "places": {"thread, program file or module of the kernel": the same}}"""
+    threads = measure(name, contender, cell)
+    with loaded(contender, cell):
+        with profile.Profile() as sampled:
+            time.sleep(2 * SECONDS)
+    total = sum(threads.values())
+    return {"threads": {thread: round(n) for thread, n in threads.items()},
+            "places": {", ".join(where): round(share * total) for where, share in sampled.shares()
+                       if share > 0.005}}
 
 
 @contextlib.contextmanager
@@ -248,7 +245,13 @@ def test_commands():
 def test_breakdown():
     """Where they are."""
     with all_contenders() as contenders:
-        save(breakdown={title(cell): breakdown(contenders, cell) for cell in PROFILED})
+        found = {}
+        for cell in PROFILED:
+            found[title(cell)] = of_cell = {}
+            for name in reversed(CONTENDERS):       # ours first
+                of_cell[name] = breakdown(contenders.of[name], name, cell)
+                note(f"{title(cell)}, {name}: {of_cell[name]}")
+                save(breakdown=found)
 
 
 if __name__ == "__main__":

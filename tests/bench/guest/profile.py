@@ -7,6 +7,7 @@ What runs with interrupts off is seen where they are switched on again.
 import bisect
 import collections
 import ctypes
+import functools
 import mmap
 import os
 import struct
@@ -25,6 +26,7 @@ ENABLE, DISABLE = 0x2400, 0x2401
 DATA_HEAD = 1024                # offset in the first page
 
 
+@functools.cache
 def kernel_modules():
     """(sorted addresses of functions, the module of each)"""
     functions = []

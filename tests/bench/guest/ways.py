@@ -107,6 +107,7 @@ class Slow(cuts.Cut):
 class Hung(cuts.Cut):
     """Reads and writes get no answer; the target itself still answers what needs no device."""
     name = "hung"
+    at_once = False
 
     def cut(self, path):
         path.way.suspend(noflush=True)

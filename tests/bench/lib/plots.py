@@ -38,9 +38,11 @@ def draw_course(pyplot, scenario, lines):
     figure, rows = pyplot.subplots(len(lines), 1, sharex=True, sharey=True, figsize=(8, 1.5 * len(lines)),
                                    squeeze=False)
     for axes, (contender, line) in zip(rows[:, 0], lines):
-        axes.axvspan(*line["cut"], color="0.9")
+        begin, end = line["cut"]
+        axes.axvspan(0, end - begin, color="0.9")
         for what, style in (("reads", "b."), ("writes", "r.")):
-            axes.semilogy(*zip(*line[what]), style, markersize=2, label=what)
+            at, worst = zip(*line[what])
+            axes.semilogy([second - begin for second in at], worst, style, markersize=2, label=what)
         axes.set_title(contender, fontsize=8)
         axes.set_ylabel("ms", fontsize=8)
     rows[0, 0].legend(fontsize=7, loc="upper right")
@@ -57,7 +59,7 @@ def draw_percentiles(pyplot, scenarios):
             at = -len(labels)
             labels.append(f"{scenario}: {contender}")
             for state, fill in (("healthy", "none"), ("broken", None)):
-                values = [directions["reads"][state][part][1] for part in PERCENTILES]
+                values = [results.middle(directions["reads"][state][part]) for part in PERCENTILES]
                 for value, marker in zip(values, "os^"):
                     axes.semilogx(value, at, "b" + marker, markersize=5, fillstyle=fill or "full")
     axes.set_yticks([-i for i in range(len(labels))], labels, fontsize=7)

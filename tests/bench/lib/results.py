@@ -40,3 +40,8 @@ def save(section, figures):
     with open(RESULTS, "w") as f:
         json.dump(results, f, indent=1)
         f.write("\n")
+
+
+def middle(spread):
+    """Of what is recorded as [least, median, most], or of one value."""
+    return spread[len(spread) // 2]
