@@ -142,6 +142,8 @@ def test_kills():
         os.kill(victim, 9)
         killed = time.monotonic()
         serves = rng.random() < 0.4 or left == 1
+        if left % 100 == 1:
+            note(f"{KILLS - left + 1} kills in {time.monotonic() - begin:.0f} s")
         if serves:
             waits.append(reader.wait_seconds(killed))
     waits.sort()

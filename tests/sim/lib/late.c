@@ -148,6 +148,26 @@ void sim_late_due(struct world *w, struct sim_late *late)
 	forget(late);
 }
 
+static bool is_for_map(const struct sim_late *late)
+{
+	const struct lun_facts *lun = mpath_lun(late->path->w->m);
+
+	return !lun->known || strcmp(late->nexus.lun->wwid, lun->wwid) == 0;
+}
+
+unsigned int sim_late_for_other_luns(const struct sim_path *p)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < p->w->nr_events; i++) {
+		const struct sim_event *e = &p->w->events[i];
+
+		n += e->type == SIM_LATE && e->path == p && e->late->orphan && !e->late->hidden &&
+		     !is_for_map(e->late);
+	}
+	return n;
+}
+
 bool sim_late_has_orphan_write(const struct sim_path *p)
 {
 	unsigned int i;
@@ -155,7 +175,8 @@ bool sim_late_has_orphan_write(const struct sim_path *p)
 	for (i = 0; i < p->w->nr_events; i++) {
 		const struct sim_event *e = &p->w->events[i];
 
-		if (e->type == SIM_LATE && e->path == p && e->late->orphan && e->late->cmd.cdb_len)
+		if (e->type == SIM_LATE && e->path == p && e->late->orphan &&
+		    e->late->cmd.cdb_len && is_for_map(e->late))
 			return true;
 	}
 	return false;

@@ -350,11 +350,12 @@ static uint64_t restart_ends_ns(const struct world *w)
 
 /*
  * What the counters of an open path show; and writes that they do not show, or that are on a path
- * which cannot be opened.  Of these a process can know only from the one that has left them.
+ * which cannot be opened.  Of these a process can know only from the one that has left them.  What
+ * is known to be another LUN's is nobody's concern.
  */
 static bool may_have_orphans(const struct sim_path *p)
 {
-	return (p->is_open && p->foreign > p->hidden) ||
+	return (p->is_open && p->foreign > p->hidden + sim_late_for_other_luns(p)) ||
 	       ((p->is_open || p->w->counts.restarts) && sim_late_has_orphan_write(p));
 }
 
@@ -404,6 +405,8 @@ static void check_group(struct world *w, const struct sim_io *io, const struct s
 	const struct priority_group *pg = p->path->pg;
 	const struct sim_path *better;
 
+	if (io->io.nr_suspicions && w->m->hw.type)
+		w->oracle->current = pg; /* groups must be activated: it moves the others, too */
 	if (io->io.nr_suspicions || w->oracle->any_group)
 		return; /* on its own way; or there is no old order yet */
 	/* Of several commands in a step one may stay, and another one move the others. */

@@ -339,7 +339,9 @@ void sim_late_foreign(struct sim_path *path, uint64_t lba, uint64_t stamp, uint6
  * more, and may land all the same.
  */
 void sim_late_lose(struct sim_path *path);
-/* Is a write of a dead process out there that may land? */
+/* How many commands of a dead process count that another LUN than the map's has got? */
+unsigned int sim_late_for_other_luns(const struct sim_path *path);
+/* Is a write of a dead process out there that may land on the map's LUN? */
 bool sim_late_has_orphan_write(const struct sim_path *path);
 /* The world ends: what the path still carried is gone. */
 void sim_late_drop_session(struct sim_path *path);
