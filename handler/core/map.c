@@ -193,5 +193,5 @@ void delay_io(struct multipath *m, struct mpath_io *io, uint64_t delay_ns)
 	}
 	io->retry_ns = m->now_ns + delay_ns;
 	wake_by(m, io->retry_ns);
-	list_push_back(&m->delayed, &io->node);
+	hold_io(m, &m->delayed, io);
 }
