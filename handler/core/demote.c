@@ -420,6 +420,8 @@ static void stop_judging(struct multipath *m)
 	struct priority_group *pg;
 
 	m->judge_ns = 0;
+	if (!m->nr_demoted)
+		return;
 	for_each_group(m, pg)
 		lift_demotions(m, pg, "slow paths are used");
 }
