@@ -365,8 +365,8 @@ void read_was_given_up(struct multipath *m, struct mpath_io *io, struct path *pa
 	go_elsewhere(m, io, path, true);
 }
 
-/* The transport has let go of a read that was given up: its buffer is the initiator's again. */
-void io_abandoned(struct multipath *m, struct mpath_io *io)
+/* The transport has let go of a read, or of a leg, that was given up.  The path that it was on. */
+struct path *take_back_abandoned(struct multipath *m, struct mpath_io *io)
 {
 	struct path *path = io->path;
 
@@ -376,6 +376,14 @@ void io_abandoned(struct multipath *m, struct mpath_io *io)
 	io_stats_count(&path->stats, io, m->now_ns - io->start_ns);
 	take_off_path(m, io);
 	restart_path_erred(m, path, &io->result);
+	return path;
+}
+
+/* Its buffer is the initiator's again. */
+void io_abandoned(struct multipath *m, struct mpath_io *io)
+{
+	struct path *path = take_back_abandoned(m, io);
+
 	read_was_given_up(m, io, path);
 	if (!list_empty(&m->backlog))
 		run_backlog(m);

@@ -443,20 +443,14 @@ void leg_answered(struct multipath *m, struct mpath_io *io)
 /* As io_abandoned(). */
 void leg_abandoned(struct multipath *m, struct mpath_io *io)
 {
+	struct path *path = take_back_abandoned(m, io);
 	struct leg *leg = leg_of(io);
 	struct mpath_io *read = leg->read;
-	struct path *path = io->path;
 
-	assert(io->abandoned);
-	io->abandoned = false;
-	io->result = (struct scsi_result){.transport = TRANSPORT_TIMEOUT};
-	io_stats_count(&path->stats, io, m->now_ns - io->start_ns);
-	take_off_path(m, io);
-	restart_path_erred(m, path, &io->result);
 	detach(leg);
 	put_leg(m, leg);
 	if (read && !read->leg) {
-		read->result = (struct scsi_result){.transport = TRANSPORT_TIMEOUT};
+		read->result = io->result;
 		list_del(&read->node);
 		read_was_given_up(m, read, path);
 	}

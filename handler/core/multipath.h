@@ -258,6 +258,7 @@ void judge_answer(struct multipath *m, struct mpath_io *io, struct path *path);
 bool blame_path(struct multipath *m, struct path *path, uint64_t sent_ns,
 		const struct scsi_result *result, const struct verdict *verdict);
 bool note_suspicion(struct multipath *m, struct mpath_io *io, const struct path *path);
+struct path *take_back_abandoned(struct multipath *m, struct mpath_io *io);
 void read_was_given_up(struct multipath *m, struct mpath_io *io, struct path *path);
 void give_up(struct multipath *m, struct mpath_io *io);
 bool may_try_them_again(struct multipath *m, struct mpath_io *io);
