@@ -149,19 +149,9 @@ static void print_failback(const struct mpath_policy *policy, struct strbuf *out
 	}
 }
 
-/* Without the blank behind the last word. */
-static void snapshot_features(const struct multipath *m, struct mpath_snapshot *s)
-{
-	struct strbuf features;
-
-	strbuf_init(&features, s->features, sizeof(s->features));
-	status_features(m, &features);
-	s->features[features.len - 1] = '\0';
-}
-
 static void snapshot_map(struct multipath *m, uint64_t now_ns, struct mpath_snapshot *s)
 {
-	struct strbuf warning, failback;
+	struct strbuf features, warning, failback;
 
 	latency_turn_window(&m->stats.latency, now_ns);
 	*s = (struct mpath_snapshot){
@@ -196,7 +186,8 @@ static void snapshot_map(struct multipath *m, uint64_t now_ns, struct mpath_snap
 		.counters = m->stats.counters,
 		.latency = latency_percentiles(&m->stats.latency),
 	};
-	snapshot_features(m, s);
+	strbuf_init(&features, s->features, sizeof(s->features));
+	status_features(m, &features);
 	strbuf_init(&failback, s->failback, sizeof(s->failback));
 	print_failback(&m->settings.policy, &failback);
 	strbuf_init(&warning, s->warning, sizeof(s->warning));

@@ -56,20 +56,20 @@ static void info(struct multipath *m, struct strbuf *out)
 
 void status_features(const struct multipath *m, struct strbuf *out)
 {
-	strbuf_printf(out, "%u ",
+	strbuf_printf(out, "%u",
 		      m->queue_if_no_path + (m->pg_init_retries > 0) * 2u +
 			      (m->pg_init_delay_msecs >= 0) * 2u + m->retain_attached_hw_handler +
 			      (m->queue_mode == QUEUE_MODE_BIO) * 2u);
 	if (m->queue_if_no_path)
-		strbuf_printf(out, "queue_if_no_path ");
+		strbuf_printf(out, " queue_if_no_path");
 	if (m->pg_init_retries)
-		strbuf_printf(out, "pg_init_retries %u ", m->pg_init_retries);
+		strbuf_printf(out, " pg_init_retries %u", m->pg_init_retries);
 	if (m->pg_init_delay_msecs >= 0)
-		strbuf_printf(out, "pg_init_delay_msecs %d ", m->pg_init_delay_msecs);
+		strbuf_printf(out, " pg_init_delay_msecs %d", m->pg_init_delay_msecs);
 	if (m->retain_attached_hw_handler)
-		strbuf_printf(out, "retain_attached_hw_handler ");
+		strbuf_printf(out, " retain_attached_hw_handler");
 	if (m->queue_mode == QUEUE_MODE_BIO)
-		strbuf_printf(out, "queue_mode bio ");
+		strbuf_printf(out, " queue_mode bio");
 }
 
 /* dm forgets the words behind the name; here a table that is shown makes the same map. */
@@ -89,6 +89,7 @@ static void table(struct multipath *m, struct strbuf *out)
 	struct path *path;
 
 	status_features(m, out);
+	strbuf_printf(out, " ");
 	hw_handler_words(m, out);
 	strbuf_printf(out, "%u %u ", m->nr_groups, shown_group(m));
 	for_each_group(m, pg) {
