@@ -64,9 +64,7 @@ static void check_fences(const struct multipath *m)
 
 /* --- nothing that is due by itself is slept through --- */
 
-#define PATIENCE_MIN_MS	  1000
-#define CHOOSING_EARLY_NS NSEC_PER_SEC
-#define SETTLING_MAX_NS	  (10 * NSEC_PER_SEC)
+#define PATIENCE_MIN_MS 1000
 
 /* 0: it never is. */
 static void check_wakes_by(const struct multipath *m, uint64_t due_ns)
@@ -117,18 +115,13 @@ static void check_queue_wakes(const struct multipath *m, const struct list *queu
 
 static void check_held_wakes(const struct multipath *m)
 {
-	const struct mpath_settings *s = &m->settings;
 	const struct list *node;
 
 	check_queue_wakes(m, &m->held);
-	for (node = m->held.next; node != &m->held; node = node->next) {
-		const struct mpath_io *io = container_of(node, struct mpath_io, node);
-		uint32_t ms = io->cmd.class == CMD_READ ? s->no_path_timeout_read_ms
-							: s->no_path_timeout_write_ms;
-
-		if (ms && may_queue(m) && !m->nr_valid)
-			check_wakes_by(m, m->no_path_since_ns + ms * NSEC_PER_MSEC);
-	}
+	if (m->nr_valid || !may_queue(m))
+		return;
+	for (node = m->held.next; node != &m->held; node = node->next)
+		check_wakes_by(m, no_path_limit(m, container_of(node, struct mpath_io, node)));
 }
 
 static void check_delayed_wakes(const struct multipath *m)

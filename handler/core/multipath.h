@@ -281,6 +281,7 @@ uint64_t io_deadline(const struct multipath *m, const struct mpath_io *io); /* 0
 
 /* suspend.c */
 bool may_queue(const struct multipath *m);
+uint64_t no_path_limit(const struct multipath *m, const struct mpath_io *io); /* 0: none */
 void suspend_map(struct multipath *m, bool noflush);
 void resume_map(struct multipath *m);
 void check_suspended(struct multipath *m);
@@ -324,6 +325,10 @@ void fence_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out);
  * path_state.c: fail, reinstate, suspect; settled: looked at once since the map was created.
  * A path that hangs in open() must not hold up commands for ever: settling takes 10 s at most.
  */
+/* So long paths that nobody has looked at yet are waited for at most; */
+#define SETTLING_MAX_NS (10 * NSEC_PER_SEC)
+/* and a group that comes first, although another has a path already. */
+#define CHOOSING_EARLY_NS (1 * NSEC_PER_SEC)
 bool still_settling(const struct multipath *m);
 void settling_timeout(struct multipath *m);
 void fail_path(struct multipath *m, struct path *path, const char *why);

@@ -8,13 +8,8 @@
 
 #include "core/multipath.h"
 
-#define SETTLING_MAX_NS (10 * NSEC_PER_SEC)
-
 /* A path in transition is in doubt for that long, then it has failed; the array may announce it. */
 #define TRANSITION_MAX_S 60
-
-/* For so long a group that comes first is waited for, although another has a path already. */
-#define CHOOSING_EARLY_NS (1 * NSEC_PER_SEC)
 
 /* The selector chooses among paths that are active, not in doubt, and not demoted. */
 void sync_selector(struct path *path)

@@ -42,7 +42,7 @@ static bool lun_is_gone(const struct multipath *m)
 }
 
 /* 0: without limit. */
-static uint64_t no_path_limit(const struct multipath *m, const struct mpath_io *io)
+uint64_t no_path_limit(const struct multipath *m, const struct mpath_io *io)
 {
 	uint32_t limit_ms = io->cmd.class == CMD_READ ? m->settings.no_path_timeout_read_ms
 						      : m->settings.no_path_timeout_write_ms;
