@@ -36,14 +36,21 @@ def forget():
             os.unlink(file)
 
 
+def other_lun_called(name):
+    """A new LUN takes the first name that is free: the deleted disk's once nobody, as udevd, has it open."""
+    other = topology.LioLoopback(1, 16, name="other")
+    if other.paths[0].sd == name:
+        return other
+    other.teardown()
+    return None
+
+
 def come_back_elsewhere(path, *others):
     """Delete a path's disk; another LUN takes its name, and the disk comes back under another."""
     name = path.sd
     write(path.device + "/delete", 1)
     wait_paths(*others)
-    other = topology.LioLoopback(1, 16, name="other")
-    defer(other.teardown)
-    expect_equal(other.paths[0].sd, name, "the other LUN's name")
+    defer(wait_for(lambda: other_lun_called(name), 20, f"another LUN called {name}").teardown)
     wait_paths(*others)
     lio.scan_host(path.host)
     path.wait()

@@ -66,7 +66,7 @@ def start():
 def test_seeing():
     """list, show, status, top, metrics, each also for programs."""
     _, made, served = start()
-    load = fio.Fio(served, 8)
+    load = fio.Fio(served, 300, rate=2)     # for as long as it takes to see all
     defer(load.kill)
     load.wait_load()
     names = [os.path.basename(path.dev) for path in served.paths]
@@ -91,8 +91,8 @@ def test_seeing():
     metrics = mpathctl("metrics")
     for line in ('mpath_map_paths{map="mpatha"} 2', "# EOF"):
         expect(line in metrics.splitlines(), f"{line!r} is not in {metrics}")
-    result = load.finish()
-    expect(result.clean, f"{result!r}")
+    result = load.stop()
+    expect(result.clean and result.reads and result.writes, f"{result!r}")
 
 
 def test_steering():

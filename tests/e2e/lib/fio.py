@@ -23,6 +23,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -30,6 +31,7 @@ import time
 from .system import read, wait_for
 
 VERIFY_ERROR = 84       # EILSEQ, by which fio reports a miscompare
+STOPPED = 128           # its exit status after SIGINT
 
 
 class Result:
@@ -146,6 +148,7 @@ class Fio:
         for name, words in jobs.items():
             words = dict(common, write_lat_log=f"{self.dir}/{name}", **words)
             command += [f"--name={name}"] + [f"--{key}={value}" for key, value in words.items()]
+        self.expected = 0       # exit status
         self.writes_before = self._writes()
         self.begin = time.monotonic()
         self.begin_ms = time.time() * 1000
@@ -194,7 +197,8 @@ class Fio:
                          if "verify limited" not in line)
         logs = [self._text(name) for name in sorted(os.listdir(self.dir))
                 if re.search(r"_lat\.\d+\.log$", name) and "_clat" not in name and "_slat" not in name]
-        result = Result(self.process.returncode, report, stderr, logs,
+        status = self.process.returncode
+        result = Result(0 if status == self.expected else status, report, stderr, logs,
                         self.begin, int(self.begin_ms), self.seconds)
         shutil.rmtree(self.dir, ignore_errors=True)
         return result
@@ -210,7 +214,8 @@ class Fio:
 
     def stop(self, seconds=30):
         """Ends the load now, without the last verify."""
-        self.process.send_signal(2)
+        self.expected = STOPPED
+        self.process.send_signal(signal.SIGINT)
         return self.finish(seconds)
 
 
