@@ -90,12 +90,11 @@ class Bus:
 class Watcher:
     """All signals of a name, as busctl monitor sees them.
 
-    signals, in order: each has .at (seconds since 1970), .path, .member and .args.
+    signals, in order: each has .path, .member and .args.
     """
 
     class Signal:
         def __init__(self, message):
-            self.at = message["timestamp-realtime"] / 1e6
             self.path = message["path"]
             self.member = message["member"]
             self.args = message["payload"]["data"]
