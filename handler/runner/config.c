@@ -27,7 +27,8 @@
 #include "runner/keys.h"
 #include "runtime/log.h"
 
-#define FILE_SIZE_MAX (1024 * 1024)
+#define FILE_SIZE_MAX	 (1024 * 1024)
+#define SELECTOR_DEFAULT "service-time 0" /* multipathd's */
 
 const struct config_paths config_default_paths = {
 	.conf = "/etc/tcmu/mpath.conf",
@@ -263,7 +264,7 @@ static int table_from_list(const struct key_values *values, const struct path_li
 	/* By what the paths themselves will tell: until then each is by itself. */
 	if (g_str_has_prefix(grouping, "group_by_"))
 		grouping = "failover";
-	return paths_to_table(paths, grouping, value_or(values, KEY_SELECTOR, "round-robin 0"),
+	return paths_to_table(paths, grouping, value_or(values, KEY_SELECTOR, SELECTOR_DEFAULT),
 			      value_or(values, KEY_HW_HANDLER, "detect"), table, error);
 }
 
@@ -290,7 +291,7 @@ static int find_paths(const struct key_values *values, struct map_config *config
 	char *text = g_strdup_printf("0 %s 0 0", hw_words ? hw_words : "0");
 	int err = mpath_table_parse(text, &config->table, error);
 
-	config->find_selector = selector_name(value_or(values, KEY_SELECTOR, "round-robin 0"));
+	config->find_selector = selector_name(value_or(values, KEY_SELECTOR, SELECTOR_DEFAULT));
 	if (!err)
 		config->table->find_hw_handler = !hw_words;
 	g_free(text);

@@ -363,7 +363,7 @@ static void test_wwid_alone(void)
 
 	write_conf("[defaults]\nno_path_retry=queue\n");
 	config = accept("mpath/wwid=36001405b922ff67a\n");
-	expect_finding(config, "36001405b922ff67a", GROUPING_FAILOVER, "round-robin");
+	expect_finding(config, "36001405b922ff67a", GROUPING_FAILOVER, "service-time");
 	assert(!strcmp(config->name, "store"));
 	map_config_free(config);
 
@@ -376,6 +376,7 @@ static void test_wwid_alone(void)
 	write_map("[multipath]\nwwid=36001405b922ff67a\npaths=/dev/a\n");
 	config = accept("mpath/m");
 	assert(!config->find_selector && config->table->nr_groups == 1);
+	assert(config->table->groups[0].selector == path_selector_find("service-time"));
 	map_config_free(config);
 	remove_map();
 	write_conf("");

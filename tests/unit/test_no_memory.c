@@ -242,15 +242,19 @@ static void write_file(const char *name, const char *content)
 		"couldn't split parameters: out of memory",                                        \
 		"couldn't split parameters: out of memory",                                        \
 		"couldn't allocate priority group: out of memory",                                 \
-		"path selector constructor failed: word 5 is \"round-robin\", out of memory",      \
+		"path selector constructor failed: word 5 is \"service-time\", out of memory",     \
 		"couldn't allocate paths: out of memory",                                          \
 		"couldn't allocate paths: out of memory",                                          \
-		"round-robin ps: Error allocating path context: word 10 is \"1\", out of memory",  \
+		"service-time ps: Error allocating path context: word 10 is \"1\", out of memory", \
+		"service-time ps: Error allocating path context: word 10 is \"1\", out of memory", \
+		"service-time ps: Error allocating path context: word 10 is \"1\", out of memory", \
 		"couldn't allocate priority group: out of memory",                                 \
-		"path selector constructor failed: word 11 is \"round-robin\", out of memory",     \
+		"path selector constructor failed: word 12 is \"service-time\", out of memory",    \
 		"couldn't allocate paths: out of memory",                                          \
 		"couldn't allocate paths: out of memory",                                          \
-		"round-robin ps: Error allocating path context: word 16 is \"1\", out of memory"
+		"service-time ps: Error allocating path context: word 17 is \"1\", out of memory", \
+		"service-time ps: Error allocating path context: word 17 is \"1\", out of memory", \
+		"service-time ps: Error allocating path context: word 17 is \"1\", out of memory"
 
 static const char *const told_of_table_file[] = {
 	"cfgstring: out of memory",
