@@ -353,7 +353,7 @@ void end_io(struct multipath *m, struct mpath_io *io)
 	} else if (scsi_result_is_good(&io->result)) {
 		complete_io(m, io);
 	} else {
-		restart_path_erred(m, path, &io->result);
+		restart_path_erred(m, path, io);
 		judge_answer(m, io, path);
 	}
 	if (!list_empty(&m->backlog))
@@ -375,7 +375,7 @@ struct path *take_back_abandoned(struct multipath *m, struct mpath_io *io)
 	io->result = (struct scsi_result){.transport = TRANSPORT_TIMEOUT};
 	io_stats_count(&path->stats, io, m->now_ns - io->start_ns);
 	take_off_path(m, io);
-	restart_path_erred(m, path, &io->result);
+	restart_path_erred(m, path, io);
 	return path;
 }
 

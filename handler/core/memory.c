@@ -80,7 +80,7 @@ static void remember_disks(const struct multipath *m, struct mpath_memory *memor
 
 	memory->transit_ms = m->longest_transit_ms;
 	for (i = 0; i < m->nr_former_disks; i++)
-		add_disk(memory, m->former_disks[i]);
+		add_disk(memory, m->former_disks[i].disk);
 	for_each_path(m, path)
 		if (path->used)
 			add_disk(memory, path->facts.disk);
@@ -152,8 +152,11 @@ static void recall_path(struct multipath *m, struct path *path, const struct mpa
 
 static void recall_disks(struct multipath *m, const struct mpath_memory *memory)
 {
+	unsigned int i;
+
 	m->nr_former_disks = memory->nr_disks;
-	memcpy(m->former_disks, memory->disks, sizeof(m->former_disks));
+	for (i = 0; i < memory->nr_disks; i++)
+		m->former_disks[i] = (struct mpath_disk_errors){.disk = memory->disks[i]};
 	if (memory->nr_disks && m->longest_transit_ms < memory->transit_ms)
 		m->longest_transit_ms = memory->transit_ms;
 }

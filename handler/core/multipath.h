@@ -146,7 +146,8 @@ struct multipath {
 	bool restart_over;   /* no command of a dead process is feared any more */
 	bool foreign_left;   /* some were on a path that was lost or has left: the time decides */
 	uint64_t former_fence_ns; /* what a dead process had lost may land until then; 0: none */
-	uint64_t former_disks[MEMORY_DISKS_MAX]; /* that it used, and no path of ours has found */
+	/* That it used, and no path of ours has found. */
+	struct mpath_disk_errors former_disks[MEMORY_DISKS_MAX];
 	unsigned int nr_former_disks;
 	unsigned int nr_first_paths; /* the ids of those that were there from the beginning */
 	unsigned int nr_lost_disks;  /* of these, when all paths were looked at: the time decides */
@@ -295,7 +296,7 @@ void restart_path_closed(struct multipath *m, struct path *path);
 void restart_path_is_other(struct multipath *m, struct path *path);
 void restart_path_counted(struct multipath *m, struct path *path, int64_t outstanding,
 			  uint64_t errors);
-void restart_path_erred(struct multipath *m, struct path *path, const struct scsi_result *result);
+void restart_path_erred(struct multipath *m, struct path *path, const struct mpath_io *io);
 void restart_path_lost(struct multipath *m, struct path *path);
 void restart_path_drains(struct multipath *m, struct path *path);
 void restart_timeout(struct multipath *m);
@@ -307,6 +308,13 @@ void slow_write_starts(struct multipath *m, struct mpath_io *io);
 void slow_write_ends(struct multipath *m, struct mpath_io *io);
 void slow_timeout(struct multipath *m);
 void restart_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *out);
+void ask_for_count(struct multipath *m, struct path *path);
+
+/* error_tally.c: what the disk has ended with an error, and we know of */
+void tally_begins(struct path *path, uint64_t errors);
+void tally_answered(struct multipath *m, struct path *path, const struct mpath_io *io);
+void tally_counted(struct multipath *m, struct path *path, uint64_t errors);
+void tally_check(struct multipath *m, struct path *path);
 
 /* fence.c: the old copies of writes (D9, H10) */
 void fence_io(struct multipath *m, struct mpath_io *io, struct path *lost_on);

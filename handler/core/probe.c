@@ -77,6 +77,7 @@ static void begin(struct multipath *m, struct path *path, enum probe_purpose pur
 static void begin_check(struct multipath *m, struct path *path)
 {
 	path->next_check_ns = 0;
+	tally_check(m, path);
 	if (path->read_probe == READ_WANTED ||
 	    (m->settings.checker && !(path->active && path->recheck_identity)))
 		begin(m, path, PROBE_CHECK);
@@ -524,7 +525,7 @@ void probe_answered(struct multipath *m, struct path *path)
 
 	path->flow++;
 	if (!scsi_result_is_good(&io->result))
-		restart_path_erred(m, path, &io->result);
+		restart_path_erred(m, path, io);
 	if (io->result.residual < io->cmd.data_len)
 		answer.len = io->cmd.data_len - io->result.residual;
 	if (io->result.transport == TRANSPORT_GONE || io->result.transport == TRANSPORT_NOT_SENT)

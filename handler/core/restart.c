@@ -170,6 +170,7 @@ static void end_of_wait(struct multipath *m, const char *why)
 	for_each_path(m, path) {
 		path->foreign = false;
 		path->resting = false;
+		tally_check(m, path);
 	}
 	list_splice(&m->held, &m->restarting);
 	m->run_held = true;
@@ -247,6 +248,20 @@ static bool counters_prove(const struct multipath *m)
 	return m->now_ns < m->started_ns + m->settings.path_timeout_ms * NSEC_PER_MSEC;
 }
 
+/* The kernel has ended some of what the former process had sent, and nobody was told. */
+static bool lost_unseen(struct multipath *m, struct path *path,
+			const struct mpath_disk_errors *former)
+{
+	if (path->facts.errors <= former->errors)
+		return false;
+	trace(m, "restart: %s had errors that nobody was told of", path_name(path));
+	notice(m, NOTICE_OTHER, path,
+	       "%llu commands may have ended with an error while no process ran: they may still "
+	       "land",
+	       (unsigned long long)(path->facts.errors - former->errors));
+	return true;
+}
+
 /*
  * The disk is the one that a former process used, so its counters know of what that has left. Found
  * later than at the first look it may have been away in between, and they prove nothing.
@@ -259,8 +274,11 @@ static void find_former_disk(struct multipath *m, struct path *path)
 	if (!is_first_look || !path->facts.disk)
 		return;
 	for (i = 0; i < m->nr_former_disks; i++) {
-		if (m->former_disks[i] != path->facts.disk)
+		if (m->former_disks[i].disk != path->facts.disk)
 			continue;
+		if (lost_unseen(m, path, &m->former_disks[i]))
+			return;
+		tally_begins(path, path->facts.errors);
 		m->former_disks[i] = m->former_disks[--m->nr_former_disks];
 		path->used = true;
 		return;
@@ -274,6 +292,7 @@ void restart_path_used(struct multipath *m, struct path *path)
 		return;
 	path->used = true;
 	m->actions->disk_used = true;
+	m->actions->errors_told = true;
 }
 
 /* All that was out there has been answered. */
@@ -285,8 +304,10 @@ void restart_path_closed(struct multipath *m, struct path *path)
 	m->actions->disk_left = true;
 }
 
+/* What it has had so far is known, unless there are errors of a former process among it. */
 void restart_path_opened(struct multipath *m, struct path *path)
 {
+	tally_begins(path, m->restart_over ? path->facts.errors : 0);
 	find_former_disk(m, path);
 	if (!path->facts.foreign || m->now_ns >= wait_over_ns(m))
 		return;
@@ -341,12 +362,16 @@ void restart_path_lost(struct multipath *m, struct path *path)
 }
 
 /* Not good.  The device counts it, too, if the target has answered. */
-void restart_path_erred(struct multipath *m, struct path *path, const struct scsi_result *result)
+void restart_path_erred(struct multipath *m, struct path *path, const struct mpath_io *io)
 {
-	if (result->transport == TRANSPORT_OK)
+	const struct scsi_result *result = &io->result;
+
+	if (result->transport == TRANSPORT_OK) {
 		path->nr_errors++;
-	else if (result->transport != TRANSPORT_BUSY && result->transport != TRANSPORT_REFUSED)
+		tally_answered(m, path, io);
+	} else if (result->transport != TRANSPORT_BUSY && result->transport != TRANSPORT_REFUSED) {
 		restart_path_lost(m, path);
+	}
 }
 
 /* Nobody can count them any more; or, if it was not looked at yet, know whether there are any. */
@@ -363,7 +388,7 @@ static bool is_idle(const struct path *path)
 	return path->in_flight == 0 && path->probing == PROBE_NONE;
 }
 
-static void ask_for_count(struct multipath *m, struct path *path)
+void ask_for_count(struct multipath *m, struct path *path)
 {
 	path->counting = true;
 	path->flow_at_count = path->flow;
@@ -399,6 +424,8 @@ void restart_path_counted(struct multipath *m, struct path *path, int64_t outsta
 	path->counting = false;
 	if (path->link == LINK_CLOSING)
 		close_link_if_idle(m, path);
+	else if (m->restart_over && outstanding >= 0)
+		tally_counted(m, path, errors);
 	if (!path->foreign)
 		return;
 	if (outstanding == 0 && errors <= path->nr_errors && path->flow == path->flow_at_count &&

@@ -25,6 +25,7 @@
 #include "runtime/registry.h"
 #include "runtime/search.h"
 #include "runtime/state.h"
+#include "runtime/tally.h"
 #include "runtime/worker.h"
 
 #define REFRESH_INTERVAL_NS NSEC_PER_SEC
@@ -99,6 +100,7 @@ struct device {
 	bool flush_wanted; /* batch_end waits to call the front's flush */
 	struct refresh refresh;
 	struct keeper keeper;
+	struct tally tally;
 	struct search search;
 	unsigned int nr_jobs; /* on the way, or with the transport to be closed */
 
@@ -379,6 +381,14 @@ static void keeper_done(struct letter *letter)
 	device_check_finished(d);
 }
 
+static void device_tell_errors(struct device *d)
+{
+	struct mpath_error_tally now;
+
+	mpath_tell_errors(d->map, &now);
+	tally_tell(&d->tally, &now);
+}
+
 /*
  * A change of the group in use is no hurry, and where paths flap it comes often: that waits for the
  * next tick.  So do the end of a fence and a disk that is left, unless there is no next tick.
@@ -387,6 +397,8 @@ static void device_keep(struct device *d, const struct mpath_actions *actions)
 {
 	bool is_over = actions->fence_over || actions->disk_left;
 
+	if (actions->errors_told)
+		device_tell_errors(d);
 	if (actions->lun_changed)
 		d->keeper.news = true;
 	if (actions->group_changed || is_over)
@@ -1098,8 +1110,8 @@ static void forget_messages(struct mpath_memory *memory)
  * behind, may land whatever backstore the LUN is in by now, until a reboot, which also begins
  * another clock.
  */
-static void device_recall(struct multipath *map, const struct device_config *config,
-			  const struct kept *kept)
+static void device_recall(const struct device *d, struct multipath *map,
+			  const struct device_config *config, const struct kept *kept)
 {
 	struct mpath_memory memory = kept->memory;
 
@@ -1108,9 +1120,12 @@ static void device_recall(struct multipath *map, const struct device_config *con
 	if (strcmp(kept->backstore, config->backstore) != 0)
 		forget_messages(&memory);
 	mpath_recall(map, &memory);
+	if (d->tally.mapped)
+		mpath_recall_errors(map, d->tally.mapped);
 }
 
-static struct multipath *device_create_map(const struct device_config *config, struct strbuf *error)
+static struct multipath *device_create_map(struct device *d, const struct device_config *config,
+					   struct strbuf *error)
 {
 	char why[200];
 	struct strbuf load_error;
@@ -1126,7 +1141,7 @@ static struct multipath *device_create_map(const struct device_config *config, s
 	map = mpath_create(config->name, config->table, config->settings, err ? NULL : &kept.lun,
 			   error);
 	if (map && !err)
-		device_recall(map, config, &kept);
+		device_recall(d, map, config, &kept);
 	return map;
 }
 
@@ -1155,7 +1170,7 @@ static struct multipath *device_create_finding_map(struct device *d,
 			 config->find_selector, &table, error))
 		return NULL;
 	with_paths.table = table;
-	map = device_create_map(&with_paths, error);
+	map = device_create_map(d, &with_paths, error);
 	mpath_table_free(table);
 	return map;
 }
@@ -1227,12 +1242,25 @@ static void device_free(struct device *d)
 		pthread_mutex_destroy(&d->lock);
 	}
 	device_free_map(d);
+	tally_close(&d->tally);
 	search_free(&d->search);
 	free(d->warning);
 	free(d->said);
 	free(d->state_name);
 	free(d->name);
 	free(d);
+}
+
+static void device_open_tally(struct device *d)
+{
+	int err = tally_open(&d->tally, d->state_name);
+
+	if (err)
+		mpath_log(
+			MPATH_LOG_WARN, d->name, NULL,
+			"errors of the disks cannot be kept over a restart, writes will wait after "
+			"one: %s",
+			strerror(-err));
 }
 
 static struct device *device_create(const struct device_config *config, struct strbuf *error)
@@ -1253,8 +1281,9 @@ static struct device *device_create(const struct device_config *config, struct s
 		goto no_memory;
 	snprintf(d->keeper.kept.backstore, sizeof(d->keeper.kept.backstore), "%s",
 		 config->backstore);
+	device_open_tally(d);
 	d->map = config->find_selector ? device_create_finding_map(d, config, error)
-				       : device_create_map(config, error);
+				       : device_create_map(d, config, error);
 	if (!d->map)
 		goto free_device;
 	d->loop = workers_ready() ? loop_acquire() : NULL;
@@ -1326,5 +1355,6 @@ void device_stop(struct device *d)
 	pthread_mutex_unlock(&d->lock);
 
 	registry_remove(&d->registration);
+	tally_forget(&d->tally);
 	device_free(d);
 }

@@ -860,7 +860,6 @@ static int link_open(struct path_link *link, const struct sg_disk *disk, const c
 	if (err)
 		return err;
 	sg_counters_open(&link->counters, disk, &link->node);
-	link->errors_at_open = sg_counters_errors(&link->counters);
 	link->host = sg_host_get(link->node.host, link->node.can_queue);
 	if (!link->host || !link_create_slots(link)) {
 		strbuf_printf(reason, "out of memory");
@@ -878,6 +877,8 @@ static void link_fill_facts(struct path_link *link, const struct sg_disk *disk,
 	const struct sg_node *node = &link->node;
 	int64_t foreign = sg_counters_read(&link->counters);
 
+	/* What has ended since, and with an error, is among these. */
+	link->errors_at_open = sg_counters_errors(&link->counters);
 	if (foreign < 0)
 		foreign = 1; /* nobody can tell: so there may be some */
 	*facts = (struct path_facts){
@@ -889,6 +890,8 @@ static void link_fill_facts(struct path_link *link, const struct sg_disk *disk,
 		.has_sessions = node->session >= 0,
 		.foreign = (uint64_t)foreign,
 		.disk = node->number,
+		.errors =
+			link->errors_at_open < 0 ? ERRORS_UNKNOWN : (uint64_t)link->errors_at_open,
 	};
 	snprintf(facts->name, sizeof(facts->name), "%u:%u", major(disk->dev), minor(disk->dev));
 	snprintf(facts->device, sizeof(facts->device), "%s", disk->name);

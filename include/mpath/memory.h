@@ -34,4 +34,18 @@ struct mpath_memory {
 	uint64_t disks[MEMORY_DISKS_MAX];
 };
 
+/*
+ * How many commands of a disk have ended with an error that the process knows of: it was told, or
+ * the disk had had them before.  More than these tell a next process that the kernel has ended one
+ * which nobody was told of.  This changes with each error, and so is kept apart.
+ */
+struct mpath_disk_errors {
+	uint64_t disk; /* as in path_facts; 0: the entry is empty */
+	uint64_t errors;
+};
+
+struct mpath_error_tally {
+	struct mpath_disk_errors disks[MEMORY_DISKS_MAX]; /* those in use, in any order */
+};
+
 #endif

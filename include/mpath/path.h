@@ -42,6 +42,8 @@ struct path_facts {
 	uint64_t foreign;	     /* commands in flight that are not ours (H3) */
 	uint32_t transit_ms; /* so long the way may hold a command that the kernel has given up */
 	uint64_t disk; /* the kernel's number for it, no other disk's until a reboot; 0: unknown */
+	uint64_t errors; /* its commands that had ended so, read after foreign */
+#define ERRORS_UNKNOWN UINT64_MAX
 	bool has_sessions; /* ask the transport for them: they tell when it cannot any more */
 	char name[PATH_NAME_MAX];   /* "8:16", as dm's status prints it */
 	char device[PATH_NAME_MAX]; /* "sdb", for people */
@@ -111,6 +113,9 @@ struct path {
 	uint64_t rest_ends_ns;	  /* or when the last rest ended */
 	uint32_t flow_at_count;
 	uint64_t nr_errors;	   /* answers that were not GOOD, since foreign was set */
+	uint64_t errors_known;	   /* of the disk: see error_tally.c */
+	uint64_t errors_next;	   /* the same from a newer count, once all before it is answered */
+	uint64_t errors_next_ns;   /* when that was taken; 0: there is none */
 	uint64_t suspect_since_ns; /* 0: not suspect, not transitioning */
 	uint64_t transition_ns;	   /* since then commands are told of one, see told_transition() */
 	uint64_t transition_over_ns;  /* when its checker has last said so; 0: never */

@@ -18,6 +18,7 @@
 #include "runtime/device.h"
 #include "runtime/log.h"
 #include "runtime/state.h"
+#include "runtime/tally.h"
 
 extern const struct path_checker_type tur_checker;
 
@@ -355,6 +356,7 @@ int main(void)
 
 	assert(mkdtemp(state_dir) && !sem_init(&done, 0, 0));
 	state_set_dir(state_dir);
+	tally_set_dir(state_dir);
 	mpath_log_set_sink(log_sink);
 	fake_add_path(&paths[0], "8:0", &disk);
 	fake_add_path(&paths[1], "8:16", &disk);

@@ -21,6 +21,7 @@ static struct config_paths paths_here;
 #define handler_init	     handler_init_here
 int handler_init_here(void);
 #include "runner/handler.c"
+#include "runtime/tally.h"
 
 static char dir[] = "/tmp/mpath-open-no-memory.XXXXXX";
 static struct fake_disk disk = {.serial = "disk-one"};
@@ -262,6 +263,7 @@ int main(void)
 	paths_here = (struct config_paths){
 		.conf = "mpath.conf", .map_dir = ".", .last_good = ".last-good"};
 	state_set_dir(dir);
+	tally_set_dir(dir);
 	mpath_log_set_sink(log_sink_write);
 	fake_add_path(&fake_paths[0], "8:0", &disk);
 	fake_add_path(&fake_paths[1], "8:16", &disk);

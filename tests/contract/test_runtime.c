@@ -20,6 +20,7 @@
 #include "runtime/device.h"
 #include "runtime/log.h"
 #include "runtime/state.h"
+#include "runtime/tally.h"
 
 extern const struct path_checker_type tur_checker;
 
@@ -1504,6 +1505,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	assert(mkdtemp(state_dir));
 	state_set_dir(state_dir);
+	tally_set_dir(state_dir);
 	mpath_log_set_sink(log_sink);
 	device_watch(&watcher);
 	fake_add_path(&paths[0], "8:0", &disk);

@@ -332,6 +332,49 @@ def test_slow_path_is_offline():
     system.write(lun.slow.device + "/state", "running\n")
 
 
+def errors(path):
+    return int(system.read(path.device + "/ioerr_cnt"), 0)
+
+
+def read_past_the_end(path):
+    with contextlib.closing(scsi.Pending(path, struct.pack(">BBLBHB", 0x28, 0, 0x7fffffff, 0, 1, 0),
+                                         data_in=512, timeout_ms=10000)) as command:
+        answer = command.wait(10)
+        expect(answer is not None and not answer.good, f"a read past the end: {answer}")
+
+
+def write_after_restart(runner, lun, seconds):
+    """Sends writes to the process that has just started: how long did they take?"""
+    start(runner, lun)
+    begin = time.monotonic()
+    writes = send_writes(lun, "new")
+    for command in writes:
+        defer(command.close)
+    collect(lun, writes, seconds, "write")
+    return time.monotonic() - begin
+
+
+def test_errors_of_a_disk():
+    """What the kernel has ended with an error between two processes is feared; what was told is not."""
+    runner, (lun,) = set_up([0], restart_wait_ms=7000, fence_time_ms=1000)
+    map_call(lun.name, "Message", "as", ["switch_group", FAST_GROUP])
+    before = errors(lun.fast)
+    for _ in range(3):
+        read_past_the_end(lun.path)
+    expect(errors(lun.fast) >= before + 3, f"{errors(lun.fast)} errors of the path, {before} before")
+    runner.kill()
+    took = write_after_restart(runner, lun, 5)
+    expect("while no process ran" not in runner.log(), "errors that were told are feared")
+
+    runner.kill()
+    read_past_the_end(lun.fast)
+    waited = write_after_restart(runner, lun, 20)
+    runner.wait_log("1 commands may have ended with an error while no process ran", 1)
+    note(f"writes took {took:.1f} s, and {waited:.1f} s after an error that nobody was told of")
+    expect(waited > 6, "they did not wait for the time")
+    expect_store(lun, "new")
+
+
 def test_without_the_wait():
     """The same with a restart wait of 0: the old writes land on newer ones.  We are not blind."""
     runner, (lun,) = set_up([0], restart_wait_ms=0, fence="none")

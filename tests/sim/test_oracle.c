@@ -858,6 +858,33 @@ static void a_write_does_not_wait_for_orphans(void)
 }
 
 /* The next process is not told until when the lost write may land. */
+static void believe_errors_were_told(struct world *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < MEMORY_DISKS_MAX; i++)
+		w->tally.disks[i].errors++;
+}
+
+/* A path was away while no process ran. */
+static void a_write_does_not_wait_for_an_unseen_loss(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	submit_write(w, 0, 1);
+	kill_world(w, 8000);
+	sim_late_lose(sim_path(w, "8:0"));
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	believe_errors_were_told(w);
+	restart_world(w);
+	advance(w, 1000);
+	submit_write(w, 0, 1);
+	advance(w, 1000);
+}
+
 static void a_write_does_not_wait_for_a_former_fence(void)
 {
 	struct world *w = world_new(QUEUE TWO_PATHS);
@@ -870,6 +897,7 @@ static void a_write_does_not_wait_for_a_former_fence(void)
 	advance(w, 10);
 	kill_world(w, 0);
 	w->memory.fence_end_ns = 0;
+	believe_errors_were_told(w);
 	restart_world(w);
 	submit_write(w, 0, 1);
 	advance(w, 100);
@@ -1248,6 +1276,7 @@ int main(void)
 	CATCH(a_write_does_not_wait_for_an_overdue_one, "which the kernel has answered, may land");
 	CATCH(a_session_is_new_without_an_answer, "8:0 is taken to have answered");
 	CATCH(a_write_does_not_wait_for_orphans, "has commands of a dead process");
+	CATCH(a_write_does_not_wait_for_an_unseen_loss, "has commands of a dead process");
 	CATCH(a_write_does_not_wait_for_a_former_fence, "what a dead process had lost may land");
 	CATCH(a_command_is_sent_in_spite_of_suspend, "is sent while the map is suspended");
 	CATCH(a_command_is_held_though_the_map_does_not_queue, "waits for nothing");

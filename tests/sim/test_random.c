@@ -793,24 +793,16 @@ static void random_death_in_the_wait(struct world *w)
 	random_crash(w);
 }
 
-static bool is_away(const struct sim_path *p)
-{
-	return p->refused || p->mode == MODE_GONE || p->not_in_table;
-}
-
 /*
  * What is out there can be seen when the new process opens the path; or it cannot be opened, or is
- * another disk by then, or the table does not name it any more.  Nothing is drawn for that: as
- * above.  Who is away stays away until a process has seen it: what goes and comes back between two
- * looks leaves no trace, and is not played (tests/README.md).
+ * another disk by then, or the table does not name it any more; or it was away, and is back, and
+ * only a counter tells.  Nothing is drawn for that: as above.
  */
 static void random_first_look(struct sim_path *p)
 {
 	struct world *w = p->w;
 
 	p->nr_opens = 0;
-	if (w->died_early && p->foreign && is_away(p))
-		return;
 	p->not_in_table = false;
 	if (!p->foreign)
 		return;
@@ -821,7 +813,7 @@ static void random_first_look(struct sim_path *p)
 	if ((w->seq + p->id) % 3)
 		return;
 	sim_late_lose(p);
-	switch (w->seq / 3 % 4) {
+	switch (w->seq / 3 % 5) {
 	case 0:
 		p->refused = "No such device or address";
 		return;

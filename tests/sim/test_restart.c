@@ -538,6 +538,161 @@ static void newer_data_waits(struct world *w)
 	world_end(w);
 }
 
+/* It was away while no process ran; what was out has ended with an error, which the disk counts. */
+static void the_disk_is_back_at_the_first_look(void)
+{
+	struct world *w = killed_with_a_write();
+
+	newer_data_waits(w);
+}
+
+/* Also if the next process dies while it waits, and the one after that. */
+static void the_disk_is_back_and_they_die_again(void)
+{
+	struct world *w = killed_with_a_write();
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		restart_world(w);
+		advance_us(w, i * 700);
+		kill_world(w, 0);
+	}
+	newer_data_waits(w);
+}
+
+static struct world *killed_in_peace(struct world *w)
+{
+	struct sim_io *write = submit_write(w, 0, 1);
+
+	advance(w, 100);
+	expect_good(w, write);
+	kill_world(w, 0);
+	restart_world(w);
+	advance(w, 100);
+	return w;
+}
+
+static void writes_go_at_once(struct world *w)
+{
+	struct sim_io *write = submit_write(w, 0, 1);
+
+	expect_no_notice(w, "while no process ran");
+	advance(w, 100);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* The dead process was told of these: initiators' commands, and its own. */
+static void errors_that_were_told(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	unsigned int i;
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	for (i = 0; i < 3; i++) {
+		answer_with_sense(sim_path(w, "8:0"), 5, 0x24, 0, 1);
+		submit_read(w, 0, 1);
+		advance(w, 100);
+	}
+	push_ua(sim_path(w, "8:16"), 0x29, 0);
+	advance(w, 10000);
+	answer_with_sense(sim_path(w, "8:0"), 5, 0x24, 0, 1); /* and no check comes after it */
+	submit_read(w, 0, 1);
+	advance(w, 100);
+	expect(w, sim_path(w, "8:0")->nr_errors >= 4);
+	writes_go_at_once(killed_in_peace(w));
+}
+
+/* Errors of others; and commands that were lost, for which their fence is there. */
+static void errors_before_the_last_check(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	sim_path(w, "8:0")->nr_errors += 3;
+	set_io_mode(sim_path(w, "8:0"), MODE_LOST, 1);
+	submit_read(w, 0, 1);
+	advance(w, 2 * w->settings.polling_interval_ms);
+	writes_go_at_once(killed_in_peace(w));
+}
+
+/* Likewise, but since then: it cannot be known what they were. */
+static void errors_after_the_last_check(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	sim_path(w, "8:0")->nr_errors++;
+	killed_in_peace(w);
+	expect_notice(w, "1 commands may have ended with an error while no process ran: they may "
+			 "still land");
+	write = submit_write(w, 0, 1);
+	advance(w, 5000);
+	expect_pending(w, write);
+	advance(w, 65000);
+	expect_good(w, write);
+
+	advance(w, w->settings.polling_interval_ms); /* and is explained */
+	forget_notices(w);
+	writes_go_at_once(killed_in_peace(w));
+}
+
+/*
+ * A path that is never idle is counted, too, at 5 s; believed when what was out then is answered,
+ * at 10 s; and the errors from 8 s on are on top of that.
+ */
+static void errors_under_load(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *write;
+	unsigned int i;
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	sim_path(w, "8:0")->latency_ns = 2 * NSEC_PER_SEC;
+	sim_path(w, "8:0")->nr_errors++;
+	for (i = 0; i < 14; i++) {
+		if (i == 8)
+			answer_with_sense(sim_path(w, "8:0"), 5, 0x24, 0, 0);
+		submit_read(w, 1, 1);
+		advance(w, 1000);
+	}
+	kill_world(w, 0);
+	restart_world(w);
+	expect_no_notice(w, "while no process ran");
+	set_io_mode(sim_path(w, "8:0"), MODE_UP, 0);
+	sim_path(w, "8:0")->latency_ns = SIM_LATENCY;
+	advance(w, 10000);
+	write = submit_write(w, 0, 1);
+	advance(w, 100);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* The kernel has ended a write, and counted that; the process dies before it has read the answer.
+ */
+static void an_error_that_was_counted_and_not_told(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_path *path = sim_path(w, "8:0");
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	set_io_mode(path, MODE_HUNG, 1);
+	submit_write(w, 0, 1);
+	path->nr_errors++;
+	advance(w, 3 * w->settings.polling_interval_ms);
+	kill_world(w, 8000);
+	sim_late_lose(path);
+	path->nr_errors--; /* it is counted already */
+	set_io_mode(path, MODE_UP, 0);
+	newer_data_waits(w);
+}
+
 static void the_disk_is_gone_at_the_first_look(void)
 {
 	struct world *w = killed_with_a_write();
@@ -1053,6 +1208,13 @@ int main(void)
 	STORY(our_own_lun_gets_commands_later);
 	STORY(the_foreign_path_becomes_another_lun);
 	STORY(the_foreign_path_becomes_another_lun_unseen);
+	STORY(the_disk_is_back_at_the_first_look);
+	STORY(the_disk_is_back_and_they_die_again);
+	STORY(errors_that_were_told);
+	STORY(errors_before_the_last_check);
+	STORY(errors_after_the_last_check);
+	STORY(errors_under_load);
+	STORY(an_error_that_was_counted_and_not_told);
 	STORY(the_disk_is_gone_at_the_first_look);
 	STORY(the_disk_is_offline_at_the_first_look);
 	STORY(the_disk_is_back_before_it_was_missed);

@@ -132,7 +132,7 @@ void sim_late_lose(struct sim_path *p)
 			continue;
 		tell(p->w, "the kernel ends an orphan on %s with an error", p->name);
 		hide(e->late);
-		p->nr_errors++;
+		sim_disk_of(p)->nr_errors++;
 		e->due_ns = e->late->lands_ns;
 	}
 }

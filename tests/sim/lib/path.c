@@ -33,16 +33,13 @@ static unsigned int controller_of(const struct sim_path *p, unsigned int control
 	return controller % 2;
 }
 
-/* A path that leaves and joins again is the same disk. */
-static uint64_t disk_of(const struct sim_path *p)
+struct sim_path *sim_disk_of(struct sim_path *p)
 {
-	struct world *w = p->w;
-	unsigned int i;
+	struct sim_path *first = p->w->paths;
 
-	for (i = p->id; i-- > 0;)
-		if (strcmp(w->paths[i].name, p->name) == 0)
-			return w->paths[i].disk;
-	return ++w->nr_disks;
+	while (first != p && strcmp(first->name, p->name) != 0)
+		first++;
+	return first;
 }
 
 struct sim_path *sim_path_add(struct world *w, const char *address, unsigned int controller)
@@ -64,7 +61,7 @@ struct sim_path *sim_path_add(struct world *w, const char *address, unsigned int
 		.lun = &w->luns[0], .nr_blocks = SIM_NR_BLOCKS, .block_size = SIM_BLOCK_SIZE};
 	p->nexus.group = port_group_of(p);
 	p->nexus.controller = controller_of(p, controller);
-	p->disk = disk_of(p);
+	p->disk = sim_disk_of(p) == p ? ++w->nr_disks : sim_disk_of(p)->disk;
 	p->nexus.port = (uint8_t)(p->id + 1);
 	p->latency_ns = SIM_LATENCY;
 	p->reset_latency_ns = SIM_LATENCY;
@@ -111,6 +108,7 @@ static const char *disk_is_gone(struct sim_path *p)
 	unsigned int i;
 
 	w->nr_disks++;
+	sim_disk_of(p)->nr_errors = 0;
 	for (i = 0; i < w->nr_paths; i++)
 		if (strcmp(w->paths[i].name, p->name) == 0)
 			w->paths[i].disk = w->nr_disks;
@@ -132,6 +130,7 @@ const char *sim_path_open(struct sim_path *p, struct path_facts *facts)
 		.foreign = p->foreign - p->hidden,
 		.transit_ms = p->transit_ms,
 		.disk = p->disk,
+		.errors = sim_disk_of(p)->nr_errors,
 		.has_sessions = p->session != 0,
 	};
 	memcpy(facts->name, p->name, sizeof(p->name));
@@ -139,7 +138,7 @@ const char *sim_path_open(struct sim_path *p, struct path_facts *facts)
 	if (p->w->longest_transit_ms < p->transit_ms)
 		p->w->longest_transit_ms = p->transit_ms;
 	p->is_open = true;
-	p->errors_at_open = p->nr_errors;
+	p->errors_at_open = sim_disk_of(p)->nr_errors;
 	p->nr_opens++;
 	return NULL;
 }
@@ -178,7 +177,7 @@ static int64_t count_now(const struct sim_path *p)
 void sim_path_begin_count(struct sim_path *p)
 {
 	int64_t outstanding = count_now(p);
-	uint64_t errors = p->nr_errors;
+	uint64_t errors = sim_disk_of(p)->nr_errors;
 	struct sim_event *e;
 
 	oracle_check(p->w, p->is_open, "%s is counted, but not open", p->name);
@@ -191,7 +190,7 @@ int64_t sim_path_count(struct sim_path *p, const struct sim_event *e, uint64_t *
 {
 	bool is_late = e->outstanding == INT64_MIN;
 
-	*errors = (is_late ? p->nr_errors : e->errors) - p->errors_at_open;
+	*errors = (is_late ? sim_disk_of(p)->nr_errors : e->errors) - p->errors_at_open;
 	return is_late ? count_now(p) : e->outstanding;
 }
 
@@ -534,7 +533,7 @@ void sim_path_answer(struct sim_path *p, const struct sim_event *e)
 		p->heard_sent_ns = io->start_ns;
 	oracle_told(p->w, p, io);
 	list_del(&io->node);
-	p->nr_errors += !scsi_result_is_good(&io->result);
+	sim_disk_of(p)->nr_errors += !scsi_result_is_good(&io->result);
 	if (io->is_probe)
 		return;
 	if (p->io_mode != MODE_UP && p->io_left && --p->io_left == 0)

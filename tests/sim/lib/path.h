@@ -16,6 +16,8 @@ const char *sim_path_open(struct sim_path *p, struct path_facts *facts);
 void sim_path_begin_close(struct sim_path *p);
 void sim_path_close(struct sim_path *p);
 void sim_path_begin_count(struct sim_path *p);
+/* Who counts its disk's errors: a path that leaves and joins again is the same disk. */
+struct sim_path *sim_disk_of(struct sim_path *p);
 int64_t sim_path_count(struct sim_path *p, const struct sim_event *e, uint64_t *errors);
 void sim_path_begin_reset(struct sim_path *p);
 int sim_path_reset(struct sim_path *p, uint64_t sent_ns);

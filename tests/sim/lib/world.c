@@ -242,6 +242,7 @@ void world_start(struct world *w)
 	w->m = mpath_create("mpatha", table, &w->settings, w->kept.known ? &w->kept : NULL, &error);
 	oracle_check(w, w->m, "mpath_create: %s", w->text);
 	mpath_recall(w->m, &w->memory);
+	mpath_recall_errors(w->m, &w->tally);
 	w->saved = w->memory;
 	mpath_table_free(table);
 	meet_paths(w);
@@ -351,7 +352,6 @@ void kill_world(struct world *w, uint64_t lands_late_ms)
 		w->paths[i].path = NULL;
 	}
 	w->killed = true;
-	w->died_early = w->m->nr_unsettled > 0;
 	oracle_killed(w);
 	if (w->ring)
 		sim_ring_killed(w);
@@ -594,6 +594,8 @@ static void perform(struct world *w, struct mpath_actions *a)
 	w->nr_disks_left += a->disk_left;
 	if (a->memory_changed || a->fence_moved || a->disk_used)
 		mpath_remember(w->m, &w->saved);
+	if (a->errors_told)
+		mpath_tell_errors(w->m, &w->tally);
 	oracle_check(w, !a->stopped || w->stopping, "stopped, but nobody asked for it");
 	w->stopped = a->stopped;
 }

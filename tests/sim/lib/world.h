@@ -70,7 +70,7 @@ struct sim_path {
 	unsigned int foreign; /* commands of a dead process that are out there */
 	unsigned int hidden;  /* of these, such as the counters do not show any more (H3) */
 	bool uncountable;     /* the counters cannot be read */
-	uint64_t nr_errors;   /* the kernel counts: commands that have ended so */
+	uint64_t nr_errors;   /* the kernel counts: commands of its disk that have ended so */
 	uint64_t errors_at_open;
 	uint32_t transit_ms;
 	int reset_error; /* a LOGICAL UNIT RESET through this path fails so; 0: it does not */
@@ -233,11 +233,11 @@ struct world {
 	unsigned int nr_fences_over;
 	unsigned int nr_disks_used;
 	unsigned int nr_disks_left;
-	struct mpath_memory saved; /* as of the last time that it was to be kept at once */
-	bool killed;		   /* there is no process, and no map */
-	bool died_early;	   /* the last one had not looked at all paths yet */
-	uint64_t lost_until_ns;	   /* what a dead process had lost may be carried out until then */
-	uint64_t suspended_seq;	   /* when the administrator suspended the map; 0: it is not */
+	struct mpath_memory saved;	/* as of the last time that it was to be kept at once */
+	struct mpath_error_tally tally; /* kept at each change */
+	bool killed;			/* there is no process, and no map */
+	uint64_t lost_until_ns; /* what a dead process had lost may be carried out until then */
+	uint64_t suspended_seq; /* when the administrator suspended the map; 0: it is not */
 	struct sim_counts counts;
 
 	/* For random worlds; each may be NULL. */

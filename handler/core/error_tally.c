@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How many commands of a disk have ended with an error that we know of (DESIGN D9 Restart, H3).
+ *
+ * The kernel counts each disk's errors.  Should this process die, it may end a write that was out
+ * with an error, while the write is still on its way; and if the path is up again when the next
+ * process looks, that counter alone can tell.  So the number that is explained is left for it:
+ * what the disk had before it was used, and each error that we were told of since.
+ *
+ * Rather too few than too many: only what the target has answered is counted for certain by the
+ * kernel, too.  A command that was lost, or that the kernel has sent again by itself (BUSY), or
+ * somebody else's, makes the kernel's number larger than ours, and a restart would wait in vain.
+ * So with each check of the path the kernel's number is taken over: from a count, when all that was
+ * out at that time has been answered.
+ */
+#include "core/multipath.h"
+
+static void tell(struct multipath *m, const struct path *path)
+{
+	m->actions->errors_told |= path->used;
+}
+
+void tally_begins(struct path *path, uint64_t errors)
+{
+	path->errors_known = errors == ERRORS_UNKNOWN ? 0 : errors;
+	path->errors_next_ns = 0;
+}
+
+/* Of what was out when the count was taken nobody knows whether that has it. */
+void tally_answered(struct multipath *m, struct path *path, const struct mpath_io *io)
+{
+	path->errors_known++;
+	if (path->errors_next_ns && io->start_ns > path->errors_next_ns)
+		path->errors_next++;
+	tell(m, path);
+}
+
+static bool was_out(const struct path *path)
+{
+	const struct mpath_io *oldest = list_first_entry(&path->flying, struct mpath_io, flight);
+
+	return (path->in_flight && oldest->start_ns <= path->errors_next_ns) ||
+	       (path->probing != PROBE_NONE && path->probe.start_ns <= path->errors_next_ns);
+}
+
+static void accept_count(struct multipath *m, struct path *path)
+{
+	if (was_out(path))
+		return;
+	path->errors_next_ns = 0;
+	if (path->errors_known >= path->errors_next)
+		return;
+	path->errors_known = path->errors_next;
+	tell(m, path);
+}
+
+/* @errors: since the link was opened. */
+void tally_counted(struct multipath *m, struct path *path, uint64_t errors)
+{
+	path->errors_next = path->facts.errors + errors;
+	path->errors_next_ns = m->now_ns;
+	accept_count(m, path);
+}
+
+/* A former process's errors are not ours to explain, as long as its writes are feared. */
+void tally_check(struct multipath *m, struct path *path)
+{
+	if (path->errors_next_ns)
+		accept_count(m, path);
+	else if (m->restart_over && path->used && path->link == LINK_OPEN && !path->counting)
+		ask_for_count(m, path);
+}
+
+/* --- out of a map, and into the next one --- */
+
+static void add(struct mpath_error_tally *tally, unsigned int *nr, uint64_t disk, uint64_t errors)
+{
+	unsigned int i;
+
+	if (!disk)
+		return;
+	for (i = 0; i < *nr; i++) {
+		if (tally->disks[i].disk != disk)
+			continue;
+		/* Two paths of one disk: each has been told of its own only. */
+		if (tally->disks[i].errors > errors)
+			tally->disks[i].errors = errors;
+		return;
+	}
+	if (*nr < MEMORY_DISKS_MAX)
+		tally->disks[(*nr)++] = (struct mpath_disk_errors){disk, errors};
+}
+
+void mpath_tell_errors(const struct multipath *m, struct mpath_error_tally *tally)
+{
+	const struct path *path;
+	unsigned int i, nr = 0;
+
+	*tally = (struct mpath_error_tally){0};
+	for (i = 0; i < m->nr_former_disks; i++)
+		add(tally, &nr, m->former_disks[i].disk, m->former_disks[i].errors);
+	for_each_path(m, path)
+		if (path->used)
+			add(tally, &nr, path->facts.disk, path->errors_known);
+	list_for_each_entry(path, &m->leaving, map_node)
+		if (path->used)
+			add(tally, &nr, path->facts.disk, path->errors_known);
+}
+
+/* Who was killed while entries moved may have left two: the lesser is right for certain. */
+static uint64_t errors_of(const struct mpath_error_tally *tally, uint64_t disk)
+{
+	uint64_t errors = UINT64_MAX;
+	unsigned int i;
+
+	for (i = 0; i < MEMORY_DISKS_MAX; i++)
+		if (tally->disks[i].disk == disk && tally->disks[i].errors < errors)
+			errors = tally->disks[i].errors;
+	return errors == UINT64_MAX ? 0 : errors;
+}
+
+void mpath_recall_errors(struct multipath *m, const struct mpath_error_tally *tally)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->nr_former_disks; i++)
+		m->former_disks[i].errors = errors_of(tally, m->former_disks[i].disk);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "runtime/tally.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TALLY_DIR "/run/tcmu-mpath"
+
+static const char *tally_dir = TALLY_DIR;
+
+void tally_set_dir(const char *dir)
+{
+	tally_dir = dir;
+}
+
+/* Of another size it is not ours.  With its memory, as there may be none when it is written to. */
+static int tally_size(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (st.st_size != sizeof(struct mpath_error_tally) && ftruncate(fd, 0))
+		return -errno;
+	return -posix_fallocate(fd, 0, sizeof(struct mpath_error_tally));
+}
+
+static int tally_map(struct tally *tally)
+{
+	int fd = open(tally->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	void *mem = MAP_FAILED;
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = tally_size(fd);
+	if (!err) {
+		mem = mmap(NULL, sizeof(*tally->mapped), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		err = mem == MAP_FAILED ? -errno : 0;
+	}
+	close(fd);
+	if (!err)
+		tally->mapped = mem;
+	return err;
+}
+
+int tally_open(struct tally *tally, const char *name)
+{
+	if (g_mkdir_with_parents(tally_dir, 0700))
+		return -errno;
+	tally->path = g_strdup_printf("%s/%s.errors", tally_dir, name);
+	return tally_map(tally);
+}
+
+/* Killed in between, it has left an entry that says less: 0, or the disk's own number. */
+static void tell(struct mpath_disk_errors *kept, const struct mpath_disk_errors *now)
+{
+	if (kept->disk != now->disk) {
+		__atomic_store_n(&kept->errors, 0, __ATOMIC_RELEASE);
+		__atomic_store_n(&kept->disk, now->disk, __ATOMIC_RELEASE);
+	}
+	__atomic_store_n(&kept->errors, now->errors, __ATOMIC_RELEASE);
+}
+
+void tally_tell(struct tally *tally, const struct mpath_error_tally *now)
+{
+	unsigned int i;
+
+	for (i = 0; tally->mapped && i < MEMORY_DISKS_MAX; i++)
+		tell(&tally->mapped->disks[i], &now->disks[i]);
+}
+
+void tally_forget(struct tally *tally)
+{
+	if (tally->path)
+		unlink(tally->path);
+}
+
+void tally_close(struct tally *tally)
+{
+	if (tally->mapped)
+		munmap(tally->mapped, sizeof(*tally->mapped));
+	g_free(tally->path);
+	*tally = (struct tally){0};
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The errors of its disks that a map knows of, kept for the process after this one (DESIGN D9
+ * Restart): see struct mpath_error_tally.  They change with each error, so they are in memory that
+ * outlives the process: one file per map below /run/tcmu-mpath, mapped.
+ */
+#ifndef MPATH_TALLY_H
+#define MPATH_TALLY_H
+
+#include "mpath/memory.h"
+
+struct tally {
+	char *path;
+	struct mpath_error_tally *mapped; /* NULL: it cannot be kept, or is not open */
+};
+
+/* The directory; tests set their own (kept, not copied). */
+void tally_set_dir(const char *dir);
+
+/*
+ * Setup only, blocks.  @name is a file name.  What is mapped is what a former process has left,
+ * until tally_tell(); without one all is empty.  0 or -errno: then none is kept, and what a next
+ * process finds is what it must fear most.
+ */
+int tally_open(struct tally *tally, const char *name);
+/* Owner thread; no system call.  Whenever the process dies, no disk has more errors than @now says. */
+void tally_tell(struct tally *tally, const struct mpath_error_tally *now);
+/* The map has ended in order: nobody needs it any more. */
+void tally_forget(struct tally *tally);
+/* One that is not open is fine. */
+void tally_close(struct tally *tally);
+
+#endif
