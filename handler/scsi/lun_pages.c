@@ -45,20 +45,6 @@
 #define PAGE_BUF_LEN	  512
 #define SERIAL_MAX	  200
 
-static void put_be32(uint8_t *p, uint32_t value)
-{
-	p[0] = (uint8_t)(value >> 24);
-	p[1] = (uint8_t)(value >> 16);
-	p[2] = (uint8_t)(value >> 8);
-	p[3] = (uint8_t)value;
-}
-
-static void put_be64(uint8_t *p, uint64_t value)
-{
-	put_be32(p, (uint32_t)(value >> 32));
-	put_be32(p + 4, (uint32_t)value);
-}
-
 static bool refuse(struct mpath_io *io, uint8_t asc)
 {
 	scsi_sense_set(&io->result, (uint32_t)io->cmd.data_len, SENSE_ILLEGAL_REQUEST, asc, 0);
