@@ -206,6 +206,21 @@ static bool learn(struct path *path, const struct scsi_answer *answer, struct st
 	}
 }
 
+/*
+ * The path's page B0h counts until it brings another one.  A page that it has, but would not show
+ * this time (see may_be_refused()), is none; nor does a path that does not list its pages say that
+ * there are no limits.
+ */
+void learn_limits(struct path *path)
+{
+	const struct lun_facts *seen = &path->seen;
+
+	if (!seen->limits.len && (!seen->nr_vpd_pages || has_page(seen, VPD_LIMITS)))
+		return;
+	path->limits = seen->limits;
+	path->limits_known = true;
+}
+
 /* The map pins the first LUN that it sees: the table's first path that can be had decides. */
 static bool an_earlier_path_decides(const struct multipath *m, const struct path *path)
 {

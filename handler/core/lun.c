@@ -15,21 +15,49 @@ const struct lun_facts *mpath_lun(const struct multipath *m)
 
 uint64_t path_max_transfer(const struct path *path)
 {
-	return lesser_limit(path->facts.max_transfer_bytes, path->port_transfer_bytes);
+	return lesser_limit(path->facts.max_transfer_bytes,
+			    scsi_limits_transfer(&path->limits, path->m->lun.block_size));
 }
 
 /*
- * The minimum over the paths, and over the array's ports behind them (VPD B0h).  Those that have
+ * What the array's ports behind the paths allow in common (VPD B0h).  Those of paths that have
  * failed count: they may be back before a command that is on its way.
  */
-uint64_t map_max_transfer(const struct multipath *m)
+static void ports_limits(const struct multipath *m, struct lun_page *limits)
 {
-	uint64_t least = scsi_lun_max_transfer(&m->lun);
 	const struct path *path;
+	bool any = false;
+
+	for_each_path(m, path) {
+		if (!path->limits_known)
+			continue;
+		if (any)
+			scsi_limits_narrow(limits, &path->limits);
+		else
+			*limits = path->limits;
+		any = true;
+	}
+	if (!any)
+		*limits = m->lun.limits; /* what was kept of them */
+}
+
+static uint64_t hosts_max_transfer(const struct multipath *m)
+{
+	const struct path *path;
+	uint64_t least = 0;
 
 	for_each_path(m, path)
-		least = lesser_limit(least, path_max_transfer(path));
+		least = lesser_limit(least, path->facts.max_transfer_bytes);
 	return least;
+}
+
+uint64_t map_max_transfer(const struct multipath *m)
+{
+	struct lun_page limits;
+
+	ports_limits(m, &limits);
+	return lesser_limit(hosts_max_transfer(m),
+			    scsi_limits_transfer(&limits, m->lun.block_size));
 }
 
 bool shows_array(const struct multipath *m)
@@ -49,13 +77,16 @@ static bool knows_names(const struct multipath *m)
  */
 bool lun_answers(struct multipath *m, struct mpath_io *io)
 {
+	struct lun_page limits;
 	struct lun_identity identity = {.name = m->backstore.name,
 					.serial = m->backstore.serial,
-					.is_the_arrays = shows_array(m)};
+					.is_the_arrays = shows_array(m),
+					.limits = &limits,
+					.max_transfer_bytes = hosts_max_transfer(m)};
 
 	if (!knows_names(m) && still_settling(m))
 		return false;
-	identity.max_transfer_bytes = map_max_transfer(m);
+	ports_limits(m, &limits);
 	return scsi_lun_answers(io, &m->lun, &identity);
 }
 
@@ -164,7 +195,7 @@ void lun_identified(struct multipath *m, const struct lun_facts *seen)
 	bool first = !m->lun.known;
 	bool was_seen = m->lun_seen;
 
-	/* Pages may differ from port to port: the first path's are kept. */
+	/* Pages may differ from port to port: the first path's are kept; see ports_limits(). */
 	if (m->lun_seen && m->lun.nr_blocks == seen->nr_blocks)
 		return;
 	m->lun_seen = true;
@@ -195,6 +226,8 @@ bool forget_lun(struct multipath *m)
 			return false;
 	for_each_path(m, path) {
 		path->identified = false;
+		path->limits = (struct lun_page){0};
+		path->limits_known = false;
 		path->tpg.state_known = false;
 	}
 	answer_all_not_ready(m);

@@ -459,6 +459,7 @@ enum identify_result {
 };
 enum identify_result identify(struct path *path, const struct scsi_answer *last,
 			      const struct scsi_question *next, struct strbuf *reason);
+void learn_limits(struct path *path); /* after IDENTIFY_OK */
 
 /* The smaller of two limits; 0 is none. */
 static inline uint64_t lesser_limit(uint64_t a, uint64_t b)

@@ -253,7 +253,7 @@ static void path_identified(struct multipath *m, struct path *path, bool passive
 	path->passive = passive;
 	if (!passive) {
 		lun_identified(m, &path->seen);
-		path->port_transfer_bytes = scsi_lun_max_transfer(&path->seen);
+		learn_limits(path);
 	}
 	clear_suspicion(m, path);
 	if (!path->failed_by_message && !is_held_out(m, path))

@@ -40,7 +40,6 @@
 #define INQUIRY_LEN	  96   /* as LIO's: up to the end of the reserved bytes */
 #define QUALIFIER_UNKNOWN 0x20 /* 001b: no such device now, but there may be one */
 #define VERSION_SPC4	  0x06
-#define BLOCK_LIMITS_LEN  64
 #define IEEE_COMPANY_LIO  0x001405
 #define PAGE_BUF_LEN	  512
 #define SERIAL_MAX	  200
@@ -138,7 +137,8 @@ static bool page_is_shown(const struct lun_facts *lun, const struct lun_identity
 		return !identity->is_the_arrays || lun->designators.len > 0;
 	case VPD_LIMITS:
 		/* An array without limits still sits behind hosts that have some. */
-		return lun->known && (lun->limits.len > 0 || identity->max_transfer_bytes > 0);
+		return lun->known &&
+		       (identity->limits->len > 0 || identity->max_transfer_bytes > 0);
 	case VPD_FEATURES:
 		return lun->known && lun->features.len > 0;
 	case VPD_THIN:
@@ -265,47 +265,13 @@ static bool answer_identity(struct mpath_io *io, const struct lun_facts *lun,
 	return answer_page(io, lun, page, len, VPD_IDENTITY);
 }
 
-/* What the LUN takes in one command: the smaller of what array and paths can; 0 is "no limit". */
-static uint32_t max_transfer_blocks(uint32_t array, const struct lun_facts *lun,
-				    const struct lun_identity *identity)
-{
-	uint64_t ours;
-
-	if (identity->max_transfer_bytes == 0 || lun->block_size == 0)
-		return array;
-	ours = identity->max_transfer_bytes / lun->block_size;
-	if (ours == 0)
-		ours = 1;
-	if (array != 0 && array < ours)
-		return array;
-	return ours > UINT32_MAX ? UINT32_MAX : (uint32_t)ours;
-}
-
-uint64_t scsi_lun_max_transfer(const struct lun_facts *lun)
-{
-	return lun->limits.len < 12 ? 0
-				    : (uint64_t)get_be32(lun->limits.data + 8) * lun->block_size;
-}
-
 static bool answer_limits(struct mpath_io *io, const struct lun_facts *lun,
 			  const struct lun_identity *identity)
 {
-	uint8_t page[BLOCK_LIMITS_LEN] = {0};
-	size_t len = lun->limits.len;
-	uint32_t max, optimal;
+	struct lun_page limits = *identity->limits;
 
-	if (len > sizeof(page))
-		len = sizeof(page);
-	memcpy(page, lun->limits.data, len);
-	if (len < 16) /* SBC-2's page, or none at all */
-		len = sizeof(page);
-
-	max = max_transfer_blocks(get_be32(page + 8), lun, identity);
-	optimal = get_be32(page + 12);
-	put_be32(page + 8, max);
-	if (max != 0 && optimal > max)
-		put_be32(page + 12, max);
-	return answer_page(io, lun, page, len, VPD_LIMITS);
+	scsi_limits_fit(&limits, lun->block_size, identity->max_transfer_bytes);
+	return answer_page(io, lun, limits.data, limits.len, VPD_LIMITS);
 }
 
 static bool answer_kept_page(struct mpath_io *io, const struct lun_facts *lun,

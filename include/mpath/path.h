@@ -158,7 +158,8 @@ struct path {
 	bool recheck_identity; /* a unit attention raised a doubt */
 	struct lun_facts seen; /* what the identity check has read so far */
 	enum read_probe read_probe;
-	uint64_t port_transfer_bytes; /* the array takes in one command through here; 0: no limit */
+	struct lun_page limits; /* VPD B0h, as the array's port here has last shown it */
+	bool limits_known;
 	const struct path_checker_type *checker; /* of PROBE_CHECK */
 	void *checker_context;			 /* as large as any checker wants it */
 	struct list hw_node;	  /* on hw_handler.paths, while the handler is attached */

@@ -141,13 +141,23 @@ void scsi_copy_padded(char *to, size_t size, const uint8_t *field, size_t len);
 /* Is this standard INQUIRY data of one of our own LUNs (H13)? */
 bool scsi_inquiry_is_ours(const uint8_t *data, size_t len);
 
+/* --- block_limits.c: VPD page B0h --- */
+
+/* Take back from @limits what @other, of another way to the same LUN, does not allow. */
+void scsi_limits_narrow(struct lun_page *limits, const struct lun_page *other);
+/* What the array takes in one command, in bytes; 0: no limit, or it does not say. */
+uint64_t scsi_limits_transfer(const struct lun_page *limits, uint32_t block_size);
+/* Make it a page for initiators whose commands travel with @max_bytes at most (0: any number). */
+void scsi_limits_fit(struct lun_page *limits, uint32_t block_size, uint64_t max_bytes);
+
 /* --- lun_pages.c: what our own LUN says of itself (DESIGN D15, D16) --- */
 
 struct lun_identity {
-	const char *name;	     /* of the storage object */
-	const char *serial;	     /* vpd_unit_serial; may be empty */
-	bool is_the_arrays;	     /* identity=array: the pages 80h and 83h are the array's */
-	uint64_t max_transfer_bytes; /* minimum over the paths and of what we carry; 0: no limit */
+	const char *name;	       /* of the storage object */
+	const char *serial;	       /* vpd_unit_serial; may be empty */
+	bool is_the_arrays;	       /* identity=array: the pages 80h and 83h are the array's */
+	const struct lun_page *limits; /* VPD B0h, as it holds on all paths */
+	uint64_t max_transfer_bytes;   /* that every path can carry; 0: no limit */
 };
 
 /*
@@ -157,8 +167,6 @@ struct lun_identity {
  */
 bool scsi_lun_answers(struct mpath_io *io, const struct lun_facts *lun,
 		      const struct lun_identity *identity);
-/* What the array takes in one command, by its page B0h; 0: no limit, or it does not say. */
-uint64_t scsi_lun_max_transfer(const struct lun_facts *lun);
 /* READ CAPACITY from what is kept, for the time when no path is usable.  True as above. */
 bool scsi_lun_answers_capacity(struct mpath_io *io, const struct lun_facts *lun);
 

@@ -808,6 +808,110 @@ static void the_port_that_takes_least(void)
 	world_end(w);
 }
 
+static void expect_limits(struct world *w, uint8_t caw, uint8_t unmap, uint8_t write_same)
+{
+	struct sim_io *io = submit_vpd(w, 0xb0);
+
+	expect_good(w, io);
+	expect(w, io->buf[5] == caw);
+	expect(w, io->buf[23] == unmap && (io->buf[27] != 0) == (unmap != 0));
+	expect(w, io->buf[43] == write_same);
+}
+
+static void set_limits(struct world *w, const char *name, uint8_t caw, uint8_t unmap,
+		       uint8_t write_same)
+{
+	struct sim_nexus *nexus = &sim_path(w, name)->nexus;
+
+	nexus->max_caw = caw;
+	nexus->max_unmap = unmap;
+	nexus->max_write_same = write_same;
+}
+
+/* Time to be found gone, or there again, and then to be asked who it is. */
+static void comes_and_goes(struct world *w, const char *name)
+{
+	set_mode(sim_path(w, name), MODE_LUN_GONE);
+	advance(w, 10000);
+	set_mode(sim_path(w, name), MODE_UP);
+	advance(w, 10000);
+}
+
+/* The page is never that of one path: what one of them does not allow is not shown. */
+static void what_all_ports_allow(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	set_limits(w, "8:0", 8, 200, 0);
+	set_limits(w, "8:16", 1, 100, 50);
+	sim_path(w, "8:16")->refused = "no such device";
+	world_up(w);
+	expect_limits(w, 8, 200, 0);
+	sim_path(w, "8:16")->refused = NULL;
+	advance(w, 2000); /* the narrower one joins */
+	expect_limits(w, 1, 100, 50);
+	set_limits(w, "8:0", 0, 0, 20); /* the first one gets other firmware */
+	comes_and_goes(w, "8:0");
+	expect_limits(w, 0, 0, 20);
+	set_limits(w, "8:0", 9, 99, 99);
+	comes_and_goes(w, "8:0");
+	expect_limits(w, 1, 99, 50);
+	expect(w, reload(w, FAIL "0 1 1 round-robin 0 1 1 8:16 1") == 0);
+	advance(w, 100); /* and is taken away */
+	expect_limits(w, 1, 100, 50);
+	world_end(w);
+}
+
+/* Who has no such page promises nothing; who does not show it for once has not lost it. */
+static void a_port_without_block_limits(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_nexus *nexus = &sim_path(w, "8:16")->nexus;
+
+	set_limits(w, "8:0", 8, 200, 70);
+	set_limits(w, "8:16", 1, 100, 0);
+	nexus->hides_limits = true;
+	world_up(w);
+	expect_limits(w, 8, 200, 70);
+	nexus->hides_limits = false;
+	comes_and_goes(w, "8:16");
+	expect_limits(w, 1, 100, 70);
+	nexus->hides_limits = true;
+	comes_and_goes(w, "8:16");
+	expect_limits(w, 1, 100, 70);
+	nexus->no_limits = true;
+	comes_and_goes(w, "8:16");
+	expect_limits(w, 0, 0, 70);
+	world_end(w);
+}
+
+/* The limits of a LUN that is forgotten do not count for the next one. */
+static void limits_are_forgotten_with_the_lun(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct path_snapshot paths[2];
+	struct mpath_snapshot shot = {.paths = paths, .max_paths = 2};
+
+	set_limits(w, "8:0", 8, 200, 0);
+	set_limits(w, "8:16", 1, 100, 50);
+	sim_path(w, "8:16")->nexus.max_transfer = 16;
+	world_up(w);
+	for (unsigned int i = 0; i < 2; i++)
+		set_mode(&w->paths[i], MODE_LOST);
+	submit_read(w, 0, 1);
+	advance(w, 1000);
+	expect(w, message(w, "forget_wwid") == 0);
+	exchange_lun(&w->paths[0], 1);
+	set_mode(&w->paths[0], MODE_UP);
+	advance(w, 3000);
+	expect_notice(w, "the LUN is " WWID_2);
+	expect_limits(w, 8, 200, 0);
+	expect(w, max_transfer(w) == 128);
+	mpath_snapshot(w->m, w->now_ns, &shot);
+	expect(w, paths[1].max_transfer_bytes == sim_path(w, "8:16")->max_transfer_bytes);
+	world_end(w);
+}
+
 /* A page may be missing, but not the LUN: it goes away while its last pages are asked for. */
 static void the_lun_goes_while_it_is_looked_at(void)
 {
@@ -901,6 +1005,9 @@ int main(void)
 	STORY(an_inquiry_waits_for_the_first_look);
 	STORY(what_the_lun_says_of_itself);
 	STORY(the_port_that_takes_least);
+	STORY(what_all_ports_allow);
+	STORY(a_port_without_block_limits);
+	STORY(limits_are_forgotten_with_the_lun);
 	STORY(the_lun_goes_while_it_is_looked_at);
 	STORY(an_answer_that_is_too_short);
 	STORY(unit_attentions_during_the_identity_check);

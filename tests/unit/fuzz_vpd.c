@@ -2,10 +2,11 @@
 /*
  * Any bytes as what an array tells of its LUN (page 83h, READ CAPACITY, INQUIRY, or all that was
  * kept of it), and any CDB asked of ours: nothing is read or written outside, a WWID is a word,
- * and what the array says of itself does not shine through where ours has to stand.
+ * what the array says of itself does not shine through where ours has to stand, and of two ports'
+ * limits it does not matter whose come first.
  *
  * fuzz builds: scsi
- * fuzz parses: scsi/identity.c scsi/lun_pages.c
+ * fuzz parses: scsi/identity.c scsi/lun_pages.c scsi/block_limits.c
  * fuzz runs: 100000
  */
 #include <assert.h>
@@ -77,6 +78,36 @@ static void check_capacity(const uint8_t *data, size_t len)
 		assert(nr_blocks && block_size && len >= 12);
 	scsi_inquiry_is_ours(bytes, len);
 	free(bytes);
+}
+
+static struct lun_page narrow(struct lun_page limits, const struct lun_page *other)
+{
+	scsi_limits_narrow(&limits, other);
+	assert(limits.len <= sizeof(limits.data));
+	return limits;
+}
+
+static bool is_narrow(const struct lun_page *limits, const struct lun_page *other)
+{
+	const struct lun_page again = narrow(*limits, other);
+
+	return again.len == limits->len && !memcmp(again.data, limits->data, sizeof(again.data));
+}
+
+static void check_limits(const uint8_t *data, size_t len)
+{
+	struct lun_page pages[3], all, others;
+
+	for (size_t i = 0; i < sizeof(pages); i++)
+		((uint8_t *)pages)[i] = data[i % len];
+	all = narrow(narrow(pages[0], &pages[1]), &pages[2]);
+	others = narrow(pages[2], &pages[0]);
+	others = narrow(pages[1], &others);
+	assert(all.len == others.len && !memcmp(all.data + 4, others.data + 4, LUN_VPD_MAX - 4));
+	for (unsigned int i = 0; i < 3; i++)
+		assert(is_narrow(&all, &pages[i]));
+	scsi_limits_fit(&all, data[0] * 256u, (uint64_t)data[0] << data[len - 1] % 64);
+	assert(all.len >= 16 && all.len <= LUN_VPD_MAX);
 }
 
 /* --- what our LUN answers --- */
@@ -199,6 +230,7 @@ static void check_our_lun(const uint8_t *data, size_t size)
 	in.serial[sizeof(in.serial) - 1] = '\0';
 	in.lun.known = data[size - 1] & 1;
 	identity.is_the_arrays = data[size - 1] & 2;
+	identity.limits = &in.lun.limits;
 	identity.max_transfer_bytes = (uint64_t)in.max_transfer[0] << 24 | in.max_transfer[3];
 	room = (size_t)(in.room[0] << 8 | in.room[1]) % ROOM;
 
@@ -229,6 +261,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	case 1:
 		check_capacity(data + 1, size - 1);
+		if (size > 1)
+			check_limits(data + 1, size - 1);
 		return 0;
 	}
 	if (size > 1)

@@ -27,7 +27,8 @@ static void setup(struct world *w)
 	struct lun_facts *lun = &w->lun;
 
 	memset(w, 0, sizeof(*w));
-	w->identity = (struct lun_identity){.name = "disk0", .serial = SERIAL};
+	w->identity =
+		(struct lun_identity){.name = "disk0", .serial = SERIAL, .limits = &w->lun.limits};
 	lun->known = true;
 	lun->nr_blocks = 0x10000;
 	lun->block_size = 512;
@@ -361,7 +362,8 @@ static void check_limits(uint8_t array_max, uint8_t array_optimal, uint64_t ours
 	assert(w.len == 64 && w.data[4] == 1 && w.data[5] == 1 && w.data[7] == 8);
 }
 
-/* The smaller of the array's and ours; 0 means no limit; the optimum is never above it. */
+/* The smaller of the array's and ours; 0 means no limit; the optimum is never above it.  The rest
+ * is in unit/block_limits. */
 static void test_block_limits(void)
 {
 	check_limits(0, 0, 0, 0, 0);

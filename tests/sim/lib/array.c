@@ -113,8 +113,11 @@ static void vpd(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi
 	}
 	switch (cmd->cdb[2]) {
 	case 0x00:
-		memcpy(data + 3, "\x05\x00\x80\x83\xb0\xb1", 6);
-		reply(cmd, result, data, 9);
+		if (nexus->no_limits)
+			memcpy(data + 3, "\x04\x00\x80\x83\xb1", 5);
+		else
+			memcpy(data + 3, "\x05\x00\x80\x83\xb0\xb1", 6);
+		reply(cmd, result, data, 4u + data[3]);
 		return;
 	case 0x80:
 		data[3] = (uint8_t)strlen(nexus->serial ? nexus->serial : "SIM1");
@@ -138,8 +141,14 @@ static void vpd(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi
 		reply(cmd, result, data, 4u + data[3]);
 		return;
 	case 0xb0:
+		if (nexus->no_limits || nexus->hides_limits)
+			break;
 		data[3] = 60;
+		data[5] = nexus->max_caw;
 		put_be(data + 8, 4, nexus->max_transfer ? nexus->max_transfer : 128);
+		put_be(data + 20, 4, nexus->max_unmap);
+		put_be(data + 24, 4, nexus->max_unmap ? UINT32_MAX : 0);
+		put_be(data + 36, 8, nexus->max_write_same);
 		reply(cmd, result, data, 64);
 		return;
 	case 0xb1:

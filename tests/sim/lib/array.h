@@ -90,6 +90,11 @@ struct sim_nexus {
 	bool no_group_id;	   /* page 83h does not name the port group */
 	const char *serial;	   /* page 80h; NULL: "SIM1" */
 	uint32_t max_transfer;	   /* page B0h: blocks of one command through this port; 0: 128 */
+	uint8_t max_caw;	   /* page B0h, too: of a COMPARE AND WRITE ... */
+	uint32_t max_unmap;	   /* ... of an UNMAP ... */
+	uint64_t max_write_same;   /* ... and of a WRITE SAME */
+	bool no_limits;		   /* there is no page B0h */
+	bool hides_limits;	   /* there is, but it is refused */
 	uint16_t uas[SIM_UAS_MAX]; /* pending unit attentions: asc << 8 | ascq */
 	unsigned int nr_uas;
 };
