@@ -12,13 +12,14 @@
 
 #include "scsi/big_endian.h"
 
-#define CAW_LENGTH	 5
-#define TRANSFER_LENGTH	 8
-#define OPTIMAL_LENGTH	 12
-#define ATOMIC_LENGTH	 44
-#define ATOMIC_ALIGNMENT 48 /* and granularity, behind it */
-#define ATOMIC_IN_PARTS	 56 /* the length, when there is a boundary */
-#define SBC2_LEN	 16
+#define CAW_LENGTH	   5
+#define TRANSFER_LENGTH	   8
+#define OPTIMAL_LENGTH	   12
+#define ATOMIC_LENGTH	   44
+#define ATOMIC_ALIGNMENT   48 /* and granularity, behind it */
+#define ATOMIC_GRANULARITY 52
+#define ATOMIC_IN_PARTS	   56 /* the length, when there is a boundary */
+#define SBC2_LEN	   16
 
 /* What two ways to a LUN have in common. */
 enum rule {
@@ -124,6 +125,7 @@ uint64_t scsi_limits_transfer(const struct lun_page *limits, uint32_t block_size
 		       : (uint64_t)get_be32(limits->data + TRANSFER_LENGTH) * block_size;
 }
 
+/* COMPARE AND WRITE brings each block twice: as it should be, and as it shall be. */
 static void fit_to_carrier(uint8_t *page, uint64_t blocks)
 {
 	uint64_t max = blocks ? blocks : 1;
@@ -132,14 +134,30 @@ static void fit_to_carrier(uint8_t *page, uint64_t blocks)
 		max = UINT32_MAX;
 	put_be32(page + TRANSFER_LENGTH,
 		 (uint32_t)in_common(LIMIT, get_be32(page + TRANSFER_LENGTH), max));
+	if (page[CAW_LENGTH] > blocks / 2)
+		page[CAW_LENGTH] = (uint8_t)(blocks / 2);
 }
 
+static void shorten(uint8_t *length, uint32_t max)
+{
+	if (get_be32(length) > max)
+		put_be32(length, max);
+}
+
+/* SBC wants no other length above the maximum, and those of atomic writes to be whole grains. */
 static void fit_to_transfer_length(uint8_t *page)
 {
 	uint32_t max = get_be32(page + TRANSFER_LENGTH);
+	uint32_t grain = get_be32(page + ATOMIC_GRANULARITY);
+	uint32_t atomic_max = grain ? max - max % grain : max;
 
-	if (max && get_be32(page + OPTIMAL_LENGTH) > max)
-		put_be32(page + OPTIMAL_LENGTH, max);
+	if (max == 0)
+		return;
+	shorten(page + OPTIMAL_LENGTH, max);
+	if (page[CAW_LENGTH] > max)
+		page[CAW_LENGTH] = (uint8_t)max;
+	shorten(page + ATOMIC_LENGTH, atomic_max);
+	shorten(page + ATOMIC_IN_PARTS, atomic_max);
 }
 
 void scsi_limits_fit(struct lun_page *limits, uint32_t block_size, uint64_t max_bytes)

@@ -108,6 +108,8 @@ static void check_limits(const uint8_t *data, size_t len)
 		assert(is_narrow(&all, &pages[i]));
 	scsi_limits_fit(&all, data[0] * 256u, (uint64_t)data[0] << data[len - 1] % 64);
 	assert(all.len >= 16 && all.len <= LUN_VPD_MAX);
+	if (all.data[8] == 0 && all.data[9] == 0 && all.data[10] == 0 && all.data[11] != 0)
+		assert(all.data[5] <= all.data[11]);
 }
 
 /* --- what our LUN answers --- */

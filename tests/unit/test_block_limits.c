@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Two ways to one LUN with different limits: what an initiator may rely on, field by field, with
- * what SBC-5 6.6.4 means by 0.
+ * what SBC-5 6.6.4 means by 0; and what becomes of it where commands cannot carry as much.
  */
 #include <assert.h>
 #include <string.h>
@@ -182,6 +182,59 @@ static void test_transfer_in_bytes(void)
 	assert(scsi_limits_transfer(&page, 512) == 0);
 }
 
+static struct lun_page fit(struct lun_page page, uint64_t max_bytes)
+{
+	scsi_limits_fit(&page, 4096, max_bytes);
+	return page;
+}
+
+static uint64_t fitting_caw(uint8_t blocks, uint64_t max_bytes)
+{
+	const struct lun_page page = fit(with(5, 1, blocks), max_bytes);
+
+	return get(&page, 5, 1);
+}
+
+/* More blocks than the field can say. */
+static void test_everything_is_carried(void)
+{
+	const struct lun_page page = fit(with(8, 4, 0), (uint64_t)4096 << 32);
+
+	assert(get(&page, 8, 4) == ALL_ONES);
+}
+
+/* It brings two blocks for each one that it writes. */
+static void test_compare_and_write_is_carried(void)
+{
+	struct lun_page page = with(5, 1, 9);
+
+	assert(fitting_caw(255, 0) == 255);
+	assert(fitting_caw(255, UINT64_MAX) == 255);
+	assert(fitting_caw(255, 510 * 4096) == 255);
+	assert(fitting_caw(255, 510 * 4096 - 1) == 254);
+	assert(fitting_caw(1, 2 * 4096) == 1);
+	assert(fitting_caw(1, 2 * 4096 - 1) == 0);
+	put(&page, 8, 4, 7); /* the other ports take no more in a command */
+	page = fit(page, 0);
+	assert(get(&page, 5, 1) == 7);
+}
+
+/* Never above the transfer length, and in whole grains. */
+static void test_atomic_writes_are_carried(void)
+{
+	struct lun_page page = fit(atomic(8, 4), 64 * 4096);
+
+	assert(get(&page, 44, 4) == 64 && get(&page, 56, 4) == 64);
+	page = fit(atomic(8, 4), 63 * 4096);
+	assert(get(&page, 44, 4) == 60 && get(&page, 56, 4) == 60 && get(&page, 60, 4) == 16);
+	page = fit(atomic(0, 0), 63 * 4096);
+	assert(get(&page, 44, 4) == 63);
+	page = fit(atomic(8, 4), 3 * 4096);
+	assert(get(&page, 44, 4) == 0 && get(&page, 56, 4) == 0);
+	page = fit(atomic(8, 4), 0);
+	assert(get(&page, 44, 4) == 64);
+}
+
 int main(void)
 {
 	test_fields();
@@ -189,5 +242,8 @@ int main(void)
 	test_atomic_writes();
 	test_short_pages();
 	test_transfer_in_bytes();
+	test_everything_is_carried();
+	test_compare_and_write_is_carried();
+	test_atomic_writes_are_carried();
 	return 0;
 }
