@@ -112,16 +112,20 @@ class Map:
                 and not words[i - 1].isdigit() and words[i + 1].isdigit()}
 
     def groups(self):
-        """[("A", ["8:0", "8:16"]), ...]: state and paths of each group, as INFO has them.
-
-        For selectors without words of their own, as round-robin.
-        """
+        """[("A", ["8:0", "8:16"]), ...]: state and paths of each group, as INFO has them."""
         words = iter(self.status().split()[4:])
+
+        def take(number):
+            return [next(words) for _ in range(number)]
+
+        nr_groups, _ = take(2)
         groups = []
-        nr_groups, _ = int(next(words)), next(words)
-        for _ in range(nr_groups):
-            state, _, nr_paths, _ = (next(words) for _ in range(4))
-            groups.append((state, [[next(words) for _ in range(3)][0] for _ in range(int(nr_paths))]))
+        for _ in range(int(nr_groups)):
+            state, nr_of_selector = take(2)
+            take(int(nr_of_selector))
+            nr_paths, nr_of_path = map(int, take(2))
+            # A path's name, "A" or "F", the fail count, and what the selector says of it.
+            groups.append((state, [take(3 + nr_of_path)[0] for _ in range(nr_paths)]))
         return groups
 
     def in_use(self, path):
