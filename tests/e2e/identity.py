@@ -15,9 +15,10 @@ import struct
 
 from lib import case, dm, fio, lio, scsi, system, topology
 from lib.case import defer, expect, expect_equal, note
+from lib.mpath import Map
 from lib.named import Named, made, map_file
 from lib.runner import Runner
-from lib.system import run, wait_for, write
+from lib.system import modprobe, run, wait_for, write
 
 SIZE_MIB = 16
 
@@ -425,6 +426,43 @@ def test_the_arrays_identity():
         other.wait_excluded(lun.path.dev, OWN_LUN)
     result = fio.run(lun, 1, bs="512-64k", rate=4)
     expect(result.clean, f"{result!r} {result.stderr}")
+
+
+def ports_that_differ():
+    """Two ways to one store whose limits are not the same, as by controllers with other firmware."""
+    modprobe("brd")
+    ways = []
+    for name, blocks in ("large", 4096), ("small", 256):
+        store = lio.Iblock(name, "/dev/ram0", serial="two-ports",
+                           attributes={"max_write_same_len": blocks})
+        defer(store.delete)
+        target = lio.LoopTarget(store)
+        defer(target.delete)
+        ways.append(target.path)
+    return ways
+
+
+def limits(path):
+    """COMPARE AND WRITE and WRITE SAME, in blocks."""
+    page = scsi.inquiry(path, 0xb0).data
+    return page[5], int.from_bytes(page[36:44], "big")
+
+
+def limits_of_map(paths):
+    with Map(paths) as lun:
+        lun.wait_in_use(*paths)
+        wait_for(lambda: lun.path.sg_dev, 5, "the LUN's sg device")
+        return limits(lun.path)
+
+
+def test_limits_of_all_ports():
+    """VPD page B0h: what goes through one port only is not offered, whichever comes first."""
+    start()
+    large, small = ports_that_differ()
+    expect_equal([limits(large), limits(small)], [(1, 4096), (1, 256)], "the ports' limits")
+    expect_equal(limits_of_map([large]), (1, 4096), "limits with one path")
+    expect_equal(limits_of_map([large, small]), (1, 256), "limits with both")
+    expect_equal(limits_of_map([small, large]), (1, 256), "limits with both, the other way round")
 
 
 def test_nothing_left():
