@@ -429,12 +429,14 @@ def test_the_arrays_identity():
 
 
 def ports_that_differ():
-    """Two ways to one store whose limits are not the same, as by controllers with other firmware."""
+    """Two ways to one store, of which one has no COMPARE AND WRITE, as with controllers of other firmware."""
     modprobe("brd")
     ways = []
-    for name, blocks in ("large", 4096), ("small", 256):
-        store = lio.Iblock(name, "/dev/ram0", serial="two-ports",
-                           attributes={"max_write_same_len": blocks})
+    for name, has_it in ("full", 1), ("less", 0):
+        # LIO wants a device for itself.
+        device = dm.Device(name, f"0 {SIZE_MIB * 2048} linear /dev/ram0 0")
+        defer(device.remove)
+        store = lio.Iblock(name, device.dev, serial="two-ports", attributes={"emulate_caw": has_it})
         defer(store.delete)
         target = lio.LoopTarget(store)
         defer(target.delete)
@@ -442,27 +444,25 @@ def ports_that_differ():
     return ways
 
 
-def limits(path):
-    """COMPARE AND WRITE and WRITE SAME, in blocks."""
-    page = scsi.inquiry(path, 0xb0).data
-    return page[5], int.from_bytes(page[36:44], "big")
+def longest_compare_and_write(path):
+    """In blocks, by VPD page B0h."""
+    return scsi.inquiry(path, 0xb0).data[5]
 
 
-def limits_of_map(paths):
+def offered_by_map(paths):
     with Map(paths) as lun:
-        lun.wait_in_use(*paths)
-        wait_for(lambda: lun.path.sg_dev, 5, "the LUN's sg device")
-        return limits(lun.path)
+        lun.wait_in_use()
+        return longest_compare_and_write(lun.path)
 
 
 def test_limits_of_all_ports():
-    """VPD page B0h: what goes through one port only is not offered, whichever comes first."""
+    """What goes through one port only is not offered, whichever comes first."""
     start()
-    large, small = ports_that_differ()
-    expect_equal([limits(large), limits(small)], [(1, 4096), (1, 256)], "the ports' limits")
-    expect_equal(limits_of_map([large]), (1, 4096), "limits with one path")
-    expect_equal(limits_of_map([large, small]), (1, 256), "limits with both")
-    expect_equal(limits_of_map([small, large]), (1, 256), "limits with both, the other way round")
+    full, less = ports_that_differ()
+    expect_equal([longest_compare_and_write(path) for path in (full, less)], [1, 0], "the ports' own")
+    expect_equal(offered_by_map([full]), 1, "offered with one path")
+    expect_equal(offered_by_map([full, less]), 0, "offered with both")
+    expect_equal(offered_by_map([less, full]), 0, "offered with both, the other way round")
 
 
 def test_nothing_left():
