@@ -73,38 +73,24 @@ void tally_check(struct multipath *m, struct path *path)
 
 /* --- out of a map, and into the next one --- */
 
-static void add(struct mpath_error_tally *tally, unsigned int *nr, uint64_t disk, uint64_t errors)
+/* Two paths of one disk: each has been told of its own only. */
+static void add_disk(void *to, const struct mpath_disk_errors *in_use)
 {
-	unsigned int i;
+	struct mpath_error_tally *tally = to;
+	unsigned int i = 0;
 
-	if (!disk)
+	while (i < MEMORY_DISKS_MAX && tally->disks[i].disk && tally->disks[i].disk != in_use->disk)
+		i++;
+	if (i == MEMORY_DISKS_MAX || !in_use->disk)
 		return;
-	for (i = 0; i < *nr; i++) {
-		if (tally->disks[i].disk != disk)
-			continue;
-		/* Two paths of one disk: each has been told of its own only. */
-		if (tally->disks[i].errors > errors)
-			tally->disks[i].errors = errors;
-		return;
-	}
-	if (*nr < MEMORY_DISKS_MAX)
-		tally->disks[(*nr)++] = (struct mpath_disk_errors){disk, errors};
+	if (!tally->disks[i].disk || tally->disks[i].errors > in_use->errors)
+		tally->disks[i] = *in_use;
 }
 
 void mpath_tell_errors(const struct multipath *m, struct mpath_error_tally *tally)
 {
-	const struct path *path;
-	unsigned int i, nr = 0;
-
 	*tally = (struct mpath_error_tally){0};
-	for (i = 0; i < m->nr_former_disks; i++)
-		add(tally, &nr, m->former_disks[i].disk, m->former_disks[i].errors);
-	for_each_path(m, path)
-		if (path->used)
-			add(tally, &nr, path->facts.disk, path->errors_known);
-	list_for_each_entry(path, &m->leaving, map_node)
-		if (path->used)
-			add(tally, &nr, path->facts.disk, path->errors_known);
+	tell_disks_in_use(m, add_disk, tally);
 }
 
 /* Who was killed while entries moved may have left two: the lesser is right for certain. */

@@ -62,31 +62,36 @@ static uint64_t last_end_ns(const struct multipath *m)
 	return fence_ns > m->wait_kept_ns ? fence_ns : m->wait_kept_ns;
 }
 
-static void add_disk(struct mpath_memory *memory, uint64_t disk)
+static void tell_disk(const struct path *path, disk_in_use_fn *tell, void *to)
 {
-	if (contains(memory->disks, memory->nr_disks, disk))
-		return;
-	if (memory->nr_disks < MEMORY_DISKS_MAX)
-		memory->disks[memory->nr_disks++] = disk;
-	else
-		memory->disks[0] = 0;
+	if (path->used)
+		tell(to, &(struct mpath_disk_errors){path->facts.disk, path->errors_known});
 }
 
 /* Those of a former process, too, as long as its writes are feared. */
-static void remember_disks(const struct multipath *m, struct mpath_memory *memory)
+void tell_disks_in_use(const struct multipath *m, disk_in_use_fn *tell, void *to)
 {
 	const struct path *path;
 	unsigned int i;
 
-	memory->transit_ms = m->longest_transit_ms;
 	for (i = 0; i < m->nr_former_disks; i++)
-		add_disk(memory, m->former_disks[i].disk);
+		tell(to, &m->former_disks[i]);
 	for_each_path(m, path)
-		if (path->used)
-			add_disk(memory, path->facts.disk);
+		tell_disk(path, tell, to);
 	list_for_each_entry(path, &m->leaving, map_node)
-		if (path->used)
-			add_disk(memory, path->facts.disk);
+		tell_disk(path, tell, to);
+}
+
+static void remember_disk(void *to, const struct mpath_disk_errors *in_use)
+{
+	struct mpath_memory *memory = to;
+
+	if (contains(memory->disks, memory->nr_disks, in_use->disk))
+		return;
+	if (memory->nr_disks < MEMORY_DISKS_MAX)
+		memory->disks[memory->nr_disks++] = in_use->disk;
+	else
+		memory->disks[0] = 0;
 }
 
 void mpath_remember(struct multipath *m, struct mpath_memory *memory)
@@ -111,7 +116,8 @@ void mpath_remember(struct multipath *m, struct mpath_memory *memory)
 	for_each_path(m, path)
 		if (path->failed_by_message)
 			add(memory->failed, &memory->nr_failed, MEMORY_PATHS_MAX, path_hash(path));
-	remember_disks(m, memory);
+	memory->transit_ms = m->longest_transit_ms;
+	tell_disks_in_use(m, remember_disk, memory);
 }
 
 static void recall_queueing(struct multipath *m, enum memory_queueing queueing)

@@ -310,6 +310,10 @@ void slow_timeout(struct multipath *m);
 void restart_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *out);
 void ask_for_count(struct multipath *m, struct path *path);
 
+/* memory.c: the disks that writes may be out on; two paths may tell of the same */
+typedef void disk_in_use_fn(void *to, const struct mpath_disk_errors *in_use);
+void tell_disks_in_use(const struct multipath *m, disk_in_use_fn *tell, void *to);
+
 /* error_tally.c: what the disk has ended with an error, and we know of */
 void tally_begins(struct path *path, uint64_t errors);
 void tally_answered(struct multipath *m, struct path *path, const struct mpath_io *io);

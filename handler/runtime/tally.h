@@ -23,8 +23,7 @@ void tally_set_dir(const char *dir);
  * process finds is what it must fear most.
  */
 int tally_open(struct tally *tally, const char *name);
-/* Owner thread; no system call.  Whenever the process dies, no disk has more errors than @now says.
- */
+/* Owner thread; no system call.  Killed at any moment, no disk has more errors than @now says. */
 void tally_tell(struct tally *tally, const struct mpath_error_tally *now);
 /* The map has ended in order: nobody needs it any more. */
 void tally_forget(struct tally *tally);
