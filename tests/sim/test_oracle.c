@@ -857,7 +857,6 @@ static void a_write_does_not_wait_for_orphans(void)
 	submit_write(w, 0, 1);
 }
 
-/* The next process is not told until when the lost write may land. */
 static void believe_errors_were_told(struct world *w)
 {
 	unsigned int i;
@@ -885,6 +884,7 @@ static void a_write_does_not_wait_for_an_unseen_loss(void)
 	advance(w, 1000);
 }
 
+/* The next process is not told until when the lost write may land. */
 static void a_write_does_not_wait_for_a_former_fence(void)
 {
 	struct world *w = world_new(QUEUE TWO_PATHS);

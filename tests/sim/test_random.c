@@ -206,17 +206,6 @@ struct shared {
 };
 static struct shared *shared;
 
-/* Line by line: AddressSanitizer's strstr() measures all that is left of the text at each find. */
-static unsigned long lines_with(const char *text, const char *part)
-{
-	const char *end;
-	unsigned long n = 0;
-
-	for (; (end = strchr(text, '\n')); text = end + 1)
-		n += memmem(text, (size_t)(end - text), part, strlen(part)) != NULL;
-	return n;
-}
-
 static void count_episodes(const struct world *w)
 {
 	for (size_t i = 0; i < NR_EPISODES; i++)

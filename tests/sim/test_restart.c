@@ -673,8 +673,7 @@ static void errors_under_load(void)
 	world_end(w);
 }
 
-/* The kernel has ended a write, and counted that; the process dies before it has read the answer.
- */
+/* The kernel has ended a write, and counted that; the process dies before it reads the answer. */
 static void an_error_that_was_counted_and_not_told(void)
 {
 	struct world *w = world_new(QUEUE TWO_GROUPS);

@@ -440,7 +440,9 @@ __attribute__((noreturn, format(printf, 4, 5))) void fail_at(struct world *w, co
 							     int line, const char *format, ...);
 void forget_trace(struct world *w);
 void forget_notices(struct world *w);
-/* How often @part stands in the notices since they were last forgotten. */
+/* How many lines of @text, each with its end, have @part? */
+unsigned int lines_with(const char *text, const char *part);
+/* Likewise, of the notices since they were last forgotten. */
 unsigned int count_notices(struct world *w, const char *part);
 
 #define expect_trace(w, want)	     expect_trace_at(w, __FILE__, __LINE__, want)
