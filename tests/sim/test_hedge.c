@@ -18,7 +18,7 @@ static const struct settings_of_load off, on = {.hedged_reads = 5};
 
 static uint64_t load_ms(void)
 {
-	return getenv("MPATH_LONG") ? 60000 : 10000;
+	return getenv("MPATH_LONG") ? 60000 : 3000;
 }
 
 static struct figures show(const char *selector, const struct settings_of_load *settings,
@@ -74,7 +74,7 @@ static void the_budget_holds(enum fault what, unsigned int percent_max)
 	load_fault(w, what);
 	nr = w->m->nr_hedged;
 	l.nr = 0;
-	load_runs(&l, 20000);
+	load_runs(&l, 5000);
 	printf("fault %u: %llu of %zu reads were hedged\n", what,
 	       (unsigned long long)(w->m->nr_hedged - nr), l.nr);
 	expect(w, 100 * (w->m->nr_hedged - nr) <= percent_max * (l.nr + 20 * 64));
