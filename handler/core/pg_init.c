@@ -102,6 +102,7 @@ static void end_of_round(struct multipath *m)
 {
 	if (m->pg_init_required)
 		return; /* another round follows */
+	m->pg_init_due_ns = 0;
 	m->run_held = true;
 	if (m->queue_io && m->current_pg)
 		trace(m, "group %u: activation is over", m->current_pg->number);

@@ -586,6 +586,31 @@ static void a_disabled_group_is_activated_after_a_pause(void)
 	world_end(w);
 }
 
+/* The pause was of a round that ended without a path: who comes then is activated alone, at once. */
+static void a_pause_ends_with_its_round(void)
+{
+	struct world *w = new_world("3 queue_if_no_path pg_init_delay_msecs 3000 " TWO_GROUPS_ALUA, 1);
+	struct sim_io *io;
+
+	world_up(w);
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	message(w, "disable_group 2");
+	message(w, "fail_path 8:0");
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_pending(w, io);
+	abort_task(w, io);
+	expect(w, add_path(w, "8:32", 2) == 0);
+	sim_path(w, "8:32")->nexus.group = 2;
+	expect(w, remove_path(w, "8:16") == 0);
+	advance(w, 100);
+	io = submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_good(w, io);
+	world_end(w);
+}
+
 /* A path in doubt has no turn; when the group has no other, another is chosen. */
 static void a_path_in_doubt_is_not_activated(void)
 {
@@ -800,6 +825,7 @@ int main(void)
 	STORY(the_only_path_comes_back);
 	STORY(switch_group_during_activation);
 	STORY(a_disabled_group_is_activated_after_a_pause);
+	STORY(a_pause_ends_with_its_round);
 	STORY(a_path_in_doubt_is_not_activated);
 	STORY(a_retry_does_not_go_back_to_a_group_that_was_left);
 	STORY(a_poison_command_moves_a_group_once);
