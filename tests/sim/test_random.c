@@ -3,9 +3,9 @@
  * Random worlds: a map, its paths and its initiators do as a seed tells them, and the oracle looks
  * on (lib/oracle.c).  A seed that fails is replayed with tests/sim/replay SEED.
  *
- *   sim_random		those in seeds/, then 1 .. MPATH_SEEDS (default below), in as many
- *			processes as there are CPUs; with MPATH_LONG=1 as many as it takes for
- *			10^8 commands
+ *   sim_random		those in seeds/, then MPATH_SEEDS (default below) from MPATH_FIRST_SEED
+ *			(1) on, in as many processes as there are CPUs; with MPATH_LONG=1 as many
+ *			as it takes for 10^8 commands
  *   sim_random SEED	that one, with all that happens in it
  */
 #include <dirent.h>
@@ -1039,22 +1039,23 @@ static void live_found_seeds(void)
 	closedir(dir);
 }
 
-static unsigned int seeds_wanted(void)
+static unsigned long number_from(const char *variable, unsigned long otherwise)
 {
-	const char *text = getenv("MPATH_SEEDS");
+	const char *text = getenv(variable);
 
-	return text ? (unsigned int)strtoul(text, NULL, 10) : SEEDS_DEFAULT;
+	return text ? strtoul(text, NULL, 10) : otherwise;
 }
 
 static void run_share(unsigned int job, unsigned int nr_jobs)
 {
 	bool is_long = getenv("MPATH_LONG") != NULL;
-	unsigned int nr_seeds = seeds_wanted();
+	unsigned long first = number_from("MPATH_FIRST_SEED", 1);
+	unsigned long nr_seeds = number_from("MPATH_SEEDS", SEEDS_DEFAULT);
 
 	if (job == 0)
 		live_found_seeds();
-	for (shared->seed = job + 1;
-	     is_long ? shared->nr_ios < LONG_COMMANDS / nr_jobs : shared->seed <= nr_seeds;
+	for (shared->seed = first + job;
+	     is_long ? shared->nr_ios < LONG_COMMANDS / nr_jobs : shared->seed < first + nr_seeds;
 	     shared->seed += nr_jobs)
 		live(shared->seed);
 }

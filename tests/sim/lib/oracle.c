@@ -68,6 +68,7 @@ struct oracle {
 	uint64_t changed_ns;			/* when they were: paths are looked at anew */
 	const struct priority_group *current;	/* where the last command went; NULL: all is open */
 	const struct priority_group *before;	/* the same when the step began */
+	const struct priority_group *perhaps;	/* where one has gone since that stayed on its path */
 	uint64_t hedge_credit;			/* one hundredth of a hedge each */
 	unsigned int untold[UNTOLD_MAX]; /* key, ASC, ASCQ: said to a leg, and to no initiator */
 	unsigned int nr_untold;
@@ -399,6 +400,18 @@ static const struct sim_path *better_path(const struct world *w, const struct si
 	return NULL;
 }
 
+static void all_go_to(struct world *w, const struct priority_group *pg)
+{
+	w->oracle->current = pg;
+	w->oracle->perhaps = NULL;
+}
+
+/* It goes again to where it was, as the target asked for; a hedged read was on two paths. */
+static bool stays(const struct sim_io *io, const struct sim_path *p)
+{
+	return io->last_path == p || io->path_before == p;
+}
+
 /* When commands move to a bypassed group there was none better.  They may stay there (dm). */
 static void check_group(struct world *w, const struct sim_io *io, const struct sim_path *p)
 {
@@ -406,20 +419,21 @@ static void check_group(struct world *w, const struct sim_io *io, const struct s
 	const struct sim_path *better;
 
 	if (io->io.nr_suspicions && w->m->hw.type)
-		w->oracle->current = pg; /* groups must be activated: it moves the others, too */
+		all_go_to(w, pg); /* groups must be activated: it moves the others, too */
 	if (io->io.nr_suspicions || w->oracle->any_group)
 		return; /* on its own way; or there is no old order yet */
+	if (stays(io, p)) {
+		w->oracle->perhaps = pg; /* whether the others are there nobody knows */
+		return;
+	}
 	/* Of several commands in a step one may stay, and another one move the others. */
 	if (pg->bypassed && pg != w->oracle->current && pg != w->oracle->before &&
-	    pg != w->oracle->asked_for) {
+	    pg != w->oracle->perhaps && pg != w->oracle->asked_for) {
 		better = better_path(w, io);
-		if (better && io->last_path == p)
-			return; /* again on the same path, as the target asked for */
 		oracle_check(w, !better, "io %u goes to bypassed group %u, though %s is usable",
 			     io->id, pg->number, better->name);
 	}
-	if (pg->bypassed || io->last_path != p)
-		w->oracle->current = pg;
+	all_go_to(w, pg);
 }
 
 static bool has_suspicious_command(const struct world *w)
@@ -445,13 +459,13 @@ void oracle_switched(struct world *w, unsigned int number)
 		oracle_check(w, !better, "commands move to bypassed group %u, though %s is usable",
 			     number, better->name);
 	}
-	w->oracle->current = pg;
+	all_go_to(w, pg);
 }
 
 /* An administrator has spoken of groups: they are chosen from anew (dm clears current_pg). */
 void oracle_regrouped(struct world *w)
 {
-	w->oracle->current = NULL;
+	all_go_to(w, NULL);
 }
 
 /* Another layout takes over; it keeps the group in use. */
@@ -459,7 +473,7 @@ void oracle_changes(struct world *w, bool begins)
 {
 	w->oracle->any_group = begins;
 	w->oracle->changed_ns = w->now_ns;
-	w->oracle->current = w->m->current_pg;
+	all_go_to(w, w->m->current_pg);
 }
 
 static bool is_demoted(const struct sim_path *p)
@@ -597,6 +611,7 @@ void oracle_started(struct world *w, const struct mpath_io *mio, struct sim_path
 	io->nr_legs += mio->is_internal;
 	io->could_run_since_ns = 0;
 	io->nr_starts++;
+	io->path_before = mio->is_internal ? io->last_path : NULL;
 	io->last_path = p;
 }
 
@@ -898,7 +913,7 @@ void oracle_killed(struct world *w)
 		io->answered_seq = ++w->seq;
 		close_writes(w, io, false);
 	}
-	w->oracle->current = NULL;
+	all_go_to(w, NULL);
 	w->oracle->hedge_credit = 0;
 	w->oracle->nr_untold = 0;
 }

@@ -134,7 +134,7 @@ struct sim_io {
 		could_run_since_ns; /* oracle.c: it waits, though a path would take it; 0: not so */
 	struct scsi_result told;    /* the last word of a target */
 	bool was_told;
-	struct sim_path *last_path;
+	struct sim_path *last_path, *path_before; /* the latter of legs only */
 };
 
 /* Something that happens on its own at due_ns. */
