@@ -152,6 +152,52 @@ static void an_old_write_that_the_kernel_has_lost(void)
 	world_end(w);
 }
 
+/* The time-out of the old write ends, and its count with it, but not the write. */
+static void an_old_write_times_out(bool untold)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	w->timeouts_untold = untold;
+	sim_late_foreign(sim_path(w, "8:0"), 0, 4711, w->now_ns + 30000 * NSEC_PER_MSEC,
+			 w->now_ns + 20000 * NSEC_PER_MSEC);
+	world_up(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 49800);
+	expect_pending(w, write);
+	expect(w, w->counts.orphan_writes == 1);
+	advance(w, 200);
+	expect_good(w, write);
+	expect(w, w->luns[0].stamps[0] == write->stamp);
+	world_end(w);
+}
+
+static void an_old_write_that_has_timed_out(void)
+{
+	an_old_write_times_out(false);
+	an_old_write_times_out(true);
+}
+
+/* The process before this one was killed at once: nobody knows how old the write is. */
+static void an_old_write_times_out_early(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	sim_late_foreign(sim_path(w, "8:0"), 0, 4711, w->now_ns + 30000 * NSEC_PER_MSEC,
+			 w->now_ns + 20000 * NSEC_PER_MSEC);
+	advance(w, 1000);
+	world_up(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 40000);
+	expect_pending(w, write);
+	expect(w, w->counts.orphan_writes == 1);
+	advance(w, 20000);
+	expect_good(w, write);
+	expect(w, w->luns[0].stamps[0] == write->stamp);
+	world_end(w);
+}
+
 /* Killed again while it waits, and what it has waited for is not counted any more: the third
  * process knows of it all the same. */
 static void killed_while_it_waits(void)
@@ -1191,6 +1237,8 @@ int main(void)
 	STORY(the_end_is_noticed_under_load);
 	STORY(equal_counters_after_the_timeout_are_no_proof);
 	STORY(an_old_write_that_the_kernel_has_lost);
+	STORY(an_old_write_that_has_timed_out);
+	STORY(an_old_write_times_out_early);
 	STORY(killed_while_it_waits);
 	STORY(killed_after_it_has_waited);
 	STORY(an_old_write_is_lost_beside_short_answers);

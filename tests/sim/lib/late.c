@@ -115,6 +115,7 @@ static void land(struct world *w, struct sim_late *late)
 		late->io->nr_executions++;
 }
 
+/* The kernel has ended it, and counts it no more. */
 static void hide(struct sim_late *late)
 {
 	late->hidden = true;
@@ -141,6 +142,8 @@ void sim_late_due(struct world *w, struct sim_late *late)
 {
 	if (w->now_ns < late->lands_ns) {
 		hide(late);
+		if (!w->timeouts_untold)
+			sim_disk_of(late->path)->nr_errors++;
 		wait_until(late, late->lands_ns);
 		return;
 	}

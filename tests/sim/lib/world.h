@@ -217,6 +217,7 @@ struct world {
 	uint64_t wake_ns;
 	uint64_t wake_late_ns; /* the loop has other things to do first */
 	uint64_t start_ns;
+	bool timeouts_untold;	     /* before Linux 6.2, which has no iotmo_cnt */
 	uint32_t longest_transit_ms; /* of all paths that this process knows to have been opened */
 	int cpu;		     /* where the initiators' commands come from */
 	uint64_t seq;
