@@ -586,10 +586,12 @@ static void a_disabled_group_is_activated_after_a_pause(void)
 	world_end(w);
 }
 
-/* The pause was of a round that ended without a path: who comes then is activated alone, at once. */
+/* The pause was of a round that ended without a path: who comes then is activated alone, at once.
+ */
 static void a_pause_ends_with_its_round(void)
 {
-	struct world *w = new_world("3 queue_if_no_path pg_init_delay_msecs 3000 " TWO_GROUPS_ALUA, 1);
+	struct world *w =
+		new_world("3 queue_if_no_path pg_init_delay_msecs 3000 " TWO_GROUPS_ALUA, 1);
 	struct sim_io *io;
 
 	world_up(w);

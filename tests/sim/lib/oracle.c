@@ -68,7 +68,7 @@ struct oracle {
 	uint64_t changed_ns;			/* when they were: paths are looked at anew */
 	const struct priority_group *current;	/* where the last command went; NULL: all is open */
 	const struct priority_group *before;	/* the same when the step began */
-	const struct priority_group *perhaps;	/* where one has gone since that stayed on its path */
+	const struct priority_group *perhaps;	/* where one has stayed since */
 	uint64_t hedge_credit;			/* one hundredth of a hedge each */
 	unsigned int untold[UNTOLD_MAX]; /* key, ASC, ASCQ: said to a leg, and to no initiator */
 	unsigned int nr_untold;
