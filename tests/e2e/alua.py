@@ -326,7 +326,7 @@ def test_failback():
     """Each policy, when the better group's first path is up, and for some, when its second one is."""
     runner = start_runner()
     stories = [Story(runner, policy) for policy in POLICIES]
-    loads = [load_on(story.m, 18, rate=1, bs="512-64k") for story in stories]
+    loads = [load_on(story.m, 30, rate=1, bs="512-64k") for story in stories]
     at_once, later, never = (0, 1.0), (1.5, SEEN_SECONDS), None
 
     for story in stories:
