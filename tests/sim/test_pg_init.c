@@ -586,8 +586,7 @@ static void a_disabled_group_is_activated_after_a_pause(void)
 	world_end(w);
 }
 
-/* The pause was of a round that ended without a path: who comes then is activated alone, at once.
- */
+/* A round ended without a path in its pause: who comes then is activated alone, and at once. */
 static void a_pause_ends_with_its_round(void)
 {
 	struct world *w =

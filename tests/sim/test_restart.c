@@ -130,6 +130,25 @@ static void equal_counters_after_the_timeout_are_no_proof(void)
 	world_end(w);
 }
 
+/* A dead process's write to block 0: it lands after 30 s, or is counted for @counted_ms only. */
+static void leave_write(struct world *w, uint64_t counted_ms)
+{
+	sim_late_foreign(sim_path(w, "8:0"), 0, 4711, w->now_ns + 30000 * NSEC_PER_MSEC,
+			 w->now_ns + counted_ms * NSEC_PER_MSEC);
+}
+
+/* For @ms, in which the dead process's write lands; then @write goes, and is what remains. */
+static void expect_to_wait(struct world *w, const struct sim_io *write, uint64_t ms,
+			   uint64_t then_ms)
+{
+	advance(w, ms);
+	expect_pending(w, write);
+	expect(w, w->counts.orphan_writes == 1);
+	advance(w, then_ms);
+	expect_good(w, write);
+	expect(w, w->luns[0].stamps[0] == write->stamp);
+}
+
 /* The network is gone, so the kernel ends the old write, and counts it no more.  Then the network
  * is there again, and delivers it. */
 static void an_old_write_that_the_kernel_has_lost(void)
@@ -137,18 +156,12 @@ static void an_old_write_that_the_kernel_has_lost(void)
 	struct world *w = world_new(QUEUE TWO_PATHS);
 	struct sim_io *write;
 
-	sim_late_foreign(sim_path(w, "8:0"), 0, 4711, w->now_ns + 30000 * NSEC_PER_MSEC,
-			 w->now_ns + 35000 * NSEC_PER_MSEC);
+	leave_write(w, 35000);
 	world_up(w);
 	write = submit_write(w, 0, 1);
 	advance(w, 11000);
 	sim_late_lose(sim_path(w, "8:0"));
-	advance(w, 38800);
-	expect_pending(w, write);
-	expect(w, w->counts.orphan_writes == 1);
-	advance(w, 200);
-	expect_good(w, write);
-	expect(w, w->luns[0].stamps[0] == write->stamp);
+	expect_to_wait(w, write, 38800, 200);
 	world_end(w);
 }
 
@@ -159,16 +172,10 @@ static void an_old_write_times_out(bool untold)
 	struct sim_io *write;
 
 	w->timeouts_untold = untold;
-	sim_late_foreign(sim_path(w, "8:0"), 0, 4711, w->now_ns + 30000 * NSEC_PER_MSEC,
-			 w->now_ns + 20000 * NSEC_PER_MSEC);
+	leave_write(w, 20000);
 	world_up(w);
 	write = submit_write(w, 0, 1);
-	advance(w, 49800);
-	expect_pending(w, write);
-	expect(w, w->counts.orphan_writes == 1);
-	advance(w, 200);
-	expect_good(w, write);
-	expect(w, w->luns[0].stamps[0] == write->stamp);
+	expect_to_wait(w, write, 49800, 200);
 	world_end(w);
 }
 
@@ -184,17 +191,11 @@ static void an_old_write_times_out_early(void)
 	struct world *w = world_new(QUEUE TWO_PATHS);
 	struct sim_io *write;
 
-	sim_late_foreign(sim_path(w, "8:0"), 0, 4711, w->now_ns + 30000 * NSEC_PER_MSEC,
-			 w->now_ns + 20000 * NSEC_PER_MSEC);
+	leave_write(w, 20000);
 	advance(w, 1000);
 	world_up(w);
 	write = submit_write(w, 0, 1);
-	advance(w, 40000);
-	expect_pending(w, write);
-	expect(w, w->counts.orphan_writes == 1);
-	advance(w, 20000);
-	expect_good(w, write);
-	expect(w, w->luns[0].stamps[0] == write->stamp);
+	expect_to_wait(w, write, 40000, 20000);
 	world_end(w);
 }
 
@@ -210,8 +211,7 @@ static void killed_while_it_waits(void)
 	for (i = 0; i < 2; i++) {
 		w = world_new(QUEUE TWO_PATHS);
 		w->settings.fence = fences[i];
-		sim_late_foreign(sim_path(w, "8:0"), 0, 4711, w->now_ns + 30000 * NSEC_PER_MSEC,
-				 w->now_ns + 35000 * NSEC_PER_MSEC);
+		leave_write(w, 35000);
 		world_up(w);
 		sim_late_lose(sim_path(w, "8:0"));
 		advance(w, 1000);
@@ -219,12 +219,7 @@ static void killed_while_it_waits(void)
 		advance(w, 500);
 		restart_world(w);
 		write = submit_write(w, 0, 1);
-		advance(w, 28500);
-		expect_pending(w, write);
-		expect(w, w->counts.orphan_writes == 1);
-		advance(w, 70000);
-		expect_good(w, write);
-		expect(w, w->luns[0].stamps[0] == write->stamp);
+		expect_to_wait(w, write, 28500, 70000);
 		world_end(w);
 	}
 }
@@ -255,8 +250,7 @@ static void an_old_write_is_lost_beside_short_answers(void)
 	struct sim_io *write;
 	unsigned int i;
 
-	sim_late_foreign(sim_path(w, "8:0"), 0, 4711, w->now_ns + 30000 * NSEC_PER_MSEC,
-			 w->now_ns + 35000 * NSEC_PER_MSEC);
+	leave_write(w, 35000);
 	world_up(w);
 	answer_with(sim_path(w, "8:0"), &good, 1);
 	answer_with(sim_path(w, "8:16"), &good, 1);
@@ -575,12 +569,7 @@ static void newer_data_waits(struct world *w)
 	expect_pending(w, write);
 	expect_detail(w, "1 disks that a former process used cannot be asked for its writes: "
 			 "writes wait, at most 64");
-	advance(w, 64800);
-	expect_pending(w, write);
-	expect(w, w->counts.orphan_writes == 1);
-	advance(w, 200);
-	expect_good(w, write);
-	expect(w, w->luns[0].stamps[0] == write->stamp);
+	expect_to_wait(w, write, 64800, 200);
 	world_end(w);
 }
 
@@ -779,11 +768,7 @@ static void the_disk_is_back_before_it_was_missed(void)
 	sim_path(w, "8:0")->refused = NULL;
 	advance(w, 3900);
 	write = submit_write(w, 0, 1);
-	advance(w, 65900);
-	expect_pending(w, write);
-	expect(w, w->counts.orphan_writes == 1);
-	advance(w, 200);
-	expect_good(w, write);
+	expect_to_wait(w, write, 65900, 200);
 	world_end(w);
 }
 
@@ -805,11 +790,7 @@ static void the_disk_was_about_to_leave(void)
 	sim_path(w, "8:0")->not_in_table = true;
 	restart_world(w);
 	write = submit_write(w, 0, 1);
-	advance(w, 69900);
-	expect_pending(w, write);
-	expect(w, w->counts.orphan_writes == 1);
-	advance(w, 200);
-	expect_good(w, write);
+	expect_to_wait(w, write, 69900, 200);
 	world_end(w);
 }
 
@@ -845,11 +826,7 @@ static void the_disk_is_looked_at_late(void)
 	advance(w, 500);
 	expect(w, sim_path(w, "8:0")->path->active);
 	write = submit_write(w, 0, 1);
-	advance(w, 48900);
-	expect_pending(w, write);
-	expect(w, w->counts.orphan_writes == 1);
-	advance(w, 200);
-	expect_good(w, write);
+	expect_to_wait(w, write, 48900, 200);
 	world_end(w);
 }
 
@@ -867,11 +844,7 @@ static void the_disk_comes_in_by_message(void)
 	advance(w, 490);
 	expect(w, sim_path(w, "8:0")->path->active);
 	write = submit_write(w, 0, 1);
-	advance(w, 69400);
-	expect_pending(w, write);
-	expect(w, w->counts.orphan_writes == 1);
-	advance(w, 200);
-	expect_good(w, write);
+	expect_to_wait(w, write, 69400, 200);
 	world_end(w);
 }
 
@@ -979,11 +952,7 @@ static void third_process_waits(struct world *w, uint64_t ms)
 
 	restart_world(w);
 	write = submit_write(w, 0, 1);
-	advance(w, ms);
-	expect_pending(w, write);
-	expect(w, w->counts.orphan_writes == 1);
-	advance(w, 2500);
-	expect_good(w, write);
+	expect_to_wait(w, write, ms, 2500);
 	world_end(w);
 }
 

@@ -115,11 +115,12 @@ static void land(struct world *w, struct sim_late *late)
 		late->io->nr_executions++;
 }
 
-/* The kernel has ended it, and counts it no more. */
-static void hide(struct sim_late *late)
+/* The kernel has ended it, and counts it no more, but as an error. */
+static void hide(struct sim_late *late, bool is_error)
 {
 	late->hidden = true;
 	late->path->hidden++;
+	sim_disk_of(late->path)->nr_errors += is_error;
 }
 
 void sim_late_lose(struct sim_path *p)
@@ -132,8 +133,7 @@ void sim_late_lose(struct sim_path *p)
 		if (e->type != SIM_LATE || e->path != p || !e->late->orphan || e->late->hidden)
 			continue;
 		tell(p->w, "the kernel ends an orphan on %s with an error", p->name);
-		hide(e->late);
-		sim_disk_of(p)->nr_errors++;
+		hide(e->late, true);
 		e->due_ns = e->late->lands_ns;
 	}
 }
@@ -141,9 +141,7 @@ void sim_late_lose(struct sim_path *p)
 void sim_late_due(struct world *w, struct sim_late *late)
 {
 	if (w->now_ns < late->lands_ns) {
-		hide(late);
-		if (!w->timeouts_untold)
-			sim_disk_of(late->path)->nr_errors++;
+		hide(late, !w->timeouts_untold);
 		wait_until(late, late->lands_ns);
 		return;
 	}
