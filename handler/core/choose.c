@@ -238,6 +238,20 @@ static bool is_in_transition(const struct priority_group *pg)
 	return false;
 }
 
+/*
+ * Perhaps it is another LUN: that is told in milliseconds, and hardly ever so.  When a LUN is
+ * mapped, the array says it of all others: no reason to move them.
+ */
+static bool may_be_another_lun(const struct priority_group *pg)
+{
+	const struct path *path;
+
+	list_for_each_entry(path, &pg->paths, node)
+		if (path->suspect && (path->recheck_identity || path->probing == PROBE_IDENTIFY))
+			return true;
+	return false;
+}
+
 static struct path *choose(struct multipath *m, struct mpath_io *io, struct misses *misses)
 {
 	struct priority_group *asked_for = m->next_pg;
@@ -254,6 +268,7 @@ static struct path *choose(struct multipath *m, struct mpath_io *io, struct miss
 	if (m->current_pg) {
 		path = try_group(m, m->current_pg, io, misses);
 		misses->in_transition = m->hw.type && is_in_transition(m->current_pg);
+		misses->in_doubt |= m->hw.type && may_be_another_lun(m->current_pg);
 		if (path || must_wait(misses))
 			return path;
 	}

@@ -216,6 +216,66 @@ static void another_host_moves_the_lun(void)
 	}
 }
 
+/*
+ * A LUN was mapped on the array: all LUNs' paths are told, and identified once more.  That is no
+ * reason to move anybody to the other controller, however long the owner takes.
+ */
+static void a_doubt_of_identity_moves_nobody(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = used_world("0", *make, GROUPS);
+		struct sim_io *first, *second;
+
+		sim_path(w, "8:0")->latency_ns = 20 * NSEC_PER_MSEC;
+		kernel_hears(sim_path(w, "8:0"), HEARD_IDENTITY);
+		kernel_hears(sim_path(w, "8:16"), HEARD_IDENTITY);
+		first = submit_read(w, 0, 1);
+		advance(w, 15);
+		second = submit_write(w, 0, 1);
+		advance(w, 500);
+		expect_good(w, first);
+		expect_good(w, second);
+		push_ua(sim_path(w, "8:0"), 0x3f, 0x0e);
+		first = submit_read(w, 1, 1);
+		advance(w, 25);
+		second = submit_read(w, 2, 1);
+		advance(w, 500);
+		expect_good(w, first);
+		expect_good(w, second);
+		expect(w, lun(w)->owner == 0 && lun(w)->nr_moves == 0);
+		expect(w, count_notices(w, "switched to") == 0);
+		world_end(w);
+	}
+}
+
+/* But if it is another LUN, or does not answer, the other controller has to do. */
+static void a_doubt_of_identity_that_is_right(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = used_world("0", *make, GROUPS);
+		struct sim_io *io;
+
+		sim_path(w, "8:0")->nexus.lun = &w->luns[1];
+		kernel_hears(sim_path(w, "8:0"), HEARD_IDENTITY);
+		io = submit_read(w, 0, 1);
+		advance(w, 100);
+		expect_good(w, io);
+		expect(w, lun(w)->owner == 1 && lun(w)->nr_moves == 1);
+		world_end(w);
+
+		w = used_world("0", *make, GROUPS);
+		set_mode(sim_path(w, "8:0"), MODE_HUNG);
+		kernel_hears(sim_path(w, "8:0"), HEARD_IDENTITY);
+		io = submit_read(w, 0, 1);
+		advance(w, w->settings.checker_timeout_ms + 100);
+		expect_good(w, io);
+		expect(w, lun(w)->owner == 1 && lun(w)->nr_moves == 1);
+		world_end(w);
+	}
+}
+
 /* F25: it does so again and again: nothing fails, and the array is not told without a pause. */
 static void two_hosts_fight(void)
 {
@@ -529,6 +589,8 @@ int main(void)
 	STORY(a_lun_that_nobody_has_seen);
 	STORY(a_lun_that_nobody_has_seen_for_long);
 	STORY(another_host_moves_the_lun);
+	STORY(a_doubt_of_identity_moves_nobody);
+	STORY(a_doubt_of_identity_that_is_right);
 	STORY(two_hosts_fight);
 	STORY(excuses);
 	STORY(an_upgrade_of_the_firmware);
