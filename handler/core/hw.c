@@ -85,8 +85,18 @@ bool hw_attach(struct multipath *m, struct path *path, struct strbuf *reason)
 	return true;
 }
 
+/* Or there was none. */
+void hw_conversation_over(struct path *path)
+{
+	struct hw_handler *hh = &path->m->hw;
+
+	if (!list_empty(&path->hw_node) && hh->type->end)
+		hh->type->end(hh, path);
+}
+
 void hw_detach(struct path *path)
 {
+	hw_conversation_over(path);
 	list_del(&path->hw_node);
 	path->hw_explicit = false;
 	path->passive = false;
@@ -106,6 +116,7 @@ static void take_words(struct multipath *m)
 
 static void leave_handler(struct multipath *m, struct path *path)
 {
+	hw_conversation_over(path);
 	list_del(&path->hw_node);
 	path->hw_explicit = false;
 	path->tpg.state_known = false;

@@ -425,6 +425,7 @@ void hw_take_table(struct multipath *m);
 bool may_have_hw_handler(const struct multipath *m);
 bool hw_attach(struct multipath *m, struct path *path, struct strbuf *reason);
 void hw_detach(struct path *path);
+void hw_conversation_over(struct path *path);
 void tell_port_groups(struct multipath *m);
 void want_refresh(struct multipath *m);
 void refresh_timeout(struct multipath *m);

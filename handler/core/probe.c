@@ -116,6 +116,7 @@ static void send_probe(struct multipath *m, struct path *path)
 
 static void end_probe(struct multipath *m, struct path *path)
 {
+	hw_conversation_over(path);
 	if (path->probing == PROBE_CHECK && path->read_probe == READ_IS_OUT)
 		path->read_probe = READ_NONE;
 	path->probing = PROBE_NONE;
@@ -549,6 +550,7 @@ void abandon_probe(struct multipath *m, struct path *path)
 {
 	if (path->probing == PROBE_NONE || path->probe.abandoned)
 		return;
+	hw_conversation_over(path);
 	if (path->resume_ns) {
 		path->probing = PROBE_NONE; /* no command is out */
 		path->resume_ns = 0;

@@ -11,12 +11,12 @@
  * In IOSHIP mode either controller serves the LUN, and sends the commands on to the owner: it is
  * moved only to the controller that the array prefers.
  *
- * scsi_dh_rdac collects the LUNs of a controller that are to be moved at the same time into one
- * MODE SELECT.  Here each map moves its own LUN: a conversation is one map's, and maps do not know
- * of each other.  The array answers that its command lock is taken (05/91/36) while it moves
- * another, and is asked again until it has moved them all.
+ * LUNs that are to be moved at the same time, of whatever maps, go into one MODE SELECT
+ * (rdac_transfer.h).  The array answers that its command lock is taken (05/91/36) while it moves
+ * others, and is asked again until it has moved them all.
  */
 #include "hw_handlers/families.h"
+#include "hw_handlers/rdac_transfer.h"
 #include "mpath/hw_handler.h"
 #include "mpath/rdac_page.h"
 #include "mpath/scsi.h"
@@ -27,6 +27,9 @@
 /* Together as long as one MODE SELECT may take: the array moves other LUNs, each for a second. */
 #define LOCKED_MAX	300
 #define LOCKED_PAUSE_NS 200000000ull
+/* As long at the most for another path, which asks for our LUN, too. */
+#define TURNS_MAX     3000
+#define TURN_PAUSE_NS 20000000ull
 
 /* VPD pages */
 #define PAGE_LUN	   0xc8
@@ -63,6 +66,8 @@ struct rdac_path {
 	enum rdac_question asked;
 	unsigned int retries;
 	unsigned int locked;
+	unsigned int turns;
+	struct rdac_transfer transfer;
 };
 
 static bool rdac_detect(const uint8_t *inquiry, size_t len)
@@ -116,16 +121,30 @@ static void rdac_begin(struct hw_handler *hh, struct path *path, enum hw_purpose
 	rdac->asked = rdac->known ? ASKED_OWNER : ASKED_LUN;
 	rdac->retries = 0;
 	rdac->locked = 0;
+	rdac->turns = 0;
+}
+
+/* Who has led and did not hear that it is done leaves it to another. */
+static void rdac_end(struct hw_handler *hh, struct path *path)
+{
+	struct rdac_path *rdac = path->hw_data;
+
+	(void)hh;
+
+	rdac_transfer_end(&rdac->transfer, RDAC_WAITS);
 }
 
 /* --- MODE SELECT --- */
 
+/* Of the short page no LUN is behind its end: it is led by who has it, for those who have it. */
 static void fill_page(const struct rdac_path *rdac, uint8_t *page)
 {
 	page[MODE_AT] = MODE_TRANSFER_SPECIFIED;
 	page[QUIESCENCE_AT] = QUIESCENCE_S;
 	page[OPTIONS_AT] = OPTION_FORCED;
-	page[LUNS_AT + rdac->lun] = LUN_TO_US;
+	for (size_t lun = 0; lun < RDAC_NR_LUNS; lun++)
+		if (rdac->transfer.luns[lun])
+			page[LUNS_AT + lun] = LUN_TO_US;
 }
 
 static enum hw_result move_short(const struct rdac_path *rdac, const struct scsi_question *next)
@@ -154,10 +173,56 @@ static enum hw_result move_expanded(const struct rdac_path *rdac, const struct s
 	return HW_SEND;
 }
 
+static enum hw_result send_move(const struct rdac_path *rdac, const struct scsi_question *next)
+{
+	next->cmd->timeout_ms = MODE_SELECT_TIMEOUT_MS;
+	return rdac->expanded ? move_expanded(rdac, next) : move_short(rdac, next);
+}
+
+/* --- whose turn it is to send it --- */
+
+static enum hw_result wait_for_turn(struct rdac_path *rdac, uint64_t *wait_ns)
+{
+	if (rdac->turns++ == TURNS_MAX)
+		return HW_RETRY;
+	*wait_ns = TURN_PAUSE_NS;
+	return HW_WAIT;
+}
+
+/* One of the LUNs may be to blame, and nobody says which. */
+static enum hw_result move_alone(struct rdac_path *rdac, const struct scsi_question *next)
+{
+	rdac_transfer_end(&rdac->transfer, RDAC_REFUSED);
+	rdac_transfer_begin(&rdac->transfer, 0, rdac->expanded, rdac->lun);
+	rdac_transfer_turn(&rdac->transfer);
+	return send_move(rdac, next);
+}
+
+static enum hw_result move(struct rdac_path *rdac, const struct path *path,
+			   const struct scsi_question *next, uint64_t *wait_ns)
+{
+	if (!rdac->transfer.wanted)
+		rdac_transfer_begin(&rdac->transfer, path->facts.nexus, rdac->expanded, rdac->lun);
+	switch (rdac_transfer_turn(&rdac->transfer)) {
+	case RDAC_LEADS:
+		return send_move(rdac, next);
+	case RDAC_WAITS:
+		return wait_for_turn(rdac, wait_ns);
+	case RDAC_MOVED:
+		return HW_DONE;
+	case RDAC_REFUSED:
+		return move_alone(rdac, next);
+	}
+	return HW_FAIL_PATH;
+}
+
 /* --- the conversation --- */
 
-static enum hw_result ask(const struct rdac_path *rdac, const struct scsi_question *next)
+static enum hw_result ask(const struct path *path, const struct scsi_question *next,
+			  uint64_t *wait_ns)
 {
+	struct rdac_path *rdac = path->hw_data;
+
 	switch (rdac->asked) {
 	case ASKED_LUN:
 		ask_scsi_inquiry(next, PAGE_LUN, PAGE_LUN_LEN);
@@ -169,17 +234,9 @@ static enum hw_result ask(const struct rdac_path *rdac, const struct scsi_questi
 		ask_scsi_inquiry(next, RDAC_OWNER_PAGE, RDAC_OWNER_ASK_LEN);
 		return HW_SEND;
 	case ASKED_MOVE:
-		next->cmd->timeout_ms = MODE_SELECT_TIMEOUT_MS;
-		return rdac->expanded ? move_expanded(rdac, next) : move_short(rdac, next);
+		return move(rdac, path, next, wait_ns);
 	}
 	return HW_FAIL_PATH;
-}
-
-static enum hw_result ask_next(struct rdac_path *rdac, enum rdac_question question,
-			       const struct scsi_question *next)
-{
-	rdac->asked = question;
-	return ask(rdac, next);
 }
 
 static bool is_page(const struct scsi_answer *answer, uint8_t page, size_t len_min)
@@ -198,15 +255,16 @@ static bool must_be_moved(const struct scsi_answer *page)
 	return !(owner & RDAC_OWNER_AVT);
 }
 
-static enum hw_result good(struct rdac_path *rdac, const struct scsi_answer *last,
-			   const struct scsi_question *next)
+/* What was asked for is there.  HW_SEND: there is more to ask, and rdac->asked says what. */
+static enum hw_result good(struct rdac_path *rdac, const struct scsi_answer *last)
 {
 	switch (rdac->asked) {
 	case ASKED_LUN:
 		if (!is_page(last, PAGE_LUN, LUN_AT + 1) || memcmp(last->data + 4, "edid", 4) != 0)
 			return HW_NOSYS;
 		rdac->lun = last->data[LUN_AT];
-		return ask_next(rdac, ASKED_FEATURES, next);
+		rdac->asked = ASKED_FEATURES;
+		return HW_SEND;
 	case ASKED_FEATURES:
 		if (!is_page(last, PAGE_FEATURES, MAX_LUN_AT + 1))
 			return HW_NOSYS;
@@ -214,12 +272,15 @@ static enum hw_result good(struct rdac_path *rdac, const struct scsi_answer *las
 		if (!rdac->expanded && rdac->lun >= LUNS_OF_SHORT)
 			return HW_NOSYS; /* it contradicts itself, and the page has no such LUN */
 		rdac->known = true;
-		return ask_next(rdac, ASKED_OWNER, next);
+		rdac->asked = ASKED_OWNER;
+		return HW_SEND;
 	case ASKED_OWNER:
 		if (!is_page(last, RDAC_OWNER_PAGE, RDAC_OWNER_AT + 1))
 			return HW_NOSYS;
-		return must_be_moved(last) ? ask_next(rdac, ASKED_MOVE, next) : HW_DONE;
+		rdac->asked = ASKED_MOVE;
+		return must_be_moved(last) ? HW_SEND : HW_DONE;
 	case ASKED_MOVE:
+		rdac_transfer_end(&rdac->transfer, RDAC_MOVED);
 		return HW_DONE;
 	}
 	return HW_FAIL_PATH;
@@ -243,7 +304,7 @@ static enum hw_result wait_for_lock(struct rdac_path *rdac, uint64_t *wait_ns)
 }
 
 static enum hw_result sense_answered(struct rdac_path *rdac, const struct scsi_sense *sense,
-				     uint64_t *wait_ns)
+				     const struct scsi_question *next, uint64_t *wait_ns)
 {
 	unsigned int asc = (unsigned int)sense->asc << 8 | sense->ascq;
 	bool locked = sense->key == 0x05 && asc == 0x9136;
@@ -254,7 +315,9 @@ static enum hw_result sense_answered(struct rdac_path *rdac, const struct scsi_s
 		return HW_FAIL_PATH;
 	if (locked)
 		return wait_for_lock(rdac, wait_ns);
-	return passes ? try_again(rdac, HW_RETRY, wait_ns) : HW_FAIL_PATH;
+	if (passes)
+		return try_again(rdac, HW_RETRY, wait_ns);
+	return rdac_transfer_is_shared(&rdac->transfer) ? move_alone(rdac, next) : HW_FAIL_PATH;
 }
 
 static enum hw_result rdac_go_on(struct hw_handler *hh, struct path *path, uint64_t now_ns,
@@ -263,21 +326,23 @@ static enum hw_result rdac_go_on(struct hw_handler *hh, struct path *path, uint6
 {
 	struct rdac_path *rdac = path->hw_data;
 	struct scsi_sense sense;
+	enum hw_result result;
 
 	(void)hh;
 	(void)now_ns;
 
 	if (!last)
-		return ask(rdac, next);
+		return ask(path, next, wait_ns);
 
 	switch (scsi_outcome(last, &sense)) {
 	case OUTCOME_GOOD:
-		return good(rdac, last, next);
+		result = good(rdac, last);
+		return result == HW_SEND ? ask(path, next, wait_ns) : result;
 	case OUTCOME_AGAIN:
 		return try_again(rdac, rdac->asked == ASKED_MOVE ? HW_RETRY : HW_FAIL_PATH,
 				 wait_ns);
 	case OUTCOME_SENSE:
-		return sense_answered(rdac, &sense, wait_ns);
+		return sense_answered(rdac, &sense, next, wait_ns);
 	case OUTCOME_CONFLICT:
 	case OUTCOME_LOST:
 		return HW_FAIL_PATH;
@@ -315,5 +380,6 @@ const struct hw_handler_type rdac_handler = {
 	.attach = attach_explicit,
 	.begin = rdac_begin,
 	.go_on = rdac_go_on,
+	.end = rdac_end,
 	.check_sense = rdac_check_sense,
 };

@@ -871,6 +871,14 @@ static int link_open(struct path_link *link, const struct sg_disk *disk, const c
 	return 0;
 }
 
+/* Of host:channel:target; and 1 more, so that it is never 0. */
+static uint64_t nexus_of(const struct sg_node *node)
+{
+	if (node->host >= 0xffffff || node->channel > 0xff || node->target > 0xffff)
+		return 0;
+	return ((uint64_t)node->host << 24 | node->channel << 16 | node->target) + 1;
+}
+
 static void link_fill_facts(struct path_link *link, const struct sg_disk *disk,
 			    struct path_facts *facts)
 {
@@ -887,6 +895,7 @@ static void link_fill_facts(struct path_link *link, const struct sg_disk *disk,
 		.queue_depth = node->queue_depth > 1 ? node->queue_depth - 1 : 1,
 		.max_transfer_bytes = node->max_transfer_bytes,
 		.transit_ms = node->transit_ms,
+		.nexus = nexus_of(node),
 		.has_sessions = node->session >= 0,
 		.foreign = (uint64_t)foreign,
 		.disk = node->number,

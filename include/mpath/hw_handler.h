@@ -80,6 +80,11 @@ struct hw_handler_type {
 	enum hw_result (*go_on)(struct hw_handler *hh, struct path *path, uint64_t now_ns,
 				const struct scsi_answer *last, const struct scsi_question *next,
 				uint64_t *wait_ns);
+	/*
+	 * Optional.  A conversation is over: what go_on() said has ended it, or nobody will hear of
+	 * it any more, the path's command may still be out.  Also when there was none.
+	 */
+	void (*end)(struct hw_handler *hh, struct path *path);
 
 	/* Optional.  Asked before the generic rules. */
 	enum hw_sense_opinion (*check_sense)(const struct scsi_sense *sense);

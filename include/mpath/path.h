@@ -44,6 +44,7 @@ struct path_facts {
 	uint64_t disk; /* the kernel's number for it, no other disk's until a reboot; 0: unknown */
 	uint64_t errors; /* its commands that had ended so, read after foreign */
 #define ERRORS_UNKNOWN UINT64_MAX
+	uint64_t nexus;	   /* which initiator port and target port, below 2^48; 0: unknown */
 	bool has_sessions; /* ask the transport for them: they tell when it cannot any more */
 	char name[PATH_NAME_MAX];   /* "8:16", as dm's status prints it */
 	char device[PATH_NAME_MAX]; /* "sdb", for people */

@@ -30,14 +30,24 @@ bool talk_attach(struct talk *t, unsigned int nr, const char *vendor_product, ui
 	return true;
 }
 
+void talk_end(struct talk *t)
+{
+	if (t->hh.type->end)
+		t->hh.type->end(&t->hh, t->path);
+}
+
 static enum hw_result go_on(struct talk *t, const struct scsi_answer *last)
 {
 	struct scsi_question next = {.cmd = &t->cmd, .data = t->data};
+	enum hw_result result;
 
 	/* The answer's data lies where the next question's will: the core has one buffer. */
 	t->cmd = (struct scsi_cmd){.timeout_ms = 1234};
 	t->wait_ns = 0;
-	return t->hh.type->go_on(&t->hh, t->path, t->now_ns, last, &next, &t->wait_ns);
+	result = t->hh.type->go_on(&t->hh, t->path, t->now_ns, last, &next, &t->wait_ns);
+	if (result != HW_SEND && result != HW_WAIT)
+		talk_end(t);
+	return result;
 }
 
 enum hw_result talk_begin(struct talk *t, unsigned int nr, enum hw_purpose purpose)

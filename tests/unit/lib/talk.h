@@ -14,7 +14,7 @@
 struct talk {
 	struct hw_handler hh;
 	struct path paths[TALK_PATHS];
-	uint64_t hw_data[TALK_PATHS][32];
+	uint64_t hw_data[TALK_PATHS][64];
 	struct path *path; /* whose conversation it is */
 	uint64_t now_ns;
 	uint64_t wait_ns;
@@ -37,6 +37,9 @@ enum hw_result talk_status(struct talk *t, uint8_t status);
 enum hw_result talk_transport(struct talk *t, enum transport_error error);
 /* The wait that the handler asked for is over. */
 enum hw_result talk_waited(struct talk *t);
+
+/* Nobody will hear of the conversation any more. */
+void talk_end(struct talk *t);
 
 /* The question was these bytes, in that direction, with so much data. */
 void talk_expect(const struct talk *t, const void *cdb, size_t cdb_len, enum scsi_dir dir,
