@@ -6,6 +6,9 @@ scsi_dh for each.  The map is a list of paths, and all else is found by itself: 
 the hardware table says.  fio's verify runs throughout.
 """
 
+import subprocess
+import threading
+
 from lib import case, cuts, fio
 from lib.case import count, defer, expect, expect_equal, expect_in_time, note
 from lib.mpath import Map
@@ -77,6 +80,53 @@ def test_emc():
 
 def test_rdac():
     lives(Rdac)
+
+
+NR_LUNS = 6
+TOGETHER = 3        # requests at the most: the first one, all others, and one for who came late
+
+
+def waits(m):
+    """Commands of this map wait for an activation."""
+    return int(m.status("info").split()[1]) > 0
+
+
+def test_rdac_together():
+    """A controller dies, and its LUNs, each of a map of its own, are moved in few MODE SELECTs.
+
+    The array takes its time for the first one: until all maps want theirs.
+    """
+    runner = Runner()
+    defer(runner.end)
+    runner.start()
+    luns = []
+    for _ in range(NR_LUNS):
+        luns.append(Rdac(luns[0] if luns else None))
+    defer(lambda: [lun.delete() for lun in luns])
+    maps = [Map(lun.paths, f"lun{lun.lun}", listed=True, attributes={"cmd_time_out": 0}) for lun in luns]
+    for m in maps:
+        defer(m.delete)
+    for m in maps:
+        m.wait_in_use()
+
+    # Each LUN that was mapped was told to the others, and nobody has moved for that.
+    expect_equal([lun.moves for lun in luns], [[]] * NR_LUNS, "moves before the controller died")
+    all_want = threading.Event()
+    for lun in luns:
+        lun.before_move = lambda: all_want.wait(60)
+    with cuts.TRANSPORT_STATUS.on(luns[0].paths[0]):
+        readers = [subprocess.Popen(["dd", f"if={m.dev}", "of=/dev/null", "bs=4096", "count=1",
+                                     "iflag=direct"], stderr=subprocess.DEVNULL) for m in maps]
+        wait_for(lambda: all(waits(m) for m in maps), 30, "all maps on their way to the other controller")
+        all_want.set()
+        expect_equal([reader.wait(60) for reader in readers], [0] * NR_LUNS, "results of dd")
+        requests = list(luns[0].requests)
+    note(f"LUNs that were moved together: {requests}")
+    expect_equal([lun.moves for lun in luns], [[1]] * NR_LUNS, "moves of each LUN")
+    expect_equal([lun.wrong for lun in luns], [[]] * NR_LUNS, "commands that the array does not understand")
+    expect_in_time(len(requests) <= TOGETHER, f"{len(requests)} MODE SELECTs: {requests}")
+    for m in maps:
+        m.wait_in_use()
 
 
 def test_hp_sw():

@@ -287,14 +287,18 @@ class LoopTarget:
         self.tpgt = self.dir + "/tpgt_1"
         os.makedirs(self.tpgt)
         write(self.tpgt + "/nexus", naa.replace("naa.5001405", "naa.5001406"))
-        _link_lun(self.tpgt, backstore, group=group)
-        self.path = Path(read(self.tpgt + "/address") + ":0", target=self, group=group)
+        self.path = self.add_lun(backstore, 0, group)
         if wait:
             try:
                 self.path.wait(wait)
             except Exception:
                 self.delete()
                 raise
+
+    def add_lun(self, backstore, lun, group=None):
+        """Another one behind the same port; returns its Path, which may take a moment to be there."""
+        _link_lun(self.tpgt, backstore, lun, group)
+        return Path(f"{read(self.tpgt + '/address')}:{lun}", target=self, group=group)
 
     def delete(self):
         _unlink_luns(self.tpgt)

@@ -25,10 +25,16 @@ def vpd_page(code, data):
     return bytes((0, code)) + len(data).to_bytes(2, "big") + data
 
 
+def identity(lun):
+    """VPD page 83h of another LUN."""
+    naa = NAA[:-1] + bytes((NAA[-1] + lun,))
+    return vpd_page(0x83, bytes((1, 3, 0, 16)) + naa)
+
+
 PAGES = {
     0x00: vpd_page(0x00, bytes((0x00, 0x80, 0x83))),
     0x80: vpd_page(0x80, b"PUPPET-1"),
-    0x83: vpd_page(0x83, bytes((1, 3, 0, 16)) + NAA),
+    0x83: identity(0),
 }
 INQUIRY = (bytes((0, 0, 6, 2, 91, 0, 0, 2)) + b"PUPPET  " + b"ARRAY           " + b"0001").ljust(96, b"\0")
 

@@ -37,8 +37,10 @@ class TwoControllers:
     passive = None              # what the other controller says to READ and WRITE: (key, asc, ascq)
     busy = None                 # what is said to who asks for the LUN, and has to ask again
 
-    def __init__(self):
+    def __init__(self, targets=None, lun=0):
+        """With targets, one for each controller, it is one more LUN behind those."""
         system.modprobe("scsi_dh_emc", "scsi_dh_rdac", "scsi_dh_hp_sw", "sd_mod", "sg")
+        self.lun = lun
         self.owner = 0
         self.moves = []
         self.not_now = 0
@@ -46,13 +48,18 @@ class TwoControllers:
         self._blocks = bytearray(NR_BLOCKS * 512)
         self._lock = threading.Lock()
         self._devices = []
-        self._targets = []
+        self.targets = targets or []
+        self._own_targets = not targets
+        self.paths = []
         try:
             for i in range(2):
                 execute = functools.partial(self._execute, i)
-                self._devices.append(puppet.Device(execute, f"controller{i}", NR_BLOCKS))
-                self._targets.append(lio.LoopTarget(self._devices[i]))
-            self.paths = [target.path for target in self._targets]
+                self._devices.append(puppet.Device(execute, f"controller{i}-{lun}", NR_BLOCKS))
+                if targets:
+                    self.paths.append(targets[i].add_lun(self._devices[i], lun).wait())
+                else:
+                    self.targets.append(lio.LoopTarget(self._devices[i]))
+                    self.paths.append(self.targets[i].path)
         except BaseException:
             self.delete()
             raise
@@ -93,7 +100,7 @@ class TwoControllers:
         if cdb[0] in WRITES:
             self._blocks[_extent(cdb)] = request.data()
             return scsi.GOOD, b"", b""
-        pages = {**puppet.PAGES, **self.pages(owns)}
+        pages = {**puppet.PAGES, 0x83: puppet.identity(self.lun), **self.pages(owns)}
         pages[0x00] = puppet.vpd_page(0x00, bytes(sorted(pages)))
         return puppet.answer_as_a_disk(request, self.inquiry(), pages, NR_BLOCKS)
 
@@ -104,15 +111,20 @@ class TwoControllers:
         if self.not_now:
             self.not_now -= 1
             return request.refuse(*self.busy)
+        self.move(i, request)
+        return scsi.GOOD, b"", b""
+
+    def move(self, i, request):
+        """What was asked for is right."""
         self.moves.append(i)
         self.owner = i
-        return scsi.GOOD, b"", b""
 
     # --- the end ---
 
     def delete(self):
-        for target in self._targets:
-            target.delete()
+        if self._own_targets:
+            for target in self.targets:
+                target.delete()
         for device in self._devices:
             device.delete()
 
@@ -155,16 +167,29 @@ class Clariion(TwoControllers):
 
 
 class Rdac(TwoControllers):
-    """NetApp E-Series: 256 LUNs, so the page of MODE SELECT is the expanded one."""
+    """NetApp E-Series: 256 LUNs, so the page of MODE SELECT is the expanded one.
+
+    beside is another LUN of the same array: this one is behind the same ports.  requests are the MODE
+    SELECTs for any of them that were carried out; before one that came to this LUN is, before_move()
+    is called.
+    """
     handler, section = "rdac", "netapp-e"
     vendor, product = b"NETAPP", b"INF-01-00"
     passive = (0x05, 0x94, 0x01)
     busy = (0x05, 0x91, 0x36)   # the command lock is taken
 
-    LUN = 5
+    NUMBER = 5                  # the array's own for the first one
+
+    def __init__(self, beside=None):
+        self.luns = beside.luns if beside else []
+        self.luns.append(self)
+        self.requests = beside.requests if beside else []
+        self.before_move = lambda: None
+        self.number = self.NUMBER + len(self.luns) - 1
+        super().__init__(beside and beside.targets, len(self.luns) - 1)
 
     def pages(self, owns):
-        lun = b"edid" + bytes(3) + b"\x10" + puppet.NAA + bytes(139) + bytes(7) + bytes((self.LUN,))
+        lun = b"edid" + bytes(3) + b"\x10" + puppet.NAA + bytes(139) + bytes(7) + bytes((self.number,))
         return {0xc2: puppet.vpd_page(0xc2, b"swr4" + bytes(7) + b"\xff" + bytes(4)),
                 0xc4: puppet.vpd_page(0xc4, b"subs" + bytes(20) + b"\x00\x31" + bytes(2)),
                 0xc8: puppet.vpd_page(0xc8, lun),
@@ -178,9 +203,21 @@ class Rdac(TwoControllers):
             return False
         code, subpage, length, mode, quiescence, options, luns = struct.unpack(
             ">8xBBH16x16x2s2xBB256s2x", data)
-        wanted = bytes(0x81 if lun == self.LUN else 0 for lun in range(256))
+        wanted = bytes(0x81 if self._is_named(luns, number) else 0 for number in range(256))
         return ((code & 0x3f, subpage, length, mode, options, luns)
                 == (0x2c, 1, 0x128, b"\0\x02", 2, wanted) and quiescence > 0)
+
+    def _is_named(self, luns, number):
+        """This LUN must be among them, and others of the array may be."""
+        return number == self.number or (luns[number] and number in (lun.number for lun in self.luns))
+
+    def move(self, i, request):
+        self.before_move()
+        luns = request.data()[50:306]
+        moved = [lun for lun in self.luns if luns[lun.number]]
+        self.requests.append([lun.number for lun in moved])
+        for lun in moved:
+            TwoControllers.move(lun, i, request)
 
 
 class HpSw(TwoControllers):
