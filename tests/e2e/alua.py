@@ -39,13 +39,23 @@ def start_runner():
     return runner.start()
 
 
-def map_over(made, name="alua", **keys):
-    """A map by our own policies over a topology, which is taken down after it."""
-    defer(made.teardown)
+def map_of(made, name, **keys):
+    """A map by our own policies."""
     # What is held may have to wait for a transition: the kernel must not answer it meanwhile.
     m = Map(made.paths, name, listed=True, attributes={"cmd_time_out": 0}, **keys)
+    try:
+        m.wait_in_use(*[path for path in made.paths if path.alua_state < STANDBY])
+    except BaseException:
+        m.delete()
+        raise
+    return m
+
+
+def map_over(made, name="alua", **keys):
+    """The same over a topology that is taken down after it."""
+    defer(made.teardown)
+    m = map_of(made, name, **keys)
     defer(m.delete)
-    m.wait_in_use(*[path for path in made.paths if path.alua_state < STANDBY])
     return m
 
 
@@ -255,6 +265,7 @@ def test_transitions():
 # --- and back -----------------------------------------------------------------------------------
 
 POLICIES = ("immediate", "manual", "followover", "2")
+FAILBACK_STATES = (OPTIMIZED, OPTIMIZED, NON_OPTIMIZED)
 SEEN_SECONDS = 4.0      # after that no failback is to be expected any more
 
 
@@ -264,13 +275,12 @@ class Story:
     When a path was up and when I/O went back says the log: who asks four maps in turn sees both late.
     """
 
-    def __init__(self, runner, policy):
+    def __init__(self, runner, policy, made, m, cut):
         self.runner = runner
         self.policy = policy
-        self.made = topology.LioLoopback(3, 32, [OPTIMIZED, OPTIMIZED, NON_OPTIMIZED],
-                                         name="lun-" + policy, access=IMPLICIT)
-        self.m = map_over(self.made, "failback-" + policy, grouping="group_by_prio", failback=policy)
-        self.first, self.second, self.third = self.made.paths
+        self.m = m
+        self.cut = cut
+        self.first, self.second, self.third = made.paths
 
     def is_back(self):
         return self.first.devno in used(self.m)
@@ -279,7 +289,7 @@ class Story:
         self.lines_before = len(self.lines())
         self.up_seen = None
         self.restored = path
-        cuts.TRANSPORT_STATUS.restore(path)
+        self.cut.restore(path)
 
     def look(self):
         """Has all been seen that is to be expected?"""
@@ -322,24 +332,21 @@ def watch(stories):
     wait_for(lambda: all([story.look() for story in stories]), 30, "the restored paths are up")
 
 
-def test_failback():
-    """Each policy, when the better group's first path is up, and for some, when its second one is."""
-    runner = start_runner()
-    stories = [Story(runner, policy) for policy in POLICIES]
-    loads = [load_on(story.m, 30, rate=1, bs="512-64k") for story in stories]
-    at_once, later, never = (0, 1.0), (1.5, SEEN_SECONDS), None
+def lose_and_restore(stories, loads):
+    """When the better group's first path is up, and for some, when its second one is."""
+    wanted = {"immediate": (0, 1.0), "manual": None, "followover": (0, 1.0), "2": (1.5, SEEN_SECONDS)}
 
     for story in stories:
         expect(story.is_back(), f"{story.policy} does not begin with the optimized group")
         for path in story.first, story.second:
-            cuts.TRANSPORT_STATUS.cut(path)
+            story.cut.cut(path)
     for story in stories:
         story.third.wait_load()
     for story in stories:
         story.restore(story.first)
     watch(stories)
-    for story, wanted in zip(stories, (at_once, never, at_once, later)):
-        story.expect_back("the first path of the group is up", wanted)
+    for story in stories:
+        story.expect_back("the first path of the group is up", wanted[story.policy])
 
     # The others would not stay for long where the administrator wants them.
     patient = [story for story in stories if story.policy in ("manual", "followover")]
@@ -350,10 +357,31 @@ def test_failback():
         story.restore(story.second)
     watch(patient)
     for story in patient:
-        story.expect_back("another path of the group is up", never)
+        story.expect_back("another path of the group is up", None)
         story.third.wait_load()
 
     finish(*loads)
+
+
+def test_failback():
+    """Each policy, all at once."""
+    runner = start_runner()
+    stories = []
+    for policy in POLICIES:
+        made = topology.LioLoopback(3, 32, FAILBACK_STATES, name="lun-" + policy, access=IMPLICIT)
+        m = map_over(made, "failback-" + policy, grouping="group_by_prio", failback=policy)
+        stories.append(Story(runner, policy, made, m, cuts.TRANSPORT_STATUS))
+    lose_and_restore(stories, [load_on(story.m, 30, rate=1, bs="512-64k") for story in stories])
+
+
+def test_failback_iscsi():
+    """Where a path is lost with its connection, and comes back with a login."""
+    runner = start_runner()
+    for policy in count(("2",), POLICIES):
+        with topology.Iscsi(3, 32, states=FAILBACK_STATES, access=IMPLICIT) as made, \
+                map_of(made, "failback-" + policy, grouping="group_by_prio", failback=policy) as m:
+            load = load_on(m, 40, rate=1, bs="512-64k")
+            lose_and_restore([Story(runner, policy, made, m, cuts.NFT_RESET)], [load])
 
 
 if __name__ == "__main__":
