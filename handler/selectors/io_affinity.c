@@ -79,19 +79,20 @@ static bool parse_mask(const char *text, struct cpu_mask *mask)
 	unsigned int nr = 0;
 
 	memset(mask, 0, sizeof(*mask));
-	while (end > text) {
+	for (;;) {
 		const char *start = end;
 
-		while (start > text && start[-1] != ',')
+		while (start != text && start[-1] != ',')
 			start--;
-		if (start < end) {
+		if (start != end) {
 			if (nr == MASK_WORDS || !parse_group(start, end, &mask->words[nr]))
 				return false;
 			nr++;
 		}
-		end = start > text ? start - 1 : text;
+		if (start == text)
+			return true;
+		end = start - 1;
 	}
-	return true;
 }
 
 static void print_mask(struct strbuf *out, const struct cpu_mask *mask)
