@@ -34,7 +34,6 @@ static void leave_waiting(struct multipath *m)
 	if (!path || !stop_waiting(m, path))
 		return;
 	m->activating_path = NULL;
-	path->needs_activation = false;
 }
 
 /* Commands use another group from now on, or this one anew (dm: __switch_pg). */
