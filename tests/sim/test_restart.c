@@ -660,6 +660,7 @@ static void errors_after_the_last_check(void)
 	struct sim_io *write;
 
 	w->settings.fence = FENCE_TIME;
+	sim_path(w, "8:0")->nr_errors = 5; /* of long ago */
 	world_up(w);
 	sim_path(w, "8:0")->nr_errors++;
 	killed_in_peace(w);

@@ -208,6 +208,8 @@ static void test_pages_that_make_no_sense(void)
 	assert(talk_begin(&t, 0, HW_ACTIVATE) == HW_SEND);
 	assert(talk_good(&t, (const uint8_t[48]){0, 0xc0, [4] = OWNED, [28] = 4}, 48) == HW_NOSYS);
 	assert(talk_begin(&t, 0, HW_ACTIVATE) == HW_SEND);
+	assert(talk_good(&t, (const uint8_t[49]){0, 0xc0, [4] = OWNED, [28] = 4}, 49) == HW_DONE);
+	assert(talk_begin(&t, 0, HW_ACTIVATE) == HW_SEND);
 	assert(talk_sense(&t, 0x05, 0x24, 0x00) == HW_FAIL_PATH);
 	assert(talk_begin(&t, 0, HW_ACTIVATE) == HW_SEND);
 	assert(talk_transport(&t, TRANSPORT_LOST) == HW_FAIL_PATH);

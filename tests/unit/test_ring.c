@@ -16,7 +16,7 @@
 #include "runtime/log.h"
 
 #define RING_OFF  128u
-#define RING_SIZE 4096u
+#define RING_SIZE 4224u /* no power of two, as the kernel's */
 #define DATA_OFF  (RING_OFF + RING_SIZE)
 #define DATA_SIZE 16384u
 #define MEM_SIZE  (DATA_OFF + DATA_SIZE)
@@ -554,6 +554,25 @@ static void test_dropped_opcode_where_another_was(void)
 	answer(4, SAM_GOOD);
 	ring_flush(&w.ring);
 	kernel_takes("4=00");
+	end();
+}
+
+/* The head was moved, and the kernel may not have told of it yet: a tick has to be over. */
+static void test_dropped_opcode_that_is_young(void)
+{
+	begin();
+	tick();
+	w.idle = true;
+	put_cmd(3, VENDOR, 0);
+	tick();
+	w.now_ns += RING_TICK_NS - 1;
+	ring_tick(&w.ring, w.now_ns);
+	assert(!w.submitted[3]);
+	w.now_ns++;
+	ring_tick(&w.ring, w.now_ns);
+	answer(3, SAM_GOOD);
+	ring_flush(&w.ring);
+	kernel_takes("3=00");
 	end();
 }
 
@@ -1134,6 +1153,17 @@ static void test_hostile_mailboxes(void)
 	}
 }
 
+/* The ring may be the last thing in the mapping, but not a byte longer. */
+static void test_a_ring_to_the_end(void)
+{
+	struct ring ring;
+
+	begin();
+	assert(ring_init(&ring, w.mem, DATA_OFF - 1, &ops, &w));
+	assert(!ring_init(&ring, w.mem, DATA_OFF, &ops, &w));
+	end();
+}
+
 /* --- everything at once --- */
 
 static uint64_t random_state;
@@ -1415,6 +1445,7 @@ int main(void)
 	test_abort_answers_at_once();
 	test_dropped_opcode_is_last_in_the_ring();
 	test_dropped_opcode_where_another_was();
+	test_dropped_opcode_that_is_young();
 	test_refused_opcode();
 	test_dropped_opcode_between_others();
 	test_cmdproc_is_delayed();
@@ -1437,6 +1468,7 @@ int main(void)
 	test_command_that_is_not_there();
 	test_reset_behind_our_back();
 	test_hostile_mailboxes();
+	test_a_ring_to_the_end();
 	test_chaos();
 	test_pool();
 	test_pool_between_threads();
