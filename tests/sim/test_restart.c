@@ -664,7 +664,7 @@ static void errors_after_the_last_check(void)
 	world_up(w);
 	sim_path(w, "8:0")->nr_errors++;
 	killed_in_peace(w);
-	expect_notice(w, "1 commands may have ended with an error while no process ran: they may "
+	expect_notice(w, ": 1 commands may have ended with an error while no process ran: they may "
 			 "still land");
 	write = submit_write(w, 0, 1);
 	advance(w, 5000);
