@@ -329,7 +329,9 @@ static void reset_paths(void)
 		atomic_store(&paths[i].open_ms, 0);
 		atomic_store(&paths[i].foreign, 0);
 		atomic_store(&paths[i].silent, false);
-		paths[i].disk = &disk;
+		/* An orphan of the last case may still look at it. */
+		if (paths[i].disk != &disk)
+			paths[i].disk = &disk;
 	}
 	forget_state("mpatha");
 	forget_state("mpathb");
