@@ -8,19 +8,17 @@
 
 /* Why a group had nothing for this command. */
 struct misses {
-	bool full;	    /* a usable path has all the commands that it takes */
-	bool tried;	    /* a usable path was tried by this command already */
-	bool in_doubt;	    /* the group in use is, and is not left for that: its probe will tell */
-	bool early;	    /* it has a path that nobody has looked at yet */
-	bool passive;	    /* a path has to be activated before it can be used */
-	bool in_transition; /* its port group changes its state, and will be there again */
+	bool full;     /* a usable path has all the commands that it takes */
+	bool tried;    /* a usable path was tried by this command already */
+	bool in_doubt; /* the group in use is, and is not left for that: it will be told */
+	bool early;    /* it has a path that nobody has looked at yet */
+	bool passive;  /* a path has to be activated before it can be used */
 };
 
 /* Then no other group is asked. */
 static bool must_wait(const struct misses *misses)
 {
-	return misses->full || misses->early || misses->in_doubt || misses->passive ||
-	       misses->in_transition;
+	return misses->full || misses->early || misses->in_doubt || misses->passive;
 }
 
 static bool has_room(const struct path *path)
@@ -224,30 +222,25 @@ static struct path *try_groups(struct multipath *m, bool bypassed, struct mpath_
 	return NULL;
 }
 
-/*
- * The array moves the group: asking for another one would move it once more.  Where no hardware
- * handler activates groups, the others may be tried.
- */
-static bool is_in_transition(const struct priority_group *pg)
+static bool may_be_another_lun(const struct path *path)
 {
-	const struct path *path;
-
-	list_for_each_entry(path, &pg->paths, node)
-		if (path->in_transition)
-			return true;
-	return false;
+	return path->suspect && (path->recheck_identity || path->probing == PROBE_IDENTIFY);
 }
 
 /*
- * Perhaps it is another LUN: that is told in milliseconds, and hardly ever so.  When a LUN is
- * mapped, the array says it of all others: no reason to move them.
+ * The array moves the group: asking for another one would move it once more.  Or a path is perhaps
+ * another LUN: that is told in milliseconds, and hardly ever so.  When a LUN is mapped, the array
+ * says it of all others: no reason to move them.  Where no hardware handler activates groups, the
+ * others may be tried.
  */
-static bool may_be_another_lun(const struct priority_group *pg)
+static bool will_be_told(const struct multipath *m, const struct priority_group *pg)
 {
 	const struct path *path;
 
+	if (!m->hw.type)
+		return false;
 	list_for_each_entry(path, &pg->paths, node)
-		if (path->suspect && (path->recheck_identity || path->probing == PROBE_IDENTIFY))
+		if (path->in_transition || may_be_another_lun(path))
 			return true;
 	return false;
 }
@@ -267,10 +260,11 @@ static struct path *choose(struct multipath *m, struct mpath_io *io, struct miss
 	}
 	if (m->current_pg) {
 		path = try_group(m, m->current_pg, io, misses);
-		misses->in_transition = m->hw.type && is_in_transition(m->current_pg);
-		misses->in_doubt |= m->hw.type && may_be_another_lun(m->current_pg);
-		if (path || must_wait(misses))
+		if (path)
 			return path;
+		misses->in_doubt |= will_be_told(m, m->current_pg);
+		if (must_wait(misses))
+			return NULL;
 	}
 	if (groups_to_come(m))
 		return NULL;
