@@ -143,7 +143,7 @@ static void fill_page(const struct rdac_path *rdac, uint8_t *page)
 	page[QUIESCENCE_AT] = QUIESCENCE_S;
 	page[OPTIONS_AT] = OPTION_FORCED;
 	for (size_t lun = 0; lun < RDAC_NR_LUNS; lun++)
-		if (rdac->transfer.luns[lun])
+		if (rdac_transfer_has(&rdac->transfer, (uint8_t)lun))
 			page[LUNS_AT + lun] = LUN_TO_US;
 }
 
@@ -317,7 +317,7 @@ static enum hw_result sense_answered(struct rdac_path *rdac, const struct scsi_s
 		return wait_for_lock(rdac, wait_ns);
 	if (passes)
 		return try_again(rdac, HW_RETRY, wait_ns);
-	return rdac_transfer_is_shared(&rdac->transfer) ? move_alone(rdac, next) : HW_FAIL_PATH;
+	return rdac->transfer.shared ? move_alone(rdac, next) : HW_FAIL_PATH;
 }
 
 static enum hw_result rdac_go_on(struct hw_handler *hh, struct path *path, uint64_t now_ns,

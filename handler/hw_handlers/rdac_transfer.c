@@ -86,16 +86,21 @@ static bool turn_into(struct rdac_nexus *nexus, size_t lun, uint8_t from, uint8_
 	return atomic_compare_exchange_strong(&nexus->luns[lun], &from, to);
 }
 
-/* Those that were asked for before are still to be moved, if their maps have not left since. */
+bool rdac_transfer_has(const struct rdac_transfer *transfer, uint8_t lun)
+{
+	return lun == transfer->lun ||
+	       (transfer->nexus && atomic_load(&transfer->nexus->luns[lun]) == LUN_ASKED);
+}
+
+/* Those that were asked for before still are, if their maps have not left since. */
 static void collect(struct rdac_transfer *transfer)
 {
-	struct rdac_nexus *nexus = transfer->nexus;
-
-	for (size_t lun = 0; lun < RDAC_NR_LUNS; lun++)
-		transfer->luns[lun] =
-			turn_into(nexus, lun, LUN_WANTED, LUN_ASKED) ||
-			(transfer->luns[lun] && atomic_load(&nexus->luns[lun]) == LUN_ASKED);
-	transfer->luns[transfer->lun] = true;
+	transfer->shared = false;
+	for (size_t lun = 0; lun < RDAC_NR_LUNS; lun++) {
+		turn_into(transfer->nexus, lun, LUN_WANTED, LUN_ASKED);
+		if (lun != transfer->lun && rdac_transfer_has(transfer, (uint8_t)lun))
+			transfer->shared = true;
+	}
 }
 
 static enum rdac_turn lead(struct rdac_transfer *transfer)
@@ -103,8 +108,6 @@ static enum rdac_turn lead(struct rdac_transfer *transfer)
 	transfer->leads = true;
 	if (transfer->nexus)
 		collect(transfer);
-	else
-		transfer->luns[transfer->lun] = true;
 	return RDAC_LEADS;
 }
 
@@ -128,14 +131,6 @@ enum rdac_turn rdac_transfer_turn(struct rdac_transfer *transfer)
 								       : RDAC_WAITS;
 }
 
-bool rdac_transfer_is_shared(const struct rdac_transfer *transfer)
-{
-	for (size_t lun = 0; lun < RDAC_NR_LUNS; lun++)
-		if (transfer->luns[lun] && lun != transfer->lun)
-			return true;
-	return false;
-}
-
 static void tell(struct rdac_transfer *transfer, enum rdac_turn turn)
 {
 	uint8_t state = turn == RDAC_MOVED     ? LUN_MOVED
@@ -143,8 +138,7 @@ static void tell(struct rdac_transfer *transfer, enum rdac_turn turn)
 					       : LUN_WANTED;
 
 	for (size_t lun = 0; lun < RDAC_NR_LUNS; lun++)
-		if (transfer->luns[lun] && lun != transfer->lun)
-			turn_into(transfer->nexus, lun, LUN_ASKED, state);
+		turn_into(transfer->nexus, lun, LUN_ASKED, state);
 }
 
 void rdac_transfer_end(struct rdac_transfer *transfer, enum rdac_turn turn)

@@ -20,13 +20,13 @@ struct rdac_nexus;
 struct rdac_transfer {
 	struct rdac_nexus *nexus; /* NULL: for itself alone */
 	bool wanted;
-	bool leads; /* its path asks for all */
+	bool leads;  /* its path asks for all */
+	bool shared; /* of who leads: others' LUNs, too */
 	uint8_t lun;
-	bool luns[RDAC_NR_LUNS]; /* of who leads: what it asks for */
 };
 
 enum rdac_turn {
-	RDAC_LEADS,   /* send what luns has */
+	RDAC_LEADS,   /* ask for what it has */
 	RDAC_WAITS,   /* another does, perhaps for us: ask again */
 	RDAC_MOVED,   /* another has moved our LUN */
 	RDAC_REFUSED, /* what was asked for together was refused */
@@ -43,8 +43,8 @@ void rdac_transfer_begin(struct rdac_transfer *transfer, uint64_t number, bool e
 /* Whose turn is it?  Of who leads it adds those that have come since. */
 enum rdac_turn rdac_transfer_turn(struct rdac_transfer *transfer);
 
-/* Only its own LUN is to be moved, or others, too? */
-bool rdac_transfer_is_shared(const struct rdac_transfer *transfer);
+/* Of who leads: is @lun to be moved? */
+bool rdac_transfer_has(const struct rdac_transfer *transfer, uint8_t lun);
 
 /*
  * It is over, for whatever reason; nothing if it was not begun.  @turn is what others hear whose

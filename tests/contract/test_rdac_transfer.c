@@ -25,11 +25,11 @@ static bool ask_array(const struct rdac_transfer *transfer)
 	unsigned int nr = atomic_fetch_add(&nr_requests, 1);
 	bool was_asked = atomic_exchange(&array_is_asked, true);
 
-	assert(!was_asked && transfer->luns[transfer->lun]);
-	atomic_fetch_add(&nr_together, rdac_transfer_is_shared(transfer));
+	assert(!was_asked && rdac_transfer_has(transfer, transfer->lun));
+	atomic_fetch_add(&nr_together, transfer->shared);
 	sched_yield();
 	for (unsigned int lun = 0; nr % SEVERAL > 1 && lun < NR_MAPS; lun++)
-		if (transfer->luns[lun])
+		if (rdac_transfer_has(transfer, (uint8_t)lun))
 			atomic_fetch_add(&nr_moves[lun], 1);
 	atomic_store(&array_is_asked, false);
 	return nr % SEVERAL > 1;
@@ -97,7 +97,7 @@ int main(void)
 
 	/* Nothing is left of it. */
 	rdac_transfer_begin(&last, NEXUS, true, NR_MAPS);
-	assert(rdac_transfer_turn(&last) == RDAC_LEADS && !rdac_transfer_is_shared(&last));
+	assert(rdac_transfer_turn(&last) == RDAC_LEADS && !last.shared);
 	rdac_transfer_end(&last, RDAC_MOVED);
 	return 0;
 }

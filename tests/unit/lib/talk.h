@@ -14,7 +14,7 @@
 struct talk {
 	struct hw_handler hh;
 	struct path paths[TALK_PATHS];
-	uint64_t hw_data[TALK_PATHS][64];
+	uint64_t hw_data[TALK_PATHS][32];
 	struct path *path; /* whose conversation it is */
 	uint64_t now_ns;
 	uint64_t wait_ns;
