@@ -260,12 +260,19 @@ void path_told_session(struct multipath *m, struct path *path, uint64_t session)
  * takes it for ended then, and newer data that he writes must not be overtaken by it: no further
  * write is sent until it is gone.
  */
+void overdue_by(struct multipath *m, uint64_t at_ns)
+{
+	if (!m->overdue_due_ns || at_ns < m->overdue_due_ns)
+		m->overdue_due_ns = at_ns;
+	wake_by(m, m->overdue_due_ns);
+}
+
 static void check_overdue(struct multipath *m, struct mpath_io *io)
 {
 	if (io->cmd.class == CMD_READ || io->overdue)
 		return;
 	if (!past_deadline(m, io)) {
-		wake_by(m, io_deadline(m, io));
+		overdue_by(m, io_deadline(m, io));
 		return;
 	}
 	trace(m, "io %02x: overdue, and may still land: other writes wait", io->cmd.cdb[0]);
@@ -281,6 +288,7 @@ void overdue_timeout(struct multipath *m)
 	struct path *path;
 	struct mpath_io *io;
 
+	m->overdue_due_ns = 0;
 	if (!m->backstore.cmd_time_out_ms)
 		return;
 	for_each_path(m, path)

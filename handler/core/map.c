@@ -21,7 +21,7 @@ static void limit_time(struct multipath *m, struct mpath_io *io)
 {
 	io->send_by_ns = io_deadline(m, io);
 	if (io->cmd.class != CMD_READ)
-		wake_by(m, io->send_by_ns);
+		overdue_by(m, io->send_by_ns);
 }
 
 static inline void start(struct multipath *m, struct mpath_io *io, struct path *path)

@@ -175,6 +175,7 @@ struct multipath {
 	uint64_t reset_again_ns;    /* the last one failed: not before */
 	uint64_t fence_told_ns;	    /* when the log last said that writes are fenced */
 	unsigned int nr_overdue;    /* writes that the kernel has answered in our place */
+	uint64_t overdue_due_ns;    /* not before, a write that is out is one; 0: none is out */
 	bool fence_told;	    /* and it must be told when they are not any more */
 	uint64_t fence_kept_ns;	    /* the end of the last fence, as a next process knows it */
 
@@ -324,6 +325,7 @@ void tally_check(struct multipath *m, struct path *path);
 void fence_io(struct multipath *m, struct mpath_io *io, struct path *lost_on);
 void look_at_fences(struct multipath *m);
 void overdue_timeout(struct multipath *m);
+void overdue_by(struct multipath *m, uint64_t at_ns);
 void overdue_io_ends(struct multipath *m, struct mpath_io *io);
 void path_was_reset(struct multipath *m, struct path *path, int error);
 void learn_session(struct multipath *m, struct path *path);

@@ -206,6 +206,10 @@ void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpa
 	m->now_ns = event->now_ns;
 	m->actions = actions;
 
+	/* MPATH_TIMEOUT may be late, and this event send a write that must wait for these. */
+	if (m->overdue_due_ns && m->now_ns >= m->overdue_due_ns)
+		overdue_timeout(m);
+
 	switch (event->type) {
 	case MPATH_SUBMIT:
 		submit_io(m, event->io);

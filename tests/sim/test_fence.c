@@ -745,6 +745,37 @@ static void an_overdue_write_holds_the_others_up(void)
 	world_end(w);
 }
 
+/* The machine, or the loop, stood still when it became overdue: the next event is not the clock's. */
+static void overdue_while_the_loop_stood_still(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *old, *held, *newer;
+
+	set_cmd_time_out(w, 10);
+	world_up(w);
+	set_io_mode(sim_path(w, "8:0"), MODE_HUNG, 0);
+	old = submit_write(w, 0, 1);
+	expect(w, message(w, "fail_path 8:0") == 0);
+	expect(w, message(w, "fail_path 8:16") == 0);
+	advance(w, 7000);
+	held = submit_write(w, 0, 1);
+	w->wake_late_ns = 5 * NSEC_PER_SEC;
+	advance(w, 3500);
+	newer = submit_write(w, 0, 1);
+	expect(w, message(w, "reinstate_path 8:16") == 0);
+	advance(w, 10);
+	expect_pending(w, newer);
+	expect_pending(w, held);
+	w->wake_late_ns = 0;
+	set_io_mode(sim_path(w, "8:0"), MODE_UP, 0);
+	land(w, old);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 10);
+	expect_good(w, old);
+	expect_good(w, newer);
+	world_end(w);
+}
+
 /* Likewise a write that waits for its fence; a write that waits for it has its own deadline. */
 static void an_overdue_fence_holds_the_others_up(void)
 {
@@ -1420,6 +1451,7 @@ int main(void)
 	STORY(a_remembered_time_that_cannot_be);
 	STORY(not_every_fence_is_saved);
 	STORY(an_overdue_write_holds_the_others_up);
+	STORY(overdue_while_the_loop_stood_still);
 	STORY(an_overdue_fence_holds_the_others_up);
 	STORY(overdue_soon);
 	STORY(overdue_once_overdue_for_ever);
