@@ -194,6 +194,7 @@ void clear_suspicion(struct multipath *m, struct path *path)
 	sync_selector(path);
 	path->reason[0] = '\0';
 	m->run_held = true;
+	policy_path_up(m, path); /* who did not wait for it may come back */
 }
 
 /* Not a way to our LUN, or not to be had: told once for each new reason. */

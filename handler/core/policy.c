@@ -180,8 +180,11 @@ static bool has_only(const struct priority_group *pg, unsigned int path_id)
 	return found;
 }
 
+/* Not anew for what is only looked at again: priorities are asked for all the time. */
 static void defer_failback(struct multipath *m)
 {
+	if (m->failback_due_ns)
+		return;
 	m->failback_due_ns = m->now_ns + m->settings.policy.failback_s * NSEC_PER_SEC;
 	wake_by(m, m->failback_due_ns);
 	trace(m, "failback in %u s", m->settings.policy.failback_s);
@@ -220,9 +223,11 @@ static void look_for_better_group(struct multipath *m)
 		fail_back(m, best);
 }
 
+/* As in multipathd the time until failback begins anew with each. */
 void policy_path_up(struct multipath *m, const struct path *path)
 {
 	m->came_up_id = path->id;
+	m->failback_due_ns = 0;
 	if (!groups_to_come(m))
 		look_for_better_group(m);
 }

@@ -501,6 +501,59 @@ static void failback_after_a_while(void)
 	world_end(w);
 }
 
+/* The array's states are asked for all the time: that is no reason to wait anew. */
+static void failback_after_a_while_with_alua(void)
+{
+	struct world *w = alua_world(IMPLICIT, GROUPING_GROUP_BY_PRIO, FAILBACK_DEFERRED);
+
+	world_up(w);
+	expect(w, path_of_read(w)->nexus.group == 1);
+	set_mode(sim_path(w, "8:16"), MODE_NOT_SENT);
+	set_mode(sim_path(w, "8:48"), MODE_NOT_SENT);
+	expect(w, path_of_read(w)->nexus.group == 2);
+	advance(w, 3000);
+	comes_back(w, "8:16");
+	advance(w, 5000);
+	comes_back(w, "8:48"); /* with each path that comes up it is, as in multipathd */
+	advance(w, 8000);
+	expect(w, path_of_read(w)->nexus.group == 2);
+	advance(w, 2500);
+	expect(w, path_of_read(w)->nexus.group == 1);
+	expect(w, count_notices(w, "failback to") == 1);
+	world_end(w);
+}
+
+/* The path was only in doubt, and who came meanwhile went to the other group. */
+static void failback_after_a_doubt(void)
+{
+	static const enum failback kinds[] = {FAILBACK_IMMEDIATE, FAILBACK_DEFERRED,
+					      FAILBACK_MANUAL};
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		struct world *w = new_world(TWO_ALONE, GROUPING_FAILOVER, kinds[i]);
+		struct sim_io *lost;
+
+		world_up(w);
+		expect(w, path_of_read(w) == sim_path(w, "8:0"));
+		set_io_mode(sim_path(w, "8:0"), MODE_FAULT, 1);
+		lost = submit_read(w, 1, 1);
+		sim_path(w, "8:0")->latency_ns = 100 * NSEC_PER_MSEC; /* the check takes that */
+		advance(w, 2);
+		expect(w, path_of_read(w) == sim_path(w, "8:16"));
+		sim_path(w, "8:0")->latency_ns = SIM_LATENCY;
+		advance(w, 200);
+		expect_good(w, lost);
+		expect(w, sim_path(w, "8:0")->path->fail_count == 0);
+		expect(w, path_of_read(w) ==
+				  sim_path(w, kinds[i] == FAILBACK_IMMEDIATE ? "8:0" : "8:16"));
+		advance(w, 10000);
+		expect(w, path_of_read(w) ==
+				  sim_path(w, kinds[i] == FAILBACK_MANUAL ? "8:16" : "8:0"));
+		world_end(w);
+	}
+}
+
 /* F50: whichever path fails, the time begins anew. */
 static void a_failure_cancels_failback(void)
 {
@@ -721,6 +774,8 @@ int main(void)
 	STORY(failback_at_once);
 	STORY(failback_by_hand);
 	STORY(failback_after_a_while);
+	STORY(failback_after_a_while_with_alua);
+	STORY(failback_after_a_doubt);
 	STORY(a_failure_cancels_failback);
 	STORY(failback_by_followover);
 	STORY(failback_in_a_table);
