@@ -134,11 +134,6 @@ bool hardware_names_handler(const struct multipath *m, const struct hw_handler_t
 	return true;
 }
 
-bool hardware_names_grouping(const struct multipath *m)
-{
-	return filled_in(m) & HARDWARE_GROUPING;
-}
-
 void hardware_detail(const struct multipath *m, struct strbuf *out)
 {
 	if (filled_in(m))

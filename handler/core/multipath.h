@@ -438,7 +438,6 @@ void meet_hardware(struct multipath *m, const struct lun_facts *lun);
 void forget_hardware(struct multipath *m);
 void hardware_detail(const struct multipath *m, struct strbuf *out);
 bool hardware_names_handler(const struct multipath *m, const struct hw_handler_type **type);
-bool hardware_names_grouping(const struct multipath *m);
 
 /* policy.c: groups by priority, and failback */
 bool groups_to_come(const struct multipath *m);

@@ -30,12 +30,11 @@ static bool by_alua(const struct multipath *m)
 {
 	switch (m->settings.policy.prio) {
 	case PRIO_ALUA:
-		return true;
+	case PRIO_DETECT:
+		return m->hw.type && m->hw.type->can_refresh;
 	case PRIO_CONST:
 	case PRIO_PATH_LATENCY:
 		return false;
-	case PRIO_DETECT:
-		return m->hw.type && m->hw.type->can_refresh;
 	}
 	return false;
 }
@@ -363,17 +362,23 @@ void policy_timeout(struct multipath *m)
 }
 
 /*
- * The hardware table means the priorities of port groups.  Where nobody asks for these
- * (hw_handler=none) all paths would be alike, and share one group over both controllers.
+ * Port groups were to tell which paths belong together, and nobody asks for their states
+ * (hw_handler=none), or there are none (emc, rdac, hp_sw): all paths would be alike, and share one
+ * group over both controllers.  prio=const says that they are.
  */
-static enum grouping grouping_of(const struct multipath *m)
+static bool would_mix_controllers(const struct multipath *m)
 {
 	const struct mpath_policy *policy = &m->settings.policy;
+	bool has_port_groups = m->lun.inquiry[5] & 0x30;
 
-	if (policy->grouping == GROUPING_GROUP_BY_PRIO && policy->prio == PRIO_DETECT &&
-	    hardware_names_grouping(m) && !by_alua(m))
-		return GROUPING_FAILOVER;
-	return policy->grouping;
+	return policy->grouping == GROUPING_GROUP_BY_PRIO && !by_alua(m) &&
+	       policy->prio != PRIO_CONST && policy->prio != PRIO_PATH_LATENCY &&
+	       (m->hw.type || has_port_groups);
+}
+
+static enum grouping grouping_of(const struct multipath *m)
+{
+	return would_mix_controllers(m) ? GROUPING_FAILOVER : m->settings.policy.grouping;
 }
 
 static void describe_paths(const struct multipath *m, struct grouping_path *paths)

@@ -159,6 +159,35 @@ static void without_alua_all_are_alike(void)
 	world_end(w);
 }
 
+/* Two controllers, and nobody tells which paths lead to which: one path at a time. */
+static void no_group_over_two_controllers(void)
+{
+	static const enum prioritizer prios[] = {PRIO_DETECT, PRIO_ALUA};
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		struct world *w = new_world(QUEUE "0 4 1 " A B C D, GROUPING_GROUP_BY_PRIO,
+					    FAILBACK_IMMEDIATE);
+
+		w->settings.policy.prio = prios[i];
+		mix_port_groups(w, BOTH); /* as with hw_handler=none */
+		world_up(w);
+		expect_table(w, QUEUE "0 4 1 " A B C D);
+		world_end(w);
+
+		w = new_world(QUEUE "1 rdac 4 1 " A B C D, GROUPING_GROUP_BY_PRIO,
+			      FAILBACK_IMMEDIATE);
+		w->settings.policy.prio = prios[i];
+		give_controllers(w, MAKE_RDAC);
+		world_up(w);
+		expect(w, path_of_read(w) == sim_path(w, "8:0"));
+		advance(w, 60000);
+		expect_table(w, QUEUE "1 rdac 4 1 " A B C D);
+		expect(w, w->luns[0].nr_moves == 0);
+		world_end(w);
+	}
+}
+
 /* Nor does it matter what the array says, if the administrator does not care. */
 static void constant_priorities(void)
 {
@@ -755,6 +784,7 @@ int main(void)
 	STORY(the_preferred_group_alone);
 	STORY(groups_are_formed_without_a_path_that_hangs);
 	STORY(without_alua_all_are_alike);
+	STORY(no_group_over_two_controllers);
 	STORY(constant_priorities);
 	STORY(groups_are_formed_by_serial_number);
 	STORY(another_configuration_wants_serial_numbers);
