@@ -477,6 +477,10 @@ class Walk:
 
     def step_group(self):
         word = self.choice.choice(("disable_group", "enable_group", "switch_group"))
+        # The path's activation may still be under way, and its end takes the bypass away again: dm's
+        # does, too, and nothing shows when.
+        if word == "disable_group" and self.story[-1].startswith(("reinstate_path", "restore")):
+            return None
         return self._step(word, str(self.choice.randint(1, len(self.table.groups))))
 
     def step_queueing(self):
