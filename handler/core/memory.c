@@ -140,11 +140,10 @@ static void recall_group(struct multipath *m, struct priority_group *pg,
 		m->next_pg = pg;
 	if (!contains(memory->disabled, memory->nr_disabled, hash))
 		return;
-	pg->bypassed = true;
+	set_bypass(m, pg, true, "as before the restart, disabled");
 	/* The table asked for it, before it was disabled. */
 	if (m->next_pg == pg && hash != memory->current_group)
 		m->next_pg = NULL;
-	notice_group(m, NOTICE_GROUP_DISABLED, pg, "as before the restart, disabled");
 }
 
 static void recall_path(struct multipath *m, struct path *path, const struct mpath_memory *memory)

@@ -60,12 +60,9 @@ static void bypass_group(struct multipath *m, struct mpath_message *message, boo
 			      message->argv[1], m->nr_groups);
 		return;
 	}
-	pg->bypassed = bypass;
 	m->actions->memory_changed = true;
 	choose_anew(m);
-	trace(m, "group %u: %s", pg->number, bypass ? "bypassed" : "enabled");
-	notice_group(m, bypass ? NOTICE_GROUP_DISABLED : NOTICE_GROUP_ENABLED, pg,
-		     bypass ? "disabled" : "enabled");
+	set_bypass(m, pg, bypass, bypass ? "disabled" : "enabled");
 }
 
 static void switch_group(struct multipath *m, struct mpath_message *message)
@@ -82,7 +79,7 @@ static void switch_group(struct multipath *m, struct mpath_message *message)
 		return;
 	}
 	for_each_group(m, other)
-		other->bypassed = false;
+		lift_bypass(m, other, "enabled");
 	m->next_pg = pg;
 	m->actions->memory_changed = true;
 	choose_anew(m);

@@ -407,6 +407,10 @@ void activate_path(struct multipath *m, struct path *path);
 bool stop_waiting(struct multipath *m, struct path *path);
 void refresh_path(struct multipath *m, struct path *path);
 
+/* bypass.c: groups that are used only if no other can be */
+void set_bypass(struct multipath *m, struct priority_group *pg, bool bypassed, const char *told);
+void lift_bypass(struct multipath *m, struct priority_group *pg, const char *told);
+
 /* pg_init.c: activation of a group */
 void pg_init_switched(struct multipath *m);
 bool pg_init_is_over(const struct multipath *m);

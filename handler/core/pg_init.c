@@ -211,9 +211,7 @@ void pg_init_path_failed(struct multipath *m, struct path *path)
 /* The array is busy with itself: another group, and nobody is at fault. */
 static void bypass(struct multipath *m, struct priority_group *pg)
 {
-	trace(m, "group %u: bypassed, the array is busy", pg->number);
-	pg->bypassed = true;
-	notice_group(m, NOTICE_GROUP_DISABLED, pg, "the array is busy, bypassing");
+	set_bypass(m, pg, true, "the array is busy, bypassing");
 	if (pg != m->current_pg)
 		return;
 	m->current_pg = NULL;
@@ -247,7 +245,7 @@ static void take_result(struct multipath *m, struct path *path, enum hw_result r
 	case HW_DONE:
 		trace(m, "path %s: activated", path_name(path));
 		if (!m->pg_init_required)
-			path->pg->bypassed = false;
+			lift_bypass(m, path->pg, "its activation was successful, enabled");
 		return;
 	case HW_NOSYS:
 		fail_path(m, path, "activation: not an array that the hardware handler knows");

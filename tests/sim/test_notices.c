@@ -9,6 +9,8 @@
 #include "sim/lib/tables.h"
 #include "sim/lib/world.h"
 
+#define EXPLICIT 2
+
 /* The world looks at the numbers of all notices: here is what they are about. */
 static void test_a_map_is_born(void)
 {
@@ -80,6 +82,52 @@ static void test_groups(void)
 			 "group-enabled group 1\n"
 			 "group-asked-for group 2\n"
 			 "group-switched group 2\n");
+	world_end(w);
+}
+
+/* switch_group lifts them all, as dm does. */
+static void test_groups_are_enabled_by_a_switch(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS);
+
+	world_up(w);
+	message(w, "disable_group 1");
+	message(w, "switch_group 2");
+	message(w, "disable_group 1");
+	message(w, "disable_group 2");
+	message(w, "switch_group 1");
+	expect_events(w, "lun\npath-usable 8:0 group 1\npath-usable 8:16 group 2\n"
+			 "group-disabled group 1\n"
+			 "group-enabled group 1\n"
+			 "group-asked-for group 2\n"
+			 "group-disabled group 1\n"
+			 "group-disabled group 2\n"
+			 "group-enabled group 1\n"
+			 "group-enabled group 2\n"
+			 "group-asked-for group 1\n");
+	world_end(w);
+}
+
+/* So does an activation that was successful, and that has to be kept: the state file says so. */
+static void test_a_group_is_enabled_by_its_activation(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS_ALUA);
+
+	give_port_groups(w, EXPLICIT, 1);
+	world_up(w);
+	message(w, "disable_group 2");
+	message(w, "fail_path 8:0");
+	expect(w, w->nr_memory_changes == 2);
+	submit_read(w, 0, 1);
+	advance(w, 3000);
+	expect_events(w, "lun\npath-usable 8:0 group 1\npath-usable 8:16 group 2\n"
+			 "group-disabled group 2\n"
+			 "path-failed 8:0 group 1\n"
+			 "group-switched group 2\n"
+			 "pg-init group 2\n"
+			 "other\nother\n"
+			 "group-enabled group 2\n");
+	expect(w, w->nr_memory_changes == 3 && w->saved.nr_disabled == 0);
 	world_end(w);
 }
 
@@ -278,6 +326,8 @@ int main(void)
 	STORY(test_the_last_path_fails_and_comes_back);
 	STORY(test_queueing_by_message);
 	STORY(test_groups);
+	STORY(test_groups_are_enabled_by_a_switch);
+	STORY(test_a_group_is_enabled_by_its_activation);
 	STORY(test_flapping_is_told_to_programs);
 	STORY(test_the_last_path_flaps);
 	STORY(test_ever_new_reasons);

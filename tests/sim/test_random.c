@@ -155,7 +155,7 @@ static const struct {
 	{": failed (activation: tried pg_init_retries times)", 40},
 	{": failed (activation: not an array", 1},
 	{": failed (passive)", 100},
-	{": bypassed, the array is busy", 15},
+	{": bypassed (the array is busy", 15},
 	{": asked for the states of port groups", 1000},
 	{"transitioning", 100},
 	{": bypassed", 200},
