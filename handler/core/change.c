@@ -595,6 +595,7 @@ static void inherit_group_states(struct multipath *m, struct mpath_change *chang
 		const struct priority_group *old = origin(change, &change->groups[i]);
 
 		change->groups[i].bypassed = old && old->bypassed;
+		change->groups[i].bypassed_by_array = old && old->bypassed_by_array;
 	}
 	m->current_pg = successor(change, m->current_pg);
 	m->next_pg = successor(change, m->next_pg);

@@ -110,7 +110,7 @@ void mpath_remember(struct multipath *m, struct mpath_memory *memory)
 	if (in_use)
 		memory->current_group = group_hash(in_use);
 	for_each_group(m, pg)
-		if (pg->bypassed)
+		if (pg->bypassed && !pg->bypassed_by_array)
 			add(memory->disabled, &memory->nr_disabled, MEMORY_GROUPS_MAX,
 			    group_hash(pg));
 	for_each_path(m, path)

@@ -35,6 +35,7 @@ struct priority_group {
 	unsigned int number; /* from 1, as dm counts */
 	unsigned int nr_paths;
 	bool bypassed;
+	bool bypassed_by_array; /* it was busy; nobody has asked for that: see bypass.c */
 	struct list paths; /* path.node, in table order */
 	struct path_selector selector;
 };
@@ -410,6 +411,8 @@ void refresh_path(struct multipath *m, struct path *path);
 /* bypass.c: groups that are used only if no other can be */
 void set_bypass(struct multipath *m, struct priority_group *pg, bool bypassed, const char *told);
 void lift_bypass(struct multipath *m, struct priority_group *pg, const char *told);
+void bypass_busy_group(struct multipath *m, struct priority_group *pg);
+void bypass_path_up(struct multipath *m, struct priority_group *pg);
 
 /* pg_init.c: activation of a group */
 void pg_init_switched(struct multipath *m);

@@ -108,6 +108,7 @@ void reinstate_path(struct multipath *m, struct path *path)
 	else
 		notice(m, NOTICE_PATH_USABLE, path, "usable, %u of %u usable", m->nr_valid,
 		       m->nr_paths);
+	bypass_path_up(m, path->pg);
 	policy_path_up(m, path);
 }
 

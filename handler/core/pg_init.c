@@ -211,7 +211,7 @@ void pg_init_path_failed(struct multipath *m, struct path *path)
 /* The array is busy with itself: another group, and nobody is at fault. */
 static void bypass(struct multipath *m, struct priority_group *pg)
 {
-	set_bypass(m, pg, true, "the array is busy, bypassing");
+	bypass_busy_group(m, pg);
 	if (pg != m->current_pg)
 		return;
 	m->current_pg = NULL;

@@ -397,6 +397,89 @@ static void an_upgrade_of_the_firmware(void)
 	world_end(w);
 }
 
+/* Commands are in group 2, and are to go back to the first; the array is busy with a copy. */
+static struct world *failback_is_refused(void)
+{
+	struct world *w = new_world("0", MAKE_EMC, GROUPS);
+
+	w->settings.policy.failback = FAILBACK_IMMEDIATE;
+	world_up(w);
+	expect(w, read_and_wait(w, 20)->last_path == sim_path(w, "8:0"));
+	set_mode(sim_path(w, "8:0"), MODE_NOT_SENT);
+	expect(w, read_and_wait(w, 50)->last_path == sim_path(w, "8:16"));
+	array_refuses(w, 0x05, 0x04, 0x00, 1);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 2000);
+	expect(w, read_and_wait(w, 50)->last_path == sim_path(w, "8:16"));
+	expect_notice(w, "the array is busy, bypassing priority group 1");
+	expect_info(w, "2 0 1 0 2 2 D 0 1 0 8:0 A 1 A 0 1 0 8:16 A 0 ");
+	return w;
+}
+
+static void path_fails_and_comes_back(struct world *w, const char *name)
+{
+	set_mode(sim_path(w, name), MODE_NOT_SENT);
+	advance(w, 6000);
+	set_mode(sim_path(w, name), MODE_UP);
+	advance(w, 2000);
+}
+
+/* As multipathd has it: when a path of the group comes up, it is a group like any other again. */
+static void a_group_that_was_bypassed_is_used_again(void)
+{
+	struct world *w = failback_is_refused();
+
+	advance(w, 60000);
+	expect(w, read_and_wait(w, 50)->last_path == sim_path(w, "8:16"));
+	expect_info(w, "2 0 1 0 2 2 D 0 1 0 8:0 A 1 A 0 1 0 8:16 A 0 ");
+	path_fails_and_comes_back(w, "8:0");
+	expect_notice(w, "a path has come up, enabled priority group 1");
+	expect(w, read_and_wait(w, 50)->last_path == sim_path(w, "8:0"));
+	expect_info(w, "2 0 1 0 2 1 A 0 1 0 8:0 A 2 E 0 1 0 8:16 A 0 ");
+	world_end(w);
+}
+
+/* But not one that the administrator has disabled, before that or after it. */
+static void a_group_that_was_disabled_stays_so(void)
+{
+	struct world *w = failback_is_refused();
+
+	message(w, "disable_group 1");
+	path_fails_and_comes_back(w, "8:0");
+	expect(w, read_and_wait(w, 50)->last_path == sim_path(w, "8:16"));
+	expect_info(w, "2 0 1 0 2 2 D 0 1 0 8:0 A 2 A 0 1 0 8:16 A 0 ");
+
+	/* The last resort is tried: it is as disabled as before. */
+	array_refuses(w, 0x05, 0x04, 0x00, 1);
+	set_mode(sim_path(w, "8:16"), MODE_NOT_SENT);
+	submit_read(w, 0, 1);
+	advance(w, 2500);
+	expect(w, count_notices(w, "the array is busy, bypassing priority group 1") == 2);
+	set_mode(sim_path(w, "8:16"), MODE_UP);
+	path_fails_and_comes_back(w, "8:0");
+	advance(w, 4000);
+	expect_no_notice(w, "a path has come up, enabled");
+	world_end(w);
+}
+
+/* Nobody has asked for it: a next process knows nothing of it, also when groups have changed. */
+static void a_bypass_by_the_array_is_not_remembered(void)
+{
+	struct world *w = failback_is_refused();
+	struct mpath_memory memory;
+
+	mpath_remember(w->m, &memory);
+	expect(w, memory.nr_disabled == 0);
+	expect(w, add_path(w, "8:32", 3) == 0);
+	expect_info(w, "2 0 1 0 3 2 D 0 1 0 8:0 A 1 A 0 1 0 8:16 A 0 E 0 1 0 8:32 F 0 ");
+	mpath_remember(w->m, &memory);
+	expect(w, memory.nr_disabled == 0);
+	message(w, "disable_group 1");
+	mpath_remember(w->m, &memory);
+	expect(w, memory.nr_disabled == 1);
+	world_end(w);
+}
+
 /* SCSI_DH_NOSYS: the array does not take us for a host that can move LUNs so. */
 static void a_host_that_is_not_registered(void)
 {
@@ -594,6 +677,9 @@ int main(void)
 	STORY(two_hosts_fight);
 	STORY(excuses);
 	STORY(an_upgrade_of_the_firmware);
+	STORY(a_group_that_was_bypassed_is_used_again);
+	STORY(a_group_that_was_disabled_stays_so);
+	STORY(a_bypass_by_the_array_is_not_remembered);
 	STORY(a_host_that_is_not_registered);
 	STORY(an_array_that_lies);
 	STORY(the_owner_needs_a_moment);
