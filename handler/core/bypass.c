@@ -3,8 +3,8 @@
  * A bypassed group is used only if no other can be.  Each beginning and end of that is told.
  *
  * A message has disabled it: that holds until another message, or until it is activated with
- * success, and over a restart.  Or its array was busy when it was to be activated: that is over when
- * a path of the group comes up, as multipathd has it, and not remembered.
+ * success, and over a restart.  Or its array was busy when it was to be activated: that is over
+ * when a path of the group comes up, as multipathd has it, and not remembered.
  */
 #include "core/multipath.h"
 

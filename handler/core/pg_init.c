@@ -97,14 +97,23 @@ bool pg_init_pending(const struct multipath *m)
 	return m->hw.type && m->queue_io && m->current_pg && has_usable_path(m->current_pg);
 }
 
+/* If it was told that it has begun, and commands have waited for it. */
+static void tell_end(struct multipath *m)
+{
+	if (!m->queue_io || !m->current_pg || !m->pg_init_count)
+		return;
+	trace(m, "group %u: activation is over", m->current_pg->number);
+	notice_group(m, NOTICE_PG_INIT, m->current_pg, "done with activating");
+	not_for_the_log(m); /* what has come of it says enough */
+}
+
 static void end_of_round(struct multipath *m)
 {
 	if (m->pg_init_required)
 		return; /* another round follows */
 	m->pg_init_due_ns = 0;
 	m->run_held = true;
-	if (m->queue_io && m->current_pg)
-		trace(m, "group %u: activation is over", m->current_pg->number);
+	tell_end(m);
 	m->queue_io = false;
 }
 
@@ -214,6 +223,7 @@ static void bypass(struct multipath *m, struct priority_group *pg)
 	bypass_busy_group(m, pg);
 	if (pg != m->current_pg)
 		return;
+	tell_end(m);
 	m->current_pg = NULL;
 	m->pg_init_required = false;
 	forget_waiting(m);

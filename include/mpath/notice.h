@@ -26,8 +26,9 @@ enum mpath_notice_kind {
 	NOTICE_GROUP_ASKED_FOR, /* switch_group: the next command tries it first */
 	NOTICE_GROUP_DISABLED,
 	NOTICE_GROUP_ENABLED,
-	NOTICE_PG_INIT,		 /* a group's activation has begun, was repeated, or has ended */
-	NOTICE_NO_PATH,		 /* the last usable path is gone */
+	NOTICE_PG_INIT, /* a group's activation, for which commands wait, has begun, is repeated, or
+			   has ended; when the group was left meanwhile, its end is not told */
+	NOTICE_NO_PATH, /* the last usable path is gone */
 	NOTICE_QUEUEING_STARTED, /* commands wait for a path from now on */
 	NOTICE_QUEUEING_STOPPED, /* a path is back, or nothing may wait any more */
 	NOTICE_POLICY,		 /* queue_if_no_path was switched on or off, or is defeated */

@@ -126,8 +126,82 @@ static void test_a_group_is_enabled_by_its_activation(void)
 			 "group-switched group 2\n"
 			 "pg-init group 2\n"
 			 "other\nother\n"
-			 "group-enabled group 2\n");
+			 "group-enabled group 2\n"
+			 "pg-init group 2\n");
 	expect(w, w->nr_memory_changes == 3 && w->saved.nr_disabled == 0);
+	world_end(w);
+}
+
+/* It begins, is repeated, and ends, with success or without; the log has but what is odd. */
+static void test_activations(void)
+{
+	struct world *w = world_new("4 pg_init_retries 1 pg_init_delay_msecs 0 " TWO_GROUPS_ALUA);
+
+	give_port_groups(w, EXPLICIT, 1);
+	world_up(w);
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_events(w, "lun\npath-usable 8:0 group 1\npath-usable 8:16 group 2\n"
+			 "group-switched group 1\n"
+			 "pg-init group 1\n"
+			 "other\nother\n"
+			 "pg-init group 1\n");
+	forget_notices(w);
+	w->luns[0].stpg = STPG_REFUSES;
+	message(w, "switch_group 2");
+	submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_events(w, "group-asked-for group 2\n"
+			 "group-switched group 2\n"
+			 "pg-init group 2\n"
+			 "pg-init group 2\n"
+			 "path-failed 8:16 group 2\n"
+			 "pg-init group 2\n"
+			 "group-switched group 1\n"
+			 "pg-init group 1\n"
+			 "pg-init group 1\n");
+	expect(w, count_notices(w, "activating") == 1);
+	expect_notice(w, "activating once more priority group 2");
+
+	/* Nobody has waited for this one. */
+	w->luns[0].stpg = STPG_OBEYS;
+	message(w, "fail_path 8:0");
+	advance(w, 10);
+	expect_events(w, "path-failed 8:0 group 1\nno-path\n");
+	message(w, "reinstate_path 8:0");
+	advance(w, 3000);
+	expect_events(w, "path-reinstated 8:0 group 1\n"
+			 "path-reinstated 8:16 group 2\n");
+	world_end(w);
+}
+
+/* The array is busy: that ends it, too, for those who saw it begin. */
+static void test_an_activation_that_finds_the_array_busy(void)
+{
+	struct world *w = world_new("0 1 emc 2 1 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1");
+
+	give_controllers(w, MAKE_EMC);
+	world_up(w);
+	submit_read(w, 0, 1);
+	advance(w, 20);
+	expect_events(w, "lun\npath-usable 8:0 group 1\npath-usable 8:16 group 2\n"
+			 "group-switched group 1\n"
+			 "pg-init group 1\n"
+			 "pg-init group 1\n");
+	w->luns[0].move = MOVE_REFUSES;
+	memcpy(w->luns[0].excuse, (uint8_t[]){0x05, 0x04, 0x00}, 3);
+	w->luns[0].excuses_left = 1;
+	message(w, "switch_group 2");
+	submit_read(w, 0, 1);
+	advance(w, 20);
+	expect_events(w, "group-asked-for group 2\n"
+			 "group-switched group 2\n"
+			 "pg-init group 2\n"
+			 "group-disabled group 2\n"
+			 "pg-init group 2\n"
+			 "group-switched group 1\n"
+			 "pg-init group 1\n"
+			 "pg-init group 1\n");
 	world_end(w);
 }
 
@@ -328,6 +402,8 @@ int main(void)
 	STORY(test_groups);
 	STORY(test_groups_are_enabled_by_a_switch);
 	STORY(test_a_group_is_enabled_by_its_activation);
+	STORY(test_activations);
+	STORY(test_an_activation_that_finds_the_array_busy);
 	STORY(test_flapping_is_told_to_programs);
 	STORY(test_the_last_path_flaps);
 	STORY(test_ever_new_reasons);
