@@ -478,11 +478,12 @@ static void path_joins(struct multipath *m, struct path *path)
 {
 	path->id = m->next_path_id++;
 	m->nr_unsettled++;
-	if (!m->started)
-		return;
-	wake_by(m, m->now_ns);
-	trace(m, "path %s: joins group %u", path_name(path), path->pg->number);
-	notice(m, NOTICE_PATH_ADDED, path, "added to priority group %u", path->pg->number);
+	if (m->started) {
+		wake_by(m, m->now_ns);
+		trace(m, "path %s: joins group %u", path_name(path), path->pg->number);
+		notice(m, NOTICE_PATH_ADDED, path, "added to priority group %u", path->pg->number);
+	}
+	recall_path(m, path);
 }
 
 static void sit_down(struct multipath *m, struct seat *seat)
@@ -690,8 +691,10 @@ void take_over(struct multipath *m, struct mpath_change *change)
 		end_for_selector(m, path);
 
 	swap_layouts(m, change);
-	if (change->is_reload)
+	if (change->is_reload) {
 		take_settings(m, change);
+		memory_new_table(m);
+	}
 	list_init(&before);
 	list_splice(&before, &m->paths);
 	m->nr_paths = change->nr_seats;
@@ -701,6 +704,8 @@ void take_over(struct multipath *m, struct mpath_change *change)
 		path_leaves(m, container_of(node, struct path, map_node));
 
 	policy_takes_over(m, change->is_reload);
+	if (!m->settings.policy.on)
+		recall_groups(m);
 	hw_reattach(m);
 	if (is_in_use)
 		pg_init_newcomers(m);

@@ -6,6 +6,10 @@
  * A path that was failed stays failed as long as the table names it; a group stays disabled, or the
  * one in use, as long as the table has one of the same paths.  What the table does not know any
  * more is dropped.
+ *
+ * Paths that are found, and groups that the policies form, come after the map was created: what was
+ * set for them waits until then (multipath.awaited), and is remembered for the next process, too.
+ * As to groups it ends when the administrator says something newer about them.
  */
 #include <stdio.h>
 #include <string.h>
@@ -28,14 +32,23 @@ static uint64_t path_hash(const struct path *path)
 	return hash_word(HASH_START, path->address);
 }
 
-static uint64_t group_hash(const struct priority_group *pg)
+/* Do groups come to be by themselves? */
+static bool has_own_groups(const struct multipath *m)
 {
-	uint64_t hash = HASH_START;
+	return m->settings.policy.on || m->settings.finds_paths;
+}
+
+/* In a table the order of paths is the administrator's, else it may be another one each time. */
+static uint64_t group_hash(const struct multipath *m, const struct priority_group *pg)
+{
+	uint64_t hash = HASH_START, sum = 0;
 	const struct path *path;
 
-	list_for_each_entry(path, &pg->paths, node)
+	list_for_each_entry(path, &pg->paths, node) {
 		hash = hash_word(hash, path->address);
-	return hash;
+		sum += path_hash(path);
+	}
+	return has_own_groups(m) ? sum : hash;
 }
 
 static void add(uint64_t *hashes, unsigned int *nr, unsigned int max, uint64_t hash)
@@ -51,6 +64,19 @@ static bool contains(const uint64_t *hashes, unsigned int nr, uint64_t hash)
 	for (i = 0; i < nr; i++)
 		if (hashes[i] == hash)
 			return true;
+	return false;
+}
+
+static bool take_out(uint64_t *hashes, unsigned int *nr, uint64_t hash)
+{
+	unsigned int i;
+
+	for (i = 0; i < *nr; i++) {
+		if (hashes[i] != hash)
+			continue;
+		hashes[i] = hashes[--*nr];
+		return true;
+	}
 	return false;
 }
 
@@ -94,12 +120,43 @@ static void remember_disk(void *to, const struct mpath_disk_errors *in_use)
 		memory->disks[0] = 0;
 }
 
-void mpath_remember(struct multipath *m, struct mpath_memory *memory)
+/* Those that the list begins with are not the ones that commands will use. */
+static uint64_t hash_in_use(const struct multipath *m)
 {
 	const struct priority_group *in_use = m->next_pg ? m->next_pg : m->current_pg;
-	bool queues = m->queue_if_no_path || m->saved_queue_if_no_path;
+
+	return in_use && !groups_to_come(m) ? group_hash(m, in_use) : m->awaited.current_group;
+}
+
+static void remember_groups(const struct multipath *m, struct mpath_memory *memory)
+{
 	const struct priority_group *pg;
-	struct path *path;
+	unsigned int i;
+
+	for_each_group(m, pg)
+		if (pg->bypassed && !pg->bypassed_by_array)
+			add(memory->disabled, &memory->nr_disabled, MEMORY_GROUPS_MAX,
+			    group_hash(m, pg));
+	for (i = 0; i < m->awaited.nr_disabled; i++)
+		add(memory->disabled, &memory->nr_disabled, MEMORY_GROUPS_MAX,
+		    m->awaited.disabled[i]);
+}
+
+static void remember_paths(const struct multipath *m, struct mpath_memory *memory)
+{
+	const struct path *path;
+	unsigned int i;
+
+	for_each_path(m, path)
+		if (path->failed_by_message)
+			add(memory->failed, &memory->nr_failed, MEMORY_PATHS_MAX, path_hash(path));
+	for (i = 0; i < m->awaited.nr_failed; i++)
+		add(memory->failed, &memory->nr_failed, MEMORY_PATHS_MAX, m->awaited.failed[i]);
+}
+
+void mpath_remember(struct multipath *m, struct mpath_memory *memory)
+{
+	bool queues = m->queue_if_no_path || m->saved_queue_if_no_path;
 
 	memset(memory, 0, sizeof(*memory)); /* padding too: memories may be compared */
 	memory->fence_end_ns = last_end_ns(m);
@@ -107,15 +164,9 @@ void mpath_remember(struct multipath *m, struct mpath_memory *memory)
 		m->slow_kept_ns > m->former_slow_ns ? m->slow_kept_ns : m->former_slow_ns;
 	if (queues != m->queue_in_table)
 		memory->queueing = queues ? MEMORY_QUEUEING_ON : MEMORY_QUEUEING_OFF;
-	if (in_use)
-		memory->current_group = group_hash(in_use);
-	for_each_group(m, pg)
-		if (pg->bypassed && !pg->bypassed_by_array)
-			add(memory->disabled, &memory->nr_disabled, MEMORY_GROUPS_MAX,
-			    group_hash(pg));
-	for_each_path(m, path)
-		if (path->failed_by_message)
-			add(memory->failed, &memory->nr_failed, MEMORY_PATHS_MAX, path_hash(path));
+	memory->current_group = hash_in_use(m);
+	remember_groups(m, memory);
+	remember_paths(m, memory);
 	memory->transit_ms = m->longest_transit_ms;
 	tell_disks_in_use(m, remember_disk, memory);
 }
@@ -131,28 +182,85 @@ static void recall_queueing(struct multipath *m, enum memory_queueing queueing)
 	       on ? "queue_if_no_path" : "fail_if_no_path");
 }
 
-static void recall_group(struct multipath *m, struct priority_group *pg,
-			 const struct mpath_memory *memory)
+static void recall_disabled(struct multipath *m, struct priority_group *pg)
 {
-	uint64_t hash = group_hash(pg);
-
-	if (hash == memory->current_group)
-		m->next_pg = pg;
-	if (!contains(memory->disabled, memory->nr_disabled, hash))
-		return;
 	set_bypass(m, pg, true, "as before the restart, disabled");
 	/* The table asked for it, before it was disabled. */
-	if (m->next_pg == pg && hash != memory->current_group)
+	if (m->next_pg == pg)
 		m->next_pg = NULL;
+	if (m->current_pg != pg)
+		return;
+	m->current_pg = NULL; /* as by the message */
+	m->run_held = true;
 }
 
-static void recall_path(struct multipath *m, struct path *path, const struct mpath_memory *memory)
+static void recall_group(struct multipath *m, struct priority_group *pg)
 {
-	if (!contains(memory->failed, memory->nr_failed, path_hash(path)))
+	uint64_t hash = group_hash(m, pg);
+
+	if (take_out(m->awaited.disabled, &m->awaited.nr_disabled, hash))
+		recall_disabled(m, pg);
+	if (hash == m->awaited.current_group && may_begin_with(m, pg))
+		m->next_pg = pg;
+}
+
+/* Groups have come to be, perhaps some that what was set for groups has waited for. */
+void recall_groups(struct multipath *m)
+{
+	struct priority_group *pg;
+
+	if (!m->awaited.nr_disabled && !m->awaited.current_group)
+		return;
+	for_each_group(m, pg)
+		recall_group(m, pg);
+}
+
+void recall_path(struct multipath *m, struct path *path)
+{
+	if (!take_out(m->awaited.failed, &m->awaited.nr_failed, path_hash(path)))
 		return;
 	path->failed_by_message = true;
 	snprintf(path->reason, sizeof(path->reason), "fail_path message");
 	notice(m, NOTICE_OTHER, path, "failed by message, as before the restart");
+}
+
+void forget_awaited_groups(struct multipath *m)
+{
+	m->awaited.current_group = 0;
+	m->awaited.nr_disabled = 0;
+}
+
+/* It says itself how its groups are to be; what it does not name, nobody means any more. */
+void memory_new_table(struct multipath *m)
+{
+	forget_awaited_groups(m);
+	if (!m->settings.finds_paths)
+		m->awaited.nr_failed = 0;
+}
+
+static void await(struct multipath *m, const struct mpath_memory *memory)
+{
+	struct awaited *awaited = &m->awaited;
+
+	awaited->current_group = memory->current_group;
+	awaited->nr_disabled = memory->nr_disabled;
+	memcpy(awaited->disabled, memory->disabled, sizeof(awaited->disabled));
+	awaited->nr_failed = memory->nr_failed;
+	memcpy(awaited->failed, memory->failed, sizeof(awaited->failed));
+}
+
+static void recall_paths_and_groups(struct multipath *m)
+{
+	struct path *path;
+
+	for_each_path(m, path)
+		recall_path(m, path);
+	if (!groups_to_come(m))
+		recall_groups(m);
+	if (!has_own_groups(m))
+		forget_awaited_groups(m);
+	if (!m->settings.finds_paths)
+		m->awaited.nr_failed = 0;
 }
 
 static void recall_disks(struct multipath *m, const struct mpath_memory *memory)
@@ -168,15 +276,10 @@ static void recall_disks(struct multipath *m, const struct mpath_memory *memory)
 
 void mpath_recall(struct multipath *m, const struct mpath_memory *memory)
 {
-	struct priority_group *pg;
-	struct path *path;
-
 	m->former_fence_ns = memory->fence_end_ns;
 	recall_disks(m, memory);
 	m->former_slow_ns = memory->slow_end_ns;
 	recall_queueing(m, memory->queueing);
-	for_each_group(m, pg)
-		recall_group(m, pg, memory);
-	for_each_path(m, path)
-		recall_path(m, path, memory);
+	await(m, memory);
+	recall_paths_and_groups(m);
 }

@@ -60,6 +60,8 @@ static void bypass_group(struct multipath *m, struct mpath_message *message, boo
 			      message->argv[1], m->nr_groups);
 		return;
 	}
+	if (!bypass)
+		forget_awaited_groups(m);
 	m->actions->memory_changed = true;
 	choose_anew(m);
 	set_bypass(m, pg, bypass, bypass ? "disabled" : "enabled");
@@ -80,6 +82,7 @@ static void switch_group(struct multipath *m, struct mpath_message *message)
 	}
 	for_each_group(m, other)
 		lift_bypass(m, other, "enabled");
+	forget_awaited_groups(m);
 	m->next_pg = pg;
 	m->actions->memory_changed = true;
 	choose_anew(m);

@@ -36,8 +36,20 @@ struct priority_group {
 	unsigned int nr_paths;
 	bool bypassed;
 	bool bypassed_by_array; /* it was busy; nobody has asked for that: see bypass.c */
-	struct list paths; /* path.node, in table order */
+	struct list paths;	/* path.node, in table order */
 	struct path_selector selector;
+};
+
+/*
+ * What messages have set in a former process for paths and groups that this one does not have yet,
+ * by the hashes of memory.c.
+ */
+struct awaited {
+	uint64_t current_group; /* the one in use then; 0: none, or a group is used by now */
+	unsigned int nr_disabled;
+	unsigned int nr_failed;
+	uint64_t disabled[MEMORY_GROUPS_MAX];
+	uint64_t failed[MEMORY_PATHS_MAX];
 };
 
 struct multipath {
@@ -157,6 +169,7 @@ struct multipath {
 	unsigned int nr_slow;	     /* writes that are out and may take longer than that */
 	uint64_t slow_kept_ns;	     /* the end of the last of these, as a next process knows it */
 	uint64_t slow_idle_ns;	     /* it is over then, if none comes */
+	struct awaited awaited;
 	bool told_slow;
 	uint64_t wait_kept_ns;	     /* the end of the wait, as a next process knows it */
 	uint32_t longest_transit_ms; /* of all paths that were ever open */
@@ -312,6 +325,12 @@ void slow_timeout(struct multipath *m);
 void restart_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *out);
 void ask_for_count(struct multipath *m, struct path *path);
 
+/* memory.c: what waits for paths and groups that are to come */
+void recall_groups(struct multipath *m);
+void recall_path(struct multipath *m, struct path *path);
+void forget_awaited_groups(struct multipath *m);
+void memory_new_table(struct multipath *m);
+
 /* memory.c: the disks that writes may be out on; two paths may tell of the same */
 typedef void disk_in_use_fn(void *to, const struct mpath_disk_errors *in_use);
 void tell_disks_in_use(const struct multipath *m, disk_in_use_fn *tell, void *to);
@@ -457,6 +476,7 @@ void policy_timeout(struct multipath *m);
 void policy_path_known(struct multipath *m, const struct path *path);
 void policy_path_up(struct multipath *m, const struct path *path);
 void policy_told_to_switch(struct multipath *m);
+bool may_begin_with(const struct multipath *m, const struct priority_group *pg);
 void policy_path_failed(struct multipath *m);
 void policy_takes_over(struct multipath *m, bool is_reload);
 void policy_is_content(struct multipath *m);

@@ -164,6 +164,15 @@ static bool is_optimized(const struct priority_group *pg)
 	return path->tpg.state_known && path->tpg.state == ALUA_OPTIMIZED;
 }
 
+/*
+ * What was in use before a restart is used again, unless the array has moved the LUN meanwhile: to
+ * ask for it back would be wrong.
+ */
+bool may_begin_with(const struct multipath *m, const struct priority_group *pg)
+{
+	return !m->settings.policy.on || !by_alua(m) || is_optimized(pg);
+}
+
 static bool has_only(const struct priority_group *pg, unsigned int path_id)
 {
 	const struct path *path;
@@ -441,6 +450,7 @@ static void groups_are_formed(struct multipath *m)
 void policy_is_content(struct multipath *m)
 {
 	groups_are_formed(m);
+	recall_groups(m);
 	look_for_better_group(m);
 	if (!m->groups_doubted)
 		return;
@@ -467,5 +477,6 @@ void policy_takes_over(struct multipath *m, bool is_reload)
 	trace(m, "groups are formed anew");
 	notice(m, NOTICE_OTHER, NULL, "paths are in %u priority groups now", m->nr_groups);
 	groups_are_formed(m);
+	recall_groups(m);
 	look_for_better_group(m);
 }

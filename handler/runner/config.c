@@ -404,6 +404,7 @@ static int build_config(const struct key_values *values, const struct cfgstring 
 	apply_patience(values, &config->settings);
 	if (cfgstring->form == CFGSTRING_WWID)
 		g_strlcpy(config->settings.wwid, cfgstring->wwid, sizeof(config->settings.wwid));
+	config->settings.finds_paths = config->find_selector != NULL;
 	config->settings.hardware = config->hardware;
 	config->settings.left_open = left_open(values, has_table);
 	config->said = all_that_is_said(values, cfgstring, config->hardware_text);

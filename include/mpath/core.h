@@ -77,6 +77,7 @@ struct mpath_settings {
 	uint32_t slow_path_factor; /* so many times slower than its peers is slow; 0: none is */
 	uint32_t hedged_reads;	   /* so many of 100 may be sent twice, see core/hedge.c; 0: none */
 	struct mpath_policy policy; /* see core/policy.c */
+	bool finds_paths;	    /* by its WWID: paths come and go without anybody naming them */
 	const struct hardware_table
 		*hardware;	/* the caller's; copied with the settings; NULL: none */
 	unsigned int left_open; /* HARDWARE_ bits: what that may fill in */
@@ -197,8 +198,9 @@ struct multipath *mpath_create(const char *name, const struct mpath_table *table
 /*
  * What messages have set, the group in use, until when writes that were lost, or left by a dead
  * process, may land, and the disks in use: out of one map, and into the next one, before its first
- * step.  What messages have set for what that map's table does not name is left out.  The clock of
- * the two is the same; without a common clock set fence_end_ns and nr_disks to 0.
+ * step.  What messages have set for what that map's table does not name is left out, unless it may
+ * come by itself: paths that are found, groups that the policies form.  The clock of the two is the
+ * same; without a common clock set fence_end_ns and nr_disks to 0.
  */
 void mpath_remember(struct multipath *m, struct mpath_memory *memory);
 void mpath_recall(struct multipath *m, const struct mpath_memory *memory);

@@ -354,6 +354,7 @@ static void expect_finding(const struct map_config *config, const char *wwid,
 	assert(!strcmp(config->settings.wwid, wwid));
 	assert(config->settings.policy.grouping == grouping);
 	assert(config->find_selector && !strcmp(config->find_selector, selector));
+	assert(config->settings.finds_paths);
 }
 
 /* A WWID alone, in the cfgstring or in a map file: a map that has no paths yet. */
@@ -375,7 +376,8 @@ static void test_wwid_alone(void)
 
 	write_map("[multipath]\nwwid=36001405b922ff67a\npaths=/dev/a\n");
 	config = accept("mpath/m");
-	assert(!config->find_selector && config->table->nr_groups == 1);
+	assert(!config->find_selector && !config->settings.finds_paths);
+	assert(config->table->nr_groups == 1);
 	assert(config->table->groups[0].selector == path_selector_find("service-time"));
 	map_config_free(config);
 	remove_map();
