@@ -2,10 +2,11 @@
 /*
  * What an answer says about its path: multipathd's tur checker has the rules.
  *
- * Three differences: a path is not taken for down because this host was short of something, nor
+ * Four differences: a path is not taken for down because this host was short of something, nor
  * because the target answers BUSY or completes with a warning: it answers, so the path is up.  Nor
  * because the LUN was stopped or is being formatted: with no path left nobody could start it
- * again, or ask how far the formatting is.
+ * again, or ask how far the formatting is.  A deferred error is about a command that was answered
+ * long before: it says nothing of the path, and is the initiators' (core/probe.c).
  */
 #include "checkers/answer.h"
 #include "mpath/scsi.h"
@@ -78,6 +79,10 @@ static enum check_result judge_status(const struct scsi_result *result)
 enum check_result check_answer(const struct scsi_result *result, enum check_result *at_the_end)
 {
 	*at_the_end = CHECK_DOWN;
+	if (scsi_is_deferred(result)) {
+		*at_the_end = CHECK_PENDING;
+		return CHECK_ASK;
+	}
 	switch (result->transport) {
 	case TRANSPORT_OK:
 		return judge_status(result);

@@ -326,7 +326,7 @@ static void say_what_failed(const struct scsi_result *result, struct strbuf *rea
 		strbuf_printf(reason, "status %02x", result->status);
 }
 
-/* A unit attention is about something else: the same question again. */
+/* A unit attention or a deferred error is about something else: the same question again. */
 static bool ask_again(struct path *path, const struct scsi_result *result)
 {
 	struct scsi_sense sense;
@@ -334,7 +334,8 @@ static bool ask_again(struct path *path, const struct scsi_result *result)
 	if (path->probe_retries == UA_RETRIES_MAX || result->transport != TRANSPORT_OK)
 		return false;
 	if (result->status == SAM_BUSY || result->status == SAM_TASK_SET_FULL ||
-	    (scsi_sense_decode(result->sense, result->sense_len, &sense) && sense.key == 0x06)) {
+	    (scsi_sense_decode(result->sense, result->sense_len, &sense) &&
+	     (sense.key == 0x06 || sense.deferred))) {
 		path->probe_retries++;
 		return true;
 	}
@@ -351,7 +352,7 @@ static bool is_passive(const struct path *path, const struct scsi_result *result
 
 	if (path->probe_step != ASK_CAPACITY || !may_have_hw_handler(m) ||
 	    result->transport != TRANSPORT_OK ||
-	    !scsi_sense_decode(result->sense, result->sense_len, &sense))
+	    !scsi_sense_decode(result->sense, result->sense_len, &sense) || sense.deferred)
 		return false;
 	return sense.key == 0x02 || (sense.key == 0x05 && sense.asc == 0x94 && sense.ascq == 0x01);
 }

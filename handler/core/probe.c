@@ -216,8 +216,10 @@ static void checked(struct multipath *m, struct path *path, enum check_result re
 		path_ghost(m, path);
 		return;
 	case CHECK_PENDING:
-		/* Our own shortage says nothing about the path: it stays as it is (H7). */
-		if (path->probe.result.transport == TRANSPORT_BUSY)
+		/* Our own shortage says nothing about the path (H7), nor do errors of others'
+		 * commands: it stays as it is. */
+		if (path->probe.result.transport == TRANSPORT_BUSY ||
+		    scsi_is_deferred(&path->probe.result))
 			check_at(m, path,
 				 m->now_ns + m->settings.recheck_interval_ms * NSEC_PER_MSEC);
 		else
@@ -480,6 +482,18 @@ static bool may_be_news(const struct path *path)
 	       judge(&path->probe.result).verdict != IO_PATH_FAILED;
 }
 
+/*
+ * A write that was answered GOOD is lost, which is told once: who asks again in our conversations
+ * gets another answer, and the initiators never hear of it, if not from us (SPC-5 4.4.6).
+ */
+static void listen_for_losses(struct multipath *m, const struct path *path)
+{
+	if (!scsi_is_deferred(&path->probe.result))
+		return;
+	trace(m, "path %s: a deferred error", path_name(path));
+	keep_news(m, &path->probe.result);
+}
+
 /* A unit attention is told once: what a probe hears of the LUN's identity nobody else will. */
 static void listen_for_doubts(struct multipath *m, struct path *path)
 {
@@ -529,6 +543,7 @@ void probe_answered(struct multipath *m, struct path *path)
 		restart_path_erred(m, path, io);
 	if (io->result.residual < io->cmd.data_len)
 		answer.len = io->cmd.data_len - io->result.residual;
+	listen_for_losses(m, path);
 	if (io->result.transport == TRANSPORT_GONE || io->result.transport == TRANSPORT_NOT_SENT)
 		path->reopen = true;
 	if (path->link != LINK_OPEN) {

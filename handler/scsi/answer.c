@@ -9,6 +9,9 @@ static enum scsi_outcome sense_outcome(const struct scsi_result *result, struct 
 	/* The sense got lost: asked again, the target tells what it was. */
 	if (!scsi_sense_decode(result->sense, result->sense_len, sense))
 		return OUTCOME_AGAIN;
+	if (sense->deferred) /* SPC-5 4.4.6: about an earlier command, which comes before this one
+			      */
+		return OUTCOME_AGAIN;
 	if (sense->key == 0x01) /* RECOVERED ERROR: done, with a warning */
 		return OUTCOME_GOOD;
 	/* A transition is a state, and no news that is told only once. */

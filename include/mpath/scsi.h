@@ -47,6 +47,8 @@ struct scsi_sense {
 
 /* Fixed and descriptor format; truncated sense gives what is there.  False: no valid sense. */
 bool scsi_sense_decode(const uint8_t *sense, size_t len, struct scsi_sense *out);
+/* Did the target answer with a deferred error?  Then it has not carried out the command. */
+bool scsi_is_deferred(const struct scsi_result *result);
 /* Fixed-format sense into a result, with CHECK CONDITION and the whole transfer as residual. */
 void scsi_sense_set(struct scsi_result *result, uint32_t data_len, uint8_t key, uint8_t asc,
 		    uint8_t ascq);
@@ -62,8 +64,9 @@ void scsi_sense_text(const struct scsi_sense *sense, struct strbuf *out);
 
 enum scsi_outcome {
 	OUTCOME_GOOD,
-	OUTCOME_SENSE,	  /* CHECK CONDITION with sense; a unit attention is OUTCOME_AGAIN */
-	OUTCOME_AGAIN,	  /* not executed, for a reason that passes: ask again, not for ever */
+	OUTCOME_SENSE,	  /* CHECK CONDITION with sense; but see OUTCOME_AGAIN */
+	OUTCOME_AGAIN,	  /* not executed, for a reason that passes (a unit attention, a deferred
+			     error, BUSY): ask again, not for ever */
 	OUTCOME_CONFLICT, /* another initiator has reserved the LUN: not executed, the path is good
 			   */
 	OUTCOME_LOST,	  /* the path brought no answer, or one that no target should give */

@@ -70,6 +70,15 @@ static enum check_result sense(struct talk *t, uint8_t key, uint8_t asc, uint8_t
 	return answered(t, &result);
 }
 
+static enum check_result deferred(struct talk *t, uint8_t key, uint8_t asc, uint8_t ascq)
+{
+	struct scsi_result result;
+
+	scsi_sense_set(&result, (uint32_t)t->cmd.data_len, key, asc, ascq);
+	result.sense[0] = 0x71;
+	return answered(t, &result);
+}
+
 static enum check_result transport(struct talk *t, enum transport_error error)
 {
 	return answered(t, &(struct scsi_result){.transport = error});
@@ -135,6 +144,9 @@ static void test_directio_when_the_block_is_not_read(void)
 		expect_asked(&t, read_block, 10, 512);
 	}
 	assert(sense(&t, 0x06, 0x29, 0x00) == CHECK_DOWN);
+	begin_read(&t, 512);
+	assert(deferred(&t, 0x03, 0x0c, 0x00) == CHECK_ASK); /* this block was not read at all */
+	expect_asked(&t, read_block, 10, 512);
 }
 
 static void test_directio_when_the_size_is_not_told(void)

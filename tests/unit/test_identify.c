@@ -94,6 +94,15 @@ static enum identify_result sense(uint8_t key, uint8_t asc, uint8_t ascq)
 	return go_on(&(struct scsi_answer){.result = &result, .data = buf});
 }
 
+static enum identify_result deferred(uint8_t key, uint8_t asc, uint8_t ascq)
+{
+	struct scsi_result result = {0};
+
+	scsi_sense_set(&result, 0, key, asc, ascq);
+	result.sense[0] = 0x71;
+	return go_on(&(struct scsi_answer){.result = &result, .data = buf});
+}
+
 static enum identify_result lost(enum transport_error transport)
 {
 	const struct scsi_result result = {.transport = transport};
@@ -256,6 +265,30 @@ static void test_asked_again(void)
 	end();
 }
 
+/* About a write of somebody's, whatever it says: no page is refused, nor is the path passive. */
+static void test_deferred_error(void)
+{
+	struct mpath_settings settings;
+	unsigned int i;
+
+	mpath_settings_init(&settings);
+	begin_map("0 1 rdac 1 1 round-robin 0 1 1 8:0 1", &settings);
+	memcpy(m->lun.wwid, WWID, sizeof(WWID));
+	m->lun.known = true;
+	assert(begin_path() == IDENTIFY_ASK);
+	assert(good(disk, 36) == IDENTIFY_ASK);
+	assert(deferred(0x03, 0x0c, 0x00) == IDENTIFY_ASK);
+	expect_page(0x00);
+	assert(good("\0\0\0\0", 4) == IDENTIFY_ASK);
+	assert(good(wwid_page, sizeof(wwid_page)) == IDENTIFY_ASK);
+	for (i = 0; i < 7; i++) {
+		assert(deferred(0x02, 0x04, 0x0b) == IDENTIFY_ASK);
+		assert(cmd.cdb[0] == 0x9e);
+	}
+	assert(deferred(0x02, 0x04, 0x0b) == IDENTIFY_DOWN);
+	end();
+}
+
 /* identity=array shows the serial number as it is; people and policies get it without blanks. */
 static void test_serial(void)
 {
@@ -328,6 +361,7 @@ int main(void)
 	test_nonsense();
 	test_refused();
 	test_asked_again();
+	test_deferred_error();
 	test_serial();
 	test_passive();
 	return 0;

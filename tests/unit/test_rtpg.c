@@ -184,6 +184,13 @@ static void test_outcomes(void)
 	expect_sense_outcome(0x6, 0x04, 0x0a, OUTCOME_SENSE);
 	expect_sense_outcome(0x2, 0x04, 0x0a, OUTCOME_SENSE);
 	expect_sense_outcome(0x5, 0x20, 0x00, OUTCOME_SENSE);
+	for (i = 0x1; i <= 0x6; i++) { /* deferred: this one was not executed */
+		struct scsi_result deferred;
+
+		scsi_sense_set(&deferred, 0, (uint8_t)i, 0x04, 0x0a);
+		deferred.sense[0] = 0x71;
+		expect_outcome(&deferred, OUTCOME_AGAIN);
+	}
 }
 
 int main(void)

@@ -161,6 +161,31 @@ static void test_unit_attention(void)
 	assert(ask(&w, &standby) == CHECK_GHOST);
 }
 
+/* About a write of somebody's, whatever it says: it was not carried out, and the path is as it was.
+ */
+static void test_deferred_error(void)
+{
+	static const struct {
+		uint8_t key, asc, ascq;
+	} senses[] = {{0x3, 0x0c, 0x00}, {0x4, 0x44, 0x00}, {0x1, 0x17, 0x00},
+		      {0x2, 0x04, 0x0b}, {0x5, 0x25, 0x00}, {0x6, 0x04, 0x0a}};
+	size_t i;
+
+	for (i = 0; i < sizeof(senses) / sizeof(senses[0]); i++) {
+		struct scsi_result fixed = sense(senses[i].key, senses[i].asc, senses[i].ascq);
+		struct scsi_result descriptor = {
+			.status = SAM_CHECK_CONDITION,
+			.sense_len = 8,
+			.sense = {0x73, senses[i].key, senses[i].asc, senses[i].ascq}};
+
+		fixed.sense[0] = 0x71;
+		check_next_decides(&fixed);
+		check_after_five(&fixed, CHECK_PENDING);
+		check_next_decides(&descriptor);
+		check_after_five(&descriptor, CHECK_PENDING);
+	}
+}
+
 /* Lost sense, and a task that someone aborted, say nothing yet. */
 static void test_unclear_answers(void)
 {
@@ -216,6 +241,7 @@ int main(void)
 	test_sense();
 	test_lun_not_ready();
 	test_unit_attention();
+	test_deferred_error();
 	test_unclear_answers();
 	test_transport();
 	test_one_budget();

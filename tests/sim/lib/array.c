@@ -325,6 +325,21 @@ static bool attention(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
 	return true;
 }
 
+/* SPC-5 4.4.6: about a command that was answered before; this one is not carried out. */
+static bool deferred_error(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
+			   struct scsi_result *result)
+{
+	const uint8_t *error = nexus->deferred;
+	uint8_t opcode = cmd->cdb[0];
+
+	if (!nexus->nr_deferred || opcode == 0x12 || opcode == 0xa0 || opcode == 0x03)
+		return false;
+	nexus->nr_deferred--;
+	sim_check_condition(result, cmd->data_len, error[0], error[1], error[2]);
+	result->sense[0] = 0x71;
+	return true;
+}
+
 /* SPC-2 5.5.1: what is carried out all the same. */
 static bool reserved(const struct sim_nexus *nexus, const struct scsi_cmd *cmd,
 		     struct scsi_result *result)
@@ -352,8 +367,8 @@ void sim_lose_power(struct sim_lun *lun)
 
 bool sim_execute(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result)
 {
-	return !attention(nexus, cmd, result) && !reserved(nexus, cmd, result) &&
-	       !group_has_no_access(nexus, cmd, result) &&
+	return !deferred_error(nexus, cmd, result) && !attention(nexus, cmd, result) &&
+	       !reserved(nexus, cmd, result) && !group_has_no_access(nexus, cmd, result) &&
 	       !sim_vendor_refuses(nexus, cmd, result) && sim_carry_out(nexus, cmd, result);
 }
 

@@ -70,7 +70,8 @@ struct oracle {
 	const struct priority_group *before;	/* the same when the step began */
 	const struct priority_group *perhaps;	/* where one has stayed since */
 	uint64_t hedge_credit;			/* one hundredth of a hedge each */
-	unsigned int untold[UNTOLD_MAX]; /* key, ASC, ASCQ: said to a leg, and to no initiator */
+	/* Key, ASC, ASCQ: said to a leg or a probe, and to no initiator. */
+	unsigned int untold[UNTOLD_MAX];
 	unsigned int nr_untold;
 	uint64_t untold_seq; /* since when that is not empty */
 };
@@ -663,6 +664,25 @@ static bool is_kept_from_initiators(unsigned int code)
 	       code == 0x063f03 || code == 0x063f0e;
 }
 
+static bool is_deferred(const struct scsi_result *result)
+{
+	return result->transport == TRANSPORT_OK && result->status == SAM_CHECK_CONDITION &&
+	       (result->sense[0] & 0x7d) == 0x71;
+}
+
+static void nobody_has_heard(struct world *w, unsigned int code)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->oracle->nr_untold; i++)
+		if (w->oracle->untold[i] == code)
+			return; /* the same, for them */
+	oracle_check(w, w->oracle->nr_untold < UNTOLD_MAX, "too much that nobody has heard");
+	if (!w->oracle->nr_untold)
+		w->oracle->untold_seq = ++w->seq;
+	w->oracle->untold[w->oracle->nr_untold++] = code;
+}
+
 /* A unit attention that is the initiators' to hear, and none of them did. */
 static void hear_loose_leg(struct world *w, const struct scsi_result *result)
 {
@@ -672,10 +692,7 @@ static void hear_loose_leg(struct world *w, const struct scsi_result *result)
 	if (result->transport != TRANSPORT_OK || result->status != SAM_CHECK_CONDITION ||
 	    code >> 16 != 0x06 || is_kept_from_initiators(code) || may_have_hw_handler(w->m))
 		return;
-	oracle_check(w, w->oracle->nr_untold < UNTOLD_MAX, "too much that nobody has heard");
-	if (!w->oracle->nr_untold)
-		w->oracle->untold_seq = ++w->seq;
-	w->oracle->untold[w->oracle->nr_untold++] = code;
+	nobody_has_heard(w, code);
 }
 
 void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio)
@@ -684,6 +701,8 @@ void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio
 	bool bad = is_bad_for_path(p->nexus.lun, &mio->result);
 
 	if (mio->is_probe) {
+		if (is_deferred(&mio->result))
+			nobody_has_heard(w, key_and_code(&mio->result));
 		/* With a hardware handler a passive path is up, and activated when it is wanted. */
 		if (mio->result.transport == TRANSPORT_OK && (!bad || may_have_hw_handler(w->m)))
 			p->down = false;
@@ -747,7 +766,8 @@ static bool is_past_deadline(const struct world *w, const struct sim_io *io)
 	return w->backstore.cmd_time_out_ms && w->now_ns >= deadline_ns(w, io);
 }
 
-/* The LUN has grown, or a leg was told it, and this command is the first one after that. */
+/* The LUN has grown, or a leg or a probe was told it, and this command is the first one after that.
+ */
 static bool tells_news(const struct world *w, const struct sim_io *io)
 {
 	unsigned int code = key_and_code(&io->io.result), i;
@@ -776,6 +796,8 @@ static bool is_documented_sense(struct world *w, const struct sim_io *io)
 {
 	const uint8_t *sense = io->io.result.sense;
 
+	if (io->io.result.sense_len >= 14 && sense[0] == 0x71)
+		return tells_news(w, io);
 	if (io->io.result.sense_len < 14 || sense[0] != 0x70)
 		return false;
 	switch (sense[2] << 16 | sense[12] << 8 | sense[13]) {

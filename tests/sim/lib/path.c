@@ -620,6 +620,12 @@ void push_ua(struct sim_path *p, uint8_t asc, uint8_t ascq)
 	p->nexus.uas[p->nexus.nr_uas++] = (uint16_t)(asc << 8 | ascq);
 }
 
+void push_deferred(struct sim_path *p, uint8_t key, uint8_t asc, uint8_t ascq)
+{
+	memcpy(p->nexus.deferred, (uint8_t[]){key, asc, ascq}, 3);
+	p->nexus.nr_deferred = 1;
+}
+
 void give_port_groups(struct world *w, uint8_t tpgs, unsigned int paths_per_group)
 {
 	unsigned int nr_groups = (w->nr_paths + paths_per_group - 1) / paths_per_group;

@@ -11,6 +11,7 @@
 #define ONE_PATH	"0 1 1 round-robin 0 1 1 8:0 1"
 #define TWO_PATHS	"0 1 1 round-robin 0 2 1 8:0 1 8:16 1"
 #define TWO_GROUPS	"0 2 1 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1"
+#define TWO_PATHS_ALUA	"1 alua 1 1 round-robin 0 2 1 8:0 1 8:16 1"
 #define TWO_GROUPS_ALUA "1 alua 2 1 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1"
 #define TWO_BY_TWO_ALUA "1 alua 2 1 round-robin 0 2 1 8:0 1 8:16 1 round-robin 0 2 1 8:32 1 8:48 1"
 /* two paths to each of two controllers */

@@ -315,6 +315,8 @@ void answer_with_status(struct sim_path *path, uint8_t status, unsigned int coun
 void answer_with_sense(struct sim_path *path, uint8_t key, uint8_t asc, uint8_t ascq,
 		       unsigned int count);
 void push_ua(struct sim_path *path, uint8_t asc, uint8_t ascq);
+/* A write that came through this path is lost, though it was answered GOOD. */
+void push_deferred(struct sim_path *path, uint8_t key, uint8_t asc, uint8_t ascq);
 /* Another LUN behind this path from now on, with the unit attention that an array sends. */
 void exchange_lun(struct sim_path *path, unsigned int number);
 /* All paths of one of the array's controllers. */
