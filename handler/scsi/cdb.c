@@ -494,6 +494,12 @@ enum cdb_status scsi_cdb_fill(struct scsi_cmd *cmd, size_t iov_len, uint32_t blo
 	return CDB_OK;
 }
 
+/* WRITE SAME with UNMAP: a target that unmaps the range need not fetch the block (SBC-4). */
+static bool may_unmap_instead(const struct scsi_cmd *cmd)
+{
+	return option_byte(cmd->cdb) & 0x08;
+}
+
 bool scsi_cdb_writes_blocks(const struct scsi_cmd *cmd)
 {
 	const struct cdb_rule *rule = find_rule(cmd);
@@ -501,7 +507,8 @@ bool scsi_cdb_writes_blocks(const struct scsi_cmd *cmd)
 	if (!rule || cmd->dir != SCSI_DATA_OUT)
 		return false;
 	return rule->length == LEN_BLOCKS || rule->length == LEN_BLOCKS_6 ||
-	       rule->length == LEN_TWICE || rule->length == LEN_ONE_BLOCK;
+	       rule->length == LEN_TWICE ||
+	       (rule->length == LEN_ONE_BLOCK && !may_unmap_instead(cmd));
 }
 
 /* SAM: the first three bits of the opcode are the group, the group gives the length. */

@@ -26,7 +26,10 @@ enum cdb_status {
  * taken).  The fields are valid only after CDB_OK.
  */
 enum cdb_status scsi_cdb_fill(struct scsi_cmd *cmd, size_t iov_len, uint32_t block_size);
-/* Is the data of this command, as filled, blocks of the medium (WRITE SAME's one block, too)? */
+/*
+ * Is the data of this command, as filled, blocks of the medium, all of which the target must take?
+ * So is WRITE SAME's one block, but not with UNMAP.
+ */
 bool scsi_cdb_writes_blocks(const struct scsi_cmd *cmd);
 /* Bytes of a CDB by its first bytes (@avail of them); 0: cannot tell (vendor group). */
 size_t scsi_cdb_len(const uint8_t *cdb, size_t avail);

@@ -857,6 +857,30 @@ static void a_short_parameter_list_is_good(void)
 	world_end(w);
 }
 
+/* With UNMAP the block that comes along need not be fetched: the range is unmapped, GOOD it is. */
+static void an_unmapping_write_same_is_good(void)
+{
+	static const struct scsi_result good = {.status = SAM_GOOD};
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+
+	world_up(w);
+	answer_with(sim_path(w, "8:0"), &good, 1);
+	io = submit_cdb(w, (const uint8_t[16]){0x93, 0x08, [13] = 16}, 16, SIM_BLOCK_SIZE);
+	advance(w, 20);
+	expect_good(w, io);
+	expect(w, io->nr_starts == 1 && io->io.result.residual == SIM_BLOCK_SIZE);
+
+	/* but not if it was to be written */
+	answer_with(sim_path(w, "8:16"), &good, 0);
+	answer_with(sim_path(w, "8:0"), &good, 0);
+	io = submit_cdb(w, (const uint8_t[10]){0x41, [8] = 16}, 10, SIM_BLOCK_SIZE);
+	advance(w, 6000);
+	expect_sense(w, io, 0x04, 0x08, 0x00);
+	expect(w, io->nr_starts == 9);
+	world_end(w);
+}
+
 /* --- F43: a path that is write-protected alone --- */
 
 /* Each path has taken a write. */
@@ -1022,6 +1046,7 @@ int main(void)
 	STORY(a_short_write_and_no_path);
 	STORY(a_short_compare_and_write_is_not_repeated);
 	STORY(a_short_parameter_list_is_good);
+	STORY(an_unmapping_write_same_is_good);
 	STORY(a_path_that_is_write_protected_alone);
 	STORY(once_only_and_write_protected);
 	STORY(a_lun_that_is_write_protected);

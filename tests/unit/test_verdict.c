@@ -271,6 +271,10 @@ static void test_short_writes(void)
 		{"WRITE ATOMIC(16)", {0x9c, [13] = 16}, 16, true},
 		{"WRITE SAME(10)", {0x41, [8] = 16}, 10, true},
 		{"WRITE SAME(16)", {0x93, [13] = 16}, 16, true},
+		{"WRITE SAME(32)", {0x7f, [7] = 24, [9] = 0x0d, [31] = 16}, 32, true},
+		{"WRITE SAME(10), UNMAP", {0x41, 0x08, [8] = 16}, 10, false},
+		{"WRITE SAME(16), UNMAP", {0x93, 0x08, [13] = 16}, 16, false},
+		{"WRITE SAME(32), UNMAP", {0x7f, [7] = 24, [9] = 0x0d, 0x08, [31] = 16}, 32, false},
 		{"COMPARE AND WRITE", {0x89, [13] = 8}, 16, true},
 		{"ORWRITE(16)", {0x8b, [13] = 16}, 16, true},
 
