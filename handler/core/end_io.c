@@ -187,10 +187,10 @@ static void retry(struct multipath *m, struct mpath_io *io, struct path *path, b
 }
 
 /* From now on the command has an error: should it not come to another try, it must not be GOOD. */
-static void retry_short_write(struct multipath *m, struct mpath_io *io, struct path *path)
+void retry_short_transfer(struct multipath *m, struct mpath_io *io, struct path *path)
 {
-	trace(m, "io %02x: %u bytes were not taken on %s", io->cmd.cdb[0], io->result.residual,
-	      path_name(path));
+	trace(m, "io %02x: %u bytes were not %s on %s", io->cmd.cdb[0], io->result.residual,
+	      io->cmd.dir == SCSI_DATA_OUT ? "taken" : "sent", path_name(path));
 	scsi_sense_set(&io->result, (uint32_t)io->cmd.data_len, 0x04, 0x08,
 		       io->cmd.class == CMD_ONCE ? 0x01 : 0x00);
 	retry(m, io, path, true);
@@ -348,8 +348,8 @@ void end_io(struct multipath *m, struct mpath_io *io)
 	take_off_path(m, io);
 	if (is_all_good(&io->result)) {
 		complete_io(m, io); /* nothing to judge */
-	} else if (is_short_write(&io->cmd, &io->result)) {
-		retry_short_write(m, io, path);
+	} else if (is_short_transfer(&io->cmd, &io->result)) {
+		retry_short_transfer(m, io, path);
 	} else if (scsi_result_is_good(&io->result)) {
 		complete_io(m, io);
 	} else {

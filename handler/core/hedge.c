@@ -391,6 +391,25 @@ static void loose_leg_failed(struct multipath *m, const struct mpath_io *io, str
 		keep_news(m, result);
 }
 
+/* GOOD, but nothing has arrived. */
+static void leg_is_empty(struct multipath *m, struct leg *leg, struct path *path)
+{
+	struct mpath_io *read = leg->read;
+
+	if (read)
+		read->result = leg->io.result;
+	put_leg(m, leg); /* the read may need it at once */
+	if (!read)
+		return;
+	if (read->leg) {
+		trace(m, "io %02x: nothing was sent on %s, its other leg is out", read->cmd.cdb[0],
+		      path_name(path));
+		return;
+	}
+	list_del(&read->node);
+	retry_short_transfer(m, read, path);
+}
+
 /* It is out no more; @read is NULL if none waits for it. */
 static void detach(struct leg *leg)
 {
@@ -431,6 +450,8 @@ void leg_answered(struct multipath *m, struct mpath_io *io)
 	detach(leg);
 	if (!scsi_result_is_good(&io->result)) {
 		leg_failed(m, leg, path);
+	} else if (is_short_transfer(&io->cmd, &io->result)) {
+		leg_is_empty(m, leg, path);
 	} else {
 		if (leg->read)
 			read_is_good(m, leg->read, leg);

@@ -271,6 +271,7 @@ void end_io(struct multipath *m, struct mpath_io *io);
 void io_abandoned(struct multipath *m, struct mpath_io *io);
 struct verdict;
 void judge_answer(struct multipath *m, struct mpath_io *io, struct path *path);
+void retry_short_transfer(struct multipath *m, struct mpath_io *io, struct path *path);
 bool blame_path(struct multipath *m, struct path *path, uint64_t sent_ns,
 		const struct scsi_result *result, const struct verdict *verdict);
 bool note_suspicion(struct multipath *m, struct mpath_io *io, const struct path *path);

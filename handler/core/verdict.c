@@ -158,7 +158,16 @@ struct verdict judge(const struct scsi_result *result)
 	return (struct verdict){IO_PATH_SUSPECT, MAY_HAVE_RUN, "unknown transport error"};
 }
 
-bool is_short_write(const struct scsi_cmd *cmd, const struct scsi_result *result)
+static bool is_empty_read(const struct scsi_cmd *cmd, const struct scsi_result *result)
 {
-	return scsi_result_is_good(result) && result->residual && scsi_cdb_writes_blocks(cmd);
+	uint64_t lba;
+
+	return cmd->dir == SCSI_DATA_IN && result->residual >= cmd->data_len &&
+	       scsi_cdb_read_lba(cmd->cdb, cmd->cdb_len, &lba);
+}
+
+bool is_short_transfer(const struct scsi_cmd *cmd, const struct scsi_result *result)
+{
+	return scsi_result_is_good(result) && result->residual &&
+	       (scsi_cdb_writes_blocks(cmd) || is_empty_read(cmd, result));
 }

@@ -487,6 +487,64 @@ static void an_unreadable_block(void)
 	world_end(w);
 }
 
+/* GOOD, but nothing of what was to be read: the other leg counts. */
+static void an_empty_answer_and_a_good_one(void)
+{
+	struct world *w = up(FAIL TWO_PATHS);
+	struct sim_io *io = two_legs(w);
+
+	answer_with_status(sim_path(w, "8:16"), SAM_GOOD, 1);
+	advance(w, 10);
+	expect_pending(w, io);
+	expect(w, w->m->nr_legs == 1 && w->m->nr_hedges_won == 0);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 2);
+	expect_good(w, io);
+	expect(w, io->nr_starts == 2 && io->io.result.residual == 0);
+	world_end(w);
+}
+
+/* If it brings nothing either the read is sent again, as one without legs would be. */
+static void two_empty_answers(void)
+{
+	struct world *w = up(FAIL TWO_PATHS);
+	struct sim_io *io = two_legs(w);
+
+	answer_with_status(sim_path(w, "8:16"), SAM_GOOD, 1);
+	advance(w, 10);
+	answer_with_status(sim_path(w, "8:0"), SAM_GOOD, 1);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 5);
+	expect_good(w, io);
+	expect(w, io->nr_starts == 3 && w->m->nr_legs == 0);
+
+	answer_with_status(sim_path(w, "8:0"), SAM_GOOD, 0);
+	answer_with_status(sim_path(w, "8:16"), SAM_GOOD, 0);
+	io = submit_read(w, 0, 1);
+	advance(w, 6000);
+	expect_sense(w, io, 0x04, 0x08, 0x00);
+	expect(w, sim_path(w, "8:0")->path->active && sim_path(w, "8:16")->path->active);
+	set_io_mode(sim_path(w, "8:0"), MODE_UP, 0);
+	set_io_mode(sim_path(w, "8:16"), MODE_UP, 0);
+	world_end(w);
+}
+
+/* Nobody waits for it. */
+static void a_loser_brings_nothing(void)
+{
+	struct sim_io *io;
+	struct world *w = with_a_loser(&io);
+
+	answer_with_status(sim_path(w, "8:0"), SAM_GOOD, 1);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 20);
+	expect(w, w->m->nr_legs == 0);
+	io = submit_read(w, 0, 1);
+	advance(w, 20);
+	expect_good(w, io);
+	world_end(w);
+}
+
 /* BUSY from the one, and the other takes its time: nothing is sent meanwhile. */
 static void a_busy_target_is_left_in_peace(void)
 {
@@ -1020,6 +1078,9 @@ int main(void)
 	STORY(a_conflict_and_a_good_answer);
 	STORY(two_conflicts);
 	STORY(an_unreadable_block);
+	STORY(an_empty_answer_and_a_good_one);
+	STORY(two_empty_answers);
+	STORY(a_loser_brings_nothing);
 	STORY(a_busy_target_is_left_in_peace);
 	STORY(a_loser_hears_a_unit_attention);
 	STORY(the_same_is_told_once);

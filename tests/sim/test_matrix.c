@@ -36,7 +36,7 @@ enum follows {
 	UP,	    /* the target's word: to the initiator, to the bit; the path stays */
 	AGAIN,	    /* it asks for patience: the same path again, bounded; then its word goes up */
 	PROVE,	    /* likewise, and the path must prove that it is still our LUN (D8) */
-	SHORT,	    /* not all of the data was taken: as AGAIN, but its word never goes up */
+	SHORT,	    /* the data was not taken, or not sent: as AGAIN, but its word never goes up */
 	ELSEWHERE,  /* the path has failed */
 	DOUBT,	    /* the path's or the command's: a probe tells, the command goes elsewhere */
 	TRANSITION, /* the port group changes its state: elsewhere, or wait for it */
@@ -115,7 +115,7 @@ static const struct fault faults[] = {
 	{"transition failed",      AGAIN, IDLE, FIXED(0x06, 0x2a, 0x07)},
 	{"aborted command",        AGAIN, RUN, FIXED(0x0b, 0x44, 0x00)},
 	{"medium error",           AGAIN, RUN, FIXED(0x03, 0x0c, 0x00)},
-	{"short write",            SHORT, RUN, STATUS(SAM_GOOD)},
+	{"no data",                SHORT, RUN, STATUS(SAM_GOOD)},
 	{"INQUIRY data changed",   PROVE, IDLE, FIXED(0x06, 0x3f, 0x03)},
 	{"LUN list changed",       PROVE, IDLE, FIXED(0x06, 0x3f, 0x0e)},
 
@@ -588,7 +588,8 @@ static struct cell cell_of(unsigned long nr)
 
 static bool may_be_short(const struct command *command)
 {
-	return command->submit == write_block || command->submit == compare_and_write;
+	return command->submit == read_block || command->submit == write_block ||
+	       command->submit == compare_and_write;
 }
 
 /* The first fault is the end, whatever comes next; or nothing ever waits for the fence. */

@@ -805,6 +805,54 @@ static void a_short_write_is_not_good(void)
 	world_end(w);
 }
 
+/*
+ * GOOD, but nothing of what was to be read has arrived.  TCMU cannot tell the initiator that: he
+ * would take zeros for his data.
+ */
+static void an_empty_read_is_not_good(void)
+{
+	static const struct scsi_result good = {.status = SAM_GOOD};
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *read, *write;
+
+	world_up(w);
+	write = submit_write(w, 3, 2);
+	advance(w, 5);
+	expect_good(w, write);
+	answer_with(sim_path(w, "8:0"), &good, 2);
+	answer_with(sim_path(w, "8:16"), &good, 2);
+	read = submit_read(w, 3, 2);
+	advance(w, 20);
+	expect_good(w, read);
+	expect(w, read->nr_starts == 3 && read->io.result.residual == 0);
+	expect(w, sim_stamp(read->buf, 0) == write->stamp);
+
+	answer_with(sim_path(w, "8:0"), &good, 0);
+	answer_with(sim_path(w, "8:16"), &good, 0);
+	read = submit_read(w, 3, 2);
+	advance(w, 6000);
+	expect_sense(w, read, 0x04, 0x08, 0x00);
+	expect(w, read->nr_starts == 9);
+	expect_paths_up(w);
+	world_end(w);
+}
+
+/* Other questions may have no answer: then they are good, and no data is shown. */
+static void an_empty_list_is_good(void)
+{
+	static const struct scsi_result good = {.status = SAM_GOOD};
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *sense;
+
+	world_up(w);
+	answer_with(sim_path(w, "8:0"), &good, 1);
+	sense = submit_cdb(w, (const uint8_t[10]){0x4d, [8] = 24}, 10, 24); /* LOG SENSE */
+	advance(w, 20);
+	expect_good(w, sense);
+	expect(w, sense->nr_starts == 1 && sense->io.result.residual == 24);
+	world_end(w);
+}
+
 /* Its path fails before it has been repeated, and no other one is left: not GOOD even then. */
 static void a_short_write_and_no_path(void)
 {
@@ -1043,6 +1091,8 @@ int main(void)
 	STORY(a_transition_that_only_commands_hear_of);
 	STORY(residuals_go_up);
 	STORY(a_short_write_is_not_good);
+	STORY(an_empty_read_is_not_good);
+	STORY(an_empty_list_is_good);
 	STORY(a_short_write_and_no_path);
 	STORY(a_short_compare_and_write_is_not_repeated);
 	STORY(a_short_parameter_list_is_good);

@@ -23,6 +23,7 @@
 #define STALE	  0xee /* what another command has left in the data area */
 #define MAX_CMDS  64
 #define READ_10	  0x28
+#define LOG_SENSE 0x4d
 #define VENDOR	  0xc1
 
 struct world {
@@ -794,6 +795,12 @@ static const struct answer_case answer_cases[] = {
 	{"no buffer", SCSI_DATA_IN, SAM_GOOD, 0, 0, 0, RING_CAN_READ_LEN, 0, 0},
 };
 
+/* That a READ is good, and has brought nothing, the core says to nobody. */
+static uint8_t opcode_of(const struct answer_case *c)
+{
+	return c->data_len && c->residual >= c->data_len ? LOG_SENSE : READ_10;
+}
+
 /* What the kernel is told of a transfer, and that no byte of another command's is left. */
 static void check_answer(const struct answer_case *c)
 {
@@ -802,7 +809,7 @@ static void check_answer(const struct answer_case *c)
 	const uint8_t *data;
 
 	begin_at(0, c->flags);
-	put_cmd(1, READ_10, (uint32_t)c->buffer);
+	put_cmd(1, opcode_of(c), (uint32_t)c->buffer);
 	libtcmu_runs();
 	data = w.mem + DATA_OFF + 512;
 	io = take_io(1);

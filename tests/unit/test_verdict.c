@@ -295,15 +295,67 @@ static void test_short_writes(void)
 
 		memcpy(cmd.cdb, rows[i].cdb, sizeof(cmd.cdb));
 		assert(scsi_cdb_fill(&cmd, 16 * BLOCK, BLOCK) == CDB_OK && cmd.data_len);
-		if (is_short_write(&cmd, &result) != rows[i].is_short)
+		if (is_short_transfer(&cmd, &result) != rows[i].is_short)
 			printf("%s\n", rows[i].name);
-		assert(is_short_write(&cmd, &result) == rows[i].is_short);
+		assert(is_short_transfer(&cmd, &result) == rows[i].is_short);
 		result.status = SAM_CHECK_CONDITION; /* then the sense counts */
-		assert(!is_short_write(&cmd, &result));
+		assert(!is_short_transfer(&cmd, &result));
 		result = (struct scsi_result){.transport = TRANSPORT_LOST, .residual = BLOCK};
-		assert(!is_short_write(&cmd, &result));
+		assert(!is_short_transfer(&cmd, &result));
 		result = (struct scsi_result){0};
-		assert(!is_short_write(&cmd, &result));
+		assert(!is_short_transfer(&cmd, &result));
+	}
+}
+
+/* GOOD to a READ of which nothing arrived is no answer; of less than all the rest is known. */
+static void test_empty_reads(void)
+{
+	static const struct {
+		const char *name;
+		uint8_t cdb[SCSI_CDB_MAX];
+		uint8_t cdb_len;
+		bool is_read;
+	} rows[] = {
+		{"READ(6)", {0x08, [4] = 16}, 6, true},
+		{"READ(10)", {0x28, [8] = 16}, 10, true},
+		{"READ(12)", {0xa8, [9] = 16}, 12, true},
+		{"READ(16)", {0x88, [13] = 16}, 16, true},
+		{"READ(32)", {0x7f, [7] = 24, [9] = 0x09, [31] = 16}, 32, true},
+
+		{"INQUIRY", {0x12, [3] = 0x20}, 6, false},
+		{"MODE SENSE(10)", {0x5a, [7] = 0x20}, 10, false},
+		{"READ CAPACITY(10)", {0x25}, 10, false},
+		{"READ CAPACITY(16)", {0x9e, 0x10, [13] = 32}, 16, false},
+		{"GET LBA STATUS", {0x9e, 0x12, [13] = 32}, 16, false},
+		{"PERSISTENT RESERVE IN", {0x5e, [8] = 8}, 10, false},
+		{"RECEIVE COPY RESULTS", {0x84, [13] = 32}, 16, false},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct scsi_cmd cmd = {.cdb_len = rows[i].cdb_len};
+		struct scsi_result result = {0};
+		uint32_t len;
+
+		memcpy(cmd.cdb, rows[i].cdb, sizeof(cmd.cdb));
+		assert(scsi_cdb_fill(&cmd, 16 * BLOCK, BLOCK) == CDB_OK && cmd.data_len);
+		len = (uint32_t)cmd.data_len;
+		assert(!is_short_transfer(&cmd, &result));
+		result.residual = len - 1;
+		assert(!is_short_transfer(&cmd, &result));
+		result.residual = len;
+		if (is_short_transfer(&cmd, &result) != rows[i].is_read)
+			printf("%s\n", rows[i].name);
+		assert(is_short_transfer(&cmd, &result) == rows[i].is_read);
+		result.residual = len + 1; /* nonsense, but nothing arrived */
+		assert(is_short_transfer(&cmd, &result) == rows[i].is_read);
+		result.status = SAM_CHECK_CONDITION; /* then the sense counts */
+		assert(!is_short_transfer(&cmd, &result));
+		result = (struct scsi_result){.transport = TRANSPORT_LOST, .residual = len};
+		assert(!is_short_transfer(&cmd, &result));
+		cmd.dir = SCSI_NO_DATA; /* the initiator wants none of it */
+		cmd.data_len = 0;
+		assert(!is_short_transfer(&cmd, &(struct scsi_result){.residual = len}));
 	}
 }
 
@@ -375,6 +427,7 @@ int main(void)
 	test_every_status();
 	test_every_transport_error();
 	test_short_writes();
+	test_empty_reads();
 	test_the_hardware_handler_knows_better();
 	return 0;
 }

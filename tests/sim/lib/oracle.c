@@ -857,6 +857,8 @@ static void check_good(struct world *w, struct sim_io *io)
 
 	oracle_check(w, !io->stamp || io->nr_executions, "io %u is good, but was never done",
 		     io->id);
+	oracle_check(w, cmd->cdb[0] != 0x28 || io->io.result.residual < cmd->data_len,
+		     "io %u is good, but has brought nothing", io->id);
 	if (cmd->cdb[0] == 0x35) {
 		oracle_check(w, io->nr_executions, "io %u: nothing was synchronized", io->id);
 		w->counts.sync_caches++;

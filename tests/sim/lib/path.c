@@ -510,11 +510,13 @@ static bool is_fault(const struct scsi_result *result)
 	return true;
 }
 
-/* GOOD, but it has not taken all that the initiator sent. */
+/* GOOD, but it has not taken all that the initiator sent, or has sent nothing. */
 static bool is_short(const struct mpath_io *io)
 {
-	return scsi_result_is_good(&io->result) && io->cmd.dir == SCSI_DATA_OUT &&
-	       io->result.residual;
+	if (!scsi_result_is_good(&io->result) || !io->cmd.data_len)
+		return false;
+	return io->cmd.dir == SCSI_DATA_OUT ? io->result.residual
+					    : io->result.residual == io->cmd.data_len;
 }
 
 static void sim_io_is_back(struct sim_io *sio, const struct mpath_io *io)
