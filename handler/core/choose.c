@@ -317,6 +317,8 @@ __attribute__((flatten)) enum choice choose_path(struct multipath *m, struct mpa
 				hide_path(*path, false);
 			return CHOSE_PATH;
 		}
+		if (misses.full && is_about_copies(io))
+			return CHOSE_WAIT_FOR_ROOM;
 		misses = (struct misses){0};
 	}
 

@@ -96,17 +96,34 @@ static inline void map(struct multipath *m, struct mpath_io *io, bool on_leg)
 		start(m, io, path);
 }
 
+/* Down the path of the last copy, should it be usable.  A new one may follow other commands. */
+static void map_copy(struct multipath *m, struct mpath_io *io)
+{
+	const struct path *path = m->copy_path ? find_path_by_id(m, m->copy_path - 1) : NULL;
+	bool is_copy = io->cmd.cdb[0] == 0x83;
+
+	if (path && !io->prefers && (!is_copy || path->pg == m->current_pg)) {
+		io->prefers = true;
+		io->preferred_id = path->id;
+	}
+	map(m, io, false);
+	if (is_copy && io->path)
+		m->copy_path = io->path->id + 1;
+}
+
 static __attribute__((noinline)) void map_closely(struct multipath *m, struct mpath_io *io)
 {
 	if (m->stopping)
 		complete_with_status(m, io, SAM_BUSY);
+	else if (is_about_copies(io))
+		map_copy(m, io);
 	else
 		map(m, io, may_be_hedged(m, io));
 }
 
 void map_io(struct multipath *m, struct mpath_io *io)
 {
-	if (m->closer_look)
+	if (m->closer_look || is_about_copies(io))
 		map_closely(m, io);
 	else
 		map(m, io, false);

@@ -146,6 +146,9 @@ struct multipath {
 	uint64_t nr_hedges_won;	 /* of these, such as were answered by that */
 	bool closer_look;	 /* stopping, or hedging: commands are looked at more closely */
 
+	/* map.c: the path of the last EXTENDED COPY, its id plus 1; 0: there was none. */
+	unsigned int copy_path;
+
 	unsigned int nr_suspect;   /* active paths in doubt */
 	unsigned int nr_unsettled; /* paths that were not looked at yet */
 	enum suspend_state suspend;
@@ -568,6 +571,21 @@ static inline bool has_fences(const struct multipath *m)
 static inline bool wants_pg_init(const struct multipath *m)
 {
 	return m->pg_init_required || !list_empty(&m->pg_init_paths);
+}
+
+/*
+ * EXTENDED COPY, RECEIVE COPY RESULTS and their like: the number by which an initiator knows a copy
+ * is one of its I_T nexus, so only who comes the same way can ask for it.
+ */
+static inline bool is_about_copies(const struct mpath_io *io)
+{
+	switch (io->cmd.cdb[0]) {
+	case 0x83: /* THIRD-PARTY COPY OUT */
+	case 0x84: /* THIRD-PARTY COPY IN */
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* Then lun_answers() has the last word. */

@@ -112,14 +112,20 @@ static void answer_without_path(struct multipath *m, struct mpath_io *io)
 		complete_with_sense(m, io, 0x02, 0x04, 0x00);
 }
 
+/* It has tried one already, or was there before. */
+static bool may_not_use_all_paths(const struct mpath_io *io)
+{
+	return io->nr_suspicions || is_about_copies(io);
+}
+
 /*
- * Commands that have tried a path already come first: each may need another path than those that
- * may use them all, see run_backlog().
+ * Commands that may not use all paths come first: each may need another path than those that may,
+ * see run_backlog().
  */
 static void wait_for_room(struct multipath *m, struct mpath_io *io)
 {
 	hold_io(m, &m->backlog, io);
-	if (!io->nr_suspicions)
+	if (!may_not_use_all_paths(io))
 		return;
 	list_del(&io->node);
 	list_push_front(&m->backlog, &io->node);
@@ -199,7 +205,7 @@ void run_backlog(struct multipath *m)
 	while ((node = list_pop(&todo))) {
 		io = container_of(node, struct mpath_io, node);
 		map_io(m, io);
-		if (m->backlog.prev == &io->node && !io->nr_suspicions)
+		if (m->backlog.prev == &io->node && !may_not_use_all_paths(io))
 			break;
 	}
 	list_splice(&m->backlog, &todo);

@@ -360,6 +360,18 @@ static bool synchronize_cache(struct sim_nexus *nexus, struct scsi_result *resul
 	return true;
 }
 
+/* An initiator's number for a copy is one of its nexus. */
+static void receive_copy_results(const struct sim_nexus *nexus, const struct scsi_cmd *cmd,
+				 struct scsi_result *result)
+{
+	static const uint8_t status[32];
+
+	if (nexus->knows_copy)
+		reply(cmd, result, status, sizeof(status));
+	else
+		sim_check_condition(result, cmd->data_len, 0x05, 0x24, 0x00);
+}
+
 void sim_lose_power(struct sim_lun *lun)
 {
 	memcpy(lun->stamps, lun->stable, sizeof(lun->stamps));
@@ -409,6 +421,13 @@ bool sim_carry_out(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct s
 		return false;
 	case 0x35:
 		return synchronize_cache(nexus, result);
+	case 0x83: /* EXTENDED COPY */
+		nexus->knows_copy = true;
+		*result = (struct scsi_result){0};
+		return true;
+	case 0x84:
+		receive_copy_results(nexus, cmd, result);
+		return false;
 	case 0x5f: /* PERSISTENT RESERVE OUT: done, whatever it was */
 		*result = (struct scsi_result){0};
 		return true;

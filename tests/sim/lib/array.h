@@ -97,6 +97,7 @@ struct sim_nexus {
 	bool hides_limits;	   /* there is, but it is refused */
 	uint16_t uas[SIM_UAS_MAX]; /* pending unit attentions: asc << 8 | ascq */
 	unsigned int nr_uas;
+	bool knows_copy;	  /* EXTENDED COPY has come this way */
 	uint8_t deferred[3];	  /* key, asc, ascq: a write that was answered GOOD is lost ... */
 	unsigned int nr_deferred; /* ... which so many commands to come are told */
 };

@@ -209,6 +209,7 @@ static bool runs_once(const struct sim_io *io)
 	switch (io->io.cmd.cdb[0]) {
 	case 0x89:
 	case 0x5f:
+	case 0x83:
 	case 0xc1: /* nobody knows what it does */
 		return true;
 	}
