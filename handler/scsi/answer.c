@@ -9,8 +9,8 @@ static enum scsi_outcome sense_outcome(const struct scsi_result *result, struct 
 	/* The sense got lost: asked again, the target tells what it was. */
 	if (!scsi_sense_decode(result->sense, result->sense_len, sense))
 		return OUTCOME_AGAIN;
-	if (sense->deferred) /* SPC-5 4.4.6: about an earlier command, which comes before this one
-			      */
+	/* About an earlier command, and this one was not carried out (SPC-5 4.4.6). */
+	if (sense->deferred)
 		return OUTCOME_AGAIN;
 	if (sense->key == 0x01) /* RECOVERED ERROR: done, with a warning */
 		return OUTCOME_GOOD;
