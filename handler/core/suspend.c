@@ -27,8 +27,8 @@ static void hold_all(struct multipath *m)
 	list_splice(&m->held, &m->delayed);
 }
 
-/* dm: queue_if_no_path(false) with the old value saved. */
-static void begin_flush(struct multipath *m)
+/* dm: queue_if_no_path(false) with the old value saved; of a bio-based map always. */
+static void put_queueing_aside(struct multipath *m)
 {
 	m->saved_queue_if_no_path = m->queue_if_no_path;
 	m->queue_if_no_path = false;
@@ -43,8 +43,8 @@ void suspend_map(struct multipath *m, bool noflush)
 	m->noflush = noflush;
 	if (noflush)
 		hold_all(m);
-	else
-		begin_flush(m);
+	if (!noflush || m->queue_mode == QUEUE_MODE_BIO)
+		put_queueing_aside(m);
 	m->run_held = true;
 }
 

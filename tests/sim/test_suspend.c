@@ -126,6 +126,30 @@ static void test_noflush(void)
 	world_end(w);
 }
 
+/* dm shows the table of such a map without queue_if_no_path then; nothing fails all the same. */
+static void test_noflush_of_a_bio_based_map(void)
+{
+	struct world *w = world_new("3 queue_if_no_path queue_mode bio " ONE_PATH);
+	struct sim_io *held;
+
+	world_up(w);
+	expect(w, message(w, "fail_path 8:0") == 0);
+	held = submit_write(w, 0, 1);
+	expect(w, message(w, "suspend noflush") == 0);
+	expect_table(w, "3 retain_attached_hw_handler queue_mode bio " ONE_PATH " ");
+	advance(w, 10000);
+	expect_pending(w, held);
+	expect(w, message(w, "resume") == 0);
+	expect_table(w, "4 queue_if_no_path retain_attached_hw_handler queue_mode bio " ONE_PATH
+			" ");
+	advance(w, 1000);
+	expect_pending(w, held);
+	expect(w, message(w, "reinstate_path 8:0") == 0);
+	advance(w, 10);
+	expect_good(w, held);
+	world_end(w);
+}
+
 /* Held and delayed commands are pushed back, too. */
 static void test_noflush_with_commands_that_wait(void)
 {
@@ -384,6 +408,7 @@ int main(void)
 	STORY(test_flush_without_a_path);
 	STORY(test_who_has_asked_is_told);
 	STORY(test_noflush);
+	STORY(test_noflush_of_a_bio_based_map);
 	STORY(test_noflush_with_commands_that_wait);
 	STORY(test_a_write_in_flight_is_waited_for);
 	STORY(test_messages_when_suspended);
