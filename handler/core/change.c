@@ -526,12 +526,10 @@ static void count_out(struct multipath *m, struct path *path)
 	path->selectable = false;
 }
 
-/* The caller has taken the path off the map's list already. */
+/* It is off the map's list already, and counted out. */
 static void path_leaves(struct multipath *m, struct path *path)
 {
 	trace(m, "path %s: leaves the map", path_name(path));
-	restart_path_leaves(m, path);
-	count_out(m, path);
 	notice(m, NOTICE_PATH_REMOVED, path, "removed, %u of %u usable", m->nr_valid, m->nr_paths);
 	list_del(&path->node);
 	path->leaving = true;
@@ -700,6 +698,10 @@ void take_over(struct multipath *m, struct mpath_change *change)
 	m->nr_paths = change->nr_seats;
 	for (i = 0; i < change->nr_seats; i++)
 		sit_down(m, &change->seats[i]);
+	list_for_each_entry(path, &before, map_node) {
+		restart_path_leaves(m, path);
+		count_out(m, path);
+	}
 	while ((node = list_pop(&before)))
 		path_leaves(m, container_of(node, struct path, map_node));
 

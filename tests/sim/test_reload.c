@@ -309,6 +309,18 @@ static void test_add_and_remove(void)
 	world_end(w);
 }
 
+/* Several leave at once: each line has the numbers of the map that is left. */
+static void test_several_are_removed(void)
+{
+	struct world *w = world_new(FAIL TWO_BY_TWO);
+
+	world_up(w);
+	expect(w, reload(w, FAIL "0 1 1 round-robin 0 1 1 8:48 1") == 0);
+	expect_notice(w, "8:0: removed, 1 of 1 usable");
+	expect_notice(w, "8:32: removed, 1 of 1 usable");
+	world_end(w);
+}
+
 /* The last path may be removed: then the map has none, and its commands wait or fail. */
 static void test_remove_the_last(void)
 {
@@ -554,6 +566,7 @@ int main(void)
 	STORY(test_another_time_out);
 	STORY(test_refused);
 	STORY(test_add_and_remove);
+	STORY(test_several_are_removed);
 	STORY(test_remove_the_last);
 	STORY(test_removed_and_added_again);
 	STORY(test_bad_input);
