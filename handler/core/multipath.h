@@ -165,15 +165,19 @@ struct multipath {
 	/* That it used, and no path of ours has found. */
 	struct mpath_disk_errors former_disks[MEMORY_DISKS_MAX];
 	unsigned int nr_former_disks;
-	unsigned int nr_first_paths; /* the ids of those that were there from the beginning */
-	unsigned int nr_lost_disks;  /* of these, when all paths were looked at: the time decides */
-	uint64_t former_slow_ns;     /* and its slow writes until then, if they are still out */
-	uint32_t first_timeout_ms;   /* path_timeout_ms at the beginning: a next process has it */
-	unsigned int nr_slow;	     /* writes that are out and may take longer than that */
-	uint64_t slow_kept_ns;	     /* the end of the last of these, as a next process knows it */
-	uint64_t slow_idle_ns;	     /* it is over then, if none comes */
+	unsigned int nr_recalled_disks; /* with those that were found, which stand behind them */
+	unsigned int nr_first_paths;	/* the ids of those that were there from the beginning */
+	unsigned int nr_lost_disks; /* of these, when all paths were looked at: the time decides */
+	uint64_t former_slow_ns;    /* and its slow writes until then, if they are still out */
+	uint32_t first_timeout_ms;  /* path_timeout_ms at the beginning: a next process has it */
+	unsigned int nr_slow;	    /* writes that are out and may take longer than that */
+	uint64_t slow_kept_ns;	    /* the end of the last of these, as a next process knows it */
+	uint64_t slow_idle_ns;	    /* it is over then, if none comes */
 	struct awaited awaited;
 	bool told_slow;
+	uint64_t kept_back_ns; /* the kernel has kept back what a dead process had sent, until then
+				  at least; 0: it has not */
+	bool told_kept_back;
 	uint64_t wait_kept_ns;	     /* the end of the wait, as a next process knows it */
 	uint32_t longest_transit_ms; /* of all paths that were ever open */
 	uint64_t started_ns;
@@ -319,6 +323,9 @@ void restart_path_erred(struct multipath *m, struct path *path, const struct mpa
 void restart_path_lost(struct multipath *m, struct path *path);
 void restart_path_drains(struct multipath *m, struct path *path);
 void restart_timeout(struct multipath *m);
+void restart_link_closes(struct multipath *m, struct path *path);
+bool restart_needs_link(const struct multipath *m, const struct path *path);
+void restart_stops(struct multipath *m);
 void restart_path_leaves(struct multipath *m, struct path *path);
 void restart_reconsider(struct multipath *m);
 /* What takes longer (FORMAT UNIT, SANITIZE) keeps the target from taking other writes by itself. */

@@ -580,7 +580,9 @@ void probe_abandoned(struct multipath *m, struct path *path)
 {
 	path->flow++;
 	path->probe.abandoned = false;
-	restart_path_lost(m, path);
+	/* The kernel keeps it back like the others, and that is why it was not answered. */
+	if (!path->kept_back)
+		restart_path_lost(m, path);
 	end_probe(m, path);
 	path_settled(m, path);
 	if (path->link == LINK_OPEN)
@@ -815,7 +817,7 @@ void close_link(struct multipath *m, struct path *path)
 	path->identified = false;
 	if (!m->stopping)
 		fail_path(m, path, "the device went away");
-	restart_path_lost(m, path);
+	restart_link_closes(m, path);
 	conversation_lost(m, path);
 	hw_detach(path);
 	give_up_reads(m, path);
@@ -827,7 +829,7 @@ void close_link(struct multipath *m, struct path *path)
 void close_link_if_idle(struct multipath *m, struct path *path)
 {
 	if (path->in_flight || path->probing != PROBE_NONE || path->counting || path->resetting ||
-	    path->asking)
+	    path->asking || restart_needs_link(m, path))
 		return;
 	list_push_back(&m->actions->close, &path->action_node);
 }

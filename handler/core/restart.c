@@ -18,7 +18,13 @@
  * path_timeout_ms was another one for a while.  While such a slow one is out, the process leaves
  * word until when it may land.  If the counters do not say in time that nothing is out any more,
  * the wait lasts so long.
+ *
+ * While the remote port of a disk is lost, and not given up yet, the kernel keeps commands back,
+ * uncounted and without a time-out, and sends them when it is found again, be it after minutes.
+ * So no wait ends while it keeps back what is for a disk that the dead process used; and only from
+ * then on these have their time, as if they had been sent at that moment.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "core/multipath.h"
@@ -29,6 +35,11 @@
 /* Under load a path is never idle by itself: it rests for a moment, then works for a while. */
 #define REST_MAX_NS (100 * NSEC_PER_MSEC)
 #define WORK_MIN_NS (200 * NSEC_PER_MSEC)
+
+/* What the kernel does not keep back any more is with the device after so long. */
+#define LET_GO_NS (1 * NSEC_PER_SEC)
+/* What the next process is told of a wait whose end moves is so much later. */
+#define KEEP_AHEAD_NS (10 * NSEC_PER_SEC)
 
 /* No slow write has been out for so long: that is told, too. */
 #define SLOW_IDLE_NS (10 * NSEC_PER_SEC)
@@ -58,11 +69,43 @@ static uint64_t usual_wait_over_ns(const struct multipath *m)
 		       NSEC_PER_MSEC;
 }
 
+/* What was kept back may last so long from then on, a slow one, too, if there may be one. */
+static uint64_t kept_back_lasts_ms(const struct multipath *m)
+{
+	const struct mpath_settings *s = &m->settings;
+	uint64_t slow_ms = SLOW_MAX_MS + KERNEL_ERROR_HANDLING_MS;
+
+	if (!m->former_slow_ns)
+		return s->restart_wait_ms + longest_fence_ms(m, s->path_timeout_ms);
+	return (s->restart_wait_ms > slow_ms ? s->restart_wait_ms : slow_ms) +
+	       longest_fence_ms(m, SLOW_MAX_MS);
+}
+
+static uint64_t later(uint64_t a_ns, uint64_t b_ns)
+{
+	return a_ns > b_ns ? a_ns : b_ns;
+}
+
 static uint64_t wait_over_ns(const struct multipath *m)
 {
-	uint64_t usual_ns = usual_wait_over_ns(m);
+	uint64_t over_ns = later(usual_wait_over_ns(m), m->former_slow_ns);
 
-	return usual_ns > m->former_slow_ns ? usual_ns : m->former_slow_ns;
+	if (!m->kept_back_ns)
+		return over_ns;
+	return later(over_ns, m->kept_back_ns + kept_back_lasts_ms(m) * NSEC_PER_MSEC);
+}
+
+static bool any_kept_back(const struct multipath *m)
+{
+	const struct path *path;
+
+	for_each_path(m, path)
+		if (path->kept_back)
+			return true;
+	list_for_each_entry(path, &m->leaving, map_node)
+		if (path->kept_back)
+			return true;
+	return false;
 }
 
 /*
@@ -115,6 +158,7 @@ void restart_begins(struct multipath *m)
 	uint64_t max_ns = m->now_ns + longest_former_fence_ms(m) * NSEC_PER_MSEC;
 
 	m->nr_first_paths = m->next_path_id;
+	m->nr_recalled_disks = m->nr_former_disks;
 	if (m->nr_former_disks)
 		m->restart_over = false;
 	if (m->former_slow_ns > m->now_ns + SLOW_FEARED_MAX_NS)
@@ -143,7 +187,7 @@ static void keep_wait(struct multipath *m)
 {
 	if (m->wait_kept_ns >= wait_over_ns(m))
 		return;
-	m->wait_kept_ns = wait_over_ns(m);
+	m->wait_kept_ns = wait_over_ns(m) + (m->kept_back_ns ? KEEP_AHEAD_NS : 0);
 	m->actions->fence_moved = true;
 }
 
@@ -156,6 +200,15 @@ static void forget_wait(struct multipath *m)
 	m->actions->fence_moved = true;
 }
 
+static void forget_foreign(struct path *path)
+{
+	path->foreign = false;
+	path->feared = false;
+	path->kept_back = false;
+	path->kept_back_ns = 0;
+	path->resting = false;
+}
+
 static void end_of_wait(struct multipath *m, const char *why)
 {
 	struct path *path;
@@ -166,10 +219,10 @@ static void end_of_wait(struct multipath *m, const char *why)
 	m->actions->disk_left |= m->nr_former_disks > 0;
 	m->nr_former_disks = 0;
 	m->nr_lost_disks = 0;
+	m->kept_back_ns = 0;
 	trace(m, "restart: %s, writes may go", why);
 	for_each_path(m, path) {
-		path->foreign = false;
-		path->resting = false;
+		forget_foreign(path);
 		tally_check(m, path);
 	}
 	list_splice(&m->held, &m->restarting);
@@ -191,7 +244,7 @@ static void former_disks_are_lost(struct multipath *m)
 
 static void tell_slow(struct multipath *m)
 {
-	if (m->told_slow || m->now_ns < usual_wait_over_ns(m))
+	if (m->told_slow || m->kept_back_ns || m->now_ns < usual_wait_over_ns(m))
 		return;
 	m->told_slow = true;
 	notice(m, NOTICE_OTHER, NULL,
@@ -222,6 +275,8 @@ void restart_reconsider(struct multipath *m)
 {
 	if (m->restart_over)
 		return;
+	if (any_kept_back(m))
+		m->kept_back_ns = m->now_ns;
 	if (m->nr_former_disks && !m->nr_unsettled && m->now_ns < wait_over_ns(m))
 		former_disks_are_lost(m);
 	if ((any_foreign(m) || may_be_away(m)) && m->now_ns < wait_over_ns(m))
@@ -242,10 +297,18 @@ void restart_reconsider(struct multipath *m)
 	}
 }
 
-/* The kernel has ended no command for its time-out yet. */
-static bool counters_prove(const struct multipath *m)
+/* The kernel has ended no command for its time-out yet; what it keeps back has none. */
+static bool counters_prove(const struct multipath *m, const struct path *path)
 {
-	return m->now_ns < m->started_ns + m->settings.path_timeout_ms * NSEC_PER_MSEC;
+	uint64_t from_ns = later(m->started_ns, path->kept_back_ns);
+
+	return m->now_ns < from_ns + m->settings.path_timeout_ms * NSEC_PER_MSEC;
+}
+
+/* What the kernel has just let go may be on its way to the device, and counted nowhere. */
+static bool is_sent(const struct multipath *m, const struct path *path)
+{
+	return !m->kept_back_ns || path->count_ns >= m->kept_back_ns + LET_GO_NS;
 }
 
 /* The kernel has ended some of what the former process had sent, and nobody was told. */
@@ -262,13 +325,22 @@ static bool lost_unseen(struct multipath *m, struct path *path,
 	return true;
 }
 
+static void swap_disks(struct mpath_disk_errors *a, struct mpath_disk_errors *b)
+{
+	struct mpath_disk_errors was = *a;
+
+	*a = *b;
+	*b = was;
+}
+
 /*
  * The disk is the one that a former process used, so its counters know of what that has left. Found
  * later than at the first look it may have been away in between, and they prove nothing.
  */
 static void find_former_disk(struct multipath *m, struct path *path)
 {
-	bool is_first_look = !path->settled && path->id < m->nr_first_paths && counters_prove(m);
+	bool is_first_look =
+		!path->settled && path->id < m->nr_first_paths && counters_prove(m, path);
 	unsigned int i;
 
 	if (!is_first_look || !path->facts.disk)
@@ -279,10 +351,21 @@ static void find_former_disk(struct multipath *m, struct path *path)
 		if (lost_unseen(m, path, &m->former_disks[i]))
 			return;
 		tally_begins(path, path->facts.errors);
-		m->former_disks[i] = m->former_disks[--m->nr_former_disks];
+		swap_disks(&m->former_disks[i], &m->former_disks[--m->nr_former_disks]);
 		path->used = true;
 		return;
 	}
+}
+
+/* By a former process; those that were found are there still, behind the others. */
+static bool was_in_use(const struct multipath *m, const struct path *path)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->nr_recalled_disks; i++)
+		if (!m->former_disks[i].disk || m->former_disks[i].disk == path->facts.disk)
+			return true;
+	return false;
 }
 
 /* Active: writes may be sent there.  Should this process die the next one must know. */
@@ -298,11 +381,67 @@ void restart_path_used(struct multipath *m, struct path *path)
 /* All that was out there has been answered. */
 void restart_path_closed(struct multipath *m, struct path *path)
 {
+	forget_foreign(path);
 	if (!path->used)
 		return;
 	path->used = false;
 	m->actions->disk_left = true;
 }
+
+/* --- what the kernel keeps back --- */
+
+static void tell_kept_back(struct multipath *m, struct path *path)
+{
+	if (m->told_kept_back)
+		return;
+	m->told_kept_back = true;
+	trace(m, "restart: the kernel keeps commands back on %s", path_name(path));
+	notice(m, NOTICE_OTHER, path,
+	       "the kernel keeps commands of a former process back: writes wait until it lets "
+	       "them go, or gives them up, and then at most %llu ms",
+	       (unsigned long long)kept_back_lasts_ms(m));
+}
+
+/* dm would not know of them, and fence=none is its way. */
+static void note_kept_back(struct multipath *m, struct path *path, uint64_t seen_ns)
+{
+	if (!path->feared || m->settings.fence == FENCE_NONE)
+		return;
+	path->kept_back = true;
+	path->kept_back_ns = seen_ns;
+	m->kept_back_ns = m->now_ns;
+	tell_kept_back(m, path);
+}
+
+/*
+ * A path that leaves the map is looked after as long as the kernel keeps commands back there, so
+ * its link is not closed; unless it is to be opened anew, or the map ends.
+ */
+bool restart_needs_link(const struct multipath *m, const struct path *path)
+{
+	return path->kept_back && path->leaving && !m->stopping;
+}
+
+void restart_link_closes(struct multipath *m, struct path *path)
+{
+	restart_path_lost(m, path);
+	if (!path->leaving)
+		path->kept_back = false;
+}
+
+void restart_stops(struct multipath *m)
+{
+	struct path *path;
+
+	list_for_each_entry(path, &m->leaving, map_node) {
+		if (!path->kept_back)
+			continue;
+		path->kept_back = false;
+		close_link_if_idle(m, path);
+	}
+}
+
+/* --- commands of a former process, path by path --- */
 
 /* What it has had so far is known, unless there are errors of a former process among it. */
 void restart_path_opened(struct multipath *m, struct path *path)
@@ -312,9 +451,14 @@ void restart_path_opened(struct multipath *m, struct path *path)
 	if (!path->facts.foreign || m->now_ns >= wait_over_ns(m))
 		return;
 	path->foreign = true;
+	path->feared = was_in_use(m, path);
 	path->nr_errors = 0;
 	m->restart_over = false;
 	wake_by(m, m->now_ns);
+	if (path->facts.kept_back)
+		note_kept_back(m, path, m->started_ns);
+	if (path->kept_back)
+		return;
 	notice(m, NOTICE_OTHER, path,
 	       "%llu commands of a former process are still out: writes wait for them",
 	       (unsigned long long)path->facts.foreign);
@@ -334,8 +478,7 @@ void restart_path_is_other(struct multipath *m, struct path *path)
 {
 	if (!path->foreign || !is_another_lun(m, &path->seen))
 		return;
-	path->foreign = false;
-	path->resting = false;
+	forget_foreign(path);
 	restart_reconsider(m);
 }
 
@@ -391,6 +534,7 @@ static bool is_idle(const struct path *path)
 void ask_for_count(struct multipath *m, struct path *path)
 {
 	path->counting = true;
+	path->count_ns = m->now_ns;
 	path->flow_at_count = path->flow;
 	list_push_back(&m->actions->count, &path->action_node);
 }
@@ -422,6 +566,9 @@ void restart_path_counted(struct multipath *m, struct path *path, int64_t outsta
 			  uint64_t errors)
 {
 	path->counting = false;
+	path->kept_back = false;
+	if (outstanding == -EAGAIN && (path->link == LINK_OPEN || path->leaving))
+		note_kept_back(m, path, path->count_ns);
 	if (path->link == LINK_CLOSING)
 		close_link_if_idle(m, path);
 	else if (m->restart_over && outstanding >= 0)
@@ -429,9 +576,10 @@ void restart_path_counted(struct multipath *m, struct path *path, int64_t outsta
 	if (!path->foreign)
 		return;
 	if (outstanding == 0 && errors <= path->nr_errors && path->flow == path->flow_at_count &&
-	    counters_prove(m)) {
+	    counters_prove(m, path) && is_sent(m, path)) {
 		trace(m, "restart: %s has no foreign commands any more", path_name(path));
 		path->foreign = false;
+		path->feared = false;
 	}
 	if (path->resting)
 		end_of_rest(m, path);
@@ -445,6 +593,12 @@ static void look_after(struct multipath *m, struct path *path)
 	wake_by(m, m->now_ns + COUNT_INTERVAL_NS);
 	if (path->counting)
 		return;
+	if (!path->foreign || path->kept_back) {
+		/* Not for a proof: it need not be idle. */
+		if (path->link == LINK_OPEN || restart_needs_link(m, path))
+			ask_for_count(m, path);
+		return;
+	}
 	if (writes_wait && !path->resting && m->now_ns >= path->rest_ends_ns + WORK_MIN_NS)
 		rest(m, path);
 	if (path->resting && m->now_ns >= path->rest_ends_ns) {
@@ -464,13 +618,33 @@ void restart_timeout(struct multipath *m)
 	if (m->restart_over)
 		return;
 	for_each_path(m, path)
-		if (path->foreign)
+		if (path->foreign || path->feared)
+			look_after(m, path);
+	list_for_each_entry(path, &m->leaving, map_node)
+		if (path->kept_back)
 			look_after(m, path);
 	restart_reconsider(m);
 }
 
+static void kept_back_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *out)
+{
+	if (m->restart_over || !m->kept_back_ns)
+		return;
+	if (any_kept_back(m))
+		strbuf_printf(out,
+			      "  the kernel keeps commands of a former process back: writes wait "
+			      "until it lets them go, or gives them up, and then at most %llu ms\n",
+			      (unsigned long long)kept_back_lasts_ms(m));
+	else
+		strbuf_printf(out,
+			      "  the kernel has kept commands of a former process back: writes "
+			      "wait, at most %llu ms\n",
+			      ms_until(wait_over_ns(m), now_ns));
+}
+
 void restart_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *out)
 {
+	kept_back_detail(m, now_ns, out);
 	if (m->nr_lost_disks)
 		strbuf_printf(out,
 			      "  %u disks that a former process used cannot be asked for its "

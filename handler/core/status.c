@@ -185,6 +185,8 @@ static void path_detail(const struct path *path, struct strbuf *out)
 		strbuf_printf(out, ", read-only");
 	if (path->foreign)
 		strbuf_printf(out, ", has commands of a former process");
+	if (path->kept_back)
+		strbuf_printf(out, " that the kernel keeps back");
 	if (path->tpg.state_known)
 		strbuf_printf(out, ", target port group %u %s%s", path->tpg.id,
 			      scsi_alua_state_name(path->tpg.state),

@@ -171,6 +171,7 @@ static void stop(struct multipath *m)
 	shut_down(m);
 	for_each_path(m, path)
 		close_link(m, path);
+	restart_stops(m);
 }
 
 static bool all_links_closed(const struct multipath *m)

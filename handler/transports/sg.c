@@ -884,6 +884,7 @@ static void link_fill_facts(struct path_link *link, const struct sg_disk *disk,
 {
 	const struct sg_node *node = &link->node;
 	int64_t foreign = sg_counters_read(&link->counters);
+	bool kept_back = foreign == -EAGAIN;
 
 	/* What has ended since, and with an error, is among these. */
 	link->errors_at_open = sg_counters_errors(&link->counters);
@@ -898,6 +899,7 @@ static void link_fill_facts(struct path_link *link, const struct sg_disk *disk,
 		.nexus = nexus_of(node),
 		.has_sessions = node->session >= 0,
 		.foreign = (uint64_t)foreign,
+		.kept_back = kept_back,
 		.disk = node->number,
 		.errors =
 			link->errors_at_open < 0 ? ERRORS_UNKNOWN : (uint64_t)link->errors_at_open,

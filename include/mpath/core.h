@@ -148,8 +148,8 @@ struct mpath_event {
 	union {
 		const struct path_facts *facts;
 		const char *reason;
-		struct {		     /* as path_transport_type.count_outstanding has them */
-			int64_t outstanding; /* negative: could not be read */
+		struct { /* as path_transport_type.count_outstanding has them */
+			int64_t outstanding;
 			uint64_t errors;
 		};
 		int reset_error;  /* 0: the target says that it is done; or -errno */

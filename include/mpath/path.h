@@ -40,6 +40,7 @@ struct path_facts {
 	bool read_only;
 	uint64_t max_transfer_bytes; /* of one command */
 	uint64_t foreign;	     /* commands in flight that are not ours (H3) */
+	bool kept_back; /* the kernel keeps commands back, which it does not count: foreign is 1 */
 	uint32_t transit_ms; /* so long the way may hold a command that the kernel has given up */
 	uint64_t disk; /* the kernel's number for it, no other disk's until a reboot; 0: unknown */
 	uint64_t errors; /* its commands that had ended so, read after foreign */
@@ -105,6 +106,8 @@ struct path {
 	bool settled;	  /* was looked at once since the map was created */
 	bool reopen;	  /* the device went away: close the link and resolve the address anew */
 	bool foreign;	  /* commands of a dead process may still be out there (D9 Restart) */
+	bool feared;	  /* ... or may have been lost there: does the kernel keep some back? */
+	bool kept_back;	  /* it does */
 	bool used;	  /* since the link was opened, so that writes may be out there */
 	bool counting;	  /* the runtime was asked for the outstanding commands */
 	bool resetting;	  /* the runtime was asked for a LOGICAL UNIT RESET */
@@ -113,6 +116,8 @@ struct path {
 	uint64_t session_sent_ns; /* of the command whose answer made us ask for it */
 	uint64_t rest_ends_ns;	  /* or when the last rest ended */
 	uint32_t flow_at_count;
+	uint64_t count_ns;	   /* when it was last asked for */
+	uint64_t kept_back_ns;	   /* then it was kept back; 0: never */
 	uint64_t nr_errors;	   /* answers that were not GOOD, since foreign was set */
 	uint64_t errors_known;	   /* of the disk: see error_tally.c */
 	uint64_t errors_next;	   /* the same from a newer count, once all before it is answered */

@@ -535,6 +535,228 @@ static void the_foreign_path_becomes_another_lun_unseen(void)
 	world_end(w);
 }
 
+/* --- what the kernel keeps back --- */
+
+/*
+ * The remote port of 8:0 is lost, so the kernel keeps a write back there.  The process dies, and
+ * the next one waits for longer than the kernel could need for what it has sent.
+ */
+static struct world *killed_while_blocked(enum fence_kind fence)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+
+	w->settings.fence = fence;
+	world_up(w);
+	sim_block(sim_path(w, "8:0"));
+	submit_write(w, 0, 1);
+	expect(w, sim_path(w, "8:0")->nr_out == 1);
+	kill_world(w, 0);
+	restart_world(w);
+	return w;
+}
+
+static struct sim_io *write_waits_for_it(struct world *w)
+{
+	struct sim_io *read, *write;
+
+	advance(w, 100);
+	expect_notice(w, "8:0: the kernel keeps commands of a former process back: writes wait "
+			 "until it lets them go, or gives them up, and then at most 70000 ms");
+	write = submit_write(w, 0, 1);
+	read = submit_read(w, 0, 1);
+	advance(w, 5000);
+	expect_good(w, read);
+	advance(w, 94900);
+	expect_pending(w, write);
+	expect_detail(w, "the kernel keeps commands of a former process back: writes wait until");
+	expect_detail(w, "has commands of a former process that the kernel keeps back");
+	expect_no_notice(w, "cannot be asked");
+	return write;
+}
+
+/* After 100 s the port is back, and the old write lands, before the newer one. */
+static void it_lets_go_of_a_write(void)
+{
+	struct world *w = killed_while_blocked(FENCE_TIME);
+	struct sim_io *write = write_waits_for_it(w);
+
+	sim_unblock(sim_path(w, "8:0"));
+	advance(w, 900);
+	expect(w, w->counts.orphan_writes == 1);
+	expect_pending(w, write); /* it may take a moment until it is seen */
+	advance(w, 600);
+	expect_good(w, write);
+	expect(w, w->luns[0].stamps[0] == write->stamp);
+	world_end(w);
+}
+
+/* Something was ended with an error there, perhaps that write: then the time decides, from then. */
+static void it_lets_go_and_there_is_an_error(void)
+{
+	struct world *w = killed_while_blocked(FENCE_TIME);
+	struct sim_io *write = write_waits_for_it(w);
+
+	sim_unblock(sim_path(w, "8:0"));
+	sim_path(w, "8:0")->nr_errors++;
+	advance(w, 69000);
+	expect_pending(w, write);
+	expect_detail(w, "the kernel has kept commands of a former process back: writes wait, "
+			 "at most 1");
+	advance(w, 1100);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* The kernel gives the port up, and what it has kept back. */
+static void it_gives_the_disk_up(void)
+{
+	struct world *w = killed_while_blocked(FENCE_TIME);
+	struct sim_io *write = write_waits_for_it(w);
+
+	sim_block_ends(sim_path(w, "8:0"));
+	advance(w, 69000);
+	expect_pending(w, write);
+	advance(w, 1500);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* Seen when the path is opened, or not before its commands hang. */
+static void it_keeps_back_later(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	submit_write(w, 0, 1);
+	kill_world(w, 60000);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	submit_read(w, 0, 1);
+	advance(w, 2000);
+	sim_block(sim_path(w, "8:0"));
+	submit_read(w, 0, 1);
+	advance(w, 120000);
+	expect_pending(w, write);
+	sim_unblock(sim_path(w, "8:0"));
+	expect_to_wait(w, write, 69000, 1200); /* that read was lost, and perhaps more */
+	world_end(w);
+}
+
+/* A slow write may be among it: that has all of its time when it is let go. */
+static void it_keeps_a_slow_write_back(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	sim_block(sim_path(w, "8:0"));
+	submit_cdb(w, (const uint8_t[10]){0x42, [8] = 24}, 10, 24);
+	kill_world(w, 0);
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 400000);
+	expect_pending(w, write);
+	expect_detail(w, "and then at most 1230000 ms");
+	sim_unblock(sim_path(w, "8:0"));
+	sim_path(w, "8:0")->nr_errors++;
+	advance(w, 1229000);
+	expect_pending(w, write);
+	advance(w, 1100);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* Killed again meanwhile, and when the next one looks nothing is kept back any more: it waits as
+ * long as the one before would have.  What is left for it is seldom news. */
+static void killed_while_it_keeps_back(void)
+{
+	struct world *w = killed_while_blocked(FENCE_TIME);
+	struct sim_io *write = write_waits_for_it(w);
+
+	expect(w, w->nr_fences_moved < 15);
+	kill_world(w, 0);
+	sim_unblock(sim_path(w, "8:0"));
+	advance(w, 5); /* it lands, with an error */
+	sim_late_drop_session(sim_path(w, "8:0"));
+	advance(w, 1000);
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 68000);
+	expect_pending(w, write);
+	advance(w, 12000);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* The administrator takes the dead path away, where the write is kept back all the same. */
+static void the_path_is_removed_while_it_keeps_back(void)
+{
+	struct world *w = killed_while_blocked(FENCE_TIME);
+	struct sim_io *write;
+
+	advance(w, 10000);
+	expect(w, remove_path(w, "8:0") == 0);
+	write = submit_write(w, 0, 1);
+	advance(w, 100000);
+	expect_pending(w, write);
+	expect_detail(w, "leaving: sda 8:0");
+	sim_unblock(sim_path(w, "8:0"));
+	advance(w, 100);
+	expect(w, w->nr_gone == 1);
+	expect_to_wait(w, write, 69000, 1000);
+	world_end(w);
+}
+
+/* And then the map is stopped: the link is closed. */
+static void stopped_while_it_keeps_back(void)
+{
+	struct world *w = killed_while_blocked(FENCE_TIME);
+
+	advance(w, 10000);
+	expect(w, remove_path(w, "8:0") == 0);
+	advance(w, 10000);
+	expect(w, w->nr_gone == 0);
+	stop_world(w);
+	advance(w, 100);
+	expect(w, w->nr_gone == 1 && w->stopped);
+	world_end(w);
+}
+
+/* With fence=none as with dm: the wait has its end. */
+static void nothing_is_kept_back_without_fence(void)
+{
+	struct world *w = killed_while_blocked(FENCE_NONE);
+	struct sim_io *write = submit_write(w, 0, 1);
+
+	advance(w, 49900);
+	expect_pending(w, write);
+	advance(w, 200);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* Not a disk that a former process used: what is kept back there is no write of ours. */
+static void a_stranger_is_kept_back(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	sim_block(sim_path(w, "8:0"));
+	world_up(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 68000);
+	expect_pending(w, write);
+	advance(w, 2000);
+	expect_good(w, write);
+	world_end(w);
+}
+
 /* --- disks that cannot be asked --- */
 
 /* A write is on 8:0 when the process dies, and lands when the next one has been there for 30 s. */
@@ -1225,6 +1447,16 @@ int main(void)
 	STORY(our_own_lun_gets_commands_later);
 	STORY(the_foreign_path_becomes_another_lun);
 	STORY(the_foreign_path_becomes_another_lun_unseen);
+	STORY(it_lets_go_of_a_write);
+	STORY(it_lets_go_and_there_is_an_error);
+	STORY(it_gives_the_disk_up);
+	STORY(it_keeps_back_later);
+	STORY(it_keeps_a_slow_write_back);
+	STORY(killed_while_it_keeps_back);
+	STORY(the_path_is_removed_while_it_keeps_back);
+	STORY(stopped_while_it_keeps_back);
+	STORY(nothing_is_kept_back_without_fence);
+	STORY(a_stranger_is_kept_back);
 	STORY(the_disk_is_back_at_the_first_look);
 	STORY(the_disk_is_back_and_they_die_again);
 	STORY(errors_that_were_told);

@@ -45,6 +45,8 @@ static void wait_until(struct sim_late *late, uint64_t due_ns)
 	for (i = 0; i < w->nr_events; i++)
 		n += w->events[i].type == SIM_LATE;
 	oracle_check(w, n < SIM_LATE_MAX, "too many late copies");
+	if (late->orphan && late->path->blocked)
+		due_ns = 0; /* nobody knows when */
 	sim_event_add(w, SIM_LATE, late->path, NULL, due_ns)->late = late;
 }
 
@@ -147,6 +149,50 @@ void sim_late_due(struct world *w, struct sim_late *late)
 	}
 	land(w, late);
 	forget(late);
+}
+
+static void set_orphans_due(struct sim_path *p, uint64_t due_ns)
+{
+	unsigned int i;
+
+	for (i = 0; i < p->w->nr_events; i++) {
+		struct sim_event *e = &p->w->events[i];
+
+		if (e->type != SIM_LATE || e->path != p || !e->late->orphan || e->late->hidden)
+			continue;
+		e->due_ns = due_ns;
+		e->late->lands_ns = due_ns;
+	}
+}
+
+void sim_block(struct sim_path *p)
+{
+	tell(p->w, "the kernel keeps back what is on %s", p->name);
+	p->blocked = true;
+	set_mode(p, MODE_HUNG);
+	set_orphans_due(p, 0);
+}
+
+static void let_go(struct sim_path *p)
+{
+	p->blocked = false;
+	p->w->let_go_ns = p->w->now_ns;
+}
+
+void sim_unblock(struct sim_path *p)
+{
+	tell(p->w, "the kernel lets go what was on %s", p->name);
+	let_go(p);
+	set_orphans_due(p, p->w->now_ns + SIM_LATENCY);
+	set_mode(p, MODE_UP);
+}
+
+void sim_block_ends(struct sim_path *p)
+{
+	tell(p->w, "the kernel gives %s up", p->name);
+	let_go(p);
+	sim_late_drop_session(p);
+	set_mode(p, MODE_GONE);
 }
 
 static bool is_for_map(const struct sim_late *late)

@@ -362,6 +362,12 @@ static bool may_have_orphans(const struct sim_path *p)
 	       ((p->is_open || p->w->counts.restarts) && sim_late_has_orphan_write(p));
 }
 
+/* However long it takes; dm does not wait for it. */
+static bool keeps_orphans_back(const struct sim_path *p)
+{
+	return p->blocked && p->w->settings.fence != FENCE_NONE && sim_late_has_orphan_write(p);
+}
+
 static void check_restart(struct world *w, const struct sim_io *io)
 {
 	unsigned int i;
@@ -370,6 +376,10 @@ static void check_restart(struct world *w, const struct sim_io *io)
 		return;
 	oracle_check(w, w->now_ns >= w->lost_until_ns,
 		     "io %u: a write is sent while what a dead process had lost may land", io->id);
+	for (i = 0; i < w->nr_paths; i++)
+		oracle_check(w, !keeps_orphans_back(&w->paths[i]),
+			     "io %u: a write is sent while the kernel keeps one back on %s", io->id,
+			     w->paths[i].name);
 	if (w->now_ns >= restart_ends_ns(w))
 		return;
 	for (i = 0; i < w->nr_paths; i++)
@@ -998,11 +1008,29 @@ static bool waits_for_nothing(struct world *w, const struct sim_io *io)
 	return true;
 }
 
+/* What the kernel has kept back has all of its time from when it is let go, be it a slow write. */
+static uint64_t kept_back_ends_ns(const struct world *w)
+{
+	struct sim_path longest = {.transit_ms = w->longest_transit_ms};
+	uint32_t slow_ms = w->memory.slow_end_ns ? 600000 : w->settings.path_timeout_ms;
+	uint64_t wait_ms = w->memory.slow_end_ns ? slow_ms + 30000 : w->settings.restart_wait_ms;
+	unsigned int i;
+
+	if (w->settings.fence == FENCE_NONE)
+		return 0;
+	for (i = 0; i < w->nr_paths; i++)
+		if (w->paths[i].blocked)
+			return UINT64_MAX;
+	return w->let_go_ns + (wait_ms + fence_ms(w, &longest, slow_ms)) * NSEC_PER_MSEC;
+}
+
 /* Then writes wait, and not every path has been looked at. */
 static bool is_starting(const struct world *w, const struct sim_io *io)
 {
 	uint64_t ends_ns = changes(io) ? restart_ends_ns(w) : w->start_ns + NSEC_PER_SEC;
 
+	if (changes(io) && w->now_ns < kept_back_ends_ns(w))
+		return !w->m->restart_over;
 	if (changes(io) && w->now_ns < w->memory.fence_end_ns)
 		return true; /* a former process had lost writes */
 	return w->now_ns < ends_ns && !w->m->restart_over;

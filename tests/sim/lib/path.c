@@ -4,6 +4,7 @@
  */
 #include "sim/lib/path.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "core/registry.h"
@@ -127,7 +128,8 @@ const char *sim_path_open(struct sim_path *p, struct path_facts *facts)
 		.read_only = p->read_only,
 		.queue_depth = p->queue_depth,
 		.max_transfer_bytes = p->max_transfer_bytes,
-		.foreign = p->foreign - p->hidden,
+		.foreign = p->blocked ? 1 : p->foreign - p->hidden, /* nobody can tell */
+		.kept_back = p->blocked,
 		.transit_ms = p->transit_ms,
 		.disk = p->disk,
 		.errors = sim_disk_of(p)->nr_errors,
@@ -167,7 +169,9 @@ static int64_t count_now(const struct sim_path *p)
 	unsigned int i;
 
 	if (p->uncountable)
-		return -1;
+		return -ENODEV;
+	if (p->blocked)
+		return -EAGAIN;
 	for (i = 0; i < p->w->nr_events; i++)
 		n += p->w->events[i].path == p && p->w->events[i].io;
 	return n;

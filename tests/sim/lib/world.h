@@ -70,6 +70,7 @@ struct sim_path {
 	unsigned int foreign; /* commands of a dead process that are out there */
 	unsigned int hidden;  /* of these, such as the counters do not show any more (H3) */
 	bool uncountable;     /* the counters cannot be read */
+	bool blocked;	      /* the kernel keeps commands back: sim_block() */
 	uint64_t nr_errors;   /* the kernel counts: commands of its disk that have ended so */
 	uint64_t errors_at_open;
 	uint32_t transit_ms;
@@ -236,7 +237,8 @@ struct world {
 	unsigned int nr_disks_left;
 	struct mpath_memory saved;	/* as of the last time that it was to be kept at once */
 	struct mpath_error_tally tally; /* kept at each change */
-	bool killed;			/* there is no process, and no map */
+	uint64_t let_go_ns;	/* when the kernel has last let go of what it had kept back */
+	bool killed;		/* there is no process, and no map */
 	uint64_t lost_until_ns; /* what a dead process had lost may be carried out until then */
 	uint64_t suspended_seq; /* when the administrator suspended the map; 0: it is not */
 	struct sim_counts counts;
@@ -342,6 +344,14 @@ void sim_late_foreign(struct sim_path *path, uint64_t lba, uint64_t stamp, uint6
  * more, and may land all the same.
  */
 void sim_late_lose(struct sim_path *path);
+/*
+ * The kernel keeps back what is on the path, and what comes, uncounted and without a time-out: a
+ * dead process's commands land when it lets go.
+ */
+void sim_block(struct sim_path *path);
+void sim_unblock(struct sim_path *path);
+/* Or the disk goes, and they with it. */
+void sim_block_ends(struct sim_path *path);
 /* How many commands of a dead process count that another LUN than the map's has got? */
 unsigned int sim_late_for_other_luns(const struct sim_path *path);
 /* Is a write of a dead process out there that may land on the map's LUN? */
