@@ -1124,6 +1124,15 @@ static void device_recall(const struct device *d, struct multipath *map,
 		mpath_recall_errors(map, d->tally.mapped);
 }
 
+/*
+ * What cannot be read may name another LUN than the one that the paths lead to by now, or writes
+ * that may still land.  Without it the map is not taken into service, nor is it written over.
+ */
+static bool may_not_be_ignored(int load_error)
+{
+	return load_error && load_error != -ENOENT && load_error != -EINVAL;
+}
+
 static struct multipath *device_create_map(struct device *d, const struct device_config *config,
 					   struct strbuf *error)
 {
@@ -1135,7 +1144,11 @@ static struct multipath *device_create_map(struct device *d, const struct device
 
 	strbuf_init(&load_error, why, sizeof(why));
 	err = state_load(config->state_name, &kept, &load_error);
-	if (err && err != -ENOENT)
+	if (may_not_be_ignored(err)) {
+		strbuf_printf(error, "what is kept of the LUN cannot be read: %s", why);
+		return NULL;
+	}
+	if (err == -EINVAL)
 		mpath_log(MPATH_LOG_WARN, config->name, NULL,
 			  "what was kept of the LUN is ignored: %s", why);
 	map = mpath_create(config->name, config->table, config->settings, err ? NULL : &kept.lun,

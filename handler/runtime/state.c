@@ -30,37 +30,53 @@ static char *state_path(const char *name, const char *suffix)
 	return g_strdup_printf("%s/%s%s", state_dir, name, suffix);
 }
 
-static int state_read(const char *path, char **text, size_t *len, struct strbuf *error)
+/* More than a file may have is read as one byte more, and not believed.  The length or -errno. */
+static int state_read_all(int fd, char *text)
 {
-	GError *gerror = NULL;
-	int err;
+	size_t len = 0;
+	ssize_t n;
 
-	if (g_file_get_contents(path, text, len, &gerror))
-		return 0;
-	err = g_error_matches(gerror, G_FILE_ERROR, G_FILE_ERROR_NOENT) ? -ENOENT : -EIO;
-	strbuf_printf(error, "%s", gerror->message);
-	g_error_free(gerror);
-	return err;
+	do {
+		n = read(fd, text + len, KEPT_TEXT_MAX + 1 - len);
+		if (n < 0)
+			return -errno;
+		len += (size_t)n;
+	} while (n > 0);
+	text[len] = '\0';
+	return (int)len;
+}
+
+static int state_read(const char *path, char *text)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int len;
+
+	if (fd < 0)
+		return -errno;
+	len = state_read_all(fd, text);
+	close(fd);
+	return len;
 }
 
 int state_load(const char *name, struct kept *kept, struct strbuf *error)
 {
 	char *path, *text;
-	size_t len;
-	int err;
+	int len;
 
 	if (!state_name_ok(name)) {
 		strbuf_printf(error, "\"%s\" cannot be a file name", name);
-		return -EIO;
+		return -EINVAL;
 	}
 	path = state_path(name, "");
-	err = state_read(path, &text, &len, error);
-	if (!err) {
-		err = state_from_text(text, len, kept, error);
-		g_free(text);
-	}
+	text = g_try_malloc(KEPT_TEXT_MAX + 2);
+	len = text ? state_read(path, text) : -ENOMEM;
+	if (len < 0)
+		strbuf_printf(error, "%s: %s", path, strerror(-len));
+	else
+		len = state_from_text(text, (size_t)len, kept, error);
+	g_free(text);
 	g_free(path);
-	return err;
+	return len;
 }
 
 static int state_write(int fd, const char *text)

@@ -13,8 +13,8 @@
 void state_set_dir(const char *dir);
 
 /*
- * 0 with *kept set; -ENOENT: nothing is kept; -EINVAL: the file is damaged, with the reason in
- * @error; other -errno: it could not be read.
+ * 0 with *kept set; -ENOENT: nothing is kept; -EINVAL: the file is damaged; other -errno: it could
+ * not be read, and nobody knows what stands in it.  In words in @error.
  */
 int state_load(const char *name, struct kept *kept, struct strbuf *error);
 /* Either the old or the new file survives a crash, never half of one.  0 or -errno. */

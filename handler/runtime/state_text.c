@@ -36,7 +36,6 @@
 #define GROUP_LUN     "lun"
 #define GROUP_SET     "set"
 #define LINE_CHECKSUM "sha256="
-#define TEXT_SIZE_MAX 65536
 
 /* The order of enum memory_queueing. */
 static const char *const queueing_words[] = {"table", "on", "off"};
@@ -347,7 +346,7 @@ int state_from_text(const char *text, size_t len, struct kept *kept, struct strb
 	GKeyFile *file;
 	int err = -EINVAL;
 
-	if (len > TEXT_SIZE_MAX || strlen(text) != len || !state_checksum_ok(text, len)) {
+	if (len > KEPT_TEXT_MAX || strlen(text) != len || !state_checksum_ok(text, len)) {
 		strbuf_printf(error, "its checksum is wrong");
 		return -EINVAL;
 	}

@@ -10,6 +10,7 @@
 #include "mpath/strbuf.h"
 
 #define KEPT_BACKSTORE_MAX 80
+#define KEPT_TEXT_MAX	   65536
 
 struct kept {
 	struct lun_facts lun; /* known: false if there is none */

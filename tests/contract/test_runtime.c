@@ -1058,6 +1058,27 @@ static void test_garbage_state(void)
 	assert(state_load("mpatha", &kept, &error) == 0 && strstr(kept.lun.wwid, "disk-one"));
 }
 
+/* It cannot be read: the map is refused, and what is there stays as it is. */
+static void test_state_not_readable(void)
+{
+	struct front front = {.backstore.block_size = BLOCK};
+	struct strbuf error;
+	char words[200];
+
+	forget_state("mpatha");
+	assert(mkdir(state_file(), 0700) == 0);
+	log_clear();
+	strbuf_init(&error, words, sizeof(words));
+	assert(!start_named(&front, "mpatha", TABLE, &error));
+	assert(strncmp(words, "what is kept of the LUN cannot be read: /", 41) == 0);
+	assert(strstr(words, state_file()) && strstr(words, "Is a directory"));
+	expect_not_in_log("ignored");
+	assert(rmdir(state_file()) == 0);
+	start(&front, TABLE);
+	round_trip(&front, 0, 1);
+	device_stop(front.device);
+}
+
 /* The state cannot be written: said once, tried again, and said when it works. */
 static void test_state_not_writable(void)
 {
@@ -1065,27 +1086,19 @@ static void test_state_not_writable(void)
 	struct kept kept;
 	char words[200];
 	struct strbuf error;
-	char blocked[128], inside[160], file_name[200];
-	FILE *file;
+	char blocked[160];
 
-	snprintf(blocked, sizeof(blocked), "%s/blocked", state_dir);
-	snprintf(inside, sizeof(inside), "%s/dir", blocked);
-	file = fopen(blocked, "w"); /* a file where the directory should be */
-	assert(file);
-	fclose(file);
-	state_set_dir(inside);
+	forget_state("mpatha");
+	snprintf(blocked, sizeof(blocked), "%s.tmp~", state_file());
+	assert(mkdir(blocked, 0700) == 0); /* where the new file is to be made */
 	start(&front, TABLE);
 	expect_log("WWID and state of the LUN cannot be kept over a restart");
-	assert(unlink(blocked) == 0);
+	assert(rmdir(blocked) == 0);
 	expect_log("WWID and state of the LUN are kept over a restart now");
 	device_stop(front.device);
 	strbuf_init(&error, words, sizeof(words));
 	assert(state_load("mpatha", &kept, &error) == 0);
 	assert(atomic_load(&front.nr_lun_changes) == 1);
-	snprintf(file_name, sizeof(file_name), "%s/mpatha", inside);
-	assert(unlink(file_name) == 0);
-	state_set_dir(state_dir);
-	assert(rmdir(inside) == 0 && rmdir(blocked) == 0);
 }
 
 /* The backstore's attributes are read anew about once a second; a change reaches the map. */
@@ -1485,6 +1498,7 @@ static const struct {
 	{"messages are kept", test_messages_are_kept},
 	{"group is kept", test_group_is_kept},
 	{"garbage-state", test_garbage_state},
+	{"state-not-readable", test_state_not_readable},
 	{"state-not-writable", test_state_not_writable},
 	{"backstore", test_backstore},
 	{"restart-wait", test_restart_wait},

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -256,6 +257,50 @@ static void test_earlier_versions(void)
 	       back.memory.nr_disabled == 2 && back.lun.known);
 }
 
+static void expect_unreadable(int err)
+{
+	struct kept back;
+
+	assert(load("map", &back) == err);
+	assert(strncmp(why, path_of("map"), strlen(path_of("map"))) == 0);
+	assert(strstr(why, strerror(-err)));
+}
+
+/* It is there, but cannot be read: that is told from one that is damaged, or was never there. */
+static void test_cannot_be_read(void)
+{
+	struct kept k = kept(), back;
+	struct rlimit before, none;
+
+	assert(state_save("map", &k) == 0);
+	assert(getrlimit(RLIMIT_NOFILE, &before) == 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+	assert(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	expect_unreadable(-EMFILE);
+	assert(setrlimit(RLIMIT_NOFILE, &before) == 0);
+	assert(load("map", &back) == 0);
+
+	assert(unlink(path_of("map")) == 0 && mkdir(path_of("map"), 0700) == 0);
+	expect_unreadable(-EISDIR);
+	assert(rmdir(path_of("map")) == 0 && symlink("map", path_of("map")) == 0);
+	expect_unreadable(-ELOOP);
+	assert(unlink(path_of("map")) == 0);
+}
+
+/* No more than the longest is read. */
+static void test_too_long(void)
+{
+	char *longer = malloc(KEPT_TEXT_MAX + 5000);
+	struct kept back;
+
+	assert(longer);
+	memset(longer, '#', KEPT_TEXT_MAX + 5000);
+	write_file("map", longer, KEPT_TEXT_MAX + 5000);
+	free(longer);
+	assert(load("map", &back) == -EINVAL);
+	assert(strcmp(why, "its checksum is wrong") == 0);
+}
+
 /* Names that would leave the directory, and a directory that is not there or cannot be made. */
 static void test_names(void)
 {
@@ -286,6 +331,8 @@ int main(void)
 	test_without_a_lun();
 	test_not_understood();
 	test_earlier_versions();
+	test_cannot_be_read();
+	test_too_long();
 	test_names();
 	unlink(path_of("map"));
 	assert(rmdir(dir) == 0);
