@@ -12,6 +12,10 @@
  * somebody else's, makes the kernel's number larger than ours, and a restart would wait in vain.
  * So with each check of the path the kernel's number is taken over: from a count, when all that was
  * out at that time has been answered.
+ *
+ * What is told of this is there for the next process at once, while what memory.c has must be
+ * written to a disk, which takes its time, and may fail.  So the end of fences and slow writes, and
+ * the disks in use, are told here, too.
  */
 #include "core/multipath.h"
 
@@ -89,7 +93,8 @@ static void add_disk(void *to, const struct mpath_disk_errors *in_use)
 
 void mpath_tell_errors(const struct multipath *m, struct mpath_error_tally *tally)
 {
-	*tally = (struct mpath_error_tally){0};
+	*tally = (struct mpath_error_tally){.transit_ms = m->longest_transit_ms};
+	tell_ends(m, &tally->fence_end_ns, &tally->slow_end_ns);
 	tell_disks_in_use(m, add_disk, tally);
 }
 
@@ -105,10 +110,39 @@ static uint64_t errors_of(const struct mpath_error_tally *tally, uint64_t disk)
 	return errors == UINT64_MAX ? 0 : errors;
 }
 
+static bool is_former_disk(const struct multipath *m, uint64_t disk)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->nr_former_disks; i++)
+		if (m->former_disks[i].disk == disk)
+			return true;
+	return false;
+}
+
+/* 0 stands for those that there is no room for, as in struct mpath_memory. */
+static void recall_disk(struct multipath *m, uint64_t disk)
+{
+	if (!disk || is_former_disk(m, disk))
+		return;
+	if (m->nr_former_disks < MEMORY_DISKS_MAX)
+		m->former_disks[m->nr_former_disks++].disk = disk;
+	else
+		m->former_disks[0].disk = 0;
+}
+
 void mpath_recall_errors(struct multipath *m, const struct mpath_error_tally *tally)
 {
 	unsigned int i;
 
+	if (m->former_fence_ns < tally->fence_end_ns)
+		m->former_fence_ns = tally->fence_end_ns;
+	if (m->former_slow_ns < tally->slow_end_ns)
+		m->former_slow_ns = tally->slow_end_ns;
+	for (i = 0; i < MEMORY_DISKS_MAX; i++)
+		recall_disk(m, tally->disks[i].disk);
+	if (m->nr_former_disks && m->longest_transit_ms < tally->transit_ms)
+		m->longest_transit_ms = (uint32_t)tally->transit_ms;
 	for (i = 0; i < m->nr_former_disks; i++)
 		m->former_disks[i].errors = errors_of(tally, m->former_disks[i].disk);
 }

@@ -88,6 +88,12 @@ static uint64_t last_end_ns(const struct multipath *m)
 	return fence_ns > m->wait_kept_ns ? fence_ns : m->wait_kept_ns;
 }
 
+void tell_ends(const struct multipath *m, uint64_t *fence_end_ns, uint64_t *slow_end_ns)
+{
+	*fence_end_ns = last_end_ns(m);
+	*slow_end_ns = m->slow_kept_ns > m->former_slow_ns ? m->slow_kept_ns : m->former_slow_ns;
+}
+
 static void tell_disk(const struct path *path, disk_in_use_fn *tell, void *to)
 {
 	if (path->used)
@@ -159,9 +165,7 @@ void mpath_remember(struct multipath *m, struct mpath_memory *memory)
 	bool queues = m->queue_if_no_path || m->saved_queue_if_no_path;
 
 	memset(memory, 0, sizeof(*memory)); /* padding too: memories may be compared */
-	memory->fence_end_ns = last_end_ns(m);
-	memory->slow_end_ns =
-		m->slow_kept_ns > m->former_slow_ns ? m->slow_kept_ns : m->former_slow_ns;
+	tell_ends(m, &memory->fence_end_ns, &memory->slow_end_ns);
 	if (queues != m->queue_in_table)
 		memory->queueing = queues ? MEMORY_QUEUEING_ON : MEMORY_QUEUEING_OFF;
 	memory->current_group = hash_in_use(m);

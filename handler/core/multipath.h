@@ -345,6 +345,7 @@ void memory_new_table(struct multipath *m);
 /* memory.c: the disks that writes may be out on; two paths may tell of the same */
 typedef void disk_in_use_fn(void *to, const struct mpath_disk_errors *in_use);
 void tell_disks_in_use(const struct multipath *m, disk_in_use_fn *tell, void *to);
+void tell_ends(const struct multipath *m, uint64_t *fence_end_ns, uint64_t *slow_end_ns);
 
 /* error_tally.c: what the disk has ended with an error, and we know of */
 void tally_begins(struct path *path, uint64_t errors);

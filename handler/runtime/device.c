@@ -368,6 +368,14 @@ static void keeper_check_error(struct device *d)
 	keeper->failed = keeper->error != 0;
 }
 
+static void device_tell_errors(struct device *d)
+{
+	struct mpath_error_tally now;
+
+	mpath_tell_errors(d->map, &now);
+	tally_tell(&d->tally, &now);
+}
+
 static void keeper_done(struct letter *letter)
 {
 	struct device *d = container_of(letter, struct device, keeper.job.letter);
@@ -376,17 +384,22 @@ static void keeper_done(struct letter *letter)
 	d->nr_jobs--;
 	keeper->running = false;
 	keeper_check_error(d);
+	if (!keeper->error)
+		device_tell_errors(d); /* disks that have left are not in the file any more */
 	if (keeper->again)
 		keeper_start(d);
 	device_check_finished(d);
 }
 
-static void device_tell_errors(struct device *d)
+/*
+ * Before a command is sent, or answered: whatever becomes of this process, and of the file below,
+ * the next one must know what may land.
+ */
+static void device_tell_at_once(struct device *d, const struct mpath_actions *actions)
 {
-	struct mpath_error_tally now;
-
-	mpath_tell_errors(d->map, &now);
-	tally_tell(&d->tally, &now);
+	if (actions->errors_told || actions->fence_moved || actions->fence_over ||
+	    actions->disk_used)
+		device_tell_errors(d);
 }
 
 /*
@@ -397,8 +410,6 @@ static void device_keep(struct device *d, const struct mpath_actions *actions)
 {
 	bool is_over = actions->fence_over || actions->disk_left;
 
-	if (actions->errors_told)
-		device_tell_errors(d);
 	if (actions->lun_changed)
 		d->keeper.news = true;
 	if (actions->group_changed || is_over)
@@ -636,6 +647,7 @@ static void device_perform(struct device *d, struct mpath_actions *actions)
 	/* First, because a command that is completed may bring the next one in at once, and with it
 	 * a step that knows better. */
 	loop_timer_set(d->loop, &d->wake, actions->wake_ns);
+	device_tell_at_once(d, actions);
 
 	device_open_paths(d, &actions->open);
 	device_count_paths(d, &actions->count);
@@ -1108,20 +1120,24 @@ static void forget_messages(struct mpath_memory *memory)
 /*
  * Like dm's, what messages have set ends with the backstore.  A write that was lost, or left
  * behind, may land whatever backstore the LUN is in by now, until a reboot, which also begins
- * another clock.
+ * another clock.  @kept is NULL if nothing is.
  */
 static void device_recall(const struct device *d, struct multipath *map,
 			  const struct device_config *config, const struct kept *kept)
 {
-	struct mpath_memory memory = kept->memory;
+	bool is_known = kept && same_boot(kept->backstore, config->backstore);
+	struct mpath_memory memory = {0};
 
-	if (!same_boot(kept->backstore, config->backstore))
-		return;
-	if (strcmp(kept->backstore, config->backstore) != 0)
+	if (is_known)
+		memory = kept->memory;
+	if (!is_known || strcmp(kept->backstore, config->backstore) != 0)
 		forget_messages(&memory);
+	/* Nobody knows what the former process has told there: it is feared like a lost disk. */
+	if (!d->tally.mapped && memory.nr_disks)
+		memory.disks[0] = 0;
 	mpath_recall(map, &memory);
 	if (d->tally.mapped)
-		mpath_recall_errors(map, d->tally.mapped);
+		mpath_recall_errors(map, &d->tally.mapped->told);
 }
 
 /*
@@ -1153,8 +1169,8 @@ static struct multipath *device_create_map(struct device *d, const struct device
 			  "what was kept of the LUN is ignored: %s", why);
 	map = mpath_create(config->name, config->table, config->settings, err ? NULL : &kept.lun,
 			   error);
-	if (map && !err)
-		device_recall(d, map, config, &kept);
+	if (map)
+		device_recall(d, map, config, err ? NULL : &kept);
 	return map;
 }
 
@@ -1264,10 +1280,13 @@ static void device_free(struct device *d)
 	free(d);
 }
 
-static void device_open_tally(struct device *d)
+static void device_open_tally(struct device *d, const char *backstore)
 {
-	int err = tally_open(&d->tally, d->state_name);
+	char boot[KEPT_BACKSTORE_MAX];
+	int err;
 
+	snprintf(boot, sizeof(boot), "%.*s", (int)strcspn(backstore, " "), backstore);
+	err = tally_open(&d->tally, d->state_name, boot);
 	if (err)
 		mpath_log(
 			MPATH_LOG_WARN, d->name, NULL,
@@ -1294,7 +1313,7 @@ static struct device *device_create(const struct device_config *config, struct s
 		goto no_memory;
 	snprintf(d->keeper.kept.backstore, sizeof(d->keeper.kept.backstore), "%s",
 		 config->backstore);
-	device_open_tally(d);
+	device_open_tally(d, config->backstore);
 	d->map = config->find_selector ? device_create_finding_map(d, config, error)
 				       : device_create_map(d, config, error);
 	if (!d->map)
@@ -1368,6 +1387,9 @@ void device_stop(struct device *d)
 	pthread_mutex_unlock(&d->lock);
 
 	registry_remove(&d->registration);
-	tally_forget(&d->tally);
+	if (d->keeper.failed) /* the file does not know how it has ended */
+		device_tell_errors(d);
+	else
+		tally_forget(&d->tally);
 	device_free(d);
 }

@@ -1,29 +1,42 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The errors of its disks that a map knows of, kept for the process after this one (DESIGN D9
- * Restart): see struct mpath_error_tally.  They change with each error, so they are in memory that
- * outlives the process: one file per map below /run/tcmu-mpath, mapped.
+ * The errors of its disks that a map knows of, and until when its writes may land, kept for the
+ * process after this one (DESIGN D9 Restart): see struct mpath_error_tally.  They change with each
+ * error, and must be known at once, whatever becomes of the disk that the rest is kept on.  So they
+ * are in memory that outlives the process: one file per map below /run/tcmu-mpath, mapped.
  */
 #ifndef MPATH_TALLY_H
 #define MPATH_TALLY_H
 
 #include "mpath/memory.h"
 
+#define TALLY_BOOT_MAX 80
+
+/* Earlier versions had the disks alone. */
+struct tally_file {
+	struct mpath_error_tally told;
+	uint64_t magic;		   /* of this version; else nothing of it is believed */
+	char boot[TALLY_BOOT_MAX]; /* likewise: the start of the machine that the clock is of */
+};
+
 struct tally {
 	char *path;
-	struct mpath_error_tally *mapped; /* NULL: it cannot be kept, or is not open */
+	struct tally_file *mapped; /* NULL: it cannot be kept, or is not open */
 };
 
 /* The directory; tests set their own (kept, not copied). */
 void tally_set_dir(const char *dir);
 
 /*
- * Setup only, blocks.  @name is a file name.  What is mapped is what a former process has left,
- * until tally_tell(); without one all is empty.  0 or -errno: then none is kept, and what a next
- * process finds is what it must fear most.
+ * Setup only, blocks.  @name is a file name, @boot a word for this start of the machine.  What is
+ * mapped is what a former process has left, until tally_tell(); without one all is empty.  0 or
+ * -errno: then none is kept, and what a next process finds is what it must fear most.
  */
-int tally_open(struct tally *tally, const char *name);
-/* Owner thread; no system call.  Killed at any moment, no disk has more errors than @now says. */
+int tally_open(struct tally *tally, const char *name, const char *boot);
+/*
+ * Owner thread; no system call.  Killed at any moment, no disk has more errors than @now says, and
+ * no end is another than it was or is.
+ */
 void tally_tell(struct tally *tally, const struct mpath_error_tally *now);
 /* The map has ended in order: nobody needs it any more. */
 void tally_forget(struct tally *tally);

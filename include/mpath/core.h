@@ -180,7 +180,9 @@ struct mpath_actions {
 	bool fence_over;  /* what was remembered of them is over: no hurry */
 	bool disk_used;	  /* and was not before: it must be known if the process dies, at once */
 	bool disk_left;	  /* one is not used any more: no hurry */
-	bool errors_told; /* mpath_tell_errors() is new, for a next process */
+	bool errors_told; /* mpath_tell_errors() is new, for a next process; so it is with
+			     fence_moved, fence_over and disk_used, and must be told before anything
+			     is sent or answered */
 	bool regroup;	  /* mpath_change_policy(), and MPATH_CHANGE with what it gives */
 	bool stopped;	  /* after MPATH_STOP: nothing is left, the map may be destroyed */
 };
@@ -204,7 +206,10 @@ struct multipath *mpath_create(const char *name, const struct mpath_table *table
  */
 void mpath_remember(struct multipath *m, struct mpath_memory *memory);
 void mpath_recall(struct multipath *m, const struct mpath_memory *memory);
-/* Likewise; recalled after the memory, which names the disks. */
+/*
+ * Likewise, what must be known to a next process before anything else is done.  Recalled after the
+ * memory, which may be older: of ends the later counts, of disks those of both.
+ */
 void mpath_tell_errors(const struct multipath *m, struct mpath_error_tally *tally);
 void mpath_recall_errors(struct multipath *m, const struct mpath_error_tally *tally);
 /* Not while commands or paths are with the caller; NULL is fine. */

@@ -37,7 +37,8 @@ struct mpath_memory {
 /*
  * How many commands of a disk have ended with an error that the process knows of: it was told, or
  * the disk had had them before.  More than these tell a next process that the kernel has ended one
- * which nobody was told of.  This changes with each error, and so is kept apart.
+ * which nobody was told of.  This changes with each error, and so is kept apart; together with what
+ * of the memory must not wait until that is on disk.
  */
 struct mpath_disk_errors {
 	uint64_t disk; /* as in path_facts; 0: the entry is empty */
@@ -46,6 +47,10 @@ struct mpath_disk_errors {
 
 struct mpath_error_tally {
 	struct mpath_disk_errors disks[MEMORY_DISKS_MAX]; /* those in use, in any order */
+	/* As in struct mpath_memory. */
+	uint64_t fence_end_ns;
+	uint64_t slow_end_ns;
+	uint64_t transit_ms;
 };
 
 #endif

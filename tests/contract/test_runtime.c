@@ -319,6 +319,14 @@ static void forget_state(const char *map)
 	unlink(path);
 }
 
+static const char *tally_name(void)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s/mpatha.errors", state_dir);
+	return path;
+}
+
 static void reset_paths(void)
 {
 	unsigned int i;
@@ -1270,6 +1278,69 @@ static uint64_t ms_after_kill(const char *instance, uint64_t fence_ms)
 	return (clock_now_ns() - begin_ns) / NSEC_PER_MSEC;
 }
 
+static struct mpath_error_tally told_now(void)
+{
+	struct mpath_error_tally told;
+	struct tally tally = {0};
+
+	assert(tally_open(&tally, "mpatha", "this") == 0); /* of "this one" */
+	told = tally.mapped->told;
+	tally_close(&tally);
+	return told;
+}
+
+/*
+ * The state cannot be written when a write is lost: a next process is told before anything else is
+ * done, and also when this one ends in order.
+ */
+static void test_fence_is_told_at_once(void)
+{
+	static struct command write;
+	struct front front;
+	char blocked[160];
+
+	forget_state("mpatha");
+	snprintf(blocked, sizeof(blocked), "%s.tmp~", state_file());
+	assert(mkdir(blocked, 0700) == 0);
+	start(&front, TABLE);
+	assert(told_now().disks[0].disk && told_now().disks[1].disk);
+	assert(told_now().fence_end_ns == 0);
+	atomic_store(&paths[0].mode, FAKE_LOSES);
+	send_command(&front, &write, true, 0);
+	while (!told_now().fence_end_ns)
+		assert(!wait_command(&write, 1));
+	assert(access(state_file(), F_OK) != 0);
+	atomic_store(&paths[0].mode, FAKE_GOOD);
+	device_stop(front.device);
+	assert(wait_command(&write, SOON_MS));
+	assert(access(tally_name(), F_OK) == 0 && !told_now().disks[0].disk);
+	assert(told_now().fence_end_ns == 0);
+	assert(rmdir(blocked) == 0 && unlink(tally_name()) == 0);
+}
+
+/* A killed process has told, but not saved it. */
+static void test_told_by_a_former_process(void)
+{
+	static struct command write;
+	struct mpath_error_tally told = {.fence_end_ns = clock_now_ns() + 700 * NSEC_PER_MSEC};
+	uint64_t begin_ns = clock_now_ns();
+	struct tally tally = {0};
+	struct front front;
+
+	forget_state("mpatha");
+	assert(tally_open(&tally, "mpatha", "this") == 0);
+	tally_tell(&tally, &told);
+	tally_close(&tally);
+	log_clear();
+	start(&front, TABLE);
+	send_command(&front, &write, true, 0);
+	assert(wait_command(&write, SOON_MS) && is_good(&write));
+	assert(clock_now_ns() - begin_ns >= 700 * NSEC_PER_MSEC);
+	expect_log("mpatha/-: a former process lost writes that may still land: writes wait");
+	device_stop(front.device);
+	assert(access(tally_name(), F_OK) != 0);
+}
+
 /* The old copy may land, whatever backstore the LUN is in now; but not after a reboot. */
 static void test_fence_of_a_former_process(void)
 {
@@ -1313,19 +1384,34 @@ static void test_disks_of_a_former_process(void)
 	assert(ms_after_kill_with_disk("this one", fake_disk_number(&paths[1])) < 1500);
 	assert(ms_after_kill_with_disk("another one", 4711) < 1500); /* before a reboot */
 	expect_not_in_log("a former process");
+
+	/* What it has told cannot be read: then the disk might as well be another one. */
+	tally_set_dir("/proc/nowhere");
+	assert(ms_after_kill_with_disk("this one", fake_disk_number(&paths[1])) >= 1800);
+	tally_set_dir(state_dir);
 }
 
 /* In use: that is on disk soon, and is not any more when the device has ended. */
 static void test_disks_are_kept(void)
 {
+	static struct asked asked;
 	struct kept kept = {0};
 	struct front front;
+	unsigned int i;
 
 	forget_state("mpatha");
 	start(&front, TABLE);
 	while (!load_state(&kept) || kept.memory.nr_disks < 2)
 		sleep_ms(1);
 	assert(kept.memory.disks[0] != kept.memory.disks[1]);
+	assert(told_now().disks[0].disk && told_now().disks[1].disk);
+	assert(ask(&asked, "mpatha", "remove_path fake-8:16"));
+	while (!load_state(&kept) || kept.memory.nr_disks > 1)
+		sleep_ms(1);
+	for (i = 0; told_now().disks[1].disk; i++) {
+		assert(i < SOON_MS);
+		sleep_ms(1);
+	}
 	device_stop(front.device);
 	assert(load_state(&kept) && kept.memory.nr_disks == 0);
 }
@@ -1505,6 +1591,8 @@ static const struct {
 	{"fences", test_fences},
 	{"fence and session", test_fence_and_session},
 	{"fence is kept", test_fence_is_kept},
+	{"fence is told at once", test_fence_is_told_at_once},
+	{"told by a former process", test_told_by_a_former_process},
 	{"fence is over at the end", test_fence_is_over_at_the_end},
 	{"fence of a former process", test_fence_of_a_former_process},
 	{"disks of a former process", test_disks_of_a_former_process},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The errors that a process knows of: the next one finds them, however it has died.
+ * The errors that a process knows of, and until when its writes may land: the next one finds them,
+ * however it has died.
  */
 #include <assert.h>
 #include <errno.h>
@@ -17,15 +18,20 @@
 static char dir[] = "/tmp/mpath-tally.XXXXXX";
 static char file[64];
 
-static const struct mpath_error_tally first = {.disks = {{17, 3}, {4711, 0}, {18, UINT64_MAX}}};
-static const struct mpath_error_tally second = {.disks = {{17, 4}, {18, 7}}};
+static const struct mpath_error_tally first = {.disks = {{17, 3}, {4711, 0}, {18, UINT64_MAX}},
+					       .fence_end_ns = 5,
+					       .slow_end_ns = UINT64_MAX};
+static const struct mpath_error_tally second = {
+	.disks = {{17, 4}, {18, 7}}, .fence_end_ns = UINT64_MAX - 1, .transit_ms = 9};
+
+static const struct mpath_error_tally nothing;
 
 static void expect_left(const struct mpath_error_tally *expected)
 {
 	struct tally tally = {0};
 
-	assert(tally_open(&tally, "map") == 0);
-	assert(memcmp(tally.mapped, expected, sizeof(*expected)) == 0);
+	assert(tally_open(&tally, "map", "boot") == 0);
+	assert(memcmp(&tally.mapped->told, expected, sizeof(*expected)) == 0);
 	tally_close(&tally);
 	tally_close(&tally);
 }
@@ -37,7 +43,7 @@ static void test_killed(void)
 	int status;
 
 	if (child == 0) {
-		if (tally_open(&tally, "map") == 0) {
+		if (tally_open(&tally, "map", "boot") == 0) {
 			tally_tell(&tally, &first);
 			tally_tell(&tally, &second);
 		}
@@ -51,23 +57,76 @@ static void test_ended_in_order(void)
 {
 	struct tally tally = {0};
 
-	assert(tally_open(&tally, "map") == 0);
+	assert(tally_open(&tally, "map", "boot") == 0);
 	tally_tell(&tally, &first);
 	tally_forget(&tally);
 	tally_close(&tally);
 	assert(access(file, F_OK) != 0);
-	expect_left(&(struct mpath_error_tally){0});
+	expect_left(&nothing);
+}
+
+static void leave(const struct mpath_error_tally *told, const char *boot)
+{
+	struct tally tally = {0};
+
+	assert(tally_open(&tally, "map", boot) == 0);
+	tally_tell(&tally, told);
+	tally_close(&tally);
+}
+
+/* Another clock, and other disks. */
+static void test_another_boot(void)
+{
+	leave(&first, "boot");
+	expect_left(&first);
+	leave(&second, "another");
+	expect_left(&nothing);
+	leave(&second, "boo");
+	expect_left(&nothing);
+}
+
+static void write_file(const void *data, size_t len)
+{
+	FILE *out = fopen(file, "w");
+
+	assert(out && fwrite(data, 1, len, out) == len && fclose(out) == 0);
 }
 
 /* Of another version, or garbage: nothing of it is believed. */
-static void test_another_size(void)
+static void test_garbage(void)
 {
-	FILE *garbage = fopen(file, "w");
+	static struct tally_file garbage;
+	FILE *in;
 
-	assert(garbage);
-	fputs("garbage", garbage);
-	fclose(garbage);
-	expect_left(&(struct mpath_error_tally){0});
+	write_file("garbage", 7);
+	expect_left(&nothing);
+	memset(&garbage, 'x', sizeof(garbage));
+	write_file(&garbage, sizeof(garbage));
+	expect_left(&nothing);
+
+	leave(&first, "boot");
+	in = fopen(file, "r");
+	assert(in && fread(&garbage, sizeof(garbage), 1, in) == 1 && fclose(in) == 0);
+	garbage.magic++;
+	write_file(&garbage, sizeof(garbage));
+	expect_left(&nothing);
+	garbage.magic--;
+	memset(garbage.boot, 'b', sizeof(garbage.boot));
+	write_file(&garbage, sizeof(garbage));
+	expect_left(&nothing);
+}
+
+/* It had the disks only. */
+static void test_earlier_version(void)
+{
+	struct mpath_error_tally disks = {0};
+
+	memcpy(disks.disks, first.disks, sizeof(disks.disks));
+	write_file(disks.disks, sizeof(disks.disks));
+	expect_left(&disks);
+	expect_left(&disks); /* it is of this version by now */
+	leave(&second, "boot");
+	expect_left(&second);
 }
 
 static void test_cannot_be_kept(void)
@@ -75,14 +134,14 @@ static void test_cannot_be_kept(void)
 	struct tally tally = {0};
 
 	tally_set_dir("/proc/nowhere");
-	assert(tally_open(&tally, "map") < 0);
+	assert(tally_open(&tally, "map", "boot") < 0);
 	tally_tell(&tally, &first);
 	tally_forget(&tally);
 	tally_close(&tally);
 
 	tally_set_dir(dir);
 	assert(unlink(file) == 0 && symlink("/etc/passwd", file) == 0);
-	assert(tally_open(&tally, "map") == -ELOOP && !tally.mapped);
+	assert(tally_open(&tally, "map", "boot") == -ELOOP && !tally.mapped);
 	tally_close(&tally);
 	assert(unlink(file) == 0);
 }
@@ -92,10 +151,12 @@ int main(void)
 	assert(mkdtemp(dir));
 	snprintf(file, sizeof(file), "%s/map.errors", dir);
 	tally_set_dir(dir);
-	expect_left(&(struct mpath_error_tally){0});
+	expect_left(&nothing);
 	test_killed();
 	test_ended_in_order();
-	test_another_size();
+	test_another_boot();
+	test_garbage();
+	test_earlier_version();
 	test_cannot_be_kept();
 	assert(rmdir(dir) == 0);
 	return 0;

@@ -1421,6 +1421,83 @@ static void a_longer_time_out_for_a_while(void)
 	world_end(w);
 }
 
+/* --- what could not be saved --- */
+
+/* Nothing could be saved: what is told at once is there all the same. */
+static struct world *killed_unsaved(struct world *w)
+{
+	kill_world(w, 8000);
+	expect(w, !w->memory.fence_end_ns && !w->memory.slow_end_ns && !w->memory.nr_disks);
+	w->cannot_save = false;
+	return w;
+}
+
+/* A write is lost, and newer data written; the process dies, and the old write lands. */
+static void a_lost_write_that_could_not_be_saved(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	w->cannot_save = true;
+	world_up(w);
+	set_io_mode(sim_path(w, "8:0"), MODE_LOST, 1);
+	submit_write(w, 0, 1);
+	advance(w, 2000);
+	killed_unsaved(w);
+	sim_path(w, "8:0")->nr_errors = 0; /* that of the lost one: nothing else tells of it */
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 100);
+	expect_notice(w, "mpatha: a former process lost writes that may still land: writes wait, "
+			 "at most 1");
+	advance(w, 17800);
+	expect_pending(w, write);
+	advance(w, 2000);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* A slow one is out, on a disk that cannot be asked any more. */
+static void a_slow_write_that_could_not_be_saved(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	w->cannot_save = true;
+	sim_path(w, "8:0")->transit_ms = 7000;
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	submit_cdb(w, (const uint8_t[10]){0x42, [8] = 24}, 10, 24);
+	killed_unsaved(w);
+	sim_path(w, "8:0")->refused = "No such device or address";
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 100);
+	expect_notice(w, "mpatha: 1 disks that a former process used cannot be asked for its "
+			 "writes: writes wait, at most 33");
+	advance(w, 276000); /* the UNMAP has 120 s, the kernel 30, the way 7, the LUN 120 */
+	expect_pending(w, write);
+	advance(w, 61000);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* A disk that left in order, and that was saved, is not feared. */
+static void a_disk_that_has_left_is_not_told(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	expect(w, remove_path(w, "8:0") == 0);
+	advance(w, 100);
+	expect(w, message(w, "fail_if_no_path") == 0); /* which is saved with the rest */
+	sim_path(w, "8:0")->not_in_table = true;
+	writes_go_at_once(killed_in_peace(w));
+}
+
 int main(void)
 {
 	STORY(writes_wait_for_foreign_commands);
@@ -1447,6 +1524,9 @@ int main(void)
 	STORY(our_own_lun_gets_commands_later);
 	STORY(the_foreign_path_becomes_another_lun);
 	STORY(the_foreign_path_becomes_another_lun_unseen);
+	STORY(a_lost_write_that_could_not_be_saved);
+	STORY(a_slow_write_that_could_not_be_saved);
+	STORY(a_disk_that_has_left_is_not_told);
 	STORY(it_lets_go_of_a_write);
 	STORY(it_lets_go_and_there_is_an_error);
 	STORY(it_gives_the_disk_up);

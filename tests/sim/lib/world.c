@@ -231,6 +231,20 @@ static void meet_paths(struct world *w)
 	oracle_check(w, !mpath_path(w->m, nr), "more paths than the table has");
 }
 
+/* For the oracle: what is kept of the former process, in one place or in the other. */
+static void recall_tally(struct world *w)
+{
+	struct mpath_memory *memory = &w->memory;
+
+	if (memory->fence_end_ns < w->tally.fence_end_ns)
+		memory->fence_end_ns = w->tally.fence_end_ns;
+	if (memory->slow_end_ns < w->tally.slow_end_ns)
+		memory->slow_end_ns = w->tally.slow_end_ns;
+	if (memory->transit_ms < w->tally.transit_ms)
+		memory->transit_ms = (uint32_t)w->tally.transit_ms;
+	memory->nr_disks += w->tally.disks[0].disk != 0; /* how many is of no interest */
+}
+
 void world_start(struct world *w)
 {
 	struct mpath_event timeout = {.type = MPATH_TIMEOUT};
@@ -244,6 +258,7 @@ void world_start(struct world *w)
 	mpath_recall(w->m, &w->memory);
 	mpath_recall_errors(w->m, &w->tally);
 	w->saved = w->memory;
+	recall_tally(w);
 	mpath_table_free(table);
 	meet_paths(w);
 	mpath_set_trace(w->m, world_trace, w);
@@ -562,6 +577,7 @@ void world_answered(struct world *w, struct sim_io *io)
 static void perform(struct world *w, struct mpath_actions *a)
 {
 	struct list *node;
+	bool is_saved;
 
 	while ((node = list_pop(&a->open)))
 		sim_path_begin_open(path_of_action(node));
@@ -592,9 +608,10 @@ static void perform(struct world *w, struct mpath_actions *a)
 	w->nr_fences_over += a->fence_over;
 	w->nr_disks_used += a->disk_used;
 	w->nr_disks_left += a->disk_left;
-	if (a->memory_changed || a->fence_moved || a->disk_used)
+	is_saved = (a->memory_changed || a->fence_moved || a->disk_used) && !w->cannot_save;
+	if (is_saved)
 		mpath_remember(w->m, &w->saved);
-	if (a->errors_told)
+	if (is_saved || a->errors_told || a->fence_moved || a->fence_over || a->disk_used)
 		mpath_tell_errors(w->m, &w->tally);
 	oracle_check(w, !a->stopped || w->stopping, "stopped, but nobody asked for it");
 	w->stopped = a->stopped;

@@ -236,6 +236,7 @@ struct world {
 	unsigned int nr_disks_used;
 	unsigned int nr_disks_left;
 	struct mpath_memory saved;	/* as of the last time that it was to be kept at once */
+	bool cannot_save;		/* the disk is full, or does not answer */
 	struct mpath_error_tally tally; /* kept at each change */
 	uint64_t let_go_ns;	/* when the kernel has last let go of what it had kept back */
 	bool killed;		/* there is no process, and no map */
