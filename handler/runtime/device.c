@@ -73,10 +73,10 @@ struct keeper {
 	struct job job;
 	struct job_queue jobs;
 	bool running;
-	bool again;  /* there was news while the job ran */
-	bool news;   /* for the front, with the next job */
-	bool failed; /* to be tried again; was logged */
-	bool later;  /* to be saved with the next tick */
+	bool again; /* there was news while the job ran */
+	bool news;  /* for the front, with the next job */
+	int failed; /* why, negative errno; to be tried again; was logged */
+	bool later; /* to be saved with the next tick */
 
 	/* The job's, while it runs. */
 	struct kept kept;
@@ -365,7 +365,7 @@ static void keeper_check_error(struct device *d)
 	if (!keeper->error && keeper->failed)
 		mpath_log(MPATH_LOG_INFO, d->name, NULL,
 			  "WWID and state of the LUN are kept over a restart now");
-	keeper->failed = keeper->error != 0;
+	keeper->failed = keeper->error;
 }
 
 static void device_tell_errors(struct device *d)
@@ -752,10 +752,22 @@ static void status_unknown(struct mpath_message *message)
 	strbuf_printf(&message->reply, "status wants one of: info table ima detail");
 }
 
+static void device_warning(const struct device *d, struct strbuf *out)
+{
+	if (d->warning)
+		strbuf_printf(out, "%s", d->warning);
+	if (d->keeper.failed)
+		strbuf_printf(out, "%sWWID and state of the LUN cannot be kept over a restart: %s",
+			      d->warning ? "; " : "", strerror(-d->keeper.failed));
+}
+
 static void device_status(struct device *d, struct mpath_message *message)
 {
 	const char *type = message->argc == 2 ? message->argv[1] : "";
+	struct strbuf warning;
+	char text[320];
 
+	strbuf_init(&warning, text, sizeof(text));
 	message->error = 0;
 	if (strcmp(type, "info") == 0) {
 		mpath_status(d->map, STATUS_INFO, &message->reply);
@@ -765,8 +777,9 @@ static void device_status(struct device *d, struct mpath_message *message)
 		mpath_status_ima(d->map, &message->reply);
 	} else if (strcmp(type, "detail") == 0) {
 		mpath_status_detail(d->map, device_now_ns(d), &message->reply);
-		if (d->warning)
-			strbuf_printf(&message->reply, "warning: %s\n", d->warning);
+		device_warning(d, &warning);
+		if (warning.len)
+			strbuf_printf(&message->reply, "warning: %s\n", text);
 	} else {
 		status_unknown(message);
 	}
@@ -774,14 +787,18 @@ static void device_status(struct device *d, struct mpath_message *message)
 
 static void device_snapshot(struct device *d, struct mpath_snapshot *snapshot)
 {
+	struct strbuf warning;
+	char text[320];
 	size_t len;
 
 	mpath_snapshot(d->map, device_now_ns(d), snapshot);
-	if (!d->warning)
+	strbuf_init(&warning, text, sizeof(text));
+	device_warning(d, &warning);
+	if (!warning.len)
 		return;
 	len = strlen(snapshot->warning);
 	snprintf(snapshot->warning + len, sizeof(snapshot->warning) - len, "%s%s", len ? "; " : "",
-		 d->warning);
+		 text);
 }
 
 /* --- changing the map --- */

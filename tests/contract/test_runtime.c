@@ -1094,6 +1094,8 @@ static void test_state_not_writable(void)
 	struct kept kept;
 	char words[200];
 	struct strbuf error;
+	struct mpath_snapshot snapshot;
+	struct asked asked;
 	char blocked[160];
 
 	forget_state("mpatha");
@@ -1101,8 +1103,15 @@ static void test_state_not_writable(void)
 	assert(mkdir(blocked, 0700) == 0); /* where the new file is to be made */
 	start(&front, TABLE);
 	expect_log("WWID and state of the LUN cannot be kept over a restart");
+	assert(ask(&asked, "mpatha", "status detail"));
+	assert(strstr(asked.reply, "warning: this is a test; WWID and state of the LUN cannot be "
+				   "kept over a restart: Is a directory\n"));
+	take_snapshot("mpatha", &snapshot);
+	assert(strncmp(snapshot.warning, "this is a test; WWID and state", 30) == 0);
 	assert(rmdir(blocked) == 0);
 	expect_log("WWID and state of the LUN are kept over a restart now");
+	take_snapshot("mpatha", &snapshot);
+	assert(strcmp(snapshot.warning, "this is a test") == 0);
 	device_stop(front.device);
 	strbuf_init(&error, words, sizeof(words));
 	assert(state_load("mpatha", &kept, &error) == 0);
