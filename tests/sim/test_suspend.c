@@ -140,8 +140,8 @@ static void test_noflush_of_a_bio_based_map(void)
 	advance(w, 10000);
 	expect_pending(w, held);
 	expect(w, message(w, "resume") == 0);
-	expect_table(w, "4 queue_if_no_path retain_attached_hw_handler queue_mode bio " ONE_PATH
-			" ");
+	expect_table(w,
+		     "4 queue_if_no_path retain_attached_hw_handler queue_mode bio " ONE_PATH " ");
 	advance(w, 1000);
 	expect_pending(w, held);
 	expect(w, message(w, "reinstate_path 8:0") == 0);
