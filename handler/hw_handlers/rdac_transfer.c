@@ -123,10 +123,9 @@ enum rdac_turn rdac_transfer_turn(struct rdac_transfer *transfer)
 		return RDAC_MOVED;
 	case LUN_REFUSED:
 		return RDAC_REFUSED;
-	case LUN_ASKED:
-		return RDAC_WAITS;
 	}
-	/* Also where another map has the same LUN, and has left. */
+	/* While it is asked for somebody leads.  Also where another map has the same LUN, and has
+	 * left. */
 	return atomic_compare_exchange_strong(&nexus->led, &led, true) ? lead(transfer)
 								       : RDAC_WAITS;
 }

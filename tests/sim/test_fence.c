@@ -745,7 +745,8 @@ static void an_overdue_write_holds_the_others_up(void)
 	world_end(w);
 }
 
-/* The machine, or the loop, stood still when it became overdue: the next event is not the clock's. */
+/* The machine, or the loop, stood still when it became overdue: the next event is not the clock's.
+ */
 static void overdue_while_the_loop_stood_still(void)
 {
 	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);

@@ -94,6 +94,7 @@ static void groups_are_formed_by_alua_priority(void)
 	expect_table(w, HEAD "2 1 round-robin 0 2 1 8:16 1 8:48 1 "
 			     "round-robin 0 2 1 8:0 1 8:32 1 ");
 	expect(w, w->luns[0].nr_stpg == 0 && w->nr_regroups == 1);
+	expect_notice(w, "paths are in 2 priority groups now");
 	world_end(w);
 }
 
