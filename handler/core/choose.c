@@ -152,7 +152,7 @@ static void switch_group(struct multipath *m, struct priority_group *pg)
 	else
 		not_for_the_log(m);
 	m->current_pg = pg;
-	m->awaited.current_group = 0;
+	m->awaited_group = 0;
 	m->actions->group_changed = true;
 	pg_init_switched(m);
 }

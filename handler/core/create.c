@@ -114,6 +114,7 @@ void mpath_destroy(struct multipath *m)
 	mpath_table_free(m->table);
 	free(m->notices);
 	free(m->hardware);
+	free(m->awaited);
 	hedge_free(m->hedge);
 	free(m);
 }

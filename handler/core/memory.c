@@ -8,10 +8,11 @@
  * more is dropped.
  *
  * Paths that are found, and groups that the policies form, come after the map was created: what was
- * set for them waits until then (multipath.awaited), and is remembered for the next process, too.
+ * set for them waits until then (struct awaited), and is remembered for the next process, too.
  * As to groups it ends when the administrator says something newer about them.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/multipath.h"
@@ -131,7 +132,7 @@ static uint64_t hash_in_use(const struct multipath *m)
 {
 	const struct priority_group *in_use = m->next_pg ? m->next_pg : m->current_pg;
 
-	return in_use && !groups_to_come(m) ? group_hash(m, in_use) : m->awaited.current_group;
+	return in_use && !groups_to_come(m) ? group_hash(m, in_use) : m->awaited_group;
 }
 
 static void remember_groups(const struct multipath *m, struct mpath_memory *memory)
@@ -143,9 +144,9 @@ static void remember_groups(const struct multipath *m, struct mpath_memory *memo
 		if (pg->bypassed && !pg->bypassed_by_array)
 			add(memory->disabled, &memory->nr_disabled, MEMORY_GROUPS_MAX,
 			    group_hash(m, pg));
-	for (i = 0; i < m->awaited.nr_disabled; i++)
+	for (i = 0; m->awaited && i < m->awaited->nr_disabled; i++)
 		add(memory->disabled, &memory->nr_disabled, MEMORY_GROUPS_MAX,
-		    m->awaited.disabled[i]);
+		    m->awaited->disabled[i]);
 }
 
 static void remember_paths(const struct multipath *m, struct mpath_memory *memory)
@@ -156,8 +157,8 @@ static void remember_paths(const struct multipath *m, struct mpath_memory *memor
 	for_each_path(m, path)
 		if (path->failed_by_message)
 			add(memory->failed, &memory->nr_failed, MEMORY_PATHS_MAX, path_hash(path));
-	for (i = 0; i < m->awaited.nr_failed; i++)
-		add(memory->failed, &memory->nr_failed, MEMORY_PATHS_MAX, m->awaited.failed[i]);
+	for (i = 0; m->awaited && i < m->awaited->nr_failed; i++)
+		add(memory->failed, &memory->nr_failed, MEMORY_PATHS_MAX, m->awaited->failed[i]);
 }
 
 void mpath_remember(struct multipath *m, struct mpath_memory *memory)
@@ -202,9 +203,9 @@ static void recall_group(struct multipath *m, struct priority_group *pg)
 {
 	uint64_t hash = group_hash(m, pg);
 
-	if (take_out(m->awaited.disabled, &m->awaited.nr_disabled, hash))
+	if (m->awaited && take_out(m->awaited->disabled, &m->awaited->nr_disabled, hash))
 		recall_disabled(m, pg);
-	if (hash == m->awaited.current_group && may_begin_with(m, pg))
+	if (hash == m->awaited_group && may_begin_with(m, pg))
 		m->next_pg = pg;
 }
 
@@ -213,7 +214,7 @@ void recall_groups(struct multipath *m)
 {
 	struct priority_group *pg;
 
-	if (!m->awaited.nr_disabled && !m->awaited.current_group)
+	if (!m->awaited && !m->awaited_group)
 		return;
 	for_each_group(m, pg)
 		recall_group(m, pg);
@@ -221,7 +222,7 @@ void recall_groups(struct multipath *m)
 
 void recall_path(struct multipath *m, struct path *path)
 {
-	if (!take_out(m->awaited.failed, &m->awaited.nr_failed, path_hash(path)))
+	if (!m->awaited || !take_out(m->awaited->failed, &m->awaited->nr_failed, path_hash(path)))
 		return;
 	path->failed_by_message = true;
 	snprintf(path->reason, sizeof(path->reason), "fail_path message");
@@ -230,27 +231,17 @@ void recall_path(struct multipath *m, struct path *path)
 
 void forget_awaited_groups(struct multipath *m)
 {
-	m->awaited.current_group = 0;
-	m->awaited.nr_disabled = 0;
+	m->awaited_group = 0;
+	if (m->awaited)
+		m->awaited->nr_disabled = 0;
 }
 
 /* It says itself how its groups are to be; what it does not name, nobody means any more. */
 void memory_new_table(struct multipath *m)
 {
 	forget_awaited_groups(m);
-	if (!m->settings.finds_paths)
-		m->awaited.nr_failed = 0;
-}
-
-static void await(struct multipath *m, const struct mpath_memory *memory)
-{
-	struct awaited *awaited = &m->awaited;
-
-	awaited->current_group = memory->current_group;
-	awaited->nr_disabled = memory->nr_disabled;
-	memcpy(awaited->disabled, memory->disabled, sizeof(awaited->disabled));
-	awaited->nr_failed = memory->nr_failed;
-	memcpy(awaited->failed, memory->failed, sizeof(awaited->failed));
+	if (m->awaited && !m->settings.finds_paths)
+		m->awaited->nr_failed = 0;
 }
 
 static void recall_paths_and_groups(struct multipath *m)
@@ -264,7 +255,37 @@ static void recall_paths_and_groups(struct multipath *m)
 	if (!has_own_groups(m))
 		forget_awaited_groups(m);
 	if (!m->settings.finds_paths)
-		m->awaited.nr_failed = 0;
+		m->awaited->nr_failed = 0;
+}
+
+/* Memory for what has to wait; in most maps that is nothing. */
+static struct awaited *keep_waiting(struct multipath *m, const struct awaited *awaited)
+{
+	struct awaited *kept;
+
+	if (!awaited->nr_disabled && !awaited->nr_failed)
+		return NULL;
+	kept = malloc(sizeof(*kept));
+	if (kept)
+		*kept = *awaited;
+	else
+		notice(m, NOTICE_OTHER, NULL,
+		       "not enough memory: what messages have set for paths and groups that come "
+		       "later is forgotten");
+	return kept;
+}
+
+static void recall_messages(struct multipath *m, const struct mpath_memory *memory)
+{
+	struct awaited awaited = {.nr_disabled = memory->nr_disabled,
+				  .nr_failed = memory->nr_failed};
+
+	memcpy(awaited.disabled, memory->disabled, sizeof(awaited.disabled));
+	memcpy(awaited.failed, memory->failed, sizeof(awaited.failed));
+	m->awaited_group = memory->current_group;
+	m->awaited = &awaited;
+	recall_paths_and_groups(m);
+	m->awaited = keep_waiting(m, &awaited);
 }
 
 static void recall_disks(struct multipath *m, const struct mpath_memory *memory)
@@ -284,6 +305,5 @@ void mpath_recall(struct multipath *m, const struct mpath_memory *memory)
 	recall_disks(m, memory);
 	m->former_slow_ns = memory->slow_end_ns;
 	recall_queueing(m, memory->queueing);
-	await(m, memory);
-	recall_paths_and_groups(m);
+	recall_messages(m, memory);
 }

@@ -45,7 +45,6 @@ struct priority_group {
  * by the hashes of memory.c.
  */
 struct awaited {
-	uint64_t current_group; /* the one in use then; 0: none, or a group is used by now */
 	unsigned int nr_disabled;
 	unsigned int nr_failed;
 	uint64_t disabled[MEMORY_GROUPS_MAX];
@@ -173,7 +172,8 @@ struct multipath {
 	unsigned int nr_slow;	    /* writes that are out and may take longer than that */
 	uint64_t slow_kept_ns;	    /* the end of the last of these, as a next process knows it */
 	uint64_t slow_idle_ns;	    /* it is over then, if none comes */
-	struct awaited awaited;
+	uint64_t awaited_group;	    /* in use then; 0: none, or commands use one by now */
+	struct awaited *awaited;    /* owned; NULL: there is nothing else */
 	bool told_slow;
 	uint64_t kept_back_ns; /* the kernel has kept back what a dead process had sent, until then
 				  at least; 0: it has not */

@@ -65,6 +65,33 @@ static void test_map(void)
 	mpath_table_free(table);
 }
 
+/* What has to wait for a path that may be found is forgotten then, and the map says so. */
+static void test_recall(void)
+{
+	static const struct mpath_memory memory = {.nr_failed = 1, .failed = {1}};
+	struct mpath_table *table = parse("0 0 0 0");
+	struct mpath_settings settings;
+	struct mpath_notice notice = {0};
+	struct mpath_memory next;
+
+	mpath_settings_init(&settings);
+	settings.finds_paths = true;
+	for (int nth = 0; nth < 2; nth++) {
+		struct multipath *m = mpath_create("m", table, &settings, NULL, &error);
+
+		assert(m);
+		fail_allocation(nth);
+		mpath_recall(m, &memory);
+		fail_allocation(0);
+		mpath_remember(m, &next);
+		assert(next.nr_failed == !nth);
+		assert(mpath_next_notice(m, &notice) == !!nth);
+		mpath_destroy(m);
+	}
+	assert(strstr(notice.text, "not enough memory"));
+	mpath_table_free(table);
+}
+
 static struct mpath_change *prepare(struct multipath *m, unsigned int which)
 {
 	static const unsigned int assignment[] = {2, 1};
@@ -353,6 +380,7 @@ int main(void)
 {
 	assert(mkdtemp(dir) && !chdir(dir));
 	test_map();
+	test_recall();
 	test_changes();
 	test_selectors();
 	test_steps_take_no_memory();
