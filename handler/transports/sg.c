@@ -360,6 +360,8 @@ static int64_t sg_count_outstanding(struct path_link *link, uint64_t *errors)
 	int64_t outstanding = sg_counters_read(&link->counters);
 	int64_t now = sg_counters_errors(&link->counters);
 
+	if (outstanding < 0)
+		return outstanding;
 	if (now < 0 || link->errors_at_open < 0)
 		return -ENODEV;
 	*errors = (uint64_t)(now - link->errors_at_open);
