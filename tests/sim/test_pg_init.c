@@ -558,6 +558,25 @@ static void switch_group_during_activation(void)
 	world_end(w);
 }
 
+/* Likewise another table; nobody waits for the group any more. */
+static void another_table_during_activation(void)
+{
+	struct world *w = new_world(FAIL TWO_BY_TWO_ALUA, 2);
+	unsigned int nr_probes;
+	struct sim_io *io;
+
+	world_up(w);
+	sim_path(w, "8:0")->latency_ns = 50 * NSEC_PER_MSEC;
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	abort_task(w, io);
+	nr_probes = sim_path(w, "8:16")->nr_probes;
+	expect(w, reload(w, FAIL TWO_BY_TWO_ALUA) == 0);
+	advance(w, 200);
+	expect(w, sim_path(w, "8:16")->nr_probes == nr_probes);
+	world_end(w);
+}
+
 /* F17, F18: a disabled group as last resort: after a pause, which the next activation has not. */
 static void a_disabled_group_is_activated_after_a_pause(void)
 {
@@ -825,6 +844,7 @@ int main(void)
 	STORY(a_path_comes_back_to_the_current_group);
 	STORY(the_only_path_comes_back);
 	STORY(switch_group_during_activation);
+	STORY(another_table_during_activation);
 	STORY(a_disabled_group_is_activated_after_a_pause);
 	STORY(a_pause_ends_with_its_round);
 	STORY(a_path_in_doubt_is_not_activated);
