@@ -115,7 +115,7 @@ def lose_groups(made, losses):
     m = map_over(made, grouping="failover")
     expect(m.status("table").split("1 alua")[1:], f"no handler alua: {m.status('table')}")
     m.wait_in_use()
-    load = load_on(m, 4 + 1.5 * len(losses))
+    load = load_on(m, 4 + count(1.5, 3) * len(losses))      # forty losses meet a busy minute
     for i, cut in enumerate(losses):
         here, there = made.paths[i % 2], made.paths[1 - i % 2]
         here.wait_load()
