@@ -48,7 +48,7 @@ def lives(make):
     m.wait_in_use()
     expect(f" 1 {array.handler} 2 1 " in m.status("table"), m.status("table"))
     runner.wait_log(f"the array is [{array.section}] of the hardware table")
-    load = fio.Fio(m, 4 + 4 * ROUNDS, rate=1, bs="512-32k")
+    load = fio.Fio(m, 4 + count(4, 6) * ROUNDS, rate=1, bs="512-32k")
     defer(load.kill)
     load.wait_load()
 
