@@ -45,9 +45,7 @@ static bool is_medium_error(const struct scsi_result *result)
 {
 	struct scsi_sense sense;
 
-	return result->transport == TRANSPORT_OK && result->status == SAM_CHECK_CONDITION &&
-	       scsi_sense_decode(result->sense, result->sense_len, &sense) && sense.key == 0x03 &&
-	       !sense.deferred;
+	return scsi_result_sense(result, &sense) && sense.key == 0x03 && !sense.deferred;
 }
 
 /* A block that is larger than our buffer is not read: that the target answers has to do. */

@@ -347,9 +347,7 @@ static bool is_told_once(const struct scsi_result *result)
 {
 	struct scsi_sense sense;
 
-	return result->transport == TRANSPORT_OK && result->status == SAM_CHECK_CONDITION &&
-	       scsi_sense_decode(result->sense, result->sense_len, &sense) &&
-	       (sense.key == 0x06 || sense.deferred);
+	return scsi_result_sense(result, &sense) && (sense.key == 0x06 || sense.deferred);
 }
 
 static void read_is_good(struct multipath *m, struct mpath_io *read, const struct leg *leg)

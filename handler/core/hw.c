@@ -199,9 +199,8 @@ struct verdict judge_for(struct multipath *m, const struct scsi_result *result)
 	struct verdict generic = judge(result);
 	struct scsi_sense sense;
 
-	if (!m->hw.type || !m->hw.type->check_sense || result->transport != TRANSPORT_OK ||
-	    result->status != SAM_CHECK_CONDITION ||
-	    !scsi_sense_decode(result->sense, result->sense_len, &sense) || sense.deferred)
+	if (!m->hw.type || !m->hw.type->check_sense || !scsi_result_sense(result, &sense) ||
+	    sense.deferred)
 		return generic;
 	return verdict_of(m, &sense, generic);
 }

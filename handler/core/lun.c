@@ -133,9 +133,8 @@ bool is_capacity_change(const struct scsi_result *result)
 {
 	struct scsi_sense sense;
 
-	return result->transport == TRANSPORT_OK && result->status == SAM_CHECK_CONDITION &&
-	       scsi_sense_decode(result->sense, result->sense_len, &sense) && sense.key == 0x06 &&
-	       sense.asc == 0x2a && sense.ascq == 0x09;
+	return scsi_result_sense(result, &sense) && sense.key == 0x06 && sense.asc == 0x2a &&
+	       sense.ascq == 0x09;
 }
 
 /* All paths have been asked long before that is over. */

@@ -68,12 +68,17 @@ bool scsi_sense_decode(const uint8_t *sense, size_t len, struct scsi_sense *out)
 	return true;
 }
 
+bool scsi_result_sense(const struct scsi_result *result, struct scsi_sense *sense)
+{
+	return result->transport == TRANSPORT_OK && result->status == SAM_CHECK_CONDITION &&
+	       scsi_sense_decode(result->sense, result->sense_len, sense);
+}
+
 bool scsi_is_deferred(const struct scsi_result *result)
 {
 	struct scsi_sense sense;
 
-	return result->transport == TRANSPORT_OK && result->status == SAM_CHECK_CONDITION &&
-	       scsi_sense_decode(result->sense, result->sense_len, &sense) && sense.deferred;
+	return scsi_result_sense(result, &sense) && sense.deferred;
 }
 
 void scsi_sense_set(struct scsi_result *result, uint32_t data_len, uint8_t key, uint8_t asc,
