@@ -254,12 +254,7 @@ void path_told_session(struct multipath *m, struct path *path, uint64_t session)
 
 /* --- overdue writes --- */
 
-/*
- * When cmd_time_out is over the kernel answers in our place, and tells nobody (hazards.md H4). What
- * is held is answered before that; a write that is on a path, or fenced, cannot be.  Its initiator
- * takes it for ended then, and newer data that he writes must not be overtaken by it: no further
- * write is sent until it is gone.
- */
+/* Until then no write that is out is overdue. */
 void overdue_by(struct multipath *m, uint64_t at_ns)
 {
 	if (!m->overdue_due_ns || at_ns < m->overdue_due_ns)
@@ -267,6 +262,12 @@ void overdue_by(struct multipath *m, uint64_t at_ns)
 	wake_by(m, m->overdue_due_ns);
 }
 
+/*
+ * When cmd_time_out is over the kernel answers in our place, and tells nobody (hazards.md H4). What
+ * is held is answered before that; a write that is on a path, or fenced, cannot be.  Its initiator
+ * takes it for ended then, and newer data that he writes must not be overtaken by it: no further
+ * write is sent until it is gone.
+ */
 static void check_overdue(struct multipath *m, struct mpath_io *io)
 {
 	if (io->cmd.class == CMD_READ || io->overdue)

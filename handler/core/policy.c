@@ -26,17 +26,23 @@
 
 /* --- priorities --- */
 
-static bool by_alua(const struct multipath *m)
+static bool wants_alua(const struct multipath *m)
 {
 	switch (m->settings.policy.prio) {
 	case PRIO_ALUA:
 	case PRIO_DETECT:
-		return m->hw.type && m->hw.type->can_refresh;
+		return true;
 	case PRIO_CONST:
 	case PRIO_PATH_LATENCY:
 		return false;
 	}
 	return false;
+}
+
+/* And gets it. */
+static bool by_alua(const struct multipath *m)
+{
+	return wants_alua(m) && m->hw.type && m->hw.type->can_refresh;
 }
 
 /* A port group in transition keeps what it had: where it goes is not known. */
@@ -377,12 +383,10 @@ void policy_timeout(struct multipath *m)
  */
 static bool would_mix_controllers(const struct multipath *m)
 {
-	const struct mpath_policy *policy = &m->settings.policy;
 	bool has_port_groups = m->lun.inquiry[5] & 0x30;
 
-	return policy->grouping == GROUPING_GROUP_BY_PRIO && !by_alua(m) &&
-	       policy->prio != PRIO_CONST && policy->prio != PRIO_PATH_LATENCY &&
-	       (m->hw.type || has_port_groups);
+	return m->settings.policy.grouping == GROUPING_GROUP_BY_PRIO && wants_alua(m) &&
+	       !by_alua(m) && (m->hw.type || has_port_groups);
 }
 
 static enum grouping grouping_of(const struct multipath *m)
