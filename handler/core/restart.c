@@ -375,7 +375,6 @@ void restart_path_used(struct multipath *m, struct path *path)
 		return;
 	path->used = true;
 	m->actions->disk_used = true;
-	m->actions->errors_told = true;
 }
 
 /* All that was out there has been answered. */

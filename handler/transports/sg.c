@@ -886,12 +886,9 @@ static void link_fill_facts(struct path_link *link, const struct sg_disk *disk,
 {
 	const struct sg_node *node = &link->node;
 	int64_t foreign = sg_counters_read(&link->counters);
-	bool kept_back = foreign == -EAGAIN;
 
 	/* What has ended since, and with an error, is among these. */
 	link->errors_at_open = sg_counters_errors(&link->counters);
-	if (foreign < 0)
-		foreign = 1; /* nobody can tell: so there may be some */
 	*facts = (struct path_facts){
 		.unstable_name = disk->unstable_name,
 		.read_only = node->read_only,
@@ -900,8 +897,9 @@ static void link_fill_facts(struct path_link *link, const struct sg_disk *disk,
 		.transit_ms = node->transit_ms,
 		.nexus = nexus_of(node),
 		.has_sessions = node->session >= 0,
-		.foreign = (uint64_t)foreign,
-		.kept_back = kept_back,
+		/* Nobody can tell: so there may be some. */
+		.foreign = foreign < 0 ? 1 : (uint64_t)foreign,
+		.kept_back = foreign == -EAGAIN,
 		.disk = node->number,
 		.errors =
 			link->errors_at_open < 0 ? ERRORS_UNKNOWN : (uint64_t)link->errors_at_open,
