@@ -209,12 +209,7 @@ static struct world *list_world(const char *list)
 
 	w->settings.policy = (struct mpath_policy){
 		.on = true, .grouping = GROUPING_GROUP_BY_PRIO, .failback = FAILBACK_MANUAL};
-	give_port_groups(w, BOTH, 2);
-	sim_path(w, "8:0")->nexus.group = 2;
-	sim_path(w, "8:16")->nexus.group = 1;
-	sim_path(w, "8:32")->nexus.group = 2;
-	sim_path(w, "8:48")->nexus.group = 1;
-	set_port_group(w, 2, ALUA_NON_OPTIMIZED, false);
+	mix_port_groups(w, BOTH);
 	return w;
 }
 

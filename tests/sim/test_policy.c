@@ -42,17 +42,6 @@ static struct sim_path *path_of_read(struct world *w)
 	return io->last_path;
 }
 
-/* Group 1 of the array has the odd places of the list, so that the list's order is not kept. */
-static void mix_port_groups(struct world *w, uint8_t tpgs)
-{
-	give_port_groups(w, tpgs, 2);
-	sim_path(w, "8:0")->nexus.group = 2;
-	sim_path(w, "8:16")->nexus.group = 1;
-	sim_path(w, "8:32")->nexus.group = 2;
-	sim_path(w, "8:48")->nexus.group = 1;
-	set_port_group(w, 2, ALUA_NON_OPTIMIZED, false);
-}
-
 static struct world *alua_world(uint8_t tpgs, enum grouping grouping, enum failback failback)
 {
 	struct world *w = new_world(FOUR_ALONE, grouping, failback);

@@ -651,6 +651,16 @@ void give_port_groups(struct world *w, uint8_t tpgs, unsigned int paths_per_grou
 		w->paths[i].nexus.group = i / paths_per_group + 1;
 }
 
+void mix_port_groups(struct world *w, uint8_t tpgs)
+{
+	give_port_groups(w, tpgs, 2);
+	sim_path(w, "8:0")->nexus.group = 2;
+	sim_path(w, "8:16")->nexus.group = 1;
+	sim_path(w, "8:32")->nexus.group = 2;
+	sim_path(w, "8:48")->nexus.group = 1;
+	set_port_group(w, 2, ALUA_NON_OPTIMIZED, false);
+}
+
 void give_controllers(struct world *w, enum sim_make make)
 {
 	static const char *const checkers[] = {

@@ -374,6 +374,11 @@ void sim_ring_begin(struct world *w, uint32_t at);
  */
 void give_port_groups(struct world *w, uint8_t tpgs, unsigned int paths_per_group);
 /*
+ * Likewise for the paths 8:0 to 8:48: group 1 has 8:16 and 8:48, so that a list's order is not
+ * kept, and group 2 is not optimized.
+ */
+void mix_port_groups(struct world *w, uint8_t tpgs);
+/*
  * Before world_start(): the array is one of two controllers.  The paths of the table's odd groups
  * lead to controller 0, which owns the LUN, and they have the checker that knows such arrays.
  */
