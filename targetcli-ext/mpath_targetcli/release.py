@@ -49,10 +49,15 @@ class _Round:
         except GLib.Error as problem:
             error = client.translated(problem, LIMIT_S)
             busy = isinstance(error, client.Refused) and error.name == "Busy"
+            if not isinstance(error, client.NoAnswer):
+                self.errors[name] = error
             if busy and self._left_ms() > PAUSE_MS:
                 GLib.timeout_add(PAUSE_MS, self._tell, name)
                 return
-            self.errors[name] = error
+            # What the map said last, if it had said anything.
+            self.errors.setdefault(name, error)
+        else:
+            self.errors.pop(name, None)
         self._open.discard(name)
         if not self._open:
             self._loop.quit()

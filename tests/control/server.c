@@ -5,7 +5,7 @@
  * Commands on standard input: "add NAME [PATHS]", "remove NAME", "forget NAME" (without a word to
  * D-Bus: the moment between the two), "grow NAME", "shrink NAME" (a path), "reads NAME N" (on the
  * first path), "events NAME N", "busy NAME N" (so many messages are refused), "hang NAME" (none is
- * answered any more).  What was done is said in the log: "did VERB NAME".  A map answers
+ * answered any more, but those it still has to refuse).  What was done is said in the log: "did VERB NAME".  A map answers
  * on a thread of its own, as the real ones do: see answer().
  */
 #include <assert.h>
@@ -279,7 +279,7 @@ static void *owner_thread(void *arg)
 		if (request->snapshot)
 			take_snapshot(map, request->snapshot);
 		pthread_mutex_unlock(&lock);
-		if (map->hangs && !request->snapshot)
+		if (map->hangs && !map->busy && !request->snapshot)
 			continue;
 		if (request->layout)
 			reload(map, request->layout, &request->message);
