@@ -179,19 +179,14 @@ bool may_begin_with(const struct multipath *m, const struct priority_group *pg)
 	return !m->settings.policy.on || !by_alua(m) || is_optimized(pg);
 }
 
-static bool has_only(const struct priority_group *pg, unsigned int path_id)
+static bool has_another_usable_path(const struct priority_group *pg, unsigned int path_id)
 {
 	const struct path *path;
-	bool found = false;
 
-	list_for_each_entry(path, &pg->paths, node) {
-		if (!path->active || path->suspect)
-			continue;
-		if (path->id != path_id)
-			return false;
-		found = true;
-	}
-	return found;
+	list_for_each_entry(path, &pg->paths, node)
+		if (path->active && !path->suspect && path->id != path_id)
+			return true;
+	return false;
 }
 
 /* Not anew for what is only looked at again: priorities are asked for all the time. */
@@ -213,7 +208,7 @@ static void fail_back(struct multipath *m, struct priority_group *best)
 		use_group(m, best, "failback to");
 		return;
 	case FAILBACK_FOLLOWOVER:
-		if (has_only(best, m->came_up_id))
+		if (!has_another_usable_path(best, m->came_up_id))
 			use_group(m, best, "failback to");
 		return;
 	case FAILBACK_DEFERRED:

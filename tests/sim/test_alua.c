@@ -724,6 +724,25 @@ static void a_transition_of_a_group_that_nobody_uses(void)
 	world_end(w);
 }
 
+/* The array tells of another change in the middle of such a second: it is heard at once. */
+static void a_change_during_a_transition(void)
+{
+	struct world *w = new_world(FAIL TWO_GROUPS_ALUA, IMPLICIT, 1);
+
+	world_up(w);
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	set_port_group(w, 2, ALUA_TRANSITIONING, true);
+	submit_read(w, 0, 1);
+	advance(w, 20);
+	expect_notice(w, "target port group 2 is transitioning");
+	set_port_group(w, 2, ALUA_NON_OPTIMIZED, true);
+	submit_read(w, 0, 1);
+	advance(w, 20);
+	expect_notice(w, "target port group 2 is active/non-optimized");
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(a_handler_is_found_by_itself);
@@ -760,5 +779,6 @@ int main(void)
 	STORY(a_state_that_holds_no_longer);
 	STORY(a_lun_that_another_host_has_reserved);
 	STORY(a_transition_of_a_group_that_nobody_uses);
+	STORY(a_change_during_a_transition);
 	return end_of_stories();
 }

@@ -257,6 +257,7 @@ static void test_data_in_is_the_smaller_of_both(void)
 {
 	const uint8_t read_10[32] = {0x28, [8] = 8};
 	const uint8_t inquiry[32] = {0x12, [4] = 36};
+	const uint8_t mode_sense_6[32] = {0x1a, [4] = 0xc0};
 	struct scsi_cmd cmd;
 
 	assert(fill(&cmd, read_10, 512, 512) == CDB_OK);
@@ -265,6 +266,8 @@ static void test_data_in_is_the_smaller_of_both(void)
 	assert(cmd.data_len == 4096);
 	assert(fill(&cmd, inquiry, 255, 512) == CDB_OK);
 	assert(cmd.data_len == 36);
+	assert(fill(&cmd, mode_sense_6, 4096, 512) == CDB_OK);
+	assert(cmd.data_len == 192);
 
 	/* No buffer at all: the target is told so, and reports the overflow itself. */
 	assert(fill(&cmd, read_10, 0, 512) == CDB_OK);

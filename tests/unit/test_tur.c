@@ -191,11 +191,14 @@ static void test_unclear_answers(void)
 {
 	const struct scsi_result no_sense = {.status = SAM_CHECK_CONDITION};
 	const struct scsi_result aborted = {.status = SAM_TASK_ABORTED};
+	struct scsi_result with_sense = sense(0x05, 0x25, 0x00);
 
+	with_sense.status = SAM_TASK_ABORTED; /* which has none */
 	check_next_decides(&no_sense);
 	check_after_five(&no_sense, CHECK_DOWN);
 	check_next_decides(&aborted);
 	check_after_five(&aborted, CHECK_DOWN);
+	check_next_decides(&with_sense);
 }
 
 /* The adapter's errors are retried; our own shortage never fails a path; a loss is a loss. */
