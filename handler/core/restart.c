@@ -432,12 +432,9 @@ void restart_stops(struct multipath *m)
 {
 	struct path *path;
 
-	list_for_each_entry(path, &m->leaving, map_node) {
-		if (!path->kept_back)
-			continue;
-		path->kept_back = false;
-		close_link_if_idle(m, path);
-	}
+	list_for_each_entry(path, &m->leaving, map_node)
+		if (path->kept_back)
+			close_link_if_idle(m, path);
 }
 
 /* --- commands of a former process, path by path --- */
