@@ -161,7 +161,6 @@ static bool prepare_group(struct mpath_change *change, struct priority_group *pg
 	const char *why = "path selector constructor failed";
 	unsigned int i;
 
-	pg->m = change->m;
 	pg->number = (unsigned int)(pg - change->groups) + 1;
 	list_init(&pg->paths);
 	pg->selector.type = words->selector;

@@ -31,7 +31,6 @@ enum suspend_state {
 };
 
 struct priority_group {
-	struct multipath *m;
 	unsigned int number; /* from 1, as dm counts */
 	unsigned int nr_paths;
 	bool bypassed;

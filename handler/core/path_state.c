@@ -118,7 +118,6 @@ static void begin_doubt(struct multipath *m, struct path *path, const char *why)
 		path->recheck_identity = true;
 	trace(m, "path %s: in doubt (%s)", path_name(path), why);
 	path->suspect = true;
-	path->suspect_since_ns = m->now_ns;
 	m->nr_suspect++;
 	if (!list_empty(&m->backlog))
 		m->run_held = true; /* who waited for room on it must look again */

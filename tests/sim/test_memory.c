@@ -445,6 +445,26 @@ static void a_found_path_stays_failed(void)
 	world_end(w);
 }
 
+/* As many as can be remembered have been waited for since long; one more has no room. */
+static void more_failed_paths_than_can_be_remembered(void)
+{
+	struct world *w = world_new("0 0 0 0");
+	struct mpath_memory memory = {0};
+	unsigned int i;
+
+	w->settings.finds_paths = true;
+	w->memory.nr_failed = MEMORY_PATHS_MAX;
+	for (i = 0; i < MEMORY_PATHS_MAX; i++)
+		w->memory.failed[i] = 1000 + i;
+	world_up(w);
+	find(w, "8:0", "8:16");
+	expect(w, message(w, "fail_path 8:16") == 0);
+	mpath_remember(w->m, &memory);
+	expect(w, memory.nr_failed == MEMORY_PATHS_MAX);
+	expect(w, memory.failed[MEMORY_PATHS_MAX - 1] == 1000 + MEMORY_PATHS_MAX - 2);
+	world_end(w);
+}
+
 static void groups_of_found_paths(void)
 {
 	struct world *w = finding_world(NULL);
@@ -521,6 +541,7 @@ int main(void)
 	STORY(a_group_is_formed_later);
 	STORY(newer_words_about_groups);
 	STORY(a_found_path_stays_failed);
+	STORY(more_failed_paths_than_can_be_remembered);
 	STORY(groups_of_found_paths);
 	STORY(found_paths_and_then_a_table);
 	return end_of_stories();

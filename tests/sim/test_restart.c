@@ -903,6 +903,22 @@ static void errors_after_the_last_check(void)
 	writes_go_at_once(killed_in_peace(w));
 }
 
+/* And those of long before the path came: who is killed at once has been told of them. */
+static void errors_of_long_ago(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+
+	w->settings.fence = FENCE_TIME;
+	sim_path(w, "8:0")->mode = MODE_GONE;
+	world_up(w);
+	advance(w, 1000);
+	sim_path(w, "8:0")->nr_errors = 5;
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	while (!sim_path(w, "8:0")->path->active)
+		advance(w, 10);
+	writes_go_at_once(killed_in_peace(w));
+}
+
 /*
  * A path that is never idle is counted, too, at 5 s; believed when what was out then is answered,
  * at 10 s; and the errors from 8 s on are on top of that.
@@ -1352,6 +1368,7 @@ static void an_unmap_is_out_for_long(void)
 	expect_pending(w, write);
 	advance(w, 62000); /* and 60 s are added, see slow_write_starts() */
 	expect_good(w, write);
+	expect_no_detail(w, "slow command");
 	world_end(w);
 }
 
@@ -1546,6 +1563,7 @@ int main(void)
 	STORY(errors_that_were_told);
 	STORY(errors_before_the_last_check);
 	STORY(errors_after_the_last_check);
+	STORY(errors_of_long_ago);
 	STORY(errors_under_load);
 	STORY(an_error_that_was_counted_and_not_told);
 	STORY(the_disk_is_gone_at_the_first_look);

@@ -1160,11 +1160,16 @@ static void test_hostile_mailboxes(void)
 	}
 }
 
-/* The ring may be the last thing in the mapping, but not a byte longer. */
-static void test_a_ring_to_the_end(void)
+/* There is room for one answer; and it may be the last thing in the mapping, but not a byte longer.
+ */
+static void test_the_limits_of_a_ring(void)
 {
 	struct ring ring;
 
+	begin();
+	mailbox()->ring_size = sizeof(struct ring_response);
+	assert(!ring_init(&ring, w.mem, DATA_OFF, &ops, &w));
+	end();
 	begin();
 	assert(ring_init(&ring, w.mem, DATA_OFF - 1, &ops, &w));
 	assert(!ring_init(&ring, w.mem, DATA_OFF, &ops, &w));
@@ -1475,7 +1480,7 @@ int main(void)
 	test_command_that_is_not_there();
 	test_reset_behind_our_back();
 	test_hostile_mailboxes();
-	test_a_ring_to_the_end();
+	test_the_limits_of_a_ring();
 	test_chaos();
 	test_pool();
 	test_pool_between_threads();

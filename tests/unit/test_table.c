@@ -529,6 +529,8 @@ static void test_prefix_errors(void)
 {
 	refuse("mpatha: 8 2097152 multipath 0 0 0 0",
 	       "invalid table start: START is \"8\", expected 0");
+	refuse("mpatha: 1 2097152 multipath 0 0 0 0",
+	       "invalid table start: START is \"1\", expected 0");
 	refuse("x 2097152 multipath 0 0 0 0", "invalid table start: START is \"x\", expected 0");
 	refuse("0 0 multipath 0 0 0 0",
 	       "invalid table length: LENGTH is \"0\", expected a number of sectors from 1 to "

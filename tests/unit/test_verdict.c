@@ -220,6 +220,9 @@ static void test_every_status(void)
 
 	check_status(SAM_BUSY, IO_RETRY, IDLE);
 	check_status(SAM_TASK_SET_FULL, IO_RETRY, IDLE);
+	assert(!strcmp(judge(&(struct scsi_result){.status = SAM_BUSY}).why, "busy"));
+	assert(!strcmp(judge(&(struct scsi_result){.status = SAM_TASK_SET_FULL}).why,
+		       "task set full"));
 	for (status = 0; status < 256; status++)
 		if (status != SAM_BUSY && status != SAM_TASK_SET_FULL &&
 		    status != SAM_CHECK_CONDITION)

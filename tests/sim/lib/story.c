@@ -254,12 +254,23 @@ void expect_status_at(struct world *w, const char *file, int line, enum status_t
 		fail_at(w, file, line, "expected status\n\"%s\", not\n\"%s\"", want, w->text);
 }
 
-void expect_detail_at(struct world *w, const char *file, int line, const char *part)
+static bool is_in_detail(struct world *w, const char *part)
 {
 	struct strbuf out;
 
 	strbuf_init(&out, w->text, sizeof(w->text));
 	mpath_status_detail(w->m, w->now_ns, &out);
-	if (!strstr(w->text, part))
+	return strstr(w->text, part);
+}
+
+void expect_detail_at(struct world *w, const char *file, int line, const char *part)
+{
+	if (!is_in_detail(w, part))
 		fail_at(w, file, line, "expected \"%s\" in\n%s", part, w->text);
+}
+
+void expect_no_detail_at(struct world *w, const char *file, int line, const char *part)
+{
+	if (is_in_detail(w, part))
+		fail_at(w, file, line, "expected no \"%s\" in\n%s", part, w->text);
 }

@@ -454,6 +454,7 @@ void expect_pending_at(struct world *w, const char *file, int line, const struct
 void expect_status_at(struct world *w, const char *file, int line, enum status_type type,
 		      const char *want);
 void expect_detail_at(struct world *w, const char *file, int line, const char *part);
+void expect_no_detail_at(struct world *w, const char *file, int line, const char *part);
 void expect_at(struct world *w, const char *file, int line, bool holds, const char *what);
 __attribute__((noreturn, format(printf, 4, 5))) void fail_at(struct world *w, const char *file,
 							     int line, const char *format, ...);
@@ -475,6 +476,7 @@ unsigned int count_notices(struct world *w, const char *part);
 #define expect_info(w, want)	     expect_status_at(w, __FILE__, __LINE__, STATUS_INFO, want)
 #define expect_table(w, want)	     expect_status_at(w, __FILE__, __LINE__, STATUS_TABLE, want)
 #define expect_detail(w, part)	     expect_detail_at(w, __FILE__, __LINE__, part)
+#define expect_no_detail(w, part)    expect_no_detail_at(w, __FILE__, __LINE__, part)
 #define expect(w, holds)	     expect_at(w, __FILE__, __LINE__, holds, #holds)
 
 /* A story is void (*)(void); this prints its name should it fail. */
