@@ -408,6 +408,17 @@ static void leg_is_empty(struct multipath *m, struct leg *leg, struct path *path
 	retry_short_transfer(m, read, path);
 }
 
+/* What is not good may have data all the same: RECOVERED ERROR, see ring_entry.c. */
+static void hand_over(struct mpath_io *read, const struct leg *leg)
+{
+	const struct scsi_result *result = &leg->io.result;
+	size_t len = leg->io.cmd.data_len;
+
+	scsi_reply(read, leg->buf, result->residual < len ? len - result->residual : 0);
+	read->result = *result;
+	read->start_ns = leg->io.start_ns;
+}
+
 /* It is out no more; @read is NULL if none waits for it. */
 static void detach(struct leg *leg)
 {
@@ -427,8 +438,7 @@ static void leg_failed(struct multipath *m, struct leg *leg, struct path *path)
 		put_leg(m, leg);
 		return;
 	}
-	read->result = leg->io.result;
-	read->start_ns = leg->io.start_ns;
+	hand_over(read, leg);
 	put_leg(m, leg); /* the read may need it at once */
 	if (read->leg) {
 		one_leg_failed(m, read, path);

@@ -431,6 +431,24 @@ static void a_deferred_error_goes_up(void)
 	world_end(w);
 }
 
+/* It has data, which ring.c gives to the initiator. */
+static void a_recovered_error_brings_its_data(void)
+{
+	struct world *w = up(FAIL TWO_PATHS);
+	struct sim_io *write = submit_write(w, 3, 1), *read;
+
+	advance(w, 20);
+	expect_good(w, write);
+	answer_with_sense(sim_path(w, "8:0"), 0x01, 0x18, 0x00, 1);
+	answer_with_sense(sim_path(w, "8:16"), 0x01, 0x18, 0x00, 1);
+	read = submit_read(w, 3, 1);
+	expect(w, read->nr_legs == 1);
+	advance(w, 2);
+	expect_sense(w, read, 0x01, 0x18, 0x00);
+	expect(w, read->io.result.residual == 0 && sim_stamp(read->buf, 0) == write->stamp);
+	world_end(w);
+}
+
 /* What the map would not let up without hedging does not go up with it. */
 static void a_reset_is_the_maps_business(void)
 {
@@ -1074,6 +1092,7 @@ int main(void)
 	STORY(a_poison_read);
 	STORY(a_unit_attention_goes_up);
 	STORY(a_deferred_error_goes_up);
+	STORY(a_recovered_error_brings_its_data);
 	STORY(a_reset_is_the_maps_business);
 	STORY(a_conflict_and_a_good_answer);
 	STORY(two_conflicts);
