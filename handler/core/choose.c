@@ -84,22 +84,25 @@ static struct path *any_that_takes(struct priority_group *pg, const struct mpath
 	return NULL;
 }
 
-/* No other path of its group is of use to this command. */
+/* Though it is demoted: no other path is of use to this command. */
+static bool takes_all_the_same(struct path *path, const struct mpath_io *io, struct misses *misses)
+{
+	unsigned int depth = path->depth;
+	bool taken;
+
+	path->depth = path->facts.queue_depth;
+	taken = takes(path, io, misses);
+	path->depth = depth;
+	return taken;
+}
+
 static struct path *any_demoted_that_takes(struct priority_group *pg, const struct mpath_io *io,
 					   struct misses *misses)
 {
 	struct path *path;
 
 	list_for_each_entry(path, &pg->paths, node) {
-		unsigned int depth = path->depth;
-		bool taken;
-
-		if (path->demotion == NOT_DEMOTED)
-			continue;
-		path->depth = path->facts.queue_depth;
-		taken = takes(path, io, misses);
-		path->depth = depth;
-		if (!taken)
+		if (path->demotion == NOT_DEMOTED || !takes_all_the_same(path, io, misses))
 			continue;
 		hide_path(path, false); /* the selector will hear of the command */
 		return path;
@@ -301,6 +304,12 @@ static bool group_is_ready(const struct path *path)
 	return !m->hw.type || (path->pg == m->current_pg && !m->queue_io);
 }
 
+/* Other paths know nothing of a copy. */
+static bool takes_preferred(struct path *path, const struct mpath_io *io, struct misses *misses)
+{
+	return is_about_copies(io) ? takes_all_the_same(path, io, misses) : takes(path, io, misses);
+}
+
 /* Flattened: most commands need but one step of each function here, and calls cost more. */
 __attribute__((flatten)) enum choice choose_path(struct multipath *m, struct mpath_io *io,
 						 struct path **path)
@@ -312,7 +321,7 @@ __attribute__((flatten)) enum choice choose_path(struct multipath *m, struct mpa
 	if (io->prefers) {
 		io->prefers = false;
 		*path = find_path_by_id(m, io->preferred_id); /* NULL: it has left */
-		if (*path && group_is_ready(*path) && takes(*path, io, &misses)) {
+		if (*path && group_is_ready(*path) && takes_preferred(*path, io, &misses)) {
 			if ((*path)->hidden)
 				hide_path(*path, false);
 			return CHOSE_PATH;

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "sim/lib/load.h"
 #include "sim/lib/tables.h"
 #include "sim/lib/world.h"
 
@@ -79,6 +80,31 @@ static void where_reads_are_hedged(void)
 	read_block(w);
 	copy_is_known(w, path);
 	copy_is_known(w, path);
+	world_end(w);
+}
+
+/* Slow is better than never: as long as it is demoted it has no room for others. */
+static void the_path_of_the_copy_is_slow(void)
+{
+	struct world *w = load_world(FAIL TWO_PATHS);
+	struct sim_path *path;
+	struct sim_io *io;
+	struct load l;
+
+	w->settings.slow_path_factor = 3;
+	world_up(w);
+	path = copy(w);
+	expect(w, path == sim_path(w, "8:0"));
+	load_begins(&l, w, 4);
+	load_runs(&l, 1000);
+	load_fault(w, LATE);
+	load_runs(&l, 1000);
+	expect(w, path->path->demotion == DEMOTED);
+	io = submit_results(w);
+	load_runs(&l, 100);
+	expect_good(w, io);
+	expect(w, io->last_path == path && path->path->demotion == DEMOTED);
+	load_ends(&l);
 	world_end(w);
 }
 
@@ -248,6 +274,7 @@ int main(void)
 {
 	STORY(results_come_from_the_path_of_the_copy);
 	STORY(where_reads_are_hedged);
+	STORY(the_path_of_the_copy_is_slow);
 	STORY(the_path_of_the_copy_is_lost);
 	STORY(the_path_of_the_copy_comes_back);
 	STORY(the_path_of_the_copy_is_removed);
