@@ -156,28 +156,28 @@ static void go_elsewhere(struct multipath *m, struct mpath_io *io, struct path *
 }
 
 /*
- * The target's answer, though not one of its good ones.  If its sense got lost we say so: a disk
- * driver takes a CHECK CONDITION without sense for a false alarm, and the data for good.
+ * If its sense got lost the command has an error from now on, should it not come to another try: a
+ * disk driver takes a CHECK CONDITION without sense for a false alarm, and the data for good.
  */
-static void answer_as_it_is(struct multipath *m, struct mpath_io *io)
+static void make_up_lost_sense(struct mpath_io *io)
 {
 	struct scsi_sense sense;
 
 	if (io->result.status == SAM_CHECK_CONDITION &&
 	    !scsi_sense_decode(io->result.sense, io->result.sense_len, &sense))
-		complete_with_sense(m, io, 0x04, 0x08, io->cmd.class == CMD_ONCE ? 0x01 : 0x00);
-	else
-		complete_io(m, io);
+		scsi_sense_set(&io->result, (uint32_t)io->cmd.data_len, 0x04, 0x08,
+			       io->cmd.class == CMD_ONCE ? 0x01 : 0x00);
 }
 
 static void retry(struct multipath *m, struct mpath_io *io, struct path *path, bool may_have_run)
 {
 	io->short_until_ns = 0; /* it was sent */
+	make_up_lost_sense(io);
 	if (!io->retries_until_ns)
 		io->retries_until_ns = m->now_ns + RETRY_TIME_NS;
 	if (io->nr_retries == RETRIES_MAX || m->now_ns >= io->retries_until_ns ||
 	    (may_have_run && io->cmd.class == CMD_ONCE)) {
-		answer_as_it_is(m, io);
+		complete_io(m, io);
 		return;
 	}
 	trace(m, "io %02x: again on %s", io->cmd.cdb[0], path_name(path));

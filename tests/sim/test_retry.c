@@ -442,6 +442,38 @@ static void never_any_sense(void)
 	world_end(w);
 }
 
+/* Nor may it go up when there is no path for another try, or no time. */
+static void no_sense_yet_and_no_path(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *io;
+
+	world_up(w);
+	answer_with_status(sim_path(w, "8:0"), SAM_CHECK_CONDITION, 0);
+	io = submit_write(w, 0, 1);
+	advance(w, 5);
+	expect_pending(w, io);
+	message(w, "fail_path 8:0");
+	advance(w, 100);
+	expect_sense(w, io, 0x04, 0x08, 0x00);
+	world_end(w);
+}
+
+static void no_sense_yet_and_no_time(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	struct sim_io *io;
+
+	set_cmd_time_out(w, 2);
+	world_up(w);
+	answer_with_status(sim_path(w, "8:0"), SAM_CHECK_CONDITION, 0);
+	io = submit_write(w, 0, 1);
+	advance(w, 1200);
+	expect_sense(w, io, 0x04, 0x08, 0x00);
+	expect(w, io->nr_starts < 9);
+	world_end(w);
+}
+
 /* A reset is told to each path's nexus: absorbed on all of them (F32). */
 static void resets_are_absorbed(void)
 {
@@ -1072,6 +1104,8 @@ int main(void)
 	STORY(an_aborted_compare_and_write_is_not_repeated);
 	STORY(a_check_condition_without_sense);
 	STORY(never_any_sense);
+	STORY(no_sense_yet_and_no_path);
+	STORY(no_sense_yet_and_no_time);
 	STORY(resets_are_absorbed);
 	STORY(other_unit_attentions_are_told_once);
 	STORY(a_poison_command);
