@@ -222,8 +222,7 @@ bool blame_path(struct multipath *m, struct path *path, uint64_t sent_ns,
 		capacity_changed(m);
 		return false;
 	case IO_REIDENTIFY:
-		path->recheck_identity = true;
-		suspect_path(m, path, verdict->why);
+		doubt_identity(m, path, verdict->why);
 		return false;
 	case IO_TRANSITIONING:
 		return told_transition(m, path, sent_ns, verdict->why);

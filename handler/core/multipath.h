@@ -423,6 +423,7 @@ void probe_path_now(struct multipath *m, struct path *path);
 void look_at_paths(struct multipath *m);
 bool probe_group_in_use(struct multipath *m);
 bool probes_are_out(const struct multipath *m);
+void doubt_identity(struct multipath *m, const struct path *path, const char *why);
 void kernel_has_heard(struct multipath *m, struct path *path, enum mpath_heard heard);
 void probe_answered(struct multipath *m, struct path *path);
 void probe_abandoned(struct multipath *m, struct path *path);

@@ -494,6 +494,22 @@ static void listen_for_losses(struct multipath *m, const struct path *path)
 	keep_news(m, &path->probe.result);
 }
 
+/*
+ * It may be another LUN now.  The target tells each nexus once, so this is told to all paths that
+ * lead to the same disk: it may be in two groups, or have left the map and come again.
+ */
+void doubt_identity(struct multipath *m, const struct path *path, const char *why)
+{
+	struct path *other;
+
+	for_each_path(m, other) {
+		if (other->link != LINK_OPEN || strcmp(other->facts.name, path->facts.name) != 0)
+			continue;
+		other->recheck_identity = true;
+		suspect_path(m, other, why);
+	}
+}
+
 /* A unit attention is told once: what a probe hears of the LUN's identity nobody else will. */
 static void listen_for_doubts(struct multipath *m, struct path *path)
 {
@@ -503,10 +519,8 @@ static void listen_for_doubts(struct multipath *m, struct path *path)
 		may_be_news(path) ? judge_for(m, &path->probe.result) : judge(&path->probe.result);
 	if (is_capacity_change(&path->probe.result))
 		capacity_changed(m);
-	if (verdict.verdict != IO_REIDENTIFY)
-		return;
-	path->recheck_identity = true;
-	suspect_path(m, path, verdict.why);
+	if (verdict.verdict == IO_REIDENTIFY)
+		doubt_identity(m, path, verdict.why);
 }
 
 /*
@@ -738,15 +752,14 @@ bool probes_are_out(const struct multipath *m)
 /* Who had asked did not hear it, and its command may have been executed where it should not. */
 void kernel_has_heard(struct multipath *m, struct path *path, enum mpath_heard heard)
 {
-	if (m->stopping || path->link != LINK_OPEN)
+	if (m->stopping)
 		return;
 	switch (heard) {
 	case HEARD_STATES:
 		want_refresh(m);
 		return;
 	case HEARD_IDENTITY:
-		path->recheck_identity = true;
-		suspect_path(m, path, "INQUIRY data or LUN list changed");
+		doubt_identity(m, path, "INQUIRY data or LUN list changed");
 		return;
 	}
 }

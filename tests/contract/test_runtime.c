@@ -964,6 +964,21 @@ static void test_the_kernel_doubts_a_disk(void)
 	device_stop(front.device);
 }
 
+/* Each path to it hears that, not only the first one in the table. */
+static void test_the_kernel_doubts_a_disk_in_two_groups(void)
+{
+	struct front front;
+
+	polling_ms = 60 * 1000;
+	start(&front, "0 0 2 1 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:0 1");
+	polling_ms = 200;
+	expect_status("status info", " 0 1 0 8:0 A 0 E 0 1 0 8:0 A 0 ");
+	paths[0].disk = &other_disk;
+	fake_disk_doubted("/dev/fake-8:0");
+	expect_status("status info", " 0 1 0 8:0 F 1 E 0 1 0 8:0 F 1 ");
+	device_stop(front.device);
+}
+
 /* The pinned WWID holds over a restart; after forget_wwid another LUN is taken. */
 static void test_pinned(void)
 {
@@ -1589,6 +1604,7 @@ static const struct {
 	{"found-and-named", test_found_and_named},
 	{"news-of-disks", test_news_of_disks},
 	{"the-kernel-doubts-a-disk", test_the_kernel_doubts_a_disk},
+	{"the-kernel-doubts-a-disk-in-two-groups", test_the_kernel_doubts_a_disk_in_two_groups},
 	{"pinned", test_pinned},
 	{"messages are kept", test_messages_are_kept},
 	{"group is kept", test_group_is_kept},

@@ -188,6 +188,57 @@ static void the_kernel_hears_of_an_exchanged_lun(void)
 	world_end(w);
 }
 
+/* 8:0 is in both groups: one nexus, which is told once. */
+static struct world *exchanged_in_two_groups(void)
+{
+	struct world *w =
+		world_new(QUEUE "0 2 1 round-robin 0 1 1 8:0 1 round-robin 0 2 1 8:0 1 8:16 1");
+
+	world_up(w);
+	w->paths[0].nexus.lun = &w->luns[1];
+	w->paths[1].nexus.lun = &w->luns[1];
+	return w;
+}
+
+static void no_write_gets_there(struct world *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < 30; i++) {
+		submit_write(w, i, 1);
+		advance(w, 1);
+	}
+	advance(w, 20);
+	expect(w, w->luns[1].nr_writes == 0);
+	expect_info(w, "2 0 0 0 2 2 E 0 1 0 8:0 F 1 A 0 2 0 8:0 F 1 8:16 A 0 ");
+	world_end(w);
+}
+
+static void an_exchanged_lun_in_two_groups(void)
+{
+	struct world *w = exchanged_in_two_groups();
+
+	push_ua(&w->paths[0], 0x3f, 0x0e);
+	no_write_gets_there(w);
+}
+
+static void the_checker_hears_of_a_lun_in_two_groups(void)
+{
+	struct world *w = exchanged_in_two_groups();
+
+	push_ua(&w->paths[0], 0x3f, 0x0e);
+	advance(w, 5100);
+	no_write_gets_there(w);
+}
+
+static void the_kernel_hears_of_a_lun_in_two_groups(void)
+{
+	struct world *w = exchanged_in_two_groups();
+
+	kernel_hears(&w->paths[0], HEARD_IDENTITY);
+	no_write_gets_there(w);
+}
+
 /* So does the identity check itself: a second exchange while it asks about the first. */
 static void an_exchange_during_the_identity_check(void)
 {
@@ -978,6 +1029,9 @@ int main(void)
 	STORY(an_exchanged_lun_is_excluded);
 	STORY(the_checker_hears_of_an_exchanged_lun);
 	STORY(the_kernel_hears_of_an_exchanged_lun);
+	STORY(an_exchanged_lun_in_two_groups);
+	STORY(the_checker_hears_of_a_lun_in_two_groups);
+	STORY(the_kernel_hears_of_a_lun_in_two_groups);
 	STORY(an_exchange_during_the_identity_check);
 	STORY(news_during_the_identity_check);
 	STORY(a_shortage_during_the_identity_check);
