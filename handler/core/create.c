@@ -70,18 +70,32 @@ static void init(struct multipath *m, const char *name)
 	list_init(&m->on_legs);
 }
 
+static struct multipath *new_map(const char *name)
+{
+	struct multipath *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->former_disks = calloc(1, sizeof(*m->former_disks));
+	if (!m->former_disks) {
+		free(m);
+		return NULL;
+	}
+	init(m, name);
+	return m;
+}
+
 struct multipath *mpath_create(const char *name, const struct mpath_table *table,
 			       const struct mpath_settings *settings, const struct lun_facts *lun,
 			       struct strbuf *error)
 {
-	struct multipath *m = calloc(1, sizeof(*m));
+	struct multipath *m = new_map(name);
 	struct mpath_change *change;
 
 	if (!m) {
 		strbuf_printf(error, "not enough memory for the map");
 		return NULL;
 	}
-	init(m, name);
 	change = mpath_change_reload(m, table, settings, error);
 	if (!change) {
 		mpath_destroy(m);
@@ -115,6 +129,7 @@ void mpath_destroy(struct multipath *m)
 	free(m->notices);
 	free(m->hardware);
 	free(m->awaited);
+	free(m->former_disks);
 	hedge_free(m->hedge);
 	free(m);
 }

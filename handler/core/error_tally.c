@@ -110,27 +110,6 @@ static uint64_t errors_of(const struct mpath_error_tally *tally, uint64_t disk)
 	return errors == UINT64_MAX ? 0 : errors;
 }
 
-static bool is_former_disk(const struct multipath *m, uint64_t disk)
-{
-	unsigned int i;
-
-	for (i = 0; i < m->nr_former_disks; i++)
-		if (m->former_disks[i].disk == disk)
-			return true;
-	return false;
-}
-
-/* 0 stands for those that there is no room for, as in struct mpath_memory. */
-static void recall_disk(struct multipath *m, uint64_t disk)
-{
-	if (!disk || is_former_disk(m, disk))
-		return;
-	if (m->nr_former_disks < MEMORY_DISKS_MAX)
-		m->former_disks[m->nr_former_disks++].disk = disk;
-	else
-		m->former_disks[0].disk = 0;
-}
-
 void mpath_recall_errors(struct multipath *m, const struct mpath_error_tally *tally)
 {
 	unsigned int i;
@@ -140,7 +119,8 @@ void mpath_recall_errors(struct multipath *m, const struct mpath_error_tally *ta
 	if (m->former_slow_ns < tally->slow_end_ns)
 		m->former_slow_ns = tally->slow_end_ns;
 	for (i = 0; i < MEMORY_DISKS_MAX; i++)
-		recall_disk(m, tally->disks[i].disk);
+		if (tally->disks[i].disk)
+			recall_disk(m, tally->disks[i].disk);
 	if (m->nr_former_disks && m->longest_transit_ms < tally->transit_ms)
 		m->longest_transit_ms = (uint32_t)tally->transit_ms;
 	for (i = 0; i < m->nr_former_disks; i++)

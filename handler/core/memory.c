@@ -288,13 +288,50 @@ static void recall_messages(struct multipath *m, const struct mpath_memory *memo
 	m->awaited = keep_waiting(m, &awaited);
 }
 
+static bool is_former_disk(const struct multipath *m, uint64_t disk)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->nr_former_disks; i++)
+		if (m->former_disks[i].disk == disk)
+			return true;
+	return false;
+}
+
+/* Most maps have but a few, so there is no room for more from the beginning. */
+static bool reserve_former_disk(struct multipath *m)
+{
+	size_t nr = m->nr_former_disks + 1;
+	struct mpath_disk_errors *more;
+
+	if (nr == 1)
+		return true;
+	if (nr > MEMORY_DISKS_MAX)
+		return false;
+	more = reallocarray(m->former_disks, nr, sizeof(*more));
+	if (!more)
+		return false;
+	m->former_disks = more;
+	return true;
+}
+
+/* 0 stands for those that there is no room for, as in struct mpath_memory. */
+void recall_disk(struct multipath *m, uint64_t disk)
+{
+	if (is_former_disk(m, disk))
+		return;
+	if (reserve_former_disk(m))
+		m->former_disks[m->nr_former_disks++] = (struct mpath_disk_errors){.disk = disk};
+	else
+		m->former_disks[0].disk = 0;
+}
+
 static void recall_disks(struct multipath *m, const struct mpath_memory *memory)
 {
 	unsigned int i;
 
-	m->nr_former_disks = memory->nr_disks;
 	for (i = 0; i < memory->nr_disks; i++)
-		m->former_disks[i] = (struct mpath_disk_errors){.disk = memory->disks[i]};
+		recall_disk(m, memory->disks[i]);
 	if (memory->nr_disks && m->longest_transit_ms < memory->transit_ms)
 		m->longest_transit_ms = memory->transit_ms;
 }

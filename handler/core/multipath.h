@@ -160,8 +160,8 @@ struct multipath {
 	bool restart_over;   /* no command of a dead process is feared any more */
 	bool foreign_left;   /* some were on a path that was lost or has left: the time decides */
 	uint64_t former_fence_ns; /* what a dead process had lost may land until then; 0: none */
-	/* That it used, and no path of ours has found. */
-	struct mpath_disk_errors former_disks[MEMORY_DISKS_MAX];
+	/* Owned, room for one at least: that it used, and no path of ours has found. */
+	struct mpath_disk_errors *former_disks;
 	unsigned int nr_former_disks;
 	unsigned int nr_recalled_disks; /* with those that were found, which stand behind them */
 	unsigned int nr_first_paths;	/* the ids of those that were there from the beginning */
@@ -345,6 +345,9 @@ void memory_new_table(struct multipath *m);
 typedef void disk_in_use_fn(void *to, const struct mpath_disk_errors *in_use);
 void tell_disks_in_use(const struct multipath *m, disk_in_use_fn *tell, void *to);
 void tell_ends(const struct multipath *m, uint64_t *fence_end_ns, uint64_t *slow_end_ns);
+
+/* memory.c: a disk that a former process used; 0: those that there is no room for */
+void recall_disk(struct multipath *m, uint64_t disk);
 
 /* error_tally.c: what the disk has ended with an error, and we know of */
 void tally_begins(struct path *path, uint64_t errors);

@@ -315,12 +315,15 @@ static void measure_held(unsigned int nr_ios)
 
 static void measure_memory(unsigned int nr_paths)
 {
-	size_t before = mallinfo2().uordblks;
-	struct multipath *m = new_map("round-robin", nr_paths);
+	size_t before, map;
+	struct multipath *m;
 
-	printf("command %zu\n", sizeof(struct mpath_io));
+	printf("command %zu\n", sizeof(struct mpath_io)); /* takes the buffer of stdout */
 	printf("hot-path %zu\n", offsetof(struct path, facts.foreign));
-	printf("map %zu\n", mallinfo2().uordblks - before);
+	before = mallinfo2().uordblks;
+	m = new_map("round-robin", nr_paths);
+	map = mallinfo2().uordblks - before;
+	printf("map %zu\n", map);
 	mpath_destroy(m);
 }
 

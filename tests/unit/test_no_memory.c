@@ -92,6 +92,30 @@ static void test_recall(void)
 	mpath_table_free(table);
 }
 
+/* A disk of a former process that there is no memory for is one that nobody can find: it counts. */
+static void test_recall_of_disks(void)
+{
+	static const struct mpath_memory memory = {.nr_disks = 3, .disks = {11, 12, 13}};
+	struct mpath_table *table = parse("0 0 0 0");
+	struct mpath_settings settings;
+	struct mpath_memory next;
+
+	mpath_settings_init(&settings);
+	for (int nth = 0; nth <= 2; nth++) {
+		struct multipath *m = mpath_create("m", table, &settings, NULL, &error);
+
+		assert(m);
+		fail_allocation(nth);
+		mpath_recall(m, &memory);
+		assert(!nth || allocation_has_failed());
+		fail_allocation(0);
+		mpath_remember(m, &next);
+		assert(next.nr_disks == (nth ? 2 : 3) && next.disks[0] == (nth ? 0 : 11));
+		mpath_destroy(m);
+	}
+	mpath_table_free(table);
+}
+
 static struct mpath_change *prepare(struct multipath *m, unsigned int which)
 {
 	static const unsigned int assignment[] = {2, 1};
@@ -381,6 +405,7 @@ int main(void)
 	assert(mkdtemp(dir) && !chdir(dir));
 	test_map();
 	test_recall();
+	test_recall_of_disks();
 	test_changes();
 	test_selectors();
 	test_steps_take_no_memory();
