@@ -36,8 +36,7 @@ struct mpath_change {
 	struct mpath_table *table;
 	struct priority_group *groups;
 	unsigned int nr_groups;
-	struct mpath_notice *notices;
-	unsigned int notices_max;
+	struct kept_notices notices;
 
 	struct seat *seats; /* in table order */
 	unsigned int nr_seats;
@@ -209,9 +208,8 @@ static bool prepare_layout(struct mpath_change *change, struct strbuf *error)
 	change->nr_groups = table->nr_groups;
 	change->groups = calloc(table->nr_groups + 1, sizeof(*change->groups));
 	change->seats = calloc(nr_paths + 1, sizeof(*change->seats));
-	change->notices_max = notices_for(nr_paths + change->m->nr_paths);
-	change->notices = calloc(change->notices_max, sizeof(*change->notices));
-	if (!change->groups || !change->seats || !change->notices)
+	if (!change->groups || !change->seats ||
+	    !kept_notices_init(&change->notices, nr_paths + change->m->nr_paths))
 		return out_of_memory(error);
 	for (i = 0; i < table->nr_groups; i++)
 		if (!prepare_group(change, &change->groups[i], &table->groups[i], error))
@@ -433,7 +431,7 @@ void mpath_change_free(struct mpath_change *change)
 		free(seat->address);
 	}
 	free(change->seats);
-	free(change->notices);
+	free(change->notices.memory);
 	free(change->hardware);
 	hedge_free(change->hedge);
 	mpath_table_free(change->table);
@@ -659,10 +657,8 @@ static void swap_layouts(struct multipath *m, struct mpath_change *change)
 	swap(m->nr_groups, change->nr_groups);
 	swap(m->table, change->table);
 	swap(m->notices, change->notices);
-	swap(m->notices_max, change->notices_max);
-	m->lost_notices += m->nr_notices; /* whoever wants them takes them after each step */
-	m->nr_notices = 0;
-	m->first_notice = 0;
+	/* Whoever wants them takes them after each step. */
+	m->lost_notices += kept_notices_clear(&change->notices);
 }
 
 static void settle_again(struct multipath *m)

@@ -126,7 +126,7 @@ void mpath_destroy(struct multipath *m)
 	free_paths(&m->paths);
 	free_paths(&m->leaving);
 	mpath_table_free(m->table);
-	free(m->notices);
+	free(m->notices.memory);
 	free(m->hardware);
 	free(m->awaited);
 	free(m->former_disks);

@@ -50,6 +50,15 @@ struct awaited {
 	uint64_t failed[MEMORY_PATHS_MAX];
 };
 
+/* Notices on their way out, packed one behind the other: see notice.c. */
+struct kept_notices {
+	uint8_t *memory; /* owned */
+	uint32_t size;
+	uint32_t first; /* bytes before the oldest */
+	uint32_t end;	/* of the newest; as first: there is none */
+	uint32_t last;	/* where the newest begins */
+};
+
 struct multipath {
 	char name[MPATH_NAME_MAX];
 	struct mpath_settings settings; /* as said, and what the hardware table has filled in */
@@ -204,10 +213,7 @@ struct multipath {
 	uint64_t wake_ns;	       /* the earliest time that somebody asked for */
 	struct mpath_actions *actions; /* of the current step */
 
-	struct mpath_notice *notices; /* a ring of notices_max */
-	unsigned int notices_max;
-	unsigned int first_notice;
-	unsigned int nr_notices;
+	struct kept_notices notices; /* those of this step, and what nobody has taken yet */
 	unsigned int lost_notices;
 	uint64_t last_sequence;
 	uint64_t last_uevent;
@@ -244,8 +250,10 @@ void configuration_refused(struct multipath *m, const char *why);
 /* The last notice is an event, but the log has it from others already. */
 void not_for_the_log(struct multipath *m);
 void quiet_is_over(struct multipath *m, struct path *path);
-/* Notices that one step may bring forth, for so many paths. */
-unsigned int notices_for(unsigned int nr_paths);
+/* Room for the notices that one step may bring forth, with so many paths.  False: no memory. */
+bool kept_notices_init(struct kept_notices *kept, unsigned int nr_paths);
+/* Forgets them; their number. */
+unsigned int kept_notices_clear(struct kept_notices *kept);
 
 /* choose.c: which path? */
 enum choice {

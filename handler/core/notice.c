@@ -6,30 +6,159 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "core/multipath.h"
 
 /* A path that flaps is not logged more often than this (D13). */
 #define NOTICE_QUIET_NS (10 * NSEC_PER_SEC)
 
-unsigned int notices_for(unsigned int nr_paths)
+/*
+ * How many a step may bring forth, and what they take as a rule: with all their room each would
+ * have half a KiB.  Should there be no room for all the oldest are lost, and the gap in the numbers
+ * tells.
+ */
+#define NOTICES_OF_MAP	32
+#define NOTICES_OF_PATH 4
+#define NOTICE_USUAL	160
+
+/* As it is kept: what follows are the path, the device and the text, each with its NUL. */
+struct kept_notice {
+	uint64_t sequence;
+	uint64_t uevent_seq;
+	uint32_t size; /* with what follows */
+	uint32_t path_id;
+	uint32_t group;
+	uint32_t nr_valid;
+	uint8_t kind;
+	bool quiet;
+	bool summary;
+	bool has_path;
+};
+
+_Static_assert(sizeof(struct kept_notice) % _Alignof(struct kept_notice) == 0, "they are in a row");
+
+bool kept_notices_init(struct kept_notices *kept, unsigned int nr_paths)
 {
-	return 32 + 4 * nr_paths;
+	*kept = (struct kept_notices){.size = (NOTICES_OF_MAP + NOTICES_OF_PATH * nr_paths) *
+					      NOTICE_USUAL};
+	kept->memory = malloc(kept->size);
+	return kept->memory;
 }
 
-static struct mpath_notice *new_notice(struct multipath *m, enum mpath_notice_kind kind)
+static struct kept_notice *kept_at(const struct kept_notices *kept, uint32_t at)
 {
-	struct mpath_notice *n;
+	return (struct kept_notice *)(void *)(kept->memory + at);
+}
 
-	/* The oldest is lost; the gap in the numbers tells. */
-	if (m->nr_notices == m->notices_max) {
-		m->first_notice = (m->first_notice + 1) % m->notices_max;
-		m->nr_notices--;
+static void drop_first(struct kept_notices *kept)
+{
+	kept->first += kept_at(kept, kept->first)->size;
+	if (kept->first == kept->end)
+		kept->first = kept->end = 0;
+}
+
+unsigned int kept_notices_clear(struct kept_notices *kept)
+{
+	unsigned int nr = 0;
+
+	for (; kept->first != kept->end; nr++)
+		drop_first(kept);
+	return nr;
+}
+
+/* Whoever takes them does so after each step, so there is hardly ever anything to move. */
+static struct kept_notice *make_room(struct multipath *m, uint32_t size)
+{
+	struct kept_notices *kept = &m->notices;
+
+	while (kept->end - kept->first + size > kept->size) {
+		drop_first(kept);
 		m->lost_notices++;
 	}
-	n = &m->notices[(m->first_notice + m->nr_notices++) % m->notices_max];
-	*n = (struct mpath_notice){.kind = kind, .nr_valid = m->nr_valid};
-	return n;
+	if (kept->end + size > kept->size) {
+		memmove(kept->memory, kept->memory + kept->first, kept->end - kept->first);
+		kept->end -= kept->first;
+		kept->first = 0;
+	}
+	kept->last = kept->end;
+	kept->end += size;
+	return kept_at(kept, kept->last);
+}
+
+/* The words of a notice, in the order in which they are kept, for packing and unpacking. */
+#define NR_WORDS 3
+
+static char *word_of(struct mpath_notice *n, unsigned int i, size_t *size)
+{
+	switch (i) {
+	case 0:
+		*size = sizeof(n->path);
+		return n->path;
+	case 1:
+		*size = sizeof(n->device);
+		return n->device;
+	default:
+		*size = sizeof(n->text);
+		return n->text;
+	}
+}
+
+static void keep(struct multipath *m, struct mpath_notice *n)
+{
+	size_t size = sizeof(struct kept_notice), unused;
+	struct kept_notice *kept;
+	char *to;
+
+	for (unsigned int i = 0; i < NR_WORDS; i++)
+		size += strlen(word_of(n, i, &unused)) + 1;
+	size = (size + _Alignof(struct kept_notice) - 1) & ~(_Alignof(struct kept_notice) - 1);
+	kept = make_room(m, (uint32_t)size);
+	*kept = (struct kept_notice){
+		.sequence = n->sequence,
+		.uevent_seq = n->uevent_seq,
+		.size = (uint32_t)size,
+		.path_id = n->path_id,
+		.group = n->group,
+		.nr_valid = n->nr_valid,
+		.kind = (uint8_t)n->kind,
+		.quiet = n->quiet,
+		.summary = n->summary,
+		.has_path = n->has_path,
+	};
+	to = (char *)(kept + 1);
+	for (unsigned int i = 0; i < NR_WORDS; i++)
+		to = stpcpy(to, word_of(n, i, &unused)) + 1;
+}
+
+static void unpack(struct mpath_notice *n, const struct kept_notice *kept)
+{
+	const char *from = (const char *)(kept + 1);
+	size_t size;
+
+	*n = (struct mpath_notice){
+		.kind = (enum mpath_notice_kind)kept->kind,
+		.sequence = kept->sequence,
+		.quiet = kept->quiet,
+		.summary = kept->summary,
+		.has_path = kept->has_path,
+		.path_id = kept->path_id,
+		.group = kept->group,
+		.nr_valid = kept->nr_valid,
+		.uevent_seq = kept->uevent_seq,
+	};
+	for (unsigned int i = 0; i < NR_WORDS; i++) {
+		char *to = word_of(n, i, &size);
+
+		memcpy(to, from, strlen(from) + 1);
+		from += strlen(from) + 1;
+	}
+}
+
+static struct mpath_notice new_notice(const struct multipath *m, enum mpath_notice_kind kind)
+{
+	return (struct mpath_notice){.kind = kind, .nr_valid = m->nr_valid};
 }
 
 static void number(struct multipath *m, struct mpath_notice *n)
@@ -93,22 +222,23 @@ static void tell_suppressed(struct path *path, struct strbuf *text)
 bool notice(struct multipath *m, enum mpath_notice_kind kind, struct path *path, const char *format,
 	    ...)
 {
-	struct mpath_notice *n = new_notice(m, kind);
+	struct mpath_notice n = new_notice(m, kind);
 	struct strbuf text;
 	va_list args;
 
-	number(m, n);
-	strbuf_init(&text, n->text, sizeof(n->text));
+	number(m, &n);
+	strbuf_init(&text, n.text, sizeof(n.text));
 	va_start(args, format);
 	strbuf_vprintf(&text, format, args);
 	va_end(args);
 	if (path) {
-		name_path(n, path);
-		n->quiet = flaps(kind) && is_quiet(m, path, kind);
-		if (!n->quiet)
+		name_path(&n, path);
+		n.quiet = flaps(kind) && is_quiet(m, path, kind);
+		if (!n.quiet)
 			tell_suppressed(path, &text);
 	}
-	return !n->quiet;
+	keep(m, &n);
+	return !n.quiet;
 }
 
 void configuration_refused(struct multipath *m, const char *why)
@@ -120,17 +250,18 @@ void configuration_refused(struct multipath *m, const char *why)
 void notice_group(struct multipath *m, enum mpath_notice_kind kind, const struct priority_group *pg,
 		  const char *what)
 {
-	struct mpath_notice *n = new_notice(m, kind);
+	struct mpath_notice n = new_notice(m, kind);
 
-	number(m, n);
-	n->group = pg->number;
-	snprintf(n->text, sizeof(n->text), "%s priority group %u", what, pg->number);
+	number(m, &n);
+	n.group = pg->number;
+	snprintf(n.text, sizeof(n.text), "%s priority group %u", what, pg->number);
+	keep(m, &n);
 }
 
 void not_for_the_log(struct multipath *m)
 {
-	assert(m->nr_notices);
-	m->notices[(m->first_notice + m->nr_notices - 1) % m->notices_max].quiet = true;
+	assert(m->notices.first != m->notices.end);
+	kept_at(&m->notices, m->notices.last)->quiet = true;
 }
 
 /* How the path is now, as the kind of a change to that, and in its words. */
@@ -159,7 +290,7 @@ static void tell_state(const struct multipath *m, const struct path *path, struc
 /* The log must not end with a state that the path has left long ago. */
 void quiet_is_over(struct multipath *m, struct path *path)
 {
-	struct mpath_notice *n;
+	struct mpath_notice n;
 	struct strbuf text;
 
 	if (!path->log_suppressed)
@@ -169,11 +300,12 @@ void quiet_is_over(struct multipath *m, struct path *path)
 		return;
 	}
 	n = new_notice(m, kind_of_state(path));
-	n->summary = true;
-	name_path(n, path);
-	strbuf_init(&text, n->text, sizeof(n->text));
+	n.summary = true;
+	name_path(&n, path);
+	strbuf_init(&text, n.text, sizeof(n.text));
 	tell_state(m, path, &text);
 	tell_suppressed(path, &text);
+	keep(m, &n);
 	path->log_quiet_until_ns = m->now_ns + NOTICE_QUIET_NS;
 }
 
@@ -185,11 +317,10 @@ bool mpath_next_notice(struct multipath *m, struct mpath_notice *n)
 		m->lost_notices = 0;
 		return true;
 	}
-	if (!m->nr_notices)
+	if (m->notices.first == m->notices.end)
 		return false;
-	*n = m->notices[m->first_notice];
-	m->first_notice = (m->first_notice + 1) % m->notices_max;
-	m->nr_notices--;
+	unpack(n, kept_at(&m->notices, m->notices.first));
+	drop_first(&m->notices);
 	return true;
 }
 
