@@ -7,22 +7,26 @@
 
 #include "runner/ring.h"
 
-#define CHUNK_CMDS 64
+/* An idle LUN has the first; each further one is twice as large as the one before. */
+#define CHUNK_CMDS_FIRST 16
+#define CHUNK_CMDS_MAX	 64
 
 struct ring_cmd_chunk {
 	struct ring_cmd_chunk *next;
-	struct ring_cmd cmds[CHUNK_CMDS];
+	unsigned int nr_cmds;
+	struct ring_cmd cmds[];
 };
 
-static bool add_chunk(struct ring_cmd_pool *pool)
+static bool add_chunk(struct ring_cmd_pool *pool, unsigned int nr_cmds)
 {
-	struct ring_cmd_chunk *chunk = malloc(sizeof(*chunk));
+	struct ring_cmd_chunk *chunk = malloc(sizeof(*chunk) + nr_cmds * sizeof(chunk->cmds[0]));
 
 	if (!chunk)
 		return false;
+	chunk->nr_cmds = nr_cmds;
 	chunk->next = pool->chunks;
 	pool->chunks = chunk;
-	for (unsigned int i = 0; i < CHUNK_CMDS; i++) {
+	for (unsigned int i = 0; i < nr_cmds; i++) {
 		chunk->cmds[i].pool = pool;
 		chunk->cmds[i].lib_cmd = NULL;
 		chunk->cmds[i].next_free = pool->free;
@@ -36,7 +40,14 @@ bool ring_cmd_pool_init(struct ring_cmd_pool *pool)
 	pool->free = NULL;
 	pool->chunks = NULL;
 	atomic_init(&pool->returned, NULL);
-	return add_chunk(pool);
+	return add_chunk(pool, CHUNK_CMDS_FIRST);
+}
+
+static bool grow(struct ring_cmd_pool *pool)
+{
+	unsigned int nr_cmds = 2 * pool->chunks->nr_cmds;
+
+	return add_chunk(pool, nr_cmds < CHUNK_CMDS_MAX ? nr_cmds : CHUNK_CMDS_MAX);
 }
 
 void ring_cmd_pool_destroy(struct ring_cmd_pool *pool)
@@ -45,7 +56,7 @@ void ring_cmd_pool_destroy(struct ring_cmd_pool *pool)
 
 	while ((chunk = pool->chunks)) {
 		pool->chunks = chunk->next;
-		for (unsigned int i = 0; i < CHUNK_CMDS; i++)
+		for (unsigned int i = 0; i < chunk->nr_cmds; i++)
 			free(chunk->cmds[i].lib_cmd);
 		free(chunk);
 	}
@@ -59,7 +70,7 @@ struct ring_cmd *ring_cmd_get(struct ring_cmd_pool *pool)
 	if (!pool->free)
 		pool->free = atomic_exchange_explicit(&pool->returned, NULL, memory_order_acquire);
 	if (!pool->free)
-		add_chunk(pool);
+		grow(pool);
 	cmd = pool->free;
 	if (!cmd)
 		return NULL;
