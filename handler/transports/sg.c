@@ -86,7 +86,6 @@ struct sg_slot {
 	uint64_t hung_up_ns; /* the device went away meanwhile; 0: no */
 	bool abandoned;	     /* nobody waits for the answer; else it is reported as lost */
 	struct job closer;
-	uint8_t sense[SCSI_SENSE_MAX];
 };
 
 struct path_link {
@@ -108,7 +107,8 @@ struct path_link {
 	unsigned int nr_idle;
 	unsigned int nr_busy;
 	unsigned int nr_closing;
-	unsigned int nr_idle_min; /* since the last trimming */
+	unsigned int nr_idle_min;      /* since the last trimming */
+	uint8_t sense[SCSI_SENSE_MAX]; /* of the answer that is being read */
 	struct job_queue closers;
 
 	struct list waiting;  /* commands that wait for a slot */
@@ -438,7 +438,7 @@ static enum transport_error slot_send(struct sg_slot *slot, struct mpath_io *io)
 	struct sg_io_hdr hdr;
 	int err;
 
-	if (!sg_header_fill(&hdr, &io->cmd, slot->sense, slot->link->node.max_transfer_bytes))
+	if (!sg_header_fill(&hdr, &io->cmd, slot->link->sense, slot->link->node.max_transfer_bytes))
 		return TRANSPORT_REFUSED;
 	if (!slot->watched) {
 		err = loop_watch(slot->link->loop, &slot->watch);
@@ -646,7 +646,7 @@ static void slot_ready(struct watch *watch, uint32_t epoll_events)
 		slot_read_failed(slot, errno, epoll_events);
 		return;
 	}
-	sg_header_result(&hdr, slot->sense, slot->io);
+	sg_header_result(&hdr, slot->link->sense, slot->io);
 	if (raises_doubt(&slot->io->result))
 		link_return_waiting(slot->link);
 	slot_finish(slot);
