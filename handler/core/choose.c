@@ -21,21 +21,20 @@ static bool must_wait(const struct misses *misses)
 	return misses->full || misses->early || misses->in_doubt || misses->passive;
 }
 
-static bool has_room(const struct path *path)
+static bool has_room(const struct multipath *m, const struct path *path)
 {
-	return path->in_flight < path->depth && !path->resting && !resting_for_reset(path->m);
+	return path->in_flight < path->depth && !path->resting && !resting_for_reset(m);
 }
 
 /* In the current group.  The paths of others are activated when it is their group's turn. */
-static bool must_be_activated(const struct path *path)
+static bool must_be_activated(const struct multipath *m, const struct path *path)
 {
-	const struct multipath *m = path->m;
-
 	return (path->needs_activation || path->passive) && path->pg == m->current_pg &&
 	       !m->queue_io;
 }
 
-static bool takes(struct path *path, const struct mpath_io *io, struct misses *misses)
+static bool takes(struct multipath *m, struct path *path, const struct mpath_io *io,
+		  struct misses *misses)
 {
 	if (!path->active || path->suspect)
 		return false;
@@ -43,12 +42,12 @@ static bool takes(struct path *path, const struct mpath_io *io, struct misses *m
 		misses->tried = true;
 		return false;
 	}
-	if (must_be_activated(path)) {
-		pg_init_one(path->m, path); /* its group may have been activated without it */
+	if (must_be_activated(m, path)) {
+		pg_init_one(m, path); /* its group may have been activated without it */
 		misses->passive = true;
 		return false;
 	}
-	if (!has_room(path)) {
+	if (!has_room(m, path)) {
 		misses->full = true;
 		return false;
 	}
@@ -58,10 +57,11 @@ static bool takes(struct path *path, const struct mpath_io *io, struct misses *m
 /* Another path of the group in use, for what has to move nobody and to wait for nothing. */
 bool may_take_second_leg(const struct path *path, const struct mpath_io *io)
 {
+	const struct multipath *m = path->m;
+
 	return path->active && !path->suspect && path->selectable &&
-	       path->demotion == NOT_DEMOTED && !must_be_activated(path) &&
-	       !pg_init_pending(path->m) && !path->m->queue_io && !io_suspects(io, path) &&
-	       has_room(path);
+	       path->demotion == NOT_DEMOTED && !must_be_activated(m, path) &&
+	       !pg_init_pending(m) && !m->queue_io && !io_suspects(io, path) && has_room(m, path);
 }
 
 static struct path *select_path(struct multipath *m, struct priority_group *pg,
@@ -73,36 +73,37 @@ static struct path *select_path(struct multipath *m, struct priority_group *pg,
 	return pg->selector.type->select_path(&pg->selector, &hint);
 }
 
-static struct path *any_that_takes(struct priority_group *pg, const struct mpath_io *io,
-				   struct misses *misses)
+static struct path *any_that_takes(struct multipath *m, struct priority_group *pg,
+				   const struct mpath_io *io, struct misses *misses)
 {
 	struct path *path;
 
 	list_for_each_entry(path, &pg->paths, node)
-		if (path->demotion == NOT_DEMOTED && takes(path, io, misses))
+		if (path->demotion == NOT_DEMOTED && takes(m, path, io, misses))
 			return path;
 	return NULL;
 }
 
 /* Though it is demoted: no other path is of use to this command. */
-static bool takes_all_the_same(struct path *path, const struct mpath_io *io, struct misses *misses)
+static bool takes_all_the_same(struct multipath *m, struct path *path, const struct mpath_io *io,
+			       struct misses *misses)
 {
 	unsigned int depth = path->depth;
 	bool taken;
 
 	path->depth = path->facts.queue_depth;
-	taken = takes(path, io, misses);
+	taken = takes(m, path, io, misses);
 	path->depth = depth;
 	return taken;
 }
 
-static struct path *any_demoted_that_takes(struct priority_group *pg, const struct mpath_io *io,
-					   struct misses *misses)
+static struct path *any_demoted_that_takes(struct multipath *m, struct priority_group *pg,
+					   const struct mpath_io *io, struct misses *misses)
 {
 	struct path *path;
 
 	list_for_each_entry(path, &pg->paths, node) {
-		if (path->demotion == NOT_DEMOTED || !takes_all_the_same(path, io, misses))
+		if (path->demotion == NOT_DEMOTED || !takes_all_the_same(m, path, io, misses))
 			continue;
 		hide_path(path, false); /* the selector will hear of the command */
 		return path;
@@ -120,13 +121,13 @@ static __attribute__((noinline)) struct path *choose_another(struct multipath *m
 		hide_path(path, true);
 		*misses = (struct misses){0};
 		path = select_path(m, pg, io);
-		if (path && takes(path, io, misses))
+		if (path && takes(m, path, io, misses))
 			return path;
 	}
-	path = any_that_takes(pg, io, misses);
+	path = any_that_takes(m, pg, io, misses);
 	if (path || misses->full || !m->nr_demoted)
 		return path;
-	return any_demoted_that_takes(pg, io, misses);
+	return any_demoted_that_takes(m, pg, io, misses);
 }
 
 /* The selector's choice, or if that cannot take this command any path of the group that can. */
@@ -139,7 +140,7 @@ static struct path *choose_in_group(struct multipath *m, struct priority_group *
 		path = select_path(m, pg, io);
 	if (!path)
 		return NULL;
-	if (takes(path, io, misses))
+	if (takes(m, path, io, misses))
 		return path;
 	return choose_another(m, pg, path, io, misses);
 }
@@ -305,9 +306,11 @@ static bool group_is_ready(const struct path *path)
 }
 
 /* Other paths know nothing of a copy. */
-static bool takes_preferred(struct path *path, const struct mpath_io *io, struct misses *misses)
+static bool takes_preferred(struct multipath *m, struct path *path, const struct mpath_io *io,
+			    struct misses *misses)
 {
-	return is_about_copies(io) ? takes_all_the_same(path, io, misses) : takes(path, io, misses);
+	return is_about_copies(io) ? takes_all_the_same(m, path, io, misses)
+				   : takes(m, path, io, misses);
 }
 
 /* Flattened: most commands need but one step of each function here, and calls cost more. */
@@ -321,7 +324,7 @@ __attribute__((flatten)) enum choice choose_path(struct multipath *m, struct mpa
 	if (io->prefers) {
 		io->prefers = false;
 		*path = find_path_by_id(m, io->preferred_id); /* NULL: it has left */
-		if (*path && group_is_ready(*path) && takes_preferred(*path, io, &misses)) {
+		if (*path && group_is_ready(*path) && takes_preferred(m, *path, io, &misses)) {
 			if ((*path)->hidden)
 				hide_path(*path, false);
 			return CHOSE_PATH;

@@ -47,9 +47,9 @@ struct hst_path {
 	struct list node;
 	struct path *path;
 	uint64_t service_time;
-	uint64_t in_flight;
 	uint64_t stale_after_ns;
 	uint64_t last_finish_ns;
+	uint32_t in_flight;
 };
 
 /* --- Fixed point --- */
@@ -220,7 +220,7 @@ static bool hst_slower(const struct hst_path *a, const struct hst_path *b)
 		time_a >>= FIXED_SHIFT;
 		time_b >>= FIXED_SHIFT;
 	}
-	return (1 + a->in_flight) * time_a > (1 + b->in_flight) * time_b;
+	return (1 + (uint64_t)a->in_flight) * time_a > (1 + (uint64_t)b->in_flight) * time_b;
 }
 
 /* Does @hp, which comes later in the list, take the place of @best? */
@@ -313,9 +313,8 @@ static void hst_status(struct path_selector *ps, struct path *path, enum status_
 	hp = path->selector_data;
 	switch (type) {
 	case STATUS_INFO:
-		strbuf_printf(out, "%llu %llu %llu ", (unsigned long long)hp->service_time,
-			      (unsigned long long)hp->in_flight,
-			      (unsigned long long)hp->stale_after_ns);
+		strbuf_printf(out, "%llu %u %llu ", (unsigned long long)hp->service_time,
+			      hp->in_flight, (unsigned long long)hp->stale_after_ns);
 		return;
 	case STATUS_TABLE:
 		strbuf_printf(out, "0 ");

@@ -72,7 +72,7 @@ enum demotion {
 };
 
 struct path {
-	/* Every command looks at these: two cache lines, and the statistics at the end. */
+	/* Every command looks at these, up to the first counters of stats: PATH_HOT_BYTES. */
 	struct priority_group *pg;
 	void *selector_data;	/* owned by the group's selector */
 	void *transport_data;	/* owned by the runtime: the open link */
@@ -80,11 +80,16 @@ struct path {
 	unsigned int in_flight; /* initiators' commands on this path */
 	unsigned int depth;	/* so many it takes: facts.queue_depth, but see core/demote.c */
 	uint32_t flow;		/* counts starts and ends of commands, to date a count */
+	enum path_link_state link : 8;
 	bool active;  /* dm's is_active: the selector may choose it ("A" in INFO, else "F") */
 	bool suspect; /* active, but not chosen until its probe has cleared it */
 	bool resting; /* takes no commands for a moment, so that it can be counted */
+	bool needs_activation; /* came back to the current group: not chosen before that */
+	bool passive;	       /* our LUN by its WWID; its size cannot be read before activation */
+	struct io_stats stats; /* of initiators' commands */
+
+	struct multipath *m;
 	bool leaving; /* not in the map any more: pg is NULL, it is closed when it is idle */
-	enum path_link_state link;
 	struct path_facts facts; /* valid while the link is open, name also after that */
 
 	struct list node;	  /* in its priority group, in table order */
@@ -92,8 +97,7 @@ struct path {
 	struct list action_node;  /* on mpath_actions.open, .count or .close */
 	struct list reset_node;	  /* on mpath_actions.reset */
 	struct list session_node; /* on mpath_actions.session */
-	struct multipath *m;
-	unsigned int id; /* no other path of this map has or had it */
+	unsigned int id;	  /* no other path of this map has or had it */
 
 	/* dm's state */
 	bool failed_by_message;	 /* stays failed until reinstate_path */
@@ -172,18 +176,16 @@ struct path {
 	void *hw_data;		  /* the hardware handler's, type->path_size bytes */
 	bool hw_explicit;	  /* the handler can make this path usable when it is passive */
 	struct list pg_init_node; /* on multipath.pg_init_paths: is to be activated */
-	bool needs_activation;	  /* came back to the current group: not chosen before that */
 	bool was_in_current;	  /* of take_over() alone: in the group in use before the change */
-	bool passive;	       /* our LUN by its WWID; its size cannot be read before activation */
-	bool ghost;	       /* in standby, as the checker last saw it */
-	bool in_transition;    /* suspect, because its port group changes its state */
-	bool refresh_tried;    /* its states were asked for in vain this time */
-	bool told_refusal;     /* of writes, since it was opened */
-	uint8_t told_state;    /* of its port group, as it was last told, plus 1 */
-	uint64_t resume_ns;    /* its conversation waits until then; no command is out */
-	struct port_group tpg; /* the hardware handler's, for all to read */
-	int prio;	       /* the last one that was known, or PRIO_UNDEF */
-	bool serial_known;     /* was asked for: see policy.c */
+	bool ghost;		  /* in standby, as the checker last saw it */
+	bool in_transition;	  /* suspect, because its port group changes its state */
+	bool refresh_tried;	  /* its states were asked for in vain this time */
+	bool told_refusal;	  /* of writes, since it was opened */
+	uint8_t told_state;	  /* of its port group, as it was last told, plus 1 */
+	uint64_t resume_ns;	  /* its conversation waits until then; no command is out */
+	struct port_group tpg;	  /* the hardware handler's, for all to read */
+	int prio;		  /* the last one that was known, or PRIO_UNDEF */
+	bool serial_known;	  /* was asked for: see policy.c */
 	char serial[PATH_SERIAL_MAX]; /* VPD page 80h, without blanks around it; or empty */
 	uint64_t check_us;	      /* mean latency of its checks; 0: not measured */
 	unsigned int nr_checks;	      /* that it is made of */
@@ -192,8 +194,10 @@ struct path {
 
 	char *address;		      /* owned: the word in the table */
 	char reason[PATH_REASON_MAX]; /* why the path is not in use; empty when it is */
-
-	struct io_stats stats; /* of initiators' commands */
 };
+
+/* Of each path, besides a bucket of its histogram and what its selector keeps (bench/gates). */
+#define PATH_HOT_BYTES offsetof(struct path, stats.counters.errors)
+_Static_assert(PATH_HOT_BYTES <= 128, "a command touches two cache lines of its path");
 
 #endif

@@ -12,6 +12,9 @@
  *	ns for each of so many held commands when a path comes back
  * bench_core memory PATHS
  *	bytes of a command, of a path's part that every command touches, of a map
+ * bench_core touch WHAT PATHS PAIRS
+ *	for lackey: first says where in memory each path is, its histogram, what its selector keeps
+ *	of it, and the word that is written before and after the pairs
  */
 #include <assert.h>
 #include <malloc.h>
@@ -253,6 +256,32 @@ static void run(const char *what, unsigned int nr_paths, unsigned int pairs)
 	free_bench(&bench);
 }
 
+static volatile unsigned int window; /* 1: now every touch counts */
+
+/* The bare dispatcher is not asked for: it has no selector. */
+static void touch(const char *what, unsigned int nr_paths, unsigned int pairs)
+{
+	struct bench bench;
+	struct path *path;
+
+	new_bench(&bench, what, nr_paths, QUEUE_DEPTH);
+	fill(&bench);
+	printf("window %p %zu\n", (void *)&window, sizeof(window));
+	for_each_path(bench.m, path) {
+		printf("path %p %zu\n", (void *)path, sizeof(*path));
+		printf("histogram %p %zu\n", (void *)&path->stats.latency,
+		       sizeof(path->stats.latency));
+		printf("selector %p %zu\n", path->selector_data,
+		       malloc_usable_size(path->selector_data));
+	}
+	fflush(stdout);
+	window = 1;
+	run_pairs(&bench, pairs);
+	window = 0;
+	drain(&bench);
+	free_bench(&bench);
+}
+
 static double clock_ns(void)
 {
 	struct timespec now;
@@ -319,7 +348,7 @@ static void measure_memory(unsigned int nr_paths)
 	struct multipath *m;
 
 	printf("command %zu\n", sizeof(struct mpath_io)); /* takes the buffer of stdout */
-	printf("hot-path %zu\n", offsetof(struct path, facts.foreign));
+	printf("hot-path %zu\n", PATH_HOT_BYTES);
 	before = mallinfo2().uordblks;
 	m = new_map("round-robin", nr_paths);
 	map = mallinfo2().uordblks - before;
@@ -331,6 +360,8 @@ int main(int argc, char **argv)
 {
 	if (argc == 5 && !strcmp(argv[1], "run"))
 		run(argv[2], (unsigned int)atoi(argv[3]), (unsigned int)atoi(argv[4]));
+	else if (argc == 5 && !strcmp(argv[1], "touch"))
+		touch(argv[2], (unsigned int)atoi(argv[3]), (unsigned int)atoi(argv[4]));
 	else if (argc == 4 && !strcmp(argv[1], "time"))
 		measure_time(argv[2], (unsigned int)atoi(argv[3]));
 	else if (argc == 3 && !strcmp(argv[1], "held"))
@@ -339,7 +370,7 @@ int main(int argc, char **argv)
 		measure_memory((unsigned int)atoi(argv[2]));
 	else {
 		fprintf(stderr, "usage: bench_core run WHAT PATHS PAIRS | time WHAT PATHS | "
-				"held COMMANDS | memory PATHS\n");
+				"held COMMANDS | memory PATHS | touch WHAT PATHS PAIRS\n");
 		return 2;
 	}
 	return 0;
