@@ -342,14 +342,6 @@ void hedge_timeout(struct multipath *m)
 
 /* --- a leg ends --- */
 
-/* SAM-5 5.14, SPC-5 4.4.6: the array says it to one command, and then it is over for it. */
-static bool is_told_once(const struct scsi_result *result)
-{
-	struct scsi_sense sense;
-
-	return scsi_result_sense(result, &sense) && (sense.key == 0x06 || sense.deferred);
-}
-
 static void read_is_good(struct multipath *m, struct mpath_io *read, const struct leg *leg)
 {
 	const struct scsi_result *result = &leg->io.result;

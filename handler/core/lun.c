@@ -145,6 +145,14 @@ static bool was_told(const struct multipath *m)
 	return m->capacity_told_ns && m->now_ns - m->capacity_told_ns < TOLD_NS;
 }
 
+/* SAM-5 5.14, SPC-5 4.4.6: the array says it to one command, and then it is over for it. */
+bool is_told_once(const struct scsi_result *result)
+{
+	struct scsi_sense sense;
+
+	return scsi_result_sense(result, &sense) && (sense.key == 0x06 || sense.deferred);
+}
+
 /*
  * What the array has told a command for which no initiator waits, or has told a probe of ours, and
  * tells once: the next command is told instead.

@@ -530,6 +530,7 @@ void lun_identified(struct multipath *m, const struct lun_facts *seen);
 bool forget_lun(struct multipath *m);
 void capacity_changed(struct multipath *m);
 bool is_capacity_change(const struct scsi_result *result);
+bool is_told_once(const struct scsi_result *result);
 bool tell_news(struct multipath *m, struct mpath_io *io);
 void keep_news(struct multipath *m, const struct scsi_result *result);
 /* Bytes of one command; 0: no limit. */

@@ -510,7 +510,10 @@ void doubt_identity(struct multipath *m, const struct path *path, const char *wh
 	}
 }
 
-/* A unit attention is told once: what a probe hears of the LUN's identity nobody else will. */
+/*
+ * A unit attention is told once: what a probe hears of the LUN's identity nobody else will.  Nor,
+ * what is the initiators' business; unless it is perhaps another LUN that speaks.
+ */
 static void listen_for_doubts(struct multipath *m, struct path *path)
 {
 	struct verdict verdict;
@@ -519,8 +522,11 @@ static void listen_for_doubts(struct multipath *m, struct path *path)
 		may_be_news(path) ? judge_for(m, &path->probe.result) : judge(&path->probe.result);
 	if (is_capacity_change(&path->probe.result))
 		capacity_changed(m);
-	if (verdict.verdict == IO_REIDENTIFY)
+	else if (verdict.verdict == IO_REIDENTIFY)
 		doubt_identity(m, path, verdict.why);
+	else if (verdict.verdict == IO_DONE && path->identified &&
+		 is_told_once(&path->probe.result))
+		keep_news(m, &path->probe.result);
 }
 
 /*

@@ -510,6 +510,46 @@ static void other_unit_attentions_are_told_once(void)
 	world_end(w);
 }
 
+/* Also if it is our checker that the target tells: nobody else would ever hear of it. */
+static void a_check_hears_a_unit_attention(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *io;
+
+	world_up(w);
+	push_ua(sim_path(w, "8:0"), 0x2a, 0x03); /* RESERVATIONS PREEMPTED */
+	advance(w, 6000);
+	expect(w, sim_path(w, "8:0")->nexus.nr_uas == 0);
+	io = submit_inquiry(w);
+	expect_good(w, io);
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_sense(w, io, 0x06, 0x2a, 0x03);
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_good(w, io);
+	world_end(w);
+}
+
+/* A path that is another LUN's has nothing to say of ours. */
+static void a_check_of_another_lun_hears_one(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *io;
+
+	world_up(w);
+	exchange_lun(sim_path(w, "8:0"), 1);
+	advance(w, 6000);
+	expect(w, !sim_path(w, "8:0")->path->active);
+	push_ua(sim_path(w, "8:0"), 0x2a, 0x03);
+	advance(w, 20000);
+	expect(w, sim_path(w, "8:0")->nexus.nr_uas == 0);
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_good(w, io);
+	world_end(w);
+}
+
 /* --- the command's fault --- */
 
 /* A poison command faults on every path while TUR is good: it is answered, the paths stay, and
@@ -1108,6 +1148,8 @@ int main(void)
 	STORY(no_sense_yet_and_no_time);
 	STORY(resets_are_absorbed);
 	STORY(other_unit_attentions_are_told_once);
+	STORY(a_check_hears_a_unit_attention);
+	STORY(a_check_of_another_lun_hears_one);
 	STORY(a_poison_command);
 	STORY(a_poison_command_and_sixteen_paths);
 	STORY(a_fault_and_a_lost_path);

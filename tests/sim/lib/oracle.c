@@ -696,15 +696,23 @@ static void nobody_has_heard(struct world *w, unsigned int code)
 }
 
 /* A unit attention that is the initiators' to hear, and none of them did. */
-static void hear_loose_leg(struct world *w, const struct scsi_result *result)
+static void hear_unit_attention(struct world *w, const struct scsi_result *result)
 {
 	unsigned int code = key_and_code(result);
 
-	w->counts.loose_answers++;
 	if (result->transport != TRANSPORT_OK || result->status != SAM_CHECK_CONDITION ||
 	    code >> 16 != 0x06 || is_kept_from_initiators(code) || may_have_hw_handler(w->m))
 		return;
 	nobody_has_heard(w, code);
+}
+
+/* The map works out itself what has become of the size. */
+static void hear_probe(struct world *w, const struct sim_path *p, const struct scsi_result *result)
+{
+	if (is_deferred(result))
+		nobody_has_heard(w, key_and_code(result));
+	else if (p->path->identified && key_and_code(result) != 0x062a09)
+		hear_unit_attention(w, result);
 }
 
 void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio)
@@ -713,8 +721,7 @@ void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio
 	bool bad = is_bad_for_path(p->nexus.lun, &mio->result);
 
 	if (mio->is_probe) {
-		if (is_deferred(&mio->result))
-			nobody_has_heard(w, key_and_code(&mio->result));
+		hear_probe(w, p, &mio->result);
 		/* With a hardware handler a passive path is up, and activated when it is wanted. */
 		if (mio->result.transport == TRANSPORT_OK && (!bad || may_have_hw_handler(w->m)))
 			p->down = false;
@@ -723,7 +730,8 @@ void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio
 	p->down |= bad;
 	p->served_ns = w->now_ns;
 	if (!io) {
-		hear_loose_leg(w, &mio->result);
+		w->counts.loose_answers++;
+		hear_unit_attention(w, &mio->result);
 		return;
 	}
 	io->was_told |= mio->result.transport == TRANSPORT_OK;
