@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: -t 400
+"""tcmu-runner is killed while a port is blocked, and the kernel keeps back what it had sent there.
+
+A write to a blocked path stays in the kernel, counted nowhere and without a time-out, and outlives the
+process that has sent it.  When the port is back it is carried out, on top of what was written meanwhile:
+so nothing may be written meanwhile, on any path, and by no initiator.
+
+The kernel hopes for a port as long as fast_io_fail_tmo (fibre channel) or replacement_timeout (iSCSI)
+say: here longer than the case.
+"""
+
+import struct
+import time
+
+from lib import case, cuts, lio, scsi, topology
+from lib.case import defer, expect, expect_equal, expect_in_time, limit, note
+from lib.mpath import Map
+from lib.runner import Runner
+from lib.system import read, wait_for, write
+
+LBA = 2048
+BEFORE, OLD, NEW = (bytes([n]) * 4096 for n in (1, 2, 3))
+NAMES = {BEFORE: "before", OLD: "old", NEW: "new"}
+LONG_MS = 200000            # no initiator is to lose its patience here
+
+KEPT_BACK = ("the kernel keeps commands of a former process back: writes wait until it lets them go, or gives "
+             "them up, and then at most")
+WAIT_SECONDS = 3            # longer than the wait that has nothing but time (test_fibre_channel)
+SOON_SECONDS = 20           # of a CPU that is emulated; for the kernel to log in, it may be, and for us
+
+
+def send_write(device, data):
+    cdb = struct.pack(">BBLBHB", 0x2a, 0, LBA, 0, len(data) // 512, 0)
+    return scsi.Pending(device, cdb, data_out=data, timeout_ms=LONG_MS)
+
+
+def content(device):
+    """What is in the two places there: "before before" to begin with."""
+    answer = scsi.read10(device, LBA, 2 * len(BEFORE) // 512, timeout_ms=LONG_MS)
+    expect(answer.good, f"read: {answer}")
+    return " ".join(NAMES.get(answer.data[at:at + len(BEFORE)], "?") for at in (0, len(BEFORE)))
+
+
+def give_up(backstore):
+    """The kernel answers what it had handed to the dead process, as it would at cmd_time_out."""
+    for attribute, value in (("block_dev", 1), ("reset_ring", 2), ("block_dev", 0)):
+        write(f"{backstore.dir}/action/{attribute}", value)
+
+
+class Story:
+    """A map whose first path can be blocked, and whose second leads to the same LUN past all that."""
+
+    def __init__(self, made, cut, **keys):
+        defer(made.teardown)
+        self.cut = cut
+        self.blocked = made.paths[0]
+        self.other = defer(lio.LoopTarget(made.backstore).delete).path
+        self.runner = Runner(log_dir=f"/run/tcmu-log-{made.name}")
+        defer(self.runner.end)
+        self.runner.start()
+        # A path that is blocked is not to fail before there is a write on it.
+        self.map = Map([self.blocked, self.other], attributes={"cmd_time_out": 0},
+                       polling_interval_ms=60000, **keys)
+        defer(self.map.delete)
+        self.map.wait_in_use()
+        self.map.path.timeout = LONG_MS // 1000
+        self.map.message("switch_group", "1")
+        expect(scsi.write10(self.map, LBA, 2 * BEFORE).good, "a write while all is well")
+
+    def die_with_a_write(self):
+        """It is on the blocked path, and its initiator is told that it has failed."""
+        with send_write(self.map, 2 * OLD) as old:
+            wait_for(lambda: self.map.commands()["in flight"], 5, "the write on its way")
+            self.runner.kill()
+            give_up(self.map.backstore)
+            answer = old.wait(10)
+            expect(answer and answer.code == (2, 8, 0), f"the write that is kept back: {answer}")
+
+    def expect_to_wait(self, new):
+        expect_equal(new.wait(WAIT_SECONDS), None, "a newer write, with the port blocked")
+        for what, text in (("status", self.map.status("detail")), ("log", self.runner.log())):
+            expect(KEPT_BACK in text, f"the {what} does not say why it waits:\n{text}")
+        expect_equal(read(self.blocked.device + "/state"), "blocked", "the disk")
+
+
+def newer_data_waits(story):
+    with story.cut.on(story.blocked):
+        wait_for(lambda: read(story.blocked.device + "/state") == "blocked", 30, "the port blocked")
+        story.die_with_a_write()
+        story.runner.start()
+        new = defer(send_write(story.map, NEW).close)
+        expect_equal(content(story.map), "before before", "a read, which does not wait")
+        story.expect_to_wait(new)
+    cuts.wait_usable(story.blocked, 60)
+    begin = time.monotonic()
+    answer = new.wait(60)
+    waited = time.monotonic() - begin
+    expect(answer and answer.good, f"the newer write: {answer}")
+    note(f"written {waited:.1f} s after the port was back")
+    story.map.wait_in_use()
+    expect("former process" not in story.map.status("detail"), story.map.status("detail"))
+    # The old write was twice as long: what is behind the newer one tells that it was carried out.
+    for path in (story.blocked, story.other):
+        expect_equal(content(path), "new old", f"what {path} has")
+    expect_in_time(waited < SOON_SECONDS, f"a write waited for {waited:.1f} s when the port was back")
+
+
+@limit(200)
+def test_fibre_channel():
+    """What libfc sends at once, when the port is back, it is told to send again, and the kernel counts
+    that as errors.  So the time decides, which is short here; and it must not end while the port is blocked."""
+    made = topology.FcoeVn2vn(n=1, fast_io_fail=150, dev_loss=180)
+    newer_data_waits(Story(made, cuts.FC_LINK_DOWN, restart_wait_ms=2000))
+
+
+@limit(200)
+def test_iscsi():
+    """With all the time in the world the count of commands ends the wait."""
+    made = topology.Iscsi(n=1, replacement_timeout=150)
+    newer_data_waits(Story(made, cuts.NFT_RESET))
+
+
+if __name__ == "__main__":
+    case.main()
