@@ -20,7 +20,8 @@ struct seat {
 	struct path *path;
 	struct priority_group *pg;
 	void *selector_data;
-	char *address; /* spelt otherwise from now on; NULL: as it is */
+	char *address;		     /* spelt otherwise from now on; NULL: as it is */
+	struct latency_mark *judged; /* the path's, if it has none and needs one now */
 	bool stays;
 };
 
@@ -53,6 +54,7 @@ static bool out_of_memory(struct strbuf *error)
 void mpath_path_free(struct path *path)
 {
 	free(path->hw_data);
+	free(path->judged);
 	free(path->checker_context);
 	free(path->address);
 	free(path);
@@ -145,6 +147,11 @@ static bool take_seat(struct mpath_change *change, struct priority_group *pg,
 	if (strcmp(seat->path->address, word->address) != 0) {
 		seat->address = strdup(word->address);
 		if (!seat->address)
+			return out_of_memory(error);
+	}
+	if (change->settings.slow_path_factor && !seat->path->judged) {
+		seat->judged = calloc(1, sizeof(*seat->judged));
+		if (!seat->judged)
 			return out_of_memory(error);
 	}
 	if (add_to_selector(seat, word, &why)) {
@@ -429,6 +436,7 @@ void mpath_change_free(struct mpath_change *change)
 		if (!seat->stays && seat->path)
 			mpath_path_free(seat->path);
 		free(seat->address);
+		free(seat->judged);
 	}
 	free(change->seats);
 	free(change->notices.memory);
@@ -494,6 +502,8 @@ static void sit_down(struct multipath *m, struct seat *seat)
 	path->selector_data = seat->selector_data;
 	if (seat->address)
 		swap(path->address, seat->address);
+	if (seat->judged || !m->settings.slow_path_factor)
+		swap(path->judged, seat->judged);
 	list_push_back(&path->pg->paths, &path->node);
 	path->pg->nr_paths++;
 	if (seat->stays) {

@@ -239,7 +239,7 @@ static void set_standard(struct multipath *m, struct priority_group *pg, struct 
 
 	list_for_each_entry(path, &pg->paths, node) {
 		latency_turn_window(&path->stats.latency, m->now_ns);
-		path->turn.answers = latency_since(&path->stats.latency, &path->judged, spans);
+		path->turn.answers = latency_since(&path->stats.latency, path->judged, spans);
 		path->turn.median = latency_span_of(spans, path->turn.answers, PERMILLE_SLOW);
 		if (!serves(path))
 			continue;
@@ -275,8 +275,8 @@ static void count_slow(struct multipath *m, struct path *path, struct standard *
 	uint32_t spans[LATENCY_SPANS];
 	unsigned int overdue;
 
-	latency_since(&path->stats.latency, &path->judged, spans);
-	latency_mark(&path->stats.latency, &path->judged);
+	latency_since(&path->stats.latency, path->judged, spans);
+	latency_mark(&path->stats.latency, path->judged);
 	path->turn.stalled = standard->tail_ns ? longer_than(spans, standard->stall_ns) : 0;
 	path->turn.slow = longer_than(spans, standard->slow_ns);
 	fade_in(&path->lately.answers, path->turn.answers);

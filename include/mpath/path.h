@@ -154,8 +154,8 @@ struct path {
 	struct {
 		uint64_t answers;
 		uint64_t stalled;
-	} lately; /* the same, of the last second or so */
-	struct latency_mark judged;
+	} lately;		     /* the same, of the last second or so */
+	struct latency_mark *judged; /* owned; NULL: slow paths were never looked for */
 	uint64_t hedge_after_ns;     /* a read that is out for longer is hedged; 0: not known */
 	uint64_t log_quiet_until_ns; /* a flapping path is logged at most every 10 s ... */
 	unsigned int log_suppressed; /* ... with the count of what was left out */

@@ -404,6 +404,31 @@ static void switched_off(void)
 	world_end(w);
 }
 
+/* In service, off and on again: the memory for it comes and goes with it. */
+static void switched_on(void)
+{
+	struct world *w = new_world(QUEUE TWO_PATHS, 0);
+	struct load l;
+
+	world_up(w);
+	load_begins(&l, w, 4);
+	load_fault(w, LATE);
+	load_runs(&l, 1000);
+	expect(w, !w->m->nr_demoted);
+	for (int i = 0; i < 2; i++) {
+		w->settings.slow_path_factor = 3;
+		expect(w, reload(w, QUEUE TWO_PATHS) == 0);
+		load_runs(&l, 2000);
+		expect(w, w->m->nr_demoted == 1);
+		w->settings.slow_path_factor = 0;
+		expect(w, reload(w, QUEUE TWO_PATHS) == 0);
+		load_runs(&l, 1000);
+		expect(w, !w->m->nr_demoted);
+	}
+	load_ends(&l);
+	world_end(w);
+}
+
 /* Other groups, other peers. */
 static void groups_change(void)
 {
@@ -454,6 +479,7 @@ int main(void)
 	STORY(peers_become_slow);
 	STORY(reinstate_by_message);
 	STORY(switched_off);
+	STORY(switched_on);
 	STORY(groups_change);
 	STORY(idle_maps_sleep);
 	return end_of_stories();

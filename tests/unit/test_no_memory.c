@@ -52,6 +52,7 @@ static void test_map(void)
 
 	mpath_settings_init(&settings);
 	settings.checker = path_checker_find("tur");
+	settings.slow_path_factor = 3;
 	assert(settings.checker);
 	for (nth = 1; !m; nth++) {
 		strbuf_init(&error, text, sizeof(text));
@@ -147,6 +148,7 @@ static void test_changes(void)
 	assert(mpath_table_copy(table, &copy, &error) == -ENOMEM && !copy);
 	fail_allocation(0);
 	mpath_settings_init(&settings);
+	settings.slow_path_factor = 3;
 	m = mpath_create("m", table, &settings, NULL, &error);
 	mpath_table_free(table);
 	assert(m);
