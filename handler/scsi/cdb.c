@@ -457,6 +457,7 @@ static enum cdb_status fill_unknown(struct scsi_cmd *cmd, size_t iov_len)
 	cmd->dir = SCSI_NO_DATA;
 	cmd->class = CMD_ONCE;
 	cmd->medium = false;
+	cmd->cut_short = false;
 	cmd->data_len = 0;
 	cmd->needs_ms = 0;
 	return CDB_OK;
@@ -485,7 +486,8 @@ enum cdb_status scsi_cdb_fill(struct scsi_cmd *cmd, size_t iov_len, uint32_t blo
 	cmd->dir = length ? transfer_dir(cmd->cdb, rule) : SCSI_NO_DATA;
 	if (cmd->dir == SCSI_DATA_OUT && length > iov_len)
 		return CDB_BAD_FIELD;
-	cmd->data_len = length < iov_len ? (size_t)length : iov_len;
+	cmd->cut_short = length > iov_len;
+	cmd->data_len = cmd->cut_short ? iov_len : (size_t)length;
 	if (cmd->data_len == 0)
 		cmd->dir = SCSI_NO_DATA;
 	cmd->class = command_class(cmd->cdb, rule);

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "mpath/scsi.h"
+
 /* Missing in glibc's scsi/sg.h.  Without it the last command in is the first one out. */
 #ifndef SG_FLAG_Q_AT_TAIL
 #define SG_FLAG_Q_AT_TAIL 0x10
@@ -165,12 +167,22 @@ static enum transport_error error_of_answer(const struct sg_io_hdr *hdr)
 	}
 }
 
-/* Drivers have been seen to count wrongly; a residual is between nothing and everything. */
-static uint32_t residual_of(const struct sg_io_hdr *hdr, size_t data_len)
+/* libiscsi tells in the same place how much there was no room for.  A READ brings all its blocks.
+ */
+static bool is_overflow(const struct scsi_cmd *cmd, size_t resid)
 {
-	if (hdr->resid <= 0)
+	uint64_t lba;
+
+	return cmd->cut_short &&
+	       (resid > cmd->data_len || scsi_cdb_read_lba(cmd->cdb, cmd->cdb_len, &lba));
+}
+
+/* Drivers have been seen to count wrongly; a residual is between nothing and everything. */
+static uint32_t residual_of(const struct sg_io_hdr *hdr, const struct scsi_cmd *cmd)
+{
+	if (hdr->resid <= 0 || is_overflow(cmd, (size_t)hdr->resid))
 		return 0;
-	return (size_t)hdr->resid < data_len ? (uint32_t)hdr->resid : (uint32_t)data_len;
+	return (uint32_t)((size_t)hdr->resid < cmd->data_len ? (size_t)hdr->resid : cmd->data_len);
 }
 
 void sg_header_result(const struct sg_io_hdr *hdr, const uint8_t *sense, struct mpath_io *io)
@@ -185,5 +197,5 @@ void sg_header_result(const struct sg_io_hdr *hdr, const uint8_t *sense, struct 
 	result->status = hdr->status;
 	result->sense_len = hdr->sb_len_wr < SCSI_SENSE_MAX ? hdr->sb_len_wr : SCSI_SENSE_MAX;
 	memcpy(result->sense, sense, result->sense_len);
-	result->residual = residual_of(hdr, io->cmd.data_len);
+	result->residual = residual_of(hdr, &io->cmd);
 }

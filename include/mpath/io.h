@@ -47,6 +47,7 @@ struct scsi_cmd {
 	enum scsi_dir dir;
 	enum cmd_class class;
 	bool medium;	     /* medium access: may be held while there is no path (DESIGN D15) */
+	bool cut_short;	     /* it asks for more data than there is room for: data_len */
 	uint32_t needs_ms;   /* one try may take so long; 0: as long as an ordinary command */
 	uint32_t timeout_ms; /* of the current try, by the settings of that moment */
 	const struct iovec *iov; /* read-only: a retry sends the same bytes again */

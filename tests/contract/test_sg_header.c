@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "mpath/scsi.h"
 #include "transports/sg_header.h"
 
 static uint8_t sense[SCSI_SENSE_MAX] = {0x70, 0, 0x05, [7] = 10, [12] = 0x24};
@@ -83,6 +84,38 @@ static void test_errors(void)
 			assert(io.result.status == 0 && io.result.sense_len == 0);
 			assert(io.result.residual == 512);
 		}
+	}
+}
+
+/*
+ * An initiator that asks for more than it has room for: what is told then may be how much did not
+ * fit.  All that there is room for has come.
+ */
+static void test_overflow(void)
+{
+	static const struct {
+		uint8_t cdb[6];
+		size_t room;
+		int resid;
+		uint32_t residual;
+	} cases[] = {
+		{{0x1a, [4] = 255}, 64, 191, 0}, /* MODE SENSE */
+		{{0x1a, [4] = 255}, 64, 64, 64}, /* or there was nothing to tell */
+		{{0x1a, [4] = 255}, 64, 40, 40}, {{0x08, [4] = 1}, 64, 448, 0}, /* READ */
+		{{0x08, [4] = 1}, 384, 128, 0},
+	};
+	struct sg_io_hdr hdr = {0};
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct mpath_io io = {.cmd.cdb_len = 6};
+
+		memcpy(io.cmd.cdb, cases[i].cdb, 6);
+		assert(scsi_cdb_fill(&io.cmd, cases[i].room, 512) == CDB_OK);
+		assert(io.cmd.data_len == cases[i].room);
+		hdr.resid = cases[i].resid;
+		sg_header_result(&hdr, sense, &io);
+		assert(io.result.residual == cases[i].residual);
 	}
 }
 
@@ -183,6 +216,7 @@ static void test_too_many_pieces(void)
 int main(void)
 {
 	test_errors();
+	test_overflow();
 	test_lies();
 	test_errno();
 	test_fill();

@@ -261,9 +261,10 @@ static void test_data_in_is_the_smaller_of_both(void)
 	struct scsi_cmd cmd;
 
 	assert(fill(&cmd, read_10, 512, 512) == CDB_OK);
-	assert(cmd.dir == SCSI_DATA_IN && cmd.data_len == 512);
+	assert(cmd.dir == SCSI_DATA_IN && cmd.data_len == 512 && cmd.cut_short);
 	assert(fill(&cmd, read_10, 8192, 512) == CDB_OK);
-	assert(cmd.data_len == 4096);
+	assert(cmd.data_len == 4096 && !cmd.cut_short);
+	assert(fill(&cmd, read_10, 4096, 512) == CDB_OK && !cmd.cut_short);
 	assert(fill(&cmd, inquiry, 255, 512) == CDB_OK);
 	assert(cmd.data_len == 36);
 	assert(fill(&cmd, mode_sense_6, 4096, 512) == CDB_OK);
