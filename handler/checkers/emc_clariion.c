@@ -84,8 +84,7 @@ static enum check_result emc_check(void *context, const struct scsi_answer *last
 
 	if (!last)
 		return emc_ask(emc, next, CHECK_DOWN);
-	if (!emc->reading && last->result->transport == TRANSPORT_OK &&
-	    last->result->status == SAM_GOOD)
+	if (!emc->reading && scsi_is_done(last->result))
 		return read_page(emc, last, next);
 	result = check_answer(last->result, &at_the_end);
 	if (!emc->reading && result == CHECK_UP)

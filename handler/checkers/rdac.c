@@ -8,6 +8,7 @@
  */
 #include "checkers/answer.h"
 #include "mpath/rdac_page.h"
+#include "mpath/scsi.h"
 
 #define USABLE	      (RDAC_OWNER_AVT | RDAC_OWNER_IOSHIP | RDAC_OWNER_OURS)
 #define NOT_CONNECTED 0xff /* peripheral qualifier and type of a disk that is there are 0 */
@@ -30,7 +31,7 @@ static enum check_result rdac_check(void *context, const struct scsi_answer *las
 	struct rdac_context *rdac = context;
 	enum check_result result = CHECK_ASK, at_the_end = CHECK_DOWN;
 
-	if (last && last->result->transport == TRANSPORT_OK && last->result->status == SAM_GOOD)
+	if (last && scsi_is_done(last->result))
 		return read_page(last);
 	if (last)
 		result = check_answer(last->result, &at_the_end);

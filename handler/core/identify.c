@@ -406,7 +406,7 @@ enum identify_result identify(struct path *path, const struct scsi_answer *last,
 {
 	if (!last) {
 		memset(&path->seen, 0, sizeof(path->seen));
-	} else if (last->result->transport == TRANSPORT_OK && last->result->status == SAM_GOOD) {
+	} else if (scsi_is_done(last->result)) {
 		if (!learn(path, last, reason))
 			return IDENTIFY_OTHER;
 		path->probe_step++;

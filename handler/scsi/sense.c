@@ -74,6 +74,14 @@ bool scsi_result_sense(const struct scsi_result *result, struct scsi_sense *sens
 	       scsi_sense_decode(result->sense, result->sense_len, sense);
 }
 
+bool scsi_is_done(const struct scsi_result *result)
+{
+	struct scsi_sense sense;
+
+	return scsi_result_is_good(result) ||
+	       (scsi_result_sense(result, &sense) && sense.key == 0x01 && !sense.deferred);
+}
+
 bool scsi_is_deferred(const struct scsi_result *result)
 {
 	struct scsi_sense sense;

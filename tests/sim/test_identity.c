@@ -41,6 +41,20 @@ static void the_tables_first_path_decides(void)
 	world_end(w);
 }
 
+/* A disk that fails soon says so with each answer, which is a good one. */
+static void answers_with_a_warning(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	answer_with_sense(sim_path(w, "8:0"), 0x01, 0x5d, 0x00, 0);
+	answer_with_sense(sim_path(w, "8:16"), 0x01, 0x5d, 0x00, 0);
+	sim_path(w, "8:0")->mode = sim_path(w, "8:16")->mode = MODE_ANSWER;
+	world_up(w);
+	expect_notice(w, "the LUN is " WWID_1);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 A 0 ");
+	world_end(w);
+}
+
 /* The first path is not to be had: the next one decides. */
 static void the_first_path_that_can_be_had_decides(void)
 {
@@ -1022,6 +1036,7 @@ static void unit_attentions_during_the_identity_check(void)
 int main(void)
 {
 	STORY(the_tables_first_path_decides);
+	STORY(answers_with_a_warning);
 	STORY(the_first_path_that_can_be_had_decides);
 	STORY(the_kept_wwid_is_pinned);
 	STORY(the_configured_wwid_counts);
