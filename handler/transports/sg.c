@@ -129,8 +129,10 @@ struct path_link {
 	struct job counter;
 	bool counting;
 	int64_t outstanding; /* the job's, while counting */
+	bool keeps_back;     /* the kernel did, when the orphans were counted last */
 	unsigned int nr_orphans;
 	uint64_t orphans_until_ns;
+	uint64_t orphan_lasts_ns; /* the longest of them */
 
 	struct timer tick;
 	uint64_t trim_ns;
@@ -331,17 +333,23 @@ static void slot_closed(struct letter *letter)
 	link_check_closed(link);
 }
 
+static void link_expect_orphans(struct path_link *link, uint64_t until_ns)
+{
+	if (link->orphans_until_ns < until_ns)
+		link->orphans_until_ns = until_ns;
+}
+
 /* The command is out and nobody will read its answer: an orphan from now on. */
 static void slot_give_up(struct sg_slot *slot)
 {
 	struct path_link *link = slot->link;
-	uint64_t until_ns =
-		slot->io->start_ns + slot->io->cmd.timeout_ms * NSEC_PER_MSEC + SG_ORPHAN_NS;
+	uint64_t lasts_ns = slot->io->cmd.timeout_ms * NSEC_PER_MSEC + SG_ORPHAN_NS;
 
 	list_del(&slot->io->node);
 	link->nr_orphans++;
-	if (link->orphans_until_ns < until_ns)
-		link->orphans_until_ns = until_ns;
+	if (link->orphan_lasts_ns < lasts_ns)
+		link->orphan_lasts_ns = lasts_ns;
+	link_expect_orphans(link, slot->io->start_ns + lasts_ns);
 	link_tick_by(link, SG_TICK_NS);
 	slot_close(slot);
 }
@@ -352,6 +360,8 @@ static void link_drop_orphans(struct path_link *link, unsigned int nr_left)
 {
 	sg_host_leave(link->host, link->nr_orphans - nr_left);
 	link->nr_orphans = nr_left;
+	if (!nr_left)
+		link->keeps_back = false;
 }
 
 /* The commands first: what has ended by then, and with an error, is among the errors. */
@@ -391,28 +401,30 @@ static void counter_run(struct job *job)
 /*
  * What is out and is not in a slot is an orphan; or somebody else's, hence never more than we know
  * of.  Commands of ours that came and went meanwhile make this inexact by as many: the next tick
- * looks again.
+ * looks again.  What the kernel keeps back is not counted, and has its whole time before it.
  */
 static void counter_done(struct letter *letter)
 {
 	struct path_link *link = container_of(letter, struct path_link, counter.letter);
 	int64_t others = link->outstanding - (int64_t)link->nr_busy;
+	uint64_t now_ns = loop_now_ns(link->loop);
 
 	link->counting = false;
-	if (link->outstanding >= 0 && others < (int64_t)link->nr_orphans)
+	link->keeps_back = link->outstanding == -EAGAIN;
+	if (link->keeps_back)
+		link_expect_orphans(link, now_ns + link->orphan_lasts_ns);
+	else if (now_ns >= link->orphans_until_ns)
+		link_drop_orphans(link, 0);
+	else if (link->outstanding >= 0 && others < (int64_t)link->nr_orphans)
 		link_drop_orphans(link, others > 0 ? (unsigned int)others : 0);
 	link_start_waiting(link);
 	link_check_closed(link);
 }
 
-static void link_count_orphans(struct path_link *link, uint64_t now_ns)
+static void link_count_orphans(struct path_link *link)
 {
 	if (!link->nr_orphans || link->counting)
 		return;
-	if (now_ns >= link->orphans_until_ns) {
-		link_drop_orphans(link, 0);
-		return;
-	}
 	link->counting = true;
 	job_start(&link->openers, &link->counter);
 }
@@ -501,6 +513,16 @@ static void link_send(struct path_link *link, struct sg_slot *slot, struct mpath
 }
 
 /*
+ * A probe would only be kept back in the kernel, as one is already that was given up.  That may
+ * last for hours, and each has one of the disk's requests meanwhile; when all are out write()
+ * sleeps, and our loop with it.  So it waits here, until it is given up like the one before.
+ */
+static bool is_kept_back(const struct path_link *link, const struct mpath_io *io)
+{
+	return io->is_probe && link->keeps_back && link->nr_orphans;
+}
+
+/*
  * One of the device's queue depth is left to the path's own probe, so that the state of a path
  * whose commands all hang can still be asked for.
  */
@@ -509,6 +531,8 @@ static bool link_has_room(const struct path_link *link, const struct mpath_io *i
 	unsigned int depth = link->node.queue_depth;
 	unsigned int share;
 
+	if (is_kept_back(link, io))
+		return false;
 	if (link->node.shares_tags) {
 		share = sg_host_share(link->host);
 		if (depth > share)
@@ -677,7 +701,9 @@ static void link_fail_stale(struct path_link *link, uint64_t now_ns)
 	struct mpath_io *io, *tmp;
 
 	list_for_each_entry_safe(io, tmp, &link->waiting, node) {
-		if (now_ns - io->start_ns < SG_WAIT_MAX_NS && !must_not_be_sent(link, io))
+		bool may_wait = now_ns - io->start_ns < SG_WAIT_MAX_NS || is_kept_back(link, io);
+
+		if (may_wait && !must_not_be_sent(link, io))
 			continue;
 		list_del(&io->node);
 		link_fail_io(link, io, TRANSPORT_BUSY);
@@ -725,7 +751,7 @@ static void link_tick(struct timer *timer, uint64_t now_ns)
 		return;
 	link_fail_stale(link, now_ns);
 	link_give_up_hung_up(link, now_ns);
-	link_count_orphans(link, now_ns);
+	link_count_orphans(link);
 	link_trim(link, now_ns);
 	link_start_waiting(link);
 	if (link->nr_orphans || !list_empty(&link->waiting))

@@ -342,6 +342,76 @@ static void test_doubt_returns_what_waits(const struct rig *rig)
 	check(write_file(depth, text));
 }
 
+static uint64_t nr_requests(void)
+{
+	char name[128], text[32];
+	FILE *file;
+
+	snprintf(name, sizeof(name), "/sys/class/block/%s/device/iorequest_cnt", disks[0]);
+	file = fopen(name, "r");
+	check(file && fgets(text, sizeof(text), file));
+	fclose(file);
+	return strtoull(text, NULL, 16);
+}
+
+static void set_host_state(const char *state)
+{
+	char link[128], place[128], name[128];
+	unsigned int host;
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/sys/class/block/%s/device", disks[0]);
+	len = readlink(link, place, sizeof(place) - 1);
+	check(len > 0);
+	place[len] = '\0';
+	check(sscanf(base_name(place), "%u:", &host) == 1);
+	snprintf(name, sizeof(name), "/sys/class/scsi_host/host%u/state", host);
+	check(write_file(name, state));
+}
+
+static struct contract_shot *send_probe(struct contract_path *path)
+{
+	struct contract_shot *shot = shot_new(path, "00 00 00 00 00 00", SCSI_NO_DATA, 0, 1, 0);
+
+	shot_io(shot)->is_probe = true;
+	shot_submit(shot);
+	return shot;
+}
+
+/*
+ * The kernel keeps back whatever is sent, for as long as it pleases, and each command has one of
+ * the disk's requests meanwhile: were all of them out, the next write() would sleep.  So one probe
+ * that was given up there is enough; the others wait here, and are not answered either, so that the
+ * path fails.
+ */
+static void test_what_is_kept_back_does_not_pile_up(const struct rig *rig)
+{
+	unsigned int i, longest_s = getenv("MPATH_LONG") ? 40 : 0;
+	struct path_facts facts;
+	struct contract_path *path = open_disk(rig, &facts);
+	uint64_t before = nr_requests();
+	struct contract_shot *shot;
+
+	set_host_state("recovery\n");
+	for (i = 0; i < 4; i++) {
+		shot = send_probe(path);
+		check(!shot_wait(shot, i == 1 ? 1500 : 500));
+		shot_abandon(shot);
+		check(shot_wait(shot, 5000));
+		shot_free(shot);
+		/* Long after its time-out, too, as that does not run. */
+		contract_sleep_ms(i == 2 ? 300 + longest_s * 1000 : 300);
+	}
+	shot = send_probe(path);
+	set_host_state("running\n");
+	check(shot_wait(shot, 5000));
+	check(shot_io(shot)->result.transport == TRANSPORT_OK);
+	shot_free(shot);
+	printf("     kept back: %llu\n", (unsigned long long)(nr_requests() - before - 1));
+	check(nr_requests() == before + 2);
+	contract_close(path);
+}
+
 /* A disk that was set offline says so, and no command hangs. */
 static void test_offline(const struct rig *rig)
 {
@@ -437,6 +507,7 @@ static void run_own(const struct rig *rig)
 		{"two-maps", test_two_maps},
 		{"doubt-returns-what-waits", test_doubt_returns_what_waits},
 		{"offline", test_offline},
+		{"what-is-kept-back-does-not-pile-up", test_what_is_kept_back_does_not_pile_up},
 		{"descriptors", test_descriptors},
 		{"open-short-of-memory", test_open_short_of_memory},
 		{"watch-short-of-memory", test_watch_short_of_memory},
