@@ -600,8 +600,8 @@ void probe_abandoned(struct multipath *m, struct path *path)
 {
 	path->flow++;
 	path->probe.abandoned = false;
-	/* The kernel keeps it back like the others, and that is why it was not answered. */
-	if (!path->kept_back)
+	/* It was kept back like the others, if it began before these were let go: that is why. */
+	if (!path->kept_back && path->probe.start_ns > path->kept_back_ns)
 		restart_path_lost(m, path);
 	end_probe(m, path);
 	path_settled(m, path);

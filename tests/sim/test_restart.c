@@ -590,6 +590,30 @@ static void it_lets_go_of_a_write(void)
 	world_end(w);
 }
 
+/* A probe that was kept back with it, or behind it, is not answered in time: that proves nothing.
+ */
+static void it_lets_go_while_a_probe_is_out(void)
+{
+	unsigned int ms;
+
+	for (ms = 0; ms < 1000; ms += 50) {
+		struct world *w = killed_while_blocked(FENCE_TIME);
+		struct sim_io *write = write_waits_for_it(w);
+
+		advance(w, ms);
+		sim_unblock(sim_path(w, "8:0"));
+		set_mode(sim_path(w, "8:0"), MODE_HUNG); /* it waits in the transport */
+		advance(w, 300);
+		set_mode(sim_path(w, "8:0"), MODE_UP);
+		advance(w, 600);
+		expect(w, w->counts.orphan_writes == 1);
+		expect_pending(w, write);
+		advance(w, 1500);
+		expect_good(w, write);
+		world_end(w);
+	}
+}
+
 /* Something was ended with an error there, perhaps that write: then the time decides, from then. */
 static void it_lets_go_and_there_is_an_error(void)
 {
@@ -1549,6 +1573,7 @@ int main(void)
 	STORY(a_slow_write_that_could_not_be_saved);
 	STORY(a_disk_that_has_left_is_not_told);
 	STORY(it_lets_go_of_a_write);
+	STORY(it_lets_go_while_a_probe_is_out);
 	STORY(it_lets_go_and_there_is_an_error);
 	STORY(it_gives_the_disk_up);
 	STORY(it_keeps_back_later);
