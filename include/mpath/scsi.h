@@ -52,7 +52,7 @@ struct scsi_sense {
 bool scsi_sense_decode(const uint8_t *sense, size_t len, struct scsi_sense *out);
 /* Likewise of a result: did the target answer with CHECK CONDITION, and sense? */
 bool scsi_result_sense(const struct scsi_result *result, struct scsi_sense *sense);
-/* Did it carry the command out, with all its data?  GOOD, or RECOVERED ERROR: that with a warning. */
+/* Did it do what it was told, with all data?  GOOD, or RECOVERED ERROR: that with a warning. */
 bool scsi_is_done(const struct scsi_result *result);
 /* Did the target answer with a deferred error?  Then it has not carried out the command. */
 bool scsi_is_deferred(const struct scsi_result *result);

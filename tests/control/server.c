@@ -5,8 +5,8 @@
  * Commands on standard input: "add NAME [PATHS]", "remove NAME", "forget NAME" (without a word to
  * D-Bus: the moment between the two), "grow NAME", "shrink NAME" (a path), "reads NAME N" (on the
  * first path), "events NAME N", "busy NAME N" (so many messages are refused), "hang NAME" (none is
- * answered any more, but those it still has to refuse).  What was done is said in the log: "did VERB NAME".  A map answers
- * on a thread of its own, as the real ones do: see answer().
+ * answered any more, but those it still has to refuse).  What was done is said in the log: "did
+ * VERB NAME".  A map answers on a thread of its own, as the real ones do: see answer().
  */
 #include <assert.h>
 #include <dlfcn.h>
