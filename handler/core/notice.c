@@ -128,8 +128,12 @@ static void keep(struct multipath *m, struct mpath_notice *n)
 		.has_path = n->has_path,
 	};
 	to = (char *)(kept + 1);
-	for (unsigned int i = 0; i < NR_WORDS; i++)
-		to = stpcpy(to, word_of(n, i, &unused)) + 1;
+	for (unsigned int i = 0; i < NR_WORDS; i++) {
+		const char *word = word_of(n, i, &unused);
+
+		memcpy(to, word, strlen(word) + 1);
+		to += strlen(word) + 1;
+	}
 }
 
 static void unpack(struct mpath_notice *n, const struct kept_notice *kept)

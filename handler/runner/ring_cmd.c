@@ -45,7 +45,7 @@ bool ring_cmd_pool_init(struct ring_cmd_pool *pool)
 
 static bool grow(struct ring_cmd_pool *pool)
 {
-	unsigned int nr_cmds = 2 * pool->chunks->nr_cmds;
+	unsigned int nr_cmds = pool->chunks ? 2 * pool->chunks->nr_cmds : CHUNK_CMDS_FIRST;
 
 	return add_chunk(pool, nr_cmds < CHUNK_CMDS_MAX ? nr_cmds : CHUNK_CMDS_MAX);
 }
