@@ -24,12 +24,11 @@ static enum check_result directio_ask(struct directio_context *dio,
 				      enum check_result at_the_end)
 {
 	const uint8_t read_capacity_16[16] = {0x9e, 0x10, [13] = LUN_CAPACITY_LEN};
-	const uint8_t read_10[10] = {0x28, [8] = 1};
 
 	if (dio->nr_tries++ == CHECK_TRIES_MAX)
 		return at_the_end;
 	if (dio->block_size)
-		ask_scsi(next, read_10, sizeof(read_10), SCSI_DATA_IN, dio->block_size);
+		ask_scsi_block(next, dio->block_size);
 	else
 		ask_scsi(next, read_capacity_16, sizeof(read_capacity_16), SCSI_DATA_IN,
 			 LUN_CAPACITY_LEN);

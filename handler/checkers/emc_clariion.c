@@ -38,12 +38,10 @@ struct emc_context {
 static enum check_result emc_ask(struct emc_context *emc, const struct scsi_question *next,
 				 enum check_result at_the_end)
 {
-	const uint8_t read_10[10] = {0x28, [8] = 1};
-
 	if (emc->nr_tries++ == CHECK_TRIES_MAX)
 		return at_the_end;
 	if (emc->reading)
-		ask_scsi(next, read_10, sizeof(read_10), SCSI_DATA_IN, BLOCK_SIZE);
+		ask_scsi_block(next, BLOCK_SIZE);
 	else
 		ask_scsi_inquiry(next, PAGE, PAGE_ASK_LEN);
 	return CHECK_ASK;

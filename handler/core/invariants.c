@@ -47,6 +47,7 @@ static void check_path(const struct path *path, unsigned int *in_flight)
 	assert(path->link == LINK_OPEN || path->link == LINK_CLOSING || !path->in_flight);
 	assert(path->probing == PROBE_NONE || path->link == LINK_OPEN ||
 	       path->link == LINK_CLOSING);
+	assert(path->m->long_reader != path || path->probing != PROBE_NONE);
 }
 
 static void check_fences(const struct multipath *m)

@@ -109,6 +109,10 @@ struct multipath {
 	struct list pg_init_paths;    /* path.pg_init_node: their turn comes */
 	struct path *activating_path; /* whose turn it is */
 
+	/* probe.c: for an answer that is too long for a path's own buffer */
+	struct path *long_reader; /* whose probe may still be answered into it; NULL: none */
+	uint8_t long_answer[PATH_PROBE_BUF_SIZE];
+
 	/* hw.c: states of target port groups */
 	uint64_t refresh_due_ns; /* 0: no need */
 	struct path *refreshing;

@@ -100,13 +100,70 @@ static uint64_t probe_patience_ns(const struct multipath *m, const struct path *
 	return (ms < 1000 ? 1000 : ms) * NSEC_PER_MSEC;
 }
 
+/*
+ * Nearly all data goes into the path's own buffer, as paths are asked side by side.  The map has
+ * one for answers that are longer, for one path at a time: whose it is until it has been answered,
+ * or given up for good.  Nobody waits for it: who does not get it has to ask for less.
+ */
+static struct scsi_question new_question(const struct multipath *m, struct path *path)
+{
+	bool is_free = !m->long_reader || m->long_reader == path;
+
+	return (struct scsi_question){
+		.cmd = &path->probe.cmd,
+		.data = path->probe_buf,
+		.room = is_free ? PATH_PROBE_BUF_SIZE : PATH_PROBE_OWN_SIZE,
+	};
+}
+
+static void long_answer_is_over(struct multipath *m, const struct path *path)
+{
+	if (m->long_reader == path)
+		m->long_reader = NULL;
+}
+
+static const uint8_t *answer_buffer(const struct multipath *m, const struct path *path)
+{
+	return m->long_reader == path ? m->long_answer : path->probe_buf;
+}
+
+/* What nobody looks at may come over itself. */
+static void fit_into_own_buffer(struct path *path)
+{
+	struct scsi_cmd *cmd = &path->probe.cmd;
+	size_t left = cmd->data_len;
+
+	for (cmd->iov_cnt = 0; left; cmd->iov_cnt++) {
+		size_t len = left < PATH_PROBE_OWN_SIZE ? left : PATH_PROBE_OWN_SIZE;
+
+		path->probe_iov[cmd->iov_cnt] =
+			(struct iovec){.iov_base = path->probe_buf, .iov_len = len};
+		left -= len;
+	}
+}
+
+static void set_buffer(struct multipath *m, struct path *path)
+{
+	struct scsi_cmd *cmd = &path->probe.cmd;
+
+	cmd->iov = path->probe_iov;
+	if (cmd->data_len <= PATH_PROBE_OWN_SIZE || cmd->medium) {
+		long_answer_is_over(m, path);
+		fit_into_own_buffer(path);
+		return;
+	}
+	assert(!m->long_reader || m->long_reader == path);
+	m->long_reader = path;
+	path->probe_iov[0] = (struct iovec){.iov_base = m->long_answer, .iov_len = cmd->data_len};
+	cmd->iov_cnt = 1;
+}
+
 static void send_probe(struct multipath *m, struct path *path)
 {
 	struct mpath_io *io = &path->probe;
 
-	path->probe_iov = (struct iovec){.iov_base = path->probe_buf, .iov_len = io->cmd.data_len};
-	io->cmd.iov = &path->probe_iov;
-	io->cmd.iov_cnt = io->cmd.data_len ? 1 : 0;
+	assert(io->cmd.data_len <= PATH_PROBE_BUF_SIZE);
+	set_buffer(m, path);
 	io->path = path;
 	io->start_ns = m->now_ns;
 	path->flow++;
@@ -121,6 +178,7 @@ static void end_probe(struct multipath *m, struct path *path)
 		path->read_probe = READ_NONE;
 	path->probing = PROBE_NONE;
 	path->resume_ns = 0;
+	long_answer_is_over(m, path);
 	if (path->link == LINK_CLOSING)
 		close_link_if_idle(m, path);
 }
@@ -422,7 +480,7 @@ static void array_has_said(struct multipath *m, struct path *path, enum hw_resul
 static void converse_with_array(struct multipath *m, struct path *path,
 				const struct scsi_answer *answer)
 {
-	struct scsi_question question = {.cmd = &path->probe.cmd, .data = path->probe_buf};
+	struct scsi_question question = new_question(m, path);
 	enum hw_result result;
 	uint64_t wait_ns = 0;
 
@@ -433,6 +491,7 @@ static void converse_with_array(struct multipath *m, struct path *path,
 		send_probe(m, path);
 	} else if (result == HW_WAIT) {
 		assert(!path->probe.cmd.cdb_len); /* see resume() */
+		long_answer_is_over(m, path);
 		path->resume_ns = m->now_ns + wait_ns;
 		wake_by(m, path->resume_ns);
 	} else {
@@ -442,7 +501,7 @@ static void converse_with_array(struct multipath *m, struct path *path,
 
 static void converse(struct multipath *m, struct path *path, const struct scsi_answer *answer)
 {
-	struct scsi_question question = {.cmd = &path->probe.cmd, .data = path->probe_buf};
+	struct scsi_question question = new_question(m, path);
 	char text[PATH_REASON_MAX];
 	struct strbuf reason;
 
@@ -556,7 +615,7 @@ static bool waits_for_host(struct multipath *m, struct path *path)
 void probe_answered(struct multipath *m, struct path *path)
 {
 	struct mpath_io *io = &path->probe;
-	struct scsi_answer answer = {.result = &io->result, .data = path->probe_buf};
+	struct scsi_answer answer = {.result = &io->result, .data = answer_buffer(m, path)};
 
 	path->flow++;
 	if (!scsi_result_is_good(&io->result))
@@ -589,6 +648,7 @@ void abandon_probe(struct multipath *m, struct path *path)
 	if (path->resume_ns) {
 		path->probing = PROBE_NONE; /* no command is out */
 		path->resume_ns = 0;
+		long_answer_is_over(m, path);
 		return;
 	}
 	path->probe.abandoned = true;

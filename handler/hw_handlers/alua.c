@@ -32,13 +32,19 @@
 
 enum alua_question { ASKED_RTPG, ASKED_STPG };
 
+/* 25 groups of 8 ports; there are hardly ever more, and who has them tells 100. */
+#define RTPG_SHORT PATH_PROBE_OWN_SIZE
+#define RTPG_LONG  PATH_PROBE_BUF_SIZE
+
 struct alua_path {
 	bool plain_header; /* the target refuses the extended one */
+	bool many_groups;  /* it has more to tell than fits into RTPG_SHORT */
 
 	/* of one conversation */
 	enum hw_purpose purpose;
 	enum alua_question asked;
-	bool stpg_done; /* the target has had its chance */
+	uint16_t asked_len; /* of ASKED_RTPG */
+	bool stpg_done;	    /* the target has had its chance */
 	unsigned int retries;
 	uint8_t announced_s;	/* the limit below was reckoned with this */
 	uint64_t limit_ns;	/* the transition must be over; 0: there is none */
@@ -115,6 +121,7 @@ static void alua_begin(struct hw_handler *hh, struct path *path, enum hw_purpose
 	(void)hh;
 	*alua = (struct alua_path){
 		.plain_header = alua->plain_header,
+		.many_groups = alua->many_groups,
 		.purpose = purpose,
 		.poll_ns = POLL_FIRST_NS,
 	};
@@ -122,9 +129,22 @@ static void alua_begin(struct hw_handler *hh, struct path *path, enum hw_purpose
 
 static enum hw_result ask_states(struct alua_path *alua, const struct scsi_question *next)
 {
+	size_t len = alua->many_groups ? RTPG_LONG : RTPG_SHORT;
+
 	alua->asked = ASKED_RTPG;
-	scsi_rtpg_ask(next, !alua->plain_header);
+	alua->asked_len = (uint16_t)(len < next->room ? len : next->room);
+	scsi_rtpg_ask(next, !alua->plain_header, alua->asked_len);
 	return HW_SEND;
+}
+
+/* Without room for more what has come must do: it tells of the first groups, and no other way. */
+static bool must_ask_for_more(struct alua_path *alua, const struct scsi_answer *last,
+			      const struct scsi_question *next)
+{
+	if (!scsi_rtpg_is_cut(last, alua->asked_len))
+		return false;
+	alua->many_groups = true;
+	return alua->asked_len < RTPG_LONG && alua->asked_len < next->room;
 }
 
 static enum hw_result ask_for_activation(struct alua_path *alua, const struct path *path,
@@ -284,6 +304,8 @@ static enum hw_result states_answered(struct hw_handler *hh, struct path *path, 
 
 	switch (scsi_outcome(last, &sense)) {
 	case OUTCOME_GOOD:
+		if (must_ask_for_more(path->hw_data, last, next))
+			return ask_states(path->hw_data, next);
 		learn_groups(hh, last);
 		return judge_state(hh, path, now_ns, next, wait_ns);
 	case OUTCOME_AGAIN:

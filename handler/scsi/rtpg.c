@@ -17,7 +17,6 @@
 #define PORT_GROUPS	0x0a /* service action, for both */
 #define EXTENDED_HEADER 0x20
 
-#define RTPG_LEN       PATH_PROBE_BUF_SIZE /* 100 groups of 8 ports */
 #define STPG_LEN       8
 #define HEADER_LEN     4
 #define EXT_HEADER_LEN 8
@@ -27,16 +26,21 @@
 #define DESIGNATOR_PORT_GROUP 0x5
 #define ASSOCIATION_PORT      1
 
-void scsi_rtpg_ask(const struct scsi_question *next, bool extended)
+void scsi_rtpg_ask(const struct scsi_question *next, bool extended, size_t len)
 {
 	const uint8_t cdb[12] = {
 		MAINTENANCE_IN,
 		PORT_GROUPS | (extended ? EXTENDED_HEADER : 0),
-		[8] = RTPG_LEN >> 8,
-		[9] = RTPG_LEN & 0xff,
+		[8] = (uint8_t)(len >> 8),
+		[9] = (uint8_t)len,
 	};
 
-	ask_scsi(next, cdb, sizeof(cdb), SCSI_DATA_IN, RTPG_LEN);
+	ask_scsi(next, cdb, sizeof(cdb), SCSI_DATA_IN, len);
+}
+
+bool scsi_rtpg_is_cut(const struct scsi_answer *answer, size_t len)
+{
+	return answer->len == len && get_be32(answer->data) > len - HEADER_LEN;
 }
 
 bool scsi_rtpg_begin(struct rtpg_walk *walk, const uint8_t *data, size_t len)

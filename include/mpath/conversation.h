@@ -20,11 +20,13 @@ struct scsi_answer {
 
 /*
  * The next command.  The core owns the buffer: a conversation sets cdb, cdb_len and dir, and
- * data_len of at most PATH_PROBE_BUF_SIZE; for DATA_OUT it fills @data first.
+ * data_len of at most @room; for DATA_OUT it fills @data first, PATH_PROBE_OWN_SIZE bytes at most.
+ * Of a READ (cmd.medium) nobody is shown the data: up to PATH_PROBE_BUF_SIZE bytes.
  */
 struct scsi_question {
 	struct scsi_cmd *cmd; /* zeroed by the core, timeout_ms preset */
-	uint8_t *data;	      /* PATH_PROBE_BUF_SIZE bytes */
+	uint8_t *data;
+	size_t room; /* PATH_PROBE_OWN_SIZE, or PATH_PROBE_BUF_SIZE if that can be had now */
 };
 
 /* Name the next command. */
@@ -35,6 +37,15 @@ static inline void ask_scsi(const struct scsi_question *next, const uint8_t *cdb
 	next->cmd->cdb_len = cdb_len;
 	next->cmd->dir = dir;
 	next->cmd->data_len = data_len;
+}
+
+/* A block of the medium, to see whether it can be read. */
+static inline void ask_scsi_block(const struct scsi_question *next, size_t block_size)
+{
+	const uint8_t read_10[10] = {0x28, [8] = 1};
+
+	ask_scsi(next, read_10, sizeof(read_10), SCSI_DATA_IN, block_size);
+	next->cmd->medium = true;
 }
 
 /* INQUIRY, standard (@page negative) or of a vital product data page. */

@@ -17,7 +17,8 @@ struct priority_group;
 #define PATH_NAME_MAX	    32
 #define PATH_REASON_MAX	    160
 #define PATH_SERIAL_MAX	    64
-#define PATH_PROBE_BUF_SIZE 4096 /* bytes: a block, or any page that we ask for */
+#define PATH_PROBE_BUF_SIZE 4096 /* bytes: a block, or the longest page that we ask for */
+#define PATH_PROBE_OWN_SIZE 1024 /* what nearly all need: each path has a buffer of that size */
 
 /* Is there a transport under the path? */
 enum path_link_state {
@@ -189,8 +190,8 @@ struct path {
 	char serial[PATH_SERIAL_MAX]; /* VPD page 80h, without blanks around it; or empty */
 	uint64_t check_us;	      /* mean latency of its checks; 0: not measured */
 	unsigned int nr_checks;	      /* that it is made of */
-	struct iovec probe_iov;
-	uint8_t probe_buf[PATH_PROBE_BUF_SIZE];
+	struct iovec probe_iov[PATH_PROBE_BUF_SIZE / PATH_PROBE_OWN_SIZE];
+	uint8_t probe_buf[PATH_PROBE_OWN_SIZE];
 
 	char *address;		      /* owned: the word in the table */
 	char reason[PATH_REASON_MAX]; /* why the path is not in use; empty when it is */

@@ -118,7 +118,9 @@ struct rtpg_walk {
 };
 
 /* @extended: with the header that announces the transition time; older targets refuse it. */
-void scsi_rtpg_ask(const struct scsi_question *next, bool extended);
+void scsi_rtpg_ask(const struct scsi_question *next, bool extended, size_t len);
+/* They have asked for @len bytes, and the target has more to tell. */
+bool scsi_rtpg_is_cut(const struct scsi_answer *answer, size_t len);
 /* False: too short to be what was asked for. */
 bool scsi_rtpg_begin(struct rtpg_walk *walk, const uint8_t *data, size_t len);
 /* False after the last whole descriptor, whatever lengths the target claims. */

@@ -207,7 +207,7 @@ static void fill_probe(struct mpath_io *io, uint8_t how)
 	uint8_t data[PATH_PROBE_BUF_SIZE] = {0};
 	size_t len;
 
-	assert(io->cmd.data_len <= PATH_PROBE_BUF_SIZE && io->cmd.iov_cnt == 1);
+	assert(scsi_iov_len(io->cmd.iov, io->cmd.iov_cnt) == io->cmd.data_len);
 	len = decent_answer(&io->cmd, data);
 	if (how & 0x40) {
 		size_t at = take_byte();
@@ -217,7 +217,9 @@ static void fill_probe(struct mpath_io *io, uint8_t how)
 	}
 	if (len > io->cmd.data_len)
 		len = io->cmd.data_len;
-	memcpy(io->cmd.iov->iov_base, data, len);
+	if (io->cmd.iov_cnt) /* several are all the same memory, which nobody looks at */
+		memcpy(io->cmd.iov->iov_base, data,
+		       len < io->cmd.iov->iov_len ? len : io->cmd.iov->iov_len);
 	io->result.residual = (uint32_t)(io->cmd.data_len - len);
 }
 

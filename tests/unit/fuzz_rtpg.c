@@ -102,7 +102,7 @@ static void converse(const struct hw_handler_type *type, struct source *s, enum 
 	uint8_t *data = malloc(PATH_PROBE_BUF_SIZE);
 	uint8_t inquiry[96] = {[5] = 0x30};
 	struct scsi_cmd cmd;
-	struct scsi_question next = {.cmd = &cmd, .data = data};
+	struct scsi_question next = {.cmd = &cmd, .data = data, .room = PATH_PROBE_BUF_SIZE};
 	struct scsi_answer answer = {.data = data};
 	struct scsi_result result;
 	enum hw_result said;

@@ -14,8 +14,9 @@ extern const struct hw_handler_type alua_handler;
 
 #define PREFERRED 0x80
 
-static const uint8_t rtpg[12] = {0xa3, 0x0a, [8] = 0x10};
-static const uint8_t rtpg_extended[12] = {0xa3, 0x2a, [8] = 0x10};
+static const uint8_t rtpg[12] = {0xa3, 0x0a, [8] = 0x04};
+static const uint8_t rtpg_extended[12] = {0xa3, 0x2a, [8] = 0x04};
+static const uint8_t rtpg_long[12] = {0xa3, 0x2a, [8] = 0x10};
 static const uint8_t stpg[12] = {0xa4, 0x0a, [9] = 8};
 
 /* Paths 0 and 1 lead to group 1, paths 2 and 3 to group 2. */
@@ -44,7 +45,7 @@ static enum hw_result states(struct talk *t, uint8_t group1, uint8_t group2, uin
 static void activate(struct talk *t, unsigned int nr)
 {
 	assert(talk_begin(t, nr, HW_ACTIVATE) == HW_SEND);
-	talk_expect(t, rtpg_extended, sizeof(rtpg_extended), SCSI_DATA_IN, 4096);
+	talk_expect(t, rtpg_extended, sizeof(rtpg_extended), SCSI_DATA_IN, 1024);
 	assert(t->cmd.timeout_ms == 1234);
 }
 
@@ -127,7 +128,7 @@ static void check_stpg_from(uint8_t state)
 	assert(states(&t, ALUA_OPTIMIZED, state, 0) == HW_SEND);
 	expect_stpg(&t, 2);
 	assert(talk_good(&t, NULL, 0) == HW_SEND);
-	talk_expect(&t, rtpg_extended, sizeof(rtpg_extended), SCSI_DATA_IN, 4096);
+	talk_expect(&t, rtpg_extended, sizeof(rtpg_extended), SCSI_DATA_IN, 1024);
 	assert(states(&t, ALUA_STANDBY, ALUA_OPTIMIZED, 0) == HW_DONE);
 	assert(t.paths[3].tpg.state == ALUA_OPTIMIZED && t.paths[0].tpg.state == ALUA_STANDBY);
 }
@@ -181,7 +182,7 @@ static void test_stpg_that_was_not_executed_is_sent_again(void)
 		assert(states(&t, ALUA_STANDBY, ALUA_OPTIMIZED, 0) == HW_SEND);
 		expect_stpg(&t, 1);
 		assert(talk_sense(&t, 0x06, 0x29, 0x00) == HW_SEND);
-		talk_expect(&t, rtpg_extended, sizeof(rtpg_extended), SCSI_DATA_IN, 4096);
+		talk_expect(&t, rtpg_extended, sizeof(rtpg_extended), SCSI_DATA_IN, 1024);
 	}
 	assert(states(&t, ALUA_STANDBY, ALUA_OPTIMIZED, 0) == HW_RETRY);
 }
@@ -210,6 +211,45 @@ static void test_optimize(void)
 	assert(states(&t, ALUA_NON_OPTIMIZED, ALUA_OPTIMIZED, 0) == HW_SEND);
 }
 
+/* As many bytes of a reply that goes on; its first group is path 0's, in standby. */
+static enum hw_result cut_reply(struct talk *t, size_t len)
+{
+	uint8_t reply[PATH_PROBE_BUF_SIZE] = {0,    0, 0x20, 0, 0x10, 0, 0, 0, ALUA_STANDBY,
+					      0x8f, 0, 1,    0, 0,    0, 0};
+
+	return talk_good(t, reply, len);
+}
+
+/* What does not fit is asked for again, and from then on at once; without room it has to do. */
+static void test_many_groups(void)
+{
+	struct talk t;
+
+	start(&t, IMPLICIT);
+	activate(&t, 0);
+	assert(cut_reply(&t, 1024) == HW_DONE && t.paths[0].tpg.state == ALUA_STANDBY);
+
+	start(&t, IMPLICIT);
+	t.room = PATH_PROBE_BUF_SIZE;
+	activate(&t, 0);
+	assert(cut_reply(&t, 1024) == HW_SEND && t.paths[0].tpg.state == ALUA_OPTIMIZED);
+	talk_expect(&t, rtpg_long, sizeof(rtpg_long), SCSI_DATA_IN, 4096);
+	assert(cut_reply(&t, 4096) == HW_DONE && t.paths[0].tpg.state == ALUA_STANDBY);
+	assert(talk_begin(&t, 0, HW_REFRESH) == HW_SEND);
+	talk_expect(&t, rtpg_long, sizeof(rtpg_long), SCSI_DATA_IN, 4096);
+
+	t.room = PATH_PROBE_OWN_SIZE;
+	assert(talk_begin(&t, 0, HW_REFRESH) == HW_SEND);
+	talk_expect(&t, rtpg_extended, sizeof(rtpg_extended), SCSI_DATA_IN, 1024);
+	assert(cut_reply(&t, 1024) == HW_DONE);
+
+	/* It claims more than it has sent, though it could have sent that: there is no more. */
+	start(&t, IMPLICIT);
+	t.room = PATH_PROBE_BUF_SIZE;
+	activate(&t, 0);
+	assert(cut_reply(&t, 1023) == HW_DONE);
+}
+
 /* F26: any ILLEGAL REQUEST to the extended header: the plain one, from then on. */
 static void check_extended_refused(uint8_t asc)
 {
@@ -219,13 +259,13 @@ static void check_extended_refused(uint8_t asc)
 	start(&t, IMPLICIT);
 	activate(&t, 0);
 	assert(talk_sense(&t, 0x05, asc, 0x00) == HW_SEND);
-	talk_expect(&t, rtpg, sizeof(rtpg), SCSI_DATA_IN, 4096);
+	talk_expect(&t, rtpg, sizeof(rtpg), SCSI_DATA_IN, 1024);
 	assert(talk_good(&t, plain, sizeof(plain)) == HW_DONE);
 	assert(t.paths[0].tpg.state == ALUA_STANDBY && t.paths[0].tpg.state_known);
 	assert(t.paths[0].tpg.transition_s == 255);
 
 	assert(talk_begin(&t, 0, HW_ACTIVATE) == HW_SEND);
-	talk_expect(&t, rtpg, sizeof(rtpg), SCSI_DATA_IN, 4096);
+	talk_expect(&t, rtpg, sizeof(rtpg), SCSI_DATA_IN, 1024);
 	assert(talk_sense(&t, 0x05, asc, 0x00) == HW_FAIL_PATH);
 }
 
@@ -270,7 +310,7 @@ static void test_a_transition_that_ends(void)
 		assert(states(&t, ALUA_TRANSITIONING, ALUA_TRANSITIONING, 20) == HW_WAIT);
 		assert(t.wait_ns == polls_ms[i] * 1000000ull);
 		assert(talk_waited(&t) == HW_SEND);
-		talk_expect(&t, rtpg_extended, sizeof(rtpg_extended), SCSI_DATA_IN, 4096);
+		talk_expect(&t, rtpg_extended, sizeof(rtpg_extended), SCSI_DATA_IN, 1024);
 	}
 	assert(states(&t, ALUA_OPTIMIZED, ALUA_STANDBY, 20) == HW_DONE);
 }
@@ -490,6 +530,7 @@ int main(void)
 	test_only_the_states_count_after_stpg();
 	test_stpg_that_was_not_executed_is_sent_again();
 	test_optimize();
+	test_many_groups();
 	test_a_target_that_refuses_the_extended_header();
 	test_a_target_that_is_always_optimized();
 	test_a_transition_that_ends();

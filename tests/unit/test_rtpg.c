@@ -10,7 +10,7 @@
 
 static void test_the_questions(void)
 {
-	static const uint8_t plain[12] = {0xa3, 0x0a, [8] = 0x10, [9] = 0x00};
+	static const uint8_t plain[12] = {0xa3, 0x0a, [8] = 0x01, [9] = 0x23};
 	static const uint8_t extended[12] = {0xa3, 0x2a, [8] = 0x10, [9] = 0x00};
 	static const uint8_t set[12] = {0xa4, 0x0a, [9] = 8};
 	static const uint8_t set_data[8] = {0, 0, 0, 0, 0x00, 0, 0x12, 0x34};
@@ -18,11 +18,11 @@ static void test_the_questions(void)
 	struct scsi_cmd cmd = {.timeout_ms = 77};
 	struct scsi_question next = {.cmd = &cmd, .data = data};
 
-	scsi_rtpg_ask(&next, false);
+	scsi_rtpg_ask(&next, false, 0x123);
 	assert(cmd.cdb_len == 12 && !memcmp(cmd.cdb, plain, 12));
-	assert(cmd.dir == SCSI_DATA_IN && cmd.data_len == 4096 && cmd.timeout_ms == 77);
-	scsi_rtpg_ask(&next, true);
-	assert(!memcmp(cmd.cdb, extended, 12));
+	assert(cmd.dir == SCSI_DATA_IN && cmd.data_len == 0x123 && cmd.timeout_ms == 77);
+	scsi_rtpg_ask(&next, true, 4096);
+	assert(cmd.data_len == 4096 && !memcmp(cmd.cdb, extended, 12));
 	scsi_stpg_ask(&next, 0x1234);
 	assert(cmd.cdb_len == 12 && !memcmp(cmd.cdb, set, 12));
 	assert(cmd.dir == SCSI_DATA_OUT && cmd.data_len == 8 && !memcmp(data, set_data, 8));

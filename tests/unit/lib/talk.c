@@ -7,7 +7,8 @@ void talk_init(struct talk *t, const struct hw_handler_type *type)
 {
 	unsigned int i;
 
-	*t = (struct talk){.hh = {.type = type}, .now_ns = 1000 * TALK_SEC};
+	*t = (struct talk){
+		.hh = {.type = type}, .now_ns = 1000 * TALK_SEC, .room = PATH_PROBE_OWN_SIZE};
 	list_init(&t->hh.paths);
 	for (i = 0; i < TALK_PATHS; i++) {
 		list_init(&t->paths[i].hw_node);
@@ -38,7 +39,7 @@ void talk_end(struct talk *t)
 
 static enum hw_result go_on(struct talk *t, const struct scsi_answer *last)
 {
-	struct scsi_question next = {.cmd = &t->cmd, .data = t->data};
+	struct scsi_question next = {.cmd = &t->cmd, .data = t->data, .room = t->room};
 	enum hw_result result;
 
 	/* The answer's data lies where the next question's will: the core has one buffer. */

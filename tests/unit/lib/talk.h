@@ -23,6 +23,7 @@ struct talk {
 	/* the last question */
 	struct scsi_cmd cmd;
 	uint8_t data[PATH_PROBE_BUF_SIZE];
+	size_t room; /* for it, as the core has told */
 };
 
 void talk_init(struct talk *t, const struct hw_handler_type *type);
