@@ -37,6 +37,8 @@ struct ring_cmd {
 	bool refused; /* io.result is set already: answer it, the core need not see it */
 };
 
+_Static_assert(sizeof(struct ring_cmd) <= 512, "what a command takes beside its data");
+
 /*
  * Commands of one LUN, so that the I/O path does not allocate: some are there from the start, and
  * it grows by chunks to the largest number that was ever in flight, as far as there is memory.  The

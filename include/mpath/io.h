@@ -120,9 +120,9 @@ struct mpath_io {
 	struct list flight; /* on path->flying, while it is on a path */
 	struct scsi_cmd cmd;
 	struct scsi_result result; /* from the last path that tried, or our own answer */
+	int cpu;		   /* on which CPU it reached us; -1: unknown */
 	struct path *path;	   /* set while the command is on that path */
 	uint64_t arrival_ns;	   /* when the initiator's command reached us */
-	int cpu;		   /* on which CPU it did; -1: unknown */
 	uint64_t start_ns;	   /* of the current try */
 	uint64_t send_by_ns;	   /* not to be sent from then on (D9); 0: no limit */
 	uint64_t retry_ns;	   /* while delayed: when to try again */
@@ -130,10 +130,10 @@ struct mpath_io {
 	uint64_t short_until_ns; /* patience with this host's shortage ends here; 0: no shortage */
 	struct leg
 		*leg; /* of a read that may be hedged: one that is out; NULL: none (core/hedge.c) */
-	unsigned int preferred_id; /* if it prefers: retry on that path, should it be usable */
-	uint64_t arrived_ns; /* while fenced: an old copy is at the target by then, or nowhere */
-	uint64_t fence_ns;   /* while fenced: it cannot land any more; 0: not fenced */
 	enum after_fence after_fence;
+	unsigned int preferred_id; /* if it prefers: retry on that path, should it be usable */
+	uint64_t arrived_ns;   /* while fenced: an old copy is at the target by then, or nowhere */
+	uint64_t fence_ns;     /* while fenced: it cannot land any more; 0: not fenced */
 	uint64_t lost_ns;      /* while fenced: since when */
 	uint64_t lost_session; /* and in which session of its path; 0: that proves nothing */
 	struct suspicion suspicions[IO_SUSPICIONS_MAX];
