@@ -97,7 +97,7 @@ void tell_ends(const struct multipath *m, uint64_t *fence_end_ns, uint64_t *slow
 
 static void tell_disk(const struct path *path, disk_in_use_fn *tell, void *to)
 {
-	if (path->used)
+	if (path->used || path->feared)
 		tell(to, &(struct mpath_disk_errors){path->facts.disk, path->errors_known});
 }
 

@@ -22,7 +22,8 @@
  * While the remote port of a disk is lost, and not given up yet, the kernel keeps commands back,
  * uncounted and without a time-out, and sends them when it is found again, be it after minutes.
  * So no wait ends while it keeps back what is for a disk that the dead process used; and only from
- * then on these have their time, as if they had been sent at that moment.
+ * then on these have their time, as if they had been sent at that moment.  A next process fears the
+ * same disks, whether or not this one came to use them.
  */
 #include <errno.h>
 #include <string.h>
@@ -31,6 +32,8 @@
 #include "mpath/scsi.h"
 
 #define COUNT_INTERVAL_NS (50 * NSEC_PER_MSEC)
+/* A path that is never idle is counted, too, but for no proof. */
+#define COUNT_BUSY_NS (1 * NSEC_PER_SEC)
 
 /* Under load a path is never idle by itself: it rests for a moment, then works for a while. */
 #define REST_MAX_NS (100 * NSEC_PER_MSEC)
@@ -222,6 +225,7 @@ static void end_of_wait(struct multipath *m, const char *why)
 	m->kept_back_ns = 0;
 	trace(m, "restart: %s, writes may go", why);
 	for_each_path(m, path) {
+		m->actions->disk_left |= path->feared && !path->used;
 		forget_foreign(path);
 		tally_check(m, path);
 	}
@@ -531,7 +535,7 @@ void ask_for_count(struct multipath *m, struct path *path)
 {
 	path->counting = true;
 	path->count_ns = m->now_ns;
-	path->flow_at_count = path->flow;
+	path->flow_at_count = path->flow - !is_idle(path); /* else it is no proof */
 	list_push_back(&m->actions->count, &path->action_node);
 }
 
@@ -582,6 +586,12 @@ void restart_path_counted(struct multipath *m, struct path *path, int64_t outsta
 	restart_reconsider(m);
 }
 
+static bool is_busy_for_long(const struct multipath *m, const struct path *path)
+{
+	return path->feared && !path->resting &&
+	       m->now_ns >= later(m->started_ns, path->count_ns) + COUNT_BUSY_NS;
+}
+
 static void look_after(struct multipath *m, struct path *path)
 {
 	bool writes_wait = !list_empty(&m->restarting);
@@ -603,7 +613,8 @@ static void look_after(struct multipath *m, struct path *path)
 	}
 	if (path->resting)
 		wake_by(m, path->rest_ends_ns);
-	if (path->link == LINK_OPEN && is_idle(path))
+	/* Commands of ours that hang do so perhaps because the kernel keeps all back there. */
+	if (path->link == LINK_OPEN && (is_idle(path) || is_busy_for_long(m, path)))
 		ask_for_count(m, path);
 }
 

@@ -670,6 +670,41 @@ static void it_keeps_back_later(void)
 	world_end(w);
 }
 
+/*
+ * Our own reads hang there, too, from the first moment on, and without a checker nobody gives them
+ * up: the path is never idle.  That it is blocked is seen all the same.
+ */
+static void it_keeps_reads_back_too(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	struct sim_io *read, *write;
+
+	w->settings.fence = FENCE_TIME;
+	w->settings.checker = NULL;
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	submit_write(w, 0, 1);
+	kill_world(w, 60000);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	restart_world(w);
+	advance(w, 12);
+	expect(w, sim_path(w, "8:0")->path->active);
+	read = submit_read(w, 0, 1);
+	sim_block(sim_path(w, "8:0"));
+	write = submit_write(w, 0, 1);
+	expect(w, read->sent);
+	advance(w, 120000);
+	expect_pending(w, read);
+	expect_pending(w, write);
+	expect_notice(w, "8:0: the kernel keeps commands of a former process back");
+	sim_unblock(sim_path(w, "8:0"));
+	advance(w, 1500);
+	expect_good(w, read);
+	expect_good(w, write);
+	expect(w, w->luns[0].stamps[0] == write->stamp);
+	world_end(w);
+}
+
 /* A slow write may be among it: that has all of its time when it is let go. */
 static void it_keeps_a_slow_write_back(void)
 {
@@ -714,6 +749,37 @@ static void killed_while_it_keeps_back(void)
 	expect_pending(w, write);
 	advance(w, 12000);
 	expect_good(w, write);
+	world_end(w);
+}
+
+/*
+ * Killed again meanwhile by one that had not used the disk, as something had been ended with an
+ * error there: the third process fears what is kept back there as the second did.
+ */
+static void a_third_process_finds_it_kept_back(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	sim_block(sim_path(w, "8:0"));
+	submit_write(w, 0, 1);
+	kill_world(w, 0);
+	sim_path(w, "8:0")->nr_errors++;
+	restart_world(w);
+	advance(w, 20000);
+	expect_notice(w, "8:0: the kernel keeps commands of a former process back");
+	expect(w, !sim_path(w, "8:0")->path->used);
+	kill_world(w, 0);
+	advance(w, 1000);
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 200000);
+	expect_pending(w, write);
+	sim_unblock(sim_path(w, "8:0"));
+	expect_to_wait(w, write, 69000, 1200);
+	expect(w, sim_path(w, "8:0")->path->used && !sim_path(w, "8:0")->path->feared);
 	world_end(w);
 }
 
@@ -1577,8 +1643,10 @@ int main(void)
 	STORY(it_lets_go_and_there_is_an_error);
 	STORY(it_gives_the_disk_up);
 	STORY(it_keeps_back_later);
+	STORY(it_keeps_reads_back_too);
 	STORY(it_keeps_a_slow_write_back);
 	STORY(killed_while_it_keeps_back);
+	STORY(a_third_process_finds_it_kept_back);
 	STORY(the_path_is_removed_while_it_keeps_back);
 	STORY(stopped_while_it_keeps_back);
 	STORY(nothing_is_kept_back_without_fence);
