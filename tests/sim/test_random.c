@@ -27,11 +27,19 @@
 
 /* --- dice: one in an expression, as C does not say which of two is rolled first --- */
 
-static uint64_t rng;
+/*
+ * What worlds learned later has dice of its own, and is not in all of them: so the worlds of the
+ * seeds that are kept stay the same.
+ */
+enum extra { NO_EXTRA, EXTRA_KEPT_BACK, NR_EXTRAS };
+
+static uint64_t dice[NR_EXTRAS];
+static enum extra hand; /* whose turn it is */
+static bool has[NR_EXTRAS];
 
 static uint64_t roll(void)
 {
-	uint64_t z = rng += 0x9e3779b97f4a7c15;
+	uint64_t z = dice[hand] += 0x9e3779b97f4a7c15;
 
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
@@ -46,6 +54,34 @@ static unsigned int below(unsigned int n)
 static bool chance(unsigned int percent)
 {
 	return below(100) < percent;
+}
+
+/* No seed that was kept before there were extras leaves such a remainder. */
+static bool may_have_extras(uint64_t seed)
+{
+	static const uint8_t remainders[] = {1,	 2,  6,	 9,  11, 12, 14, 15,
+					     17, 21, 24, 26, 27, 28, 30};
+
+	return memchr(remainders, (int)(seed % 31), sizeof(remainders)) != NULL;
+}
+
+static void shake(uint64_t seed)
+{
+	for (hand = NR_EXTRAS; hand-- > NO_EXTRA;) {
+		dice[hand] = (seed + ((uint64_t)hand << 56)) * 0x2545f4914f6cdd1d;
+		has[hand] = hand && may_have_extras(seed) && chance(40);
+	}
+	hand = NO_EXTRA;
+}
+
+/* Whatever it meets rolls these dice, too. */
+static void with_dice_of(enum extra extra, struct world *w, void (*play)(struct world *w))
+{
+	if (!has[extra])
+		return;
+	hand = extra;
+	play(w);
+	hand = NO_EXTRA;
 }
 
 static bool coin(struct world *w)
@@ -112,6 +148,7 @@ static const struct {
 	{": waits for commands of a former process", 5000},
 	{"restart: no command of a former process is left", 500},
 	{"restart: the wait is over", 10},
+	{"restart: the kernel keeps commands back on", 60},
 	{"disks cannot be asked", 100},
 	{"has no foreign commands any more", 100},
 	{"foreign commands may be lost on", 10},
@@ -125,7 +162,7 @@ static const struct {
 	{"another table has taken over", 500},
 	{": its copy on", 400},
 	{": its old copy cannot land any more (time)", 200},
-	{": its old copy cannot land any more (LOGICAL UNIT RESET)", 80},
+	{": its old copy cannot land any more (LOGICAL UNIT RESET)", 60},
 	{": LOGICAL UNIT RESET failed", 5},
 	{": its old copy cannot land any more (new session)", 5},
 	{": its old copy is not on its way any more", 5},
@@ -189,6 +226,10 @@ static const struct {
 	 10},
 	{"orphans' writes landed through paths that were not open",
 	 offsetof(struct sim_counts, unseen_landings), 100},
+	{"orphans' writes that were kept back were let go", offsetof(struct sim_counts, let_go),
+	 60},
+	{"orphans' writes landed after they were let go",
+	 offsetof(struct sim_counts, let_go_landings), 40},
 	{"reads were hedged", offsetof(struct sim_counts, hedges), 300},
 	{"legs came in when their read was answered", offsetof(struct sim_counts, loose_answers),
 	 200},
@@ -516,12 +557,18 @@ static void random_submit(struct world *w)
 	}
 }
 
-static bool may_be_disturbed(const struct sim_path *p)
+static bool is_seen(const struct sim_path *p)
 {
 	bool was_missed = !p->path || p->path->settled;
 
 	/* Else nobody could know of its foreign commands. */
 	return p->nr_opens || !p->foreign || (was_missed && p->foreign == p->hidden);
+}
+
+/* What the kernel keeps back it has to itself. */
+static bool may_be_disturbed(const struct sim_path *p)
+{
+	return is_seen(p) && !p->blocked;
 }
 
 /* Arrays of two controllers know no transition: the LUN is here, or there. */
@@ -732,7 +779,8 @@ static void random_change(struct world *w)
 		reload(w, w->table);
 		return;
 	case 1:
-		remove_path(w, p->name);
+		if (!p->blocked || !p->foreign || p->seen_blocked)
+			remove_path(w, p->name);
 		return;
 	case 2:
 		if (w->nr_paths < SIM_PATHS_MAX / 2)
@@ -793,10 +841,12 @@ static void random_first_look(struct sim_path *p)
 
 	p->nr_opens = 0;
 	p->not_in_table = false;
-	if (!p->foreign)
+	if (!p->foreign && !p->blocked)
 		return;
 	p->refused = NULL;
 	p->open_hangs = false;
+	if (p->blocked)
+		return;
 	if (p->mode == MODE_GONE)
 		p->mode = MODE_UP;
 	if ((w->seq + p->id) % 3)
@@ -818,26 +868,84 @@ static void random_first_look(struct sim_path *p)
 	}
 }
 
-static void random_crash(struct world *w)
+/* So long after its time-out an orphan lands at the latest; 2 s of it the process is down. */
+static uint64_t lands_late_max_ms(const struct world *w)
 {
-	/* 2 s of which the process is down */
-	uint64_t wait_ms = w->settings.restart_wait_ms - w->settings.path_timeout_ms - 2000;
+	uint64_t ms = w->settings.restart_wait_ms - w->settings.path_timeout_ms - 2000;
+
+	if (w->settings.fence == FENCE_NONE)
+		return ms;
+	return ms + (w->settings.fence_time_ms ? w->settings.fence_time_ms
+					       : w->settings.path_timeout_ms);
+}
+
+/*
+ * The port is back, or the disk goes, and all that the kernel has kept back there.  A process that
+ * is in its wait has seen by then that something is kept back: no port is lost for a moment only.
+ */
+static void random_end_of_block(struct sim_path *p)
+{
+	struct world *w = p->w;
+	uint64_t late_ms = lands_late_max_ms(w);
+
+	if (!p->blocked || (p->foreign && !w->killed && !p->seen_blocked))
+		return;
+	if (chance(15))
+		sim_block_ends(p);
+	else
+		sim_let_go(p, w->killed ? 0 : below(500),
+			   chance(70) || !late_ms ? 0 : 1 + below((unsigned int)late_ms));
+}
+
+static void random_ends_of_blocks(struct world *w)
+{
 	unsigned int i;
 
-	if (w->settings.fence != FENCE_NONE)
-		wait_ms += w->settings.fence_time_ms ? w->settings.fence_time_ms
-						     : w->settings.path_timeout_ms;
+	for (i = 0; i < w->nr_paths; i++)
+		if (chance(30))
+			random_end_of_block(&w->paths[i]);
+}
+
+static void random_crash(struct world *w)
+{
+	uint64_t wait_ms = lands_late_max_ms(w);
+	unsigned int i;
 
 	for (i = 0; i < w->nr_paths; i++)
-		if (!may_be_disturbed(&w->paths[i]))
+		if (!is_seen(&w->paths[i]))
 			return;
 	kill_world(w, chance(70) || !wait_ms ? 0 : 1 + below((unsigned int)wait_ms));
 	advance(w, below(2000));
+	with_dice_of(EXTRA_KEPT_BACK, w, random_ends_of_blocks);
 	for (i = 0; i < w->nr_paths; i++)
 		random_first_look(&w->paths[i]);
 	restart_world(w);
 	if (chance(30))
 		random_death_in_the_wait(w);
+}
+
+/*
+ * The kernel loses a port, and has what is sent there wait for it, be it over a death of ours.  Of
+ * that fence=none knows nothing: the old write would land on newer data, as with dm.
+ */
+static void random_block(struct world *w)
+{
+	struct sim_path *p = &w->paths[below(w->nr_paths)];
+
+	if (w->settings.fence == FENCE_NONE)
+		return;
+	if (p->blocked) {
+		if (chance(4))
+			random_end_of_block(p);
+		else if (chance(4) && !w->shut_down)
+			random_crash(w);
+		else if (chance(10))
+			advance(w, below(30000));
+	} else if (p->is_open && p->path && is_seen(p) && !p->refused && p->mode == MODE_UP &&
+		   chance(p->foreign ? 20 : 2)) {
+		p->io_mode = MODE_UP;
+		sim_block(p);
+	}
 }
 
 static void random_time(struct world *w)
@@ -888,7 +996,8 @@ static void random_event(struct world *w)
 		random_mode(p);
 		return;
 	case 2:
-		random_io_mode(p);
+		if (!p->blocked)
+			random_io_mode(p);
 		return;
 	case 3:
 		random_ua(p);
@@ -943,8 +1052,13 @@ static void heal(struct world *w)
 {
 	unsigned int i, g;
 
+	for (i = 0; i < w->nr_paths; i++) {
+		random_end_of_block(&w->paths[i]);
+		if (w->paths[i].blocked)
+			sim_block_ends(&w->paths[i]); /* this process does not see it */
+	}
 	for (i = 0; i < w->nr_paths; i++)
-		while (!may_be_disturbed(&w->paths[i]))
+		while (!is_seen(&w->paths[i]))
 			advance(w, 10);
 	set_cmd_time_out(w, 0);
 	message(w, "resume");
@@ -1000,14 +1114,16 @@ static void live(uint64_t seed)
 	struct world *w;
 	unsigned int i;
 
-	rng = seed * 0x2545f4914f6cdd1d;
+	shake(seed);
 	make = make_of(seed);
 	w = random_world();
 	world_start(w);
 	if (chance(70))
 		advance(w, below(200));
-	for (i = 0; i < STEPS; i++)
+	for (i = 0; i < STEPS; i++) {
 		random_event(w);
+		with_dice_of(EXTRA_KEPT_BACK, w, random_block);
+	}
 	if (chance(50)) {
 		heal(w);
 	} else if (chance(30)) {

@@ -16,6 +16,7 @@ struct sim_late {
 	uint64_t lands_ns;
 	bool orphan; /* counts in path->foreign */
 	bool hidden; /* and in path->hidden */
+	bool let_go; /* it was kept back once */
 	struct scsi_cmd cmd;
 	struct iovec iov;
 	uint8_t data[SIM_IO_BYTES];
@@ -109,6 +110,7 @@ static void land(struct world *w, struct sim_late *late)
 	     late->path->name);
 	w->counts.late_landings++;
 	w->counts.orphan_writes += late->orphan;
+	w->counts.let_go_landings += late->let_go;
 	w->counts.unseen_landings += late->orphan && !late->path->is_open;
 	w->counts.lost_landings += !late->orphan && late->io && late->io->orphaned;
 	if (!late->io)
@@ -151,48 +153,89 @@ void sim_late_due(struct world *w, struct sim_late *late)
 	forget(late);
 }
 
-static void set_orphans_due(struct sim_path *p, uint64_t due_ns)
+/* What the kernel has of a dead process, and has not ended yet. */
+static struct sim_late *kept_back_by(const struct sim_event *e, const struct sim_path *p)
 {
+	bool is_kept = e->type == SIM_LATE && e->path == p && e->late->orphan && !e->late->hidden;
+
+	return is_kept ? e->late : NULL;
+}
+
+/* A path that leaves and joins again meanwhile is the same disk. */
+static void set_blocked(struct sim_path *p, bool blocked, enum sim_mode mode)
+{
+	struct world *w = p->w;
 	unsigned int i;
 
-	for (i = 0; i < p->w->nr_events; i++) {
-		struct sim_event *e = &p->w->events[i];
-
-		if (e->type != SIM_LATE || e->path != p || !e->late->orphan || e->late->hidden)
+	for (i = 0; i < w->nr_paths; i++) {
+		if (strcmp(w->paths[i].name, p->name) != 0)
 			continue;
-		e->due_ns = due_ns;
-		e->late->lands_ns = due_ns;
+		w->paths[i].blocked = blocked;
+		w->paths[i].seen_blocked = false;
+		set_mode(&w->paths[i], mode);
 	}
+	if (!blocked)
+		w->let_go_ns = w->now_ns;
 }
 
 void sim_block(struct sim_path *p)
 {
+	unsigned int i;
+
 	tell(p->w, "the kernel keeps back what is on %s", p->name);
-	p->blocked = true;
-	set_mode(p, MODE_HUNG);
-	set_orphans_due(p, 0);
+	set_blocked(p, true, MODE_HUNG);
+	for (i = 0; i < p->w->nr_events; i++)
+		if (kept_back_by(&p->w->events[i], sim_disk_of(p)))
+			p->w->events[i].due_ns = 0;
 }
 
-static void let_go(struct sim_path *p)
+static void land_at(struct sim_event *e, struct sim_late *late, uint64_t lands_ns,
+		    uint64_t hides_ns)
 {
-	p->blocked = false;
-	p->w->let_go_ns = p->w->now_ns;
+	late->lands_ns = lands_ns;
+	late->let_go = true;
+	late->path->w->counts.let_go += late->cmd.cdb_len != 0;
+	e->due_ns = lands_ns < hides_ns ? lands_ns : hides_ns;
 }
 
 void sim_unblock(struct sim_path *p)
 {
+	uint64_t lands_ns = p->w->now_ns + SIM_LATENCY;
+	struct sim_late *late;
+	unsigned int i;
+
 	tell(p->w, "the kernel lets go what was on %s", p->name);
-	let_go(p);
-	set_orphans_due(p, p->w->now_ns + SIM_LATENCY);
-	set_mode(p, MODE_UP);
+	for (i = 0; i < p->w->nr_events; i++)
+		if ((late = kept_back_by(&p->w->events[i], sim_disk_of(p))))
+			land_at(&p->w->events[i], late, lands_ns, lands_ns);
+	set_blocked(p, false, MODE_UP);
+}
+
+void sim_let_go(struct sim_path *p, uint64_t uncounted_ms, uint64_t lands_late_ms)
+{
+	struct world *w = p->w;
+	uint64_t timeout_ns = w->settings.path_timeout_ms * NSEC_PER_MSEC;
+	struct sim_late *late;
+	unsigned int i;
+
+	tell(w, "the kernel lets go what was on %s, bit by bit", p->name);
+	for (i = 0; i < w->nr_events; i++) {
+		struct sim_event *e = &w->events[i];
+		uint64_t lands_ns = lands_late_ms ? timeout_ns + lands_late_ms * NSEC_PER_MSEC
+						  : 1 + e->seq * 7919 % timeout_ns;
+
+		if ((late = kept_back_by(e, sim_disk_of(p))))
+			land_at(e, late, w->now_ns + lands_ns, w->now_ns + timeout_ns);
+	}
+	p->uncounted_until_ns = w->now_ns + uncounted_ms * NSEC_PER_MSEC;
+	set_blocked(p, false, MODE_UP);
 }
 
 void sim_block_ends(struct sim_path *p)
 {
 	tell(p->w, "the kernel gives %s up", p->name);
-	let_go(p);
-	sim_late_drop_session(p);
-	set_mode(p, MODE_GONE);
+	sim_late_drop_session(sim_disk_of(p));
+	set_blocked(p, false, MODE_GONE);
 }
 
 static bool is_for_map(const struct sim_late *late)
@@ -215,7 +258,7 @@ unsigned int sim_late_for_other_luns(const struct sim_path *p)
 	return n;
 }
 
-bool sim_late_has_orphan_write(const struct sim_path *p)
+static bool has_orphan_write(const struct sim_path *p, bool let_go)
 {
 	unsigned int i;
 
@@ -223,10 +266,20 @@ bool sim_late_has_orphan_write(const struct sim_path *p)
 		const struct sim_event *e = &p->w->events[i];
 
 		if (e->type == SIM_LATE && e->path == p && e->late->orphan &&
-		    e->late->cmd.cdb_len && is_for_map(e->late))
+		    e->late->cmd.cdb_len && e->late->let_go >= let_go && is_for_map(e->late))
 			return true;
 	}
 	return false;
+}
+
+bool sim_late_has_orphan_write(const struct sim_path *p)
+{
+	return has_orphan_write(p, false);
+}
+
+bool sim_late_was_kept_back(const struct sim_path *p)
+{
+	return p->w->settings.fence != FENCE_NONE && has_orphan_write(p, true);
 }
 
 static void drop(struct world *w, bool (*hit)(const struct sim_late *late, const void *arg),

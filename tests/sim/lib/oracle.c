@@ -368,6 +368,22 @@ static bool keeps_orphans_back(const struct sim_path *p)
 	return p->blocked && p->w->settings.fence != FENCE_NONE && sim_late_has_orphan_write(p);
 }
 
+/* What the kernel has kept back has all of its time from when it is let go, be it a slow write. */
+static uint64_t kept_back_ends_ns(const struct world *w)
+{
+	struct sim_path longest = {.transit_ms = w->longest_transit_ms};
+	uint32_t slow_ms = w->memory.slow_end_ns ? 600000 : w->settings.path_timeout_ms;
+	uint64_t wait_ms = w->memory.slow_end_ns ? slow_ms + 30000 : w->settings.restart_wait_ms;
+	unsigned int i;
+
+	if (w->settings.fence == FENCE_NONE)
+		return 0;
+	for (i = 0; i < w->nr_paths; i++)
+		if (w->paths[i].blocked)
+			return UINT64_MAX;
+	return w->let_go_ns + (wait_ms + fence_ms(w, &longest, slow_ms)) * NSEC_PER_MSEC;
+}
+
 static void check_restart(struct world *w, const struct sim_io *io)
 {
 	unsigned int i;
@@ -380,6 +396,11 @@ static void check_restart(struct world *w, const struct sim_io *io)
 		oracle_check(w, !keeps_orphans_back(&w->paths[i]),
 			     "io %u: a write is sent while the kernel keeps one back on %s", io->id,
 			     w->paths[i].name);
+	for (i = 0; w->let_go_ns && w->now_ns < kept_back_ends_ns(w) && i < w->nr_paths; i++)
+		oracle_check(w, !sim_late_was_kept_back(&w->paths[i]),
+			     "io %u: a write is sent while one that the kernel had kept back on %s "
+			     "may land",
+			     io->id, w->paths[i].name);
 	if (w->now_ns >= restart_ends_ns(w))
 		return;
 	for (i = 0; i < w->nr_paths; i++)
@@ -1015,22 +1036,6 @@ static bool waits_for_nothing(struct world *w, const struct sim_io *io)
 		    (w->paths[i].path->active || !w->paths[i].path->settled))
 			return false;
 	return true;
-}
-
-/* What the kernel has kept back has all of its time from when it is let go, be it a slow write. */
-static uint64_t kept_back_ends_ns(const struct world *w)
-{
-	struct sim_path longest = {.transit_ms = w->longest_transit_ms};
-	uint32_t slow_ms = w->memory.slow_end_ns ? 600000 : w->settings.path_timeout_ms;
-	uint64_t wait_ms = w->memory.slow_end_ns ? slow_ms + 30000 : w->settings.restart_wait_ms;
-	unsigned int i;
-
-	if (w->settings.fence == FENCE_NONE)
-		return 0;
-	for (i = 0; i < w->nr_paths; i++)
-		if (w->paths[i].blocked)
-			return UINT64_MAX;
-	return w->let_go_ns + (wait_ms + fence_ms(w, &longest, slow_ms)) * NSEC_PER_MSEC;
 }
 
 /* Then writes wait, and not every path has been looked at. */

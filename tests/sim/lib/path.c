@@ -116,6 +116,12 @@ static const char *disk_is_gone(struct sim_path *p)
 	return "no such device";
 }
 
+/* As the counters show them. */
+static int64_t foreign_now(const struct sim_path *p)
+{
+	return p->w->now_ns < p->uncounted_until_ns ? 0 : p->foreign - p->hidden;
+}
+
 const char *sim_path_open(struct sim_path *p, struct path_facts *facts)
 {
 	p->opening = false;
@@ -128,7 +134,7 @@ const char *sim_path_open(struct sim_path *p, struct path_facts *facts)
 		.read_only = p->read_only,
 		.queue_depth = p->queue_depth,
 		.max_transfer_bytes = p->max_transfer_bytes,
-		.foreign = p->blocked ? 1 : p->foreign - p->hidden, /* nobody can tell */
+		.foreign = p->blocked ? 1 : (uint64_t)foreign_now(p), /* nobody can tell */
 		.kept_back = p->blocked,
 		.transit_ms = p->transit_ms,
 		.disk = p->disk,
@@ -142,6 +148,7 @@ const char *sim_path_open(struct sim_path *p, struct path_facts *facts)
 	p->is_open = true;
 	p->errors_at_open = sim_disk_of(p)->nr_errors;
 	p->nr_opens++;
+	p->seen_blocked = p->blocked;
 	return NULL;
 }
 
@@ -154,6 +161,7 @@ void sim_path_begin_close(struct sim_path *p)
 		oracle_check(p->w, p->w->events[i].path != p || p->w->events[i].type == SIM_LATE,
 			     "%s is closed while it is busy", p->name);
 	p->is_open = false;
+	p->seen_blocked = false;
 	sim_event_add(p->w, SIM_CLOSED, p, NULL, p->w->now_ns + SIM_LATENCY);
 }
 
@@ -165,7 +173,7 @@ void sim_path_close(struct sim_path *p)
 /* As in /sys: all commands of the device that are out, ours, a dead process's. */
 static int64_t count_now(const struct sim_path *p)
 {
-	int64_t n = p->foreign - p->hidden;
+	int64_t n = foreign_now(p);
 	unsigned int i;
 
 	if (p->uncountable)
@@ -193,9 +201,12 @@ void sim_path_begin_count(struct sim_path *p)
 int64_t sim_path_count(struct sim_path *p, const struct sim_event *e, uint64_t *errors)
 {
 	bool is_late = e->outstanding == INT64_MIN;
+	int64_t outstanding;
 
 	*errors = (is_late ? sim_disk_of(p)->nr_errors : e->errors) - p->errors_at_open;
-	return is_late ? count_now(p) : e->outstanding;
+	outstanding = is_late ? count_now(p) : e->outstanding;
+	p->seen_blocked |= outstanding == -EAGAIN;
+	return outstanding;
 }
 
 /* --- LOGICAL UNIT RESET --- */

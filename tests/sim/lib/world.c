@@ -362,6 +362,7 @@ void kill_world(struct world *w, uint64_t lands_late_ms)
 	}
 	for (i = 0; i < w->nr_paths; i++) {
 		w->paths[i].is_open = false;
+		w->paths[i].seen_blocked = false;
 		w->paths[i].opening = false;
 		w->paths[i].nr_out = 0;
 		w->paths[i].path = NULL;

@@ -67,11 +67,13 @@ struct sim_path {
 	uint64_t disk;	      /* the kernel's number for it; another one when it was gone */
 	uint32_t queue_depth;
 	uint64_t max_transfer_bytes;
-	unsigned int foreign; /* commands of a dead process that are out there */
-	unsigned int hidden;  /* of these, such as the counters do not show any more (H3) */
-	bool uncountable;     /* the counters cannot be read */
-	bool blocked;	      /* the kernel keeps commands back: sim_block() */
-	uint64_t nr_errors;   /* the kernel counts: commands of its disk that have ended so */
+	unsigned int foreign;	     /* commands of a dead process that are out there */
+	unsigned int hidden;	     /* of these, such as the counters do not show any more (H3) */
+	bool uncountable;	     /* the counters cannot be read */
+	bool blocked;		     /* the kernel keeps commands back: sim_block() */
+	bool seen_blocked;	     /* and this process knows it */
+	uint64_t uncounted_until_ns; /* what it has let go is on its way to the counters */
+	uint64_t nr_errors; /* the kernel counts: commands of its disk that have ended so */
 	uint64_t errors_at_open;
 	uint32_t transit_ms;
 	int reset_error; /* a LOGICAL UNIT RESET through this path fails so; 0: it does not */
@@ -188,6 +190,8 @@ struct sim_counts {
 	unsigned long fences_kept;   /* restarts while lost writes of the old process might land */
 	unsigned long lost_landings; /* of these, the writes that did */
 	unsigned long unseen_landings; /* of orphans' writes, whose path was not open */
+	unsigned long let_go;	       /* orphans' writes that the kernel had kept back */
+	unsigned long let_go_landings; /* of these, the ones that landed */
 	unsigned long hedges;	       /* reads that were sent a second time */
 	unsigned long loose_answers;   /* of legs for which nobody waited any more */
 };
@@ -351,12 +355,19 @@ void sim_late_lose(struct sim_path *path);
  */
 void sim_block(struct sim_path *path);
 void sim_unblock(struct sim_path *path);
+/*
+ * Likewise, but each lands when it likes within its time-out, or with @lands_late_ms so long after
+ * it; and until @uncounted_ms have passed no counter shows them.
+ */
+void sim_let_go(struct sim_path *path, uint64_t uncounted_ms, uint64_t lands_late_ms);
 /* Or the disk goes, and they with it. */
 void sim_block_ends(struct sim_path *path);
 /* How many commands of a dead process count that another LUN than the map's has got? */
 unsigned int sim_late_for_other_luns(const struct sim_path *path);
 /* Is a write of a dead process out there that may land on the map's LUN? */
 bool sim_late_has_orphan_write(const struct sim_path *path);
+/* Likewise, and the kernel had kept it back. */
+bool sim_late_was_kept_back(const struct sim_path *path);
 /* The world ends: what the path still carried is gone. */
 void sim_late_drop_session(struct sim_path *path);
 /* The session has been established anew: what cannot land any more does not. */
