@@ -31,7 +31,7 @@
  * What worlds learned later has dice of its own, and is not in all of them: so the worlds of the
  * seeds that are kept stay the same.
  */
-enum extra { NO_EXTRA, EXTRA_KEPT_BACK, NR_EXTRAS };
+enum extra { NO_EXTRA, EXTRA_KEPT_BACK, EXTRA_STANDSTILL, NR_EXTRAS };
 
 static uint64_t dice[NR_EXTRAS];
 static enum extra hand; /* whose turn it is */
@@ -77,11 +77,13 @@ static void shake(uint64_t seed)
 /* Whatever it meets rolls these dice, too. */
 static void with_dice_of(enum extra extra, struct world *w, void (*play)(struct world *w))
 {
+	enum extra before = hand;
+
 	if (!has[extra])
 		return;
 	hand = extra;
 	play(w);
-	hand = NO_EXTRA;
+	hand = before;
 }
 
 static bool coin(struct world *w)
@@ -230,6 +232,8 @@ static const struct {
 	 60},
 	{"orphans' writes landed after they were let go",
 	 offsetof(struct sim_counts, let_go_landings), 40},
+	{"the loop stood still", offsetof(struct sim_counts, standstills), 200},
+	{"what happened meanwhile was heard later", offsetof(struct sim_counts, held_up), 1000},
 	{"reads were hedged", offsetof(struct sim_counts, hedges), 300},
 	{"legs came in when their read was answered", offsetof(struct sim_counts, loose_answers),
 	 200},
@@ -948,6 +952,24 @@ static void random_block(struct world *w)
 	}
 }
 
+/*
+ * Meanwhile a port may be back; but that one is lost the loop has seen before, as a wait is longer
+ * than a standstill.
+ */
+static void random_standstill(struct world *w)
+{
+	unsigned int i;
+
+	if (!chance(3) || w->shut_down)
+		return;
+	for (i = 0; i < w->nr_paths; i++)
+		if (w->paths[i].blocked && w->paths[i].foreign && !w->paths[i].seen_blocked)
+			return;
+	stand_still(w, chance(60) ? below(1000) : below(8000));
+	if (chance(50))
+		with_dice_of(EXTRA_KEPT_BACK, w, random_ends_of_blocks);
+}
+
 static void random_time(struct world *w)
 {
 	switch (below(20)) {
@@ -1123,6 +1145,7 @@ static void live(uint64_t seed)
 	for (i = 0; i < STEPS; i++) {
 		random_event(w);
 		with_dice_of(EXTRA_KEPT_BACK, w, random_block);
+		with_dice_of(EXTRA_STANDSTILL, w, random_standstill);
 	}
 	if (chance(50)) {
 		heal(w);

@@ -69,6 +69,7 @@ struct oracle {
 	const struct priority_group *current;	/* where the last command went; NULL: all is open */
 	const struct priority_group *before;	/* the same when the step began */
 	const struct priority_group *perhaps;	/* where one has stayed since */
+	uint64_t awake_ns;			/* when the loop went on after it had stood still */
 	uint64_t hedge_credit;			/* one hundredth of a hedge each */
 	/* Key, ASC, ASCQ: said to a leg or a probe, and to no initiator. */
 	unsigned int untold[UNTOLD_MAX];
@@ -1120,6 +1121,27 @@ static void check_waiting(struct world *w, struct sim_io *io)
 	check_idleness(w, io);
 }
 
+/* Since when has the loop had a chance to do something about it? */
+static uint64_t looked_ns(const struct world *w, const struct sim_io *io)
+{
+	return io->may_land_ns > w->oracle->awake_ns ? io->may_land_ns : w->oracle->awake_ns;
+}
+
+/* That excuses what comes late, by as much; what is sent, and what is answered, is no better. */
+void oracle_stood_still(struct world *w, uint64_t ns)
+{
+	unsigned int i;
+
+	w->oracle->awake_ns = w->now_ns;
+	for (i = w->oracle->first_out; i < w->nr_ios; i++) {
+		w->ios[i].held_up_ns += ns;
+		if (w->ios[i].could_run_since_ns)
+			w->ios[i].could_run_since_ns += ns;
+	}
+	for (i = 0; i < w->nr_paths; i++)
+		w->paths[i].served_ns += ns;
+}
+
 void oracle_stepped(struct world *w)
 {
 	unsigned int i;
@@ -1138,9 +1160,10 @@ void oracle_stepped(struct world *w)
 		note_overdue(w, io);
 		if (io->in_ring)
 			oracle_check(w,
-				     w->stopping || w->now_ns - io->io.arrival_ns <= NSEC_PER_SEC,
+				     w->stopping || w->now_ns - io->io.arrival_ns <=
+							    NSEC_PER_SEC + io->held_up_ns,
 				     "io %u stands in the ring, and nobody sees it", io->id);
-		else if (!io->sent && w->now_ns > io->may_land_ns + w->wake_late_ns)
+		else if (!io->sent && w->now_ns > looked_ns(w, io) + w->wake_late_ns)
 			check_waiting(w, io);
 	}
 }

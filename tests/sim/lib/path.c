@@ -291,9 +291,16 @@ static void run_early(struct sim_path *p, struct sim_event *e)
 {
 	if (!p->w->runs_early || mode_for(p, e->io) != MODE_UP || !p->w->runs_early(p->w))
 		return;
+	sim_path_run(p, e);
+	p->w->counts.early_runs++;
+}
+
+void sim_path_run(struct sim_path *p, struct sim_event *e)
+{
+	if (mode_for(p, e->io) != MODE_UP)
+		return;
 	e->executed = true;
 	execute(p, e->io, &e->result);
-	p->w->counts.early_runs++;
 }
 
 void sim_path_submit(struct sim_path *p, struct mpath_io *io)

@@ -24,6 +24,8 @@ int sim_path_reset(struct sim_path *p, uint64_t sent_ns);
 void sim_path_begin_ask(struct sim_path *p);
 uint64_t sim_path_session(struct sim_path *p, uint64_t sent_ns);
 void sim_path_submit(struct sim_path *p, struct mpath_io *io);
+/* The target carries out the command of @e, if the path is up; the answer is still to come. */
+void sim_path_run(struct sim_path *p, struct sim_event *e);
 /* The result of e->io is what the path makes of it. */
 void sim_path_answer(struct sim_path *p, const struct sim_event *e);
 void sim_path_let_go(struct sim_path *p, struct mpath_io *io);

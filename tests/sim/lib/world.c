@@ -486,6 +486,37 @@ static void fire(struct world *w, struct sim_event *from)
 	world_step(w, &event);
 }
 
+/* The array does not wait for us; but its answers are read when the loop goes on, in their order.
+ */
+static void hold_up(struct world *w, struct sim_event *e, uint64_t until_ns)
+{
+	if (e->type == SIM_COMMAND && !e->executed)
+		sim_path_run(e->path, e);
+	w->counts.held_up++;
+	e->due_ns = until_ns;
+	e->seq = ++w->seq;
+}
+
+void stand_still(struct world *w, uint64_t ms)
+{
+	uint64_t since_ns = w->now_ns, until_ns = since_ns + ms * NSEC_PER_MSEC;
+	struct sim_event *e;
+
+	tell(w, "the loop stands still for %llu ms", (unsigned long long)ms);
+	while ((e = next_event(w)) && e->due_ns < until_ns) {
+		if (e->due_ns > w->now_ns)
+			w->now_ns = e->due_ns;
+		if (e->type == SIM_LATE)
+			fire(w, e);
+		else
+			hold_up(w, e, until_ns);
+	}
+	w->now_ns = until_ns;
+	w->steps_at_once = 0;
+	w->counts.standstills++;
+	oracle_stood_still(w, until_ns - since_ns);
+}
+
 void advance(struct world *w, uint64_t ms)
 {
 	advance_us(w, 1000 * ms);

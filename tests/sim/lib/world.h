@@ -121,6 +121,7 @@ struct sim_io {
 	bool orphaned;	      /* the process died that had it */
 	bool queueing_lapsed; /* see oracle.c */
 	bool overdue;	      /* oracle.c: the kernel answers it while it may still land */
+	uint64_t held_up_ns;  /* oracle.c: so long the loop stood still since it came */
 	unsigned int nr_starts;
 	unsigned int nr_doubts; /* answers after which it may have been carried out */
 	unsigned int nr_faults; /* TRANSPORT_FAULT, TIMEOUT, REFUSED, BUSY and path senses */
@@ -190,6 +191,8 @@ struct sim_counts {
 	unsigned long fences_kept;   /* restarts while lost writes of the old process might land */
 	unsigned long lost_landings; /* of these, the writes that did */
 	unsigned long unseen_landings; /* of orphans' writes, whose path was not open */
+	unsigned long standstills;     /* of the loop */
+	unsigned long held_up;	       /* what it would have heard meanwhile */
 	unsigned long let_go;	       /* orphans' writes that the kernel had kept back */
 	unsigned long let_go_landings; /* of these, the ones that landed */
 	unsigned long hedges;	       /* reads that were sent a second time */
@@ -300,6 +303,11 @@ void restart_world(struct world *w);
 
 void advance(struct world *w, uint64_t ms);
 void advance_us(struct world *w, uint64_t us);
+/*
+ * The loop has no CPU, or waits for a page: the map hears and does nothing for so long, then all at
+ * once.  The world goes on.
+ */
+void stand_still(struct world *w, uint64_t ms);
 /* For the reader of a replay: what happens out in the world, where the core does not see it. */
 __attribute__((format(printf, 2, 3))) void tell(const struct world *w, const char *format, ...);
 /* Step the map now: one event, and its actions. */
@@ -515,6 +523,9 @@ void oracle_reset(struct world *w, uint64_t sent_ns);
 void oracle_new_session(struct world *w, const struct sim_path *p, uint64_t sent_ns);
 void oracle_answered(struct world *w, struct sim_io *io);
 void oracle_stepping(struct world *w);
+/* The loop has done nothing for so long: all that it may take its time for may take so much longer.
+ */
+void oracle_stood_still(struct world *w, uint64_t ns);
 void oracle_stepped(struct world *w);
 void oracle_ended(struct world *w);
 /* A write of a dead process: it lands without anybody's waiting for it. */
