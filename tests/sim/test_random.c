@@ -31,7 +31,7 @@
  * What worlds learned later has dice of its own, and is not in all of them: so the worlds of the
  * seeds that are kept stay the same.
  */
-enum extra { NO_EXTRA, EXTRA_KEPT_BACK, EXTRA_STANDSTILL, NR_EXTRAS };
+enum extra { NO_EXTRA, EXTRA_KEPT_BACK, EXTRA_STANDSTILL, EXTRA_DEFERRED, NR_EXTRAS };
 
 static uint64_t dice[NR_EXTRAS];
 static enum extra hand; /* whose turn it is */
@@ -234,6 +234,9 @@ static const struct {
 	 offsetof(struct sim_counts, let_go_landings), 40},
 	{"the loop stood still", offsetof(struct sim_counts, standstills), 200},
 	{"what happened meanwhile was heard later", offsetof(struct sim_counts, held_up), 1000},
+	{"deferred errors were heard by commands", offsetof(struct sim_counts, deferred), 100},
+	{"deferred errors were heard by probes", offsetof(struct sim_counts, deferred_to_probes),
+	 20},
 	{"reads were hedged", offsetof(struct sim_counts, hedges), 300},
 	{"legs came in when their read was answered", offsetof(struct sim_counts, loose_answers),
 	 200},
@@ -970,6 +973,20 @@ static void random_standstill(struct world *w)
 		with_dice_of(EXTRA_KEPT_BACK, w, random_ends_of_blocks);
 }
 
+/* A write that was answered GOOD is lost, and whatever comes next through a path is told so. */
+static void random_deferred(struct world *w)
+{
+	static const uint8_t errors[][3] = {
+		{0x03, 0x0c, 0x00}, {0x04, 0x44, 0x00}, {0x01, 0x0c, 0x01}, {0x03, 0x0c, 0x02}};
+	struct sim_path *p = &w->paths[below(w->nr_paths)];
+	const uint8_t *error = errors[below(sizeof(errors) / sizeof(errors[0]))];
+
+	if (!chance(4) || p->nexus.nr_deferred)
+		return;
+	push_deferred(p, error[0], error[1], error[2]);
+	p->nexus.deferred_descriptor = chance(50);
+}
+
 static void random_time(struct world *w)
 {
 	switch (below(20)) {
@@ -1146,6 +1163,7 @@ static void live(uint64_t seed)
 		random_event(w);
 		with_dice_of(EXTRA_KEPT_BACK, w, random_block);
 		with_dice_of(EXTRA_STANDSTILL, w, random_standstill);
+		with_dice_of(EXTRA_DEFERRED, w, random_deferred);
 	}
 	if (chance(50)) {
 		heal(w);

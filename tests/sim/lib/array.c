@@ -337,6 +337,12 @@ static bool deferred_error(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
 	nexus->nr_deferred--;
 	sim_check_condition(result, cmd->data_len, error[0], error[1], error[2]);
 	result->sense[0] = 0x71;
+	if (nexus->deferred_descriptor) {
+		memset(result->sense, 0, result->sense_len);
+		result->sense_len = 8;
+		result->sense[0] = 0x73;
+		memcpy(result->sense + 1, error, sizeof(nexus->deferred));
+	}
 	return true;
 }
 

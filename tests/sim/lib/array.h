@@ -99,7 +99,8 @@ struct sim_nexus {
 	unsigned int nr_uas;
 	bool knows_copy;	  /* EXTENDED COPY has come this way */
 	uint8_t deferred[3];	  /* key, asc, ascq: a write that was answered GOOD is lost ... */
-	unsigned int nr_deferred; /* ... which so many commands to come are told */
+	unsigned int nr_deferred; /* ... which so many commands to come are told ... */
+	bool deferred_descriptor; /* ... with sense of that format */
 };
 
 void sim_lun_init(struct sim_lun *lun, unsigned int number);

@@ -27,6 +27,7 @@
  *    waits for one; none waits while a path would take it;
  *  - a path that is demoted gets no command while a peer of its group serves, but for one at a time
  *    on trial; it does not keep commands waiting when its peers do not answer;
+ *  - a deferred error, which the array tells once, is told to an initiator, whoever has heard it;
  *  - paths are asked after with moderation; counters return to zero;
  *  - selectors hear of each start and end once, and of changes only.
  */
@@ -587,7 +588,15 @@ static unsigned int key_and_code(const struct scsi_result *result)
 {
 	const uint8_t *sense = result->sense;
 
+	if (sense[0] == 0x72 || sense[0] == 0x73)
+		return (unsigned int)((sense[1] & 0x0f) << 16 | sense[2] << 8 | sense[3]);
 	return (unsigned int)((sense[2] & 0x0f) << 16 | sense[12] << 8 | sense[13]);
+}
+
+/* The same in another format, or about another command, is something else to be told. */
+static unsigned int news_of(const struct scsi_result *result)
+{
+	return key_and_code(result) | (result->sense[0] & 0x03u) << 24;
 }
 
 /* It would have been told, instead of being sent. */
@@ -717,7 +726,7 @@ static void nobody_has_heard(struct world *w, unsigned int code)
 	w->oracle->untold[w->oracle->nr_untold++] = code;
 }
 
-/* A unit attention that is the initiators' to hear, and none of them did. */
+/* What an initiator is to hear, and none of them did. */
 static void hear_unit_attention(struct world *w, const struct scsi_result *result)
 {
 	unsigned int code = key_and_code(result);
@@ -725,16 +734,27 @@ static void hear_unit_attention(struct world *w, const struct scsi_result *resul
 	if (result->transport != TRANSPORT_OK || result->status != SAM_CHECK_CONDITION ||
 	    code >> 16 != 0x06 || is_kept_from_initiators(code) || may_have_hw_handler(w->m))
 		return;
-	nobody_has_heard(w, code);
+	nobody_has_heard(w, news_of(result));
+}
+
+static void hear_loose_leg(struct world *w, const struct scsi_result *result)
+{
+	w->counts.loose_answers++;
+	if (is_deferred(result))
+		nobody_has_heard(w, news_of(result));
+	else
+		hear_unit_attention(w, result);
 }
 
 /* The map works out itself what has become of the size. */
 static void hear_probe(struct world *w, const struct sim_path *p, const struct scsi_result *result)
 {
-	if (is_deferred(result))
-		nobody_has_heard(w, key_and_code(result));
-	else if (p->path->identified && key_and_code(result) != 0x062a09)
+	if (is_deferred(result)) {
+		nobody_has_heard(w, news_of(result));
+		w->counts.deferred_to_probes++;
+	} else if (p->path->identified && key_and_code(result) != 0x062a09) {
 		hear_unit_attention(w, result);
+	}
 }
 
 void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio)
@@ -752,9 +772,12 @@ void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio
 	p->down |= bad;
 	p->served_ns = w->now_ns;
 	if (!io) {
-		w->counts.loose_answers++;
-		hear_unit_attention(w, &mio->result);
+		hear_loose_leg(w, &mio->result);
 		return;
+	}
+	if (is_deferred(&mio->result)) {
+		io->heard_loss = news_of(&mio->result);
+		w->counts.deferred++;
 	}
 	io->was_told |= mio->result.transport == TRANSPORT_OK;
 	if (mio->result.transport == TRANSPORT_OK)
@@ -812,7 +835,7 @@ static bool is_past_deadline(const struct world *w, const struct sim_io *io)
  */
 static bool tells_news(const struct world *w, const struct sim_io *io)
 {
-	unsigned int code = key_and_code(&io->io.result), i;
+	unsigned int code = news_of(&io->io.result), i;
 
 	if (io->nr_starts || io->io.result.status != SAM_CHECK_CONDITION)
 		return false;
@@ -825,7 +848,7 @@ static bool tells_news(const struct world *w, const struct sim_io *io)
 /* Once for each time that it was told. */
 static void was_told_news(struct world *w, const struct sim_io *io)
 {
-	unsigned int code = key_and_code(&io->io.result), i, kept = 0;
+	unsigned int code = news_of(&io->io.result), i, kept = 0;
 
 	for (i = 0; i < w->oracle->nr_untold; i++)
 		if (w->oracle->untold[i] != code)
@@ -838,7 +861,7 @@ static bool is_documented_sense(struct world *w, const struct sim_io *io)
 {
 	const uint8_t *sense = io->io.result.sense;
 
-	if (io->io.result.sense_len >= 14 && sense[0] == 0x71)
+	if (is_deferred(&io->io.result))
 		return tells_news(w, io);
 	if (io->io.result.sense_len < 14 || sense[0] != 0x70)
 		return false;
@@ -949,6 +972,10 @@ void oracle_answered(struct world *w, struct sim_io *io)
 		     "io %u (%02x): nobody gave it this answer: status %02x, sense %02x/%02x/%02x",
 		     io->id, io->io.cmd.cdb[0], result->status, result->sense[2], result->sense[12],
 		     result->sense[13]);
+	oracle_check(w,
+		     !io->heard_loss || (is_deferred(result) && news_of(result) == io->heard_loss),
+		     "io %u has heard that a write is lost (%06x), and does not tell", io->id,
+		     io->heard_loss);
 	oracle_check(w, good || tells_news(w, io) || may_fail(w, io),
 		     "io %u fails (status %02x) though the map queues", io->id, result->status);
 	if (tells_news(w, io))

@@ -121,7 +121,8 @@ struct sim_io {
 	bool orphaned;	      /* the process died that had it */
 	bool queueing_lapsed; /* see oracle.c */
 	bool overdue;	      /* oracle.c: the kernel answers it while it may still land */
-	uint64_t held_up_ns;  /* oracle.c: so long the loop stood still since it came */
+	unsigned int heard_loss; /* oracle.c: a deferred error, which nobody else is told */
+	uint64_t held_up_ns;	 /* oracle.c: so long the loop stood still since it came */
 	unsigned int nr_starts;
 	unsigned int nr_doubts; /* answers after which it may have been carried out */
 	unsigned int nr_faults; /* TRANSPORT_FAULT, TIMEOUT, REFUSED, BUSY and path senses */
@@ -191,6 +192,8 @@ struct sim_counts {
 	unsigned long fences_kept;   /* restarts while lost writes of the old process might land */
 	unsigned long lost_landings; /* of these, the writes that did */
 	unsigned long unseen_landings; /* of orphans' writes, whose path was not open */
+	unsigned long deferred;	       /* errors that commands of initiators heard */
+	unsigned long deferred_to_probes;
 	unsigned long standstills;     /* of the loop */
 	unsigned long held_up;	       /* what it would have heard meanwhile */
 	unsigned long let_go;	       /* orphans' writes that the kernel had kept back */
