@@ -176,6 +176,7 @@ static void set_blocked(struct sim_path *p, bool blocked, enum sim_mode mode)
 	}
 	if (!blocked)
 		w->let_go_ns = w->now_ns;
+	w->let_go_unheard = !blocked;
 }
 
 void sim_block(struct sim_path *p)

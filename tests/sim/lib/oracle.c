@@ -371,7 +371,7 @@ static bool keeps_orphans_back(const struct sim_path *p)
 }
 
 /* What the kernel has kept back has all of its time from when it is let go, be it a slow write. */
-static uint64_t kept_back_ends_ns(const struct world *w)
+static uint64_t kept_back_ends_ns(const struct world *w, uint64_t let_go_ns)
 {
 	struct sim_path longest = {.transit_ms = w->longest_transit_ms};
 	uint32_t slow_ms = w->memory.slow_end_ns ? 600000 : w->settings.path_timeout_ms;
@@ -383,7 +383,7 @@ static uint64_t kept_back_ends_ns(const struct world *w)
 	for (i = 0; i < w->nr_paths; i++)
 		if (w->paths[i].blocked)
 			return UINT64_MAX;
-	return w->let_go_ns + (wait_ms + fence_ms(w, &longest, slow_ms)) * NSEC_PER_MSEC;
+	return let_go_ns + (wait_ms + fence_ms(w, &longest, slow_ms)) * NSEC_PER_MSEC;
 }
 
 static void check_restart(struct world *w, const struct sim_io *io)
@@ -398,7 +398,8 @@ static void check_restart(struct world *w, const struct sim_io *io)
 		oracle_check(w, !keeps_orphans_back(&w->paths[i]),
 			     "io %u: a write is sent while the kernel keeps one back on %s", io->id,
 			     w->paths[i].name);
-	for (i = 0; w->let_go_ns && w->now_ns < kept_back_ends_ns(w) && i < w->nr_paths; i++)
+	for (i = 0;
+	     w->let_go_ns && w->now_ns < kept_back_ends_ns(w, w->let_go_ns) && i < w->nr_paths; i++)
 		oracle_check(w, !sim_late_was_kept_back(&w->paths[i]),
 			     "io %u: a write is sent while one that the kernel had kept back on %s "
 			     "may land",
@@ -1066,12 +1067,18 @@ static bool waits_for_nothing(struct world *w, const struct sim_io *io)
 	return true;
 }
 
+/* When a loop that stood still hears that something is kept back, that may be over. */
+static uint64_t told_let_go_ns(const struct world *w)
+{
+	return w->let_go_ns > w->told_blocked_ns ? w->let_go_ns : w->told_blocked_ns;
+}
+
 /* Then writes wait, and not every path has been looked at. */
 static bool is_starting(const struct world *w, const struct sim_io *io)
 {
 	uint64_t ends_ns = changes(io) ? restart_ends_ns(w) : w->start_ns + NSEC_PER_SEC;
 
-	if (changes(io) && w->now_ns < kept_back_ends_ns(w))
+	if (changes(io) && w->now_ns < kept_back_ends_ns(w, told_let_go_ns(w)))
 		return !w->m->restart_over;
 	if (changes(io) && w->now_ns < w->memory.fence_end_ns)
 		return true; /* a former process had lost writes */
@@ -1160,6 +1167,8 @@ void oracle_stood_still(struct world *w, uint64_t ns)
 	unsigned int i;
 
 	w->oracle->awake_ns = w->now_ns;
+	if (w->let_go_unheard)
+		w->told_blocked_ns = told_let_go_ns(w) + ns;
 	for (i = w->oracle->first_out; i < w->nr_ios; i++) {
 		w->ios[i].held_up_ns += ns;
 		if (w->ios[i].could_run_since_ns)

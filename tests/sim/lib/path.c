@@ -205,7 +205,12 @@ int64_t sim_path_count(struct sim_path *p, const struct sim_event *e, uint64_t *
 
 	*errors = (is_late ? sim_disk_of(p)->nr_errors : e->errors) - p->errors_at_open;
 	outstanding = is_late ? count_now(p) : e->outstanding;
-	p->seen_blocked |= outstanding == -EAGAIN;
+	if (outstanding == -EAGAIN) {
+		p->seen_blocked = true;
+		p->w->told_blocked_ns = p->w->now_ns;
+	} else {
+		p->w->let_go_unheard = false;
+	}
 	return outstanding;
 }
 

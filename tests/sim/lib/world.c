@@ -66,11 +66,14 @@ static void world_trace(void *arg, uint64_t now_ns, const char *sentence)
 /* Each event has the next number, and the path of which it tells is named. */
 static void take_event(struct world *w, const struct mpath_notice *notice)
 {
+	unsigned int nr_lost;
 	char text[320];
 	struct strbuf line;
 
 	if (notice->summary) {
 		oracle_check(w, !notice->sequence && !notice->quiet, "a summary is no event");
+		if (sscanf(notice->text, "%u lines were lost here", &nr_lost) == 1)
+			w->last_notice_seq += nr_lost; /* there was no room for them */
 		return;
 	}
 	oracle_check(w, notice->sequence == ++w->last_notice_seq, "notice %llu comes after %llu",

@@ -248,10 +248,12 @@ struct world {
 	struct mpath_memory saved;	/* as of the last time that it was to be kept at once */
 	bool cannot_save;		/* the disk is full, or does not answer */
 	struct mpath_error_tally tally; /* kept at each change */
-	uint64_t let_go_ns;	/* when the kernel has last let go of what it had kept back */
-	bool killed;		/* there is no process, and no map */
-	uint64_t lost_until_ns; /* what a dead process had lost may be carried out until then */
-	uint64_t suspended_seq; /* when the administrator suspended the map; 0: it is not */
+	uint64_t let_go_ns;	  /* when the kernel has last let go of what it had kept back */
+	uint64_t told_blocked_ns; /* when the map was last told that it does */
+	bool let_go_unheard;	  /* nothing was counted since */
+	bool killed;		  /* there is no process, and no map */
+	uint64_t lost_until_ns;	  /* what a dead process had lost may be carried out until then */
+	uint64_t suspended_seq;	  /* when the administrator suspended the map; 0: it is not */
 	struct sim_counts counts;
 
 	/* For random worlds; each may be NULL. */
