@@ -72,10 +72,12 @@ struct oracle {
 	const struct priority_group *perhaps;	/* where one has stayed since */
 	uint64_t awake_ns;			/* when the loop went on after it had stood still */
 	uint64_t hedge_credit;			/* one hundredth of a hedge each */
-	/* Key, ASC, ASCQ: said to a leg or a probe, and to no initiator. */
-	unsigned int untold[UNTOLD_MAX];
+	/* Said to a leg or a probe, and to no initiator. */
+	struct {
+		unsigned int code; /* news_of() */
+		uint64_t heard_seq;
+	} untold[UNTOLD_MAX];
 	unsigned int nr_untold;
-	uint64_t untold_seq; /* since when that is not empty */
 };
 
 /* So long a command may pause for reasons of its own: its last retry comes after 0.8 s. */
@@ -605,12 +607,14 @@ static void check_untold(struct world *w, const struct sim_io *io)
 {
 	uint8_t opcode = io->io.cmd.cdb[0];
 
-	oracle_check(w,
-		     !w->oracle->nr_untold || io->nr_starts ||
-			     io->submitted_seq < w->oracle->untold_seq || w->shut_down ||
-			     opcode == 0x12 || opcode == 0xa0 || opcode == 0x03,
-		     "io %u is sent, and does not hear of %06x, which nobody has heard", io->id,
-		     w->oracle->untold[0]);
+	unsigned int i;
+
+	if (io->nr_starts || w->shut_down || opcode == 0x12 || opcode == 0xa0 || opcode == 0x03)
+		return;
+	for (i = 0; i < w->oracle->nr_untold; i++)
+		oracle_check(w, io->submitted_seq < w->oracle->untold[i].heard_seq,
+			     "io %u is sent, and does not hear of %06x, which nobody has heard",
+			     io->id, w->oracle->untold[i].code);
 }
 
 void oracle_started(struct world *w, const struct mpath_io *mio, struct sim_path *p)
@@ -719,12 +723,11 @@ static void nobody_has_heard(struct world *w, unsigned int code)
 	unsigned int i;
 
 	for (i = 0; i < w->oracle->nr_untold; i++)
-		if (w->oracle->untold[i] == code)
+		if (w->oracle->untold[i].code == code)
 			return; /* the same, for them */
 	oracle_check(w, w->oracle->nr_untold < UNTOLD_MAX, "too much that nobody has heard");
-	if (!w->oracle->nr_untold)
-		w->oracle->untold_seq = ++w->seq;
-	w->oracle->untold[w->oracle->nr_untold++] = code;
+	w->oracle->untold[w->oracle->nr_untold].code = code;
+	w->oracle->untold[w->oracle->nr_untold++].heard_seq = ++w->seq;
 }
 
 /* What an initiator is to hear, and none of them did. */
@@ -841,7 +844,7 @@ static bool tells_news(const struct world *w, const struct sim_io *io)
 	if (io->nr_starts || io->io.result.status != SAM_CHECK_CONDITION)
 		return false;
 	for (i = 0; i < w->oracle->nr_untold; i++)
-		if (w->oracle->untold[i] == code)
+		if (w->oracle->untold[i].code == code)
 			return true;
 	return code == 0x062a09;
 }
@@ -852,7 +855,7 @@ static void was_told_news(struct world *w, const struct sim_io *io)
 	unsigned int code = news_of(&io->io.result), i, kept = 0;
 
 	for (i = 0; i < w->oracle->nr_untold; i++)
-		if (w->oracle->untold[i] != code)
+		if (w->oracle->untold[i].code != code)
 			w->oracle->untold[kept++] = w->oracle->untold[i];
 	w->oracle->nr_untold = kept;
 }
@@ -1009,6 +1012,12 @@ void oracle_killed(struct world *w)
 	}
 	all_go_to(w, NULL);
 	w->oracle->hedge_credit = 0;
+	w->oracle->nr_untold = 0;
+}
+
+/* What the former LUN has told is not said of the next one. */
+void oracle_lun_forgotten(struct world *w)
+{
 	w->oracle->nr_untold = 0;
 }
 

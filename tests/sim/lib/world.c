@@ -636,7 +636,10 @@ static void perform(struct world *w, struct mpath_actions *a)
 		sim_path_gone(w, path_of_action(node));
 	w->wake_ns = a->wake_ns;
 	w->nr_lun_changes += a->lun_changed;
-	w->nr_forgets += a->forget_wwid;
+	if (a->forget_wwid) {
+		w->nr_forgets++;
+		oracle_lun_forgotten(w);
+	}
 	w->nr_memory_changes += a->memory_changed;
 	w->nr_group_changes += a->group_changed;
 	w->nr_fences_moved += a->fence_moved;

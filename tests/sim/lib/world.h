@@ -538,6 +538,7 @@ void oracle_foreign_write(struct world *w, uint64_t lba, uint64_t stamp);
 /* A write of another gateway, from its beginning to its end. */
 void oracle_gateway_write(struct world *w, uint64_t lba, uint64_t stamp);
 void oracle_killed(struct world *w);
+void oracle_lun_forgotten(struct world *w);
 void oracle_regrouped(struct world *w);
 void oracle_switched(struct world *w, unsigned int number);
 void oracle_changes(struct world *w, bool begins);
