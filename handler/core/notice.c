@@ -313,18 +313,24 @@ void quiet_is_over(struct multipath *m, struct path *path)
 	path->log_quiet_until_ns = m->now_ns + NOTICE_QUIET_NS;
 }
 
-bool mpath_next_notice(struct multipath *m, struct mpath_notice *n)
+static __attribute__((noinline)) void take_notice(struct multipath *m, struct mpath_notice *n)
 {
 	if (m->lost_notices) {
 		*n = (struct mpath_notice){.kind = NOTICE_OTHER, .summary = true};
 		snprintf(n->text, sizeof(n->text), "%u lines were lost here", m->lost_notices);
 		m->lost_notices = 0;
-		return true;
+		return;
 	}
-	if (m->notices.first == m->notices.end)
-		return false;
 	unpack(n, kept_at(&m->notices, m->notices.first));
 	drop_first(&m->notices);
+}
+
+/* Asked after each step, and seldom there is one. */
+bool mpath_next_notice(struct multipath *m, struct mpath_notice *n)
+{
+	if (!m->lost_notices && m->notices.first == m->notices.end)
+		return false;
+	take_notice(m, n);
 	return true;
 }
 

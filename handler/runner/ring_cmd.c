@@ -43,7 +43,7 @@ bool ring_cmd_pool_init(struct ring_cmd_pool *pool)
 	return add_chunk(pool, CHUNK_CMDS_FIRST);
 }
 
-static bool grow(struct ring_cmd_pool *pool)
+static __attribute__((noinline)) bool grow(struct ring_cmd_pool *pool)
 {
 	unsigned int nr_cmds = pool->chunks ? 2 * pool->chunks->nr_cmds : CHUNK_CMDS_FIRST;
 

@@ -178,9 +178,10 @@ static bool is_overflow(const struct scsi_cmd *cmd, size_t resid)
 }
 
 /* Drivers have been seen to count wrongly; a residual is between nothing and everything. */
-static uint32_t residual_of(const struct sg_io_hdr *hdr, const struct scsi_cmd *cmd)
+static __attribute__((noinline)) uint32_t residual_of(const struct sg_io_hdr *hdr,
+						      const struct scsi_cmd *cmd)
 {
-	if (hdr->resid <= 0 || is_overflow(cmd, (size_t)hdr->resid))
+	if (is_overflow(cmd, (size_t)hdr->resid))
 		return 0;
 	return (uint32_t)((size_t)hdr->resid < cmd->data_len ? (size_t)hdr->resid : cmd->data_len);
 }
@@ -197,5 +198,6 @@ void sg_header_result(const struct sg_io_hdr *hdr, const uint8_t *sense, struct 
 	result->status = hdr->status;
 	result->sense_len = hdr->sb_len_wr < SCSI_SENSE_MAX ? hdr->sb_len_wr : SCSI_SENSE_MAX;
 	memcpy(result->sense, sense, result->sense_len);
-	result->residual = residual_of(hdr, &io->cmd);
+	if (hdr->resid > 0)
+		result->residual = residual_of(hdr, &io->cmd);
 }
