@@ -214,6 +214,19 @@ static void test_open(void)
 	assert(nr_refused > 30);
 }
 
+/* What other threads do for a map that was just opened is over: it needs memory, too. */
+static void wait_for_quiet(void)
+{
+	unsigned int before;
+
+	while (!fake_paths[0].nr_submits)
+		usleep(1000);
+	do {
+		before = atomic_load(&nr_allocations);
+		usleep(200 * 1000);
+	} while (before != atomic_load(&nr_allocations));
+}
+
 /* Another map file, until it has taken over. */
 static void test_reconfig(void)
 {
@@ -223,7 +236,9 @@ static void test_reconfig(void)
 	unsigned int nr_refused = 0;
 	int err;
 
+	fake_paths[0].nr_submits = 0;
 	assert(!open_device(&device, false));
+	wait_for_quiet();
 	write_file("m.map", "[multipath]\ntable=0 0 1 1 round-robin 0 2 1 8:0 1 8:16 1\n");
 	do {
 		fail_allocation((int)nr_refused + 1);
