@@ -190,6 +190,8 @@ struct multipath {
 	uint64_t kept_back_ns; /* the kernel has kept back what a dead process had sent, until then
 				  at least; 0: it has not */
 	bool told_kept_back;
+	uint64_t watched_ns;	     /* what is feared was looked after, last */
+	uint64_t stood_still_ns;     /* and could not be before that; 0: it always was */
 	uint64_t wait_kept_ns;	     /* the end of the wait, as a next process knows it */
 	uint32_t longest_transit_ms; /* of all paths that were ever open */
 	uint64_t started_ns;

@@ -24,6 +24,9 @@
  * So no wait ends while it keeps back what is for a disk that the dead process used; and only from
  * then on these have their time, as if they had been sent at that moment.  A next process fears the
  * same disks, whether or not this one came to use them.
+ *
+ * A port may also be lost while we stand still (a machine that was halted).  So a wait does not end
+ * before there was time to look, and what is counted then is seen as if it had just been let go.
  */
 #include <errno.h>
 #include <string.h>
@@ -41,6 +44,9 @@
 
 /* What the kernel does not keep back any more is with the device after so long. */
 #define LET_GO_NS (1 * NSEC_PER_SEC)
+/* Who was not woken for so long looks for this long before the time ends his wait. */
+#define STILL_NS (2 * NSEC_PER_SEC)
+#define LOOK_NS	 (5 * NSEC_PER_SEC)
 /* What the next process is told of a wait whose end moves is so much later. */
 #define KEEP_AHEAD_NS (10 * NSEC_PER_SEC)
 
@@ -93,6 +99,8 @@ static uint64_t wait_over_ns(const struct multipath *m)
 {
 	uint64_t over_ns = later(usual_wait_over_ns(m), m->former_slow_ns);
 
+	if (m->stood_still_ns)
+		over_ns = later(over_ns, m->stood_still_ns + LOOK_NS);
 	if (!m->kept_back_ns)
 		return over_ns;
 	return later(over_ns, m->kept_back_ns + kept_back_lasts_ms(m) * NSEC_PER_MSEC);
@@ -160,6 +168,7 @@ void restart_begins(struct multipath *m)
 {
 	uint64_t max_ns = m->now_ns + longest_former_fence_ms(m) * NSEC_PER_MSEC;
 
+	m->watched_ns = m->now_ns;
 	m->nr_first_paths = m->next_path_id;
 	m->nr_recalled_disks = m->nr_former_disks;
 	if (m->nr_former_disks)
@@ -223,6 +232,7 @@ static void end_of_wait(struct multipath *m, const char *why)
 	m->nr_former_disks = 0;
 	m->nr_lost_disks = 0;
 	m->kept_back_ns = 0;
+	m->stood_still_ns = 0;
 	trace(m, "restart: %s, writes may go", why);
 	for_each_path(m, path) {
 		m->actions->disk_left |= path->feared && !path->used;
@@ -274,11 +284,36 @@ static bool may_be_away(const struct multipath *m)
 	return false;
 }
 
+static bool any_feared(const struct multipath *m)
+{
+	const struct path *path;
+
+	for_each_path(m, path)
+		if (path->feared)
+			return true;
+	return any_kept_back(m);
+}
+
+/* While there is anything to look for, something is due each second at least. */
+static void notice_standstill(struct multipath *m)
+{
+	bool must_watch = (m->nr_unsettled || any_feared(m)) && m->settings.fence != FENCE_NONE;
+
+	if (must_watch && m->now_ns > m->watched_ns + STILL_NS) {
+		trace(m, "restart: nobody has looked for a while");
+		m->stood_still_ns = m->now_ns;
+	}
+	m->watched_ns = m->now_ns;
+}
+
 /* Until each path was opened or refused once, nobody knows what is out there. */
 void restart_reconsider(struct multipath *m)
 {
 	if (m->restart_over)
 		return;
+	notice_standstill(m);
+	if (m->nr_unsettled)
+		wake_by(m, m->now_ns + COUNT_BUSY_NS);
 	if (any_kept_back(m))
 		m->kept_back_ns = m->now_ns;
 	if (m->nr_former_disks && !m->nr_unsettled && m->now_ns < wait_over_ns(m))
@@ -312,7 +347,9 @@ static bool counters_prove(const struct multipath *m, const struct path *path)
 /* What the kernel has just let go may be on its way to the device, and counted nowhere. */
 static bool is_sent(const struct multipath *m, const struct path *path)
 {
-	return !m->kept_back_ns || path->count_ns >= m->kept_back_ns + LET_GO_NS;
+	uint64_t let_go_ns = later(m->kept_back_ns, m->stood_still_ns);
+
+	return !let_go_ns || path->count_ns >= let_go_ns + LET_GO_NS;
 }
 
 /* The kernel has ended some of what the former process had sent, and nobody was told. */
@@ -447,6 +484,8 @@ void restart_stops(struct multipath *m)
 void restart_path_opened(struct multipath *m, struct path *path)
 {
 	tally_begins(path, m->restart_over ? path->facts.errors : 0);
+	if (!m->restart_over)
+		notice_standstill(m);
 	find_former_disk(m, path);
 	if (!path->facts.foreign || m->now_ns >= wait_over_ns(m))
 		return;
@@ -565,6 +604,7 @@ void restart_path_drains(struct multipath *m, struct path *path)
 void restart_path_counted(struct multipath *m, struct path *path, int64_t outstanding,
 			  uint64_t errors)
 {
+	notice_standstill(m);
 	path->counting = false;
 	path->kept_back = false;
 	if (outstanding == -EAGAIN && (path->link == LINK_OPEN || path->leaving))

@@ -955,19 +955,11 @@ static void random_block(struct world *w)
 	}
 }
 
-/*
- * Meanwhile a port may be back; but that one is lost the loop has seen before, as a wait is longer
- * than a standstill.
- */
+/* Meanwhile a port may be back, also one that the loop did not see was lost. */
 static void random_standstill(struct world *w)
 {
-	unsigned int i;
-
 	if (!chance(3) || w->shut_down)
 		return;
-	for (i = 0; i < w->nr_paths; i++)
-		if (w->paths[i].blocked && w->paths[i].foreign && !w->paths[i].seen_blocked)
-			return;
 	stand_still(w, chance(60) ? below(1000) : below(8000));
 	if (chance(50))
 		with_dice_of(EXTRA_KEPT_BACK, w, random_ends_of_blocks);

@@ -834,6 +834,71 @@ static void nothing_is_kept_back_without_fence(void)
 	world_end(w);
 }
 
+/*
+ * We stand still (a machine that was halted for a while), meanwhile the port is lost and the wait
+ * ends: it must be looked for what the kernel keeps back before it is over.
+ */
+static struct world *port_is_lost_in_a_standstill(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	leave_write(w, 35000);
+	kill_world(w, 0);
+	restart_world(w);
+	advance(w, 10000);
+	sim_block(sim_path(w, "8:0"));
+	return w;
+}
+
+static void the_port_is_lost_while_we_stand_still(void)
+{
+	struct world *w = port_is_lost_in_a_standstill();
+	struct sim_io *write = submit_write(w, 0, 1);
+
+	stand_still(w, 61000);
+	advance(w, 10000);
+	expect_pending(w, write);
+	expect_detail(w, "keeps commands of a former process back");
+	sim_unblock(sim_path(w, "8:0"));
+	expect_to_wait(w, write, 1000, 72000);
+	world_end(w);
+}
+
+/* Seed 3762: we stand still as soon as we have begun, before a path was open. */
+static void we_stand_still_from_the_beginning(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	sim_block(sim_path(w, "8:0"));
+	submit_write(w, 0, 1);
+	kill_world(w, 0);
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	stand_still(w, 71000);
+	advance(w, 10000);
+	expect_pending(w, write);
+	expect_detail(w, "keeps commands of a former process back");
+	world_end(w);
+}
+
+/* And it is back when we are: what was kept back is counted nowhere at this moment. */
+static void the_port_is_back_when_we_are(void)
+{
+	struct world *w = port_is_lost_in_a_standstill();
+	struct sim_io *write = submit_write(w, 0, 1);
+
+	stand_still(w, 8000);
+	sim_let_go(sim_path(w, "8:0"), 500, 0);
+	advance(w, 900);
+	expect_pending(w, write);
+	world_end(w);
+}
+
 /* Not a disk that a former process used: what is kept back there is no write of ours. */
 static void a_stranger_is_kept_back(void)
 {
@@ -1650,6 +1715,9 @@ int main(void)
 	STORY(the_path_is_removed_while_it_keeps_back);
 	STORY(stopped_while_it_keeps_back);
 	STORY(nothing_is_kept_back_without_fence);
+	STORY(the_port_is_lost_while_we_stand_still);
+	STORY(we_stand_still_from_the_beginning);
+	STORY(the_port_is_back_when_we_are);
 	STORY(a_stranger_is_kept_back);
 	STORY(the_disk_is_back_at_the_first_look);
 	STORY(the_disk_is_back_and_they_die_again);

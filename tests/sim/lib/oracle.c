@@ -71,7 +71,8 @@ struct oracle {
 	const struct priority_group *before;	/* the same when the step began */
 	const struct priority_group *perhaps;	/* where one has stayed since */
 	uint64_t awake_ns;			/* when the loop went on after it had stood still */
-	uint64_t hedge_credit;			/* one hundredth of a hedge each */
+	uint64_t looks_until_ns; /* for what the kernel keeps back, as it was for long */
+	uint64_t hedge_credit;	 /* one hundredth of a hedge each */
 	/* Said to a leg or a probe, and to no initiator. */
 	struct {
 		unsigned int code; /* news_of() */
@@ -1087,7 +1088,8 @@ static bool is_starting(const struct world *w, const struct sim_io *io)
 {
 	uint64_t ends_ns = changes(io) ? restart_ends_ns(w) : w->start_ns + NSEC_PER_SEC;
 
-	if (changes(io) && w->now_ns < kept_back_ends_ns(w, told_let_go_ns(w)))
+	if (changes(io) && (w->now_ns < kept_back_ends_ns(w, told_let_go_ns(w)) ||
+			    w->now_ns < w->oracle->looks_until_ns))
 		return !w->m->restart_over;
 	if (changes(io) && w->now_ns < w->memory.fence_end_ns)
 		return true; /* a former process had lost writes */
@@ -1170,12 +1172,17 @@ static uint64_t looked_ns(const struct world *w, const struct sim_io *io)
 	return io->may_land_ns > w->oracle->awake_ns ? io->may_land_ns : w->oracle->awake_ns;
 }
 
+/* handler/README.md: from 2 s on, reckoned from the last look, 50 ms before at the most. */
+#define LONG_STANDSTILL_NS (1900 * NSEC_PER_MSEC)
+
 /* That excuses what comes late, by as much; what is sent, and what is answered, is no better. */
 void oracle_stood_still(struct world *w, uint64_t ns)
 {
 	unsigned int i;
 
 	w->oracle->awake_ns = w->now_ns;
+	if (ns > LONG_STANDSTILL_NS)
+		w->oracle->looks_until_ns = w->now_ns + 5 * NSEC_PER_SEC;
 	if (w->let_go_unheard)
 		w->told_blocked_ns = told_let_go_ns(w) + ns;
 	for (i = w->oracle->first_out; i < w->nr_ios; i++) {
