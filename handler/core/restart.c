@@ -284,22 +284,11 @@ static bool may_be_away(const struct multipath *m)
 	return false;
 }
 
-static bool any_feared(const struct multipath *m)
-{
-	const struct path *path;
-
-	for_each_path(m, path)
-		if (path->feared)
-			return true;
-	return any_kept_back(m);
-}
-
-/* While there is anything to look for, something is due each second at least. */
+/* As long as the wait is not over something is due each second at least. */
 static void notice_standstill(struct multipath *m)
 {
-	bool must_watch = (m->nr_unsettled || any_feared(m)) && m->settings.fence != FENCE_NONE;
-
-	if (must_watch && m->now_ns > m->watched_ns + STILL_NS) {
+	if (!m->restart_over && m->settings.fence != FENCE_NONE &&
+	    m->now_ns > m->watched_ns + STILL_NS) {
 		trace(m, "restart: nobody has looked for a while");
 		m->stood_still_ns = m->now_ns;
 	}
@@ -312,8 +301,7 @@ void restart_reconsider(struct multipath *m)
 	if (m->restart_over)
 		return;
 	notice_standstill(m);
-	if (m->nr_unsettled)
-		wake_by(m, m->now_ns + COUNT_BUSY_NS);
+	wake_by(m, m->now_ns + COUNT_BUSY_NS);
 	if (any_kept_back(m))
 		m->kept_back_ns = m->now_ns;
 	if (m->nr_former_disks && !m->nr_unsettled && m->now_ns < wait_over_ns(m))
@@ -484,8 +472,7 @@ void restart_stops(struct multipath *m)
 void restart_path_opened(struct multipath *m, struct path *path)
 {
 	tally_begins(path, m->restart_over ? path->facts.errors : 0);
-	if (!m->restart_over)
-		notice_standstill(m);
+	notice_standstill(m);
 	find_former_disk(m, path);
 	if (!path->facts.foreign || m->now_ns >= wait_over_ns(m))
 		return;

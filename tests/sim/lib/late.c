@@ -259,6 +259,8 @@ unsigned int sim_late_for_other_luns(const struct sim_path *p)
 	return n;
 }
 
+/* A process's that we have seen: one before it has left no word, so the disk may be a stranger's.
+ */
 static bool has_orphan_write(const struct sim_path *p, bool let_go)
 {
 	unsigned int i;
@@ -266,7 +268,7 @@ static bool has_orphan_write(const struct sim_path *p, bool let_go)
 	for (i = 0; i < p->w->nr_events; i++) {
 		const struct sim_event *e = &p->w->events[i];
 
-		if (e->type == SIM_LATE && e->path == p && e->late->orphan &&
+		if (e->type == SIM_LATE && e->path == p && e->late->orphan && e->late->io &&
 		    e->late->cmd.cdb_len && e->late->let_go >= let_go && is_for_map(e->late))
 			return true;
 	}

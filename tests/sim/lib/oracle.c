@@ -1172,8 +1172,9 @@ static uint64_t looked_ns(const struct world *w, const struct sim_io *io)
 	return io->may_land_ns > w->oracle->awake_ns ? io->may_land_ns : w->oracle->awake_ns;
 }
 
-/* handler/README.md: from 2 s on, reckoned from the last look, 50 ms before at the most. */
-#define LONG_STANDSTILL_NS (1900 * NSEC_PER_MSEC)
+/* handler/README.md, "After a crash": from 2 s on, also if they are of many short standstills.
+ */
+#define LOOKS_AGAIN_NS (5 * NSEC_PER_SEC)
 
 /* That excuses what comes late, by as much; what is sent, and what is answered, is no better. */
 void oracle_stood_still(struct world *w, uint64_t ns)
@@ -1181,8 +1182,7 @@ void oracle_stood_still(struct world *w, uint64_t ns)
 	unsigned int i;
 
 	w->oracle->awake_ns = w->now_ns;
-	if (ns > LONG_STANDSTILL_NS)
-		w->oracle->looks_until_ns = w->now_ns + 5 * NSEC_PER_SEC;
+	w->oracle->looks_until_ns = w->now_ns + LOOKS_AGAIN_NS;
 	if (w->let_go_unheard)
 		w->told_blocked_ns = told_let_go_ns(w) + ns;
 	for (i = w->oracle->first_out; i < w->nr_ios; i++) {
