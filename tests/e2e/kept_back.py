@@ -59,9 +59,10 @@ class Story:
         self.runner = Runner(log_dir=f"/run/tcmu-log-{made.name}")
         defer(self.runner.end)
         self.runner.start()
-        # A path that is blocked is not to fail before there is a write on it.
+        # A path that is blocked is not to fail before there is a write on it; and each path has its
+        # place in the interval, counted from the start of the machine.
         self.map = Map([self.blocked, self.other], attributes={"cmd_time_out": 0},
-                       polling_interval_ms=60000, **keys)
+                       polling_interval_ms=3600000, **keys)
         defer(self.map.delete)
         self.map.wait_in_use()
         self.map.path.timeout = LONG_MS // 1000
