@@ -8,8 +8,6 @@
 #include "mpath/scsi.h"
 #include "runner/ring_entry.h"
 
-#define SENSE_KEY_RECOVERED 0x1
-
 static struct ring_mailbox *mailbox(const struct ring_view *view)
 {
 	return (struct ring_mailbox *)(void *)view->base;
@@ -212,12 +210,9 @@ size_t ring_entry_iov(const struct ring_view *view, const struct ring_entry *ent
 static bool is_good_with_a_warning(const struct mpath_io *io)
 {
 	const struct scsi_result *result = &io->result;
-	struct scsi_sense sense;
 
 	return result->status == SAM_CHECK_CONDITION && io->cmd.dir == SCSI_DATA_IN &&
-	       result->residual < io->cmd.data_len &&
-	       scsi_sense_decode(result->sense, result->sense_len, &sense) &&
-	       sense.key == SENSE_KEY_RECOVERED && !sense.deferred;
+	       result->residual < io->cmd.data_len && scsi_is_done(result);
 }
 
 static uint8_t answered_status(const struct mpath_io *io)
