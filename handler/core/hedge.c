@@ -342,15 +342,21 @@ void hedge_timeout(struct multipath *m)
 
 /* --- a leg ends --- */
 
-static void read_is_good(struct multipath *m, struct mpath_io *read, const struct leg *leg)
+/* It becomes the read's, with GOOD. */
+static void copy_data(struct mpath_io *read, const struct leg *leg)
 {
-	const struct scsi_result *result = &leg->io.result;
+	uint32_t residual = leg->io.result.residual;
 	size_t len = leg->io.cmd.data_len;
 
+	scsi_reply(read, leg->buf, residual < len ? len - residual : 0);
+}
+
+static void read_is_good(struct multipath *m, struct mpath_io *read, const struct leg *leg)
+{
 	m->nr_hedges_won += leg->is_second;
 	loosen_legs(read);
 	list_del(&read->node);
-	scsi_reply(read, leg->buf, result->residual < len ? len - result->residual : 0);
+	copy_data(read, leg);
 	complete_io(m, read);
 }
 
@@ -403,11 +409,8 @@ static void leg_is_empty(struct multipath *m, struct leg *leg, struct path *path
 /* What is not good may have data all the same: RECOVERED ERROR, see ring_entry.c. */
 static void hand_over(struct mpath_io *read, const struct leg *leg)
 {
-	const struct scsi_result *result = &leg->io.result;
-	size_t len = leg->io.cmd.data_len;
-
-	scsi_reply(read, leg->buf, result->residual < len ? len - result->residual : 0);
-	read->result = *result;
+	copy_data(read, leg);
+	read->result = leg->io.result;
 	read->start_ns = leg->io.start_ns;
 }
 
