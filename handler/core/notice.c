@@ -90,29 +90,26 @@ static struct kept_notice *make_room(struct multipath *m, uint32_t size)
 /* The words of a notice, in the order in which they are kept, for packing and unpacking. */
 #define NR_WORDS 3
 
-static char *word_of(struct mpath_notice *n, unsigned int i, size_t *size)
+static char *word_of(struct mpath_notice *n, unsigned int i)
 {
 	switch (i) {
 	case 0:
-		*size = sizeof(n->path);
 		return n->path;
 	case 1:
-		*size = sizeof(n->device);
 		return n->device;
 	default:
-		*size = sizeof(n->text);
 		return n->text;
 	}
 }
 
 static void keep(struct multipath *m, struct mpath_notice *n)
 {
-	size_t size = sizeof(struct kept_notice), unused;
+	size_t size = sizeof(struct kept_notice);
 	struct kept_notice *kept;
 	char *to;
 
 	for (unsigned int i = 0; i < NR_WORDS; i++)
-		size += strlen(word_of(n, i, &unused)) + 1;
+		size += strlen(word_of(n, i)) + 1;
 	size = (size + _Alignof(struct kept_notice) - 1) & ~(_Alignof(struct kept_notice) - 1);
 	kept = make_room(m, (uint32_t)size);
 	*kept = (struct kept_notice){
@@ -129,7 +126,7 @@ static void keep(struct multipath *m, struct mpath_notice *n)
 	};
 	to = (char *)(kept + 1);
 	for (unsigned int i = 0; i < NR_WORDS; i++) {
-		const char *word = word_of(n, i, &unused);
+		const char *word = word_of(n, i);
 
 		memcpy(to, word, strlen(word) + 1);
 		to += strlen(word) + 1;
@@ -139,7 +136,6 @@ static void keep(struct multipath *m, struct mpath_notice *n)
 static void unpack(struct mpath_notice *n, const struct kept_notice *kept)
 {
 	const char *from = (const char *)(kept + 1);
-	size_t size;
 
 	*n = (struct mpath_notice){
 		.kind = (enum mpath_notice_kind)kept->kind,
@@ -153,7 +149,7 @@ static void unpack(struct mpath_notice *n, const struct kept_notice *kept)
 		.uevent_seq = kept->uevent_seq,
 	};
 	for (unsigned int i = 0; i < NR_WORDS; i++) {
-		char *to = word_of(n, i, &size);
+		char *to = word_of(n, i);
 
 		memcpy(to, from, strlen(from) + 1);
 		from += strlen(from) + 1;
