@@ -39,6 +39,15 @@ static bool write_file(const char *path, const char *text)
 	return n == (ssize_t)strlen(text);
 }
 
+/* Its first line. */
+static void read_file(const char *path, char *text, int size)
+{
+	FILE *file = fopen(path, "r");
+
+	check(file && fgets(text, size, file));
+	fclose(file);
+}
+
 /* scsi_debug answers "busy" as long as a command is out. */
 static void set_parameter(const char *name, const char *value)
 {
@@ -300,12 +309,9 @@ static void test_doubt_returns_what_waits(const struct rig *rig)
 	struct contract_path *path;
 	struct path_facts facts;
 	char depth[128], text[16];
-	FILE *file;
 
 	snprintf(depth, sizeof(depth), "/sys/class/block/%s/device/queue_depth", disks[0]);
-	file = fopen(depth, "r");
-	check(file && fgets(text, sizeof(text), file));
-	fclose(file);
+	read_file(depth, text, sizeof(text));
 	check(write_file(depth, "2\n")); /* one of these is the probe's */
 	path = open_disk(rig, &facts);
 	check(facts.queue_depth == 1);
@@ -345,12 +351,9 @@ static void test_doubt_returns_what_waits(const struct rig *rig)
 static uint64_t nr_requests(void)
 {
 	char name[128], text[32];
-	FILE *file;
 
 	snprintf(name, sizeof(name), "/sys/class/block/%s/device/iorequest_cnt", disks[0]);
-	file = fopen(name, "r");
-	check(file && fgets(text, sizeof(text), file));
-	fclose(file);
+	read_file(name, text, sizeof(text));
 	return strtoull(text, NULL, 16);
 }
 
