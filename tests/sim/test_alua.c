@@ -698,13 +698,8 @@ static void a_lun_that_another_host_has_reserved(void)
 	world_end(w);
 }
 
-/* A group in transition is asked after each second, also one that no command goes to. */
-static void a_transition_of_a_group_that_nobody_uses(void)
+static void group_2_in_transition(struct world *w)
 {
-	struct world *w = new_world(FAIL TWO_GROUPS_ALUA, IMPLICIT, 1);
-	unsigned int asked;
-
-	w->settings.polling_interval_ms = 60000;
 	world_up(w);
 	submit_read(w, 0, 1);
 	advance(w, 10);
@@ -712,6 +707,16 @@ static void a_transition_of_a_group_that_nobody_uses(void)
 	submit_read(w, 0, 1);
 	advance(w, 20);
 	expect_notice(w, "target port group 2 is transitioning");
+}
+
+/* A group in transition is asked after each second, also one that no command goes to. */
+static void a_transition_of_a_group_that_nobody_uses(void)
+{
+	struct world *w = new_world(FAIL TWO_GROUPS_ALUA, IMPLICIT, 1);
+	unsigned int asked;
+
+	w->settings.polling_interval_ms = 60000;
+	group_2_in_transition(w);
 	asked = lun(w)->nr_rtpg;
 	advance(w, 3000);
 	expect(w, lun(w)->nr_rtpg == asked + 3);
@@ -729,13 +734,7 @@ static void a_change_during_a_transition(void)
 {
 	struct world *w = new_world(FAIL TWO_GROUPS_ALUA, IMPLICIT, 1);
 
-	world_up(w);
-	submit_read(w, 0, 1);
-	advance(w, 10);
-	set_port_group(w, 2, ALUA_TRANSITIONING, true);
-	submit_read(w, 0, 1);
-	advance(w, 20);
-	expect_notice(w, "target port group 2 is transitioning");
+	group_2_in_transition(w);
 	set_port_group(w, 2, ALUA_NON_OPTIMIZED, true);
 	submit_read(w, 0, 1);
 	advance(w, 20);

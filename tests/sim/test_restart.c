@@ -590,8 +590,7 @@ static void it_lets_go_of_a_write(void)
 	world_end(w);
 }
 
-/* A probe that was kept back with it, or behind it, is not answered in time: that proves nothing.
- */
+/* A probe that was kept back with it, or behind it, is not answered in time: no proof. */
 static void it_lets_go_while_a_probe_is_out(void)
 {
 	unsigned int ms;
@@ -834,10 +833,7 @@ static void nothing_is_kept_back_without_fence(void)
 	world_end(w);
 }
 
-/*
- * We stand still (a machine that was halted for a while), meanwhile the port is lost and the wait
- * ends: it must be looked for what the kernel keeps back before it is over.
- */
+/* A dead process's write is out, and the port is lost in the moment in which we stand still. */
 static struct world *port_is_lost_in_a_standstill(void)
 {
 	struct world *w = world_new(QUEUE TWO_GROUPS);
@@ -852,6 +848,10 @@ static struct world *port_is_lost_in_a_standstill(void)
 	return w;
 }
 
+/*
+ * Until the wait is over (a machine that was halted): it must be looked for what the kernel keeps
+ * back before it ends.
+ */
 static void the_port_is_lost_while_we_stand_still(void)
 {
 	struct world *w = port_is_lost_in_a_standstill();
@@ -869,16 +869,9 @@ static void the_port_is_lost_while_we_stand_still(void)
 /* Seed 3762: we stand still as soon as we have begun, before a path was open. */
 static void we_stand_still_from_the_beginning(void)
 {
-	struct world *w = world_new(QUEUE TWO_GROUPS);
-	struct sim_io *write;
+	struct world *w = killed_while_blocked(FENCE_TIME);
+	struct sim_io *write = submit_write(w, 0, 1);
 
-	w->settings.fence = FENCE_TIME;
-	world_up(w);
-	sim_block(sim_path(w, "8:0"));
-	submit_write(w, 0, 1);
-	kill_world(w, 0);
-	restart_world(w);
-	write = submit_write(w, 0, 1);
 	stand_still(w, 71000);
 	advance(w, 10000);
 	expect_pending(w, write);
