@@ -167,8 +167,7 @@ static enum transport_error error_of_answer(const struct sg_io_hdr *hdr)
 	}
 }
 
-/* libiscsi tells in the same place how much there was no room for.  A READ brings all its blocks.
- */
+/* libiscsi tells in the same place what there was no room for.  A READ brings all its blocks. */
 static bool is_overflow(const struct scsi_cmd *cmd, size_t resid)
 {
 	uint64_t lba;

@@ -1160,8 +1160,7 @@ static void test_hostile_mailboxes(void)
 	}
 }
 
-/* There is room for one answer; and it may be the last thing in the mapping, but not a byte longer.
- */
+/* It has room for one answer, and may be the last thing in the mapping, but not a byte longer. */
 static void test_the_limits_of_a_ring(void)
 {
 	struct ring ring;

@@ -259,8 +259,7 @@ unsigned int sim_late_for_other_luns(const struct sim_path *p)
 	return n;
 }
 
-/* A process's that we have seen: one before it has left no word, so the disk may be a stranger's.
- */
+/* A process's that we have seen: one before has left no word, so it may be a stranger's disk. */
 static bool has_orphan_write(const struct sim_path *p, bool let_go)
 {
 	unsigned int i;

@@ -489,8 +489,7 @@ static void fire(struct world *w, struct sim_event *from)
 	world_step(w, &event);
 }
 
-/* The array does not wait for us; but its answers are read when the loop goes on, in their order.
- */
+/* The array does not wait for us; but its answers are read when the loop goes on, in order. */
 static void hold_up(struct world *w, struct sim_event *e, uint64_t until_ns)
 {
 	if (e->type == SIM_COMMAND && !e->executed)
