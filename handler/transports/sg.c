@@ -69,7 +69,6 @@
 #define SG_ORPHAN_NS (30 * NSEC_PER_SEC)
 
 enum slot_state {
-	SLOT_CLOSED,  /* on link->closed_slots, or about to be opened */
 	SLOT_IDLE,    /* on link->idle_slots */
 	SLOT_BUSY,    /* on link->busy_slots, with a command */
 	SLOT_CLOSING, /* on no list: a worker closes it; what it carried is handed back then */
@@ -99,8 +98,7 @@ struct path_link {
 	int64_t errors_at_open; /* negative: could not be read */
 
 	/* The rest belongs to the owner thread, once it has the link. */
-	struct sg_slot *slots; /* owned; node.queue_depth of them */
-	struct list closed_slots;
+	/* Slots are owned, node.queue_depth of them at most; each has an fd. */
 	struct list idle_slots; /* the one used last first */
 	struct list busy_slots;
 	unsigned int nr_open; /* idle and busy */
@@ -122,7 +120,7 @@ struct path_link {
 	bool opening;
 	unsigned int nr_to_open; /* the job's, while opening */
 	unsigned int nr_opened;
-	int opened_fds[SG_OPEN_AT_ONCE];
+	struct sg_slot *opened[SG_OPEN_AT_ONCE];
 	int open_error;
 	uint64_t open_again_ns; /* it failed: not before */
 
@@ -144,6 +142,9 @@ struct path_link {
 
 static void link_start_waiting(struct path_link *link);
 static void link_check_closed(struct path_link *link);
+static void slot_ready(struct watch *watch, uint32_t epoll_events);
+static void slot_closer_run(struct job *job);
+static void slot_closed(struct letter *letter);
 
 /* --- reporting, later, on the owner thread --- */
 
@@ -196,7 +197,7 @@ static void link_tick_by(struct path_link *link, uint64_t delay_ns)
 
 /* --- slots: opening --- */
 
-static int sg_open_slot(const struct path_link *link)
+static int sg_open_fd(const struct path_link *link)
 {
 	int reserve = SG_RESERVE_MIN;
 	int fd = sg_open_node(link->node.name, link->node.dev, S_IFCHR, O_RDWR | O_NONBLOCK);
@@ -207,6 +208,26 @@ static int sg_open_slot(const struct path_link *link)
 	return fd;
 }
 
+/* With its fd; the loop does not know it yet. */
+static int slot_new(struct path_link *link, struct sg_slot **slot)
+{
+	int fd = sg_open_fd(link);
+
+	if (fd < 0)
+		return fd;
+	*slot = calloc(1, sizeof(**slot));
+	if (!*slot) {
+		close(fd);
+		return -ENOMEM;
+	}
+	(*slot)->link = link;
+	(*slot)->watch.fd = fd;
+	(*slot)->watch.ready = slot_ready;
+	(*slot)->reserve = SG_RESERVE_MIN;
+	job_init(&(*slot)->closer, link->loop, slot_closer_run, slot_closed);
+	return 0;
+}
+
 static void opener_run(struct job *job)
 {
 	struct path_link *link = container_of(job, struct path_link, opener);
@@ -214,24 +235,16 @@ static void opener_run(struct job *job)
 	link->nr_opened = 0;
 	link->open_error = 0;
 	while (link->nr_opened < link->nr_to_open) {
-		int fd = sg_open_slot(link);
-
-		if (fd < 0) {
-			link->open_error = fd;
+		link->open_error = slot_new(link, &link->opened[link->nr_opened]);
+		if (link->open_error)
 			return;
-		}
-		link->opened_fds[link->nr_opened++] = fd;
+		link->nr_opened++;
 	}
 }
 
-static void link_add_slot(struct path_link *link, int fd)
+static void link_add_slot(struct path_link *link, struct sg_slot *slot)
 {
-	struct sg_slot *slot = container_of(list_pop(&link->closed_slots), struct sg_slot, node);
-
-	slot->watch.fd = fd;
 	slot->state = SLOT_IDLE;
-	slot->reserve = SG_RESERVE_MIN;
-	slot->watched = false;
 	list_push_back(&link->idle_slots, &slot->node);
 	link->nr_open++;
 	link->nr_idle++;
@@ -244,7 +257,7 @@ static void opener_done(struct letter *letter)
 
 	link->opening = false;
 	for (i = 0; i < link->nr_opened; i++)
-		link_add_slot(link, link->opened_fds[i]);
+		link_add_slot(link, link->opened[i]);
 	if (link->open_error)
 		link->open_again_ns = loop_now_ns(link->loop) + SG_OPEN_RETRY_NS;
 	if (link->nr_open > 1)
@@ -318,9 +331,7 @@ static void slot_closed(struct letter *letter)
 	struct mpath_io *io = slot->io;
 	bool abandoned = slot->abandoned;
 
-	slot_forget_io(slot);
-	slot->state = SLOT_CLOSED;
-	list_push_back(&link->closed_slots, &slot->node);
+	free(slot);
 	link->nr_closing--;
 	if (io && abandoned) {
 		io->transport_data = NULL;
@@ -762,12 +773,16 @@ static void link_tick(struct timer *timer, uint64_t now_ns)
 
 /* --- open --- */
 
-static void link_close_fds(struct path_link *link)
+static void link_close_all(struct path_link *link)
 {
-	struct sg_slot *slot;
+	struct list *node;
 
-	list_for_each_entry(slot, &link->idle_slots, node)
+	while ((node = list_pop(&link->idle_slots))) {
+		struct sg_slot *slot = container_of(node, struct sg_slot, node);
+
 		close(slot->watch.fd);
+		free(slot);
+	}
 	if (link->anchor_fd >= 0)
 		close(link->anchor_fd);
 	sg_counters_close(&link->counters);
@@ -777,15 +792,9 @@ static void link_close_fds(struct path_link *link)
 		claim_release(link->claim); /* last: until here the disk is ours */
 }
 
-static void link_free(struct path_link *link)
-{
-	free(link->slots);
-	free(link);
-}
-
 static void end_run(struct job *job)
 {
-	link_close_fds(container_of(job, struct path_link, end));
+	link_close_all(container_of(job, struct path_link, end));
 }
 
 static void end_done(struct letter *letter)
@@ -793,7 +802,7 @@ static void end_done(struct letter *letter)
 	struct path_link *link = container_of(letter, struct path_link, end.letter);
 	struct letter *closed = link->closed;
 
-	link_free(link);
+	free(link);
 	closed->deliver(closed);
 }
 
@@ -803,7 +812,6 @@ static void link_init(struct path_link *link, const struct link_request *request
 	link->events = request->events;
 	link->anchor_fd = -1;
 	link->counters = (struct sg_counters){-1, -1, -1, -1, -1, -1};
-	list_init(&link->closed_slots);
 	list_init(&link->idle_slots);
 	list_init(&link->busy_slots);
 	list_init(&link->waiting);
@@ -817,26 +825,6 @@ static void link_init(struct path_link *link, const struct link_request *request
 	job_init(&link->opener, link->loop, opener_run, opener_done);
 	job_init(&link->counter, link->loop, counter_run, counter_done);
 	job_init(&link->end, link->loop, end_run, end_done);
-}
-
-static bool link_create_slots(struct path_link *link)
-{
-	unsigned int i;
-
-	if (link->node.queue_depth > SG_DEPTH_MAX)
-		link->node.queue_depth = SG_DEPTH_MAX;
-	link->slots = calloc(link->node.queue_depth, sizeof(*link->slots));
-	if (!link->slots)
-		return false;
-	for (i = 0; i < link->node.queue_depth; i++) {
-		struct sg_slot *slot = &link->slots[i];
-
-		slot->link = link;
-		slot->watch.ready = slot_ready;
-		job_init(&slot->closer, link->loop, slot_closer_run, slot_closed);
-		list_push_back(&link->closed_slots, &slot->node);
-	}
-	return true;
 }
 
 /* Is the node that was opened the disk that is claimed?  Names may have changed in between. */
@@ -854,7 +842,7 @@ static bool anchor_is_disk(const struct path_link *link)
 
 static int link_open_anchor(struct path_link *link, struct strbuf *reason)
 {
-	link->anchor_fd = sg_open_slot(link);
+	link->anchor_fd = sg_open_fd(link);
 	if (link->anchor_fd < 0) {
 		int err = link->anchor_fd;
 
@@ -876,7 +864,8 @@ static int link_open_anchor(struct path_link *link, struct strbuf *reason)
 static int link_open(struct path_link *link, const struct sg_disk *disk, const char *map,
 		     struct strbuf *reason)
 {
-	int err, fd;
+	struct sg_slot *slot;
+	int err;
 
 	err = claim_take(disk, map, &link->claim, reason);
 	if (err)
@@ -889,13 +878,14 @@ static int link_open(struct path_link *link, const struct sg_disk *disk, const c
 		return err;
 	sg_counters_open(&link->counters, disk, &link->node);
 	link->host = sg_host_get(link->node.host, link->node.can_queue);
-	if (!link->host || !link_create_slots(link)) {
+	if (!link->host) {
 		strbuf_printf(reason, "out of memory");
 		return -ENOMEM;
 	}
-	fd = sg_open_slot(link); /* so that the first command need not wait for one */
-	if (fd >= 0)
-		link_add_slot(link, fd);
+	if (link->node.queue_depth > SG_DEPTH_MAX)
+		link->node.queue_depth = SG_DEPTH_MAX;
+	if (!slot_new(link, &slot)) /* so that the first command need not wait for one */
+		link_add_slot(link, slot);
 	return 0;
 }
 
@@ -952,8 +942,8 @@ static int sg_open(const struct link_request *request, struct path_link **link,
 	link_init(fresh, request);
 	err = link_open(fresh, &disk, request->map, reason);
 	if (err) {
-		link_close_fds(fresh);
-		link_free(fresh);
+		link_close_all(fresh);
+		free(fresh);
 		return err;
 	}
 	link_fill_facts(fresh, &disk, facts);
