@@ -1,15 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The files of a machine with one LUN over two paths, for bench_handler."""
+"""The files of a machine with LUNs over several paths, for bench_handler."""
 
 import os
 
-PATHS = 2
 BLOCK_SIZE = 512
+EACH_DEV = 1000                             # tests/bench/stub/stub.h
 MAP_SIZE = 4096 + (1 << 20) + 128 * 4096    # tests/bench/stub/kernel.c
-
-MAP = """[multipath]
-table=0 0 1 1 round-robin 0 2 1 /dev/sda 1 /dev/sdb 1
-"""
 
 
 def write(root, name, text=""):
@@ -44,8 +40,17 @@ def add_backstore(root, number, name, cfgstring):
     })
 
 
+def disk_name(number):
+    """sda, sdb ... sdz, sdaa: as sd names disks."""
+    letters = ""
+    while number >= 0:
+        letters = chr(ord("a") + number % 26) + letters
+        number = number // 26 - 1
+    return f"sd{letters}"
+
+
 def add_path(root, number):
-    disk = f"sd{chr(ord('a') + number)}"
+    disk = disk_name(number)
     device = f"sys/devices/host{number}/{number}:0:0:0"
     block = f"{device}/block/{disk}"
     write_all(root, device, {
@@ -68,11 +73,19 @@ def add_path(root, number):
     write(root, f"dev/sg{number}")
 
 
-def build(root):
+def add_map(root, number, paths):
+    disks = range(number * paths, (number + 1) * paths)
+    for disk in disks:
+        add_path(root, disk)
+    words = " ".join(f"/dev/{disk_name(disk)} 1" for disk in disks)
+    write(root, f"etc/tcmu/mpath.d/bench{number}.map",
+          f"[multipath]\ntable=0 0 1 1 round-robin 0 {paths} 1 {words}\n")
+    add_backstore(root, number, f"bench{number}", f"mpath/bench{number}")
+
+
+def build(root, maps, paths):
     os.makedirs(os.path.join(root, "sys/bus/scsi"))
-    for number in range(PATHS):
-        add_path(root, number)
-    add_backstore(root, 0, "bench", "mpath/bench")
-    add_backstore(root, 1, "each", "each/each")
-    write(root, "etc/tcmu/mpath.d/bench.map", MAP)
+    for number in range(maps):
+        add_map(root, number, paths)
+    add_backstore(root, EACH_DEV, "each", "each/each")
     os.makedirs(os.path.join(root, "var/lib/tcmu-mpath"))

@@ -42,7 +42,7 @@
 #define CALLGRIND_STOP_INSTRUMENTATION
 #endif
 
-#define FDS_MAX	 4096
+#define FDS_MAX	 100000
 #define SG_MAJOR 21
 #define SD_MAJOR 8
 
@@ -51,16 +51,19 @@ _Thread_local enum role role;
 
 enum fd_kind { FD_REAL, FD_UIO, FD_SG, FD_DISK };
 
-static struct {
+struct known_fd {
 	enum fd_kind kind;
 	unsigned int number;  /* of the device */
 	struct sg_io_hdr hdr; /* the sg node's command */
-} fds[FDS_MAX];
+};
+
+static struct known_fd *fds; /* by the fd */
 
 static const char *root;
 
 void calls_begin(const char *root_dir)
 {
+	fds = stub_memory(FDS_MAX * sizeof(*fds));
 	root = root_dir;
 }
 
@@ -71,7 +74,7 @@ static void count(void)
 
 static enum fd_kind kind_of(int fd)
 {
-	return fd >= 0 && fd < FDS_MAX ? fds[fd].kind : FD_REAL;
+	return fds && fd >= 0 && fd < FDS_MAX ? fds[fd].kind : FD_REAL;
 }
 
 /* --- names --- */
@@ -102,6 +105,16 @@ static const char *place_of(const char *name)
 	return text[turn];
 }
 
+/* "a" is 0, "z" 25, "aa" 26. */
+static unsigned int disk_number(const char *letters)
+{
+	unsigned int number = 0;
+
+	for (; *letters; letters++)
+		number = number * 26 + (unsigned int)(*letters - 'a') + 1;
+	return number - 1;
+}
+
 /* "/dev/sg1": number 1; disks have letters. */
 static enum fd_kind device_of(const char *name, unsigned int *number)
 {
@@ -111,7 +124,7 @@ static enum fd_kind device_of(const char *name, unsigned int *number)
 		return FD_SG;
 	if (strncmp(name, "/dev/sd", 7))
 		return FD_REAL;
-	*number = (unsigned int)(name[7] - 'a');
+	*number = disk_number(name + strlen("/dev/sd"));
 	return FD_DISK;
 }
 
@@ -318,7 +331,7 @@ ssize_t read(int fd, void *data, size_t len)
 	case FD_SG:
 		calls[role].transport++;
 		assert(len == sizeof(fds[fd].hdr));
-		disk_answer(&fds[fd].hdr);
+		disk_answer(fds[fd].number, &fds[fd].hdr);
 		memcpy(data, &fds[fd].hdr, len);
 		return (ssize_t)len;
 	case FD_UIO:
@@ -336,6 +349,12 @@ int eventfd_write(int fd, eventfd_t value)
 {
 	count();
 	return syscall(SYS_write, fd, &value, sizeof(value)) < 0 ? -1 : 0;
+}
+
+/* All is on one CPU; so there is one loop, and lockstep has two sides. */
+long sysconf(int name)
+{
+	return name == _SC_NPROCESSORS_ONLN ? 1 : LIBC(sysconf)(name);
 }
 
 int poll(struct pollfd *wanted, nfds_t nr, int timeout)

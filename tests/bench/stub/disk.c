@@ -16,12 +16,14 @@
 #define CHECK_CONDITION 0x02
 
 static int file_fd;
+static unsigned int paths_of_lun;
 
 /* Each block begins with its number, and all of the file is touched: it is hot. */
-void disk_begin(const char *file)
+void disk_begin(const char *file, unsigned int nr_paths)
 {
 	static uint8_t block[IO_BYTES];
 
+	paths_of_lun = nr_paths;
 	file_fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	assert(file_fd >= 0);
 	for (uint32_t i = 0; i < FILE_BLOCKS; i++) {
@@ -93,20 +95,22 @@ static void refuse(struct sg_io_hdr *hdr)
 	answer(hdr, NULL, 0);
 }
 
-static void inquiry(struct sg_io_hdr *hdr)
+static void inquiry(unsigned int lun, struct sg_io_hdr *hdr)
 {
 	static const uint8_t pages[] = {0, 0, 0, 3, 0x00, 0x80, 0x83};
-	static const uint8_t serial[] = "\0\x80\0\4hot1";
-	static const uint8_t id[] = {0, 0x83, 0, 12, 1, 3, 0, 8, 0x50, 1, 2, 3, 4, 5, 6, 7};
+	uint8_t serial[] = {0, 0x80, 0, 4, 'h', 'o', (uint8_t)(lun >> 8), (uint8_t)lun};
+	uint8_t id[] = {0, 0x83, 0, 12, 1, 3, 0, 8, 0x50, 1, 2, 3, 4, 5, 0, 0};
 	uint8_t data[36] = {[2] = 6, [4] = 31, [7] = 2};
 
+	id[14] = (uint8_t)(lun >> 8);
+	id[15] = (uint8_t)lun;
 	if (!(hdr->cmdp[1] & 1)) {
 		memcpy(data + 8, "BENCH   HOT FILE        1   ", 28);
 		answer(hdr, data, sizeof(data));
 	} else if (hdr->cmdp[2] == 0x00) {
 		answer(hdr, pages, sizeof(pages));
 	} else if (hdr->cmdp[2] == 0x80) {
-		answer(hdr, serial, sizeof(serial) - 1);
+		answer(hdr, serial, sizeof(serial));
 	} else if (hdr->cmdp[2] == 0x83) {
 		answer(hdr, id, sizeof(id));
 	} else {
@@ -134,7 +138,7 @@ static void read_file(struct sg_io_hdr *hdr)
 	hdr->resid = (int)(hdr->dxfer_len - (size_t)n);
 }
 
-void disk_answer(struct sg_io_hdr *hdr)
+void disk_answer(unsigned int number, struct sg_io_hdr *hdr)
 {
 	hdr->status = 0;
 	hdr->sb_len_wr = 0;
@@ -149,7 +153,7 @@ void disk_answer(struct sg_io_hdr *hdr)
 		answer(hdr, NULL, 0);
 		return;
 	case 0x12:
-		inquiry(hdr);
+		inquiry(number / paths_of_lun, hdr);
 		return;
 	case 0x9e:
 		read_capacity(hdr);

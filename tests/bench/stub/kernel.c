@@ -19,7 +19,7 @@
 #include "mpath/tcmu_ring_abi.h"
 #include "stub.h"
 
-#define NR_DEVS	   3
+#define NR_DEVS	   (RING_DEV + 1)
 #define RING_OFF   4096u
 #define RING_SIZE  (1024u * 1024u)
 #define DATA_OFF   (RING_OFF + RING_SIZE)
@@ -60,10 +60,9 @@ static void begin(struct kernel_dev *dev)
 {
 	pthread_mutex_init(&dev->lock, NULL);
 	sem_init(&dev->done, 0, 0);
-	dev->mem = aligned_alloc(IO_BYTES, MEM_SIZE);
+	dev->mem = stub_memory(MEM_SIZE);
 	dev->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	assert(dev->mem && dev->event_fd >= 0);
-	memset(dev->mem, 0, MEM_SIZE);
+	assert(dev->event_fd >= 0);
 	*mailbox(dev) = (struct ring_mailbox){.version = RING_VERSION,
 					      .flags = RING_CAN_READ_LEN | RING_CAN_TMR,
 					      .ring_off = RING_OFF,
@@ -93,9 +92,13 @@ int kernel_event_fd(struct kernel_dev *dev)
 	return dev->event_fd;
 }
 
-uint64_t kernel_kicks(struct kernel_dev *dev)
+uint64_t kernel_kicks(void)
 {
-	return dev->kicks;
+	uint64_t kicks = 0;
+
+	for (unsigned int i = 0; i < NR_DEVS; i++)
+		kicks += devs[i].kicks;
+	return kicks;
 }
 
 static void put_read(struct kernel_dev *dev)

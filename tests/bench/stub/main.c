@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * bench_handler ROOT HANDLER
+ * bench_handler ROOT HANDLER MAPS PATHS
  *
  * Runs contenders on request.  ROOT is a directory with the files of a machine (tests/bench/handler
- * makes it), HANDLER our plug-in.  A line of standard input asks, a line of standard output
- *answers:
+ * makes it) with so many maps of so many paths each, HANDLER our plug-in.  A line of standard
+ * input asks, a line of standard output answers:
  *
  *	CONTENDER DEPTH COMMANDS
  *		-> COMMANDS NS KICKS TRANSPORT LOOP CMDPROC SWITCHES
@@ -17,6 +17,7 @@
  *	each		a handler that sends each command at once, waits for it, and kicks for it
  *	ours		handler_mpath.so
  *	lockstep	the same, with exact counts: cmdproc and the loop take turns
+ *	rounds		lockstep on all maps one after another, DEPTH commands each, and again
  */
 #include <assert.h>
 #include <fcntl.h>
@@ -128,7 +129,7 @@ static void direct_run(unsigned int depth, unsigned int commands)
 
 static void ring_run(unsigned int depth, unsigned int commands)
 {
-	struct kernel_dev *dev = kernel_dev(2);
+	struct kernel_dev *dev = kernel_dev(RING_DEV);
 
 	kernel_start(dev, depth, commands, false);
 	while (kernel_answer_all(dev))
@@ -186,7 +187,7 @@ static int each_handle_cmd(struct tcmu_device *dev, struct tcmur_cmd *tcmur_cmd)
 	fill_header(&hdr, cmd->cdb, cmd->iovec[0].iov_base, cmd->sense_buf);
 	if (write(fd, &hdr, sizeof(hdr)) < 0 || read(fd, &hdr, sizeof(hdr)) < 0)
 		abort();
-	each_answer(kernel_dev(1), hdr.status);
+	each_answer(kernel_dev(EACH_DEV), hdr.status);
 	free(cmd);
 	if (write(runner_uio_fd(dev), &nothing, sizeof(nothing)) < 0)
 		abort();
@@ -205,8 +206,8 @@ static struct tcmur_handler each_handler = {
 
 static void each_run(unsigned int depth, unsigned int commands)
 {
-	kernel_start(kernel_dev(1), depth, commands, false);
-	kernel_wait(kernel_dev(1));
+	kernel_start(kernel_dev(EACH_DEV), depth, commands, false);
+	kernel_wait(kernel_dev(EACH_DEV));
 }
 
 /* --- ours --- */
@@ -223,15 +224,24 @@ static void lockstep_run(unsigned int depth, unsigned int commands)
 	kernel_wait(kernel_dev(0));
 }
 
+static unsigned int nr_maps;
+
+static void rounds_run(unsigned int depth, unsigned int commands)
+{
+	for (unsigned int i = 0; i < commands / depth; i++) {
+		kernel_start(kernel_dev(i % nr_maps), depth, depth, true);
+		kernel_wait(kernel_dev(i % nr_maps));
+	}
+}
+
 /* --- requests --- */
 
 static const struct contender {
 	const char *name;
 	void (*run)(unsigned int depth, unsigned int commands);
-	unsigned int kernel_dev;
 } contenders[] = {
-	{"direct", direct_run, 2}, {"ring", ring_run, 2},	  {"each", each_run, 1},
-	{"ours", ours_run, 0},	   {"lockstep", lockstep_run, 0},
+	{"direct", direct_run}, {"ring", ring_run},	    {"each", each_run},
+	{"ours", ours_run},	{"lockstep", lockstep_run}, {"rounds", rounds_run},
 };
 
 static uint64_t cpu_ns(void)
@@ -252,11 +262,10 @@ static long switches(void)
 
 static void measure(const struct contender *contender, unsigned int depth, unsigned int commands)
 {
-	struct kernel_dev *dev = kernel_dev(contender->kernel_dev);
 	const struct calls *after = contender->run == lockstep_run ? lockstep_calls : calls;
 	const struct calls *cmdproc = &after[ROLE_CMDPROC], *loop = &after[ROLE_LOOP];
 	struct calls before[NR_ROLES];
-	uint64_t kicks = kernel_kicks(dev), ns;
+	uint64_t kicks = kernel_kicks(), ns;
 	long waits = switches();
 
 	memcpy(before, calls, sizeof(before));
@@ -264,7 +273,7 @@ static void measure(const struct contender *contender, unsigned int depth, unsig
 	contender->run(depth, commands);
 	ns = cpu_ns() - ns;
 	printf("%u %ju %ju %ju %ju %ju %ld\n", commands, (uintmax_t)ns,
-	       (uintmax_t)(kernel_kicks(dev) - kicks),
+	       (uintmax_t)(kernel_kicks() - kicks),
 	       (uintmax_t)(cmdproc->transport - before[ROLE_CMDPROC].transport + loop->transport -
 			   before[ROLE_LOOP].transport),
 	       (uintmax_t)(loop->others - before[ROLE_LOOP].others),
@@ -286,12 +295,13 @@ int main(int argc, char **argv)
 	char line[100], name[32], file[300];
 	unsigned int depth, commands;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: bench_handler ROOT HANDLER\n");
+	if (argc != 5) {
+		fprintf(stderr, "usage: bench_handler ROOT HANDLER MAPS PATHS\n");
 		return 2;
 	}
+	nr_maps = (unsigned int)strtoul(argv[3], NULL, 10);
 	snprintf(file, sizeof(file), "%s/hot-file", argv[1]);
-	disk_begin(file);
+	disk_begin(file, (unsigned int)strtoul(argv[4], NULL, 10));
 	calls_begin(argv[1]);
 	runner_begin(argv[2], &each_handler);
 	role = ROLE_LOOP;

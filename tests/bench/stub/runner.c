@@ -15,6 +15,7 @@
 #include "stub.h"
 
 #define HANDLERS_MAX 2
+#define STACK_SIZE   (256 * 1024)
 
 /* libtcmu.h, as far as it is needed; the layout of 1.5.4 and 1.6. */
 struct tcmulib_handler {
@@ -112,6 +113,7 @@ static void *cmdproc_run(void *arg)
 static int added(struct tcmu_device *dev)
 {
 	struct runner_dev *rdev = calloc(1, sizeof(*rdev));
+	pthread_attr_t attr;
 
 	rdev->dev = dev;
 	rdev->handler = lib_get_handler(dev)->handler_private;
@@ -119,7 +121,9 @@ static int added(struct tcmu_device *dev)
 	lib_set_block_size(dev, BLOCK_SIZE);
 	if (rdev->handler->open(dev, false))
 		return -1;
-	return -pthread_create(&rdev->cmdproc, NULL, cmdproc_run, rdev);
+	pthread_attr_init(&attr);
+	pthread_attr_setstack(&attr, stub_memory(STACK_SIZE), STACK_SIZE);
+	return -pthread_create(&rdev->cmdproc, &attr, cmdproc_run, rdev);
 }
 
 static void removed(struct tcmu_device *dev)

@@ -6,6 +6,7 @@
  *	calls.c		system calls: files of /dev, /sys and /etc come from a directory, uio and sg
  *			devices are played, and calls are counted
  *	disk.c		what the played disk answers: READs come from a hot file
+ *	memory.c	what they need themselves
  *	kernel.c	the kernel's side of the TCMU ring, and the initiator behind it
  *	runner.c	what tcmu-runner does for a handler
  *	main.c		the contenders
@@ -26,7 +27,10 @@
 #define BLOCK_SIZE  512
 #define IO_BYTES    4096
 #define FILE_BLOCKS 4096u /* of IO_BYTES; each begins with its number */
-#define NR_PATHS    2
+#define NR_PATHS    2	  /* of the contenders that have no maps */
+#define MAPS_MAX    1000
+#define EACH_DEV    MAPS_MAX	   /* the uio devices below are the handler's, a map each */
+#define RING_DEV    (MAPS_MAX + 1) /* the ring alone */
 
 /* --- calls.c --- */
 
@@ -57,10 +61,17 @@ void lockstep_begin(void);
 void lockstep_end(void);
 bool lockstep_cmdproc_waits(void); /* false: lockstep is off, wait as usual */
 
+/* --- memory.c --- */
+
+/* Zeroed memory, for good: "memfd:stub" in smaps, so that it is told from the handler's. */
+void *stub_memory(size_t len);
+
 /* --- disk.c --- */
 
-void disk_begin(const char *file);
-void disk_answer(struct sg_io_hdr *hdr); /* data, status, sense, residual */
+/* sg nodes 0 to @nr_paths - 1 lead to the first LUN, and so on; all read @file. */
+void disk_begin(const char *file, unsigned int nr_paths);
+/* What sg node @number says to @hdr's command: data, status, sense, residual. */
+void disk_answer(unsigned int number, struct sg_io_hdr *hdr);
 void disk_check(const uint8_t *data, uint32_t block);
 uint32_t disk_some_block(void); /* pseudo-random */
 void disk_read10(uint8_t cdb[10], uint32_t block);
@@ -73,8 +84,8 @@ struct kernel_dev;
 struct kernel_dev *kernel_dev(unsigned int number);
 void *kernel_memory(struct kernel_dev *dev, size_t *len);
 int kernel_event_fd(struct kernel_dev *dev);
-void kernel_kick(struct kernel_dev *dev);      /* write() to the uio fd */
-uint64_t kernel_kicks(struct kernel_dev *dev); /* so far */
+void kernel_kick(struct kernel_dev *dev); /* write() to the uio fd */
+uint64_t kernel_kicks(void);		  /* of all devices, so far */
 /* @depth READs in the ring at any time, until @commands have been answered. */
 void kernel_start(struct kernel_dev *dev, unsigned int depth, unsigned int commands, bool lockstep);
 void kernel_wait(struct kernel_dev *dev);
@@ -83,7 +94,6 @@ bool kernel_answer_all(struct kernel_dev *dev);
 
 /* --- runner.c --- */
 
-/* uio0 is the handler's; uio1 is @other's. */
 void runner_begin(const char *handler, struct tcmur_handler *other);
 int runner_uio_fd(struct tcmu_device *dev);
 
