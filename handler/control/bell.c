@@ -40,6 +40,11 @@ void bell_ring(GSource *bell)
 	g_source_set_ready_time(bell, 0);
 }
 
+void bell_ring_at(GSource *bell, gint64 time_us)
+{
+	g_source_set_ready_time(bell, time_us);
+}
+
 void bell_free(GSource *bell)
 {
 	g_source_destroy(bell);

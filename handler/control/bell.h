@@ -13,6 +13,8 @@ typedef void (*bell_fn)(void *arg);
 /* @priority is GLib's.  Answered on @context, until bell_free() there. */
 GSource *bell_new(GMainContext *context, int priority, bell_fn answer, void *arg);
 void bell_ring(GSource *bell); /* any thread */
+/* It rings by itself, once, at g_get_monotonic_time() == @time_us, if it is not rung before. */
+void bell_ring_at(GSource *bell, gint64 time_us);
 void bell_free(GSource *bell);
 
 #endif

@@ -23,13 +23,14 @@
 #include "runtime/device.h"
 
 #define INTERVAL_US	 100000 /* between two signals of an object */
-#define POLL_SECONDS	 1
+#define POLL_US		 1000000
 #define RATE_INTERVAL_NS (NSEC_PER_SEC / 2) /* rates over less say nothing */
 
-/* What rates are worked out from. */
+/* What rates are worked out from, and what the object tells already. */
 struct rates {
 	uint64_t since_ns; /* 0: not known yet */
 	struct io_counters since;
+	struct latency_percentiles latency;
 	unsigned int iops;
 	uint64_t read_rate;
 	uint64_t write_rate;
@@ -76,6 +77,7 @@ static struct {
 	GDBusObjectManagerServer *manager;
 	GHashTable *maps; /* name -> struct map_object */
 	GSource *tick;	  /* NULL: nothing is to be done at the next */
+	GSource *poll;	  /* a bell */
 } objects;
 
 static void ask(struct map_object *m);
@@ -123,15 +125,28 @@ static void update_rates(struct rates *rates, const struct io_counters *now, uin
 	rates->since = *now;
 }
 
+/* Nothing has happened since, as on an idle machine, and the rates are known to be 0. */
+static bool are_told(const struct rates *rates, const struct io_counters *c,
+		     const struct latency_percentiles *latency)
+{
+	return rates->since_ns && !rates->iops && !rates->read_rate && !rates->write_rate &&
+	       memcmp(&rates->since, c, sizeof(*c)) == 0 &&
+	       memcmp(&rates->latency, latency, sizeof(*latency)) == 0;
+}
+
 /* Maps and paths have the same statistics, but the way's errors are the paths' only. */
 static void set_statistics(gpointer object, struct rates *rates, const struct io_counters *c,
 			   const struct latency_percentiles *latency, unsigned int nr_errors,
 			   uint64_t now_ns)
 {
+	bool told = are_told(rates, c, latency);
 	GVariantBuilder errors;
 	unsigned int i;
 
 	update_rates(rates, c, now_ns);
+	if (told)
+		return;
+	rates->latency = *latency;
 	g_variant_builder_init(&errors, G_VARIANT_TYPE("a{st}"));
 	for (i = 0; i < nr_errors; i++)
 		g_variant_builder_add(&errors, "{st}", io_error_name(i), c->errors[i]);
@@ -360,7 +375,8 @@ static bool look_after(struct map_object *m, gint64 now_us)
 		ask(m);
 	if (m->changed && gate_is_open() && now_us - m->sent_us >= INTERVAL_US)
 		send_changes(m);
-	return m->stale || m->changed;
+	/* objects_send_changes() is called when the gate opens. */
+	return m->stale || (m->changed && gate_is_open());
 }
 
 static gboolean tick(gpointer data)
@@ -526,16 +542,18 @@ static void snapshot_answered(void *arg)
 	soon(m);
 }
 
-static gboolean poll_maps(gpointer data)
+/* At full seconds, as all that an idle daemon does: so it wakes up once for everything. */
+static void poll_maps(void *arg)
 {
+	gint64 now_us = g_get_monotonic_time();
 	GHashTableIter iter;
 	gpointer value;
 
-	(void)data;
+	(void)arg;
+	bell_ring_at(objects.poll, (now_us / POLL_US + 1) * POLL_US);
 	g_hash_table_iter_init(&iter, objects.maps);
 	while (g_hash_table_iter_next(&iter, NULL, &value))
 		ask(value);
-	return G_SOURCE_CONTINUE;
 }
 
 bool objects_refresh(const char *map, struct refresh *refresh)
@@ -596,13 +614,10 @@ void objects_remove_map(const char *name)
 
 GDBusObjectManagerServer *objects_init(GMainContext *context)
 {
-	GSource *poll = g_timeout_source_new_seconds(POLL_SECONDS);
-
 	objects.context = context;
 	objects.maps = g_hash_table_new(g_str_hash, g_str_equal);
 	objects.manager = g_dbus_object_manager_server_new(OBJECTS_ROOT);
-	g_source_set_callback(poll, poll_maps, NULL, NULL);
-	g_source_attach(poll, context);
-	g_source_unref(poll);
+	objects.poll = bell_new(context, G_PRIORITY_DEFAULT, poll_maps, NULL);
+	bell_ring(objects.poll);
 	return objects.manager;
 }

@@ -5,6 +5,7 @@
     tests/control/test_control.py build/debug/tests/control_server
 """
 
+import glob
 import json
 import multiprocessing
 import os
@@ -196,6 +197,14 @@ class Server:
     def rss_kib(self):
         with open(f"/proc/{self.process.pid}/status") as status:
             return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
+
+    def wakes(self):
+        """How often the control thread has slept and woken up."""
+        for task in glob.glob(f"/proc/{self.process.pid}/task/*"):
+            with open(f"{task}/comm") as comm, open(f"{task}/status") as status:
+                if comm.read() == "mpath-dbus\n":
+                    return int(re.search(r"\nvoluntary_ctxt_switches:\s+(\d+)", status.read())[1])
+        raise AssertionError("no control thread")
 
     def log_text(self):
         with open(self.log) as log:
@@ -743,6 +752,14 @@ class ControlTest(unittest.TestCase):
         self.bus.start()
         self.server.serving()
         self.assertEqual(self.mpathctl("list"), "mpatha\n")
+
+    def test_idle_without_bus(self):
+        """Once a second it looks for the bus and at the maps; load makes that rarer only."""
+        self.start_server("mpatha", "mpathb")
+        wait_for(lambda: "no connection" in self.server.log_text(), "noticed")
+        before, since = self.server.wakes(), time.monotonic()
+        wait_for(lambda: self.server.wakes() - before >= 8, "the clock ticks")
+        self.assertGreater(time.monotonic() - since, 2)
 
     def test_not_running(self):
         self.bus.start()
