@@ -304,6 +304,7 @@ void set_cmd_time_out(struct world *w, unsigned int seconds)
 {
 	struct mpath_event event = {.type = MPATH_BACKSTORE, .backstore = &w->backstore};
 
+	oracle_time_out_changes(w);
 	w->backstore.cmd_time_out_ms = seconds * 1000;
 	w->has_backstore = true;
 	if (w->m)

@@ -1194,6 +1194,16 @@ void oracle_stood_still(struct world *w, uint64_t ns)
 		w->paths[i].served_ns += ns;
 }
 
+/* Who was late by the old time stays late: the kernel has answered. */
+void oracle_time_out_changes(struct world *w)
+{
+	unsigned int i;
+
+	for (i = w->oracle->first_out; i < w->nr_ios; i++)
+		if (w->ios[i].state == SIM_IO_OUT)
+			w->ios[i].queueing_lapsed |= is_past_deadline(w, &w->ios[i]);
+}
+
 void oracle_stepped(struct world *w)
 {
 	unsigned int i;

@@ -531,6 +531,7 @@ void oracle_stepping(struct world *w);
 /* The loop has done nothing for so long: all that it may take its time for may take so much longer.
  */
 void oracle_stood_still(struct world *w, uint64_t ns);
+void oracle_time_out_changes(struct world *w); /* before it does */
 void oracle_stepped(struct world *w);
 void oracle_ended(struct world *w);
 /* A write of a dead process: it lands without anybody's waiting for it. */
