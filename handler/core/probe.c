@@ -41,12 +41,18 @@ static void check_again(struct multipath *m, struct path *path)
 	check_at(m, path, m->now_ns + interval_ms * NSEC_PER_MSEC);
 }
 
-/* A good path's checks keep their place in the interval, each path another one. */
+/*
+ * A good path's checks keep their place in the interval, each path another one.  These are full
+ * seconds, so that an idle machine wakes up once for all maps.
+ */
 static void check_in_turn(struct multipath *m, struct path *path)
 {
 	uint64_t interval = m->settings.polling_interval_ms * NSEC_PER_MSEC;
-	uint64_t at = m->now_ns - m->now_ns % interval +
-		      interval * (path->id % m->nr_paths) / m->nr_paths;
+	uint64_t place = interval * (path->id % m->nr_paths) / m->nr_paths;
+	uint64_t at = m->now_ns - m->now_ns % interval + place;
+
+	if (interval >= NSEC_PER_SEC)
+		at -= place % NSEC_PER_SEC;
 
 	check_at(m, path, at > m->now_ns ? at : at + interval);
 }

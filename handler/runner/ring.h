@@ -123,7 +123,7 @@ void ring_flush(struct ring *ring);
 
 /* Look for what libtcmu does not tell us about.  Every RING_TICK_NS while ring_busy(). */
 #define RING_TICK_NS	  (100 * 1000 * 1000ull)
-#define RING_IDLE_TICK_NS (500 * 1000 * 1000ull)
+#define RING_IDLE_TICK_NS (1000 * 1000 * 1000ull)
 void ring_tick(struct ring *ring, uint64_t now_ns);
 bool ring_busy(const struct ring *ring);
 

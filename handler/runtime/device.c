@@ -61,7 +61,6 @@ struct device_path {
 struct refresh {
 	struct timer timer;
 	struct job job;
-	struct job_queue jobs;
 	bool running;
 	bool valid; /* the last reading succeeded */
 	struct mpath_backstore read;
@@ -428,6 +427,9 @@ static bool backstore_equal(const struct mpath_backstore *a, const struct mpath_
 	       strcmp(a->serial, b->serial) == 0;
 }
 
+/* One after another: configfs answers from memory, and a worker for each would be too many. */
+static struct job_queue refreshes = JOB_QUEUE_INIT(refreshes);
+
 static void refresh_run(struct job *job)
 {
 	struct device *d = container_of(job, struct device, refresh.job);
@@ -450,17 +452,24 @@ static void refresh_done(struct letter *letter)
 	device_check_finished(d);
 }
 
+/* All devices refresh at the same time, so that an idle machine wakes up once for all of them. */
+static void refresh_later(struct device *d, uint64_t now_ns)
+{
+	loop_timer_set(d->loop, &d->refresh.timer,
+		       (now_ns / REFRESH_INTERVAL_NS + 1) * REFRESH_INTERVAL_NS);
+}
+
 static void refresh_fire(struct timer *timer, uint64_t now_ns)
 {
 	struct device *d = container_of(timer, struct device, refresh.timer);
 
-	loop_timer_set(d->loop, timer, now_ns + REFRESH_INTERVAL_NS);
+	refresh_later(d, now_ns);
 	if ((d->keeper.failed || d->keeper.later) && !d->keeper.running)
 		keeper_start(d);
 	if (d->refresh.running)
 		return; /* configfs is slow: one reader at a time */
 	d->refresh.running = true;
-	device_start_job(d, &d->refresh.jobs, &d->refresh.job);
+	device_start_job(d, &refreshes, &d->refresh.job);
 }
 
 void device_set_backstore(struct device *d, const struct mpath_backstore *backstore)
@@ -1103,7 +1112,7 @@ static void device_handle_start(struct letter *letter)
 	if (d->refresh.valid)
 		device_set_backstore(d, &d->refresh.read);
 	search_begin(&d->search);
-	loop_timer_set(d->loop, &d->refresh.timer, device_now_ns(d) + REFRESH_INTERVAL_NS);
+	refresh_later(d, device_now_ns(d));
 	device_step(d, &(struct mpath_event){.type = MPATH_TIMEOUT});
 }
 
@@ -1253,7 +1262,6 @@ static void device_init_parts(struct device *d)
 
 	list_init(&d->refresh.timer.node);
 	d->refresh.timer.fire = refresh_fire;
-	job_queue_init(&d->refresh.jobs);
 	job_init(&d->refresh.job, d->loop, refresh_run, refresh_done);
 
 	search_attach(&d->search, d->loop);

@@ -98,7 +98,7 @@ static void is_left_and_comes_back(enum fault what, const char *reason)
 static void a_late_path_comes_back(void)
 {
 	is_left_and_comes_back(
-		LATE, "slow: half of its commands take 29.36 ms, or more, its peers' 1.17 ms");
+		LATE, "slow: half of its commands take 29.36 ms, or more, its peers' 1.31 ms");
 }
 
 static void a_slower_path_comes_back(void)
