@@ -4,16 +4,20 @@
  *
  * A thread takes the next queue that has work and no other worker, runs one job of it, and puts
  * the queue back at the end.  So a path whose device hangs in open() holds one worker, however
- * many jobs wait behind that one, and all other paths go on.  Threads are started when all are
- * busy and end when they have had nothing to do for a while.
+ * many jobs wait behind that one, and all other paths go on.
+ *
+ * Mostly nothing hangs, and WORKERS_FEW do all there is, also when hundreds of paths are checked at
+ * once.  One more sees to it: when none of them has come to its next job for a while they are taken
+ * to hang, and twice as many may run.  Threads end when they have had nothing to do for long; the
+ * one that slept last is woken first, so that those that are too many do end.
  */
 #include "runtime/worker.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <time.h>
 
+#include "mpath/core.h"
 #include "runtime/log.h"
 #include "runtime/thread.h"
 
@@ -22,69 +26,140 @@
  * of each disk behind it waits, for minutes.  Who comes after the last worker waits with them,
  * whatever his path is.  A worker costs 64 KiB of locked memory, and ends when it has no work.
  */
-#define WORKERS_MAX	512
-#define WORKER_IDLE_SEC 30
+#define WORKERS_MAX    512
+#define WORKERS_FEW    4
+#define WORKER_IDLE_NS (30 * NSEC_PER_SEC)
+#define PATIENCE_NS    (20 * NSEC_PER_MSEC)
 
 static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t pool_work;
+static pthread_condattr_t wake_attr; /* the monotonic clock */
 static pthread_once_t pool_once = PTHREAD_ONCE_INIT;
 static struct list pool_queues = {&pool_queues, &pool_queues}; /* those with work, not running */
-static unsigned int nr_ready;				       /* queues on pool_queues */
 static unsigned int nr_workers;
-static unsigned int nr_idle;
+static unsigned int nr_running;
+static unsigned int may_run = WORKERS_FEW;
+static uint64_t nr_taken;			      /* jobs, so far */
+static bool is_watched;				      /* a worker looks whether the others hang */
+static struct list sleepers = {&sleepers, &sleepers}; /* the last one first */
+
+struct sleeper {
+	struct list node; /* on sleepers, until it is woken */
+	pthread_cond_t wake;
+};
 
 static void pool_init(void)
 {
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&pool_work, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_condattr_init(&wake_attr);
+	pthread_condattr_setclock(&wake_attr, CLOCK_MONOTONIC);
 }
 
-static void pool_push(struct job_queue *queue)
+/* --- waiting --- */
+
+static bool has_work(void)
 {
-	list_push_back(&pool_queues, &queue->node);
-	nr_ready++;
-}
-
-static struct job_queue *pool_pop(void)
-{
-	struct list *node = list_pop(&pool_queues);
-
-	assert(node);
-	nr_ready--;
-	return container_of(node, struct job_queue, node);
-}
-
-/* False: nothing to do for so long that this worker should end. */
-static bool pool_wait(void)
-{
-	struct timespec until;
-	int err = 0;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += WORKER_IDLE_SEC;
-	nr_idle++;
-	while (list_empty(&pool_queues) && err != ETIMEDOUT)
-		err = pthread_cond_timedwait(&pool_work, &pool_lock, &until);
-	nr_idle--;
 	return !list_empty(&pool_queues);
 }
 
-static void pool_run_one(void)
+/* True: until the end. */
+static bool sleep_until(struct sleeper *me, uint64_t ns)
 {
-	struct job_queue *queue = pool_pop();
-	struct job *job = container_of(list_pop(&queue->jobs), struct job, node);
+	struct timespec until = {.tv_sec = (time_t)(ns / NSEC_PER_SEC),
+				 .tv_nsec = (long)(ns % NSEC_PER_SEC)};
+
+	return pthread_cond_timedwait(&me->wake, &pool_lock, &until) == ETIMEDOUT;
+}
+
+static void wake_one(void)
+{
+	struct list *node = list_pop(&sleepers);
+
+	if (node)
+		pthread_cond_signal(&container_of(node, struct sleeper, node)->wake);
+}
+
+/* There is work, and as many as may run do so.  Nobody can wake us: each new job would. */
+static void watch_them(struct sleeper *me)
+{
+	uint64_t before = nr_taken, end_ns = clock_now_ns() + PATIENCE_NS;
+
+	is_watched = true;
+	while (!sleep_until(me, end_ns))
+		;
+	is_watched = false;
+	if (nr_taken == before && has_work())
+		may_run = 2 * may_run < WORKERS_MAX ? 2 * may_run : WORKERS_MAX;
+}
+
+/* False: nothing to do for so long that this worker should end. */
+static bool wait_for_work(struct sleeper *me)
+{
+	uint64_t end_ns = clock_now_ns() + WORKER_IDLE_NS;
+	bool is_over = false;
+
+	for (;;) {
+		if (has_work() && nr_running < may_run)
+			return true;
+		if (has_work() && !is_watched) {
+			watch_them(me);
+			continue;
+		}
+		if (is_over)
+			return false;
+		list_push_front(&sleepers, &me->node);
+		is_over = sleep_until(me, end_ns);
+		list_del(&me->node);
+	}
+}
+
+/* --- working --- */
+
+static void *worker_run(void *arg);
+
+/* Under pool_lock, for which the new thread waits: so that one is there that does not run. */
+static void keep_one_free(void)
+{
+	int err;
+
+	if (nr_workers > nr_running || nr_workers == WORKERS_MAX)
+		return;
+	err = thread_start("mpath-worker", worker_run, NULL);
+	if (!err)
+		nr_workers++;
+	else
+		mpath_log(MPATH_LOG_ERROR, NULL, NULL, "cannot start a thread (error %d)", -err);
+}
+
+static struct job_queue *take_queue(void)
+{
+	struct job_queue *queue = container_of(list_pop(&pool_queues), struct job_queue, node);
 
 	queue->running = true;
+	nr_taken++;
+	nr_running++;
+	keep_one_free();
+	if (has_work())
+		wake_one(); /* who runs, too, or watches */
+	return queue;
+}
+
+static void put_queue(struct job_queue *queue)
+{
+	queue->running = false;
+	if (!list_empty(&queue->jobs))
+		list_push_back(&pool_queues, &queue->node);
+	if (--nr_running < WORKERS_FEW)
+		may_run = WORKERS_FEW;
+}
+
+static void run_one(void)
+{
+	struct job_queue *queue = take_queue();
+	struct job *job = container_of(list_pop(&queue->jobs), struct job, node);
+
 	pthread_mutex_unlock(&pool_lock);
 	job->run(job);
 	pthread_mutex_lock(&pool_lock);
-	queue->running = false;
-	if (!list_empty(&queue->jobs))
-		pool_push(queue);
+	put_queue(queue);
 	/*
 	 * Last, because its delivery may free job and queue; and under the lock, so that the
 	 * queue's next job cannot be delivered before this one.
@@ -94,28 +169,18 @@ static void pool_run_one(void)
 
 static void *worker_run(void *arg)
 {
-	(void)arg;
+	struct sleeper me;
 
+	(void)arg;
+	pthread_cond_init(&me.wake, &wake_attr);
+	list_init(&me.node);
 	pthread_mutex_lock(&pool_lock);
-	while (!list_empty(&pool_queues) || pool_wait())
-		pool_run_one();
+	while (wait_for_work(&me))
+		run_one();
 	nr_workers--;
 	pthread_mutex_unlock(&pool_lock);
+	pthread_cond_destroy(&me.wake);
 	return NULL;
-}
-
-/* Under pool_lock: the new thread waits for it. */
-static void pool_grow(void)
-{
-	int err;
-
-	if (nr_workers == WORKERS_MAX)
-		return;
-	err = thread_start("mpath-worker", worker_run, NULL);
-	if (!err)
-		nr_workers++;
-	else
-		mpath_log(MPATH_LOG_ERROR, NULL, NULL, "cannot start a thread (error %d)", -err);
 }
 
 bool workers_ready(void)
@@ -124,8 +189,7 @@ bool workers_ready(void)
 
 	pthread_once(&pool_once, pool_init);
 	pthread_mutex_lock(&pool_lock);
-	if (!nr_workers)
-		pool_grow();
+	keep_one_free();
 	ready = nr_workers > 0;
 	pthread_mutex_unlock(&pool_lock);
 	return ready;
@@ -152,11 +216,9 @@ void job_start(struct job_queue *queue, struct job *job)
 	pthread_mutex_lock(&pool_lock);
 	list_push_back(&queue->jobs, &job->node);
 	if (!queue->running && list_empty(&queue->node)) {
-		pool_push(queue);
-		/* An idle worker that was woken is idle until it runs: count the work instead. */
-		if (nr_ready > nr_idle)
-			pool_grow();
-		pthread_cond_signal(&pool_work);
+		list_push_back(&pool_queues, &queue->node);
+		keep_one_free();
+		wake_one();
 	}
 	pthread_mutex_unlock(&pool_lock);
 }

@@ -571,6 +571,79 @@ static void test_hanging_queues(void)
 	sem_destroy(&quick);
 }
 
+#define NR_IN_A_ROW 400
+
+struct note {
+	struct job job;
+	unsigned int ms;
+	pthread_t worker;
+	sem_t done;
+};
+
+static void note_worker(struct job *job)
+{
+	struct note *note = container_of(job, struct note, job);
+
+	note->worker = pthread_self();
+	sleep_ms(note->ms);
+}
+
+static void note_done(struct letter *letter)
+{
+	sem_post(&container_of(letter, struct note, job.letter)->done);
+}
+
+/*
+ * Many workers sleep, and one job comes after another: the worker that slept last does it, so that
+ * those which are too many sleep until they end.  (The test before may not have settled at first.)
+ */
+static void test_too_many_workers(void)
+{
+	struct job_queue queue;
+	struct note note = {0};
+	unsigned int i, changes = 0;
+
+	sem_init(&note.done, 0, 0);
+	job_queue_init(&queue);
+	job_init(&note.job, loop, note_worker, note_done);
+	for (i = 0; i < NR_IN_A_ROW; i++) {
+		pthread_t last = note.worker;
+
+		job_start(&queue, &note.job);
+		sem_wait(&note.done);
+		changes += i && !pthread_equal(last, note.worker);
+	}
+	assert(changes < NR_IN_A_ROW / 2);
+	sem_destroy(&note.done);
+}
+
+/* Many paths are checked at once, and none hangs: a few workers do it, one after another. */
+static void test_few_workers(void)
+{
+	static struct job_queue queues[NR_QUEUES];
+	static struct note notes[NR_QUEUES];
+	unsigned int i, k, workers = 0;
+
+	for (i = 0; i < NR_QUEUES; i++) {
+		notes[i].ms = 1;
+		sem_init(&notes[i].done, 0, 0);
+		job_queue_init(&queues[i]);
+		job_init(&notes[i].job, loop, note_worker, note_done);
+	}
+	for (i = 0; i < NR_QUEUES; i++)
+		job_start(&queues[i], &notes[i].job);
+	for (i = 0; i < NR_QUEUES; i++) {
+		sem_wait(&notes[i].done);
+		sem_destroy(&notes[i].done);
+		for (k = 0; k < i; k++)
+			if (pthread_equal(notes[k].worker, notes[i].worker))
+				break;
+		workers += k == i;
+	}
+	printf("%d jobs at once: %u workers\n", NR_QUEUES, workers);
+	assert(workers < NR_QUEUES / 2);
+}
+
 int main(void)
 {
 	loop = loop_acquire();
@@ -587,6 +660,8 @@ int main(void)
 	test_batch_end();
 	test_jobs();
 	test_hanging_queues();
+	test_too_many_workers();
+	test_few_workers();
 	loop_release(loop);
 	return 0;
 }
