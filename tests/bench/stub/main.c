@@ -18,6 +18,7 @@
  *	ours		handler_mpath.so
  *	lockstep	the same, with exact counts: cmdproc and the loop take turns
  *	rounds		lockstep on all maps one after another, DEPTH commands each, and again
+ *	warm-up		the same without lockstep
  */
 #include <assert.h>
 #include <fcntl.h>
@@ -226,12 +227,22 @@ static void lockstep_run(unsigned int depth, unsigned int commands)
 
 static unsigned int nr_maps;
 
-static void rounds_run(unsigned int depth, unsigned int commands)
+static void all_maps(unsigned int depth, unsigned int commands, bool lockstep)
 {
 	for (unsigned int i = 0; i < commands / depth; i++) {
-		kernel_start(kernel_dev(i % nr_maps), depth, depth, true);
+		kernel_start(kernel_dev(i % nr_maps), depth, depth, lockstep);
 		kernel_wait(kernel_dev(i % nr_maps));
 	}
+}
+
+static void rounds_run(unsigned int depth, unsigned int commands)
+{
+	all_maps(depth, commands, true);
+}
+
+static void warm_up_run(unsigned int depth, unsigned int commands)
+{
+	all_maps(depth, commands, false);
 }
 
 /* --- requests --- */
@@ -240,8 +251,9 @@ static const struct contender {
 	const char *name;
 	void (*run)(unsigned int depth, unsigned int commands);
 } contenders[] = {
-	{"direct", direct_run}, {"ring", ring_run},	    {"each", each_run},
-	{"ours", ours_run},	{"lockstep", lockstep_run}, {"rounds", rounds_run},
+	{"direct", direct_run},	  {"ring", ring_run},	      {"each", each_run},
+	{"ours", ours_run},	  {"lockstep", lockstep_run}, {"rounds", rounds_run},
+	{"warm-up", warm_up_run},
 };
 
 static uint64_t cpu_ns(void)
