@@ -671,6 +671,34 @@ static void swap_layouts(struct multipath *m, struct mpath_change *change)
 	m->lost_notices += kept_notices_clear(&change->notices);
 }
 
+static void tell_bypass(struct multipath *m, unsigned int i, const struct mpath_change *before)
+{
+	const struct priority_group *old = i < before->nr_groups ? &before->groups[i] : NULL;
+	const struct priority_group *new = i < m->nr_groups ? &m->groups[i] : NULL;
+	bool was = old && old->bypassed, is = new &&new->bypassed;
+
+	if (is && !was)
+		notice_group(m, NOTICE_GROUP_DISABLED, new, "disabled from now on:");
+	if (was && !is)
+		notice_group(m, NOTICE_GROUP_ENABLED, old,
+			     new ? "enabled from now on:" : "disabled, and gone:");
+}
+
+/*
+ * Events name groups by their numbers, and those may mean others now.  Who follows them is to know
+ * which groups are disabled, and which one is in use.  @before has the old layout.
+ */
+static void tell_groups(struct multipath *m, const struct mpath_change *before,
+			unsigned int number_in_use)
+{
+	unsigned int i;
+
+	for (i = 0; i < before->nr_groups || i < m->nr_groups; i++)
+		tell_bypass(m, i, before);
+	if (m->current_pg && m->current_pg->number != number_in_use)
+		notice_group(m, NOTICE_GROUP_SWITCHED, m->current_pg, "in use is now");
+}
+
 static void settle_again(struct multipath *m)
 {
 	m->settling_since_ns = m->now_ns;
@@ -680,6 +708,7 @@ static void settle_again(struct multipath *m)
 void take_over(struct multipath *m, struct mpath_change *change)
 {
 	struct list before, *node;
+	unsigned int number_in_use = m->current_pg ? m->current_pg->number : 0;
 	bool is_in_use = pg_init_is_over(m);
 	struct path *path;
 	unsigned int i;
@@ -694,6 +723,7 @@ void take_over(struct multipath *m, struct mpath_change *change)
 		end_for_selector(m, path);
 
 	swap_layouts(m, change);
+	tell_groups(m, change, number_in_use);
 	if (change->is_reload) {
 		take_settings(m, change);
 		memory_new_table(m);

@@ -22,7 +22,7 @@ enum mpath_notice_kind {
 	NOTICE_PATH_REMOVED,	/* it takes no more commands; those that are out there may end */
 	NOTICE_PATH_SLOW,	/* much slower than its peers: not used while they serve */
 	NOTICE_PATH_NOT_SLOW,	/* it is used again */
-	NOTICE_GROUP_SWITCHED,	/* commands use this group from now on */
+	NOTICE_GROUP_SWITCHED,	/* commands use this group from now on, or it has a new number */
 	NOTICE_GROUP_ASKED_FOR, /* switch_group: the next command tries it first */
 	NOTICE_GROUP_DISABLED,
 	NOTICE_GROUP_ENABLED,

@@ -108,7 +108,48 @@ static void test_groups_are_enabled_by_a_switch(void)
 	world_end(w);
 }
 
-/* So does an activation that was successful, and that has to be kept: the state file says so. */
+/* Other groups: by their new numbers, which are disabled now, and which one is in use. */
+static void test_groups_have_other_numbers(void)
+{
+	static const unsigned int swapped[] = {2, 1}, together[] = {1, 1};
+	struct world *w = world_new("0 0 2 3 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:16 1");
+
+	world_up(w);
+	message(w, "disable_group 1");
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_events(w, "lun\npath-usable 8:0 group 1\npath-usable 8:16 group 2\n"
+			 "group-disabled group 1\n"
+			 "group-switched group 2\n");
+	expect(w, regroup(w, swapped) == 0);
+	expect_events(w, "group-enabled group 1\n"
+			 "group-disabled group 2\n"
+			 "group-switched group 1\n");
+	expect_info(w, "2 0 0 0 2 1 A 0 1 0 8:16 A 0 D 0 1 0 8:0 A 0 ");
+	expect_notice(w, "in use is now priority group 1");
+	expect(w, regroup(w, together) == 0);
+	expect_events(w, "group-enabled group 2\n");
+	expect_notice(w, "disabled, and gone: priority group 2");
+	world_end(w);
+}
+
+/* A new table begins as in dm: what was disabled is so no more. */
+static void test_a_table_enables_groups(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS);
+
+	world_up(w);
+	message(w, "disable_group 2");
+	expect(w, reload(w, FAIL TWO_GROUPS) == 0);
+	expect_events(w, "lun\npath-usable 8:0 group 1\npath-usable 8:16 group 2\n"
+			 "group-disabled group 2\n"
+			 "group-enabled group 2\n"
+			 "reloaded\n");
+	world_end(w);
+}
+
+/* An activation that was successful enables a group, too, and that has to be kept: the state file
+ * says so. */
 static void test_a_group_is_enabled_by_its_activation(void)
 {
 	struct world *w = world_new(FAIL TWO_GROUPS_ALUA);
@@ -375,6 +416,7 @@ static void test_the_keys_of_a_uevent(void)
 
 	world_up(w);
 	step_message(w, "disable_group", "1");
+	step_message(w, "enable_group", "1");
 	expect(w, !next_with_uevent(w, &keys));
 	step_message(w, "fail_path", "8:16");
 	notice = next_with_uevent(w, &keys);
@@ -404,6 +446,8 @@ int main(void)
 	STORY(test_queueing_by_message);
 	STORY(test_groups);
 	STORY(test_groups_are_enabled_by_a_switch);
+	STORY(test_groups_have_other_numbers);
+	STORY(test_a_table_enables_groups);
 	STORY(test_a_group_is_enabled_by_its_activation);
 	STORY(test_activations);
 	STORY(test_an_activation_that_finds_the_array_busy);

@@ -29,6 +29,8 @@
  *    on trial; it does not keep commands waiting when its peers do not answer;
  *  - a deferred error, which the array tells once, is told to an initiator, whoever has heard it;
  *  - paths are asked after with moderation; counters return to zero;
+ *  - whoever hears of each event knows by their numbers which groups are disabled, and which one is
+ *    in use;
  *  - selectors hear of each start and end once, and of changes only.
  */
 #include <stdlib.h>
@@ -73,6 +75,8 @@ struct oracle {
 	uint64_t awake_ns;			/* when the loop went on after it had stood still */
 	uint64_t looks_until_ns; /* for what the kernel keeps back, as it was for long */
 	uint64_t hedge_credit;	 /* one hundredth of a hedge each */
+	bool told_disabled[SIM_PATHS_MAX + 1]; /* by events, so far; by the groups' numbers */
+	unsigned int told_in_use;	       /* likewise */
 	/* Said to a leg or a probe, and to no initiator. */
 	struct {
 		unsigned int code; /* news_of() */
@@ -486,7 +490,7 @@ static bool has_suspicious_command(const struct world *w)
 }
 
 /* They move when the map says so: until the group is activated, none is sent. */
-void oracle_switched(struct world *w, unsigned int number)
+static void check_switch(struct world *w, unsigned int number)
 {
 	static const struct sim_io any_io;
 	const struct priority_group *pg = &w->m->groups[number - 1];
@@ -499,6 +503,43 @@ void oracle_switched(struct world *w, unsigned int number)
 			     number, better->name);
 	}
 	all_go_to(w, pg);
+}
+
+/* --- what events tell of groups --- */
+
+static void check_told_groups(struct world *w)
+{
+	const struct priority_group *pg;
+	unsigned int number;
+
+	for (number = 1; number <= SIM_PATHS_MAX; number++) {
+		pg = number <= w->m->nr_groups ? &w->m->groups[number - 1] : NULL;
+		oracle_check(w, w->oracle->told_disabled[number] == (pg && pg->bypassed),
+			     "group %u is %s, and nobody was told", number,
+			     pg && pg->bypassed ? "disabled" : "disabled no more");
+	}
+	oracle_check(w, !w->m->current_pg || w->m->current_pg->number == w->oracle->told_in_use,
+		     "group %u is in use, and %u was told", w->m->current_pg->number,
+		     w->oracle->told_in_use);
+}
+
+/* The oldest events were lost. */
+void oracle_missed_events(struct world *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->m->nr_groups; i++)
+		w->oracle->told_disabled[i + 1] = w->m->groups[i].bypassed;
+}
+
+void oracle_event(struct world *w, const struct mpath_notice *notice)
+{
+	if (notice->kind == NOTICE_GROUP_DISABLED || notice->kind == NOTICE_GROUP_ENABLED)
+		w->oracle->told_disabled[notice->group] = notice->kind == NOTICE_GROUP_DISABLED;
+	if (notice->kind != NOTICE_GROUP_SWITCHED)
+		return;
+	w->oracle->told_in_use = notice->group;
+	check_switch(w, notice->group);
 }
 
 /* An administrator has spoken of groups: they are chosen from anew (dm clears current_pg). */
@@ -999,6 +1040,8 @@ void oracle_killed(struct world *w)
 {
 	unsigned int i;
 
+	memset(w->oracle->told_disabled, 0, sizeof(w->oracle->told_disabled));
+	w->oracle->told_in_use = 0;
 	for (i = w->oracle->first_out; i < w->nr_ios; i++) {
 		struct sim_io *io = &w->ios[i];
 
@@ -1213,6 +1256,7 @@ void oracle_stepped(struct world *w)
 		w->oracle->first_out++;
 	if (w->oracle->first_out == w->nr_ios)
 		check_all_quiet(w);
+	check_told_groups(w);
 	for (i = w->oracle->first_out; i < w->nr_ios; i++) {
 		struct sim_io *io = &w->ios[i];
 

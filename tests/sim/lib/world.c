@@ -72,16 +72,17 @@ static void take_event(struct world *w, const struct mpath_notice *notice)
 
 	if (notice->summary) {
 		oracle_check(w, !notice->sequence && !notice->quiet, "a summary is no event");
-		if (sscanf(notice->text, "%u lines were lost here", &nr_lost) == 1)
+		if (sscanf(notice->text, "%u lines were lost here", &nr_lost) == 1) {
 			w->last_notice_seq += nr_lost; /* there was no room for them */
+			oracle_missed_events(w);
+		}
 		return;
 	}
 	oracle_check(w, notice->sequence == ++w->last_notice_seq, "notice %llu comes after %llu",
 		     (unsigned long long)notice->sequence,
 		     (unsigned long long)w->last_notice_seq - 1);
 	oracle_check(w, notice->has_path == (notice->path[0] != '\0'), "a path without a name");
-	if (notice->kind == NOTICE_GROUP_SWITCHED)
-		oracle_switched(w, notice->group);
+	oracle_event(w, notice);
 	strbuf_init(&line, text, sizeof(text));
 	strbuf_printf(&line, "%s", mpath_notice_name(notice->kind));
 	if (notice->has_path)

@@ -541,7 +541,8 @@ void oracle_gateway_write(struct world *w, uint64_t lba, uint64_t stamp);
 void oracle_killed(struct world *w);
 void oracle_lun_forgotten(struct world *w);
 void oracle_regrouped(struct world *w);
-void oracle_switched(struct world *w, unsigned int number);
+void oracle_event(struct world *w, const struct mpath_notice *notice);
+void oracle_missed_events(struct world *w);
 void oracle_changes(struct world *w, bool begins);
 void oracle_power_lost(struct world *w);
 /* A target has answered; @io may be a probe. */
