@@ -104,7 +104,21 @@ static bool is_device_of(const struct table_path *word, const struct path *path)
 	       (word->device[0] && strcmp(word->device, path->facts.name) == 0);
 }
 
-/* The path that @word means in the map as it is: the same word first, else the same device. */
+static bool is_word_of(const struct mpath_table *table, const char *address)
+{
+	unsigned int g, i;
+
+	for (g = 0; g < table->nr_groups; g++)
+		for (i = 0; i < table->groups[g].nr_paths; i++)
+			if (strcmp(table->groups[g].paths[i].address, address) == 0)
+				return true;
+	return false;
+}
+
+/*
+ * The path that @word means in the map as it is: the same word first, else the same device, unless
+ * the table has that path by its own word, too (it may have lost the device to a new path).
+ */
 static struct path *find_staying(const struct mpath_change *change, const struct table_path *word)
 {
 	struct path *path;
@@ -113,7 +127,8 @@ static struct path *find_staying(const struct mpath_change *change, const struct
 		if (strcmp(path->address, word->address) == 0 && !is_seated(change, path))
 			return path;
 	for_each_path(change->m, path)
-		if (is_device_of(word, path) && !is_seated(change, path))
+		if (is_device_of(word, path) && !is_seated(change, path) &&
+		    !is_word_of(change->table, path->address))
 			return path;
 	return NULL;
 }
@@ -328,6 +343,18 @@ static unsigned int natural_group(const struct multipath *m)
 	return m->nr_paths == m->nr_groups ? m->nr_groups + 1 : 0;
 }
 
+/* What once was the device of a path that is closed may be any disk now. */
+static bool is_in_map(const struct multipath *m, const char *address)
+{
+	const struct path *path;
+
+	for_each_path(m, path)
+		if (strcmp(path->address, address) == 0 ||
+		    (has_device(path) && path_is_named(path, address)))
+			return true;
+	return false;
+}
+
 struct mpath_change *mpath_change_add_path(struct multipath *m, const char *address,
 					   unsigned int group, struct strbuf *error)
 {
@@ -339,7 +366,7 @@ struct mpath_change *mpath_change_add_path(struct multipath *m, const char *addr
 		strbuf_printf(error, "the map has no priority group: reload it with a table");
 		return NULL;
 	}
-	if (find_path(m, address)) {
+	if (is_in_map(m, address)) {
 		strbuf_printf(error, "path %s is in the map already", address);
 		return NULL;
 	}

@@ -836,6 +836,19 @@ void kernel_has_heard(struct multipath *m, struct path *path, enum mpath_heard h
 	}
 }
 
+/* A name means one disk: a path that had it before goes by its word in the table again. */
+static void take_name(struct multipath *m, const struct path *path)
+{
+	struct path *other;
+
+	for_each_path(m, other) {
+		if (has_device(other) || strcmp(other->facts.name, path->facts.name) != 0)
+			continue;
+		other->facts.name[0] = '\0';
+		other->facts.device[0] = '\0';
+	}
+}
+
 void path_opened(struct multipath *m, struct path *path, const struct path_facts *facts)
 {
 	assert(path->link == LINK_OPENING);
@@ -843,6 +856,7 @@ void path_opened(struct multipath *m, struct path *path, const struct path_facts
 	path->reopen = false;
 	path->told_refusal = false;
 	path->facts = *facts;
+	take_name(m, path);
 	if (!path->facts.queue_depth)
 		path->facts.queue_depth = 1;
 	path->depth = path->facts.queue_depth;

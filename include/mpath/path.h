@@ -91,7 +91,8 @@ struct path {
 
 	struct multipath *m;
 	bool leaving; /* not in the map any more: pg is NULL, it is closed when it is idle */
-	struct path_facts facts; /* valid while the link is open, name also after that */
+	struct path_facts facts; /* valid while the link is open, names also after that, until
+				    another path has them */
 
 	struct list node;	  /* in its priority group, in table order */
 	struct list map_node;	  /* on the map's list of paths, in table order */

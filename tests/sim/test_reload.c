@@ -549,6 +549,83 @@ static void found_paths_with_multibus(void)
 	world_end(w);
 }
 
+#define TWO_LINKS "0 1 1 round-robin 0 2 1 /dev/disk/a 1 /dev/disk/b 1"
+
+/* The device of the first path goes away, and its link is closed. */
+static struct world *world_with_a_dead_path(void)
+{
+	struct world *w = world_new(FAIL TWO_LINKS);
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_GONE);
+	submit_read(w, 0, 1);
+	advance(w, 3000);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 F 1 8:16 A 0 ");
+	return w;
+}
+
+/* What the kernel called by that name is gone; the disk of the second path comes back with it. */
+static struct sim_path *take_its_name(struct world *w)
+{
+	struct sim_path *b = sim_path(w, "8:16");
+
+	set_mode(b, MODE_GONE);
+	submit_read(w, 0, 1);
+	advance(w, 3000);
+	strcpy(b->name, "8:0");
+	strcpy(b->device, "sda");
+	set_mode(b, MODE_UP);
+	advance(w, 3000);
+	return b;
+}
+
+/* A name means one disk: that of the path that is open, not the one that had it before. */
+static void a_name_that_is_another_paths_now(void)
+{
+	struct world *w = world_with_a_dead_path();
+	struct sim_path *b = take_its_name(w);
+	struct path *a = mpath_path(w->m, 0);
+
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 /dev/disk/a F 1 8:0 A 1 ");
+	expect(w, message(w, "fail_path 8:0") == 0);
+	expect(w, !a->failed_by_message && b->path->failed_by_message);
+	expect(w, message(w, "fail_path /dev/disk/a") == 0);
+	expect(w, a->failed_by_message);
+	expect(w, message(w, "reinstate_path sda") == 0);
+	expect(w, a->failed_by_message && !b->path->failed_by_message);
+	expect(w, remove_path(w, "/dev/sda") == 0);
+	expect(w, w->nr_paths == 2 && mpath_path(w->m, 0) == a && !mpath_path(w->m, 1));
+	world_end(w);
+}
+
+/* A disk that nobody has yet comes under the name of a path that is dead: it is a path more. */
+static void a_new_path_with_the_name_of_a_dead_one(void)
+{
+	struct world *w = world_with_a_dead_path();
+
+	expect(w, add_path(w, "/dev/sdb", 0) == -EINVAL);
+	expect(w, strcmp(w->text, "path /dev/sdb is in the map already") == 0);
+	expect(w, add_path(w, "/dev/sda", 0) == 0);
+	advance(w, 100);
+	expect_info(w, "2 0 0 0 1 1 A 0 3 0 8:0 F 1 8:16 A 0 8:32 A 0 ");
+	world_end(w);
+}
+
+/* Likewise in a new table, which still has the dead one by its own word. */
+static void a_table_with_the_name_of_a_dead_path(void)
+{
+	struct world *w = world_with_a_dead_path();
+	struct path *a = mpath_path(w->m, 0);
+
+	message(w, "fail_path 8:0");
+	expect(w, reload(w, FAIL RR("3 1 /dev/sda 1 /dev/disk/a 1 /dev/disk/b 1")) == 0);
+	expect(w, mpath_path(w->m, 1) == a);
+	expect(w, a->failed_by_message && !mpath_path(w->m, 0)->failed_by_message);
+	advance(w, 100);
+	expect_info(w, "2 1 0 0 1 1 E 0 3 0 8:32 A 0 8:0 F 1 8:16 A 0 ");
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(test_the_same_table);
@@ -562,6 +639,9 @@ int main(void)
 	STORY(test_features_change);
 	STORY(test_another_spelling);
 	STORY(test_a_link_to_the_same_device);
+	STORY(a_name_that_is_another_paths_now);
+	STORY(a_new_path_with_the_name_of_a_dead_one);
+	STORY(a_table_with_the_name_of_a_dead_path);
 	STORY(test_settings_change);
 	STORY(test_another_time_out);
 	STORY(test_refused);
