@@ -19,14 +19,16 @@ static void refuse(struct mpath_message *message, int error, const char *text)
 
 static void set_queueing(struct multipath *m, bool on)
 {
+	bool before = m->queue_if_no_path || m->saved_queue_if_no_path;
+
 	/* What a flush has saved, fail_if_no_path is meant for, too. */
 	if (!on)
 		m->saved_queue_if_no_path = false;
 	else
 		no_path_begins(m);
-	if (m->queue_if_no_path == on)
-		return;
 	m->queue_if_no_path = on;
+	if (before == on)
+		return;
 	m->actions->memory_changed = true;
 	m->run_held = true;
 	trace(m, "queueing: %s", on ? "on" : "off");

@@ -240,6 +240,30 @@ static void test_fail_if_no_path_wins(void)
 	world_end(w);
 }
 
+/* That is told, and kept for a next process, as at any other time. */
+static void test_fail_if_no_path_is_told(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	struct mpath_memory memory;
+	unsigned int changes;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	submit_write(w, 0, 1);
+	message(w, "suspend");
+	changes = w->nr_memory_changes;
+	expect_events(w, "lun\npath-usable 8:0 group 1\ngroup-switched group 1\n");
+	expect(w, message(w, "fail_if_no_path") == 0);
+	expect_events(w, "policy\n");
+	expect_notice(w, "fail_if_no_path");
+	expect(w, w->nr_memory_changes == changes + 1);
+	mpath_remember(w->m, &memory);
+	expect(w, memory.queueing == MEMORY_QUEUEING_OFF);
+	expect(w, message(w, "fail_if_no_path") == 0);
+	expect_events(w, "");
+	world_end(w);
+}
+
 /* What a flush had saved is used up by its resume: a later fail_if_no_path lasts. */
 static void test_fail_if_no_path_lasts(void)
 {
@@ -413,6 +437,7 @@ int main(void)
 	STORY(test_a_write_in_flight_is_waited_for);
 	STORY(test_messages_when_suspended);
 	STORY(test_fail_if_no_path_wins);
+	STORY(test_fail_if_no_path_is_told);
 	STORY(test_fail_if_no_path_lasts);
 	STORY(test_no_command_waits_for_ever);
 	STORY(test_no_suspension_after_shutdown);
