@@ -48,6 +48,17 @@ void suspend_map(struct multipath *m, bool noflush)
 	m->run_held = true;
 }
 
+/* A flush that comes later is for them, too. */
+static void let_suspended_go(struct multipath *m)
+{
+	struct mpath_io *io;
+
+	list_for_each_entry(io, &m->suspended, node)
+		io->after_suspend = false;
+	list_splice(&m->held, &m->suspended);
+	m->run_held = true;
+}
+
 void resume_map(struct multipath *m)
 {
 	if (m->suspend == NOT_SUSPENDED)
@@ -58,8 +69,7 @@ void resume_map(struct multipath *m)
 		m->queue_if_no_path = true;
 	m->saved_queue_if_no_path = false;
 	no_path_begins(m);
-	list_splice(&m->held, &m->suspended);
-	m->run_held = true;
+	let_suspended_go(m);
 	notice(m, NOTICE_RESUMED, NULL, "resumed");
 }
 

@@ -264,6 +264,26 @@ static void test_fail_if_no_path_is_told(void)
 	world_end(w);
 }
 
+/* A command that came while the map was suspended is one of those that a later flush ends. */
+static void test_a_flush_ends_what_had_waited_for_resume(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	struct sim_io *io;
+
+	world_up(w);
+	message(w, "suspend");
+	io = submit_write(w, 0, 1);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	message(w, "resume");
+	advance(w, 100);
+	expect_pending(w, io);
+	message(w, "suspend");
+	expect_sense(w, io, 0x02, 0x08, 0x00);
+	expect(w, is_suspended(w));
+	message(w, "resume");
+	world_end(w);
+}
+
 /* What a flush had saved is used up by its resume: a later fail_if_no_path lasts. */
 static void test_fail_if_no_path_lasts(void)
 {
@@ -438,6 +458,7 @@ int main(void)
 	STORY(test_messages_when_suspended);
 	STORY(test_fail_if_no_path_wins);
 	STORY(test_fail_if_no_path_is_told);
+	STORY(test_a_flush_ends_what_had_waited_for_resume);
 	STORY(test_fail_if_no_path_lasts);
 	STORY(test_no_command_waits_for_ever);
 	STORY(test_no_suspension_after_shutdown);
