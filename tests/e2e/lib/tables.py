@@ -8,9 +8,9 @@ make it, refused_by_us() what only one side refuses, or with other words.
 
 # {selector: what may follow a device}
 SELECTORS = {
-    "round-robin": ([], ["1"]),
-    "queue-length": ([], ["1"]),
-    "service-time": ([], ["1"], ["1", "5"], ["1", "0"]),
+    "round-robin": ([], ["1"], ["0"], ["1000"]),
+    "queue-length": ([], ["1"], ["0"], ["4294967295"]),
+    "service-time": ([], ["1"], ["1", "5"], ["1", "0"], ["0", "100"], ["007", "05"]),
 }
 
 # The paths' own handler is alua: it wins over another one that is named, whose words are dropped then.
@@ -66,6 +66,9 @@ def _features(random):
         ["pg_init_retries", str(random.randint(1, 50))],
         ["pg_init_delay_msecs", str(random.randint(0, 60000))],
         ["queue_mode", random.choice(("bio", "rq", "mq"))],
+        # What is said twice is counted twice, and the last one counts.
+        ["queue_if_no_path"],
+        ["pg_init_retries", str(random.randint(1, 50))],
     ]
     random.shuffle(every)
     words = []
@@ -82,10 +85,14 @@ def good(random, nr_devices, min_groups=0, handlers=HANDLERS):
     for _ in range(random.randint(min_groups, 4)):
         selector = random.choice(list(SELECTORS))
         paths = random.sample(devices, random.randint(1, nr_devices))
+        if random.random() < 0.1:
+            paths.append(random.choice(paths))
         groups.append(Group(selector, paths, random.choice(SELECTORS[selector])))
+        # Of this kernel's selectors none has words of its own for a group: they are taken, and forgotten.
+        groups[-1].selector_args = random.choice((["0"], ["0"], ["0"], ["2", "any", "words"]))
     # An initial group behind the last is taken, and ignored.
-    initial = str(random.randint(1, len(groups) + 1)) if groups else "0"
-    return Table(_features(random), random.choice(handlers), groups, initial)
+    initial = random.choice((random.randint(1, len(groups) + 1), 1024)) if groups else 0
+    return Table(_features(random), random.choice(handlers), groups, str(initial))
 
 
 def _set(attribute, *values):
