@@ -736,7 +736,7 @@ void take_over(struct multipath *m, struct mpath_change *change)
 {
 	struct list before, *node;
 	unsigned int number_in_use = m->current_pg ? m->current_pg->number : 0;
-	bool is_in_use = pg_init_is_over(m);
+	bool is_in_use = pg_init_is_over(m), had_valid = m->nr_valid;
 	struct path *path;
 	unsigned int i;
 
@@ -766,6 +766,8 @@ void take_over(struct multipath *m, struct mpath_change *change)
 	}
 	while ((node = list_pop(&before)))
 		path_leaves(m, container_of(node, struct path, map_node));
+	if (had_valid)
+		tell_last_path(m, !m->nr_unsettled);
 
 	policy_takes_over(m, change->is_reload);
 	if (!m->settings.policy.on)

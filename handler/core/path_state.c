@@ -42,7 +42,7 @@ static void end_of_doubt(struct multipath *m, struct path *path)
 }
 
 /* Programs always hear of it; the log only if it was told of the path's failing, too. */
-static void tell_last_path(struct multipath *m, bool logged)
+void tell_last_path(struct multipath *m, bool logged)
 {
 	if (m->nr_valid)
 		return;

@@ -47,6 +47,39 @@ static void test_the_last_path_fails_and_comes_back(void)
 	world_end(w);
 }
 
+/* It may go by being removed, too; or because a new table has others, which must prove themselves.
+ */
+static void test_the_last_path_is_removed(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	world_up(w);
+	message(w, "fail_path 8:0");
+	expect(w, remove_path(w, "8:16") == 0);
+	expect_events(w, "lun\n"
+			 "path-usable 8:0 group 1\n"
+			 "path-usable 8:16 group 1\n"
+			 "path-failed 8:0 group 1\n"
+			 "path-removed 8:16 group 1\n"
+			 "no-path\n");
+	expect_notice(w, "no usable path is left: commands fail");
+	world_end(w);
+
+	w = world_new(QUEUE ONE_PATH);
+	world_up(w);
+	expect(w, reload(w, QUEUE "0 1 1 round-robin 0 1 1 8:16 1") == 0);
+	advance(w, 100);
+	expect_events(w, "lun\n"
+			 "path-usable 8:0 group 1\n"
+			 "path-added 8:16 group 1\n"
+			 "path-removed 8:0 group 1\n"
+			 "no-path\n"
+			 "reloaded\n"
+			 "path-usable 8:16 group 1\n");
+	expect_no_notice(w, "no usable path is left");
+	world_end(w);
+}
+
 /* Without a path, queueing begins and ends with the message, too. */
 static void test_queueing_by_message(void)
 {
@@ -443,6 +476,7 @@ int main(void)
 {
 	STORY(test_a_map_is_born);
 	STORY(test_the_last_path_fails_and_comes_back);
+	STORY(test_the_last_path_is_removed);
 	STORY(test_queueing_by_message);
 	STORY(test_groups);
 	STORY(test_groups_are_enabled_by_a_switch);

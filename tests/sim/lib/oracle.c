@@ -29,8 +29,8 @@
  *    on trial; it does not keep commands waiting when its peers do not answer;
  *  - a deferred error, which the array tells once, is told to an initiator, whoever has heard it;
  *  - paths are asked after with moderation; counters return to zero;
- *  - whoever hears of each event knows by their numbers which groups are disabled, and which one is
- *    in use;
+ *  - whoever hears of each event knows by their numbers which groups are disabled, which one is in
+ *    use, and when the last usable path has gone;
  *  - selectors hear of each start and end once, and of changes only.
  */
 #include <stdlib.h>
@@ -77,6 +77,8 @@ struct oracle {
 	uint64_t hedge_credit;	 /* one hundredth of a hedge each */
 	bool told_disabled[SIM_PATHS_MAX + 1]; /* by events, so far; by the groups' numbers */
 	unsigned int told_in_use;	       /* likewise */
+	unsigned int nr_valid;		       /* usable paths when the step began */
+	bool told_no_path;		       /* since then */
 	/* Said to a leg or a probe, and to no initiator. */
 	struct {
 		unsigned int code; /* news_of() */
@@ -97,6 +99,8 @@ void oracle_stepping(struct world *w)
 	the_world = w;
 	w->oracle->asked_for = w->m->next_pg;
 	w->oracle->before = w->oracle->current;
+	w->oracle->nr_valid = w->m->nr_valid;
+	w->oracle->told_no_path = false;
 }
 
 void oracle_new(struct world *w)
@@ -505,9 +509,9 @@ static void check_switch(struct world *w, unsigned int number)
 	all_go_to(w, pg);
 }
 
-/* --- what events tell of groups --- */
+/* --- what events tell --- */
 
-static void check_told_groups(struct world *w)
+static void check_events(struct world *w)
 {
 	const struct priority_group *pg;
 	unsigned int number;
@@ -521,6 +525,8 @@ static void check_told_groups(struct world *w)
 	oracle_check(w, !w->m->current_pg || w->m->current_pg->number == w->oracle->told_in_use,
 		     "group %u is in use, and %u was told", w->m->current_pg->number,
 		     w->oracle->told_in_use);
+	oracle_check(w, !w->oracle->nr_valid || w->m->nr_valid || w->oracle->told_no_path,
+		     "the last usable path is gone, and nobody was told");
 }
 
 /* The oldest events were lost. */
@@ -534,6 +540,7 @@ void oracle_missed_events(struct world *w)
 
 void oracle_event(struct world *w, const struct mpath_notice *notice)
 {
+	w->oracle->told_no_path |= notice->kind == NOTICE_NO_PATH;
 	if (notice->kind == NOTICE_GROUP_DISABLED || notice->kind == NOTICE_GROUP_ENABLED)
 		w->oracle->told_disabled[notice->group] = notice->kind == NOTICE_GROUP_DISABLED;
 	if (notice->kind != NOTICE_GROUP_SWITCHED)
@@ -1256,7 +1263,7 @@ void oracle_stepped(struct world *w)
 		w->oracle->first_out++;
 	if (w->oracle->first_out == w->nr_ios)
 		check_all_quiet(w);
-	check_told_groups(w);
+	check_events(w);
 	for (i = w->oracle->first_out; i < w->nr_ios; i++) {
 		struct sim_io *io = &w->ios[i];
 
