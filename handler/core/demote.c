@@ -42,6 +42,7 @@ struct standard {
 	uint64_t stall_ns;	 /* and longer is a stall */
 	uint32_t answers;
 	uint32_t stalled;
+	bool room; /* one of them could take another command */
 };
 
 static bool serves(const struct path *path)
@@ -244,6 +245,7 @@ static void set_standard(struct multipath *m, struct priority_group *pg, struct 
 		if (!serves(path))
 			continue;
 		standard->nr_members++;
+		standard->room |= !path->resting && path->in_flight < path->depth;
 		standard->answers += path->turn.answers;
 		vote(path, &votes);
 	}
@@ -405,7 +407,8 @@ static bool judge_group(struct multipath *m, struct priority_group *pg)
 		lift_demotions(m, pg, "no other path is left in its group");
 		return busy;
 	}
-	if (!standard.answers && !list_empty(&m->backlog))
+	/* Who waits although they have room wants the very path that it waits for. */
+	if (!standard.answers && !standard.room && !list_empty(&m->backlog))
 		lift_demotions(m, pg, "its peers do not answer");
 	list_for_each_entry(path, &pg->paths, node) {
 		if (standard.median_ns)

@@ -108,6 +108,46 @@ static void the_path_of_the_copy_is_slow(void)
 	world_end(w);
 }
 
+/* It has all that it takes, and its peers have nothing to do: that is no reason to use it for more.
+ */
+static void the_path_of_the_copy_is_slow_and_full(void)
+{
+	struct world *w = load_world(FAIL TWO_PATHS);
+	struct sim_io *copies[3], *read;
+	struct sim_path *path;
+	unsigned int i;
+	struct load l;
+
+	w->settings.slow_path_factor = 3;
+	w->paths[0].queue_depth = 2;
+	world_up(w);
+	path = copy(w);
+	expect(w, path == sim_path(w, "8:0"));
+	load_begins(&l, w, 2);
+	load_runs(&l, 1000);
+	load_fault(w, LATE);
+	load_runs(&l, 1000);
+	expect(w, path->path->demotion == DEMOTED);
+	load_ends(&l);
+	set_mode(path, MODE_HUNG);
+	for (i = 0; i < 3; i++)
+		copies[i] = submit_results(w);
+	for (i = 0; i < 20; i++) {
+		advance(w, 50);
+		read = submit_read(w, 0, 1);
+		advance(w, 10);
+		expect_good(w, read);
+		expect(w, path->path->demotion == DEMOTED);
+	}
+	expect_pending(w, copies[2]);
+	set_mode(path, MODE_UP);
+	advance(w, 200);
+	expect_good(w, copies[2]);
+	expect(w, copies[2]->last_path == path);
+	expect_no_notice(w, "used again");
+	world_end(w);
+}
+
 /* Nobody can be asked for it then.  The next copy goes elsewhere, and is known there. */
 static void the_path_of_the_copy_is_lost(void)
 {
@@ -275,6 +315,7 @@ int main(void)
 	STORY(results_come_from_the_path_of_the_copy);
 	STORY(where_reads_are_hedged);
 	STORY(the_path_of_the_copy_is_slow);
+	STORY(the_path_of_the_copy_is_slow_and_full);
 	STORY(the_path_of_the_copy_is_lost);
 	STORY(the_path_of_the_copy_comes_back);
 	STORY(the_path_of_the_copy_is_removed);

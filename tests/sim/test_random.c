@@ -141,7 +141,6 @@ static const struct {
 	{": demoted (slow: half", 30},
 	{": on trial", 1},
 	{": demoted no longer (no other path", 1},
-	{": demoted no longer (its peers", 5},
 	{": hedged, it is late on", 300},
 	{", its other leg is out", 100},
 	{": no path -> queue", 5000},
