@@ -4,7 +4,9 @@
  *
  * For the arrays of the rdac hardware handler: VPD page C9h tells whether the controller behind
  * this path owns the LUN.  If the other one does, the path is usable after activation ("ghost"),
- * unless the LUN follows the commands, or they are sent on to its owner.
+ * unless the LUN follows the commands, or they are sent on to its owner.  A controller that is
+ * there for nobody (in reset, quiesced, in service mode, ...) or is still booting is not asked to
+ * take it over.
  */
 #include "checkers/answer.h"
 #include "mpath/rdac_page.h"
@@ -17,10 +19,25 @@ struct rdac_context {
 	unsigned int nr_tries;
 };
 
+/* Both in transition: the LUN is on its way from one to the other. */
+static bool is_out_of_service(const struct scsi_answer *last)
+{
+	uint8_t state, other;
+
+	if (last->len <= RDAC_STATE_ALT_AT || !(last->data[RDAC_OWNER_AT] & RDAC_OWNER_TPG))
+		return false;
+	state = last->data[RDAC_STATE_AT] & 0x0f;
+	other = last->data[RDAC_STATE_ALT_AT] & 0x0f;
+	return state == ALUA_UNAVAILABLE ||
+	       (state == ALUA_TRANSITIONING && other != ALUA_TRANSITIONING);
+}
+
 static enum check_result read_page(const struct scsi_answer *last)
 {
 	if (last->len <= RDAC_OWNER_AT || last->data[1] != RDAC_OWNER_PAGE ||
 	    (last->data[0] & NOT_CONNECTED))
+		return CHECK_DOWN;
+	if (is_out_of_service(last))
 		return CHECK_DOWN;
 	return last->data[RDAC_OWNER_AT] & USABLE ? CHECK_UP : CHECK_GHOST;
 }

@@ -182,6 +182,31 @@ static enum check_result rdac_page(uint8_t type, uint8_t code, uint8_t owner, si
 	return good(&t, page, len);
 }
 
+/* The controllers' port groups, where the page tells them. */
+static enum check_result rdac_states(uint8_t owner, uint8_t ours, uint8_t other, size_t len)
+{
+	const uint8_t page[48] = {0, 0xc9, 0, 44, 'v', 'a', 'c', 'e', owner, 0, ours, 0, other};
+	struct talk t;
+
+	begin(&t, &rdac_checker, ask_c9, 6, 48);
+	return good(&t, page, len);
+}
+
+static void test_rdac_out_of_service(void)
+{
+	assert(rdac_states(0x10, 0x03, 0x00, 48) == CHECK_DOWN); /* in reset, quiesced, ... */
+	assert(rdac_states(0x11, 0x83, 0x00, 48) == CHECK_DOWN);
+	assert(rdac_states(0x30, 0x03, 0x00, 48) == CHECK_DOWN);
+	assert(rdac_states(0x10, 0x0f, 0x00, 48) == CHECK_DOWN);  /* boots */
+	assert(rdac_states(0x10, 0x0f, 0x0f, 48) == CHECK_GHOST); /* the LUN moves */
+	assert(rdac_states(0x11, 0x0f, 0x8f, 48) == CHECK_UP);
+	assert(rdac_states(0x10, 0x02, 0x03, 48) == CHECK_GHOST);
+	assert(rdac_states(0x11, 0x00, 0x03, 48) == CHECK_UP);
+	assert(rdac_states(0x00, 0x03, 0x00, 48) == CHECK_GHOST); /* it does not tell them */
+	assert(rdac_states(0x10, 0x03, 0x00, 12) == CHECK_GHOST);
+	assert(rdac_states(0x10, 0x03, 0x00, 13) == CHECK_DOWN);
+}
+
 static void test_rdac(void)
 {
 	struct talk t;
@@ -359,6 +384,7 @@ int main(void)
 	test_directio_when_the_block_is_not_read();
 	test_directio_when_the_size_is_not_told();
 	test_rdac();
+	test_rdac_out_of_service();
 	test_emc_clariion_page();
 	test_emc_clariion_reads_where_it_is_owned();
 	test_hp_sw();
