@@ -326,6 +326,16 @@ static void say_what_failed(const struct scsi_result *result, struct strbuf *rea
 		strbuf_printf(reason, "status %02x", result->status);
 }
 
+/*
+ * It answers, but not this now: that is asked again in a moment.  A path that works, or that nobody
+ * has looked at yet, is not down for it; many are asked at once, when a LUN grows under load.
+ */
+static bool is_busy(const struct path *path, const struct scsi_result *result)
+{
+	return (path->active || !path->settled) && result->transport == TRANSPORT_OK &&
+	       (result->status == SAM_BUSY || result->status == SAM_TASK_SET_FULL);
+}
+
 /* A unit attention or a deferred error is about something else: the same question again. */
 static bool ask_again(struct path *path, const struct scsi_result *result)
 {
@@ -410,6 +420,8 @@ enum identify_result identify(struct path *path, const struct scsi_answer *last,
 		if (!learn(path, last, reason))
 			return IDENTIFY_OTHER;
 		path->probe_step++;
+	} else if (is_busy(path, last->result)) {
+		return IDENTIFY_LATER;
 	} else if (!ask_again(path, last->result)) {
 		if (last->result->transport == TRANSPORT_BUSY)
 			return IDENTIFY_LATER; /* a local shortage is not the path's fault (H7) */

@@ -248,9 +248,31 @@ static void test_refused(void)
 }
 
 /* Unit attentions, and a target that is busy: the same question again, eight times. */
+/* A target that has too much to do is asked later; a path that has failed may stay so meanwhile. */
+static void test_busy(void)
+{
+	static const uint8_t busy[] = {SAM_BUSY, SAM_TASK_SET_FULL};
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		begin();
+		assert(status(busy[i]) == IDENTIFY_LATER); /* it was not looked at yet */
+		path->settled = true;
+		path->active = true;
+		assert(begin_path() == IDENTIFY_ASK);
+		assert(good(disk, 36) == IDENTIFY_ASK);
+		assert(status(busy[i]) == IDENTIFY_LATER);
+		path->active = false;
+		assert(begin_path() == IDENTIFY_ASK);
+		assert(status(busy[i]) == IDENTIFY_ASK);
+		end();
+	}
+}
+
 static void test_asked_again(void)
 {
 	begin();
+	path->settled = true;
 	assert(good(disk, 36) == IDENTIFY_ASK);
 	for (unsigned int i = 0; i < 8; i++) {
 		if (i % 3 == 0)
@@ -360,6 +382,7 @@ int main(void)
 	test_short_lists();
 	test_nonsense();
 	test_refused();
+	test_busy();
 	test_asked_again();
 	test_deferred_error();
 	test_serial();
