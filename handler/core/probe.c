@@ -833,6 +833,9 @@ void kernel_has_heard(struct multipath *m, struct path *path, enum mpath_heard h
 	case HEARD_IDENTITY:
 		doubt_identity(m, path, "INQUIRY data or LUN list changed");
 		return;
+	case HEARD_CAPACITY:
+		capacity_changed(m);
+		return;
 	}
 }
 

@@ -916,6 +916,7 @@ static void device_tell_of_disks(void *arg, const struct disk_news *news)
 {
 	device_tell_paths(arg, &news->doubted, HEARD_IDENTITY);
 	device_tell_paths(arg, &news->states, HEARD_STATES);
+	device_tell_paths(arg, &news->resized, HEARD_CAPACITY);
 	if (news->disks)
 		device_step(arg, &(struct mpath_event){.type = MPATH_DISKS});
 }

@@ -63,6 +63,7 @@ static void search_done(struct letter *letter)
 		s->ops->news(s->arg, &s->job_news);
 	found_disks_clear(&s->job_news.states);
 	found_disks_clear(&s->job_news.doubted);
+	found_disks_clear(&s->job_news.resized);
 	s->running = false;
 	if (s->again)
 		search_start(s);

@@ -205,6 +205,18 @@ static void take_attention(struct udev_device *scsi, struct disk_news *news)
 	if (strcmp(ua, "INQUIRY_DATA_HAS_CHANGED") == 0 ||
 	    strcmp(ua, "REPORTED_LUNS_DATA_HAS_CHANGED") == 0)
 		take_node(scsi, &news->doubted);
+	if (strcmp(ua, "CAPACITY_DATA_HAS_CHANGED") == 0)
+		take_node(scsi, &news->resized);
+}
+
+/* Somebody had the kernel look at the disk (rescan), and it has another size now. */
+static void take_size(struct udev_device *disk, struct disk_news *news)
+{
+	const char *resize = udev_device_get_property_value(disk, "RESIZE");
+	const char *node = udev_device_get_devnode(disk);
+
+	if (resize && strcmp(resize, "1") == 0 && node)
+		found_disks_add(&news->resized, node, node);
 }
 
 static void sg_drain(struct disk_monitor *monitor, struct disk_news *news)
@@ -212,10 +224,12 @@ static void sg_drain(struct disk_monitor *monitor, struct disk_news *news)
 	struct udev_device *device;
 
 	while ((device = udev_monitor_receive_device(monitor->monitor))) {
-		if (strcmp(udev_device_get_subsystem(device), "scsi") == 0)
+		if (strcmp(udev_device_get_subsystem(device), "scsi") == 0) {
 			take_attention(device, news);
-		else
+		} else {
 			news->disks |= has_come_or_gone(device);
+			take_size(device, news);
+		}
 		udev_device_unref(device);
 	}
 }

@@ -53,6 +53,8 @@ struct disk_news {
 	/* Of these the kernel has heard unit attentions, which may have reached nobody else: */
 	struct found_disks states;  /* port groups have changed their states */
 	struct found_disks doubted; /* it may lead to another LUN now */
+	struct found_disks
+		resized; /* it has another size; also if the kernel has read that itself */
 };
 
 /* Optional: a transport that can tell which of its disks lead to a LUN. */

@@ -180,7 +180,8 @@ static void front_lun_changed(void *arg, const struct lun_facts *lun)
 {
 	struct front *front = arg;
 
-	assert(lun->known && lun->nr_blocks == FAKE_NR_BLOCKS && lun->block_size == BLOCK);
+	assert(lun->known && lun->block_size == BLOCK);
+	assert(lun->nr_blocks == FAKE_NR_BLOCKS || lun->nr_blocks == atomic_load(&disk.nr_blocks));
 	atomic_fetch_add(&front->nr_lun_changes, 1);
 }
 
@@ -979,6 +980,22 @@ static void test_the_kernel_doubts_a_disk_in_two_groups(void)
 	device_stop(front.device);
 }
 
+/* The administrator has grown the LUN, and had the kernel look at it, which got the array's word.
+ */
+static void test_the_kernel_sees_a_disk_grow(void)
+{
+	struct front front;
+
+	start(&front, TABLE);
+	expect_status("status info", "8:0 A 0");
+	atomic_store(&disk.nr_blocks, 2 * FAKE_NR_BLOCKS);
+	fake_disk_resized("/dev/fake-8:16");
+	expect_log("8192 blocks of 512 bytes");
+	expect_status("status info", "8:0 A 0");
+	device_stop(front.device);
+	atomic_store(&disk.nr_blocks, 0);
+}
+
 /* The pinned WWID holds over a restart; after forget_wwid another LUN is taken. */
 static void test_pinned(void)
 {
@@ -1604,6 +1621,7 @@ static const struct {
 	{"found-and-named", test_found_and_named},
 	{"news-of-disks", test_news_of_disks},
 	{"the-kernel-doubts-a-disk", test_the_kernel_doubts_a_disk},
+	{"the-kernel-sees-a-disk-grow", test_the_kernel_sees_a_disk_grow},
 	{"the-kernel-doubts-a-disk-in-two-groups", test_the_kernel_doubts_a_disk_in_two_groups},
 	{"pinned", test_pinned},
 	{"messages are kept", test_messages_are_kept},

@@ -449,6 +449,30 @@ static void a_lun_grows_and_a_probe_hears_of_it(void)
 	world_end(w);
 }
 
+/* The kernel was told, or has read the size itself: a path each, or only one of them. */
+static void a_lun_grows_and_the_kernel_hears_of_it(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+	unsigned int i;
+
+	world_up(w);
+	for (i = 0; i < w->nr_paths; i++)
+		w->paths[i].nexus.nr_blocks = 4096;
+	kernel_hears(sim_path(w, "8:16"), HEARD_CAPACITY);
+	advance(w, 100);
+	expect(w, mpath_lun(w->m)->nr_blocks == 4096);
+	kernel_hears(sim_path(w, "8:0"), HEARD_CAPACITY);
+	io = submit_write(w, 0, 1);
+	advance(w, 100);
+	expect_sense(w, io, 0x06, 0x2a, 0x09);
+	io = submit_write(w, 0, 1);
+	advance(w, 100);
+	expect_good(w, io);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 0 8:16 A 0 ");
+	world_end(w);
+}
+
 /* The array says nothing; the administrator does. */
 static void resize_by_message(void)
 {
@@ -1055,6 +1079,7 @@ int main(void)
 	STORY(a_lun_that_grew_is_taken);
 	STORY(a_lun_grows_in_service);
 	STORY(a_lun_grows_and_a_probe_hears_of_it);
+	STORY(a_lun_grows_and_the_kernel_hears_of_it);
 	STORY(resize_by_message);
 	STORY(a_path_does_not_grow_with_the_others);
 	STORY(a_lun_grows_during_an_outage);

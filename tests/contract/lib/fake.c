@@ -129,9 +129,10 @@ static void disk_inquiry(struct fake_cmd *fc)
 
 static void disk_capacity(struct fake_cmd *fc)
 {
+	unsigned int nr_blocks = atomic_load(&fc->path->disk->nr_blocks);
 	uint8_t data[32] = {0};
 
-	put_be(data, 8, FAKE_NR_BLOCKS - 1);
+	put_be(data, 8, (nr_blocks ? nr_blocks : FAKE_NR_BLOCKS) - 1);
 	put_be(data + 8, 4, FAKE_BLOCK_SIZE);
 	cmd_answer(fc, data, sizeof(data));
 }
@@ -502,6 +503,7 @@ struct disk_monitor {
 
 static struct list fake_monitors = {&fake_monitors, &fake_monitors};
 static const char *fake_doubted; /* what the next news is about; NULL: disks have come or gone */
+static const char *fake_resized; /* likewise */
 
 static int fake_find(const char *wwid, struct found_disks *found)
 {
@@ -547,9 +549,11 @@ static void fake_drain(struct disk_monitor *monitor, struct disk_news *news)
 		return;
 	}
 	pthread_mutex_lock(&fake_lock);
-	news->disks = !fake_doubted;
+	news->disks = !fake_doubted && !fake_resized;
 	if (fake_doubted)
 		assert(found_disks_add(&news->doubted, fake_doubted, fake_doubted));
+	if (fake_resized)
+		assert(found_disks_add(&news->resized, fake_resized, fake_resized));
 	pthread_mutex_unlock(&fake_lock);
 }
 
@@ -562,13 +566,14 @@ static void fake_unwatch(struct disk_monitor *monitor)
 	free(monitor);
 }
 
-static void fake_news(const char *doubted)
+static void fake_news(const char *doubted, const char *resized)
 {
 	const uint64_t one = 1;
 	struct disk_monitor *monitor;
 
 	pthread_mutex_lock(&fake_lock);
 	fake_doubted = doubted;
+	fake_resized = resized;
 	list_for_each_entry(monitor, &fake_monitors, node)
 		assert(write(monitor->fd, &one, sizeof(one)) == sizeof(one));
 	pthread_mutex_unlock(&fake_lock);
@@ -576,12 +581,17 @@ static void fake_news(const char *doubted)
 
 void fake_disks_changed(void)
 {
-	fake_news(NULL);
+	fake_news(NULL, NULL);
 }
 
 void fake_disk_doubted(const char *node)
 {
-	fake_news(node);
+	fake_news(node, NULL);
+}
+
+void fake_disk_resized(const char *node)
+{
+	fake_news(NULL, node);
 }
 
 static const struct disk_finder fake_finder = {

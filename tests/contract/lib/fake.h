@@ -27,6 +27,7 @@ enum fake_mode {
 
 struct fake_disk {
 	const char *serial;
+	atomic_uint nr_blocks; /* that READ CAPACITY tells; 0: FAKE_NR_BLOCKS */
 	atomic_uint nr_resets; /* what came before one, by whatever path, is not carried out */
 	uint8_t blocks[FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE]; /* under fake's lock */
 };
@@ -62,6 +63,8 @@ void fake_disks_changed(void);
 /* The kernel has heard that this disk, "/dev/fake-8:0", may be another LUN; @node stays the
  * caller's. */
 void fake_disk_doubted(const char *node);
+/* Or has another size. */
+void fake_disk_resized(const char *node);
 
 extern const struct path_transport_type fake_transport;
 
