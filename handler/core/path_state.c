@@ -92,6 +92,7 @@ void reinstate_path(struct multipath *m, struct path *path)
 	if (path->active)
 		return;
 	path->active = true;
+	path->nr_unanswered = 0;
 	restart_path_used(m, path);
 	path->lun_gone = false;
 	path->suspect_since_ns = 0;

@@ -93,15 +93,29 @@ static void begin_check(struct multipath *m, struct path *path)
 		path_settled(m, path); /* failed by message before it was looked at */
 }
 
+/*
+ * A path that has failed is given less time, so that it is soon asked again; but twice as much each
+ * time that it has not answered, since an array may be slow for all of them.
+ */
+static uint64_t patience_with_failed_ms(const struct multipath *m, const struct path *path)
+{
+	uint64_t ms = m->settings.recheck_interval_ms, enough = m->settings.checker_timeout_ms;
+	unsigned int i;
+
+	for (i = 0; i < path->nr_unanswered && ms < enough; i++)
+		ms = 2 * ms < enough ? 2 * ms : enough;
+	return ms;
+}
+
 /* We wait so long for a probe; the kernel's time-out would come much later. */
 static uint64_t probe_patience_ns(const struct multipath *m, const struct path *path)
 {
-	uint32_t ms;
+	uint64_t ms;
 
 	/* Of what may take long the handler says so itself. */
 	if (path->probe.cmd.timeout_ms > PROBE_TIMEOUT_MS)
 		return path->probe.cmd.timeout_ms * NSEC_PER_MSEC;
-	ms = path->active ? m->settings.checker_timeout_ms : m->settings.recheck_interval_ms;
+	ms = path->active ? m->settings.checker_timeout_ms : patience_with_failed_ms(m, path);
 
 	return (ms < 1000 ? 1000 : ms) * NSEC_PER_MSEC;
 }
@@ -691,6 +705,8 @@ static void give_up_reads(struct multipath *m, struct path *path)
 static void probe_hung(struct multipath *m, struct path *path)
 {
 	trace(m, "path %s: the probe is not answered", path_name(path));
+	if (!path->active)
+		path->nr_unanswered++;
 	path_down(m, path, "checker: no answer");
 	conversation_lost(m, path);
 	give_up_reads(m, path);
@@ -857,6 +873,7 @@ void path_opened(struct multipath *m, struct path *path, const struct path_facts
 	assert(path->link == LINK_OPENING);
 	path->link = LINK_OPEN;
 	path->reopen = false;
+	path->nr_unanswered = 0;
 	path->told_refusal = false;
 	path->facts = *facts;
 	take_name(m, path);

@@ -480,6 +480,25 @@ static void a_slow_check_changes_nothing(void)
 	world_end(w);
 }
 
+/*
+ * A busy array takes longer for each answer than a failed path is given at first: the path comes
+ * back all the same, as one that was in use would have stayed.
+ */
+static void a_slow_path_comes_back(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	advance(w, 6000);
+	expect(w, !sim_path(w, "8:0")->path->active);
+	sim_path(w, "8:0")->latency_ns = 3 * NSEC_PER_SEC;
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 60000);
+	expect(w, sim_path(w, "8:0")->path->active);
+	world_end(w);
+}
+
 /* TUR is good, but reads fail: the path comes and goes, and other paths do the work (F45). */
 static void a_path_that_answers_only_tur(void)
 {
@@ -725,6 +744,7 @@ int main(void)
 	STORY(a_transition_without_end_fails_the_path);
 	STORY(a_map_is_made_during_a_transition);
 	STORY(a_slow_check_changes_nothing);
+	STORY(a_slow_path_comes_back);
 	STORY(a_path_that_answers_only_tur);
 	STORY(the_log_ends_with_the_truth);
 	STORY(who_is_asked_for_its_name_is_checked_first);
