@@ -46,18 +46,32 @@ int prio_const(void)
 	return 1;
 }
 
-int prio_path_latency(uint64_t latency_us, unsigned int base_tenths)
+static int prio_of_latency(double latency_us, double base)
 {
-	double latency = (double)latency_us;
 	int prio = 0;
 
-	if (!latency_us)
-		return PRIO_UNDEF;
-	while (prio < LATENCY_PRIO_MAX && latency * base_tenths / 10 <= LATENCY_MAX_US) {
-		latency = latency * base_tenths / 10;
+	while (prio < LATENCY_PRIO_MAX && latency_us * base <= LATENCY_MAX_US) {
+		latency_us *= base;
 		prio++;
 	}
 	return prio;
+}
+
+/*
+ * A latency between two priorities would have the path's groups formed anew with each check: what
+ * was before stays while it is less than an eighth of a step away.
+ */
+int prio_path_latency(uint64_t latency_us, unsigned int base_tenths, int before)
+{
+	double latency = (double)latency_us, base = base_tenths / 10.0;
+	double margin = 1 + (base - 1) / 8;
+
+	if (!latency_us)
+		return PRIO_UNDEF;
+	if (before != PRIO_UNDEF && before >= prio_of_latency(latency * margin, base) &&
+	    before <= prio_of_latency(latency / margin, base))
+		return before;
+	return prio_of_latency(latency, base);
 }
 
 /* --- grouping --- */

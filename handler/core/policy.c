@@ -49,7 +49,8 @@ static bool by_alua(const struct multipath *m)
 static int priority_of(const struct multipath *m, const struct path *path)
 {
 	if (m->settings.policy.prio == PRIO_PATH_LATENCY)
-		return prio_path_latency(path->check_us, m->settings.policy.latency_base);
+		return prio_path_latency(path->check_us, m->settings.policy.latency_base,
+					 path->prio);
 	if (!by_alua(m))
 		return prio_const();
 	if (list_empty(&path->hw_node) || path->tpg.state == ALUA_TRANSITIONING)

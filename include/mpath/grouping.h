@@ -24,7 +24,7 @@ int prio_const(void);
  * By latency, on a logarithmic scale: how often @latency_us can be multiplied by @base_tenths / 10
  * (11 to 100, multipathd's base_num 1.1 to 10) until it is 100 s.  0 us: not measured.
  */
-int prio_path_latency(uint64_t latency_us, unsigned int base_tenths);
+int prio_path_latency(uint64_t latency_us, unsigned int base_tenths, int before);
 
 /* --- grouping --- */
 

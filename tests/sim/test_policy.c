@@ -305,6 +305,26 @@ static void a_single_slow_check(void)
 	world_end(w);
 }
 
+/* Just between two priorities: a little more or less is no reason to form groups anew each time. */
+static void a_latency_between_two_priorities(void)
+{
+	struct world *w = latency_world(FAILBACK_IMMEDIATE);
+	unsigned int i, before;
+
+	world_up(w);
+	path_of_read(w);
+	/* 100 s by 2 to the power of 16 are 1526 us */
+	sim_path(w, "8:16")->latency_ns = 1530000;
+	advance(w, 1000000);
+	before = w->nr_regroups;
+	for (i = 0; i < 100; i++) {
+		sim_path(w, "8:16")->latency_ns = 1526000 + (i & 1 ? 120000 : -120000);
+		advance(w, 5000);
+	}
+	expect(w, w->nr_regroups <= before + 1);
+	world_end(w);
+}
+
 /* The array has not moved the LUN: who is to go back is failback's to say. */
 static void a_slow_path_is_no_move_of_the_lun(void)
 {
@@ -781,6 +801,7 @@ int main(void)
 	STORY(groups_are_formed_by_latency);
 	STORY(a_path_becomes_slow);
 	STORY(a_single_slow_check);
+	STORY(a_latency_between_two_priorities);
 	STORY(a_slow_path_is_no_move_of_the_lun);
 	STORY(a_table_is_left_alone);
 	STORY(a_path_that_comes_later);

@@ -49,17 +49,25 @@ static void test_the_preferred_bit(void)
 static void test_const_and_latency(void)
 {
 	assert(prio_const() == 1);
-	assert(prio_path_latency(0, 100) == PRIO_UNDEF);
-	assert(prio_path_latency(1, 100) == 8);
-	assert(prio_path_latency(9, 100) == 7);
-	assert(prio_path_latency(10, 100) == 7);
-	assert(prio_path_latency(11, 100) == 6);
-	assert(prio_path_latency(10000000, 100) == 1);
-	assert(prio_path_latency(10000001, 100) == 0);
-	assert(prio_path_latency(UINT64_MAX, 100) == 0);
-	assert(prio_path_latency(1, 11) == 193);
-	assert(prio_path_latency(100, 20) == 19);
-	assert(prio_path_latency(1, 10) == 200); /* no base at all: it ends */
+	assert(prio_path_latency(0, 100, PRIO_UNDEF) == PRIO_UNDEF);
+	assert(prio_path_latency(1, 100, PRIO_UNDEF) == 8);
+	assert(prio_path_latency(9, 100, PRIO_UNDEF) == 7);
+	assert(prio_path_latency(10, 100, PRIO_UNDEF) == 7);
+	assert(prio_path_latency(11, 100, PRIO_UNDEF) == 6);
+	assert(prio_path_latency(10000000, 100, PRIO_UNDEF) == 1);
+	assert(prio_path_latency(10000001, 100, PRIO_UNDEF) == 0);
+	assert(prio_path_latency(UINT64_MAX, 100, PRIO_UNDEF) == 0);
+	assert(prio_path_latency(1, 11, PRIO_UNDEF) == 193);
+	assert(prio_path_latency(100, 20, PRIO_UNDEF) == 19);
+	assert(prio_path_latency(1, 10, PRIO_UNDEF) == 200); /* no base at all: it ends */
+	/* 1525 us is the last of priority 16; what was before stays, but not for long */
+	assert(prio_path_latency(1525, 20, PRIO_UNDEF) == 16);
+	assert(prio_path_latency(1526, 20, PRIO_UNDEF) == 15);
+	assert(prio_path_latency(1526, 20, 16) == 16 && prio_path_latency(1700, 20, 16) == 16);
+	assert(prio_path_latency(1720, 20, 16) == 15);
+	assert(prio_path_latency(1525, 20, 15) == 15 && prio_path_latency(1360, 20, 15) == 15);
+	assert(prio_path_latency(1350, 20, 15) == 16);
+	assert(prio_path_latency(1526, 20, 17) == 15 && prio_path_latency(1525, 20, 14) == 16);
 }
 
 /* --- groups --- */
