@@ -122,7 +122,7 @@ struct multipath {
 	bool groups_formed;	  /* until then commands wait */
 	bool groups_doubted;	  /* what they were formed by may have changed */
 	bool regroup_asked;	  /* the next MPATH_CHANGE is the answer */
-	bool array_moved;	  /* priorities have changed, and commands have not followed yet */
+	bool array_moved;	  /* priorities have changed, and groups were not looked at since */
 	uint64_t regroup_next_ns; /* not before that */
 	uint64_t failback_due_ns; /* 0: not to be */
 	unsigned int came_up_id;  /* of the last path that came up */

@@ -96,6 +96,11 @@ static void look_at_failed_paths(struct multipath *m)
 			probe_path_now(m, path);
 }
 
+static bool is_optimized(const struct path *path)
+{
+	return path->tpg.state_known && path->tpg.state == ALUA_OPTIMIZED;
+}
+
 static void learn_priorities(struct multipath *m)
 {
 	bool moved = false;
@@ -107,6 +112,7 @@ static void learn_priorities(struct multipath *m)
 		if (prio == PRIO_UNDEF || prio == path->prio)
 			continue;
 		trace(m, "path %s: priority %d", path_name(path), prio);
+		path->moved_to = path->prio != PRIO_UNDEF && is_optimized(path);
 		moved |= path->prio != PRIO_UNDEF;
 		path->prio = prio;
 	}
@@ -164,11 +170,9 @@ static void use_group(struct multipath *m, struct priority_group *pg, const char
 	m->run_held = true;
 }
 
-static bool is_optimized(const struct priority_group *pg)
+static const struct path *first_path(const struct priority_group *pg)
 {
-	const struct path *path = list_first_entry(&pg->paths, struct path, node);
-
-	return path->tpg.state_known && path->tpg.state == ALUA_OPTIMIZED;
+	return list_first_entry(&pg->paths, struct path, node);
 }
 
 /*
@@ -177,7 +181,7 @@ static bool is_optimized(const struct priority_group *pg)
  */
 bool may_begin_with(const struct multipath *m, const struct priority_group *pg)
 {
-	return !m->settings.policy.on || !by_alua(m) || is_optimized(pg);
+	return !m->settings.policy.on || !by_alua(m) || is_optimized(first_path(pg));
 }
 
 static bool has_another_usable_path(const struct priority_group *pg, unsigned int path_id)
@@ -218,13 +222,24 @@ static void fail_back(struct multipath *m, struct priority_group *best)
 	}
 }
 
+/* Whose paths have to come up first is followed then; and once. */
+static bool is_moved_to(struct multipath *m, const struct priority_group *pg)
+{
+	struct path *path;
+
+	if (!is_optimized(first_path(pg)) || !(m->array_moved || first_path(pg)->moved_to))
+		return false;
+	m->array_moved = false;
+	for_each_path(m, path)
+		path->moved_to = false;
+	return true;
+}
+
 static void look_for_better_group(struct multipath *m)
 {
 	struct priority_group *best = best_group(m);
-	bool moved = m->array_moved && best && is_optimized(best);
+	bool moved = best && is_moved_to(m, best);
 
-	if (moved)
-		m->array_moved = false;
 	if (!is_worth_asking_for(m, best))
 		return;
 	if (moved)
@@ -446,12 +461,20 @@ static void groups_are_formed(struct multipath *m)
 	m->groups_formed = true;
 }
 
-/* The answer is that nothing has to be changed, or cannot be now. */
-void policy_is_content(struct multipath *m)
+/* Groups are as the array's last word has them: what was not followed was no move. */
+static void look_at_formed_groups(struct multipath *m)
 {
 	groups_are_formed(m);
 	recall_groups(m);
 	look_for_better_group(m);
+	if (!m->groups_doubted)
+		m->array_moved = false;
+}
+
+/* The answer is that nothing has to be changed, or cannot be now. */
+void policy_is_content(struct multipath *m)
+{
+	look_at_formed_groups(m);
 	if (!m->groups_doubted)
 		return;
 	m->regroup_next_ns = m->now_ns + REGROUP_INTERVAL_NS;
@@ -476,7 +499,5 @@ void policy_takes_over(struct multipath *m, bool is_reload)
 	m->regroup_next_ns = m->now_ns + REGROUP_INTERVAL_NS;
 	trace(m, "groups are formed anew");
 	notice(m, NOTICE_OTHER, NULL, "paths are in %u priority groups now", m->nr_groups);
-	groups_are_formed(m);
-	recall_groups(m);
-	look_for_better_group(m);
+	look_at_formed_groups(m);
 }

@@ -726,6 +726,29 @@ static void a_move_is_followed_once(void)
 	world_end(w);
 }
 
+/* A move of the LUN to where nothing is better was no move: what comes up later is failback's. */
+static void a_change_of_states_is_over(void)
+{
+	struct world *w = alua_world(IMPLICIT, GROUPING_GROUP_BY_PRIO, FAILBACK_MANUAL);
+
+	world_up(w);
+	set_mode(sim_path(w, "8:16"), MODE_NOT_SENT);
+	set_mode(sim_path(w, "8:48"), MODE_NOT_SENT);
+	expect(w, path_of_read(w)->nexus.group == 2);
+	advance(w, 3000);
+	set_port_group(w, 2, ALUA_LBA_DEPENDENT, true);
+	path_of_read(w);
+	advance(w, 3000);
+	set_port_group(w, 2, ALUA_NON_OPTIMIZED, true);
+	path_of_read(w);
+	advance(w, 3000);
+	comes_back(w, "8:16");
+	comes_back(w, "8:48");
+	advance(w, 10000);
+	expect(w, path_of_read(w)->nexus.group == 2);
+	world_end(w);
+}
+
 /*
  * Seed 4823: who has met a broken answer on the first path goes its own way to the second, while
  * all others are to go back to the first.  Each activation of the second asked for the first anew.
@@ -822,6 +845,7 @@ int main(void)
 	STORY(failback_in_a_table);
 	STORY(followover_is_about_a_path_that_comes_up);
 	STORY(a_move_is_followed_once);
+	STORY(a_change_of_states_is_over);
 	STORY(failback_is_asked_for_once);
 	return end_of_stories();
 }
