@@ -509,6 +509,7 @@ static void begin_for_selector(struct path *path)
 static void path_joins(struct multipath *m, struct path *path)
 {
 	path->id = m->next_path_id++;
+	path->was_down = true;
 	m->nr_unsettled++;
 	if (m->started) {
 		wake_by(m, m->now_ns);

@@ -125,7 +125,7 @@ struct multipath {
 	bool array_moved;	  /* priorities have changed, and groups were not looked at since */
 	uint64_t regroup_next_ns; /* not before that */
 	uint64_t failback_due_ns; /* 0: not to be */
-	unsigned int came_up_id;  /* of the last path that came up */
+	unsigned int came_up_id;  /* of the path that came up last, and had been down */
 
 	struct io_stats stats; /* of commands, as their initiators see them */
 	uint64_t nr_path_faults;
@@ -505,7 +505,7 @@ void policy_path_checked(struct multipath *m);
 void doubt_groups(struct multipath *m);
 void policy_timeout(struct multipath *m);
 void policy_path_known(struct multipath *m, const struct path *path);
-void policy_path_up(struct multipath *m, const struct path *path);
+void policy_path_up(struct multipath *m, const struct path *path, bool was_down);
 void policy_told_to_switch(struct multipath *m);
 bool may_begin_with(const struct multipath *m, const struct priority_group *pg);
 void policy_path_failed(struct multipath *m);

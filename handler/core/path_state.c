@@ -110,7 +110,8 @@ void reinstate_path(struct multipath *m, struct path *path)
 		notice(m, NOTICE_PATH_USABLE, path, "usable, %u of %u usable", m->nr_valid,
 		       m->nr_paths);
 	bypass_path_up(m, path->pg);
-	policy_path_up(m, path);
+	policy_path_up(m, path, path->was_down);
+	path->was_down = false;
 }
 
 static void begin_doubt(struct multipath *m, struct path *path, const char *why)
@@ -186,16 +187,18 @@ bool told_transition(struct multipath *m, struct path *path, uint64_t sent_ns, c
 
 void clear_suspicion(struct multipath *m, struct path *path)
 {
+	bool by_array = path->in_transition;
+
 	if (!path->suspect)
 		return;
 	trace(m, "path %s: cleared", path_name(path));
-	if (path->in_transition)
+	if (by_array)
 		path->transition_over_ns = m->now_ns;
 	end_of_doubt(m, path);
 	sync_selector(path);
 	path->reason[0] = '\0';
 	m->run_held = true;
-	policy_path_up(m, path); /* who did not wait for it may come back */
+	policy_path_up(m, path, !by_array); /* who did not wait for it may come back */
 }
 
 /* Not a way to our LUN, or not to be had: told once for each new reason. */
@@ -204,6 +207,7 @@ void exclude_path(struct multipath *m, struct path *path, const char *reason)
 	bool news = strcmp(path->reason, reason) != 0;
 
 	path->identified = false;
+	path->was_down = true;
 	fail_path(m, path, reason);
 	set_reason(path, reason);
 	sync_selector(path);

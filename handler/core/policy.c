@@ -248,10 +248,14 @@ static void look_for_better_group(struct multipath *m)
 		fail_back(m, best);
 }
 
-/* As in multipathd the time until failback begins anew with each. */
-void policy_path_up(struct multipath *m, const struct path *path)
+/*
+ * As in multipathd the time until failback begins anew with each.  Followover is for such as were
+ * down: one that was up all the time, but has failed commands, may have lost the LUN to another
+ * host, which wants it where it is.
+ */
+void policy_path_up(struct multipath *m, const struct path *path, bool was_down)
 {
-	m->came_up_id = path->id;
+	m->came_up_id = was_down ? path->id : NO_PATH_ID;
 	m->failback_due_ns = 0;
 	if (!groups_to_come(m))
 		look_for_better_group(m);

@@ -207,6 +207,7 @@ static void end_probe(struct multipath *m, struct path *path)
 static void path_down(struct multipath *m, struct path *path, const char *why)
 {
 	flaky_path_bad(m, path);
+	path->was_down = true;
 	if (path->active)
 		fail_path(m, path, why);
 	else if (path->reason[0] == '\0' || !path->settled)
@@ -934,6 +935,7 @@ void close_link(struct multipath *m, struct path *path)
 	trace(m, "path %s: close", path_name(path));
 	path->link = LINK_CLOSING;
 	path->identified = false;
+	path->was_down = true;
 	if (!m->stopping)
 		fail_path(m, path, "the device went away");
 	restart_link_closes(m, path);

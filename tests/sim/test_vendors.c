@@ -216,6 +216,44 @@ static void another_host_moves_the_lun(void)
 	}
 }
 
+/* F51: nor with followover.  That is for paths that were down, and come up as their group's first.
+ */
+static void followover_leaves_the_lun_to_another_host(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = new_world("0", *make, GROUPS);
+		struct sim_io *io;
+
+		w->settings.policy.failback = FAILBACK_FOLLOWOVER;
+		world_up(w);
+		read_and_wait(w, 20);
+		lun(w)->owner = 1;
+		io = submit_write(w, 0, 1);
+		advance(w, 50);
+		expect_good(w, io);
+		advance(w, 10000);
+		expect(w, sim_path(w, "8:0")->path->active);
+		read_and_wait(w, 20);
+		expect(w, lun(w)->nr_moves == 0);
+
+		message(w, "fail_path 8:0");
+		advance(w, 6000);
+		message(w, "reinstate_path 8:0");
+		advance(w, 6000);
+		read_and_wait(w, 20);
+		expect(w, lun(w)->nr_moves == 0);
+
+		set_mode(sim_path(w, "8:0"), MODE_NOT_SENT);
+		advance(w, 6000);
+		set_mode(sim_path(w, "8:0"), MODE_UP);
+		advance(w, 6000);
+		read_and_wait(w, 20);
+		expect(w, lun(w)->owner == 0 && lun(w)->nr_moves == 1);
+		world_end(w);
+	}
+}
+
 /*
  * A LUN was mapped on the array: all LUNs' paths are told, and identified once more.  That is no
  * reason to move anybody to the other controller, however long the owner takes.
@@ -672,6 +710,7 @@ int main(void)
 	STORY(a_lun_that_nobody_has_seen);
 	STORY(a_lun_that_nobody_has_seen_for_long);
 	STORY(another_host_moves_the_lun);
+	STORY(followover_leaves_the_lun_to_another_host);
 	STORY(a_doubt_of_identity_moves_nobody);
 	STORY(a_doubt_of_identity_that_is_right);
 	STORY(two_hosts_fight);
