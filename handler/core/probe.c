@@ -21,7 +21,7 @@
 /* The first LUN seen is pinned: wait for the path that the table names first. */
 #define IDENTIFY_LATER_NS (50 * NSEC_PER_MSEC)
 
-/* An activation finds this host short of something: a pause, and for how long at the most. */
+/* An activation finds this host or the target short of something: a pause, and for how long. */
 #define SHORT_PAUSE_NS (50 * NSEC_PER_MSEC)
 #define SHORT_TIME_NS  (30 * NSEC_PER_SEC)
 
@@ -267,6 +267,19 @@ static void path_ghost(struct multipath *m, struct path *path)
 		path_down(m, path, "checker: ghost (standby)");
 }
 
+/* It has too much to do to say more: the way to it is good. */
+static bool target_is_busy(const struct scsi_result *result)
+{
+	return result->transport == TRANSPORT_OK && result->status != SAM_CHECK_CONDITION;
+}
+
+/* Our own shortage says nothing about the path (H7), nor do errors of others' commands. */
+static bool says_nothing(const struct scsi_result *result)
+{
+	return result->transport == TRANSPORT_BUSY || target_is_busy(result) ||
+	       scsi_is_deferred(result);
+}
+
 static void checked(struct multipath *m, struct path *path, enum check_result result)
 {
 	end_probe(m, path);
@@ -295,10 +308,9 @@ static void checked(struct multipath *m, struct path *path, enum check_result re
 		path_ghost(m, path);
 		return;
 	case CHECK_PENDING:
-		/* Our own shortage says nothing about the path (H7), nor do errors of others'
-		 * commands: it stays as it is. */
-		if (path->probe.result.transport == TRANSPORT_BUSY ||
-		    scsi_is_deferred(&path->probe.result))
+		if (path->active && target_is_busy(&path->probe.result))
+			path_up(m, path);
+		else if (says_nothing(&path->probe.result))
 			check_at(m, path,
 				 m->now_ns + m->settings.recheck_interval_ms * NSEC_PER_MSEC);
 		else
@@ -610,17 +622,20 @@ static void listen_for_doubts(struct multipath *m, struct path *path)
 }
 
 /*
- * A command of an activation has not left this host, which is short of something.  That is neither
- * the path's fault nor the array's (H7): the same command again in a moment, as the kernel waits
- * for a free request.
+ * A command of an activation has not left this host, which is short of something, or the target has
+ * no room for it.  That is not the path's fault (H7), nor a word of the array's: the same command
+ * again in a moment, as the kernel waits for a free request, and repeats what the target had no
+ * room for.
  */
-static bool waits_for_host(struct multipath *m, struct path *path)
+static bool waits_for_room(struct multipath *m, struct path *path)
 {
 	struct mpath_io *io = &path->probe;
+	bool full = io->result.status == SAM_BUSY || io->result.status == SAM_TASK_SET_FULL;
 
 	if (m->activating_path != path)
 		return false;
-	if (io->result.transport != TRANSPORT_BUSY) {
+	if (io->result.transport != TRANSPORT_BUSY &&
+	    (io->result.transport != TRANSPORT_OK || !full)) {
 		io->short_until_ns = 0;
 		return false;
 	}
@@ -657,7 +672,7 @@ void probe_answered(struct multipath *m, struct path *path)
 		path->last_check_ns = m->now_ns - io->start_ns;
 		policy_check_answered(m, path);
 	}
-	if (!waits_for_host(m, path))
+	if (!waits_for_room(m, path))
 		converse(m, path, &answer);
 }
 

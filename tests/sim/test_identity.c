@@ -449,6 +449,25 @@ static void a_lun_grows_and_a_probe_hears_of_it(void)
 	world_end(w);
 }
 
+/* All paths are asked at once, and the target has too much to do: it is asked until it has time. */
+static void a_lun_grows_under_load(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	world_up(w);
+	grow(w);
+	advance(w, 4900);
+	w->luns[0].overloaded = true;
+	kernel_hears(sim_path(w, "8:0"), HEARD_CAPACITY);
+	advance(w, 2000);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 A 0 ");
+	w->luns[0].overloaded = false;
+	advance(w, 1000);
+	expect(w, mpath_lun(w->m)->nr_blocks == 4096);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 A 0 ");
+	world_end(w);
+}
+
 /* The kernel was told, or has read the size itself: a path each, or only one of them. */
 static void a_lun_grows_and_the_kernel_hears_of_it(void)
 {
@@ -1079,6 +1098,7 @@ int main(void)
 	STORY(a_lun_that_grew_is_taken);
 	STORY(a_lun_grows_in_service);
 	STORY(a_lun_grows_and_a_probe_hears_of_it);
+	STORY(a_lun_grows_under_load);
 	STORY(a_lun_grows_and_the_kernel_hears_of_it);
 	STORY(resize_by_message);
 	STORY(a_path_does_not_grow_with_the_others);

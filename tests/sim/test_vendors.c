@@ -254,6 +254,59 @@ static void followover_leaves_the_lun_to_another_host(void)
 	}
 }
 
+/* Too much to do even for the checkers' questions: that says nothing of the paths. */
+static void the_array_is_overloaded(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = used_world("0", *make, TWO_BY_TWO_PATHS);
+		struct sim_path *p = sim_path(w, "8:48");
+		unsigned int i;
+
+		lun(w)->overloaded = true;
+		set_io_mode(sim_path(w, "8:0"), MODE_FAULT, 1);
+		submit_read(w, 0, 1);
+		submit_read(w, 0, 1);
+		for (i = 0; i < 100; i++) {
+			advance(w, 1000);
+			expect(w, w->m->nr_valid == 4 && w->m->nr_suspect == 0);
+		}
+		/* Who has failed has to prove that it is up. */
+		message(w, "fail_path 8:48");
+		message(w, "reinstate_path 8:48");
+		advance(w, 3000);
+		expect(w, !p->path->active);
+		lun(w)->overloaded = false;
+		advance(w, 2000);
+		expect(w, p->path->active);
+		read_and_wait(w, 20);
+		expect(w, lun(w)->owner == 0 && lun(w)->nr_moves == 0);
+		world_end(w);
+	}
+}
+
+/* Nor is it a reason to give an activation up: in the kernel it would wait below the handler. */
+static void an_activation_meets_an_overload(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = used_world("0", *make, TWO_BY_TWO_PATHS);
+		struct sim_io *io;
+
+		lun(w)->overloaded = true;
+		message(w, "switch_group 2");
+		io = submit_read(w, 0, 1);
+		advance(w, 5000);
+		expect_pending(w, io);
+		lun(w)->overloaded = false;
+		advance(w, 200);
+		expect_good(w, io);
+		expect(w, w->m->nr_valid == 4 && w->m->nr_path_faults == 0);
+		expect(w, lun(w)->owner == 1);
+		world_end(w);
+	}
+}
+
 /*
  * A LUN was mapped on the array: all LUNs' paths are told, and identified once more.  That is no
  * reason to move anybody to the other controller, however long the owner takes.
@@ -710,6 +763,8 @@ int main(void)
 	STORY(a_lun_that_nobody_has_seen);
 	STORY(a_lun_that_nobody_has_seen_for_long);
 	STORY(another_host_moves_the_lun);
+	STORY(the_array_is_overloaded);
+	STORY(an_activation_meets_an_overload);
 	STORY(followover_leaves_the_lun_to_another_host);
 	STORY(a_doubt_of_identity_moves_nobody);
 	STORY(a_doubt_of_identity_that_is_right);

@@ -383,10 +383,20 @@ void sim_lose_power(struct sim_lun *lun)
 	memcpy(lun->stamps, lun->stable, sizeof(lun->stamps));
 }
 
+static bool overloaded(const struct sim_nexus *nexus, const struct scsi_cmd *cmd,
+		       struct scsi_result *result)
+{
+	if (nexus->lun->overloaded)
+		*result = (struct scsi_result){.status = SAM_TASK_SET_FULL,
+					       .residual = (uint32_t)cmd->data_len};
+	return nexus->lun->overloaded;
+}
+
 bool sim_execute(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result)
 {
-	return !deferred_error(nexus, cmd, result) && !attention(nexus, cmd, result) &&
-	       !reserved(nexus, cmd, result) && !group_has_no_access(nexus, cmd, result) &&
+	return !overloaded(nexus, cmd, result) && !deferred_error(nexus, cmd, result) &&
+	       !attention(nexus, cmd, result) && !reserved(nexus, cmd, result) &&
+	       !group_has_no_access(nexus, cmd, result) &&
 	       !sim_vendor_refuses(nexus, cmd, result) && sim_carry_out(nexus, cmd, result);
 }
 

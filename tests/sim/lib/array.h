@@ -54,6 +54,7 @@ struct sim_lun {
 	bool no_extended_header;
 	enum sim_stpg stpg;
 	bool reserved;	      /* by another host, as with RESERVE(6) of SPC-2 */
+	bool overloaded;      /* TASK SET FULL to whatever comes */
 	unsigned int nr_rtpg; /* answered */
 	unsigned int nr_stpg; /* received */
 	uint16_t last_stpg;   /* for which group */
