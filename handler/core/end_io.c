@@ -229,7 +229,10 @@ bool blame_path(struct multipath *m, struct path *path, uint64_t sent_ns,
 	case IO_PATH_FAILED:
 		path->reopen |= result->transport == TRANSPORT_GONE ||
 				result->transport == TRANSPORT_NOT_SENT;
-		fail_path(m, path, verdict->why);
+		if (result->transport == TRANSPORT_OK)
+			fail_passive_path(m, path, verdict->why);
+		else
+			fail_path(m, path, verdict->why);
 		return false;
 	case IO_PATH_SUSPECT:
 		suspect_path(m, path, verdict->why);

@@ -4,9 +4,9 @@
  * (multipathd's san_path_err_*, dm-multipath.md C5).  Each time that it fails and comes back costs
  * commands their time.
  *
- * Failures are counted, and forgotten one by one while the path is good.  When there are more than
- * the threshold, the path stays failed until it was good for the recovery time.  The last path is
- * never held out (F52).
+ * Failures are counted, but not that the array has moved the LUN away from the path; and forgotten
+ * one by one while the path is good.  When there are more than the threshold, the path stays failed
+ * until it was good for the recovery time.  The last path is never held out (F52).
  */
 #include <stdio.h>
 

@@ -394,6 +394,7 @@ void fence_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out);
 bool still_settling(const struct multipath *m);
 void settling_timeout(struct multipath *m);
 void fail_path(struct multipath *m, struct path *path, const char *why);
+void fail_passive_path(struct multipath *m, struct path *path, const char *why);
 /* If the last usable one is gone; in the log only if it does not say so anyhow. */
 void tell_last_path(struct multipath *m, bool logged);
 void reinstate_path(struct multipath *m, struct path *path);

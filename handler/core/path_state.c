@@ -52,17 +52,14 @@ void tell_last_path(struct multipath *m, bool logged)
 		not_for_the_log(m);
 }
 
-void fail_path(struct multipath *m, struct path *path, const char *why)
+static void take_out(struct multipath *m, struct path *path, const char *why)
 {
 	bool logged;
 
-	if (!path->active)
-		return;
 	path->active = false;
 	path->read_probe = READ_NONE;
 	path->fail_count++;
 	m->nr_path_faults++;
-	flaky_path_failed(m, path);
 	if (--m->nr_valid == 0) {
 		no_path_begins(m);
 		release_held_paths(m);
@@ -85,6 +82,21 @@ void fail_path(struct multipath *m, struct path *path, const char *why)
 	logged = notice(m, NOTICE_PATH_FAILED, path, "failed (%s), %u of %u usable", why,
 			m->nr_valid, m->nr_paths);
 	tell_last_path(m, logged);
+}
+
+void fail_path(struct multipath *m, struct path *path, const char *why)
+{
+	if (!path->active)
+		return;
+	flaky_path_failed(m, path);
+	take_out(m, path, why);
+}
+
+/* For dm it has failed, too, but nothing is wrong with it: the array has the LUN elsewhere now. */
+void fail_passive_path(struct multipath *m, struct path *path, const char *why)
+{
+	if (path->active)
+		take_out(m, path, why);
 }
 
 void reinstate_path(struct multipath *m, struct path *path)

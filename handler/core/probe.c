@@ -208,7 +208,9 @@ static void path_down(struct multipath *m, struct path *path, const char *why)
 {
 	flaky_path_bad(m, path);
 	path->was_down = true;
-	if (path->active)
+	if (path->active && path->ghost)
+		fail_passive_path(m, path, why);
+	else if (path->active)
 		fail_path(m, path, why);
 	else if (path->reason[0] == '\0' || !path->settled)
 		exclude_path(m, path, why);

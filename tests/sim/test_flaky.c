@@ -200,6 +200,40 @@ static void messages(void)
 	world_end(w);
 }
 
+/*
+ * The array takes the LUN away from paths, and gives it back: they are as good as they were,
+ * whether a command finds out first, or the checker.
+ */
+static void the_lun_moves(uint8_t tpgs, uint64_t checked_ms)
+{
+	struct world *w = new_world(QUEUE TWO_BY_TWO_ALUA);
+	struct sim_io *io;
+	unsigned int i, away;
+
+	give_port_groups(w, tpgs, 2);
+	world_up(w);
+	submit_read(w, 0, 1);
+	advance(w, 100);
+	for (i = 0; i < 8; i++) {
+		away = 1 + i % 2;
+		set_port_group(w, away, ALUA_STANDBY, false);
+		set_port_group(w, 3 - away, ALUA_OPTIMIZED, false);
+		advance(w, checked_ms);
+		io = submit_read(w, 0, 1);
+		advance(w, 3000);
+		expect_good(w, io);
+		expect(w, io->last_path->nexus.group == 3 - away);
+	}
+	expect_no_notice(w, "flaky");
+	world_end(w);
+}
+
+static void a_lun_that_moves(void)
+{
+	the_lun_moves(2, 0);
+	the_lun_moves(1, 5000);
+}
+
 /* It takes all three. */
 static void without_one_of_the_three(void)
 {
@@ -262,6 +296,7 @@ int main(void)
 	STORY(the_last_path_is_not_held_out);
 	STORY(the_only_path_is_released);
 	STORY(messages);
+	STORY(a_lun_that_moves);
 	STORY(without_one_of_the_three);
 	STORY(switched_off);
 	STORY(without_a_checker);
