@@ -364,18 +364,40 @@ static void path_identified(struct multipath *m, struct path *path, bool passive
 		check_in_turn(m, path);
 }
 
+static bool has_no_room(const struct scsi_result *result)
+{
+	return result->transport == TRANSPORT_OK &&
+	       (result->status == SAM_BUSY || result->status == SAM_TASK_SET_FULL);
+}
+
+/* Commands may wait for the answer, so it is not waited for without end. */
+static bool has_no_room_for_long(struct multipath *m, struct path *path)
+{
+	struct mpath_io *io = &path->probe;
+
+	if (!io->short_until_ns)
+		io->short_until_ns = m->now_ns + SHORT_TIME_NS;
+	return m->now_ns >= io->short_until_ns;
+}
+
 static void identified(struct multipath *m, struct path *path, enum identify_result result,
 		       const char *reason)
 {
 	end_probe(m, path);
 	if (path->link != LINK_OPEN)
 		return;
+	if (!has_no_room(&path->probe.result))
+		path->probe.short_until_ns = 0;
 
 	switch (result) {
 	case IDENTIFY_ASK:
 		assert(!"the conversation goes on");
 		return;
 	case IDENTIFY_LATER:
+		if (has_no_room(&path->probe.result) && has_no_room_for_long(m, path)) {
+			path_down(m, path, "cannot be identified: the target is busy");
+			return;
+		}
 		path->recheck_identity = path->active; /* the doubt stands */
 		check_at(m, path, m->now_ns + IDENTIFY_LATER_NS);
 		return;
@@ -632,12 +654,10 @@ static void listen_for_doubts(struct multipath *m, struct path *path)
 static bool waits_for_room(struct multipath *m, struct path *path)
 {
 	struct mpath_io *io = &path->probe;
-	bool full = io->result.status == SAM_BUSY || io->result.status == SAM_TASK_SET_FULL;
 
 	if (m->activating_path != path)
 		return false;
-	if (io->result.transport != TRANSPORT_BUSY &&
-	    (io->result.transport != TRANSPORT_OK || !full)) {
+	if (io->result.transport != TRANSPORT_BUSY && !has_no_room(&io->result)) {
 		io->short_until_ns = 0;
 		return false;
 	}

@@ -468,6 +468,37 @@ static void a_lun_grows_under_load(void)
 	world_end(w);
 }
 
+/* Commands wait for a path in doubt: for a target that has too much to do, but not without end. */
+static void a_doubt_under_load(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *io;
+
+	world_up(w);
+	w->luns[0].overloaded = true;
+	kernel_hears(sim_path(w, "8:0"), HEARD_IDENTITY);
+	io = submit_read(w, 0, 1);
+	advance(w, 20000);
+	expect_pending(w, io);
+	w->luns[0].overloaded = false;
+	advance(w, 1000);
+	expect_good(w, io);
+	expect(w, sim_path(w, "8:0")->path->fail_count == 0);
+
+	w->luns[0].overloaded = true;
+	kernel_hears(sim_path(w, "8:0"), HEARD_IDENTITY);
+	io = submit_read(w, 0, 1);
+	advance(w, 29000);
+	expect_pending(w, io);
+	advance(w, 2000);
+	expect_sense(w, io, 0x02, 0x08, 0x00);
+	expect_detail(w, "failed: cannot be identified: the target is busy");
+	w->luns[0].overloaded = false;
+	advance(w, 2000);
+	expect(w, sim_path(w, "8:0")->path->active);
+	world_end(w);
+}
+
 /* The kernel was told, or has read the size itself: a path each, or only one of them. */
 static void a_lun_grows_and_the_kernel_hears_of_it(void)
 {
@@ -1099,6 +1130,7 @@ int main(void)
 	STORY(a_lun_grows_in_service);
 	STORY(a_lun_grows_and_a_probe_hears_of_it);
 	STORY(a_lun_grows_under_load);
+	STORY(a_doubt_under_load);
 	STORY(a_lun_grows_and_the_kernel_hears_of_it);
 	STORY(resize_by_message);
 	STORY(a_path_does_not_grow_with_the_others);
