@@ -24,6 +24,7 @@
 #include "runner/cfgstring.h"
 #include "runner/config.h"
 #include "runner/hardware_file.h"
+#include "runner/key_file.h"
 #include "runner/keys.h"
 #include "runtime/log.h"
 
@@ -111,22 +112,17 @@ static int parse_file(struct key_values *values, const char *file, const char *t
 		      bool is_map, struct strbuf *error)
 {
 	const char *group = is_map ? "multipath" : "defaults";
-	GKeyFile *key_file = g_key_file_new();
-	GError *gerror = NULL;
+	GKeyFile *key_file;
 	int err;
 
 	if (strlen(text) != len) {
 		strbuf_printf(error, "%s: there is a NUL byte in the file", file);
-		err = -EINVAL;
-	} else if (!len) {
-		err = 0; /* which GLib calls an error */
-	} else if (!g_key_file_load_from_data(key_file, text, len, G_KEY_FILE_NONE, &gerror)) {
-		strbuf_printf(error, "%s: %s", file, gerror->message);
-		g_error_free(gerror);
-		err = -EINVAL;
-	} else {
-		err = check_groups(key_file, file, group, error);
+		return -EINVAL;
 	}
+	key_file = key_file_load(file, text, error);
+	if (!key_file)
+		return -EINVAL;
+	err = check_groups(key_file, file, group, error);
 	if (!err)
 		err = take_keys(values, key_file, file, group, is_map, error);
 	g_key_file_free(key_file);

@@ -11,6 +11,7 @@
 
 #include "core/registry.h"
 #include "mpath/number.h"
+#include "runner/key_file.h"
 #include "runner/keys.h"
 
 /* What a rule may say, beside for which arrays it is. */
@@ -197,20 +198,13 @@ static int parse_rules(GKeyFile *key_file, const char *file, struct hardware_tab
 int hardware_parse(const char *file, const char *text, struct hardware_table **table,
 		   struct strbuf *error)
 {
-	GKeyFile *key_file = g_key_file_new();
-	GError *gerror = NULL;
+	GKeyFile *key_file = key_file_load(file, text, error);
 	int err;
 
 	*table = NULL;
-	/* An empty one is an error for GLib. */
-	if (text[0] &&
-	    !g_key_file_load_from_data(key_file, text, strlen(text), G_KEY_FILE_NONE, &gerror)) {
-		strbuf_printf(error, "%s: %s", file, gerror->message);
-		g_error_free(gerror);
-		err = -EINVAL;
-	} else {
-		err = parse_rules(key_file, file, table, error);
-	}
+	if (!key_file)
+		return -EINVAL;
+	err = parse_rules(key_file, file, table, error);
 	g_key_file_free(key_file);
 	return err;
 }

@@ -670,6 +670,10 @@ static void test_files_refused(void)
 	refuse_map("[multipath]\nmultibus\n",
 		   "D/maps/m.map: Key file contains line “multibus” which is not a key-value pair, "
 		   "group, or comment");
+	refuse_map("[multipath]\npaths=/dev/a\nprio=alua\n  paths = /dev/b\n",
+		   "D/maps/m.map: [multipath]: paths: is there twice");
+	refuse_conf("[defaults]\nprio=alua\n[defaults]\n",
+		    "D/mpath.conf: [defaults]: is there twice");
 	refuse_map("[multipath]\npaths=/dev/a\n[other]\n",
 		   "D/maps/m.map: unknown group [other], expected [multipath]");
 	refuse_map("[defaults]\n", "D/maps/m.map: unknown group [defaults], expected [multipath]");
@@ -1367,6 +1371,14 @@ static void test_hardware_refused(void)
 			"a key-value pair, group, or comment");
 	refuse_hardware("[a]\nproduct=*\n", "D/hardware.conf: [a]: there is no vendor=");
 	refuse_hardware("[a]\nvendor=X\n[b]\n", "D/hardware.conf: [b]: there is no vendor=");
+	refuse_hardware("[a]\nvendor=X\n[b]\nvendor=Y\n [a] \nvendor=Z\n",
+			"D/hardware.conf: [a]: is there twice");
+	refuse_hardware("[a]\nvendor=X\n# vendor=Y\nvendor = Z\n",
+			"D/hardware.conf: [a]: vendor: is there twice");
+	refuse_hardware("[a]\nvendor=X\nprio[de]=alua\n",
+			"D/hardware.conf: [a]: prio[de]: unknown key, expected one of vendor, "
+			"product, tpgs, hw_handler, path_checker, prio, grouping, failback, "
+			"pg_init_retries, pg_init_delay_msecs, no_path_retry");
 	refuse_hardware("[a]\nvendor=X\nrevision=1\n",
 			"D/hardware.conf: [a]: revision: unknown key, expected one of vendor, "
 			"product, tpgs, hw_handler, path_checker, prio, grouping, failback, "
