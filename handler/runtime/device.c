@@ -912,12 +912,26 @@ static void device_tell_paths(struct device *d, const struct found_disks *disks,
 	}
 }
 
+/* What was lost may have been about any of them: an unheard doubt would lead to another LUN. */
+static void device_tell_all_paths(struct device *d, enum mpath_heard heard)
+{
+	struct mpath_event event = {.type = MPATH_PATH_HEARD, .heard = heard};
+
+	for (unsigned int i = 0; (event.path = mpath_path(d->map, i)); i++)
+		device_step(d, &event);
+}
+
 static void device_tell_of_disks(void *arg, const struct disk_news *news)
 {
+	if (news->lost) {
+		device_tell_all_paths(arg, HEARD_IDENTITY);
+		device_tell_all_paths(arg, HEARD_STATES);
+		device_tell_all_paths(arg, HEARD_CAPACITY);
+	}
 	device_tell_paths(arg, &news->doubted, HEARD_IDENTITY);
 	device_tell_paths(arg, &news->states, HEARD_STATES);
 	device_tell_paths(arg, &news->resized, HEARD_CAPACITY);
-	if (news->disks)
+	if (news->disks || news->lost)
 		device_step(arg, &(struct mpath_event){.type = MPATH_DISKS});
 }
 

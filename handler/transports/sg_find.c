@@ -23,6 +23,9 @@
 #define BY_PATH	  "/dev/disk/by-path/"
 #define UDEV_RUNS "/run/udev/control"
 
+/* Room for what the kernel tells while a worker is busy: some thousand disks at once. */
+#define ROOM (8 * 1024 * 1024)
+
 /* --- which disks? --- */
 
 static ssize_t read_vpd83(struct udev_device *scsi, uint8_t *page)
@@ -162,6 +165,7 @@ static struct disk_monitor *sg_watch(int *fd)
 		sg_unwatch(monitor);
 		return NULL;
 	}
+	udev_monitor_set_receive_buffer_size(monitor->monitor, ROOM); /* less is no error */
 	*fd = udev_monitor_get_fd(monitor->monitor);
 	return monitor;
 }
@@ -219,19 +223,31 @@ static void take_size(struct udev_device *disk, struct disk_news *news)
 		found_disks_add(&news->resized, node, node);
 }
 
+static void take_news(struct udev_device *device, struct disk_news *news)
+{
+	if (strcmp(udev_device_get_subsystem(device), "scsi") == 0) {
+		take_attention(device, news);
+		return;
+	}
+	news->disks |= has_come_or_gone(device);
+	take_size(device, news);
+}
+
 static void sg_drain(struct disk_monitor *monitor, struct disk_news *news)
 {
 	struct udev_device *device;
+	bool more;
 
-	while ((device = udev_monitor_receive_device(monitor->monitor))) {
-		if (strcmp(udev_device_get_subsystem(device), "scsi") == 0) {
-			take_attention(device, news);
-		} else {
-			news->disks |= has_come_or_gone(device);
-			take_size(device, news);
-		}
+	do {
+		errno = 0;
+		device = udev_monitor_receive_device(monitor->monitor);
+		more = device || errno == ENOBUFS;
+		if (device)
+			take_news(device, news);
+		else
+			news->lost |= more;
 		udev_device_unref(device);
-	}
+	} while (more);
 }
 
 const struct disk_finder sg_finder = {

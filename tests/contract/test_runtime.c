@@ -965,6 +965,21 @@ static void test_the_kernel_doubts_a_disk(void)
 	device_stop(front.device);
 }
 
+/* So many things have happened that nobody knows what: any of the paths may be another LUN. */
+static void test_news_are_lost(void)
+{
+	struct front front;
+
+	polling_ms = 60 * 1000;
+	start(&front, TABLE);
+	polling_ms = 200;
+	expect_status("status info", "8:0 A 0");
+	paths[1].disk = &other_disk;
+	fake_news_lost();
+	expect_status("status info", "8:0 A 0 E 0 1 0 8:16 F 1");
+	device_stop(front.device);
+}
+
 /* Each path to it hears that, not only the first one in the table. */
 static void test_the_kernel_doubts_a_disk_in_two_groups(void)
 {
@@ -1621,6 +1636,7 @@ static const struct {
 	{"found-and-named", test_found_and_named},
 	{"news-of-disks", test_news_of_disks},
 	{"the-kernel-doubts-a-disk", test_the_kernel_doubts_a_disk},
+	{"news-are-lost", test_news_are_lost},
 	{"the-kernel-sees-a-disk-grow", test_the_kernel_sees_a_disk_grow},
 	{"the-kernel-doubts-a-disk-in-two-groups", test_the_kernel_doubts_a_disk_in_two_groups},
 	{"pinned", test_pinned},

@@ -504,6 +504,7 @@ struct disk_monitor {
 static struct list fake_monitors = {&fake_monitors, &fake_monitors};
 static const char *fake_doubted; /* what the next news is about; NULL: disks have come or gone */
 static const char *fake_resized; /* likewise */
+static bool fake_lost;		 /* or some was lost */
 
 static int fake_find(const char *wwid, struct found_disks *found)
 {
@@ -549,7 +550,8 @@ static void fake_drain(struct disk_monitor *monitor, struct disk_news *news)
 		return;
 	}
 	pthread_mutex_lock(&fake_lock);
-	news->disks = !fake_doubted && !fake_resized;
+	news->lost = fake_lost;
+	news->disks = !fake_doubted && !fake_resized && !fake_lost;
 	if (fake_doubted)
 		assert(found_disks_add(&news->doubted, fake_doubted, fake_doubted));
 	if (fake_resized)
@@ -566,7 +568,7 @@ static void fake_unwatch(struct disk_monitor *monitor)
 	free(monitor);
 }
 
-static void fake_news(const char *doubted, const char *resized)
+static void fake_news(const char *doubted, const char *resized, bool lost)
 {
 	const uint64_t one = 1;
 	struct disk_monitor *monitor;
@@ -574,6 +576,7 @@ static void fake_news(const char *doubted, const char *resized)
 	pthread_mutex_lock(&fake_lock);
 	fake_doubted = doubted;
 	fake_resized = resized;
+	fake_lost = lost;
 	list_for_each_entry(monitor, &fake_monitors, node)
 		assert(write(monitor->fd, &one, sizeof(one)) == sizeof(one));
 	pthread_mutex_unlock(&fake_lock);
@@ -581,17 +584,22 @@ static void fake_news(const char *doubted, const char *resized)
 
 void fake_disks_changed(void)
 {
-	fake_news(NULL, NULL);
+	fake_news(NULL, NULL, false);
 }
 
 void fake_disk_doubted(const char *node)
 {
-	fake_news(node, NULL);
+	fake_news(node, NULL, false);
 }
 
 void fake_disk_resized(const char *node)
 {
-	fake_news(NULL, node);
+	fake_news(NULL, node, false);
+}
+
+void fake_news_lost(void)
+{
+	fake_news(NULL, NULL, true);
 }
 
 static const struct disk_finder fake_finder = {

@@ -65,6 +65,8 @@ void fake_disks_changed(void);
 void fake_disk_doubted(const char *node);
 /* Or has another size. */
 void fake_disk_resized(const char *node);
+/* Or has heard more than there is room for. */
+void fake_news_lost(void);
 
 extern const struct path_transport_type fake_transport;
 
