@@ -336,8 +336,22 @@ static void recall_disks(struct multipath *m, const struct mpath_memory *memory)
 		m->longest_transit_ms = memory->transit_ms;
 }
 
+/*
+ * Commands were going somewhere: that this process sees its paths for the first time does not mean
+ * that they have come up, and that commands have to follow them (failback=followover).
+ */
+static void recall_paths(struct multipath *m)
+{
+	struct path *path;
+
+	for_each_path(m, path)
+		path->was_down = false;
+}
+
 void mpath_recall(struct multipath *m, const struct mpath_memory *memory)
 {
+	if (memory->current_group)
+		recall_paths(m);
 	m->former_fence_ns = memory->fence_end_ns;
 	recall_disks(m, memory);
 	m->former_slow_ns = memory->slow_end_ns;

@@ -254,6 +254,32 @@ static void followover_leaves_the_lun_to_another_host(void)
 	}
 }
 
+/* A path that this process has never known to be down has not come up, however late it is. */
+static void followover_after_a_restart(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = new_world("0", *make, GROUPS);
+
+		w->settings.policy.failback = FAILBACK_FOLLOWOVER;
+		world_up(w);
+		read_and_wait(w, 20);
+		lun(w)->owner = 1;
+		read_and_wait(w, 50);
+		expect(w, w->m->current_pg->number == 2);
+		kill_world(w, 0);
+		sim_path(w, "8:0")->open_latency_ns = 3 * NSEC_PER_SEC;
+		restart_world(w);
+		advance(w, 1500);
+		read_and_wait(w, 500);
+		advance(w, 60000);
+		expect(w, sim_path(w, "8:0")->path->active);
+		read_and_wait(w, 50);
+		expect(w, lun(w)->owner == 1 && lun(w)->nr_moves == 0);
+		world_end(w);
+	}
+}
+
 /* Too much to do even for the checkers' questions: that says nothing of the paths. */
 static void the_array_is_overloaded(void)
 {
@@ -763,6 +789,7 @@ int main(void)
 	STORY(a_lun_that_nobody_has_seen);
 	STORY(a_lun_that_nobody_has_seen_for_long);
 	STORY(another_host_moves_the_lun);
+	STORY(followover_after_a_restart);
 	STORY(the_array_is_overloaded);
 	STORY(an_activation_meets_an_overload);
 	STORY(followover_leaves_the_lun_to_another_host);
