@@ -16,7 +16,7 @@ from lib import case, cuts, dbus, fio, scsi, topology
 from lib.case import defer, expect, expect_equal, note
 from lib.mpath import BUS_NAME, Map, map_call
 from lib.runner import Runner
-from lib.system import read, run, wait_for
+from lib.system import read, run, wait_for, write
 
 ROOT = "/org/tcmu/Mpath1"
 NOBODY = 65534
@@ -447,6 +447,22 @@ def test_the_array_grows():
     wait_for(lambda: served.backstore.get("dev_size") == str(1 << 30), 5, "dev_size")
     runner.wait_log("the LUN is now")
     expect(scsi.test_unit_ready(served.path).good, "one unit attention is enough")
+
+
+def test_the_array_grows_and_is_rescanned():
+    """The kernel meets the unit attention in our place, as no command and no check of ours does."""
+    runner = start_runner()
+    made = topology.ScsiDebug(2, size_mib=64)
+    defer(made.teardown)
+    served = serve(made, polling_interval_ms=3600000)
+    expect(scsi.usable(served.path), "the LUN")
+    made.set("virtual_gb", 1)
+    for path in made.paths:
+        write(path.device + "/rescan", 1)
+    runner.wait_log("the LUN is now")
+    wait_for(lambda: scsi.test_unit_ready(served.path).code == (0x06, 0x2a, 0x09), 10,
+             "the unit attention")
+    wait_for(lambda: scsi.read_capacity(served.path)[0] << 9 == 1 << 30, 5, "READ CAPACITY")
 
 
 def test_who_may():
