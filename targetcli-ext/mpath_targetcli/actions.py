@@ -6,6 +6,7 @@ for `mpathctl list`.
 """
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from .model import Map
 
 MAP_DIR = "/etc/tcmu/mpath.d"
+MAP_FILE_MAX = 1 << 20      # bytes; the handler reads no more either
+LISTING_MAX = 64 << 20      # of dm's maps
 Options = argparse.Namespace
 
 
@@ -29,13 +32,22 @@ class Mistake(Exception):
     """Something that is wrong before anybody was asked, in words."""
 
 
-def read_file(name: str) -> str:
-    """A text file; "-" is standard input."""
+def read_file(name: str, limit: int = MAP_FILE_MAX) -> str:
+    """A text file; "-" is standard input.
+
+    D-Bus's texts end at a NUL, and the half of a file that stands before it may be a map, too.
+    """
     try:
         if name == "-":
-            return sys.stdin.read()
-        with open(name, encoding="utf-8") as f:
-            return f.read()
+            content = sys.stdin.buffer.read(limit + 1)
+        else:
+            with open(name, "rb") as f:
+                content = f.read(limit + 1)
+        if len(content) > limit:
+            raise Mistake(f"{name}: is larger than {limit >> 20} MiB")
+        if b"\0" in content:
+            raise Mistake(f"{name}: there is a NUL byte in the file")
+        return content.decode()
     except OSError as error:
         raise Mistake(f"{name}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -101,12 +113,17 @@ def do_events(client: "Client", options: Options) -> None:
 
 
 def replace_file(name: str, content: str) -> None:
-    """Who reads the file never sees half of it."""
+    """Who reads the file never sees half of it.  A device would be gone: /dev/null, for everybody."""
+    file = os.path.realpath(name)
+    if os.path.exists(file) and not os.path.isfile(file):
+        raise Mistake(f"{name}: is no regular file")
     try:
-        with open(name + ".new", "w", encoding="utf-8") as f:
+        with open(file + ".new", "w", encoding="utf-8") as f:
             f.write(content)
-        os.rename(name + ".new", name)
+        os.rename(file + ".new", file)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(file + ".new")
         raise Mistake(f"{name}: {error.strerror}") from None
 
 
@@ -230,7 +247,7 @@ def import_one(m: "DmMap", options: Options, check: Callable[[str], None] | None
 def do_import(_client: None, options: Options) -> int:
     from . import importer
     try:
-        found = importer.parse(read_file(options.file))
+        found = importer.parse(read_file(options.file, LISTING_MAX))
     except importer.Mistake as error:
         raise Mistake(str(error)) from None
     check = check_of_service()

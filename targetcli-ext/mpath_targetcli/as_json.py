@@ -73,12 +73,12 @@ def map_fields(m: Map) -> dict[str, Any]:
 
 def document(**content: Any) -> str:
     """A whole answer: version, then content."""
-    return json.dumps({**VERSION, **content}, indent=3, ensure_ascii=False)
+    return json.dumps({**VERSION, **content}, indent=3)
 
 
 def line(**content: Any) -> str:
     """The same on one line, for streams."""
-    return json.dumps({**VERSION, **content}, ensure_ascii=False)
+    return json.dumps({**VERSION, **content})
 
 
 def maps_document(maps: list[Map]) -> str:

@@ -5,14 +5,15 @@ Here are the words of the command line and the exit codes; actions.py has what t
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable
 
 from . import actions
 
-# Exit codes, as the manual page lists them; 2 is argparse's.
-OK, REFUSED, NO_SUCH_MAP, NOT_SERVING, NOT_PERMITTED, NO_ANSWER = 0, 1, 3, 4, 5, 6
+# Exit codes, as the manual page lists them; USAGE is argparse's.
+OK, REFUSED, USAGE, NO_SUCH_MAP, NOT_SERVING, NOT_PERMITTED, NO_ANSWER = 0, 1, 2, 3, 4, 5, 6
 
 
 class Commands:
@@ -46,16 +47,23 @@ class Commands:
 
 
 def positive(word: str) -> int:
-    number = int(word)
-    if number < 1:
-        raise ValueError
+    """As D-Bus takes it."""
+    try:
+        number = int(word)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= 0xffffffff:
+        raise argparse.ArgumentTypeError(f'"{word}", expected a number from 1 to {0xffffffff}')
     return number
 
 
 def duration(word: str) -> float:
-    seconds = float(word)
+    try:
+        seconds = float(word)
+    except ValueError:
+        seconds = 0
     if not 0.1 <= seconds <= 3600:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f'"{word}", expected 0.1 to 3600 seconds')
     return seconds
 
 
@@ -140,7 +148,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def complain(error: Exception) -> None:
+def complain(error: Exception | str | None) -> None:
     print(f"mpathctl: {error}", file=sys.stderr)
 
 
@@ -166,17 +174,32 @@ def run_with_service(options: argparse.Namespace) -> int:
     return OK
 
 
+def forget_output() -> None:
+    """Nobody is to try again to write what is left."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(argv: list[str] | None = None) -> int:
     options = make_parser().parse_args(argv)    # first: --help must not wait for gi
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")   # no character set must end us
     try:
         status = run_with_service(options) if options.needs_service else options.run(None, options)
         sys.stdout.flush()
     except actions.Mistake as error:
         complain(error)
         return REFUSED
+    except UnicodeEncodeError as error:     # a word of the command line; D-Bus takes UTF-8 only
+        word = os.fsencode(error.object).decode(errors="backslashreplace")
+        complain(f'"{word}" is no UTF-8 text')
+        return USAGE
     except BrokenPipeError:             # mpathctl ... | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget_output()
         return OK
+    except OSError as error:            # mpathctl ... > /dev/full
+        forget_output()
+        complain(error.strerror)
+        return REFUSED
     except KeyboardInterrupt:
         return 130
     return status

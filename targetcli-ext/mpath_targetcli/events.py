@@ -115,16 +115,20 @@ class Follower:
 
 
 def follow(connection: client.Client, only: str | None, count: int | None, json: bool) -> None:
-    """Prints events until there were `count` of them, or for ever."""
+    """Prints events until there were `count` of them, or for ever.
+
+    NotServing if the bus goes, OSError if nothing can be printed.
+    """
     loop = GLib.MainLoop()
     left = count
+    ended_by: Exception | None = None
 
     def tell(event: Event) -> None:
         nonlocal left
         try:
             print(as_json.line(event=event.fields()) if json else event.line(), flush=True)
-        except BrokenPipeError:
-            loop.quit()
+        except OSError as error:
+            end(error)
             return
         if left is not None:
             left -= 1
@@ -134,5 +138,18 @@ def follow(connection: client.Client, only: str | None, count: int | None, json:
     def warn(text: str) -> None:
         print(f"mpathctl: {text}", file=sys.stderr, flush=True)
 
+    def end(why: Exception) -> None:
+        nonlocal ended_by
+        ended_by = why
+        loop.quit()
+
+    def closed(_bus: Any, _by_peer: bool, _error: GLib.Error | None) -> None:
+        end(client.NotServing("the system bus is gone"))
+
+    # GLib's own way is to kill us.
+    connection.bus.set_exit_on_close(False)
+    connection.bus.connect("closed", closed)
     Follower(connection, only, tell, warn)
     loop.run()
+    if ended_by:
+        raise ended_by

@@ -253,12 +253,12 @@ class ControlTest(unittest.TestCase):
         else:
             self.fail(f"the server is gone, status {self.server.process.returncode}")
 
-    def popen(self, *args, user=None):
+    def popen(self, *args, user=None, stdin=None, stdout=subprocess.PIPE):
         # Another user may not be able to read the repository.
         source = f"{self.bus.dir.name}/targetcli-ext" if user else f"{REPO}/targetcli-ext"
         return subprocess.Popen(
             ["/usr/bin/python3", f"{source}/mpathctl", *args], text=True, user=user,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=stdin, stdout=stdout, stderr=subprocess.PIPE,
             env=dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=self.bus.address,
                      PYTHONPATH=source, PYTHONDONTWRITEBYTECODE="1"))
 

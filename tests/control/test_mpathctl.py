@@ -148,7 +148,7 @@ class MpathctlTest(Base):
                          ["MAP", "mpatha", "sda", "sdb"])
         self.assertEqual(self.json("top", "mpatha")["maps"][0]["name"], "mpatha")
         for words in (("-n", "0"), ("-d", "x"), ("-d", "0")):
-            self.assertIn("invalid", self.mpathctl("top", *words, status=USAGE))
+            self.assertIn("expected", self.mpathctl("top", *words, status=USAGE))
 
     def follow(self, *args):
         """`mpathctl events`, which has subscribed: what comes from now on is queued for it."""
@@ -183,7 +183,7 @@ class MpathctlTest(Base):
         events = [json.loads(line)["event"] for line in out.splitlines()]
         self.assertEqual([(event["map"], event["kind"]) for event in events],
                          [("mpatha", "path-failed"), ("mpatha", "map-removed")])
-        self.assertIn("invalid positive value", self.mpathctl("events", "-n", "0", status=USAGE))
+        self.assertIn('"0", expected a number from 1', self.mpathctl("events", "-n", "0", status=USAGE))
 
     def test_metrics(self):
         self.start("mpatha")
@@ -361,6 +361,24 @@ class MpathctlTest(Base):
         self.assertEqual(self.mpathctl("check", "/none", status=1),
                          "mpathctl: /none: there is no such file, and it is no table\n")
 
+    def test_files_that_are_no_text(self):
+        """Nothing of such a file is sent: half of a map file may be a map, too."""
+        self.start("mpatha")
+        nul = "there is a NUL byte in the file"
+        for content, why in ((b"good\0, and what a crash left of the rest", nul), (b"caf\xe9", "is no UTF-8 text"),
+                             (b"\0" * (2 << 20), "is larger than 1 MiB")):
+            with tempfile.NamedTemporaryFile() as f:
+                f.write(content)
+                f.flush()
+                for words in (("check",), ("reload", "mpatha")):
+                    self.assertEqual(self.mpathctl(*words, f.name, status=1), f"mpathctl: {f.name}: {why}\n")
+        for name in ("/dev/zero", "-"):     # standard input is a terminal, or nothing, in this test
+            with open("/dev/zero", "rb") as endless:
+                process = self.popen("check", name, stdin=endless)
+                self.assertIn("is larger than 1 MiB", process.communicate(timeout=60)[1])
+                self.assertEqual(process.returncode, 1)
+        self.assertEqual(len(self.json("show", "mpatha")["maps"][0]["path_groups"][0]["paths"]), 1)
+
     # --- all of them ---
 
     def test_no_such_map(self):
@@ -431,6 +449,63 @@ class MpathctlTest(Base):
 
     # --- what a shell does with it ---
 
+    def test_words_that_are_no_text(self):
+        self.start("mpatha")
+        for words in (("status", b"\xff"), ("fail", "mpatha", b"\xff"), ("message", "mpatha", "echo", b"\xff"),
+                      ("release", b"\xff"), ("check", b"0 \xff"), ("reload", b"\xff", "/dev/null")):
+            self.assertRegex(self.mpathctl(*words, status=USAGE), r'^mpathctl: "(0 )?\\xff" is no UTF-8 text\n$')
+
+    def test_terminals_of_another_time(self):
+        """What a character set does not have is written as what it is, and nothing ends."""
+        self.start("mpatha")
+        for words in (("show",), ("show", "--json"), ("metrics",)):
+            status, out, err = self.python("from mpath_targetcli import cli\nsys.stdout.reconfigure(encoding='latin-1')\n"
+                                           "sys.exit(cli.main(sys.argv[1:]))", *words)
+            self.assertEqual((status, err), (0, ""), words)
+            self.assertIn("caf\\ufffd", out)
+        self.assertEqual(json.loads(self.python("from mpath_targetcli import cli\nsys.stdout.reconfigure(encoding='ascii')\n"
+                                                "sys.exit(cli.main(sys.argv[1:]))", "message", "--json", "mpatha", "echo",
+                                                "\u00e9\U0001f600")[1])["reply"], "[\u00e9\U0001f600]")
+
+    def test_nowhere_to_write(self):
+        self.start("mpatha")
+        for words in (("show",), ("list", "--json"), ("metrics",), ("top", "-n", "1")):
+            with open("/dev/full", "w") as full:
+                process = self.popen(*words, stdout=full)
+                self.assertEqual(process.communicate(timeout=60)[1], "mpathctl: No space left on device\n", words)
+                self.assertEqual(process.returncode, 1)
+        with open("/dev/full", "w") as full:
+            process = self.popen("events", "mpatha", stdout=full)
+            wait_for(lambda: self.server.say("events", "mpatha", "1") or process.poll() is not None, "it ends")
+            self.assertEqual(process.communicate()[1], "mpathctl: No space left on device\n")
+            self.assertEqual(process.returncode, 1)
+
+    def test_metrics_replace_only_files(self):
+        """Never a device, whoever asks; a link stays one."""
+        self.start("mpatha")
+        with tempfile.TemporaryDirectory() as directory:
+            fifo, link, file = (f"{directory}/{name}" for name in ("fifo", "link", "file"))
+            os.mkfifo(fifo)
+            os.symlink("file", link)
+            for name in (fifo, directory):
+                self.assertEqual(self.mpathctl("metrics", "-o", name, status=1),
+                                 f"mpathctl: {name}: is no regular file\n")
+            self.assertEqual(self.mpathctl("metrics", "-o", link), "")
+            self.assertTrue(os.path.islink(link))
+            self.assertTrue(os.path.getsize(file))
+            self.assertEqual(sorted(os.listdir(directory)), ["fifo", "file", "link"])
+
+    def test_the_bus_goes(self):
+        """Who follows events is told, and not ended by a signal."""
+        self.start("mpatha")
+        process = self.follow()
+        self.bus.stop()
+        _, err = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, err.splitlines()[-2:]),
+                         (NOT_SERVING, ["mpathctl: no maps are served: the system bus is gone",
+                                        "mpathctl: is tcmu-runner running, and was it restarted since tcmu-mpath "
+                                        "was installed?"]))
+
     def test_no_answer(self):
         self.start("mpatha")
         self.server.say("hang", "mpatha")
@@ -498,6 +573,12 @@ class MpathctlTest(Base):
         for words in ((), ("nonsense",), ("fail", "mpatha"), ("switch",), ("check",), ("add", "mpatha"),
                       ("add", "-g", "0", "mpatha", "sda"), ("status", "mpatha", "more")):
             self.assertIn("usage: mpathctl", self.mpathctl(*words, status=USAGE))
+        for words, said in ((("add", "-g", "0", "m", "sda"), '-g/--group: "0", expected a number from 1 to 4294967295'),
+                            (("add", "-g", "4294967296", "m", "sda"), '"4294967296", expected a number from 1'),
+                            (("top", "-n", "x"), '-n/--count: "x", expected a number from 1'),
+                            (("top", "-d", "nan"), '-d/--delay: "nan", expected 0.1 to 3600 seconds'),
+                            (("top", "-d", "0"), '"0", expected 0.1 to 3600 seconds')):
+            self.assertIn(said, self.mpathctl(*words, status=USAGE))
 
 
 # Its own tests are run by its own file.

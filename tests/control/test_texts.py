@@ -570,12 +570,16 @@ class DocumentsTest(unittest.TestCase):
     def test_manual_page(self):
         with open(f"{REPO}/config/man/mpathctl.8") as f:
             page = f.read().replace("\\-", "-")
+        self.assertIn("-h | --help", page)
+        parts = re.split(r"\n\.TP\n\.BR? ([a-z-]+)(?= |\n)", page)
+        parts = {name: part for name, part in zip(parts[1::2], parts[2::2])}
         for name, command in self.commands.items():
-            self.assertRegex(page, rf"(?m)^\.(B|BR) {name}\b", name)
+            self.assertIn(name, parts)
             for action in command._actions:
-                short = action.option_strings[0] if action.option_strings else ""
-                if short not in ("", "-h"):
-                    self.assertIn(short, page, name)
+                if action.dest not in ("help", "json"):
+                    for option in action.option_strings:
+                        self.assertRegex(parts[name] if name != "status" else page,
+                                         rf"(?<![\w-]){option}(?![\w-])", name)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def mpathctl(*words, status=0, stdin=""):
     from mpath_targetcli import cli
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), \
-            mock.patch.object(sys, "stdin", io.StringIO(stdin)):
+            mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()))):
         try:
             ended = cli.main(list(words))
         except SystemExit as end:           # argparse
