@@ -33,6 +33,42 @@ PLAIN = text.Paint(False)
 CHECK_MAP = ""
 
 
+class CheckTest(unittest.TestCase):
+    """What Manager.Check, and so `mpathctl check`, says would be built."""
+
+    def check(self, *lines):
+        done = subprocess.run([CHECK_MAP], input="\n".join(lines), capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout.splitlines()
+
+    def test_a_list_of_paths(self):
+        """What only the array will tell is not said to be none."""
+        self.assertEqual(self.check("[multipath]", "paths=/dev/a;/dev/b"),
+                         ["groups: 2, paths: 2", "no path: fail", "hardware handler: the array's own, if it has one",
+                          "path checker: tur", "group 1: service-time", "  /dev/a",
+                          "group 2: service-time", "  /dev/b",
+                          "unless the hardware table has something for the array: path_checker, hw_handler, prio, "
+                          "grouping, failback, pg_init_retries, pg_init_delay_msecs, no_path_retry", ""])
+        said = self.check("[multipath]", "paths=/dev/a;/dev/b", "grouping=group_by_prio", "hw_handler=alua",
+                          "no_path_retry=3", "no_path_timeout_write_ms=7", "polling_interval_ms=1000",
+                          "path_checker=none", "failback=5", "prio=alua", "pg_init_retries=1",
+                          "pg_init_delay_msecs=2")
+        self.assertEqual(said[:5], ["groups: 2, paths: 2", "no path: queue, reads for 3000 ms, others for 7 ms",
+                                    "hardware handler: the array's own, else alua", "path checker: none",
+                                    "grouping: the paths will tell, each is by itself until then"])
+        self.assertNotIn("unless", " ".join(said))
+        self.assertIn("hardware handler: none", self.check("[multipath]", "paths=/dev/a", "hw_handler=none"))
+
+    def test_a_table(self):
+        said = self.check("1 queue_if_no_path 1 alua 1 1 round-robin 0 1 1 8:0 1")
+        self.assertEqual(said, ["groups: 1, paths: 1", "no path: queue", "hardware handler: the array's own, else alua",
+                                "path checker: tur", "group 1: round-robin", "  8:0",
+                                "unless the hardware table has something for the array: path_checker", ""])
+        self.assertIn("hardware handler: the array's own, if it has one",
+                      self.check("1 retain_attached_hw_handler 0 1 1 round-robin 0 1 1 8:0 1"))
+        self.assertIn("hardware handler: none", self.check("0 0 1 1 round-robin 0 1 1 8:0 1"))
+
+
 class ModelTest(unittest.TestCase):
     def test_tree(self):
         self.assertEqual([m.name for m in MAPS], ["a", "b"])
