@@ -370,6 +370,8 @@ struct mpath_change *mpath_change_add_path(struct multipath *m, const char *addr
 		strbuf_printf(error, "path %s is in the map already", address);
 		return NULL;
 	}
+	if (!mpath_table_takes_device(address, error))
+		return NULL;
 	group = group ? group : natural_group(m);
 	if (!group || group > m->nr_groups + 1) {
 		strbuf_printf(error,

@@ -170,24 +170,66 @@ static void for_named_paths(struct multipath *m, struct mpath_message *message,
 	}
 }
 
+/* dm's, ours, and at the end those that the runtime sees to, since they take memory. */
+static const struct {
+	const char *word;
+	const char *wants;
+} messages[] = {
+	{"queue_if_no_path", "nothing"},
+	{"fail_if_no_path", "nothing"},
+	{"disable_group", "the number of a priority group"},
+	{"enable_group", "the number of a priority group"},
+	{"switch_group", "the number of a priority group"},
+	{"fail_path", "a path"},
+	{"reinstate_path", "a path"},
+	{"probe_path", "a path"},
+	{"probe_paths", "nothing"},
+	{"forget_wwid", "nothing"},
+	{"release", "nothing"},
+	{"suspend", "noflush or nothing"},
+	{"resume", "nothing"},
+	{"resize", "nothing"},
+	{"add_path", "a path, and perhaps the number of a priority group,"},
+	{"remove_path", "a path"},
+};
+
+#define NR_MESSAGES (sizeof(messages) / sizeof(messages[0]))
+
+/* What dm does not tell. */
+static void tell_expected(struct mpath_message *message)
+{
+	const char *word = message->argc ? message->argv[0] : "(nothing)";
+	size_t i;
+
+	for (i = 0; i < NR_MESSAGES; i++) {
+		if (strcasecmp(word, messages[i].word) != 0)
+			continue;
+		strbuf_printf(&message->reply, " %s: expected %s behind it", messages[i].word,
+			      messages[i].wants);
+		return;
+	}
+	strbuf_printf(&message->reply, " %s: expected %s", word, messages[0].word);
+	for (i = 1; i < NR_MESSAGES; i++)
+		strbuf_printf(&message->reply, "%s %s", i + 1 < NR_MESSAGES ? "," : " or",
+			      messages[i].word);
+}
+
 static void wrong_count(struct mpath_message *message)
 {
 	message->error = -EINVAL;
 	strbuf_printf(&message->reply,
 		      "Invalid multipath message arguments. Expected 2 arguments, got %d.",
 		      message->argc);
+	tell_expected(message);
 }
 
+/* Two words. */
 static void unrecognised(struct mpath_message *message)
 {
 	message->error = -EINVAL;
-	strbuf_printf(
-		&message->reply,
-		"Unrecognised multipath message received: %s, expected queue_if_no_path, "
-		"fail_if_no_path, disable_group, enable_group, switch_group, fail_path, "
-		"reinstate_path, probe_path, probe_paths, forget_wwid, release, suspend, resume "
-		"or resize",
-		message->argc ? message->argv[0] : "(nothing)");
+	strbuf_printf(&message->reply, "Unrecognised multipath message received: \"%s %s\".",
+		      message->argv[0], message->argv[1]);
+	tell_expected(message);
 }
 
 /* dm has an ioctl for that, with this error. */

@@ -461,6 +461,15 @@ static void trial_end(struct trial *trial)
 	free(trial->paths);
 }
 
+/* No device has such a name, and a line of the log, or of a status, with it would be two. */
+static bool has_control_characters(const char *word)
+{
+	for (; *word; word++)
+		if ((unsigned char)*word < ' ' || *word == 0x7f)
+			return true;
+	return false;
+}
+
 static bool is_device(const char *word)
 {
 	char major[sizeof("4095")] = "";
@@ -468,7 +477,7 @@ static bool is_device(const char *word)
 	uint64_t n;
 
 	if (word[0] == '/')
-		return word[1];
+		return word[1] && !has_control_characters(word);
 	if (!colon || (size_t)(colon - word) >= sizeof(major))
 		return false;
 	memcpy(major, word, (size_t)(colon - word));
@@ -669,6 +678,16 @@ static void print_group(struct strbuf *out, const struct path_selector_type *sel
 		for (unsigned int arg = 0; arg < selector->table_args; arg++)
 			strbuf_printf(out, " 1");
 	}
+}
+
+bool mpath_table_takes_device(const char *word, struct strbuf *error)
+{
+	if (is_device(word))
+		return true;
+	strbuf_printf(error, "error getting device: ");
+	print_word(error, word);
+	strbuf_printf(error, ", expected MAJOR:MINOR or an absolute path name");
+	return false;
 }
 
 static int check_addresses(const char *const *addresses, unsigned int nr_addresses,

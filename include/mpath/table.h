@@ -82,6 +82,9 @@ struct mpath_table {
 int mpath_table_parse(const char *text, struct mpath_table **table, struct strbuf *error);
 void mpath_table_free(struct mpath_table *table);
 
+/* Is @word a device, as a table takes it?  If not, what was expected is appended to @error. */
+bool mpath_table_takes_device(const char *word, struct strbuf *error);
+
 /*
  * The table for a list of paths without a table of their own.  @grouping is multipathd's word
  * ("failover": one group per path, "multibus": one group), @selector as in a table.  @hw_handler

@@ -758,6 +758,14 @@ static void test_changes(void)
 	assert(strstr(asked.reply, "in the map already"));
 	assert(ask(&asked, "mpatha", "add_path 8:32 x") && asked.request.message.error == -EINVAL);
 	assert(strstr(asked.reply, "expected a number"));
+	/* It is judged as it was given, not as a word of a table that nobody has written. */
+	assert(ask(&asked, "mpatha", "add_path 8:x") && asked.request.message.error == -EINVAL);
+	assert(!strcmp(asked.reply, "error getting device: \"8:x\", expected MAJOR:MINOR or "
+				    "an absolute path name"));
+	/* A line of the log, or of a status, would be two. */
+	assert(ask(&asked, "mpatha", "add_path /dev/a\tb") &&
+	       asked.request.message.error == -EINVAL);
+	assert(strstr(asked.reply, "\"/dev/a\\x09b\", expected"));
 	assert(ask(&asked, "mpatha", "remove_path 8:32") && asked.request.message.error == -EINVAL);
 	assert(reload("0 999999 multipath " TABLE, NULL) == -EINVAL);
 	assert(ask(&asked, "mpatha", "add_path 8:32 2") && asked.request.message.error == 0);

@@ -107,7 +107,7 @@ def test_errors():
     serve(made)
     for words, text in (
             (["frobnicate"], "Invalid multipath message arguments. Expected 2 arguments, got 1."),
-            (["frobnicate", "1"], "Unrecognised multipath message received: frobnicate"),
+            (["frobnicate", "1"], 'Unrecognised multipath message received: "frobnicate 1". frobnicate: expected queue'),
             (["fail_path", "/dev/nonsense"], "message: error getting device /dev/nonsense"),
             (["switch_group", "3"], "invalid PG number supplied to switch_pg_num"),
             (["disable_group", "0"], "invalid PG number supplied to bypass_pg"),

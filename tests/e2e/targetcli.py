@@ -148,7 +148,7 @@ def test_steer():
     expect(served("table").startswith("1 queue_if_no_path "), "queues")
     for line, reason in (("fail sdzz", "message: error getting device sdzz"),
                          ("switch 3", "invalid PG number supplied to switch_pg_num"),
-                         ("message frobnicate 1", "Unrecognised multipath message received: frobnicate"),
+                         ("message frobnicate 1", 'Unrecognised multipath message received: "frobnicate 1"'),
                          ("fail", "Missing required parameter path")):
         cli.good(f"{lun} {line}", reason)
     delete(cli, "lun0")

@@ -242,14 +242,30 @@ static void messages_that_are_refused(void)
 	expect(w, strstr(w->text, "8:99"));
 	expect(w, message(w, "reinstate_path") == -EINVAL);
 	expect(w, strcmp(w->text, "Invalid multipath message arguments. Expected 2 arguments, "
-				  "got 1.") == 0);
+				  "got 1. reinstate_path: expected a path behind it") == 0);
 	expect(w, message(w, "fail_path 8:0 8:16") == -EINVAL);
 	expect(w, strcmp(w->text, "Invalid multipath message arguments. Expected 2 arguments, "
-				  "got 3.") == 0);
+				  "got 3. fail_path: expected a path behind it") == 0);
 	expect(w, message(w, "") == -EINVAL);
 	expect(w, strstr(w->text, "got 0."));
 	expect(w, message(w, "explode now") == -EINVAL);
-	expect(w, strncmp(w->text, "Unrecognised multipath message received: explode", 48) == 0);
+	expect(w, strncmp(w->text, "Unrecognised multipath message received: \"explode", 49) == 0);
+	expect(w, strstr(w->text, "explode: expected queue_if_no_path, ") &&
+			  strstr(w->text, ", add_path or remove_path"));
+	expect(w, message(w, "explode") == -EINVAL);
+	expect(w, strstr(w->text, "got 1. explode: expected queue_if_no_path, "));
+	/* Who wrote a word too many is not told that the word before it is none. */
+	expect(w, message(w, "Resume now") == -EINVAL);
+	expect(w, strcmp(w->text, "Unrecognised multipath message received: \"Resume now\". "
+				  "resume: expected nothing behind it") == 0);
+	expect(w, message(w, "suspend flush") == -EINVAL);
+	expect(w, strstr(w->text, "\"suspend flush\". suspend: expected noflush or nothing "
+				  "behind it"));
+	expect(w, message(w, "queue_if_no_path 5") == -EINVAL);
+	expect(w, strstr(w->text, "queue_if_no_path: expected nothing behind it"));
+	expect(w, message(w, "add_path") == -EINVAL);
+	expect(w, strstr(w->text, "add_path: expected a path, and perhaps the number of a "
+				  "priority group, behind it"));
 	expect_info(w, "2 1 0 0 2 1 E 0 1 0 8:0 A 0 E 0 1 0 8:16 A 0 ");
 	world_end(w);
 }

@@ -244,13 +244,21 @@ static void test_any_white_space_separates_words(void)
 /* As dm_split_args(): a backslash takes the next character as it is, at the end it is itself. */
 static void test_backslashes(void)
 {
-	struct mpath_table *t = accept("0 0 1 1 round-robin 1 a\\ b\\\\c 2 0 /dev/my\\ disk\\\n2 "
+	struct mpath_table *t = accept("0 0 1 1 round-robin 1 a\\ b\\\\c 2 0 /dev/my\\ disk\\\\2 "
 				       "/\\d\\e\\v/x\\");
 
 	assert(!strcmp(t->groups[0].selector_argv[0], "a b\\c"));
-	assert(!strcmp(t->groups[0].paths[0].address, "/dev/my disk\n2"));
+	assert(!strcmp(t->groups[0].paths[0].address, "/dev/my disk\\2"));
 	assert(!strcmp(t->groups[0].paths[1].address, "/dev/x\\"));
 	mpath_table_free(t);
+	/* But no device has a name of two lines, nor has a line of the log. */
+	refuse("0 0 1 1 round-robin 0 1 0 /dev/my\\\ndisk",
+	       "error getting device: word 9 is \"/dev/my\\x0adisk\", expected MAJOR:MINOR or an "
+	       "absolute path name");
+	refuse("0 0 1 1 round-robin 0 1 0 /dev/\x7f",
+	       "error getting device: word 9 is \"/dev/\\x7f\", expected MAJOR:MINOR or an "
+	       "absolute "
+	       "path name");
 }
 
 static void test_leading_zeros(void)
