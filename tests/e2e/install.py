@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: --systemd -t 600
+"""The package on a machine that runs, with systemd: what works before anybody has rebooted it, and what is left.
+
+What dpkg does with files is in package.py.
+"""
+
+import os
+import subprocess
+
+from lib import case, system
+from lib.case import expect, expect_equal
+from lib.system import run, wait_for
+
+DEB = "/run/vm/package.deb"
+RELEASE = "tcmu-mpath-release.service"
+TIMER = "tcmu-mpath-metrics.timer"
+COLLECTED = "/var/lib/prometheus/node-exporter"      # where Debian's prometheus-node-exporter looks
+METRICS = f"{COLLECTED}/tcmu-mpath.prom"
+
+
+def dpkg(*words):
+    run("dpkg", "--force-unsafe-io", "--force-confdef", "--force-confold", *words)
+
+
+def is_active(unit):
+    return run("systemctl", "is-active", unit, check=False).strip()
+
+
+def test_first_install():
+    """The machine was up before: the restart of tcmu-runner that is asked for is all that is needed.
+
+    Without what is stopped before rtslib-fb-targetctl.service its next shutdown would wait for held commands.
+    """
+    dpkg("-r", "tcmu-mpath")
+    run("systemctl", "unmask", "tcmu-runner.service")
+    run("systemctl", "start", "rtslib-fb-targetctl.service")
+    dpkg("-i", DEB)
+    expect_equal(is_active(RELEASE), "inactive", "nothing is started by the package")
+    run("systemctl", "restart", "tcmu-runner.service")
+    expect_equal(run("mpathctl", "list"), "", "mpathctl list")
+    wait_for(lambda: is_active(RELEASE) == "active", 20, "what releases commands at shutdown")
+    # It says so by itself, however often tcmu-runner is started, and is not stopped with it.
+    run("systemctl", "restart", "tcmu-runner.service")
+    expect_equal(is_active(RELEASE), "active", "after another restart")
+    order = run("systemctl", "show", "-P", "After", RELEASE).split()
+    for unit in ("rtslib-fb-targetctl.service", "tcmu-runner.service"):
+        expect(unit in order, f"{RELEASE} is not stopped before {unit}: {order}")
+
+
+def test_metrics():
+    """Figures come without a reboot, and are not left, to look fresh for ever, by a package that goes."""
+    os.makedirs(COLLECTED, exist_ok=True)
+    run("systemctl", "enable", "--now", "--quiet", TIMER)
+    wait_for(lambda: "# EOF" in system.read(METRICS, ""), 60, "the metrics")
+    dpkg("-r", "tcmu-mpath")
+    expect_equal(is_active(TIMER), "inactive", "the timer of a package that is gone")
+    expect_equal(os.listdir(COLLECTED), [], "what is left for node_exporter")
+    dpkg("-P", "tcmu-mpath")
+    left = subprocess.run(["find", "/etc/systemd", "/etc/tcmu", "/etc/multipath", "/var/lib", "-name", "*tcmu-mpath*"],
+                          capture_output=True, text=True).stdout.split()
+    expect_equal([path for path in left if not path.startswith("/var/lib/dpkg/")], [], "what a purge has left")
+
+
+if __name__ == "__main__":
+    case.main()
