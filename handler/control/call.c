@@ -22,6 +22,7 @@
 #define WORDS_MAX 32
 #define BYTES_MAX 4096
 #define REPLY_MAX (128 * 1024)
+#define TEXT_MAX  (1024 * 1024) /* a map file's */
 
 struct call {
 	struct device_request request;
@@ -75,6 +76,14 @@ static const char *error_name(int error)
 void call_refuse(GDBusMethodInvocation *invocation, int error, const char *text)
 {
 	g_dbus_method_invocation_return_dbus_error(invocation, error_name(error), text);
+}
+
+bool call_takes_text(GDBusMethodInvocation *invocation, const char *text)
+{
+	if (strnlen(text, TEXT_MAX + 1) <= TEXT_MAX)
+		return true;
+	call_refuse(invocation, -E2BIG, "a map has at most 1 MiB");
+	return false;
 }
 
 static void refuse_no_map(GDBusMethodInvocation *invocation, const char *map)
@@ -214,9 +223,12 @@ void call_map(GDBusMethodInvocation *invocation, const char *map, const char *co
 
 void call_reload(GDBusMethodInvocation *invocation, const char *map, const char *text)
 {
-	struct call *call = call_new(invocation, map, NULL);
 	struct mpath_message *message;
+	struct call *call;
 
+	if (!call_takes_text(invocation, text))
+		return;
+	call = call_new(invocation, map, NULL);
 	if (!call)
 		return;
 	message = &call->request.message;

@@ -31,6 +31,9 @@ void call_reload(GDBusMethodInvocation *invocation, const char *map, const char 
 void call_snapshot(GDBusMethodInvocation *invocation, const char *map,
 		   char *(*text)(const char *map, const struct mpath_snapshot *snapshot));
 
+/* False: @text is longer than a map file may be; the invocation was answered. */
+bool call_takes_text(GDBusMethodInvocation *invocation, const char *text);
+
 /* Refuse with the error's name (a negative errno) and @text. */
 void call_refuse(GDBusMethodInvocation *invocation, int error, const char *text);
 

@@ -56,12 +56,14 @@ static struct {
 static gboolean handle_check(MpathDbusManager *manager, GDBusMethodInvocation *invocation,
 			     const char *text, gpointer data)
 {
-	char *buffer = g_malloc(REPORT_MAX);
 	struct strbuf report;
-	char *valid;
+	char *buffer, *valid;
 	int err;
 
 	(void)data;
+	if (!call_takes_text(invocation, text))
+		return TRUE;
+	buffer = g_malloc(REPORT_MAX);
 	strbuf_init(&report, buffer, REPORT_MAX);
 	err = service.hooks->check(text, &report);
 	valid = g_utf8_make_valid(buffer, -1);

@@ -19,6 +19,8 @@ BUS_NAME = "org.tcmu.Mpath1"
 ROOT_PATH = "/org/tcmu/Mpath1"
 ERROR_PREFIX = "org.tcmu.Mpath1.Error."
 
+RUNNER_NAME = "org.kernel.TCMUService1"     # tcmu-runner's own
+
 TIMEOUT_S = 30.0
 
 # dm-multipath's, and ours.
@@ -154,11 +156,12 @@ class Client:
             raise NotServing(f"no system bus: {error.message}") from None
 
     def call(self, path: str, interface: str, method: str,
-             arguments: GLib.Variant | None = None, timeout_s: float | None = None) -> tuple:
+             arguments: GLib.Variant | None = None, timeout_s: float | None = None,
+             service: str = BUS_NAME) -> tuple:
         """One method call; its results as a tuple.  Never starts tcmu-runner."""
         timeout_s = timeout_s or TIMEOUT_S
         try:
-            return self.bus.call_sync(BUS_NAME, path, interface, method, arguments, None,
+            return self.bus.call_sync(service, path, interface, method, arguments, None,
                                       Gio.DBusCallFlags.NO_AUTO_START, int(timeout_s * 1000),
                                       None).unpack()
         except GLib.Error as error:
@@ -178,6 +181,15 @@ class Client:
     def map(self, name: str) -> Map:
         """The map of this name, whether it is there or not."""
         return Map(self, name)
+
+    def check_config(self, config: str) -> str:
+        """Why tcmu-runner would not take this ("mpath/...") for a backstore; empty: it would.
+
+        By tcmu-runner's name: targetcli's own proxy is of the process that ran when targetcli started.
+        """
+        good, reason = self.call("/org/kernel/TCMUService1/mpath", RUNNER_NAME, "CheckConfig",
+                                 GLib.Variant("(s)", (config,)), service=RUNNER_NAME)
+        return "" if good else reason or "no reason is given"
 
     def check(self, text: str) -> str:
         """What would be built from the text of a map file, or a table; changes nothing."""

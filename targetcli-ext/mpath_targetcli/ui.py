@@ -67,6 +67,8 @@ def extend(stock: Any) -> None:
         """What a map refuses is what targetcli says."""
         try:
             yield
+        except client.NotServing as error:
+            raise stock.ExecutionError(f"no maps are served ({error}): is tcmu-runner running?") from None
         except (client.Error, model.OtherVersion) as error:
             raise stock.ExecutionError(str(error)) from None
 
@@ -211,8 +213,9 @@ def extend(stock: Any) -> None:
             except ValueError as error:
                 raise stock.ExecutionError(str(error)) from None
             config = f"{self.handler}/{cfgstring}"
-            good, reason = self.iface.CheckConfig("(s)", config)
-            if not good:
+            with told():
+                reason = client.Client().check_config(config)
+            if reason:
                 raise stock.ExecutionError(f"cfgstring invalid: {reason}")
             try:
                 created = stock.UserBackedStorageObject(

@@ -669,6 +669,15 @@ class ControlTest(unittest.TestCase):
         self.assertEqual(len(self.mpathctl("message", "mpatha", "long", "13000")), 130001)
         self.assertEqual(self.mpathctl("message", "mpatha", "latin1"), "caf\ufffd\n")
 
+    def test_texts_have_a_limit(self):
+        """Map files' own; who reads them is one thread for all."""
+        client = self.start_client("mpatha")
+        text = "x" * (1 << 20)
+        for path, method in (("", "Manager.Check"), ("/map/mpatha", "Map.Reload")):
+            self.assertEqual(client.call(path, method, "(s)", text + "x"),
+                             "LimitsExceeded: a map has at most 1 MiB")
+            self.assertNotIn("LimitsExceeded", client.call(path, method, "(s)", text) or "")
+
     def test_flood(self):
         """More calls than a client may have under way (dbus-daemon itself allows 128): some are
         refused, none is lost."""

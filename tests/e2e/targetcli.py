@@ -22,9 +22,9 @@ PTH = "/usr/lib/python3/dist-packages/tcmu-mpath.pth"
 NODE = "/backstores/user:mpath"
 
 
-def start(n=2):
+def start(n=2, runner=None):
     """tcmu-runner and a LUN over n paths."""
-    runner = Runner(handlers=all_handlers())
+    runner = runner or Runner(handlers=all_handlers())
     defer(runner.end)
     runner.start()
     made = topology.LioLoopback(n)
@@ -151,6 +151,26 @@ def test_steer():
                          ("message frobnicate 1", 'Unrecognised multipath message received: "frobnicate 1"'),
                          ("fail", "Missing required parameter path")):
         cli.good(f"{lun} {line}", reason)
+    delete(cli, "lun0")
+    cli.end()
+
+
+def test_restarted():
+    """tcmu-runner goes, and comes back, under a targetcli that runs: it says so, and goes on."""
+    runner = Runner(handlers=all_handlers())
+    made = start(runner=runner)
+    device = made.paths[0].dev
+    cli = targetcli()
+    cli.good(f"{NODE} create name=lun0 paths={device}", "Created")
+    runner.kill()
+    for line in (f" create name=lun1 paths={device}", "/lun0 status", f"/lun0 fail {made.paths[0].sd}"):
+        cli.good(NODE + line, r"no maps are served \(.*\): is tcmu-runner running\?")
+    cli.good(f"{NODE} ls", r"lun0 .*, not in service\]")
+    runner.start()
+    cli.good(f"{NODE} create name=lun1 map=none", "cfgstring invalid: .*none.map: cannot be read")
+    cli.good(f"{NODE} create name=lun1 paths={made.paths[1].dev}", "Created")
+    wait_for(lambda: re.search(r"lun0 .*, 1 of 1 paths\]", cli(f"{NODE} ls")), 20, "the LUN is back")
+    delete(cli, "lun1")
     delete(cli, "lun0")
     cli.end()
 
