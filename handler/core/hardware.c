@@ -20,8 +20,8 @@ const struct hardware_rule *hardware_find(const struct hardware_table *table,
 
 	if (!table || len < 32)
 		return NULL;
-	scsi_copy_padded(vendor, sizeof(vendor), inquiry + 8, 8);
-	scsi_copy_padded(product, sizeof(product), inquiry + 16, 16);
+	scsi_copy_text(vendor, sizeof(vendor), inquiry + 8, 8);
+	scsi_copy_text(product, sizeof(product), inquiry + 16, 16);
 	for (i = 0; i < table->nr_rules; i++) {
 		const struct hardware_rule *rule = &table->rules[i];
 

@@ -115,9 +115,9 @@ static void snapshot_lun(const struct lun_facts *lun, struct mpath_snapshot *s)
 	s->block_size = lun->block_size;
 	if (lun->inquiry_len < 36)
 		return;
-	scsi_copy_padded(s->vendor, sizeof(s->vendor), lun->inquiry + 8, 8);
-	scsi_copy_padded(s->product, sizeof(s->product), lun->inquiry + 16, 16);
-	scsi_copy_padded(s->revision, sizeof(s->revision), lun->inquiry + 32, 4);
+	scsi_copy_text(s->vendor, sizeof(s->vendor), lun->inquiry + 8, 8);
+	scsi_copy_text(s->product, sizeof(s->product), lun->inquiry + 16, 16);
+	scsi_copy_text(s->revision, sizeof(s->revision), lun->inquiry + 32, 4);
 }
 
 static void snapshot_limits(const struct multipath *m, struct mpath_snapshot *s)

@@ -250,6 +250,14 @@ void scsi_copy_padded(char *to, size_t size, const uint8_t *field, size_t len)
 	to[len] = '\0';
 }
 
+void scsi_copy_text(char *to, size_t size, const uint8_t *field, size_t len)
+{
+	scsi_copy_padded(to, size, field, len);
+	for (; *to; to++)
+		if (*to < ' ' || *to > '~')
+			*to = ' ';
+}
+
 bool scsi_inquiry_is_ours(const uint8_t *data, size_t len)
 {
 	return len >= OUR_MARK_AT + sizeof(OUR_MARK) - 1 &&

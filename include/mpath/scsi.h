@@ -150,6 +150,8 @@ bool scsi_capacity_decode(const uint8_t *data, size_t len, uint64_t *nr_blocks,
 			  uint32_t *block_size);
 /* A text field of INQUIRY data, without the padding behind it, as far as it fits with its NUL. */
 void scsi_copy_padded(char *to, size_t size, const uint8_t *field, size_t len);
+/* The same for people: what is no printable ASCII is a blank, as in sysfs. */
+void scsi_copy_text(char *to, size_t size, const uint8_t *field, size_t len);
 /* Is this standard INQUIRY data of one of our own LUNs (H13)? */
 bool scsi_inquiry_is_ours(const uint8_t *data, size_t len);
 

@@ -313,6 +313,19 @@ static void test_capacity(void)
 	assert(!scsi_capacity_decode(data, 32, &nr_blocks, &block_size));
 }
 
+/* What an array calls itself is written on terminals and into logs. */
+static void test_texts_are_text(void)
+{
+	char text[9];
+
+	scsi_copy_text(text, sizeof(text), (const uint8_t *)"A\033[2J\n\xe9Z", 8);
+	assert(!strcmp(text, "A [2J  Z"));
+	scsi_copy_text(text, sizeof(text), (const uint8_t *)"AB\0    ", 7);
+	assert(!strcmp(text, "AB"));
+	scsi_copy_text(text, sizeof(text), (const uint8_t *)"too long as it is", 17);
+	assert(!strcmp(text, "too long"));
+}
+
 static void test_our_own_lun_is_recognised(void)
 {
 	uint8_t data[96] = {0};
@@ -338,6 +351,7 @@ int main(void)
 	test_longest();
 	test_designators();
 	test_capacity();
+	test_texts_are_text();
 	test_our_own_lun_is_recognised();
 	return 0;
 }
