@@ -86,7 +86,7 @@ static enum check_result emc_check(void *context, const struct scsi_answer *last
 		return read_page(emc, last, next);
 	result = check_answer(last->result, &at_the_end);
 	if (!emc->reading && result == CHECK_UP)
-		return CHECK_PENDING; /* busy: it does not say who owns the LUN */
+		return CHECK_ANSWERS; /* busy: it does not say who owns the LUN */
 	return result == CHECK_ASK ? emc_ask(emc, next, at_the_end) : result;
 }
 

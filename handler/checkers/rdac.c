@@ -53,7 +53,7 @@ static enum check_result rdac_check(void *context, const struct scsi_answer *las
 	if (last)
 		result = check_answer(last->result, &at_the_end);
 	if (result == CHECK_UP) /* busy, or reserved: then it does not say who owns the LUN */
-		result = CHECK_PENDING;
+		result = CHECK_ANSWERS;
 	if (result != CHECK_ASK)
 		return result;
 	if (rdac->nr_tries++ == CHECK_TRIES_MAX)

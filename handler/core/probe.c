@@ -303,6 +303,12 @@ static void checked(struct multipath *m, struct path *path, enum check_result re
 		else
 			path_down(m, path, "checker: the LUN is not ready");
 		return;
+	case CHECK_ANSWERS:
+		if (path->active)
+			path_up(m, path);
+		else
+			check_again(m, path);
+		return;
 	case CHECK_DOWN:
 		path_down(m, path, "checker: down");
 		return;

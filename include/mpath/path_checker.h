@@ -14,6 +14,7 @@ enum check_result {
 	CHECK_DOWN,	/* not usable */
 	CHECK_GHOST,	/* alive, but in standby: usable after activation */
 	CHECK_PENDING,	/* cannot say yet (transitioning): keep the state, ask again soon */
+	CHECK_ANSWERS,	/* it does, but does not say whether it is in standby: keep the state */
 	CHECK_LUN_GONE, /* the target says that there is no such LUN */
 	/* Stopped, being formatted, ...: the same on every path.  Working paths stay. */
 	CHECK_LUN_NOT_READY,

@@ -780,6 +780,48 @@ static void a_transition_and_another(void)
 	world_end(w);
 }
 
+/* --- BUSY --- */
+
+/* The checker's INQUIRY is answered BUSY: the path is there, and nobody has to leave it or wait. */
+static void a_checker_that_is_told_to_come_later(void)
+{
+	static const enum sim_make with_pages[] = {MAKE_EMC, MAKE_RDAC};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct world *w = used_world("0", with_pages[i], GROUPS);
+		struct sim_path *path = sim_path(w, "8:0");
+		struct sim_io *io;
+
+		path->busy = 1000;
+		path->busy_opcode = 0x12;
+		for (int s = 0; s < 90; s++) {
+			advance(w, 995);
+			io = submit_read(w, 0, 1);
+			advance(w, 5);
+			expect_good(w, io);
+			expect(w, io->last_path == path && !path->path->suspect);
+		}
+		expect(w, path->busy < 1000);
+
+		/* It also ends a doubt that a command has raised. */
+		set_io_mode(path, MODE_FAULT, 1);
+		io = submit_read(w, 0, 1);
+		advance(w, 50);
+		expect(w, !path->path->suspect);
+		expect(w, path->path->fail_count == 0);
+
+		/* One that has failed stays so: it is not known whether it can be used. */
+		path->busy = 3;
+		message(w, "fail_path 8:0");
+		message(w, "reinstate_path 8:0");
+		advance(w, 2500);
+		expect(w, !path->path->active);
+		advance(w, 1500);
+		expect(w, path->path->active);
+		world_end(w);
+	}
+}
+
 int main(void)
 {
 	STORY(a_handler_is_found_by_itself);
@@ -810,5 +852,6 @@ int main(void)
 	STORY(a_transition_that_the_checker_does_not_see);
 	STORY(a_transition_without_end);
 	STORY(a_transition_and_another);
+	STORY(a_checker_that_is_told_to_come_later);
 	return end_of_stories();
 }

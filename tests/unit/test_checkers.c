@@ -226,7 +226,9 @@ static void test_rdac(void)
 	expect_asked(&t, ask_c9, 6, 48);
 	assert(sense(&t, 0x05, 0x24, 0x00) == CHECK_DOWN);
 	begin(&t, &rdac_checker, ask_c9, 6, 48);
-	assert(status(&t, SAM_BUSY) == CHECK_PENDING);
+	assert(status(&t, SAM_BUSY) == CHECK_ANSWERS);
+	begin(&t, &rdac_checker, ask_c9, 6, 48);
+	assert(status(&t, SAM_RESERVATION_CONFLICT) == CHECK_ANSWERS);
 	begin(&t, &rdac_checker, ask_c9, 6, 48);
 	assert(transport(&t, TRANSPORT_GONE) == CHECK_DOWN);
 }
@@ -275,7 +277,7 @@ static void test_emc_clariion_page(void)
 	begin(&t, &emc_clariion_checker, ask_c0, 6, 128);
 	assert(good(&t, page, 48) == CHECK_DOWN);
 	begin(&t, &emc_clariion_checker, ask_c0, 6, 128);
-	assert(status(&t, SAM_BUSY) == CHECK_PENDING);
+	assert(status(&t, SAM_BUSY) == CHECK_ANSWERS);
 	begin(&t, &emc_clariion_checker, ask_c0, 6, 128);
 	assert(sense(&t, 0x06, 0x29, 0x00) == CHECK_ASK);
 	expect_asked(&t, ask_c0, 6, 128);

@@ -335,6 +335,12 @@ static void execute(struct sim_path *p, struct mpath_io *io, struct scsi_result 
 	unsigned int nr_uas = p->nexus.nr_uas;
 	bool changed;
 
+	if (io->is_probe && p->busy && io->cmd.cdb[0] == p->busy_opcode) {
+		p->busy--;
+		*result = (struct scsi_result){.status = SAM_BUSY,
+					       .residual = (uint32_t)io->cmd.data_len};
+		return;
+	}
 	if (p->write_protected && !io->is_probe && io->cmd.class != CMD_READ) {
 		sim_check_condition(result, io->cmd.data_len, 0x07, 0x27, 0x00);
 		return;
