@@ -1271,15 +1271,21 @@ static void refuse_hardware(const char *text, const char *expected)
 	expect_text(error_text, expected);
 }
 
-static const struct hardware_rule *rule_for(const struct map_config *config, const char *vendor,
-					    const char *product)
+static const struct hardware_rule *rule_with(const struct map_config *config, const char *vendor,
+					     const char *product, uint8_t tpgs)
 {
-	uint8_t inquiry[36] = {0};
+	uint8_t inquiry[36] = {[5] = (uint8_t)(tpgs << 4)};
 
 	memset(inquiry + 8, ' ', 28);
 	memcpy(inquiry + 8, vendor, strlen(vendor));
 	memcpy(inquiry + 16, product, strlen(product));
 	return hardware_find(config->settings.hardware, inquiry, sizeof(inquiry));
+}
+
+static const struct hardware_rule *rule_for(const struct map_config *config, const char *vendor,
+					    const char *product)
+{
+	return rule_with(config, vendor, product, 0);
 }
 
 static void test_hardware(void)
@@ -1544,6 +1550,17 @@ static void test_shipped_conf(void)
 	unlink(conf);
 }
 
+/* By priority, and back at once; the handler is found by itself, and tur sees all states. */
+static void expect_alua(const struct hardware_rule *rule, uint32_t pg_init_retries)
+{
+	assert(rule && rule->wants_tpgs);
+	assert(rule->says == (HARDWARE_GROUPING | HARDWARE_FAILBACK |
+			      (pg_init_retries ? HARDWARE_PG_INIT_RETRIES : 0)));
+	assert(rule->policy.grouping == GROUPING_GROUP_BY_PRIO);
+	assert(rule->policy.failback == FAILBACK_IMMEDIATE);
+	assert(rule->pg_init_retries == pg_init_retries);
+}
+
 /* The arrays of each hardware handler are asked by the checker that knows their passive paths. */
 static void test_shipped_hardware(void)
 {
@@ -1551,35 +1568,36 @@ static void test_shipped_hardware(void)
 		const char *vendor;
 		const char *product;
 		const char *checker;
+		uint32_t alua_retries; /* of such as may have target port groups */
 	} arrays[] = {
-		{"DGC", "RAID 5", "emc_clariion"},
-		{"DGC", "VRAID", "emc_clariion"},
-		{"DGC", "DISK", "emc_clariion"},
-		{"IBM", "1722-600", "rdac"},
-		{"IBM", "1746      FAStT", "rdac"},
-		{"IBM", "1814      FAStT", "rdac"},
-		{"IBM", "3526", "rdac"},
-		{"IBM", "3552", "rdac"},
-		{"SGI", "TP9400", "rdac"},
-		{"SGI", "IS500", "rdac"},
-		{"STK", "OPENstorage 9176", "rdac"},
-		{"STK", "FLEXLINE 380", "rdac"},
-		{"STK", "BladeCtlr", "rdac"},
-		{"SUN", "CSM100_R_FC", "rdac"},
-		{"SUN", "LCSM100_F", "rdac"},
-		{"SUN", "STK6580_6780", "rdac"},
-		{"SUN", "SUN_6180", "rdac"},
-		{"SUN", "ArrayStorage", "rdac"},
-		{"DELL", "MD3000i", "rdac"},
-		{"NETAPP", "INF-01-00", "rdac"},
-		{"LSI", "INF-01-00", "rdac"},
-		{"ENGENIO", "INF-01-00", "rdac"},
-		{"LENOVO", "DE_Series", "rdac"},
-		{"FUJITSU", "ETERNUS_AHB", "rdac"},
-		{"COMPAQ", "MSA1000 VOLUME", "hp_sw"},
-		{"COMPAQ", "HSV110 (C)COMPAQ", "hp_sw"},
-		{"HP", "HSV100", "hp_sw"},
-		{"DEC", "HSG80", "hp_sw"},
+		{"DGC", "RAID 5", "emc_clariion", 0},
+		{"DGC", "VRAID", "emc_clariion", 0},
+		{"DGC", "DISK", "emc_clariion", 0},
+		{"IBM", "1722-600", "rdac", 0},
+		{"IBM", "1746      FAStT", "rdac", 50},
+		{"IBM", "1814      FAStT", "rdac", 50},
+		{"IBM", "3526", "rdac", 0},
+		{"IBM", "3552", "rdac", 0},
+		{"SGI", "TP9400", "rdac", 0},
+		{"SGI", "IS500", "rdac", 50},
+		{"STK", "OPENstorage 9176", "rdac", 0},
+		{"STK", "FLEXLINE 380", "rdac", 0},
+		{"STK", "BladeCtlr", "rdac", 0},
+		{"SUN", "CSM100_R_FC", "rdac", 0},
+		{"SUN", "LCSM100_F", "rdac", 0},
+		{"SUN", "STK6580_6780", "rdac", 50},
+		{"SUN", "SUN_6180", "rdac", 50},
+		{"SUN", "ArrayStorage", "rdac", 0},
+		{"DELL", "MD3000i", "rdac", 50},
+		{"NETAPP", "INF-01-00", "rdac", 50},
+		{"LSI", "INF-01-00", "rdac", 50},
+		{"ENGENIO", "INF-01-00", "rdac", 50},
+		{"LENOVO", "DE_Series", "rdac", 50},
+		{"FUJITSU", "ETERNUS_AHB", "rdac", 50},
+		{"COMPAQ", "MSA1000 VOLUME", "hp_sw", 0},
+		{"COMPAQ", "HSV110 (C)COMPAQ", "hp_sw", 0},
+		{"HP", "HSV100", "hp_sw", 0},
+		{"DEC", "HSG80", "hp_sw", 0},
 	};
 	struct map_config *config;
 	char text[16384];
@@ -1606,11 +1624,13 @@ static void test_shipped_hardware(void)
 	}
 	assert(!rule_for(config, "LIO-ORG", "disk0"));
 
-	/* The default for arrays with target port groups. */
-	assert(config->settings.hardware->rules[0].wants_tpgs);
-	assert(config->settings.hardware->rules[0].says == (HARDWARE_GROUPING | HARDWARE_FAILBACK));
-	assert(config->settings.hardware->rules[0].policy.grouping == GROUPING_GROUP_BY_PRIO);
-	assert(config->settings.hardware->rules[0].policy.failback == FAILBACK_IMMEDIATE);
+	/* With target port groups an array is like any other, but those of rdac stay patient. */
+	for (uint8_t tpgs = 1; tpgs <= 3; tpgs++) {
+		expect_alua(rule_with(config, "LIO-ORG", "disk0", tpgs), 0);
+		for (size_t i = 0; i < NR(arrays); i++)
+			expect_alua(rule_with(config, arrays[i].vendor, arrays[i].product, tpgs),
+				    arrays[i].alua_retries);
+	}
 	map_config_free(config);
 	remove_map();
 	unlink(hardware);
