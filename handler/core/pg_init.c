@@ -141,9 +141,11 @@ static void begin_round(struct multipath *m)
 	if (m->pg_init_count == 1)
 		not_for_the_log(m); /* that commands switch to the group says enough */
 
-	list_for_each_entry(path, &m->current_pg->paths, node)
+	list_for_each_entry(path, &m->current_pg->paths, node) {
 		if (path->active && !path->suspect)
 			list_push_back(&m->pg_init_paths, &path->pg_init_node);
+		path->needs_activation = path->active && path->suspect; /* when it is cleared */
+	}
 	if (is_idle(m))
 		end_of_round(m);
 }
@@ -193,11 +195,12 @@ void pg_init_timeout(struct multipath *m)
 
 /*
  * As in dm, a path that comes back to the current group is activated alone, and at once; so is one
- * that turns out to be passive.
+ * that turns out to be passive.  While a round is under way it becomes part of that: it may be the
+ * only one that is left of it.
  */
 void pg_init_one(struct multipath *m, struct path *path)
 {
-	if (!m->hw.type || path->pg != m->current_pg || m->queue_io ||
+	if (!m->hw.type || path->pg != m->current_pg || m->pg_init_required ||
 	    !list_empty(&path->pg_init_node) || m->activating_path == path)
 		return;
 	path->needs_activation = true;

@@ -780,6 +780,95 @@ static void a_transition_and_another(void)
 	world_end(w);
 }
 
+/* --- paths that come while their group is activated --- */
+
+/* The only path that was asked fails, and another one has come meanwhile: it is asked, too. */
+static void a_path_comes_back_while_another_is_activated(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = used_world("0", *make, TWO_BY_TWO_PATHS);
+		struct sim_io *io;
+
+		message(w, "fail_path 8:48");
+		sim_path(w, "8:32")->latency_ns = 200 * NSEC_PER_MSEC;
+		message(w, "switch_group 2");
+		io = submit_read(w, 0, 1);
+		advance(w, 10);
+		message(w, "reinstate_path 8:48");
+		advance(w, 50);
+		expect(w, sim_path(w, "8:48")->path->active);
+		expect_pending(w, io);
+		set_mode(sim_path(w, "8:32"), MODE_LOST);
+		advance(w, 300);
+		expect_good(w, io);
+		expect(w, io->last_path == sim_path(w, "8:48"));
+		expect(w, lun(w)->owner == 1 && lun(w)->nr_moves == 1);
+		expect(w, sim_path(w, "8:48")->path->fail_count == 1); /* the message */
+		world_end(w);
+	}
+}
+
+/* Likewise one that was in doubt when its group was chosen. */
+static void a_path_is_cleared_while_another_is_activated(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = used_world("0", *make, TWO_BY_TWO_PATHS);
+		struct sim_io *io;
+
+		sim_path(w, "8:48")->latency_ns = 20 * NSEC_PER_MSEC;
+		sim_path(w, "8:32")->latency_ns = 1000 * NSEC_PER_MSEC;
+		kernel_hears(sim_path(w, "8:48"), HEARD_IDENTITY);
+		message(w, "switch_group 2");
+		io = submit_read(w, 0, 1);
+		advance(w, 500);
+		expect(w, !sim_path(w, "8:48")->path->suspect);
+		expect_pending(w, io);
+		set_mode(sim_path(w, "8:32"), MODE_LOST);
+		advance(w, 1500);
+		expect_good(w, io);
+		expect(w, io->last_path == sim_path(w, "8:48"));
+		expect(w, lun(w)->owner == 1 && lun(w)->nr_moves == 1);
+		expect(w, sim_path(w, "8:48")->path->fail_count == 0);
+		world_end(w);
+	}
+}
+
+/* And one that was in doubt all that time is activated before a command goes there. */
+static void a_path_is_cleared_after_its_group_was_activated(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = used_world("0", *make, TWO_BY_TWO_PATHS);
+		struct sim_io *io;
+
+		sim_path(w, "8:48")->latency_ns = 100 * NSEC_PER_MSEC;
+		kernel_hears(sim_path(w, "8:48"), HEARD_IDENTITY);
+		message(w, "switch_group 2");
+		io = submit_read(w, 0, 1);
+		advance(w, 50);
+		expect_good(w, io);
+		while (sim_path(w, "8:48")->path->suspect)
+			advance(w, 1);
+		expect(w, sim_path(w, "8:48")->path->needs_activation);
+		for (int i = 0; i < 2; i++) {
+			io = submit_read(w, 0, 1);
+			advance(w, 5);
+			expect_good(w, io); /* nobody waits for it */
+			expect(w, io->last_path == sim_path(w, "8:32"));
+		}
+		advance(w, 500);
+		expect(w, !sim_path(w, "8:48")->path->needs_activation);
+		sim_path(w, "8:48")->latency_ns = SIM_LATENCY;
+		for (int i = 0; i < 2; i++)
+			io = submit_read(w, 0, 1);
+		advance(w, 5);
+		expect(w, sim_path(w, "8:48")->path->stats.counters.good[SCSI_DATA_IN]);
+		world_end(w);
+	}
+}
+
 /* --- BUSY --- */
 
 /* The checker's INQUIRY is answered BUSY: the path is there, and nobody has to leave it or wait. */
@@ -852,6 +941,9 @@ int main(void)
 	STORY(a_transition_that_the_checker_does_not_see);
 	STORY(a_transition_without_end);
 	STORY(a_transition_and_another);
+	STORY(a_path_comes_back_while_another_is_activated);
+	STORY(a_path_is_cleared_while_another_is_activated);
+	STORY(a_path_is_cleared_after_its_group_was_activated);
 	STORY(a_checker_that_is_told_to_come_later);
 	return end_of_stories();
 }
