@@ -21,9 +21,11 @@
 /* The first LUN seen is pinned: wait for the path that the table names first. */
 #define IDENTIFY_LATER_NS (50 * NSEC_PER_MSEC)
 
-/* An activation finds this host or the target short of something: a pause, and for how long. */
+/* An activation finds this host short of something, or the array busy: a pause, and for how long at
+ * the most; the array is waited for only so long where another group can be used. */
 #define SHORT_PAUSE_NS (50 * NSEC_PER_MSEC)
 #define SHORT_TIME_NS  (30 * NSEC_PER_SEC)
+#define BUSY_TIME_NS   (5 * NSEC_PER_SEC)
 
 static void converse(struct multipath *m, struct path *path, const struct scsi_answer *answer);
 
@@ -651,24 +653,37 @@ static void listen_for_doubts(struct multipath *m, struct path *path)
 		keep_news(m, &path->probe.result);
 }
 
+static bool another_group_will_do(const struct multipath *m)
+{
+	const struct priority_group *pg;
+
+	for_each_group(m, pg)
+		if (pg != m->current_pg && has_usable_path(pg))
+			return true;
+	return false;
+}
+
 /*
- * A command of an activation has not left this host, which is short of something, or the target has
- * no room for it.  That is not the path's fault (H7), nor a word of the array's: the same command
- * again in a moment, as the kernel waits for a free request, and repeats what the target had no
- * room for.
+ * A command of an activation has not left this host, which is short of something: that is neither
+ * the path's fault nor the array's (H7).  Or the array is busy, perhaps because it is taking over
+ * from a controller that has died.  The same command again in a moment, as the kernel does it for
+ * commands of its own.
  */
 static bool waits_for_room(struct multipath *m, struct path *path)
 {
 	struct mpath_io *io = &path->probe;
+	bool is_busy = has_no_room(&io->result);
 
 	if (m->activating_path != path)
 		return false;
-	if (io->result.transport != TRANSPORT_BUSY && !has_no_room(&io->result)) {
+	if (io->result.transport != TRANSPORT_BUSY && !is_busy) {
 		io->short_until_ns = 0;
 		return false;
 	}
 	if (!io->short_until_ns)
-		io->short_until_ns = m->now_ns + SHORT_TIME_NS;
+		io->short_until_ns =
+			m->now_ns +
+			(is_busy && another_group_will_do(m) ? BUSY_TIME_NS : SHORT_TIME_NS);
 	if (m->now_ns >= io->short_until_ns)
 		return false;
 	path->resume_ns = m->now_ns + SHORT_PAUSE_NS;

@@ -911,6 +911,70 @@ static void a_checker_that_is_told_to_come_later(void)
 	}
 }
 
+static const uint8_t moving_opcode[] = {[MAKE_EMC] = 0x55, [MAKE_RDAC] = 0x55, [MAKE_HP_SW] = 0x1b};
+
+static void is_too_busy_to_move(struct sim_path *path, enum sim_make make)
+{
+	path->busy = 100000;
+	path->busy_opcode = moving_opcode[make];
+}
+
+/* A controller has died, and the other one has no time at first: the kernel would ask again, too.
+ */
+static void an_array_that_is_busy_when_it_is_to_take_over(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = used_world("0", *make, GROUPS);
+		struct sim_path *path = sim_path(w, "8:16");
+		struct sim_io *io;
+
+		is_too_busy_to_move(path, *make);
+		path->busy_status = *make == MAKE_RDAC ? SAM_TASK_SET_FULL : SAM_BUSY;
+		set_mode(sim_path(w, "8:0"), MODE_LOST);
+		io = submit_write(w, 0, 1);
+		advance(w, 25000);
+		expect_pending(w, io);
+		expect(w, path->path->fail_count == 0);
+		expect(w, 100000 - path->busy <= 25 * 20);
+		path->busy = 0;
+		advance(w, 100);
+		expect_good(w, io);
+		expect(w, io->last_path == path && lun(w)->owner == 1);
+		world_end(w);
+	}
+}
+
+/* For ever: then it has failed.  Nobody waits so long where there is another group. */
+static void an_array_that_stays_busy(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = used_world("0", *make, GROUPS);
+		struct sim_io *io;
+
+		is_too_busy_to_move(sim_path(w, "8:16"), *make);
+		message(w, "switch_group 2");
+		io = submit_write(w, 0, 1);
+		advance(w, 4900);
+		expect_pending(w, io);
+		advance(w, 300);
+		expect_good(w, io);
+		expect(w, io->last_path == sim_path(w, "8:0") && lun(w)->owner == 0);
+		world_end(w);
+
+		w = used_world("0", *make, GROUPS);
+		is_too_busy_to_move(sim_path(w, "8:16"), *make);
+		set_mode(sim_path(w, "8:0"), MODE_LOST);
+		io = submit_write(w, 0, 1);
+		advance(w, 29900);
+		expect_pending(w, io);
+		advance(w, 300);
+		expect_sense(w, io, 0x02, 0x08, 0x00);
+		world_end(w);
+	}
+}
+
 int main(void)
 {
 	STORY(a_handler_is_found_by_itself);
@@ -945,5 +1009,7 @@ int main(void)
 	STORY(a_path_is_cleared_while_another_is_activated);
 	STORY(a_path_is_cleared_after_its_group_was_activated);
 	STORY(a_checker_that_is_told_to_come_later);
+	STORY(an_array_that_is_busy_when_it_is_to_take_over);
+	STORY(an_array_that_stays_busy);
 	return end_of_stories();
 }

@@ -63,8 +63,9 @@ struct sim_path {
 	uint64_t open_latency_ns;
 	bool unstable_name;
 	bool read_only;	      /* as the kernel takes it */
-	unsigned int busy;    /* so many probes are answered BUSY ... */
-	uint8_t busy_opcode;  /* ... of those with that opcode */
+	unsigned int busy;    /* so many probes are answered BUSY, or with ... */
+	uint8_t busy_status;  /* ... this, of those ... */
+	uint8_t busy_opcode;  /* ... that have this opcode */
 	bool write_protected; /* as the array says to writes */
 	uint64_t disk;	      /* the kernel's number for it; another one when it was gone */
 	uint32_t queue_depth;
