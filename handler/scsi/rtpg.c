@@ -50,7 +50,8 @@ bool scsi_rtpg_begin(struct rtpg_walk *walk, const uint8_t *data, size_t len)
 	if (len < HEADER_LEN)
 		return false;
 	claimed = get_be32(data);
-	*walk = (struct rtpg_walk){.data = data, .end = len, .at = HEADER_LEN};
+	*walk = (struct rtpg_walk){
+		.data = data, .end = len, .at = HEADER_LEN, .is_cut = claimed > len - HEADER_LEN};
 	if (claimed < len - HEADER_LEN)
 		walk->end = HEADER_LEN + claimed;
 
@@ -62,11 +63,19 @@ bool scsi_rtpg_begin(struct rtpg_walk *walk, const uint8_t *data, size_t len)
 	return true;
 }
 
+/* LIO leaves out what does not fit whole: nothing is there then, and not group 0. */
+static bool is_nothing(const uint8_t *descriptor)
+{
+	static const uint8_t nothing[DESCRIPTOR_LEN];
+
+	return memcmp(descriptor, nothing, DESCRIPTOR_LEN) == 0;
+}
+
 bool scsi_rtpg_next(struct rtpg_walk *walk, struct scsi_port_group *group)
 {
 	const uint8_t *d = walk->data + walk->at;
 
-	if (walk->end - walk->at < DESCRIPTOR_LEN)
+	if (walk->end - walk->at < DESCRIPTOR_LEN || (walk->is_cut && is_nothing(d)))
 		return false;
 	*group = (struct scsi_port_group){
 		.id = get_be16(d + 2),

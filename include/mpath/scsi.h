@@ -114,6 +114,7 @@ struct rtpg_walk {
 	const uint8_t *data;
 	size_t end;
 	size_t at;
+	bool is_cut;	      /* the target has more to tell than came */
 	uint8_t transition_s; /* how long a transition may take; 0: the target does not say */
 };
 

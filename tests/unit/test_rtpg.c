@@ -102,6 +102,24 @@ static void test_lengths_that_lie(void)
 	assert(count(reply, sizeof(reply)) == 1);
 }
 
+/*
+ * LIO leaves out the groups that do not fit, and what is behind the others is 0; it is no group 0.
+ * In a reply that is complete it is one, of a target that tells nothing else of it.
+ */
+static void test_nothing_behind_the_groups_that_fit(void)
+{
+	uint8_t reply[64] = {0};
+
+	memcpy(reply, plain_reply, sizeof(plain_reply));
+	reply[3] = 200;
+	assert(count(reply, sizeof(reply)) == 2);
+	reply[sizeof(plain_reply) + 3] = 9;
+	assert(count(reply, sizeof(reply)) == 3);
+	reply[sizeof(plain_reply) + 3] = 0;
+	reply[3] = sizeof(plain_reply) - 4 + 12;
+	assert(count(reply, sizeof(reply)) == 3);
+}
+
 static const uint8_t page83[] = {
 	0x00, 0x83, 0x00, 40, 0x01, 0x03, 0x00, 16,   0x60, 1,	2,  3,
 	4,    5,    6,	  7,  8,    9,	  10,	11,   12,   13, 14, 15, /* the LUN */
@@ -199,6 +217,7 @@ int main(void)
 	test_a_plain_reply();
 	test_the_extended_header();
 	test_lengths_that_lie();
+	test_nothing_behind_the_groups_that_fit();
 	test_the_port_of_a_path();
 	test_names_of_states();
 	test_outcomes();
