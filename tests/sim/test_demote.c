@@ -422,6 +422,7 @@ static void switched_on(void)
 		expect(w, w->m->nr_demoted == 1);
 		w->settings.slow_path_factor = 0;
 		expect(w, reload(w, QUEUE TWO_PATHS) == 0);
+		expect(w, !w->paths[0].path->judged && !w->paths[1].path->judged);
 		load_runs(&l, 1000);
 		expect(w, !w->m->nr_demoted);
 	}

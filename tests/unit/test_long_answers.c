@@ -94,8 +94,11 @@ static size_t answer_to(const struct scsi_cmd *cmd, uint8_t *data)
 		if (cmd->cdb[2] == 0x83)
 			return memcpy(data, id, sizeof(id)), sizeof(id);
 		return memcpy(data, pages, sizeof(pages)), sizeof(pages);
-	case 0xa3: /* there is always more */
-		return memcpy(data, states, sizeof(states)), cmd->data_len;
+	case 0xa3: /* there is always more; how much was asked for shows in the state */
+		memcpy(data, states, sizeof(states));
+		if (cmd->data_len == PATH_PROBE_BUF_SIZE)
+			data[8] = ALUA_NON_OPTIMIZED;
+		return cmd->data_len;
 	default:
 		return 0;
 	}
@@ -209,6 +212,7 @@ static void test_a_long_answer_that_does_not_come(void)
 	assert(is_own(asked[second], paths[second]) && asked[second]->cmd.data_len == 1024);
 	answer(second);
 	assert(!is_rtpg(asked[second]) && map->long_reader == paths[first]);
+	assert(paths[second]->tpg.state == ALUA_OPTIMIZED);
 
 	/* Until now it might have come in. */
 	memset(given_up[first]->cmd.iov->iov_base, 0xa5, given_up[first]->cmd.data_len);
@@ -220,6 +224,7 @@ static void test_a_long_answer_that_does_not_come(void)
 	assert(is_rtpg(asked[first]) && is_long(asked[first]));
 	answer(first);
 	assert(!map->long_reader);
+	assert(paths[first]->tpg.state == ALUA_NON_OPTIMIZED); /* by what is in that buffer */
 	mpath_destroy(map);
 }
 
