@@ -128,7 +128,6 @@ static void begin_round(struct multipath *m)
 	if (m->pg_init_delayed)
 		delay_ms = m->pg_init_delay_msecs >= 0 ? (uint64_t)m->pg_init_delay_msecs
 						       : DELAY_DEFAULT_MS;
-	m->pg_init_delayed = false;
 	m->pg_init_count++;
 	m->pg_init_due_ns = m->now_ns + delay_ms * NSEC_PER_MSEC;
 	wake_by(m, m->pg_init_due_ns);
@@ -257,7 +256,7 @@ static void take_result(struct multipath *m, struct path *path, enum hw_result r
 		return;
 	case HW_DONE:
 		trace(m, "path %s: activated", path_name(path));
-		if (!m->pg_init_required)
+		if (!m->pg_init_required && path->pg == m->current_pg)
 			lift_bypass(m, path->pg, "its activation was successful, enabled");
 		return;
 	case HW_NOSYS:

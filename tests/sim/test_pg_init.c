@@ -605,6 +605,33 @@ static void a_disabled_group_is_activated_after_a_pause(void)
 	world_end(w);
 }
 
+/* A path is activated alone when its group is disabled: that it was successful is no reason to
+ * enable the group, which commands do not use any more. */
+static void a_group_is_disabled_during_an_activation(void)
+{
+	struct world *w = new_world(FAIL TWO_BY_TWO_ALUA, 2);
+	struct sim_io *io;
+
+	world_up(w);
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	message(w, "fail_path 8:0");
+	message(w, "reinstate_path 8:0");
+	sim_path(w, "8:0")->latency_ns = 20 * NSEC_PER_MSEC;
+	while (!w->m->activating_path)
+		advance(w, 1);
+	expect(w, message(w, "disable_group 1") == 0);
+	advance(w, 500);
+	expect(w, !w->m->activating_path);
+	expect_info(w, "2 0 1 0 2 1 D 0 2 0 8:0 A 1 8:16 A 0 E 0 2 0 8:32 A 0 8:48 A 0 ");
+	expect_no_notice(w, "enabled");
+	io = submit_read(w, 0, 1);
+	advance(w, 50);
+	expect_good(w, io);
+	expect(w, io->last_path->id >= 2);
+	world_end(w);
+}
+
 /* A round ended without a path in its pause: who comes then is activated alone, and at once. */
 static void a_pause_ends_with_its_round(void)
 {
@@ -753,6 +780,27 @@ static void a_group_is_bypassed(void)
 	world_end(w);
 }
 
+/* One path is to be asked again, the other one says that the array is busy: the group is left, and
+ * nothing is left of its activation when no command waits. */
+static void a_group_is_bypassed_that_was_to_be_asked_again(void)
+{
+	static const enum hw_result results[] = {HW_RETRY, HW_BYPASS_PG, HW_DONE};
+	struct world *w = switch_as_told("2 pg_init_retries 3 1 alua 2 1 round-robin 0 1 1 8:0 1 "
+					 "round-robin 0 2 1 8:16 1 8:32 1",
+					 results);
+	struct sim_io *io = submit_read(w, 0, 1);
+
+	abort_task(w, io);
+	advance(w, 100);
+	expect_info(w, "2 0 1 0 2 1 E 0 1 0 8:0 A 0 D 0 2 0 8:16 A 0 8:32 A 0 ");
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:0"));
+	w->m->hw.type = alua;
+	world_end(w);
+}
+
 static void a_path_that_the_handler_does_not_know(void)
 {
 	static const enum hw_result results[] = {HW_NOSYS, HW_DONE};
@@ -846,11 +894,13 @@ int main(void)
 	STORY(switch_group_during_activation);
 	STORY(another_table_during_activation);
 	STORY(a_disabled_group_is_activated_after_a_pause);
+	STORY(a_group_is_disabled_during_an_activation);
 	STORY(a_pause_ends_with_its_round);
 	STORY(a_path_in_doubt_is_not_activated);
 	STORY(a_retry_does_not_go_back_to_a_group_that_was_left);
 	STORY(a_poison_command_moves_a_group_once);
 	STORY(a_group_is_bypassed);
+	STORY(a_group_is_bypassed_that_was_to_be_asked_again);
 	STORY(a_path_that_the_handler_does_not_know);
 	STORY(retries_are_counted);
 	STORY(retries_with_the_pause_of_the_table);

@@ -50,6 +50,31 @@ static struct world *alua_world(uint8_t tpgs, enum grouping grouping, enum failb
 	return w;
 }
 
+/* One of the four paths' checks asks for all; and groups are thought over for what was told. */
+static void an_idle_map_asks_once_in_an_interval(void)
+{
+	struct world *w = alua_world(BOTH, GROUPING_GROUP_BY_PRIO, FAILBACK_MANUAL);
+	unsigned int asked, regroups;
+
+	world_up(w);
+	advance(w, 10000);
+	asked = w->luns[0].nr_rtpg;
+	regroups = w->nr_regroups_asked;
+	advance(w, 60000);
+	expect(w, w->luns[0].nr_rtpg - asked >= 9 && w->luns[0].nr_rtpg - asked <= 12);
+	expect(w, w->nr_regroups_asked - regroups <= 12);
+	world_end(w);
+
+	w = new_world(FOUR_ALONE, GROUPING_MULTIBUS, FAILBACK_MANUAL);
+	w->settings.policy.prio = PRIO_CONST;
+	world_up(w);
+	advance(w, 2000);
+	regroups = w->nr_regroups_asked;
+	advance(w, 60000);
+	expect(w, w->nr_regroups_asked == regroups);
+	world_end(w);
+}
+
 /* --- groups --- */
 
 /* The only path leaves before anybody has looked at it: there is no group to wait for. */
@@ -811,6 +836,7 @@ static void the_group_in_use_grows(void)
 
 int main(void)
 {
+	STORY(an_idle_map_asks_once_in_an_interval);
 	STORY(no_group_without_a_path);
 	STORY(groups_are_formed_by_alua_priority);
 	STORY(groups_are_formed_by_port_group);

@@ -293,6 +293,7 @@ void regroup_by_policy(struct world *w)
 	strbuf_init(&error, w->text, sizeof(w->text));
 	by_policy = mpath_change_policy(w->m, &error);
 	expect(w, !by_policy || !error.len);
+	w->nr_regroups_asked++;
 	w->nr_regroups += by_policy != NULL;
 	if (by_policy)
 		change(w, by_policy);

@@ -243,7 +243,8 @@ struct world {
 	unsigned int nr_forgets;
 	unsigned int nr_memory_changes;
 	unsigned int nr_group_changes;
-	unsigned int nr_regroups; /* that the policies wanted */
+	unsigned int nr_regroups;	/* that the policies wanted */
+	unsigned int nr_regroups_asked; /* for, with those that were not needed */
 	unsigned int nr_fences_moved;
 	unsigned int nr_fences_over;
 	unsigned int nr_disks_used;
