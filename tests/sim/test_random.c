@@ -31,7 +31,7 @@
  * What worlds learned later has dice of its own, and is not in all of them: so the worlds of the
  * seeds that are kept stay the same.
  */
-enum extra { NO_EXTRA, EXTRA_KEPT_BACK, EXTRA_STANDSTILL, EXTRA_DEFERRED, NR_EXTRAS };
+enum extra { NO_EXTRA, EXTRA_KEPT_BACK, EXTRA_STANDSTILL, EXTRA_DEFERRED, EXTRA_BUSY, NR_EXTRAS };
 
 static uint64_t dice[NR_EXTRAS];
 static enum extra hand; /* whose turn it is */
@@ -236,6 +236,7 @@ static const struct {
 	{"deferred errors were heard by commands", offsetof(struct sim_counts, deferred), 100},
 	{"deferred errors were heard by probes", offsetof(struct sim_counts, deferred_to_probes),
 	 20},
+	{"probes were answered BUSY", offsetof(struct sim_counts, busy_probes), 1000},
 	{"reads were hedged", offsetof(struct sim_counts, hedges), 300},
 	{"legs came in when their read was answered", offsetof(struct sim_counts, loose_answers),
 	 200},
@@ -978,6 +979,29 @@ static void random_deferred(struct world *w)
 	p->nexus.deferred_descriptor = chance(50);
 }
 
+/*
+ * The array has no time for questions of some kind: of the checkers, of the identity check, or to
+ * take the LUN over.  Or it thinks better of which group it prefers, and of how long it needs.
+ */
+static void random_busy(struct world *w)
+{
+	static const uint8_t opcodes[] = {0x00, 0x12, 0x9e, 0x28, 0xa3, 0xa4, 0x15, 0x55, 0x1b};
+	static const uint8_t statuses[] = {SAM_BUSY, SAM_BUSY, SAM_TASK_SET_FULL,
+					   SAM_RESERVATION_CONFLICT};
+	struct sim_path *p = &w->paths[below(w->nr_paths)];
+	struct sim_lun *lun = &w->luns[0];
+
+	if (chance(2) && lun->nr_groups)
+		lun->groups[below(lun->nr_groups)].preferred = chance(50);
+	if (chance(2))
+		lun->announced_s = (uint8_t)below(30);
+	if (!chance(4))
+		return;
+	p->busy = chance(50) ? 1 + below(8) : below(400);
+	p->busy_opcode = opcodes[below(sizeof(opcodes))];
+	p->busy_status = statuses[below(sizeof(statuses))];
+}
+
 static void random_time(struct world *w)
 {
 	switch (below(20)) {
@@ -1107,6 +1131,7 @@ static void heal(struct world *w)
 		p->refused = NULL;
 		p->open_hangs = false;
 		p->write_protected = false;
+		p->busy = 0;
 		p->nexus.lun = lun_of_map(w);
 		p->latency_ns = SIM_LATENCY;
 		p->session_unknown = false;
@@ -1155,6 +1180,7 @@ static void live(uint64_t seed)
 		with_dice_of(EXTRA_KEPT_BACK, w, random_block);
 		with_dice_of(EXTRA_STANDSTILL, w, random_standstill);
 		with_dice_of(EXTRA_DEFERRED, w, random_deferred);
+		with_dice_of(EXTRA_BUSY, w, random_busy);
 	}
 	if (chance(50)) {
 		heal(w);

@@ -337,6 +337,7 @@ static void execute(struct sim_path *p, struct mpath_io *io, struct scsi_result 
 
 	if (io->is_probe && p->busy && io->cmd.cdb[0] == p->busy_opcode) {
 		p->busy--;
+		p->w->counts.busy_probes++;
 		*result = (struct scsi_result){.status = p->busy_status ? p->busy_status : SAM_BUSY,
 					       .residual = (uint32_t)io->cmd.data_len};
 		return;

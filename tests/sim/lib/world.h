@@ -197,6 +197,7 @@ struct sim_counts {
 	unsigned long unseen_landings; /* of orphans' writes, whose path was not open */
 	unsigned long deferred;	       /* errors that commands of initiators heard */
 	unsigned long deferred_to_probes;
+	unsigned long busy_probes;     /* answered BUSY and the like */
 	unsigned long standstills;     /* of the loop */
 	unsigned long held_up;	       /* what it would have heard meanwhile */
 	unsigned long let_go;	       /* orphans' writes that the kernel had kept back */
