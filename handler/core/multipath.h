@@ -106,6 +106,7 @@ struct multipath {
 	bool pg_init_delayed;	      /* ... after pg_init_delay_msecs */
 	unsigned int pg_init_count;   /* rounds since the group was chosen */
 	uint64_t pg_init_due_ns;      /* the round begins then */
+	uint64_t pg_init_busy_ns;     /* in it: since when the array is too busy for it; 0: not */
 	struct list pg_init_paths;    /* path.pg_init_node: their turn comes */
 	struct path *activating_path; /* whose turn it is */
 

@@ -129,6 +129,7 @@ static void begin_round(struct multipath *m)
 		delay_ms = m->pg_init_delay_msecs >= 0 ? (uint64_t)m->pg_init_delay_msecs
 						       : DELAY_DEFAULT_MS;
 	m->pg_init_count++;
+	m->pg_init_busy_ns = 0;
 	m->pg_init_due_ns = m->now_ns + delay_ms * NSEC_PER_MSEC;
 	wake_by(m, m->pg_init_due_ns);
 	trace(m, "group %u: activation, round %u in %u ms", m->current_pg->number, m->pg_init_count,
@@ -202,6 +203,8 @@ void pg_init_one(struct multipath *m, struct path *path)
 	if (!m->hw.type || path->pg != m->current_pg || m->pg_init_required ||
 	    !list_empty(&path->pg_init_node) || m->activating_path == path)
 		return;
+	if (is_idle(m))
+		m->pg_init_busy_ns = 0;
 	path->needs_activation = true;
 	list_push_back(&m->pg_init_paths, &path->pg_init_node);
 }

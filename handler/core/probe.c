@@ -663,28 +663,42 @@ static bool another_group_will_do(const struct multipath *m)
 	return false;
 }
 
+/* This host is short of something: that is neither the path's fault nor the array's (H7). */
+static uint64_t host_patience_ends(const struct multipath *m, struct mpath_io *io)
+{
+	if (!io->short_until_ns)
+		io->short_until_ns = m->now_ns + SHORT_TIME_NS;
+	return io->short_until_ns;
+}
+
+/* Perhaps because it takes over from a controller that has died.  For all paths together. */
+static uint64_t array_patience_ends(struct multipath *m)
+{
+	if (!m->pg_init_busy_ns)
+		m->pg_init_busy_ns = m->now_ns;
+	return m->pg_init_busy_ns + (another_group_will_do(m) ? BUSY_TIME_NS : SHORT_TIME_NS);
+}
+
 /*
- * A command of an activation has not left this host, which is short of something: that is neither
- * the path's fault nor the array's (H7).  Or the array is busy, perhaps because it is taking over
- * from a controller that has died.  The same command again in a moment, as the kernel does it for
- * commands of its own.
+ * A command of an activation has not left this host, or has found the array busy: the same command
+ * again in a moment, as the kernel does it for commands of its own.
  */
 static bool waits_for_room(struct multipath *m, struct path *path)
 {
 	struct mpath_io *io = &path->probe;
-	bool is_busy = has_no_room(&io->result);
+	uint64_t ends_ns;
 
 	if (m->activating_path != path)
 		return false;
-	if (io->result.transport != TRANSPORT_BUSY && !is_busy) {
+	if (io->result.transport == TRANSPORT_BUSY) {
+		ends_ns = host_patience_ends(m, io);
+	} else {
 		io->short_until_ns = 0;
-		return false;
+		if (!has_no_room(&io->result))
+			return false;
+		ends_ns = array_patience_ends(m);
 	}
-	if (!io->short_until_ns)
-		io->short_until_ns =
-			m->now_ns +
-			(is_busy && another_group_will_do(m) ? BUSY_TIME_NS : SHORT_TIME_NS);
-	if (m->now_ns >= io->short_until_ns)
+	if (m->now_ns >= ends_ns)
 		return false;
 	path->resume_ns = m->now_ns + SHORT_PAUSE_NS;
 	wake_by(m, path->resume_ns);

@@ -963,6 +963,22 @@ static void an_array_that_stays_busy(void)
 		expect(w, io->last_path == sim_path(w, "8:0") && lun(w)->owner == 0);
 		world_end(w);
 
+		/* All of its paths together. */
+		w = used_world("0", *make, TWO_BY_TWO_PATHS);
+		is_too_busy_to_move(sim_path(w, "8:32"), *make);
+		is_too_busy_to_move(sim_path(w, "8:48"), *make);
+		for (int i = 0; i < 2; i++) {
+			message(w, "switch_group 2");
+			io = submit_write(w, 0, 1);
+			advance(w, 4900);
+			expect_pending(w, io);
+			advance(w, 300);
+			expect_good(w, io);
+			expect(w, io->last_path->id < 2 && lun(w)->owner == 0);
+			advance(w, 10000);
+		}
+		world_end(w);
+
 		w = used_world("0", *make, GROUPS);
 		is_too_busy_to_move(sim_path(w, "8:16"), *make);
 		set_mode(sim_path(w, "8:0"), MODE_LOST);
