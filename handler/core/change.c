@@ -704,14 +704,14 @@ static void swap_layouts(struct multipath *m, struct mpath_change *change)
 static void tell_bypass(struct multipath *m, unsigned int i, const struct mpath_change *before)
 {
 	const struct priority_group *old = i < before->nr_groups ? &before->groups[i] : NULL;
-	const struct priority_group *new = i < m->nr_groups ? &m->groups[i] : NULL;
-	bool was = old && old->bypassed, is = new &&new->bypassed;
+	const struct priority_group *pg = i < m->nr_groups ? &m->groups[i] : NULL;
+	bool was = old && old->bypassed, is = pg && pg->bypassed;
 
 	if (is && !was)
-		notice_group(m, NOTICE_GROUP_DISABLED, new, "disabled from now on:");
+		notice_group(m, NOTICE_GROUP_DISABLED, pg, "disabled from now on:");
 	if (was && !is)
 		notice_group(m, NOTICE_GROUP_ENABLED, old,
-			     new ? "enabled from now on:" : "disabled, and gone:");
+			     pg ? "enabled from now on:" : "disabled, and gone:");
 }
 
 /*

@@ -271,17 +271,10 @@ static void path_ghost(struct multipath *m, struct path *path)
 		path_down(m, path, "checker: ghost (standby)");
 }
 
-/* It has too much to do to say more: the way to it is good. */
-static bool target_is_busy(const struct scsi_result *result)
-{
-	return result->transport == TRANSPORT_OK && result->status != SAM_CHECK_CONDITION;
-}
-
 /* Our own shortage says nothing about the path (H7), nor do errors of others' commands. */
 static bool says_nothing(const struct scsi_result *result)
 {
-	return result->transport == TRANSPORT_BUSY || target_is_busy(result) ||
-	       scsi_is_deferred(result);
+	return result->transport == TRANSPORT_BUSY || scsi_is_deferred(result);
 }
 
 static void checked(struct multipath *m, struct path *path, enum check_result result)
@@ -305,7 +298,7 @@ static void checked(struct multipath *m, struct path *path, enum check_result re
 		else
 			path_down(m, path, "checker: the LUN is not ready");
 		return;
-	case CHECK_ANSWERS:
+	case CHECK_ANSWERS: /* it has too much to do to say more: the way to it is good */
 		if (path->active)
 			path_up(m, path);
 		else
@@ -318,9 +311,7 @@ static void checked(struct multipath *m, struct path *path, enum check_result re
 		path_ghost(m, path);
 		return;
 	case CHECK_PENDING:
-		if (path->active && target_is_busy(&path->probe.result))
-			path_up(m, path);
-		else if (says_nothing(&path->probe.result))
+		if (says_nothing(&path->probe.result))
 			check_at(m, path,
 				 m->now_ns + m->settings.recheck_interval_ms * NSEC_PER_MSEC);
 		else
