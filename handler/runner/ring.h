@@ -19,7 +19,7 @@
 #include "runner/ring_entry.h"
 #include "runtime/loop.h"
 
-#define RING_HASH_SIZE 256 /* the kernel gives the lowest free id, so ids are small */
+#define RING_HASH_SIZE 64 /* the kernel gives the lowest free id, so ids are small */
 
 /* --- commands --- */
 
