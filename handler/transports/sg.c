@@ -187,9 +187,17 @@ static void link_fail_waiting(struct path_link *link, enum transport_error error
 
 /* --- the timer for whatever is not in a hurry --- */
 
+/* What has seconds comes at a full one, as all that an idle machine does. */
+static uint64_t link_time_in(const struct path_link *link, uint64_t delay_ns)
+{
+	uint64_t at_ns = loop_now_ns(link->loop) + delay_ns;
+
+	return delay_ns < NSEC_PER_SEC ? at_ns : at_ns - at_ns % NSEC_PER_SEC;
+}
+
 static void link_tick_by(struct path_link *link, uint64_t delay_ns)
 {
-	uint64_t due_ns = loop_now_ns(link->loop) + delay_ns;
+	uint64_t due_ns = link_time_in(link, delay_ns);
 
 	if (list_empty(&link->tick.node) || link->tick.due_ns > due_ns)
 		loop_timer_set(link->loop, &link->tick, due_ns);
@@ -741,7 +749,7 @@ static void link_trim(struct path_link *link, uint64_t now_ns)
 
 	if (now_ns < link->trim_ns)
 		return;
-	link->trim_ns = now_ns + SG_TRIM_NS;
+	link->trim_ns = link_time_in(link, SG_TRIM_NS);
 	if (surplus == link->nr_open && surplus)
 		surplus--; /* one stays */
 	while (surplus--)
