@@ -376,13 +376,27 @@ static pthread_mutex_t turn_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t turn_changed = PTHREAD_COND_INITIALIZER;
 static enum role turn; /* under turn_lock */
 static uint64_t lockstep_ns;
+static atomic_bool clock_stopped;
 
-void lockstep_begin(void)
+static void take_time(void)
 {
 	struct timespec now;
 
 	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
 	lockstep_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void clock_stop(bool stop)
+{
+	if (stop)
+		take_time();
+	atomic_store(&clock_stopped, stop);
+}
+
+void lockstep_begin(void)
+{
+	if (!atomic_load(&clock_stopped))
+		take_time();
 	turn = ROLE_CMDPROC;
 	CALLGRIND_START_INSTRUMENTATION;
 	atomic_store(&lockstep, true);
@@ -451,7 +465,7 @@ int clock_gettime(clockid_t clock, struct timespec *ts)
 	static __typeof__(&clock_gettime) real;
 	uint64_t now_ns;
 
-	if (clock != CLOCK_MONOTONIC || !atomic_load(&lockstep)) {
+	if (clock != CLOCK_MONOTONIC || !(atomic_load(&lockstep) || atomic_load(&clock_stopped))) {
 		if (!real)
 			real = LIBC(clock_gettime);
 		return real(clock, ts);

@@ -237,7 +237,9 @@ static void all_maps(unsigned int depth, unsigned int commands, bool lockstep)
 
 static void rounds_run(unsigned int depth, unsigned int commands)
 {
+	clock_stop(true);
 	all_maps(depth, commands, true);
+	clock_stop(false);
 }
 
 static void warm_up_run(unsigned int depth, unsigned int commands)

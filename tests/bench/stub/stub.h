@@ -60,6 +60,8 @@ void calls_begin(const char *root); /* absolute names are looked for below this 
 void lockstep_begin(void);
 void lockstep_end(void);
 bool lockstep_cmdproc_waits(void); /* false: lockstep is off, wait as usual */
+/* Time passes in that way also between one lockstep and the next: nothing becomes due. */
+void clock_stop(bool stop);
 
 /* --- memory.c --- */
 
