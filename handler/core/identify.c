@@ -332,8 +332,7 @@ static void say_what_failed(const struct scsi_result *result, struct strbuf *rea
  */
 static bool is_busy(const struct path *path, const struct scsi_result *result)
 {
-	return (path->active || !path->settled) && result->transport == TRANSPORT_OK &&
-	       (result->status == SAM_BUSY || result->status == SAM_TASK_SET_FULL);
+	return (path->active || !path->settled) && scsi_has_no_room(result);
 }
 
 /* A unit attention or a deferred error is about something else: the same question again. */
@@ -343,7 +342,7 @@ static bool ask_again(struct path *path, const struct scsi_result *result)
 
 	if (path->probe_retries == UA_RETRIES_MAX || result->transport != TRANSPORT_OK)
 		return false;
-	if (result->status == SAM_BUSY || result->status == SAM_TASK_SET_FULL ||
+	if (scsi_has_no_room(result) ||
 	    (scsi_sense_decode(result->sense, result->sense_len, &sense) &&
 	     (sense.key == 0x06 || sense.deferred))) {
 		path->probe_retries++;

@@ -363,20 +363,12 @@ static void path_identified(struct multipath *m, struct path *path, bool passive
 		check_in_turn(m, path);
 }
 
-static bool has_no_room(const struct scsi_result *result)
+/* Commands may wait for the probe's answer: so room for it is not waited for without end. */
+static uint64_t patience_ends(const struct multipath *m, struct mpath_io *io)
 {
-	return result->transport == TRANSPORT_OK &&
-	       (result->status == SAM_BUSY || result->status == SAM_TASK_SET_FULL);
-}
-
-/* Commands may wait for the answer, so it is not waited for without end. */
-static bool has_no_room_for_long(struct multipath *m, struct path *path)
-{
-	struct mpath_io *io = &path->probe;
-
 	if (!io->short_until_ns)
 		io->short_until_ns = m->now_ns + SHORT_TIME_NS;
-	return m->now_ns >= io->short_until_ns;
+	return io->short_until_ns;
 }
 
 static void identified(struct multipath *m, struct path *path, enum identify_result result,
@@ -385,7 +377,7 @@ static void identified(struct multipath *m, struct path *path, enum identify_res
 	end_probe(m, path);
 	if (path->link != LINK_OPEN)
 		return;
-	if (!has_no_room(&path->probe.result))
+	if (!scsi_has_no_room(&path->probe.result))
 		path->probe.short_until_ns = 0;
 
 	switch (result) {
@@ -393,7 +385,8 @@ static void identified(struct multipath *m, struct path *path, enum identify_res
 		assert(!"the conversation goes on");
 		return;
 	case IDENTIFY_LATER:
-		if (has_no_room(&path->probe.result) && has_no_room_for_long(m, path)) {
+		if (scsi_has_no_room(&path->probe.result) &&
+		    m->now_ns >= patience_ends(m, &path->probe)) {
 			path_down(m, path, "cannot be identified: the target is busy");
 			return;
 		}
@@ -654,14 +647,6 @@ static bool another_group_will_do(const struct multipath *m)
 	return false;
 }
 
-/* This host is short of something: that is neither the path's fault nor the array's (H7). */
-static uint64_t host_patience_ends(const struct multipath *m, struct mpath_io *io)
-{
-	if (!io->short_until_ns)
-		io->short_until_ns = m->now_ns + SHORT_TIME_NS;
-	return io->short_until_ns;
-}
-
 /* Perhaps because it takes over from a controller that has died.  For all paths together. */
 static uint64_t array_patience_ends(struct multipath *m)
 {
@@ -682,10 +667,10 @@ static bool waits_for_room(struct multipath *m, struct path *path)
 	if (m->activating_path != path)
 		return false;
 	if (io->result.transport == TRANSPORT_BUSY) {
-		ends_ns = host_patience_ends(m, io);
+		ends_ns = patience_ends(m, io); /* neither the path's fault nor the array's (H7) */
 	} else {
 		io->short_until_ns = 0;
-		if (!has_no_room(&io->result))
+		if (!scsi_has_no_room(&io->result))
 			return false;
 		ends_ns = array_patience_ends(m);
 	}

@@ -82,6 +82,12 @@ bool scsi_is_done(const struct scsi_result *result)
 	       (scsi_result_sense(result, &sense) && sense.key == 0x01 && !sense.deferred);
 }
 
+bool scsi_has_no_room(const struct scsi_result *result)
+{
+	return result->transport == TRANSPORT_OK &&
+	       (result->status == SAM_BUSY || result->status == SAM_TASK_SET_FULL);
+}
+
 bool scsi_is_deferred(const struct scsi_result *result)
 {
 	struct scsi_sense sense;

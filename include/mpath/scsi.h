@@ -54,6 +54,8 @@ bool scsi_sense_decode(const uint8_t *sense, size_t len, struct scsi_sense *out)
 bool scsi_result_sense(const struct scsi_result *result, struct scsi_sense *sense);
 /* Did it do what it was told, with all data?  GOOD, or RECOVERED ERROR: that with a warning. */
 bool scsi_is_done(const struct scsi_result *result);
+/* Did the target answer that it has no room for the command now?  BUSY, or TASK SET FULL. */
+bool scsi_has_no_room(const struct scsi_result *result);
 /* Did the target answer with a deferred error?  Then it has not carried out the command. */
 bool scsi_is_deferred(const struct scsi_result *result);
 /* Fixed-format sense into a result, with CHECK CONDITION and the whole transfer as residual. */
