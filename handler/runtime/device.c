@@ -455,8 +455,7 @@ static void refresh_done(struct letter *letter)
 /* All devices refresh at the same time, so that an idle machine wakes up once for all of them. */
 static void refresh_later(struct device *d, uint64_t now_ns)
 {
-	loop_timer_set(d->loop, &d->refresh.timer,
-		       (now_ns / REFRESH_INTERVAL_NS + 1) * REFRESH_INTERVAL_NS);
+	loop_timer_set(d->loop, &d->refresh.timer, full_second_ns(now_ns + REFRESH_INTERVAL_NS));
 }
 
 static void refresh_fire(struct timer *timer, uint64_t now_ns)

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mpath/core.h"
 #include "mpath/list.h"
 
 struct loop;
@@ -58,6 +59,11 @@ bool loop_is_current(const struct loop *loop);
 
 /* Owner thread.  loop_now_ns() is read once per batch. */
 uint64_t loop_now_ns(const struct loop *loop);
+/* What is not in a hurry comes at full seconds, so that an idle machine wakes up once for all. */
+static inline uint64_t full_second_ns(uint64_t ns)
+{
+	return ns - ns % NSEC_PER_SEC;
+}
 int loop_watch(struct loop *loop, struct watch *watch); /* 0 or -errno */
 /* Before the fd is closed; ready is not called any more, not even in this batch. */
 void loop_unwatch(struct loop *loop, struct watch *watch);

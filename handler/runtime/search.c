@@ -73,19 +73,11 @@ static void search_done(struct letter *letter)
 
 /* --- when? --- */
 
-/* At a full second, as all that an idle machine does. */
-static uint64_t next_look_ns(uint64_t now_ns)
-{
-	uint64_t at_ns = now_ns + INTERVAL_NS;
-
-	return at_ns - at_ns % NSEC_PER_SEC;
-}
-
 static void search_fire(struct timer *timer, uint64_t now_ns)
 {
 	struct search *s = container_of(timer, struct search, timer);
 
-	loop_timer_set(s->loop, timer, s->on ? next_look_ns(now_ns) : 0);
+	loop_timer_set(s->loop, timer, s->on ? full_second_ns(now_ns + INTERVAL_NS) : 0);
 	search_start(s);
 }
 
@@ -164,7 +156,7 @@ void search_begin(struct search *s)
 		s->watched = loop_watch(s->loop, &s->watch) == 0;
 	if (!s->on)
 		return;
-	loop_timer_set(s->loop, &s->timer, next_look_ns(loop_now_ns(s->loop)));
+	loop_timer_set(s->loop, &s->timer, full_second_ns(loop_now_ns(s->loop) + INTERVAL_NS));
 	if (!s->watched)
 		mpath_log(MPATH_LOG_WARN, s->map, NULL,
 			  "new paths are noticed within %d s: there is no word of them from udev",

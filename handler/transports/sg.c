@@ -187,12 +187,12 @@ static void link_fail_waiting(struct path_link *link, enum transport_error error
 
 /* --- the timer for whatever is not in a hurry --- */
 
-/* What has seconds comes at a full one, as all that an idle machine does. */
+/* What has seconds comes at a full one. */
 static uint64_t link_time_in(const struct path_link *link, uint64_t delay_ns)
 {
 	uint64_t at_ns = loop_now_ns(link->loop) + delay_ns;
 
-	return delay_ns < NSEC_PER_SEC ? at_ns : at_ns - at_ns % NSEC_PER_SEC;
+	return delay_ns < NSEC_PER_SEC ? at_ns : full_second_ns(at_ns);
 }
 
 static void link_tick_by(struct path_link *link, uint64_t delay_ns)
