@@ -943,14 +943,20 @@ static void test_found_and_named(void)
 	device_stop(front.device);
 }
 
+/* The next check of its paths is far away. */
+static void start_unchecked(struct front *front, const char *table)
+{
+	polling_ms = 60 * 1000;
+	start(front, table);
+	polling_ms = 200;
+}
+
 /* The next check is far away, but whoever sees disks go says so. */
 static void test_news_of_disks(void)
 {
 	struct front front;
 
-	polling_ms = 60 * 1000;
-	start(&front, TABLE);
-	polling_ms = 200;
+	start_unchecked(&front, TABLE);
 	expect_status("status info", "8:0 A 0");
 	paths[0].mode = FAKE_GONE;
 	fake_disks_changed();
@@ -963,9 +969,7 @@ static void test_the_kernel_doubts_a_disk(void)
 {
 	struct front front;
 
-	polling_ms = 60 * 1000;
-	start(&front, TABLE);
-	polling_ms = 200;
+	start_unchecked(&front, TABLE);
 	expect_status("status info", "8:0 A 0");
 	paths[0].disk = &other_disk;
 	fake_disk_doubted("/dev/fake-8:0");
@@ -978,9 +982,7 @@ static void test_news_are_lost(void)
 {
 	struct front front;
 
-	polling_ms = 60 * 1000;
-	start(&front, TABLE);
-	polling_ms = 200;
+	start_unchecked(&front, TABLE);
 	expect_status("status info", "8:0 A 0");
 	paths[1].disk = &other_disk;
 	fake_news_lost();
@@ -993,9 +995,7 @@ static void test_the_kernel_doubts_a_disk_in_two_groups(void)
 {
 	struct front front;
 
-	polling_ms = 60 * 1000;
-	start(&front, "0 0 2 1 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:0 1");
-	polling_ms = 200;
+	start_unchecked(&front, "0 0 2 1 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:0 1");
 	expect_status("status info", " 0 1 0 8:0 A 0 E 0 1 0 8:0 A 0 ");
 	paths[0].disk = &other_disk;
 	fake_disk_doubted("/dev/fake-8:0");
