@@ -864,6 +864,24 @@ static void device_load(struct device *d, const struct mpath_table *table,
 
 /* --- paths that are found --- */
 
+static bool is_node_of(const struct path *path, const char *node)
+{
+	return strcmp(path->facts.device, node + strlen("/dev/")) == 0;
+}
+
+static bool device_leads_to(void *arg, const char *address, const char *node)
+{
+	const struct device *d = arg;
+	const struct path *path;
+	unsigned int i;
+
+	for (i = 0; (path = mpath_path(d->map, i)); i++)
+		if (strcmp(path->address, address) == 0 && has_device(path) &&
+		    is_node_of(path, node))
+			return true;
+	return false;
+}
+
 static bool device_add_found(void *arg, const char *address)
 {
 	struct mpath_message message = {0};
@@ -894,7 +912,7 @@ static struct path *path_of_disk(const struct device *d, const char *node)
 	unsigned int i;
 
 	for (i = 0; (path = mpath_path(d->map, i)); i++)
-		if (strcmp(path->facts.device, node + strlen("/dev/")) == 0)
+		if (is_node_of(path, node))
 			return path;
 	return NULL;
 }
@@ -940,28 +958,25 @@ static void device_search_idle(void *arg)
 }
 
 static const struct search_ops device_search_ops = {
-	.paths = {.add = device_add_found, .remove = device_remove_found},
+	.paths = {.leads_to = device_leads_to,
+		  .add = device_add_found,
+		  .remove = device_remove_found},
 	.news = device_tell_of_disks,
 	.idle = device_search_idle,
 };
 
-/* The map's paths by their words or, where that is known, by their devices. */
-static bool present_paths(struct device *d, bool by_device, struct found_disks *present)
+/* The map's paths by their words. */
+static bool present_paths(struct device *d, struct found_disks *present)
 {
-	char node[sizeof("/dev/") + PATH_NAME_MAX];
-	const char *name;
 	struct path *path;
 	unsigned int i;
 
 	*present = (struct found_disks){0};
-	for (i = 0; (path = mpath_path(d->map, i)); i++) {
-		snprintf(node, sizeof(node), "/dev/%s", path->facts.device);
-		name = by_device && path->facts.device[0] ? node : path->address;
-		if (!found_disks_add(present, name, name)) {
+	for (i = 0; (path = mpath_path(d->map, i)); i++)
+		if (!found_disks_add(present, path->address, path->address)) {
 			found_disks_clear(present);
 			return false;
 		}
-	}
 	return true;
 }
 
@@ -971,7 +986,7 @@ static void device_load_finding(struct device *d, const struct device_layout *la
 	struct mpath_table *table = NULL;
 	struct found_disks words;
 
-	if (!present_paths(d, false, &words)) {
+	if (!present_paths(d, &words)) {
 		refuse_for_memory(message);
 		return;
 	}
@@ -1008,7 +1023,7 @@ static void device_reload_finding(struct device *d, const struct device_layout *
 		return;
 	}
 	search_for(s, layout->settings->wwid, selector);
-	if (!goes_on && present_paths(d, true, &present))
+	if (!goes_on && present_paths(d, &present))
 		search_knows(s, &present);
 	search_begin(s);
 }

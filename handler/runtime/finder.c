@@ -5,6 +5,9 @@
  * A disk is known by the name under which it became a path.  It is still there if a disk with the
  * map's WWID has that name, be it the one of its place or sdX.  So a path whose sdX belongs to
  * another LUN now is gone, and a disk that comes back under another sdX is a new path.
+ *
+ * An administrator may have named the path by other words.  Then its disk is known by its sdX, but
+ * only as long as the path is open: after that the kernel may give sdX to another disk.
  */
 #include "runtime/finder.h"
 
@@ -43,23 +46,28 @@ bool found_disks_add(struct found_disks *found, const char *address, const char 
 	return true;
 }
 
-static bool is_named(const struct found_disk *disk, const char *name)
+/* @name: of a path. */
+static bool is_named(const struct found_disk *disk, const char *name, const struct finder_ops *ops,
+		     void *arg)
 {
-	return strcmp(disk->address, name) == 0 || strcmp(disk->node, name) == 0;
+	return strcmp(disk->address, name) == 0 || strcmp(disk->node, name) == 0 ||
+	       ops->leads_to(arg, name, disk->node);
 }
 
-static bool is_still_there(const struct found_disk *known, const struct found_disks *seen)
+static bool is_still_there(const struct found_disk *known, const struct found_disks *seen,
+			   const struct finder_ops *ops, void *arg)
 {
 	for (unsigned int i = 0; i < seen->nr; i++)
-		if (is_named(&seen->disks[i], known->address))
+		if (is_named(&seen->disks[i], known->address, ops, arg))
 			return true;
 	return false;
 }
 
-static bool is_known(const struct found_disks *known, const struct found_disk *disk)
+static bool is_known(const struct found_disks *known, const struct found_disk *disk,
+		     const struct finder_ops *ops, void *arg)
 {
 	for (unsigned int i = 0; i < known->nr; i++)
-		if (is_named(disk, known->disks[i].address))
+		if (is_named(disk, known->disks[i].address, ops, arg))
 			return true;
 	return false;
 }
@@ -70,7 +78,7 @@ static void add_new(struct found_disks *known, const struct found_disks *seen,
 	for (unsigned int i = 0; i < seen->nr; i++) {
 		const struct found_disk *disk = &seen->disks[i];
 
-		if (!disk->sure || is_known(known, disk))
+		if (!disk->sure || is_known(known, disk, ops, arg))
 			continue;
 		if (!found_disks_add(known, disk->address, disk->node))
 			return; /* the next time */
@@ -85,7 +93,7 @@ static void remove_gone(struct found_disks *known, const struct found_disks *see
 	unsigned int kept = 0;
 
 	for (unsigned int i = 0; i < known->nr; i++) {
-		if (is_still_there(&known->disks[i], seen)) {
+		if (is_still_there(&known->disks[i], seen, ops, arg)) {
 			known->disks[kept++] = known->disks[i];
 			continue;
 		}

@@ -10,8 +10,10 @@
 #include "mpath/path_transport.h"
 #include "mpath/table.h"
 
-/* What to do with a map; each is called for one path after another. */
+/* The map; add and remove are called for one path after another. */
 struct finder_ops {
+	/* The path of this address, whatever that is, is open, and its disk has this node now. */
+	bool (*leads_to)(void *arg, const char *address, const char *node);
 	bool (*add)(void *arg, const char *address); /* false: refused, for now */
 	void (*remove)(void *arg, const char *address);
 };

@@ -201,6 +201,12 @@ struct path {
 	char reason[PATH_REASON_MAX]; /* why the path is not in use; empty when it is */
 };
 
+/* So long the kernel gives the device's name to no other one. */
+static inline bool has_device(const struct path *path)
+{
+	return path->link == LINK_OPEN || path->link == LINK_CLOSING;
+}
+
 /* Of each path, besides a bucket of its histogram and what its selector keeps (bench/gates). */
 #define PATH_HOT_BYTES offsetof(struct path, stats.counters.errors)
 _Static_assert(PATH_HOT_BYTES <= 128, "a command touches two cache lines of its path");

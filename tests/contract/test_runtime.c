@@ -943,6 +943,47 @@ static void test_found_and_named(void)
 	device_stop(front.device);
 }
 
+/*
+ * A disk is gone, and the kernel gives its name to another one of the LUN: that is another path,
+ * whether the first one was dead before its map began to look for paths, or dies later.
+ */
+static void test_name_changes_hands(void)
+{
+	static struct fake_path first, second;
+	char wwid[WWID_MAX];
+	struct front front;
+	struct asked asked;
+
+	learn_wwid(wwid);
+	fake_add_path(&first, "/dev/place/1", &disk);
+	fake_add_path(&second, "/dev/place/2", &disk);
+	first.number = second.number = "8:32";
+	second.mode = FAKE_GONE;
+	start(&front, "0 0 1 1 round-robin 0 2 1 8:16 1 /dev/place/1 1");
+	first.mode = FAKE_GONE;
+	expect_status("status detail", "/dev/place/1: no such device");
+	paths[0].mode = FAKE_GONE; /* it was not named */
+	second.mode = FAKE_GOOD;
+	assert(reload_finding(wwid, GROUPING_MULTIBUS) == 0);
+	expect_status("status info", " 2 0 8:16 A 0 8:32 A 0 ");
+	expect_status("status detail", "] /dev/place/2\n");
+
+	assert(reload("0 0 1 1 round-robin 0 2 1 8:16 1 8:32 1", NULL) == 0);
+	paths[0].mode = FAKE_GOOD;
+	assert(reload_finding(wwid, GROUPING_MULTIBUS) == 0);
+	expect_status("status info", " 3 0 8:16 A 0 8:32 A 0 8:0 A 0 ");
+	second.mode = FAKE_GONE;
+	assert(ask(&asked, "mpatha", "probe_path 8:32") && asked.request.message.error == 0);
+	expect_status("status detail", "8:32: no such device");
+	first.mode = FAKE_GOOD;
+	fake_disks_changed();
+	expect_status("status detail", "] /dev/place/1\n");
+	expect_status("status info", " 3 0 8:16 A 0 8:0 A 0 8:32 A 0 ");
+	device_stop(front.device);
+	fake_remove_path(&second);
+	fake_remove_path(&first);
+}
+
 /* The next check of its paths is far away. */
 static void start_unchecked(struct front *front, const char *table)
 {
@@ -1642,6 +1683,7 @@ static const struct {
 	{"suspend", test_suspend},
 	{"finds-paths", test_finds_paths},
 	{"found-and-named", test_found_and_named},
+	{"name-changes-hands", test_name_changes_hands},
 	{"news-of-disks", test_news_of_disks},
 	{"the-kernel-doubts-a-disk", test_the_kernel_doubts_a_disk},
 	{"news-are-lost", test_news_are_lost},

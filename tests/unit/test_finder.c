@@ -13,6 +13,14 @@
 static char told[400];
 static const char *refused; /* by the map, unless that path has left */
 
+static const char *open_as[2]; /* the path of that address is open, its disk is that node */
+
+static bool leads_to(void *arg, const char *address, const char *node)
+{
+	(void)arg;
+	return open_as[0] && strcmp(open_as[0], address) == 0 && strcmp(open_as[1], node) == 0;
+}
+
 static bool add(void *arg, const char *address)
 {
 	(void)arg;
@@ -29,7 +37,7 @@ static void leave(void *arg, const char *address)
 	snprintf(told + strlen(told), sizeof(told) - strlen(told), "-%s ", address);
 }
 
-static const struct finder_ops ops = {.add = add, .remove = leave};
+static const struct finder_ops ops = {.leads_to = leads_to, .add = add, .remove = leave};
 
 /* @disks: pairs of address and node, NULL at the end; the first @nr_unsure cannot tell. */
 static void see(struct found_disks *known, unsigned int nr_unsure, const char *const *disks)
@@ -82,6 +90,25 @@ static void test_names(void)
 	expect("+/place/1 -/dev/sda ");
 	SEE(&known, 0, "/place/1", "/dev/sdc");
 	expect("");
+	found_disks_clear(&known);
+}
+
+/* An administrator's word names none of the places: its disk is where the path is open, so long. */
+static void test_words(void)
+{
+	struct found_disks known = {0};
+
+	assert(found_disks_add(&known, "/dev/mine", "/dev/mine"));
+	open_as[0] = "/dev/mine";
+	open_as[1] = "/dev/sda";
+	SEE(&known, 0, "/place/1", "/dev/sda");
+	expect("");
+	open_as[1] = "/dev/sdb";
+	SEE(&known, 0, "/place/2", "/dev/sda", "/place/1", "/dev/sdb");
+	expect("+/place/2 ");
+	open_as[0] = NULL;
+	SEE(&known, 0, "/place/2", "/dev/sda", "/place/3", "/dev/sdb");
+	expect("+/place/3 -/dev/mine ");
 	found_disks_clear(&known);
 }
 
@@ -159,6 +186,7 @@ int main(void)
 {
 	test_come_and_go();
 	test_names();
+	test_words();
 	test_unsure();
 	test_refused();
 	test_table();

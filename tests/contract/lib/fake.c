@@ -390,6 +390,13 @@ static struct fake_path *find_path(const char *address)
 	return found;
 }
 
+static const char *number_of(const struct fake_path *path)
+{
+	const char *number = atomic_load(&path->number);
+
+	return number ? number : path->address;
+}
+
 uint64_t fake_disk_number(const struct fake_path *path)
 {
 	return (uintptr_t)path;
@@ -423,8 +430,8 @@ static int fake_open(const struct link_request *request, struct path_link **link
 	facts->foreign = atomic_load(&path->foreign);
 	facts->disk = fake_disk_number(path);
 	facts->has_sessions = atomic_load(&path->session) != 0;
-	snprintf(facts->name, sizeof(facts->name), "%s", path->address);
-	snprintf(facts->device, sizeof(facts->device), "fake-%s", path->address);
+	snprintf(facts->name, sizeof(facts->name), "%s", number_of(path));
+	snprintf(facts->device, sizeof(facts->device), "fake-%s", number_of(path));
 	atomic_fetch_add(&path->nr_opens, 1);
 	return 0;
 }
@@ -486,6 +493,13 @@ void fake_add_path(struct fake_path *path, const char *address, struct fake_disk
 	pthread_mutex_unlock(&fake_lock);
 }
 
+void fake_remove_path(struct fake_path *path)
+{
+	pthread_mutex_lock(&fake_lock);
+	list_del(&path->node);
+	pthread_mutex_unlock(&fake_lock);
+}
+
 void fake_forget_paths(void)
 {
 	pthread_mutex_lock(&fake_lock);
@@ -519,7 +533,7 @@ static int fake_find(const char *wwid, struct found_disks *found)
 		if (atomic_load(&path->mode) == FAKE_GONE ||
 		    (!silent && !strstr(wwid, path->disk->serial)))
 			continue;
-		snprintf(node, sizeof(node), "/dev/fake-%s", path->address);
+		snprintf(node, sizeof(node), "/dev/fake-%s", number_of(path));
 		assert(found_disks_add(found, path->address, node));
 		found->disks[found->nr - 1].sure = !silent;
 	}

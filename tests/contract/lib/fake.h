@@ -35,6 +35,7 @@ struct fake_disk {
 struct fake_path {
 	struct list node;
 	const char *address;
+	_Atomic(const char *) number; /* the kernel's, "8:0", of "fake-8:0"; NULL: as the address */
 	struct fake_disk *disk;
 	unsigned int queue_depth;
 	/* To be set from any thread; for commands that are submitted, and opens that begin, later.
@@ -53,8 +54,9 @@ struct fake_path {
 	atomic_uint nr_out_max;
 };
 
-/* The path is the caller's and stays until fake_forget_paths(). */
+/* The path is the caller's and stays until it is removed. */
 void fake_add_path(struct fake_path *path, const char *address, struct fake_disk *disk);
+void fake_remove_path(struct fake_path *path);
 void fake_forget_paths(void);
 /* path_facts.disk */
 uint64_t fake_disk_number(const struct fake_path *path);
