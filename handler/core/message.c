@@ -93,14 +93,41 @@ static void switch_group(struct multipath *m, struct mpath_message *message)
 	notice_group(m, NOTICE_GROUP_ASKED_FOR, pg, "asked to switch to");
 }
 
-/* maj:min, the word in the table, /dev/sdX or sdX. */
+static const char *without_dev(const char *word)
+{
+	return strncmp(word, "/dev/", 5) == 0 ? word + 5 : word;
+}
+
+static bool is_in_table_as(const struct path *path, const char *word)
+{
+	return strcmp(without_dev(word), without_dev(path->address)) == 0;
+}
+
+static bool is_known_as(const struct path *path, const char *word)
+{
+	return (path->facts.name[0] && strcmp(word, path->facts.name) == 0) ||
+	       (path->facts.device[0] && strcmp(without_dev(word), path->facts.device) == 0);
+}
+
+static bool another_is_in_table_as(const struct path *path, const char *word)
+{
+	const struct path *other;
+
+	for_each_path(path->m, other)
+		if (other != path && is_in_table_as(other, word))
+			return true;
+	return false;
+}
+
+/*
+ * maj:min, the word in the table, /dev/sdX or sdX.  What once was the device of a path that is
+ * closed may be any disk now: who uses its name means a path that has it for its word.
+ */
 bool path_is_named(const struct path *path, const char *word)
 {
-	const char *base = strncmp(word, "/dev/", 5) == 0 ? word + 5 : word;
-
-	return strcmp(word, path->address) == 0 ||
-	       (path->facts.name[0] && strcmp(word, path->facts.name) == 0) ||
-	       (path->facts.device[0] && strcmp(base, path->facts.device) == 0);
+	return is_in_table_as(path, word) ||
+	       (is_known_as(path, word) &&
+		(has_device(path) || !another_is_in_table_as(path, word)));
 }
 
 struct path *find_path(const struct multipath *m, const char *word)

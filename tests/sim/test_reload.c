@@ -611,6 +611,27 @@ static void a_new_path_with_the_name_of_a_dead_one(void)
 	world_end(w);
 }
 
+/* Nor can it be had: who speaks of it does not mean the dead one. */
+static void a_refused_path_with_the_name_of_a_dead_one(void)
+{
+	struct world *w = world_with_a_dead_path();
+	struct path *a = mpath_path(w->m, 0);
+
+	expect(w, message(w, "fail_path sda") == 0);
+	expect(w, a->failed_by_message); /* as long as nobody else is meant */
+	expect(w, message(w, "reinstate_path sda") == 0);
+	expect(w, add_path(w, "/dev/sda", 0) == 0);
+	sim_path(w, "8:32")->refused = "sda is in use: sda is mounted at /mnt";
+	advance(w, 100);
+	expect_info(w, "2 0 0 0 1 1 A 0 3 0 8:0 F 1 8:16 A 0 /dev/sda F 0 ");
+	expect(w, message(w, "fail_path sda") == 0);
+	expect(w, message(w, "fail_path /dev/sda") == 0);
+	expect(w, !a->failed_by_message && mpath_path(w->m, 2)->failed_by_message);
+	expect(w, remove_path(w, "/dev/sda") == 0);
+	expect(w, w->nr_gone == 1 && mpath_path(w->m, 0) == a && mpath_path(w->m, 1));
+	world_end(w);
+}
+
 /* Likewise in a new table, which still has the dead one by its own word. */
 static void a_table_with_the_name_of_a_dead_path(void)
 {
@@ -641,6 +662,7 @@ int main(void)
 	STORY(test_a_link_to_the_same_device);
 	STORY(a_name_that_is_another_paths_now);
 	STORY(a_new_path_with_the_name_of_a_dead_one);
+	STORY(a_refused_path_with_the_name_of_a_dead_one);
 	STORY(a_table_with_the_name_of_a_dead_path);
 	STORY(test_settings_change);
 	STORY(test_another_time_out);
