@@ -407,29 +407,48 @@ struct mpath_change *mpath_change_add_found(struct multipath *m, const char *add
 	return err ? NULL : new_change(m, table, NULL, error);
 }
 
-struct mpath_change *mpath_change_remove_path(struct multipath *m, const char *name,
-					      struct strbuf *error)
+static struct mpath_change *
+remove_paths(struct multipath *m, const char *name,
+	     bool (*is_meant)(const struct path *path, const char *name), struct strbuf *error)
 {
-	struct mpath_change *change;
-	unsigned int *assignment;
+	struct mpath_change *change = NULL;
+	unsigned int *assignment = present_groups(m, error);
 	const struct path *path;
+	bool found = false;
 	unsigned int i = 0;
 
-	if (!find_path(m, name)) {
-		strbuf_printf(error, "path %s is not in map %s", name, m->name);
-		return NULL;
-	}
-	assignment = present_groups(m, error);
 	if (!assignment)
 		return NULL;
 	for_each_path(m, path) {
-		if (path_is_named(path, name))
+		if (is_meant(path, name)) {
 			assignment[i] = 0;
+			found = true;
+		}
 		i++;
 	}
-	change = regroup(m, assignment, NULL, 0, error);
+	if (found)
+		change = regroup(m, assignment, NULL, 0, error);
+	else
+		strbuf_printf(error, "path %s is not in map %s", name, m->name);
 	free(assignment);
 	return change;
+}
+
+struct mpath_change *mpath_change_remove_path(struct multipath *m, const char *name,
+					      struct strbuf *error)
+{
+	return remove_paths(m, name, path_is_named, error);
+}
+
+static bool has_address(const struct path *path, const char *address)
+{
+	return strcmp(path->address, address) == 0;
+}
+
+struct mpath_change *mpath_change_remove_found(struct multipath *m, const char *address,
+					       struct strbuf *error)
+{
+	return remove_paths(m, address, has_address, error);
 }
 
 struct path *mpath_change_path(struct mpath_change *change, unsigned int number)

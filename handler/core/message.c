@@ -130,16 +130,6 @@ bool path_is_named(const struct path *path, const char *word)
 		(has_device(path) || !another_is_in_table_as(path, word)));
 }
 
-struct path *find_path(const struct multipath *m, const char *word)
-{
-	struct path *path;
-
-	for_each_path(m, path)
-		if (path_is_named(path, word))
-			return path;
-	return NULL;
-}
-
 struct path *find_path_by_id(const struct multipath *m, unsigned int id)
 {
 	struct path *path;

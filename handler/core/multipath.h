@@ -562,7 +562,6 @@ void free_groups(struct priority_group *groups, unsigned int nr_groups);
 
 /* message.c */
 bool path_is_named(const struct path *path, const char *word);
-struct path *find_path(const struct multipath *m, const char *word);
 struct path *find_path_by_id(const struct multipath *m, unsigned int id);
 void handle_message(struct multipath *m, struct mpath_message *message);
 

@@ -903,7 +903,7 @@ static void device_remove_found(void *arg, const char *address)
 	char words[200];
 
 	strbuf_init(&message.reply, words, sizeof(words));
-	device_change(d, mpath_change_remove_path(d->map, address, &message.reply), &message);
+	device_change(d, mpath_change_remove_found(d->map, address, &message.reply), &message);
 }
 
 static struct path *path_of_disk(const struct device *d, const char *node)

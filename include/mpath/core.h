@@ -253,6 +253,9 @@ struct mpath_change *mpath_change_add_found(struct multipath *m, const char *add
 					    const char *selector, struct strbuf *error);
 struct mpath_change *mpath_change_remove_path(struct multipath *m, const char *name,
 					      struct strbuf *error);
+/* By the address that it was added with: its disk is gone, and sdX may be another path's. */
+struct mpath_change *mpath_change_remove_found(struct multipath *m, const char *address,
+					       struct strbuf *error);
 /*
  * The same paths in other groups, for policies: @assignment has, for each path in table order, the
  * number of its new group, from 1; groups are ordered by it.  A new group is the old one of its

@@ -984,6 +984,39 @@ static void test_name_changes_hands(void)
 	fake_remove_path(&first);
 }
 
+/* A path that was found by its sdX is gone: the path whose disk has had that name since stays. */
+static void test_name_of_two_paths(void)
+{
+	static struct fake_path first, second;
+	char wwid[WWID_MAX];
+	struct front front;
+	struct asked asked;
+
+	learn_wwid(wwid);
+	fake_add_path(&first, "/dev/fake-8:32", &disk);
+	fake_add_path(&second, "/dev/place/2", &disk);
+	first.number = "8:32";
+	second.number = "8:48";
+	paths[0].mode = paths[1].mode = FAKE_GONE;
+	start_finding(&front, wwid, GROUPING_MULTIBUS);
+	expect_status("status info", " 2 0 8:32 A 0 8:48 A 0 ");
+	first.mode = second.mode = FAKE_GONE;
+	assert(ask(&asked, "mpatha", "probe_path 8:32") && !asked.request.message.error);
+	assert(ask(&asked, "mpatha", "probe_path 8:48") && !asked.request.message.error);
+	expect_status("status detail", "/dev/fake-8:32: no such device");
+	expect_status("status detail", "/dev/place/2: no such device");
+	second.number = "8:32";
+	second.mode = FAKE_GOOD;
+	assert(ask(&asked, "mpatha", "probe_path /dev/place/2") && !asked.request.message.error);
+	expect_status("status info", " 2 0 /dev/fake-8:32 F 1 8:32 A 1 ");
+	second.number = "8:48";
+	fake_disks_changed();
+	expect_status("status info", " 1 0 8:32 A 1 ");
+	device_stop(front.device);
+	fake_remove_path(&second);
+	fake_remove_path(&first);
+}
+
 /* The next check of its paths is far away. */
 static void start_unchecked(struct front *front, const char *table)
 {
@@ -1684,6 +1717,7 @@ static const struct {
 	{"finds-paths", test_finds_paths},
 	{"found-and-named", test_found_and_named},
 	{"name-changes-hands", test_name_changes_hands},
+	{"name-of-two-paths", test_name_of_two_paths},
 	{"news-of-disks", test_news_of_disks},
 	{"the-kernel-doubts-a-disk", test_the_kernel_doubts_a_disk},
 	{"news-are-lost", test_news_are_lost},
