@@ -965,18 +965,30 @@ static const struct search_ops device_search_ops = {
 	.idle = device_search_idle,
 };
 
-/* The map's paths by their words. */
+static bool has_address(const struct found_disks *disks, const char *address)
+{
+	for (unsigned int i = 0; i < disks->nr; i++)
+		if (strcmp(disks->disks[i].address, address) == 0)
+			return true;
+	return false;
+}
+
+/* The map's paths by their words, each once: dm allows one in several groups, but it is one disk.
+ */
 static bool present_paths(struct device *d, struct found_disks *present)
 {
 	struct path *path;
 	unsigned int i;
 
 	*present = (struct found_disks){0};
-	for (i = 0; (path = mpath_path(d->map, i)); i++)
+	for (i = 0; (path = mpath_path(d->map, i)); i++) {
+		if (has_address(present, path->address))
+			continue;
 		if (!found_disks_add(present, path->address, path->address)) {
 			found_disks_clear(present);
 			return false;
 		}
+	}
 	return true;
 }
 
@@ -1244,12 +1256,12 @@ static struct multipath *device_create_finding_map(struct device *d,
 		return NULL;
 	}
 	selector = strdup(config->find_selector);
-	if (selector)
-		search_for(&d->search, config->settings->wwid, selector);
-	if (!selector || !search_first(&d->search)) {
+	if (!selector) {
 		strbuf_printf(error, "out of memory");
 		return NULL;
 	}
+	search_for(&d->search, config->settings->wwid, selector);
+	search_first(&d->search);
 	if (finder_table(&d->search.known, config->table, config->settings->policy.grouping,
 			 config->find_selector, &table, error))
 		return NULL;

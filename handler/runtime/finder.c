@@ -46,54 +46,89 @@ bool found_disks_add(struct found_disks *found, const char *address, const char 
 	return true;
 }
 
-/* @name: of a path. */
-static bool is_named(const struct found_disk *disk, const char *name, const struct finder_ops *ops,
-		     void *arg)
-{
-	return strcmp(disk->address, name) == 0 || strcmp(disk->node, name) == 0 ||
-	       ops->leads_to(arg, name, disk->node);
-}
+/* --- whose disk is it? --- */
 
-static bool is_still_there(const struct found_disk *known, const struct found_disks *seen,
-			   const struct finder_ops *ops, void *arg)
+/*
+ * udev names a disk's place by its portal, not by its session: two sessions to one portal have the
+ * same name for their disks, and it leads to one of them only.
+ */
+static void tell_apart(struct found_disks *seen)
 {
 	for (unsigned int i = 0; i < seen->nr; i++)
-		if (is_named(&seen->disks[i], known->address, ops, arg))
-			return true;
-	return false;
+		for (unsigned int k = 0; k < seen->nr; k++)
+			if (k != i && strcmp(seen->disks[i].address, seen->disks[k].address) == 0)
+				seen->disks[i].shares_address = true;
 }
 
-static bool is_known(const struct found_disks *known, const struct found_disk *disk,
-		     const struct finder_ops *ops, void *arg)
+static const char *own_address(const struct found_disk *disk)
 {
-	for (unsigned int i = 0; i < known->nr; i++)
-		if (is_named(disk, known->disks[i].address, ops, arg))
-			return true;
-	return false;
+	return disk->shares_address ? disk->node : disk->address;
 }
 
-static void add_new(struct found_disks *known, const struct found_disks *seen,
+static bool has_name(const struct found_disk *disk, const char *name)
+{
+	return strcmp(own_address(disk), name) == 0 || strcmp(disk->node, name) == 0;
+}
+
+static void clear_matches(struct found_disks *disks)
+{
+	for (unsigned int i = 0; i < disks->nr; i++)
+		disks->disks[i].matched = false;
+}
+
+/* Where the path is open; or, with NULL for @ops, by name. */
+static void match_path(struct found_disk *path, struct found_disks *seen,
+		       const struct finder_ops *ops, void *arg)
+{
+	for (unsigned int i = 0; i < seen->nr && !path->matched; i++) {
+		struct found_disk *disk = &seen->disks[i];
+		bool is_its = ops ? ops->leads_to(arg, path->address, disk->node)
+				  : has_name(disk, path->address);
+
+		if (is_its && !disk->matched)
+			path->matched = disk->matched = true;
+	}
+}
+
+/* A disk is one path's: of two with its names, that of the one which is open there. */
+static void match(struct found_disks *known, struct found_disks *seen, const struct finder_ops *ops,
+		  void *arg)
+{
+	tell_apart(seen);
+	clear_matches(known);
+	clear_matches(seen);
+	for (unsigned int i = 0; i < known->nr; i++)
+		match_path(&known->disks[i], seen, ops, arg);
+	for (unsigned int i = 0; i < known->nr; i++)
+		match_path(&known->disks[i], seen, NULL, NULL);
+}
+
+/* --- what follows --- */
+
+static void add_new(struct found_disks *known, struct found_disks *seen,
 		    const struct finder_ops *ops, void *arg)
 {
 	for (unsigned int i = 0; i < seen->nr; i++) {
-		const struct found_disk *disk = &seen->disks[i];
+		struct found_disk *disk = &seen->disks[i];
 
-		if (!disk->sure || is_known(known, disk, ops, arg))
+		if (!disk->sure || disk->matched)
 			continue;
-		if (!found_disks_add(known, disk->address, disk->node))
+		if (!found_disks_add(known, own_address(disk), disk->node))
 			return; /* the next time */
-		if (!ops->add(arg, disk->address))
+		disk->matched = ops->add(arg, own_address(disk));
+		if (disk->matched)
+			known->disks[known->nr - 1].matched = true;
+		else
 			disk_clear(&known->disks[--known->nr]);
 	}
 }
 
-static void remove_gone(struct found_disks *known, const struct found_disks *seen,
-			const struct finder_ops *ops, void *arg)
+static void remove_gone(struct found_disks *known, const struct finder_ops *ops, void *arg)
 {
 	unsigned int kept = 0;
 
 	for (unsigned int i = 0; i < known->nr; i++) {
-		if (is_still_there(&known->disks[i], seen, ops, arg)) {
+		if (known->disks[i].matched) {
 			known->disks[kept++] = known->disks[i];
 			continue;
 		}
@@ -107,11 +142,12 @@ static void remove_gone(struct found_disks *known, const struct found_disks *see
  * New paths first, so that commands have somewhere to go.  But one that has the sdX of a path that
  * is gone is taken for that path by the map, and gets in only after it.
  */
-void finder_compare(struct found_disks *known, const struct found_disks *seen,
+void finder_compare(struct found_disks *known, struct found_disks *seen,
 		    const struct finder_ops *ops, void *arg)
 {
+	match(known, seen, ops, arg);
 	add_new(known, seen, ops, arg);
-	remove_gone(known, seen, ops, arg);
+	remove_gone(known, ops, arg);
 	add_new(known, seen, ops, arg);
 }
 

@@ -22,7 +22,7 @@ struct finder_ops {
  * Make @known, the disks that are paths of the map, what was seen.  A known disk that cannot tell
  * its WWID now stays; a new one waits until it can.
  */
-void finder_compare(struct found_disks *known, const struct found_disks *seen,
+void finder_compare(struct found_disks *known, struct found_disks *seen,
 		    const struct finder_ops *ops, void *arg);
 
 /*

@@ -103,20 +103,33 @@ void search_for(struct search *s, const char *wwid, char *selector)
 	s->on = true;
 }
 
-bool search_first(struct search *s)
+static bool leads_nowhere_yet(void *arg, const char *address, const char *node)
 {
+	(void)arg;
+	(void)address;
+	(void)node;
+	return false;
+}
+
+static bool take(void *arg, const char *address)
+{
+	(void)arg;
+	(void)address;
+	return true;
+}
+
+/* What there is no memory for is found by the next look. */
+void search_first(struct search *s)
+{
+	static const struct finder_ops first_ops = {.leads_to = leads_nowhere_yet, .add = take};
 	struct found_disks seen;
-	bool ok = true;
 
 	s->error = s->finder->find(s->wwid, &seen);
 	tell_error(s);
 	if (s->error)
-		return true;
-	for (unsigned int i = 0; ok && i < seen.nr; i++)
-		if (seen.disks[i].sure)
-			ok = found_disks_add(&s->known, seen.disks[i].address, seen.disks[i].node);
+		return;
+	finder_compare(&s->known, &seen, &first_ops, NULL);
 	found_disks_clear(&seen);
-	return ok;
 }
 
 void search_knows(struct search *s, struct found_disks *present)

@@ -60,8 +60,8 @@ void search_attach(struct search *search, struct loop *loop);
 
 /* Look for these from now on.  @selector is the search's from now on.  There must be a finder. */
 void search_for(struct search *search, const char *wwid, char *selector);
-/* Before the map is in service: what is there already.  Blocks.  False: no memory. */
-bool search_first(struct search *search);
+/* Before the map is in service: what is there already.  Blocks. */
+void search_first(struct search *search);
 /* The map has these paths, by whatever name; takes them over. */
 void search_knows(struct search *search, struct found_disks *present);
 

@@ -37,6 +37,10 @@ struct found_disk {
 	char *address; /* owned: what a table would say, by its place if that has a name */
 	char *node;    /* owned: "/dev/sdb" */
 	bool sure;     /* it has the WWID; else it could not be read now */
+
+	/* runtime/finder.c's alone. */
+	bool shares_address; /* with another disk: it leads to one of them */
+	bool matched;
 };
 
 struct found_disks {

@@ -940,6 +940,15 @@ static void test_found_and_named(void)
 	assert(reload_finding(wwid, GROUPING_MULTIBUS) == 0);
 	expect_status("status info", " 2 0 8:0 A 0 8:16 A 0 ");
 	assert(paths[0].nr_opens == opens);
+
+	/* In two groups, as dm allows it, under one word: it is found once. */
+	assert(reload("0 0 2 1 round-robin 0 1 1 8:0 1 round-robin 0 1 1 8:0 1", NULL) == 0);
+	expect_status("status info", " 1 0 8:0 A 0 E 0 1 0 8:0 A 0 ");
+	assert(reload_finding(wwid, GROUPING_MULTIBUS) == 0);
+	expect_status("status info", " 2 0 8:0 A 0 8:16 A 0 ");
+	fake_disks_changed();
+	sleep_ms(100);
+	expect_status("status info", " 2 0 8:0 A 0 8:16 A 0 ");
 	device_stop(front.device);
 }
 
@@ -1012,6 +1021,39 @@ static void test_name_of_two_paths(void)
 	second.number = "8:48";
 	fake_disks_changed();
 	expect_status("status info", " 1 0 8:32 A 1 ");
+	device_stop(front.device);
+	fake_remove_path(&second);
+	fake_remove_path(&first);
+}
+
+/* udev has one name for two disks, one at the beginning, the other later: each is a path. */
+static void test_one_name_for_two_disks(void)
+{
+	static struct fake_path first, second;
+	char wwid[WWID_MAX];
+	struct front front;
+	struct asked asked;
+
+	learn_wwid(wwid);
+	fake_add_path(&first, "/dev/place/1", &disk);
+	fake_add_path(&second, "/dev/place/1", &disk);
+	first.number = "8:32";
+	second.number = "8:48";
+	paths[0].mode = paths[1].mode = FAKE_GONE;
+	start_finding(&front, wwid, GROUPING_MULTIBUS);
+	expect_status("status info", " 2 0 8:32 A 0 8:48 A 0 ");
+	expect_status("status detail", "] /dev/fake-8:48\n");
+	device_stop(front.device);
+
+	second.mode = FAKE_GONE;
+	fake_remove_path(&first); /* last, so that the name leads there */
+	fake_add_path(&first, "/dev/place/1", &disk);
+	start_finding(&front, wwid, GROUPING_MULTIBUS);
+	expect_status("status detail", "] /dev/place/1\n");
+	second.mode = FAKE_GOOD;
+	fake_disks_changed();
+	expect_status("status info", " 2 0 8:32 A 0 8:48 A 0 ");
+	assert(ask(&asked, "mpatha", "status detail") && strstr(asked.reply, "] /dev/place/1\n"));
 	device_stop(front.device);
 	fake_remove_path(&second);
 	fake_remove_path(&first);
@@ -1718,6 +1760,7 @@ static const struct {
 	{"found-and-named", test_found_and_named},
 	{"name-changes-hands", test_name_changes_hands},
 	{"name-of-two-paths", test_name_of_two_paths},
+	{"one-name-for-two-disks", test_one_name_for_two_disks},
 	{"news-of-disks", test_news_of_disks},
 	{"the-kernel-doubts-a-disk", test_the_kernel_doubts_a_disk},
 	{"news-are-lost", test_news_are_lost},

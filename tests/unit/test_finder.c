@@ -112,6 +112,32 @@ static void test_words(void)
 	found_disks_clear(&known);
 }
 
+/* Two sessions to one portal: udev has one name for both disks.  Each is a path, by its sdX. */
+static void test_one_name_for_two(void)
+{
+	struct found_disks known = {0};
+
+	SEE(&known, 0, "/place/1", "/dev/sda", "/place/1", "/dev/sdb", "/place/2", "/dev/sdc");
+	expect("+/dev/sda +/dev/sdb +/place/2 ");
+	found_disks_clear(&known);
+
+	SEE(&known, 0, "/place/1", "/dev/sda");
+	expect("+/place/1 ");
+	open_as[0] = "/place/1";
+	open_as[1] = "/dev/sda";
+	SEE(&known, 0, "/place/1", "/dev/sda", "/place/1", "/dev/sdb");
+	expect("+/dev/sdb ");
+	/* The name is the other one's now: that is a path already. */
+	open_as[0] = "/dev/sdb";
+	open_as[1] = "/dev/sdb";
+	SEE(&known, 0, "/place/1", "/dev/sdb");
+	expect("-/place/1 ");
+	SEE(&known, 0, "/place/1", "/dev/sdb");
+	expect("");
+	open_as[0] = NULL;
+	found_disks_clear(&known);
+}
+
 /* A disk that cannot tell what it is: a known one stays, another does not come. */
 static void test_unsure(void)
 {
@@ -187,6 +213,7 @@ int main(void)
 	test_come_and_go();
 	test_names();
 	test_words();
+	test_one_name_for_two();
 	test_unsure();
 	test_refused();
 	test_table();

@@ -378,23 +378,28 @@ static void sleep_ms(unsigned int ms)
 	nanosleep(&ts, NULL);
 }
 
+static const char *number_of(const struct fake_path *path)
+{
+	const char *number = atomic_load(&path->number);
+
+	return number ? number : path->address;
+}
+
+static bool has_node(const struct fake_path *path, const char *name)
+{
+	return strncmp(name, "/dev/fake-", 10) == 0 && strcmp(name + 10, number_of(path)) == 0;
+}
+
 static struct fake_path *find_path(const char *address)
 {
 	struct fake_path *path, *found = NULL;
 
 	pthread_mutex_lock(&fake_lock);
 	list_for_each_entry(path, &fake_paths, node)
-		if (strcmp(path->address, address) == 0)
+		if (strcmp(path->address, address) == 0 || has_node(path, address))
 			found = path;
 	pthread_mutex_unlock(&fake_lock);
 	return found;
-}
-
-static const char *number_of(const struct fake_path *path)
-{
-	const char *number = atomic_load(&path->number);
-
-	return number ? number : path->address;
 }
 
 uint64_t fake_disk_number(const struct fake_path *path)
