@@ -819,7 +819,7 @@ static void link_init(struct path_link *link, const struct link_request *request
 	link->loop = request->loop;
 	link->events = request->events;
 	link->anchor_fd = -1;
-	link->counters = (struct sg_counters){-1, -1, -1, -1, -1, -1};
+	link->counters = (struct sg_counters){-1, -1, -1, -1, -1, -1, false};
 	list_init(&link->idle_slots);
 	list_init(&link->busy_slots);
 	list_init(&link->waiting);

@@ -348,6 +348,7 @@ void sg_counters_open(struct sg_counters *counters, const struct sg_disk *disk,
 	counters->host_state_fd = open_fact("/sys/class/scsi_host/%s/state", host);
 	counters->errors_fd = open_fact("/sys/class/block/%s/device/ioerr_cnt", disk->name);
 	counters->timeouts_fd = open_fact("/sys/class/block/%s/device/iotmo_cnt", disk->name);
+	counters->timeouts_uncounted = counters->timeouts_fd < 0 && errno == ENOENT;
 }
 
 static void close_fact(int fd)
@@ -420,7 +421,7 @@ int64_t sg_counters_errors(const struct sg_counters *counters)
 	int64_t errors, timeouts = 0;
 
 	if (!read_count(counters->errors_fd, &errors) ||
-	    (counters->timeouts_fd >= 0 && !read_count(counters->timeouts_fd, &timeouts)))
+	    (!counters->timeouts_uncounted && !read_count(counters->timeouts_fd, &timeouts)))
 		return -ENODEV;
 	return errors + timeouts;
 }

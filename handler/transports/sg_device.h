@@ -54,7 +54,8 @@ struct sg_counters {
 	int state_fd;
 	int host_state_fd;
 	int errors_fd;
-	int timeouts_fd; /* -1: the kernel does not count them */
+	int timeouts_fd;
+	bool timeouts_uncounted; /* by this kernel: then there is no timeouts_fd */
 };
 
 void sg_counters_open(struct sg_counters *counters, const struct sg_disk *disk,
