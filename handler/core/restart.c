@@ -340,17 +340,27 @@ static bool is_sent(const struct multipath *m, const struct path *path)
 	return !let_go_ns || path->count_ns >= let_go_ns + LET_GO_NS;
 }
 
+static void tell_lost_unseen(struct multipath *m, struct path *path, uint64_t known)
+{
+	trace(m, "restart: %s had errors that nobody was told of", path_name(path));
+	if (path->facts.errors == ERRORS_UNKNOWN)
+		notice(m, NOTICE_OTHER, path,
+		       "commands may have ended with an error while no process ran, their number "
+		       "is not known: they may still land");
+	else
+		notice(m, NOTICE_OTHER, path,
+		       "%llu commands may have ended with an error while no process ran: they may "
+		       "still land",
+		       (unsigned long long)(path->facts.errors - known));
+}
+
 /* The kernel has ended some of what the former process had sent, and nobody was told. */
 static bool lost_unseen(struct multipath *m, struct path *path,
 			const struct mpath_disk_errors *former)
 {
 	if (path->facts.errors <= former->errors)
 		return false;
-	trace(m, "restart: %s had errors that nobody was told of", path_name(path));
-	notice(m, NOTICE_OTHER, path,
-	       "%llu commands may have ended with an error while no process ran: they may still "
-	       "land",
-	       (unsigned long long)(path->facts.errors - former->errors));
+	tell_lost_unseen(m, path, former->errors);
 	return true;
 }
 

@@ -99,9 +99,10 @@ struct path_transport_type {
 	/*
 	 * Worker, while the link is open.  Commands in flight at the device now, ours included
 	 * (H3); -EAGAIN: the kernel keeps some back, which it does not count, and may send them at
-	 * any time; other -errno if unknown.  *errors: how many have ended otherwise than with GOOD
-	 * since the link was opened, ours included.  A command that is neither in flight any more
-	 * nor kept back is among these, or was carried out.
+	 * any time; other -errno if unknown, as always where path_facts.errors is.  *errors: how
+	 * many have ended otherwise than with GOOD since the link was opened, ours included.  A
+	 * command that is neither in flight any more nor kept back is among these, or was carried
+	 * out.
 	 */
 	int64_t (*count_outstanding)(struct path_link *link, uint64_t *errors);
 

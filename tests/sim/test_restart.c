@@ -1051,6 +1051,28 @@ static void errors_after_the_last_check(void)
 	writes_go_at_once(killed_in_peace(w));
 }
 
+/* The count cannot be read (no file descriptors are left): nobody is told of a number. */
+static void errors_that_cannot_be_counted(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	kill_world(w, 0);
+	sim_path(w, "8:0")->nr_errors = ERRORS_UNKNOWN;
+	restart_world(w);
+	advance(w, 100);
+	expect_notice(w, "8:0: commands may have ended with an error while no process ran, their "
+			 "number is not known: they may still land");
+	write = submit_write(w, 0, 1);
+	advance(w, 5000);
+	expect_pending(w, write);
+	advance(w, 65000);
+	expect_good(w, write);
+	world_end(w);
+}
+
 /* And those of long before the path came: who is killed at once has been told of them. */
 static void errors_of_long_ago(void)
 {
@@ -1717,6 +1739,7 @@ int main(void)
 	STORY(errors_that_were_told);
 	STORY(errors_before_the_last_check);
 	STORY(errors_after_the_last_check);
+	STORY(errors_that_cannot_be_counted);
 	STORY(errors_of_long_ago);
 	STORY(errors_under_load);
 	STORY(an_error_that_was_counted_and_not_told);
