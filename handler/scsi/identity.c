@@ -63,18 +63,16 @@ static bool has_prefix(const struct designator *d, const char *prefix)
 	return d->len > 4 && memcmp(d->id, prefix, 4) == 0 && d->id[4] != '\0';
 }
 
-static bool is_blank(uint8_t c)
-{
-	return c == ' ' || c == '\0';
-}
-
-/* The vendor alone ("LIO-ORG", then nothing) is no name: every LUN of the array would have it. */
+/*
+ * The vendor alone ("LIO-ORG", then nothing) is no name: every LUN of the array would have it.  A
+ * NUL ends the text, see spell_t10().
+ */
 static enum designator_rank rank_t10(const struct designator *d)
 {
 	unsigned int i;
 
-	for (i = 8; i < d->len; i++)
-		if (!is_blank(d->id[i]))
+	for (i = 0; i < d->len && d->id[i] != '\0'; i++)
+		if (i >= 8 && d->id[i] != ' ')
 			return RANK_T10;
 	return RANK_USELESS;
 }
@@ -238,6 +236,11 @@ bool scsi_capacity_decode(const uint8_t *data, size_t len, uint64_t *nr_blocks,
 	*nr_blocks = last_lba + 1;
 	*block_size = size;
 	return true;
+}
+
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\0';
 }
 
 void scsi_copy_padded(char *to, size_t size, const uint8_t *field, size_t len)

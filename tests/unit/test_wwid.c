@@ -140,6 +140,10 @@ static void test_t10(void)
 	T10("LIO-ORG \0", NULL);
 	T10("LIO-ORG         ", NULL);
 	T10("LIO", NULL);
+	/* A NUL ends the text: what is left of these is the vendor's name. */
+	T10("LIO-ORG\0disk0:1234", NULL);
+	T10("ACME\0\0\0\0disk0", NULL);
+	T10("ACME    \0disk0", NULL);
 	T10("", NULL);
 }
 
