@@ -301,6 +301,17 @@ def dropped(found: DmMap) -> list[str]:
     return _MapFile(found).dropped
 
 
+def _write_new(file: str, text: str) -> None:
+    """Whole or not at all: half a map file could be a map, and would be in the way of the next import."""
+    with open(file, "x", encoding="utf-8") as f:
+        try:
+            f.write(text)
+            f.flush()
+        except BaseException:       # Ctrl-C, too
+            os.unlink(file)
+            raise
+
+
 def import_map(found: DmMap, directory: str, sysfs: str = SYSFS,
                check: Callable[[str], None] | None = None) -> str:
     """Writes the map file and returns its name.  Mistake if the map cannot be taken over.
@@ -319,8 +330,7 @@ def import_map(found: DmMap, directory: str, sysfs: str = SYSFS,
         check(text)
     file = os.path.join(directory, found.name + ".map")
     try:
-        with open(file, "x") as f:
-            f.write(text)
+        _write_new(file, text)
     except FileExistsError:
         raise Mistake(f"{file} is there already") from None
     except OSError as error:

@@ -11,6 +11,7 @@ import io
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -439,6 +440,17 @@ no_path_retry=queue
         with self.assertRaisesRegex(importer.Mistake, "mpatha.map is there already"):
             self.import_map(found)
         self.assertEqual(self.content("mpatha"), "mine")
+
+    def test_no_room(self):
+        """Half a file would be in the way of the next try, and be read."""
+        found = importer.parse(LISTED)[0]
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+        try:
+            self.refused(found, "mpatha.map: File too large")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        self.import_map(found)
 
     def test_name(self):
         found = importer.parse(LISTED)[0]
