@@ -117,13 +117,14 @@ def replace_file(name: str, content: str) -> None:
     file = os.path.realpath(name)
     if os.path.exists(file) and not os.path.isfile(file):
         raise Mistake(f"{name}: is no regular file")
+    new = f"{file}.{os.getpid()}"       # somebody else may be at it, too
     try:
-        with open(file + ".new", "w", encoding="utf-8") as f:
+        with open(new, "w", encoding="utf-8") as f:
             f.write(content)
-        os.rename(file + ".new", file)
+        os.rename(new, file)
     except OSError as error:
         with contextlib.suppress(OSError):
-            os.unlink(file + ".new")
+            os.unlink(new)
         raise Mistake(f"{name}: {error.strerror}") from None
 
 

@@ -495,6 +495,21 @@ class MpathctlTest(Base):
             self.assertTrue(os.path.getsize(file))
             self.assertEqual(sorted(os.listdir(directory)), ["fifo", "file", "link"])
 
+    def test_metrics_side_by_side(self):
+        """The timer, and somebody by hand: each has written all of its own, and nothing else is left."""
+        self.start("mpatha")
+        with tempfile.TemporaryDirectory() as directory:
+            file = directory + "/file"
+            for _ in range(3):
+                processes = [self.popen("metrics", "-o", file) for _ in range(8)]
+                for process in processes:
+                    _, err = process.communicate(timeout=60)
+                    self.assertEqual((process.returncode, err), (0, ""))
+                with open(file) as f:
+                    self.assertTrue(f.read().endswith("# EOF\n"))
+            self.assertEqual(os.listdir(directory), ["file"])
+            self.assertEqual(os.stat(file).st_mode & 0o777, 0o644)
+
     def test_the_bus_goes(self):
         """Who follows events is told, and not ended by a signal."""
         self.start("mpatha")
