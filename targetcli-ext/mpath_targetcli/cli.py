@@ -174,18 +174,43 @@ def run_with_service(options: argparse.Namespace) -> int:
     return OK
 
 
+def open_what_is_closed() -> None:
+    """Where our caller has closed a descriptor Python has None, and the next file that is opened comes there.
+
+    What can only fail is put there; but nobody misses what would have been told on standard error.
+    """
+    for descriptor, flags in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, flags)      # the lowest that is free: this one
+    sys.stdin = sys.stdin or open(0, closefd=False)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)
+
+
 def forget_output() -> None:
     """Nobody is to try again to write what is left."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def main(argv: list[str] | None = None) -> int:
-    options = make_parser().parse_args(argv)    # first: --help must not wait for gi
+def run(argv: list[str] | None) -> int:
+    try:
+        options = make_parser().parse_args(argv)    # first: --help must not wait for gi
+    except SystemExit:                  # that was --help, or a mistake
+        sys.stdout.flush()
+        raise
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")   # no character set must end us
+    status = run_with_service(options) if options.needs_service else options.run(None, options)
+    sys.stdout.flush()
+    return status
+
+
+def main(argv: list[str] | None = None) -> int:
+    open_what_is_closed()
     try:
-        status = run_with_service(options) if options.needs_service else options.run(None, options)
-        sys.stdout.flush()
+        return run(argv)
     except actions.Mistake as error:
         complain(error)
         return REFUSED
@@ -202,4 +227,3 @@ def main(argv: list[str] | None = None) -> int:
         return REFUSED
     except KeyboardInterrupt:
         return 130
-    return status

@@ -480,6 +480,42 @@ class MpathctlTest(Base):
             self.assertEqual(process.communicate()[1], "mpathctl: No space left on device\n")
             self.assertEqual(process.returncode, 1)
 
+    def in_a_shell(self, redirection, *words):
+        """Status, output and errors of a command with a redirection that subprocess does not have."""
+        process = subprocess.Popen(
+            ["sh", "-c", f'exec /usr/bin/python3 {REPO}/targetcli-ext/mpathctl "$@" {redirection}', "sh", *words],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=self.bus.address, PYTHONDONTWRITEBYTECODE="1",
+                     PYTHONPATH=f"{REPO}/targetcli-ext"))
+        out, err = process.communicate(timeout=60)
+        return process.returncode, out, err
+
+    def test_closed_descriptors(self):
+        """Of a daemon, or a terminal that is gone: only what has to be read or written there is an error."""
+        self.start("mpatha")
+        bad = "mpathctl: Bad file descriptor\n"
+        self.assertEqual(self.in_a_shell(">&-", "list"), (1, "", bad))
+        self.assertEqual(self.in_a_shell(">&-", "events", "-n", "1", "none"),
+                         (NO_SUCH_MAP, "", "mpathctl: there is no map none\n"))
+        self.assertEqual(self.in_a_shell(">&- <&-", "fail", "mpatha", "8:0"), (0, "", ""))
+        self.assertEqual(self.state("8:0"), "failed-by-message")
+        self.assertEqual(self.in_a_shell("<&-", "check", "-"), (1, "", "mpathctl: -: Bad file descriptor\n"))
+        self.assertEqual(self.in_a_shell("2>&-", "show", "none"), (NO_SUCH_MAP, "", ""))
+        self.assertEqual(self.in_a_shell("2>&-", "nonsense"), (USAGE, "", ""))
+        self.assertEqual(self.in_a_shell("2>&-", "list"), (0, "mpatha\n", ""))
+
+    def test_help_that_nobody_reads(self):
+        for words in (("--help",), ("fail", "--help")):
+            with open("/dev/full", "w") as full:
+                process = self.popen(*words, stdout=full)
+                self.assertEqual(process.communicate(timeout=60)[1], "mpathctl: No space left on device\n", words)
+                self.assertEqual(process.returncode, 1)
+            process = self.popen(*words)
+            process.stdout.close()
+            self.assertEqual(process.stderr.read(), "", words)
+            process.stderr.close()
+            self.assertEqual(process.wait(60), 0, words)
+
     def test_metrics_replace_only_files(self):
         """Never a device, whoever asks; a link stays one."""
         self.start("mpatha")
