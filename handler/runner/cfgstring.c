@@ -22,10 +22,11 @@ bool map_name_is_valid(const char *name)
 
 bool wwid_is_valid(const char *wwid)
 {
-	static const char *const of_sysfs[] = {"naa.", "eui.", "t10."};
+	/* As sysfs spells it, or the name of a disk. */
+	static const char *const begins_of_none[] = {"naa.", "eui.", "t10.", "/"};
 
-	for (size_t i = 0; i < sizeof(of_sysfs) / sizeof(of_sysfs[0]); i++)
-		if (!strncmp(wwid, of_sysfs[i], strlen(of_sysfs[i])))
+	for (size_t i = 0; i < sizeof(begins_of_none) / sizeof(begins_of_none[0]); i++)
+		if (!strncmp(wwid, begins_of_none[i], strlen(begins_of_none[i])))
 			return false;
 	for (const char *c = wwid; *c; c++)
 		if (!isgraph((unsigned char)*c) || strchr("\"'", *c))
@@ -47,6 +48,15 @@ static char *strip(char *word)
 	return word;
 }
 
+/* "/dev/sda,/dev/sdb", or with a blank: a name that goes on so is no disk's. */
+static bool has_two_paths(const char *word)
+{
+	for (const char *c = strchr(word, '/'); c; c = strchr(c + 1, '/'))
+		if (c > word && strchr(", \t", c[-1]))
+			return true;
+	return false;
+}
+
 static int check_path_word(const struct path_list *list, unsigned int i, const char *where,
 			   struct strbuf *error)
 {
@@ -54,6 +64,11 @@ static int check_path_word(const struct path_list *list, unsigned int i, const c
 
 	if (word[0] != '/') {
 		strbuf_printf(error, "%s: path %u is \"%s\", expected an absolute path name", where,
+			      i + 1, word);
+		return -EINVAL;
+	}
+	if (has_two_paths(word)) {
+		strbuf_printf(error, "%s: path %u is \"%s\", expected ; between two paths", where,
 			      i + 1, word);
 		return -EINVAL;
 	}

@@ -119,7 +119,7 @@ static int parse_file(struct key_values *values, const char *file, const char *t
 		strbuf_printf(error, "%s: there is a NUL byte in the file", file);
 		return -EINVAL;
 	}
-	key_file = key_file_load(file, text, error);
+	key_file = key_file_load(file, text, group, error);
 	if (!key_file)
 		return -EINVAL;
 	err = check_groups(key_file, file, group, error);
@@ -622,10 +622,16 @@ int map_config_load(const struct config_paths *paths, const char *cfgstring, con
 	return 0;
 }
 
-/* "[multipath]" begins a map file; no table has such a word. */
+/*
+ * No table has a line that begins with a section, a comment, "key=" or multipath.conf's "key {",
+ * perhaps behind a byte order mark; but for a map's name, behind which dmsetup prints ": 0".  A map
+ * file may lack its section: then that is what is wrong with it.
+ */
 static bool is_map_file(const char *text)
 {
-	return g_regex_match_simple("^\\s*\\[", text, G_REGEX_MULTILINE | G_REGEX_RAW, 0);
+	static const char line[] = "^(\xef\xbb\xbf)?[ \t]*(?!\\S+: \\d)(\\[|#|[a-z_]+[ \t]*[={])";
+
+	return g_regex_match_simple(line, text, G_REGEX_MULTILINE | G_REGEX_RAW, 0);
 }
 
 static int parse_text(struct key_values *values, const char *where, const char *text,

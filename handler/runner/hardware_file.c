@@ -198,7 +198,7 @@ static int parse_rules(GKeyFile *key_file, const char *file, struct hardware_tab
 int hardware_parse(const char *file, const char *text, struct hardware_table **table,
 		   struct strbuf *error)
 {
-	GKeyFile *key_file = key_file_load(file, text, error);
+	GKeyFile *key_file = key_file_load(file, text, "NAME", error);
 	int err;
 
 	*table = NULL;

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
 /* "[section]" or "[section]: key" of a line that GLib has accepted; NULL: neither. */
 static char *name_in(const char *line, char **section)
 {
@@ -48,22 +50,36 @@ static bool is_told_twice(const char *file, const char *text, struct strbuf *err
 	return twice;
 }
 
-GKeyFile *key_file_load(const char *file, const char *text, struct strbuf *error)
+static void tell_why(const char *file, const char *text, const char *section, const GError *why,
+		     struct strbuf *error)
+{
+	/* No terminal shows one. */
+	if (g_str_has_prefix(text, BYTE_ORDER_MARK))
+		strbuf_printf(error,
+			      "%s: begins with a byte order mark (EF BB BF), expected plain text",
+			      file);
+	else if (g_error_matches(why, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_GROUP_NOT_FOUND))
+		strbuf_printf(error, "%s: a key stands before any section, expected [%s] above it",
+			      file, section);
+	else
+		strbuf_printf(error, "%s: %s", file, why->message);
+}
+
+GKeyFile *key_file_load(const char *file, const char *text, const char *section,
+			struct strbuf *error)
 {
 	GKeyFile *key_file = g_key_file_new();
-	GError *gerror = NULL;
-	bool ok = true;
+	GError *why = NULL;
 
 	/* An empty one is an error for GLib, and "key[de]" is for speakers of German only. */
 	if (text[0])
-		ok = g_key_file_load_from_data(key_file, text, strlen(text),
-					       G_KEY_FILE_KEEP_TRANSLATIONS, &gerror);
-	if (!ok) {
-		strbuf_printf(error, "%s: %s", file, gerror->message);
-		g_error_free(gerror);
-	}
-	if (ok && !is_told_twice(file, text, error))
+		g_key_file_load_from_data(key_file, text, strlen(text),
+					  G_KEY_FILE_KEEP_TRANSLATIONS, &why);
+	if (!why && !is_told_twice(file, text, error))
 		return key_file;
+	if (why)
+		tell_why(file, text, section, why, error);
+	g_clear_error(&why);
 	g_key_file_free(key_file);
 	return NULL;
 }

@@ -9,7 +9,11 @@
 
 #include "mpath/strbuf.h"
 
-/* @file is what messages call it.  The caller's, or NULL with what is wrong in @error. */
-GKeyFile *key_file_load(const char *file, const char *text, struct strbuf *error);
+/*
+ * @file is what messages call it, @section what they expect where there is none.  The caller's, or
+ * NULL with what is wrong in @error.
+ */
+GKeyFile *key_file_load(const char *file, const char *text, const char *section,
+			struct strbuf *error);
 
 #endif

@@ -661,9 +661,14 @@ static void test_files_refused(void)
 	refuse("mpath/m", "D/maps/m.map: cannot be read: No such file or directory");
 	refuse("mpath/other", "D/maps/other.map: cannot be read: No such file or directory");
 
-	refuse_map("table=0 0 0 0\n", "D/maps/m.map: Key file does not start with a group");
+	refuse_map("table=0 0 0 0\n",
+		   "D/maps/m.map: a key stands before any section, expected [multipath] above it");
 	refuse_map("paths=/dev/a\n[multipath]\n",
-		   "D/maps/m.map: Key file does not start with a group");
+		   "D/maps/m.map: a key stands before any section, expected [multipath] above it");
+	refuse_conf("prio=alua\n",
+		    "D/mpath.conf: a key stands before any section, expected [defaults] above it");
+	refuse_map("\xef\xbb\xbf[multipath]\npaths=/dev/a\n",
+		   "D/maps/m.map: begins with a byte order mark (EF BB BF), expected plain text");
 	refuse_map("[multipath]\nwhat is this\n",
 		   "D/maps/m.map: Key file contains line “what is this” which is not a key-value "
 		   "pair, group, or comment");
@@ -793,6 +798,9 @@ static void test_keys_refused(void)
 
 static void test_combinations_refused(void)
 {
+	refuse_map("[multipath]\nwwid=/dev/sda\n",
+		   "D/maps/m.map: wwid: \"/dev/sda\", expected a WWID as \"multipath -ll\" prints "
+		   "it");
 	refuse_map("[multipath]\nwwid=naa.5000\n",
 		   "D/maps/m.map: wwid: \"naa.5000\", expected a WWID as \"multipath -ll\" prints "
 		   "it");
@@ -832,6 +840,15 @@ static void test_values_refused(void)
 		"[multipath]\npaths=/dev/a; /dev/b ;/dev/b\n",
 		"D/maps/m.map: paths: path 3 is \"/dev/b\", as path 2 is: each path can be there "
 		"once");
+	/* As targetcli's paths= has them, or a shell. */
+	refuse_map(
+		"[multipath]\npaths=/dev/a,/dev/b\n",
+		"D/maps/m.map: paths: path 1 is \"/dev/a,/dev/b\", expected ; between two paths");
+	refuse_map("[multipath]\npaths=/dev/a;/dev/b \t/dev/c\n",
+		   "D/maps/m.map: paths: path 2 is \"/dev/b \t/dev/c\", expected ; between two "
+		   "paths");
+	write_map("[multipath]\npaths=/dev/disk/by-id/a,b c\n");
+	map_config_free(accept("mpath/m"));
 
 	refuse_map("[multipath]\npaths=/dev/a\ngrouping=all\n",
 		   "D/maps/m.map: grouping: \"all\", expected " GROUPINGS);
@@ -1371,7 +1388,9 @@ static void test_what_is_left_open(void)
 
 static void test_hardware_refused(void)
 {
-	refuse_hardware("vendor=ACME\n", "D/hardware.conf: Key file does not start with a group");
+	refuse_hardware(
+		"vendor=ACME\n",
+		"D/hardware.conf: a key stands before any section, expected [NAME] above it");
 	refuse_hardware("[a]\nACME\n",
 			"D/hardware.conf: Key file contains line “ACME” which is not "
 			"a key-value pair, group, or comment");
@@ -1457,6 +1476,44 @@ static void test_odd_hardware_files_refused(void)
 	paths.hardware = NULL;
 	remove_map();
 	unlink(hardware);
+}
+
+/* What comes as text is a map file if it looks like one, whatever is wrong with it. */
+static void test_texts(void)
+{
+	static const struct {
+		const char *text;
+		const char *error; /* NULL: a good table */
+	} rows[] = {
+		{"0 0 0 0", NULL},
+		{"\n0 100 multipath 0 0\n0 0", NULL},
+		{"mpatha: 0 100 multipath 0 0 0 0", NULL},
+		{"a=b: 0 100 multipath 0 0 0 0", NULL},
+		{"#a: 0 100 multipath 0 0 0 0", NULL},
+		{"# a map\n\n[Multipath]\n",
+		 "here: unknown group [Multipath], expected [multipath]"},
+		{"paths=/dev/a;/dev/b\n",
+		 "here: a key stands before any section, expected [multipath] above it"},
+		{"# two: paths\nno_path_retry = queue\n",
+		 "here: a key stands before any section, expected [multipath] above it"},
+		{"\xef\xbb\xbf[multipath]\r\npaths=/dev/a\r\n",
+		 "here: begins with a byte order mark (EF BB BF), expected plain text"},
+		{"multipaths {\n  multipath {\n    wwid 3600\n",
+		 "here: Key file contains line “multipaths {” which is not a key-value pair, "
+		 "group, or comment"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct map_config *config;
+		struct strbuf error;
+		int err;
+
+		strbuf_init(&error, error_text, sizeof(error_text));
+		err = map_config_parse(&paths, "here", rows[i].text, &config, &error);
+		expect_text(error_text, rows[i].error ? rows[i].error : "");
+		assert(err == (rows[i].error ? -EINVAL : 0));
+		map_config_free(config);
+	}
 }
 
 /* A typo there takes no LUN away either. */
@@ -1700,6 +1757,7 @@ int main(void)
 	test_what_is_left_open();
 	test_hardware_refused();
 	test_odd_hardware_files_refused();
+	test_texts();
 	test_last_good_hardware();
 	test_shipped_conf();
 	test_shipped_hardware();
