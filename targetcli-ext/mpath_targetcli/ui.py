@@ -33,6 +33,8 @@ def cfgstring_of(paths: str | None, wwid: str | None, map: str | None,
             if not word.startswith("/"):    # else it would be the name of a map file
                 raise ValueError(f'paths=: "{word}", expected an absolute path name')
         return ";".join(words)
+    if map and map.startswith(("/", "wwid=")):      # else it would be something else
+        raise ValueError(f'map=: "{map}", expected the name of a file in {MAP_DIR}, without .map')
     return "wwid=" + wwid if wwid else given[0]
 
 
@@ -52,6 +54,16 @@ def _time_out_needed(made: client.Map) -> int:
             if time.monotonic() >= give_up:
                 raise
         time.sleep(0.1)
+
+
+def _why_refused(map: str) -> str:
+    """The kernel hands no reason on."""
+    try:
+        if any(m.name == map for m in client.Client().maps()):
+            return f"the map {map} has a backstore already"
+    except client.Error:
+        pass
+    return "tcmu-runner's log has the reason if the handler refused it"
 
 
 def _only(words: list[str]) -> list[str]:
@@ -223,9 +235,8 @@ def extend(stock: Any) -> None:
                     wwn=self.ui_eval_param(wwn, "string", None), hw_max_sectors=hw_max_sectors,
                     control=control)
             except Exception as error:
-                raise stock.ExecutionError(
-                    f"UserBackedStorageObject creation failed: {error}; tcmu-runner's log has the "
-                    "reason if the handler refused it") from None
+                raise stock.ExecutionError(f"UserBackedStorageObject creation failed: {error}; "
+                                           f"{_why_refused(map_name(name, config))}") from None
             node = MpathStorageObject(created, self)
             self.shell.log.info(f"Created user-backed storage object {name} size {created.size}.")
             if not created.size:

@@ -479,6 +479,9 @@ class TargetcliTest(unittest.TestCase):
         self.assertEqual(ui.cfgstring_of(None, None, None, "mpatha"), "mpatha")
         with self.assertRaisesRegex(ValueError, 'paths=: "sdb", expected an absolute path name'):
             ui.cfgstring_of("/dev/sda,sdb", None, None, None)
+        for name in ("/etc/tcmu/mpath.d/mpatha.map", "wwid=36001"):
+            with self.assertRaisesRegex(ValueError, f'map=: "{name}", expected the name of a file in /etc/tcmu/'):
+                ui.cfgstring_of(None, None, name, None)
         for words in ((None, None, None, None), ("/dev/sda", None, "mpatha", None)):
             with self.assertRaisesRegex(ValueError, "give one of paths=, wwid=, map="):
                 ui.cfgstring_of(*words)

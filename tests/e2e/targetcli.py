@@ -120,6 +120,10 @@ def test_refused():
     cli.good(f"{NODE} create name=good paths={device}", "Created")
     cli.good(f"{NODE} create name=good paths={device}", "UserBackedStorageObject creation failed: .*exists")
     delete(cli, "good")
+    write_map("mpatha", paths=device)
+    cli.good(f"{NODE} create name=good map=mpatha", "Created")
+    cli.good(f"{NODE} create name=bad map=mpatha", "creation failed: .*; the map mpatha has a backstore already")
+    delete(cli, "good")
     cli.end()
 
 
