@@ -150,7 +150,9 @@ def tell_reply(reply: str, options: Options) -> None:
 
 
 def do_message(client: "Client", options: Options) -> None:
-    tell_reply(client.map(options.map).message([options.word, *options.words]), options)
+    # As dmsetup takes it: all of it quoted is no message with a blank in its name.
+    words = [options.word, *options.words] if options.words else options.word.split() or [""]
+    tell_reply(client.map(options.map).message(words), options)
 
 
 def sends(message: str) -> "Command":

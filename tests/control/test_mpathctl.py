@@ -208,6 +208,9 @@ class MpathctlTest(Base):
         self.start("mpatha")
         self.assertEqual(self.mpathctl("message", "mpatha", "echo", "a", "--json"), "[a][--json]\n")
         self.assertEqual(self.json("message", "mpatha", "echo", "a"), {"map": "mpatha", "reply": "[a]"})
+        self.assertEqual(self.mpathctl("message", "mpatha", "echo a  b"), "[a][b]\n")
+        self.assertEqual(self.mpathctl("message", "mpatha", "echo", "a b"), "[a b]\n")
+        self.assertIn("unknown message", self.mpathctl("message", "mpatha", "", status=1))
         self.assertEqual(self.mpathctl("message", "mpatha", "nonsense", status=1),
                          "mpathctl: unknown message nonsense\n")
 
