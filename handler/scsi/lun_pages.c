@@ -187,10 +187,12 @@ static bool answer_serial(struct mpath_io *io, const struct lun_facts *lun,
 			  const struct lun_identity *identity)
 {
 	uint8_t page[PAGE_BUF_LEN] = {0};
-	size_t len = strnlen(identity->serial, SERIAL_MAX);
+	size_t len = strlen(identity->serial);
 
 	if (identity->is_the_arrays)
 		return answer_names(io, lun, &lun->serial, VPD_SERIAL);
+	if (len > SERIAL_MAX)
+		len = SERIAL_MAX;
 	memcpy(page + 4, identity->serial, len);
 	return answer_page(io, lun, page, 4 + (len > 0 ? len + 1 : 0), VPD_SERIAL);
 }
