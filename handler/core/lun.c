@@ -153,19 +153,45 @@ bool is_told_once(const struct scsi_result *result)
 	return scsi_result_sense(result, &sense) && (sense.key == 0x06 || sense.deferred);
 }
 
-/*
- * What the array has told a command for which no initiator waits, or has told a probe of ours, and
- * tells once: the next command is told instead.
- */
-void keep_news(struct multipath *m, const struct scsi_result *result)
+static bool is_kept(const struct multipath *m, const struct scsi_result *result)
 {
 	unsigned int i;
 
 	for (i = 0; i < m->nr_news; i++)
 		if (m->news[i].sense_len == result->sense_len &&
 		    memcmp(m->news[i].sense, result->sense, result->sense_len) == 0)
-			return;
-	if (m->nr_news < NEWS_MAX)
+			return true;
+	return false;
+}
+
+/*
+ * What stands for all that there is no room for.  After a reset an initiator takes nothing for
+ * granted that the array may have changed; that a write is lost is no such thing.
+ */
+static void sum_up(const struct scsi_result *result, struct scsi_result *summary)
+{
+	struct scsi_sense sense;
+
+	scsi_sense_set(summary, 0, 0x06, 0x29, 0x00);
+	if (!scsi_result_sense(result, &sense) || !sense.deferred)
+		return;
+	scsi_sense_set(summary, 0, 0x03, 0x0c, 0x00); /* WRITE ERROR */
+	summary->sense[0] = 0x71;
+}
+
+/*
+ * What the array has told a command for which no initiator waits, or has told a probe of ours, and
+ * tells once: the next command is told instead.
+ */
+void keep_news(struct multipath *m, const struct scsi_result *result)
+{
+	struct scsi_result summary;
+
+	if (m->nr_news >= NEWS_MAX && !is_kept(m, result)) {
+		sum_up(result, &summary);
+		result = &summary;
+	}
+	if (!is_kept(m, result))
 		m->news[m->nr_news++] = *result;
 }
 

@@ -21,8 +21,12 @@
 #include "mpath/path_checker.h"
 #include "mpath/snapshot.h"
 
-/* More than that are not kept: who does not ask for them does not hear them all. */
-#define NEWS_MAX 4
+/*
+ * So many are kept one by one, for initiators that do not ask for them; then comes what stands for
+ * all others: one unit attention, and one deferred error.
+ */
+#define NEWS_MAX       4
+#define NEWS_WITH_SUMS (NEWS_MAX + 2)
 
 enum suspend_state {
 	NOT_SUSPENDED,
@@ -64,7 +68,7 @@ struct multipath {
 	struct mpath_settings settings; /* as said, and what the hardware table has filled in */
 	struct mpath_backstore backstore;
 	struct lun_facts lun;
-	struct scsi_result news[NEWS_MAX]; /* that the next commands get, each one of them */
+	struct scsi_result news[NEWS_WITH_SUMS]; /* that the next commands get, each one of them */
 	unsigned int nr_news;
 	uint64_t capacity_told_ns; /* when the array's own 2A/09 went up */
 	bool lun_seen;		   /* by this process: lun is not only what was kept */

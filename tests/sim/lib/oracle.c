@@ -85,6 +85,7 @@ struct oracle {
 		uint64_t heard_seq;
 	} untold[UNTOLD_MAX];
 	unsigned int nr_untold;
+	bool news_overflow; /* they were too many to be told one by one */
 };
 
 /* So long a command may pause for reasons of its own: its last retry comes after 0.8 s. */
@@ -777,6 +778,7 @@ static void nobody_has_heard(struct world *w, unsigned int code)
 	oracle_check(w, w->oracle->nr_untold < UNTOLD_MAX, "too much that nobody has heard");
 	w->oracle->untold[w->oracle->nr_untold].code = code;
 	w->oracle->untold[w->oracle->nr_untold++].heard_seq = ++w->seq;
+	w->oracle->news_overflow |= w->oracle->nr_untold > NEWS_MAX;
 }
 
 /* What an initiator is to hear, and none of them did. */
@@ -884,6 +886,21 @@ static bool is_past_deadline(const struct world *w, const struct sim_io *io)
 	return w->backstore.cmd_time_out_ms && w->now_ns >= deadline_ns(w, io);
 }
 
+/* What stands for news that there was no room for: a reset, or a write that is lost (deferred). */
+#define SUM_OF_CHANGES 0x062900u
+#define SUM_OF_LOSSES  0x01030c00u
+
+static bool is_loss(unsigned int code)
+{
+	return code >> 24 == 1 || code >> 24 == 3;
+}
+
+static bool is_summed_up(unsigned int code, unsigned int untold)
+{
+	return (code == SUM_OF_CHANGES && !is_loss(untold)) ||
+	       (code == SUM_OF_LOSSES && is_loss(untold));
+}
+
 /* The LUN has grown, or a leg or a probe was told it, and this command is the first one after that.
  */
 static bool tells_news(const struct world *w, const struct sim_io *io)
@@ -893,7 +910,8 @@ static bool tells_news(const struct world *w, const struct sim_io *io)
 	if (io->nr_starts || io->io.result.status != SAM_CHECK_CONDITION)
 		return false;
 	for (i = 0; i < w->oracle->nr_untold; i++)
-		if (w->oracle->untold[i].code == code)
+		if (w->oracle->untold[i].code == code ||
+		    (w->oracle->news_overflow && is_summed_up(code, w->oracle->untold[i].code)))
 			return true;
 	return code == 0x062a09;
 }
@@ -904,9 +922,11 @@ static void was_told_news(struct world *w, const struct sim_io *io)
 	unsigned int code = news_of(&io->io.result), i, kept = 0;
 
 	for (i = 0; i < w->oracle->nr_untold; i++)
-		if (w->oracle->untold[i].code != code)
+		if (w->oracle->untold[i].code != code &&
+		    !(w->oracle->news_overflow && is_summed_up(code, w->oracle->untold[i].code)))
 			w->oracle->untold[kept++] = w->oracle->untold[i];
 	w->oracle->nr_untold = kept;
+	w->oracle->news_overflow &= kept != 0;
 }
 
 /* handler/README.md, "Our own answers". */
