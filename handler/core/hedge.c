@@ -387,7 +387,7 @@ static void loose_leg_failed(struct multipath *m, const struct mpath_io *io, str
 		keep_news(m, result);
 }
 
-/* GOOD, but nothing has arrived. */
+/* GOOD, perhaps with a warning, but nothing has arrived. */
 static void leg_is_empty(struct multipath *m, struct leg *leg, struct path *path)
 {
 	struct mpath_io *read = leg->read;
@@ -451,10 +451,10 @@ void leg_answered(struct multipath *m, struct mpath_io *io)
 	io_stats_count(&path->stats, io, m->now_ns - io->start_ns);
 	take_off_path(m, io);
 	detach(leg);
-	if (!scsi_result_is_good(&io->result)) {
-		leg_failed(m, leg, path);
-	} else if (is_short_transfer(&io->cmd, &io->result)) {
+	if (is_short_transfer(&io->cmd, &io->result)) {
 		leg_is_empty(m, leg, path);
+	} else if (!scsi_result_is_good(&io->result)) {
+		leg_failed(m, leg, path);
 	} else {
 		if (leg->read)
 			read_is_good(m, leg->read, leg);

@@ -166,8 +166,10 @@ static bool is_empty_read(const struct scsi_cmd *cmd, const struct scsi_result *
 	       scsi_cdb_read_lba(cmd->cdb, cmd->cdb_len, &lba);
 }
 
+/* RECOVERED ERROR is no better than GOOD: a disk driver takes it for that, and cannot be told more.
+ */
 bool is_short_transfer(const struct scsi_cmd *cmd, const struct scsi_result *result)
 {
-	return scsi_result_is_good(result) && result->residual &&
+	return result->residual && scsi_is_done(result) &&
 	       (scsi_cdb_writes_blocks(cmd) || is_empty_read(cmd, result));
 }

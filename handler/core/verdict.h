@@ -30,10 +30,10 @@ struct verdict {
 struct verdict judge(const struct scsi_result *result);
 
 /*
- * Does the target say GOOD to a write of blocks, but that it has not taken all of them, or to a
- * READ that has brought nothing?  Then it is no answer.  A list of parameters is another matter: of
- * that it may leave what it does not know.  So is a READ that has brought something: how much can
- * be told.
+ * Does the target say GOOD (RECOVERED ERROR is that with a warning) to a write of blocks, but that
+ * it has not taken all of them, or to a READ that has brought nothing?  Then it is no answer.  A
+ * list of parameters is another matter: of that it may leave what it does not know.  So is a READ
+ * that has brought something: how much can be told.
  */
 bool is_short_transfer(const struct scsi_cmd *cmd, const struct scsi_result *result);
 

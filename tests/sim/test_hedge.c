@@ -522,6 +522,26 @@ static void an_empty_answer_and_a_good_one(void)
 	world_end(w);
 }
 
+/* So it is with a warning instead of GOOD. */
+static void an_empty_answer_with_a_warning(void)
+{
+	struct scsi_result warning = {.status = SAM_CHECK_CONDITION,
+				      .sense_len = 18,
+				      .sense = {0x70, 0, 0x01, [7] = 10, [12] = 0x17},
+				      .residual = SIM_BLOCK_SIZE};
+	struct world *w = up(FAIL TWO_PATHS);
+	struct sim_io *io = two_legs(w);
+
+	answer_with(sim_path(w, "8:16"), &warning, 1);
+	advance(w, 10);
+	expect_pending(w, io);
+	expect(w, w->m->nr_legs == 1);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 2);
+	expect_good(w, io);
+	world_end(w);
+}
+
 /* If it brings nothing either the read is sent again, as one without legs would be. */
 static void two_empty_answers(void)
 {
@@ -1098,6 +1118,7 @@ int main(void)
 	STORY(two_conflicts);
 	STORY(an_unreadable_block);
 	STORY(an_empty_answer_and_a_good_one);
+	STORY(an_empty_answer_with_a_warning);
 	STORY(two_empty_answers);
 	STORY(a_loser_brings_nothing);
 	STORY(a_busy_target_is_left_in_peace);

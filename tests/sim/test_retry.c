@@ -909,6 +909,46 @@ static void an_empty_read_is_not_good(void)
 	world_end(w);
 }
 
+/*
+ * RECOVERED ERROR says GOOD, with a warning, and to a disk driver no other than that: he would take
+ * what did not arrive for written, and zeros for his data.
+ */
+static void short_transfers_with_a_warning(void)
+{
+	struct scsi_result warning = {.status = SAM_CHECK_CONDITION,
+				      .sense_len = 18,
+				      .sense = {0x70, 0, 0x01, [7] = 10, [12] = 0x17},
+				      .residual = SIM_BLOCK_SIZE};
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io, *write;
+
+	world_up(w);
+	answer_with(sim_path(w, "8:0"), &warning, 2);
+	write = submit_write(w, 3, 2);
+	advance(w, 20);
+	expect_good(w, write);
+	expect(w, write->nr_starts == 3 && w->luns[0].stamps[4] == write->stamp);
+
+	answer_with(sim_path(w, "8:0"), &warning, 1);
+	answer_with(sim_path(w, "8:16"), &warning, 1);
+	io = submit_read(w, 3, 1);
+	advance(w, 20);
+	expect_good(w, io);
+	expect(w, io->nr_starts == 2 && sim_stamp(io->buf, 0) == write->stamp);
+
+	answer_with(sim_path(w, "8:0"), &warning, 0);
+	answer_with(sim_path(w, "8:16"), &warning, 0);
+	io = submit_read(w, 3, 1);
+	advance(w, 6000);
+	expect_sense(w, io, 0x04, 0x08, 0x00);
+	io = submit_caw(w, 0, 0);
+	advance(w, 20);
+	expect_sense(w, io, 0x04, 0x08, 0x01);
+	expect(w, io->nr_starts == 1);
+	expect_paths_up(w);
+	world_end(w);
+}
+
 /* Other questions may have no answer: then they are good, and no data is shown. */
 static void an_empty_list_is_good(void)
 {
@@ -1168,6 +1208,7 @@ int main(void)
 	STORY(residuals_go_up);
 	STORY(a_short_write_is_not_good);
 	STORY(an_empty_read_is_not_good);
+	STORY(short_transfers_with_a_warning);
 	STORY(an_empty_list_is_good);
 	STORY(a_short_write_and_no_path);
 	STORY(a_short_compare_and_write_is_not_repeated);

@@ -454,13 +454,15 @@ static void lun_gone(struct sim_path *p, struct mpath_io *io)
 	sim_check_condition(&io->result, io->cmd.data_len, 0x05, 0x25, 0x00);
 }
 
-/* As the test has it.  RECOVERED ERROR comes with all of the data. */
+/* As the test has it.  RECOVERED ERROR comes with all of the data, if no residual says otherwise.
+ */
 static void answer(struct sim_path *p, struct mpath_io *io)
 {
 	struct scsi_sense sense;
 
 	if (scsi_result_sense(&p->answer, &sense) && sense.key == 0x01 && !sense.deferred) {
-		execute(p, io, &io->result);
+		if (!p->answer.residual)
+			execute(p, io, &io->result);
 		io->result = p->answer;
 		return;
 	}
