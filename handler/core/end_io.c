@@ -8,6 +8,8 @@
 #include "core/verdict.h"
 #include "mpath/scsi.h"
 
+#define REQUEST_SENSE 0x03
+
 /* Same-path retries: pauses in milliseconds.  After the last the answer goes up as it is. */
 static const uint32_t retry_pause_ms[] = {0, 0, 10, 50, 100, 200, 400, 800};
 #define RETRIES_MAX   (sizeof(retry_pause_ms) / sizeof(retry_pause_ms[0]))
@@ -342,12 +344,35 @@ static bool is_all_good(const struct scsi_result *result)
 
 _Static_assert(TRANSPORT_OK == 0 && SAM_GOOD == 0, "good is 0");
 
+/*
+ * REQUEST SENSE fetches a unit attention as data, with GOOD, and then it is over (SPC-5 6.39): the
+ * initiator has it, but what it says of the path and its LUN no other command will hear.
+ */
+static __attribute__((noinline)) void hear_fetched_sense(struct multipath *m, struct mpath_io *io,
+							 struct path *path)
+{
+	struct scsi_result told = {.status = SAM_CHECK_CONDITION};
+	struct verdict verdict;
+	struct scsi_sense sense;
+
+	if (!scsi_result_is_good(&io->result))
+		return;
+	told.sense_len = (uint8_t)scsi_iov_read(io, told.sense, sizeof(told.sense));
+	if (!scsi_result_sense(&told, &sense) || sense.deferred || sense.key != 0x06)
+		return;
+	verdict = judge_for(m, &told);
+	trace(m, "io %02x: has fetched a unit attention on %s", io->cmd.cdb[0], path_name(path));
+	blame_path(m, path, io->start_ns, &told, &verdict);
+}
+
 void end_io(struct multipath *m, struct mpath_io *io)
 {
 	struct path *path = io->path;
 
 	io_stats_count(&path->stats, io, m->now_ns - io->start_ns);
 	take_off_path(m, io);
+	if (io->cmd.cdb[0] == REQUEST_SENSE)
+		hear_fetched_sense(m, io, path);
 	if (is_all_good(&io->result)) {
 		complete_io(m, io); /* nothing to judge */
 	} else if (is_short_transfer(&io->cmd, &io->result)) {

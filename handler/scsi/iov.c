@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The initiator's buffer: in TCMU's data area, in pieces.  What we answer ourselves is copied into
- * it here, and what a short answer leaves is cleared, since the area held other commands' data.
+ * it here, and what a short answer leaves is cleared, since the area held other commands' data.  An
+ * answer that tells us something, too, is read here.
  */
 #include <string.h>
 
@@ -42,6 +43,24 @@ static size_t copy_to_iov(const struct iovec *iov, size_t iov_cnt, const char *d
 		if (n == 0)
 			continue;
 		memcpy(iov[i].iov_base, data + done, n);
+		done += n;
+	}
+	return done;
+}
+
+size_t scsi_iov_read(const struct mpath_io *io, void *to, size_t len)
+{
+	const struct scsi_cmd *cmd = &io->cmd;
+	size_t done = 0, i;
+
+	if (len > cmd->data_len - io->result.residual)
+		len = cmd->data_len - io->result.residual;
+	for (i = 0; i < cmd->iov_cnt && done < len; i++) {
+		size_t n = cmd->iov[i].iov_len < len - done ? cmd->iov[i].iov_len : len - done;
+
+		if (n == 0)
+			continue;
+		memcpy((char *)to + done, cmd->iov[i].iov_base, n);
 		done += n;
 	}
 	return done;

@@ -44,6 +44,8 @@
 #include "transports/sg_host.h"
 #include "transports/sg_session.h"
 
+#define REQUEST_SENSE 0x03
+
 /*
  * An fd's buffer: sg.c allocates it in elements of 32 KiB, so less saves nothing.  A slot that gets
  * a larger command grows its buffer, up to the second figure; what is larger still is allocated by
@@ -653,12 +655,16 @@ static void slot_read_failed(struct sg_slot *slot, int err, uint32_t epoll_event
 	}
 }
 
-/* No answer of the target's, or one that may say that another LUN is there now. */
-static bool raises_doubt(const struct scsi_result *result)
+/*
+ * No answer of the target's, or one that may say that another LUN is there now.  To REQUEST SENSE
+ * it says so in the data, which is for the core to read.
+ */
+static bool raises_doubt(const struct mpath_io *io)
 {
+	const struct scsi_result *result = &io->result;
 	struct scsi_sense sense;
 
-	return result->transport != TRANSPORT_OK ||
+	return io->cmd.cdb[0] == REQUEST_SENSE || result->transport != TRANSPORT_OK ||
 	       (scsi_sense_decode(result->sense, result->sense_len, &sense) && sense.key == 0x06);
 }
 
@@ -690,7 +696,7 @@ static void slot_ready(struct watch *watch, uint32_t epoll_events)
 		return;
 	}
 	sg_header_result(&hdr, slot->link->sense, slot->io);
-	if (raises_doubt(&slot->io->result))
+	if (raises_doubt(slot->io))
 		link_return_waiting(slot->link);
 	slot_finish(slot);
 }

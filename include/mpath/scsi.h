@@ -191,6 +191,8 @@ bool scsi_lun_answers_capacity(struct mpath_io *io, const struct lun_facts *lun)
 
 /* Copy @len bytes into the iovec, at most io->cmd.data_len; GOOD, residual set. */
 void scsi_reply(struct mpath_io *io, const void *data, size_t len);
+/* Up to @len bytes of what the target has sent; how many there are. */
+size_t scsi_iov_read(const struct mpath_io *io, void *to, size_t len);
 /* Zero everything from byte @from of the iovec on: no stale byte goes to the initiator. */
 void scsi_iov_zero_from(const struct iovec *iov, size_t iov_cnt, size_t from);
 size_t scsi_iov_len(const struct iovec *iov, size_t iov_cnt);

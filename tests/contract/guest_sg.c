@@ -330,6 +330,16 @@ static void test_doubt_returns_what_waits(const struct rig *rig)
 	shot_free(shots[1]);
 	check(contract_do(path, "00 00 00 00 00 00", SCSI_NO_DATA, 0).status == SAM_GOOD);
 
+	/* REQUEST SENSE may have been told so, with GOOD. */
+	shots[0] = shot_new(path, "03 00 00 00 12 00", SCSI_DATA_IN, 18, 1, 0);
+	shots[1] = shot_new(path, "2a 00 00 00 00 00 00 00 08 00", SCSI_DATA_OUT, 4096, 1, 0x99);
+	shots_submit(shots, 2);
+	check(shot_wait(shots[0], 5000) && shot_wait(shots[1], 5000));
+	check(shot_io(shots[0])->result.status == SAM_GOOD);
+	check(shot_io(shots[1])->result.transport == TRANSPORT_BUSY);
+	shot_free(shots[0]);
+	shot_free(shots[1]);
+
 	/* A task management function names one that waits. */
 	rig->set_delay(2500); /* less than the time-out of 3 s */
 	shots[0] = shot_new(path, "00 00 00 00 00 00", SCSI_NO_DATA, 0, 1, 0);

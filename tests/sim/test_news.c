@@ -72,8 +72,98 @@ static void more_losses_than_are_kept(void)
 	world_end(w);
 }
 
+/* --- REQUEST SENSE --- */
+
+/* Its data is the initiator's, to the last bit; not sent again. */
+static struct sim_io *fetch_sense(struct world *w, uint8_t asc, uint8_t ascq)
+{
+	struct sim_io *io = submit_cdb(w, (const uint8_t[6]){0x03, [4] = 18}, 6, 18);
+
+	advance(w, 2);
+	expect_good(w, io);
+	expect(w, io->buf[2] == 0x06 && io->buf[12] == asc && io->buf[13] == ascq);
+	expect(w, io->nr_starts == 1);
+	return io;
+}
+
+/*
+ * It may be another LUN by now, and the array has said so, once, to a REQUEST SENSE: no further
+ * write may go there.
+ */
+static void an_exchanged_lun_is_told_to_request_sense(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_path *p = sim_path(w, "8:0");
+	struct sim_io *write;
+
+	world_up(w);
+	exchange_lun(p, 1);
+	fetch_sense(w, 0x3f, 0x0e);
+	write = submit_write(w, 0, 1);
+	advance(w, 1000);
+	expect(w, write->nr_executions == 0);
+	expect_answer(w, write, SAM_CHECK_CONDITION);
+	expect_notice(w, "8:0: not used: WWID is");
+	world_end(w);
+}
+
+static void another_size_is_told_to_request_sense(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	world_up(w);
+	w->paths[0].nexus.nr_blocks = w->paths[1].nexus.nr_blocks = 4096;
+	push_ua(sim_path(w, "8:0"), 0x2a, 0x09);
+	fetch_sense(w, 0x2a, 0x09);
+	advance(w, 100);
+	expect_notice(w, "the LUN is now");
+	world_end(w);
+}
+
+/* As are other states of the port groups. */
+static void other_states_are_told_to_request_sense(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS_ALUA);
+	unsigned int nr_rtpg;
+
+	give_port_groups(w, 1, 2);
+	world_up(w);
+	is_told_nothing(w); /* the group is activated for it */
+	nr_rtpg = w->luns[0].nr_rtpg;
+	push_ua(sim_path(w, "8:0"), 0x2a, 0x06);
+	push_ua(sim_path(w, "8:16"), 0x2a, 0x06);
+	fetch_sense(w, 0x2a, 0x06);
+	advance(w, 100);
+	expect(w, w->luns[0].nr_rtpg == nr_rtpg + 1);
+	world_end(w);
+}
+
+/* What has nothing to say of path and LUN says nothing. */
+static void other_sense_is_not_ours(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *io;
+
+	world_up(w);
+	push_ua(sim_path(w, "8:0"), 0x2a, 0x01);
+	fetch_sense(w, 0x2a, 0x01);
+	io = submit_cdb(w, (const uint8_t[6]){0x03, [4] = 252}, 6, 252);
+	advance(w, 2);
+	expect_good(w, io);
+	expect(w, io->io.result.residual == 252 - 18 && io->buf[2] == 0);
+	io = submit_cdb(w, (const uint8_t[6]){0x03}, 6, 0);
+	advance(w, 2);
+	expect_good(w, io);
+	is_told_nothing(w);
+	world_end(w);
+}
+
 int main(void)
 {
+	STORY(an_exchanged_lun_is_told_to_request_sense);
+	STORY(another_size_is_told_to_request_sense);
+	STORY(other_states_are_told_to_request_sense);
+	STORY(other_sense_is_not_ours);
 	STORY(more_unit_attentions_than_are_kept);
 	STORY(more_losses_than_are_kept);
 	return end_of_stories();

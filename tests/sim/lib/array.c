@@ -309,6 +309,15 @@ static bool group_has_no_access(struct sim_nexus *nexus, const struct scsi_cmd *
 	return ascq != 0;
 }
 
+static uint16_t take_attention(struct sim_nexus *nexus)
+{
+	uint16_t ua = nexus->uas[0];
+
+	nexus->nr_uas--;
+	memmove(nexus->uas, nexus->uas + 1, nexus->nr_uas * sizeof(ua));
+	return ua;
+}
+
 /* SAM-5 5.14: INQUIRY, REPORT LUNS and REQUEST SENSE do not report a unit attention so. */
 static bool attention(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
 		      struct scsi_result *result)
@@ -318,11 +327,25 @@ static bool attention(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
 
 	if (!nexus->nr_uas || opcode == 0x12 || opcode == 0xa0 || opcode == 0x03)
 		return false;
-	ua = nexus->uas[0];
-	nexus->nr_uas--;
-	memmove(nexus->uas, nexus->uas + 1, nexus->nr_uas * sizeof(ua));
+	ua = take_attention(nexus);
 	sim_check_condition(result, cmd->data_len, 0x06, (uint8_t)(ua >> 8), (uint8_t)ua);
 	return true;
+}
+
+/* SPC-5 6.39: what is pending becomes its data, and is over then. */
+static void request_sense(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
+			  struct scsi_result *result)
+{
+	uint8_t data[18] = {0x70, [7] = 10};
+
+	if (nexus->nr_uas) {
+		uint16_t ua = take_attention(nexus);
+
+		data[2] = 0x06;
+		data[12] = (uint8_t)(ua >> 8);
+		data[13] = (uint8_t)ua;
+	}
+	reply(cmd, result, data, sizeof(data));
 }
 
 /* SPC-5 4.4.6: about a command that was answered before; this one is not carried out. */
@@ -410,6 +433,9 @@ bool sim_carry_out(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct s
 			vpd(nexus, cmd, result);
 		else
 			inquiry(nexus, cmd, result);
+		return false;
+	case 0x03:
+		request_sense(nexus, cmd, result);
 		return false;
 	case 0xa3:
 		report_port_groups(nexus, cmd, result);
