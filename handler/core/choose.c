@@ -305,12 +305,11 @@ static bool group_is_ready(const struct path *path)
 	return !m->hw.type || (path->pg == m->current_pg && !m->queue_io);
 }
 
-/* Other paths know nothing of a copy. */
+/* Other paths know nothing of what it asks for. */
 static bool takes_preferred(struct multipath *m, struct path *path, const struct mpath_io *io,
 			    struct misses *misses)
 {
-	return is_about_copies(io) ? takes_all_the_same(m, path, io, misses)
-				   : takes(m, path, io, misses);
+	return pair_kind(io) ? takes_all_the_same(m, path, io, misses) : takes(m, path, io, misses);
 }
 
 /* Flattened: most commands need but one step of each function here, and calls cost more. */
@@ -329,7 +328,7 @@ __attribute__((flatten)) enum choice choose_path(struct multipath *m, struct mpa
 				hide_path(*path, false);
 			return CHOSE_PATH;
 		}
-		if (misses.full && is_about_copies(io))
+		if (misses.full && pair_kind(io))
 			return CHOSE_WAIT_FOR_ROOM;
 		misses = (struct misses){0};
 	}

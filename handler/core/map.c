@@ -96,34 +96,58 @@ static inline void map(struct multipath *m, struct mpath_io *io, bool on_leg)
 		start(m, io, path);
 }
 
-/* Down the path of the last copy, should it be usable.  A new one may follow other commands. */
-static void map_copy(struct multipath *m, struct mpath_io *io)
-{
-	const struct path *path = m->copy_path ? find_path_by_id(m, m->copy_path - 1) : NULL;
-	bool is_copy = io->cmd.cdb[0] == 0x83;
+const uint8_t pair_kinds[256] = {
+	[0x1c] = PAIR_DIAGNOSTIC, [0x1d] = PAIR_DIAGNOSTIC, [0x3b] = PAIR_BUFFER,
+	[0x3c] = PAIR_BUFFER,	  [0x83] = PAIR_COPY,	    [0x84] = PAIR_COPY,
+	[0x9b] = PAIR_BUFFER,	  [0xa2] = PAIR_SECURITY,   [0xb5] = PAIR_SECURITY,
+};
 
-	if (path && !io->prefers && (!is_copy || path->pg == m->current_pg)) {
+/* It brings something; the others fetch it. */
+static bool begins_pair(const struct mpath_io *io)
+{
+	switch (io->cmd.cdb[0]) {
+	case 0x1d: /* SEND DIAGNOSTIC */
+	case 0x3b: /* WRITE BUFFER */
+	case 0x83: /* THIRD-PARTY COPY OUT */
+	case 0xb5: /* SECURITY PROTOCOL OUT */
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * Down the path of the last one that began a pair, should it be usable.  Another one that begins
+ * may follow other commands.
+ */
+static void map_pair(struct multipath *m, struct mpath_io *io)
+{
+	unsigned int *last = &m->pair_paths[pair_kind(io)];
+	const struct path *path = *last ? find_path_by_id(m, *last - 1) : NULL;
+	bool begins = begins_pair(io);
+
+	if (path && !io->prefers && (!begins || path->pg == m->current_pg)) {
 		io->prefers = true;
 		io->preferred_id = path->id;
 	}
 	map(m, io, false);
-	if (is_copy && io->path)
-		m->copy_path = io->path->id + 1;
+	if (begins && io->path)
+		*last = io->path->id + 1;
 }
 
 static __attribute__((noinline)) void map_closely(struct multipath *m, struct mpath_io *io)
 {
 	if (m->stopping)
 		complete_with_status(m, io, SAM_BUSY);
-	else if (is_about_copies(io))
-		map_copy(m, io);
+	else if (pair_kind(io))
+		map_pair(m, io);
 	else
 		map(m, io, may_be_hedged(m, io));
 }
 
 void map_io(struct multipath *m, struct mpath_io *io)
 {
-	if (m->closer_look || is_about_copies(io))
+	if (m->closer_look || pair_kind(io))
 		map_closely(m, io);
 	else
 		map(m, io, false);

@@ -28,6 +28,19 @@
 #define NEWS_MAX       4
 #define NEWS_WITH_SUMS (NEWS_MAX + 2)
 
+/*
+ * Commands of which one fetches what another one has brought, and the target keeps that for the I_T
+ * nexus that it came by (SPC-5): only who comes the same way can have it, or go on with it.
+ */
+enum pair_kind {
+	NO_PAIR,
+	PAIR_COPY,	 /* THIRD-PARTY COPY OUT and IN: an initiator's number for a copy */
+	PAIR_BUFFER,	 /* WRITE and READ BUFFER: echo buffer, microcode in pieces */
+	PAIR_DIAGNOSTIC, /* SEND DIAGNOSTIC, RECEIVE DIAGNOSTIC RESULTS */
+	PAIR_SECURITY,	 /* SECURITY PROTOCOL OUT and IN */
+	NR_PAIRS,
+};
+
 enum suspend_state {
 	NOT_SUSPENDED,
 	SUSPENDING, /* commands are still with the map */
@@ -162,8 +175,9 @@ struct multipath {
 	uint64_t nr_hedges_won;	 /* of these, such as were answered by that */
 	bool closer_look;	 /* stopping, or hedging: commands are looked at more closely */
 
-	/* map.c: the path of the last EXTENDED COPY, its id plus 1; 0: there was none. */
-	unsigned int copy_path;
+	/* map.c: the path of the last command that began a pair, its id plus 1; 0: there was none.
+	 */
+	unsigned int pair_paths[NR_PAIRS];
 
 	unsigned int nr_suspect;   /* active paths in doubt */
 	unsigned int nr_unsettled; /* paths that were not looked at yet */
@@ -606,19 +620,11 @@ static inline bool wants_pg_init(const struct multipath *m)
 	return m->pg_init_required || !list_empty(&m->pg_init_paths);
 }
 
-/*
- * EXTENDED COPY, RECEIVE COPY RESULTS and their like: the number by which an initiator knows a copy
- * is one of its I_T nexus, so only who comes the same way can ask for it.
- */
-static inline bool is_about_copies(const struct mpath_io *io)
+extern const uint8_t pair_kinds[256]; /* map.c: enum pair_kind, by opcode */
+
+static inline enum pair_kind pair_kind(const struct mpath_io *io)
 {
-	switch (io->cmd.cdb[0]) {
-	case 0x83: /* THIRD-PARTY COPY OUT */
-	case 0x84: /* THIRD-PARTY COPY IN */
-		return true;
-	default:
-		return false;
-	}
+	return (enum pair_kind)pair_kinds[io->cmd.cdb[0]];
 }
 
 /* Then lun_answers() has the last word. */

@@ -115,7 +115,7 @@ static void answer_without_path(struct multipath *m, struct mpath_io *io)
 /* It has tried one already, or was there before. */
 static bool may_not_use_all_paths(const struct mpath_io *io)
 {
-	return io->nr_suspicions || is_about_copies(io);
+	return io->nr_suspicions || pair_kind(io);
 }
 
 /*

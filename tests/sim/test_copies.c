@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Third-party copies (SPC-5: EXTENDED COPY, RECEIVE COPY RESULTS and their like).  The number by
- * which an initiator knows a copy is one of its I_T nexus: on another path it is unknown.
+ * which an initiator knows a copy is one of its I_T nexus: on another path it is unknown.  So it is
+ * with the other commands of which one fetches what another one has brought.
  */
 #include <string.h>
 
@@ -310,8 +311,80 @@ static void another_group_is_activated(void)
 	world_end(w);
 }
 
+/* --- other pairs --- */
+
+static const struct pair {
+	uint8_t begins[12], fetches[12];
+	size_t len;
+} pairs[] = {
+	{{0x3b, 0x0a, [8] = 32}, {0x3c, 0x0a, [8] = 32}, 10}, /* the echo buffer */
+	{{0x1d, 0x10, [4] = 32}, {0x1c, 0x00, [4] = 32}, 6},  /* a diagnostic page */
+	{{0xb5, 0x01, [9] = 32}, {0xa2, 0x01, [9] = 32}, 12}, /* a security protocol */
+};
+#define NR_OTHER_PAIRS (sizeof(pairs) / sizeof(pairs[0]))
+
+static struct sim_path *begin_pair(struct world *w, const struct pair *pair)
+{
+	struct sim_io *io = submit_cdb(w, pair->begins, pair->len, 32);
+
+	advance(w, 5);
+	expect_good(w, io);
+	return io->last_path;
+}
+
+static void is_fetched_from(struct world *w, const struct pair *pair, const struct sim_path *path)
+{
+	struct sim_io *io = submit_cdb(w, pair->fetches, pair->len, 32);
+
+	advance(w, 5);
+	expect_good(w, io);
+	expect(w, io->last_path == path && io->nr_starts == 1);
+}
+
+/* Other commands, and other pairs, take turns meanwhile. */
+static void other_pairs_stay_on_their_path(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_path *paths[NR_OTHER_PAIRS];
+	unsigned int i, k;
+
+	world_up(w);
+	for (i = 0; i < NR_OTHER_PAIRS; i++) {
+		read_block(w);
+		paths[i] = begin_pair(w, &pairs[i]);
+	}
+	for (k = 0; k < 6; k++) {
+		for (i = 0; i < NR_OTHER_PAIRS; i++) {
+			read_block(w);
+			is_fetched_from(w, &pairs[i], paths[i]);
+			if (k == 2) /* microcode comes in pieces */
+				expect(w, begin_pair(w, &pairs[i]) == paths[i]);
+		}
+	}
+	world_end(w);
+}
+
+/* The one that begins another pair does not take the first one along. */
+static void each_kind_has_its_path(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS);
+	struct sim_path *path, *other;
+
+	world_up(w);
+	path = begin_pair(w, &pairs[0]);
+	message(w, "switch_group 2");
+	read_block(w);
+	other = begin_pair(w, &pairs[1]);
+	expect(w, other != path);
+	is_fetched_from(w, &pairs[0], path);
+	is_fetched_from(w, &pairs[1], other);
+	world_end(w);
+}
+
 int main(void)
 {
+	STORY(other_pairs_stay_on_their_path);
+	STORY(each_kind_has_its_path);
 	STORY(results_come_from_the_path_of_the_copy);
 	STORY(where_reads_are_hedged);
 	STORY(the_path_of_the_copy_is_slow);

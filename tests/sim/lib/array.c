@@ -401,6 +401,25 @@ static void receive_copy_results(const struct sim_nexus *nexus, const struct scs
 		sim_check_condition(result, cmd->data_len, 0x05, 0x24, 0x00);
 }
 
+/* So it is with what WRITE BUFFER and the like have brought. */
+static void fetch(const struct sim_nexus *nexus, uint8_t what, const struct scsi_cmd *cmd,
+		  struct scsi_result *result)
+{
+	static const uint8_t data[32];
+
+	if (nexus->knows & what)
+		reply(cmd, result, data, sizeof(data));
+	else
+		sim_check_condition(result, cmd->data_len, 0x05, 0x2c, 0x00);
+}
+
+static bool keep(struct sim_nexus *nexus, uint8_t what, struct scsi_result *result)
+{
+	nexus->knows |= what;
+	*result = (struct scsi_result){0};
+	return true;
+}
+
 void sim_lose_power(struct sim_lun *lun)
 {
 	memcpy(lun->stamps, lun->stable, sizeof(lun->stamps));
@@ -469,6 +488,21 @@ bool sim_carry_out(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct s
 		return true;
 	case 0x84:
 		receive_copy_results(nexus, cmd, result);
+		return false;
+	case 0x3b: /* WRITE BUFFER */
+		return keep(nexus, SIM_BUFFER, result);
+	case 0x3c:
+		fetch(nexus, SIM_BUFFER, cmd, result);
+		return false;
+	case 0x1d: /* SEND DIAGNOSTIC */
+		return keep(nexus, SIM_DIAGNOSTIC, result);
+	case 0x1c:
+		fetch(nexus, SIM_DIAGNOSTIC, cmd, result);
+		return false;
+	case 0xb5: /* SECURITY PROTOCOL OUT */
+		return keep(nexus, SIM_SECURITY, result);
+	case 0xa2:
+		fetch(nexus, SIM_SECURITY, cmd, result);
 		return false;
 	case 0x5f: /* PERSISTENT RESERVE OUT: done, whatever it was */
 		*result = (struct scsi_result){0};

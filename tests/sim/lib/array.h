@@ -76,6 +76,11 @@ struct sim_lun {
 	unsigned int nr_misunderstood;
 };
 
+/* What a nexus keeps for the next one that comes by it. */
+#define SIM_BUFFER     0x01
+#define SIM_DIAGNOSTIC 0x02
+#define SIM_SECURITY   0x04
+
 /* One port's view of its LUN. */
 struct sim_nexus {
 	struct sim_lun *lun;
@@ -99,6 +104,7 @@ struct sim_nexus {
 	uint16_t uas[SIM_UAS_MAX]; /* pending unit attentions: asc << 8 | ascq */
 	unsigned int nr_uas;
 	bool knows_copy;	  /* EXTENDED COPY has come this way */
+	uint8_t knows;		  /* what else has come this way: SIM_BUFFER ... */
 	uint8_t deferred[3];	  /* key, asc, ascq: a write that was answered GOOD is lost ... */
 	unsigned int nr_deferred; /* ... which so many commands to come are told ... */
 	bool deferred_descriptor; /* ... with sense of that format */

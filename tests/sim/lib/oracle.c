@@ -569,13 +569,12 @@ static bool is_demoted(const struct sim_path *p)
 	return p->path->demotion != NOT_DEMOTED;
 }
 
-/* A path that is much slower than its peers.  Of a copy these know nothing. */
+/* A path that is much slower than its peers.  Of a copy, or the like, these know nothing. */
 static void check_demoted(struct world *w, const struct sim_io *io, const struct sim_path *p)
 {
 	unsigned int i;
 
-	if (!is_demoted(p) || (p->path->demotion == ON_TRIAL && !p->nr_out) ||
-	    is_about_copies(&io->io))
+	if (!is_demoted(p) || (p->path->demotion == ON_TRIAL && !p->nr_out) || pair_kind(&io->io))
 		return;
 	for (i = 0; i < w->nr_paths; i++) {
 		const struct sim_path *peer = &w->paths[i];
