@@ -193,16 +193,33 @@ static struct verdict verdict_of(struct multipath *m, const struct scsi_sense *s
 	return generic;
 }
 
+/*
+ * A reset, or the loss of a nexus, ends reservations.  As long as the initiators' are LIO's, that
+ * is nobody's business but the array's; whose are the array's must hear of it, before anything of
+ * his is carried out without them.
+ */
+struct verdict judge_reset(const struct multipath *m, const struct scsi_result *result,
+			   struct verdict verdict)
+{
+	struct scsi_sense sense;
+
+	if (verdict.verdict == IO_RETRY && m->array_reserves && scsi_result_sense(result, &sense) &&
+	    sense.key == 0x06 && sense.asc == 0x29)
+		return (struct verdict){IO_DONE, false,
+					"a reset, and reservations are the array's"};
+	return verdict;
+}
+
 /* The generic verdict, or what the hardware handler knows better. */
 struct verdict judge_for(struct multipath *m, const struct scsi_result *result)
 {
-	struct verdict generic = judge(result);
+	struct verdict verdict = judge(result);
 	struct scsi_sense sense;
 
-	if (!m->hw.type || !m->hw.type->check_sense || !scsi_result_sense(result, &sense) ||
-	    sense.deferred)
-		return generic;
-	return verdict_of(m, &sense, generic);
+	if (m->hw.type && m->hw.type->check_sense && scsi_result_sense(result, &sense) &&
+	    !sense.deferred)
+		verdict = verdict_of(m, &sense, verdict);
+	return judge_reset(m, result, verdict);
 }
 
 /* --- states of port groups --- */

@@ -96,10 +96,15 @@ static inline void map(struct multipath *m, struct mpath_io *io, bool on_leg)
 		start(m, io, path);
 }
 
-const uint8_t pair_kinds[256] = {
-	[0x1c] = PAIR_DIAGNOSTIC, [0x1d] = PAIR_DIAGNOSTIC, [0x3b] = PAIR_BUFFER,
-	[0x3c] = PAIR_BUFFER,	  [0x83] = PAIR_COPY,	    [0x84] = PAIR_COPY,
-	[0x9b] = PAIR_BUFFER,	  [0xa2] = PAIR_SECURITY,   [0xb5] = PAIR_SECURITY,
+const uint8_t opcode_marks[256] = {
+	[0x16] = ABOUT_RESERVATIONS, /* RESERVE(6), RELEASE(6) */
+	[0x17] = ABOUT_RESERVATIONS, [0x1c] = PAIR_DIAGNOSTIC,
+	[0x1d] = PAIR_DIAGNOSTIC,    [0x3b] = PAIR_BUFFER,
+	[0x3c] = PAIR_BUFFER,	     [0x56] = ABOUT_RESERVATIONS, /* RESERVE(10), RELEASE(10) */
+	[0x57] = ABOUT_RESERVATIONS, [0x5e] = ABOUT_RESERVATIONS, /* PERSISTENT RESERVE IN, OUT */
+	[0x5f] = ABOUT_RESERVATIONS, [0x83] = PAIR_COPY,
+	[0x84] = PAIR_COPY,	     [0x9b] = PAIR_BUFFER,
+	[0xa2] = PAIR_SECURITY,	     [0xb5] = PAIR_SECURITY,
 };
 
 /* It brings something; the others fetch it. */
@@ -137,6 +142,8 @@ static void map_pair(struct multipath *m, struct mpath_io *io)
 
 static __attribute__((noinline)) void map_closely(struct multipath *m, struct mpath_io *io)
 {
+	if (opcode_marks[io->cmd.cdb[0]] == ABOUT_RESERVATIONS)
+		m->array_reserves = true; /* else LIO would have answered it */
 	if (m->stopping)
 		complete_with_status(m, io, SAM_BUSY);
 	else if (pair_kind(io))
@@ -147,7 +154,7 @@ static __attribute__((noinline)) void map_closely(struct multipath *m, struct mp
 
 void map_io(struct multipath *m, struct mpath_io *io)
 {
-	if (m->closer_look || pair_kind(io))
+	if (m->closer_look || opcode_marks[io->cmd.cdb[0]])
 		map_closely(m, io);
 	else
 		map(m, io, false);

@@ -178,6 +178,7 @@ struct multipath {
 	/* map.c: the path of the last command that began a pair, its id plus 1; 0: there was none.
 	 */
 	unsigned int pair_paths[NR_PAIRS];
+	bool array_reserves; /* reservations come this far: pgr_support=0 */
 
 	unsigned int nr_suspect;   /* active paths in doubt */
 	unsigned int nr_unsettled; /* paths that were not looked at yet */
@@ -499,6 +500,8 @@ bool has_usable_path(const struct priority_group *pg);
 
 /* hw.c: the hardware handler, and the states of port groups that it knows */
 struct verdict judge_for(struct multipath *m, const struct scsi_result *result);
+struct verdict judge_reset(const struct multipath *m, const struct scsi_result *result,
+			   struct verdict verdict);
 void hw_reattach(struct multipath *m);
 void hw_take_table(struct multipath *m);
 bool may_have_hw_handler(const struct multipath *m);
@@ -620,11 +623,12 @@ static inline bool wants_pg_init(const struct multipath *m)
 	return m->pg_init_required || !list_empty(&m->pg_init_paths);
 }
 
-extern const uint8_t pair_kinds[256]; /* map.c: enum pair_kind, by opcode */
+#define ABOUT_RESERVATIONS 0x80
+extern const uint8_t opcode_marks[256]; /* map.c: an enum pair_kind, or that */
 
 static inline enum pair_kind pair_kind(const struct mpath_io *io)
 {
-	return (enum pair_kind)pair_kinds[io->cmd.cdb[0]];
+	return (enum pair_kind)(opcode_marks[io->cmd.cdb[0]] & ~ABOUT_RESERVATIONS);
 }
 
 /* Then lun_answers() has the last word. */

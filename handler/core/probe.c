@@ -626,8 +626,10 @@ static void listen_for_doubts(struct multipath *m, struct path *path)
 {
 	struct verdict verdict;
 
-	verdict =
-		may_be_news(path) ? judge_for(m, &path->probe.result) : judge(&path->probe.result);
+	if (may_be_news(path))
+		verdict = judge_for(m, &path->probe.result);
+	else
+		verdict = judge_reset(m, &path->probe.result, judge(&path->probe.result));
 	if (is_capacity_change(&path->probe.result))
 		capacity_changed(m);
 	else if (verdict.verdict == IO_REIDENTIFY)

@@ -48,7 +48,7 @@ static const struct sense_row sense_rows[] = {
 	 0x04,
 	 0x0a,
 	 {IO_TRANSITIONING, NOT_RUN, "port group in transition"}}, /* B2 */
-	/* B2 retries 29/00 and 29/04; a reset is told to each nexus, so each path repeats it. */
+	/* B2 retries 29/00 and 29/04; each path repeats it.  But see judge_reset(). */
 	{UNIT_ATTENTION, 0x29, ANY, {IO_RETRY, NOT_RUN, "reset"}},
 	/* B2: about the back end's port groups, which the initiator never sees. */
 	{UNIT_ATTENTION, 0x2a, 0x06, {IO_RETRY, NOT_RUN, "port group state changed"}},

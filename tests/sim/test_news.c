@@ -72,6 +72,78 @@ static void more_losses_than_are_kept(void)
 	world_end(w);
 }
 
+/* --- resets, which end reservations --- */
+
+#define submit_reserve(w) submit_cdb(w, (const uint8_t[6]){0x16}, 6, 0)
+#define submit_pr_in(w)	  submit_cdb(w, (const uint8_t[10]){0x5e, [8] = 8}, 10, 8)
+
+/* Reservations are LIO's: no such command comes so far, and a reset is the array's own business. */
+static void a_reset_without_reservations(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *write;
+
+	world_up(w);
+	push_ua(sim_path(w, "8:0"), 0x29, 0x03);
+	write = submit_write(w, 0, 1);
+	advance(w, 20);
+	expect_good(w, write);
+	expect(w, write->nr_starts == 2);
+	push_ua(sim_path(w, "8:0"), 0x29, 0x03);
+	advance(w, 5001);
+	is_told_nothing(w);
+	world_end(w);
+}
+
+/* They are the array's: who believes to have one must not write before he has heard of the reset.
+ */
+static void a_reset_that_may_end_a_reservation(void)
+{
+	struct world *w;
+	struct sim_io *io;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		w = world_new(FAIL ONE_PATH);
+		world_up(w);
+		io = i == 0 ? submit_reserve(w) : i == 1 ? submit_pr_out(w) : submit_pr_in(w);
+		advance(w, 5);
+		push_ua(sim_path(w, "8:0"), 0x29, 0x02 + i);
+		io = submit_write(w, 0, 1);
+		advance(w, 20);
+		expect_sense(w, io, 0x06, 0x29, 0x02 + (uint8_t)i);
+		expect(w, io->nr_executions == 0 && io->nr_starts == 1);
+		is_told_nothing(w);
+
+		push_ua(sim_path(w, "8:0"), 0x29, 0x07); /* the checker hears it */
+		advance(w, 5001);
+		expect(w, !sim_path(w, "8:0")->nexus.nr_uas && sim_path(w, "8:0")->path->active);
+		is_told(w, 0x70, 0x06, 0x29, 0x07);
+		is_told_nothing(w);
+		world_end(w);
+	}
+}
+
+/* So it is when the states of the port groups are asked for. */
+static void a_reset_that_the_hardware_handler_hears(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS_ALUA);
+	unsigned int nr_rtpg;
+
+	give_port_groups(w, 1, 2);
+	world_up(w);
+	submit_pr_in(w);
+	advance(w, 20);
+	nr_rtpg = w->luns[0].nr_rtpg;
+	push_ua(sim_path(w, "8:0"), 0x29, 0x00);
+	kernel_hears(sim_path(w, "8:0"), HEARD_STATES);
+	advance(w, 2500);
+	expect(w, w->luns[0].nr_rtpg == nr_rtpg + 1 && !sim_path(w, "8:0")->nexus.nr_uas);
+	is_told(w, 0x70, 0x06, 0x29, 0x00);
+	is_told_nothing(w);
+	world_end(w);
+}
+
 /* --- REQUEST SENSE --- */
 
 /* Its data is the initiator's, to the last bit; not sent again. */
@@ -160,6 +232,9 @@ static void other_sense_is_not_ours(void)
 
 int main(void)
 {
+	STORY(a_reset_without_reservations);
+	STORY(a_reset_that_may_end_a_reservation);
+	STORY(a_reset_that_the_hardware_handler_hears);
 	STORY(an_exchanged_lun_is_told_to_request_sense);
 	STORY(another_size_is_told_to_request_sense);
 	STORY(other_states_are_told_to_request_sense);

@@ -754,11 +754,16 @@ static bool is_bad_for_path(const struct sim_lun *lun, const struct scsi_result 
 	return true;
 }
 
-/* About the way, or a reset, which each path repeats. */
-static bool is_kept_from_initiators(unsigned int code)
+static bool is_reset(unsigned int code)
 {
-	return code >> 8 == 0x0629 || code >> 8 == 0x0604 || code == 0x062a06 || code == 0x062a07 ||
-	       code == 0x063f03 || code == 0x063f0e;
+	return code >> 8 == 0x0629;
+}
+
+/* About the way, or a reset, which each path repeats, unless it ends their reservations. */
+static bool is_kept_from_initiators(const struct world *w, unsigned int code)
+{
+	return (is_reset(code) && !w->m->array_reserves) || code >> 8 == 0x0604 ||
+	       code == 0x062a06 || code == 0x062a07 || code == 0x063f03 || code == 0x063f0e;
 }
 
 static bool is_deferred(const struct scsi_result *result)
@@ -786,7 +791,8 @@ static void hear_unit_attention(struct world *w, const struct scsi_result *resul
 	unsigned int code = key_and_code(result);
 
 	if (result->transport != TRANSPORT_OK || result->status != SAM_CHECK_CONDITION ||
-	    code >> 16 != 0x06 || is_kept_from_initiators(code) || may_have_hw_handler(w->m))
+	    code >> 16 != 0x06 || is_kept_from_initiators(w, code) ||
+	    (may_have_hw_handler(w->m) && !is_reset(code)))
 		return;
 	nobody_has_heard(w, news_of(result));
 }
