@@ -463,6 +463,22 @@ static enum cdb_status fill_unknown(struct scsi_cmd *cmd, size_t iov_len)
 	return CDB_OK;
 }
 
+/*
+ * SAM-5 5.2: our INQUIRY data has NORMACA 0, as linked commands have it, and who does not support
+ * them refuses them.  Were they passed on, an error would leave an auto contingent allegiance
+ * behind, in which the array answers ACA ACTIVE to all initiators; none could clear it, since their
+ * task management ends at LIO.
+ */
+#define CONTROL_NACA 0x04
+#define CONTROL_LINK 0x01
+
+static bool control_is_refused(const uint8_t *cdb, size_t cdb_len)
+{
+	size_t at = cdb[0] == OPCODE_VARIABLE_LENGTH ? 1 : cdb_len - 1;
+
+	return cdb_len && (cdb[at] & (CONTROL_NACA | CONTROL_LINK));
+}
+
 enum cdb_status scsi_cdb_fill(struct scsi_cmd *cmd, size_t iov_len, uint32_t block_size)
 {
 	struct transfer t = {.cdb = cmd->cdb, .iov_len = iov_len, .block_size = block_size};
@@ -476,6 +492,8 @@ enum cdb_status scsi_cdb_fill(struct scsi_cmd *cmd, size_t iov_len, uint32_t blo
 	if (cdb_len > SCSI_CDB_MAX)
 		return CDB_TOO_LONG;
 	if (cmd->cdb_len == 0 || cmd->cdb_len < cdb_len)
+		return CDB_BAD_FIELD;
+	if (control_is_refused(cmd->cdb, cdb_len))
 		return CDB_BAD_FIELD;
 
 	rule = find_rule(cmd);

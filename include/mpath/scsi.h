@@ -16,7 +16,8 @@
 enum cdb_status {
 	CDB_OK,
 	CDB_UNKNOWN,   /* an opcode or service action with data whose direction nobody told us */
-	CDB_BAD_FIELD, /* less data than its CDB says, or a CDB shorter than its opcode says */
+	CDB_BAD_FIELD, /* less data than its CDB says, a CDB shorter than its opcode says, or one
+			  that asks for ACA, or a link to the next command */
 	CDB_TOO_LONG,  /* longer than SCSI_CDB_MAX */
 };
 

@@ -429,6 +429,37 @@ static void test_cdb_length(void)
 	assert(scsi_cdb_fill(&cmd, 4096, 512) == CDB_BAD_FIELD);
 }
 
+/* NACA and LINK, which our INQUIRY data says we do not have; what else is there is the vendor's. */
+static void test_control_byte(void)
+{
+	static const struct {
+		uint8_t cdb[32];
+		unsigned int control;
+	} cdbs[] = {
+		{{0x08, [4] = 1}, 5},
+		{{0x28, [8] = 1}, 9},
+		{{0xa8, [9] = 1}, 11},
+		{{0x88, [13] = 1}, 15},
+		{{0x7f, [7] = 24, [9] = 0x09, [31] = 1}, 1},
+		{{0x36}, 9}, /* LOCK UNLOCK CACHE: nobody told us of it */
+	};
+	struct scsi_cmd cmd;
+	uint8_t cdb[32];
+	size_t i;
+
+	for (i = 0; i < sizeof(cdbs) / sizeof(cdbs[0]); i++) {
+		size_t len = i == 5 ? 0 : 512;
+
+		memcpy(cdb, cdbs[i].cdb, sizeof(cdb));
+		cdb[cdbs[i].control] = 0xf8;
+		assert(fill(&cmd, cdb, len, 512) == CDB_OK);
+		cdb[cdbs[i].control] = 0x04;
+		assert(fill(&cmd, cdb, len, 512) == CDB_BAD_FIELD);
+		cdb[cdbs[i].control] = 0x01;
+		assert(fill(&cmd, cdb, len, 512) == CDB_BAD_FIELD);
+	}
+}
+
 /* Any bytes at all give some answer, and never more data than there is room for. */
 static void test_every_opcode_with_garbage(void)
 {
@@ -506,6 +537,7 @@ int main(void)
 	test_length_is_not_in_the_cdb();
 	test_unknown_commands();
 	test_cdb_length();
+	test_control_byte();
 	test_every_opcode_with_garbage();
 	test_names();
 	test_read_lba();
