@@ -31,7 +31,15 @@
  * What worlds learned later has dice of its own, and is not in all of them: so the worlds of the
  * seeds that are kept stay the same.
  */
-enum extra { NO_EXTRA, EXTRA_KEPT_BACK, EXTRA_STANDSTILL, EXTRA_DEFERRED, EXTRA_BUSY, NR_EXTRAS };
+enum extra {
+	NO_EXTRA,
+	EXTRA_KEPT_BACK,
+	EXTRA_STANDSTILL,
+	EXTRA_DEFERRED,
+	EXTRA_BUSY,
+	EXTRA_COMMANDS,
+	NR_EXTRAS
+};
 
 static uint64_t dice[NR_EXTRAS];
 static enum extra hand; /* whose turn it is */
@@ -237,6 +245,9 @@ static const struct {
 	{"deferred errors were heard by probes", offsetof(struct sim_counts, deferred_to_probes),
 	 20},
 	{"probes were answered BUSY", offsetof(struct sim_counts, busy_probes), 1000},
+	{"blocks were unmapped, or written the same", offsetof(struct sim_counts, unmaps), 1500},
+	{"answers without data to what has some", offsetof(struct sim_counts, short_answers), 500},
+	{"unit attentions were fetched by REQUEST SENSE", offsetof(struct sim_counts, fetched), 50},
 	{"reads were hedged", offsetof(struct sim_counts, hedges), 300},
 	{"legs came in when their read was answered", offsetof(struct sim_counts, loose_answers),
 	 200},
@@ -1002,6 +1013,37 @@ static void random_busy(struct world *w)
 	p->busy_status = statuses[below(sizeof(statuses))];
 }
 
+/* What changes blocks otherwise than by WRITE; and a target that says GOOD, and has done nothing.
+ */
+static void random_command(struct world *w)
+{
+	struct sim_path *p = &w->paths[below(w->nr_paths)];
+	unsigned int what = below(40), n = 2 + below(3);
+	uint64_t lba = below(8);
+
+	switch (what) {
+	case 0:
+	case 1:
+		submit_unmap(w, lba, n);
+		return;
+	case 2:
+	case 3:
+		submit_write_same(w, lba, n, chance(50));
+		return;
+	case 4:
+		submit_cdb(w, (const uint8_t[6]){0x03, [4] = 18}, 6, 18);
+		return;
+	case 5:
+		p->short_left = 1 + below(12);
+		p->short_warns = chance(50);
+		return;
+	case 6:
+		random_ua(p);
+		submit_cdb(w, (const uint8_t[6]){0x03, [4] = 252}, 6, 252);
+		return;
+	}
+}
+
 static void random_time(struct world *w)
 {
 	switch (below(20)) {
@@ -1132,6 +1174,7 @@ static void heal(struct world *w)
 		p->open_hangs = false;
 		p->write_protected = false;
 		p->busy = 0;
+		p->short_left = 0;
 		p->nexus.lun = lun_of_map(w);
 		p->latency_ns = SIM_LATENCY;
 		p->session_unknown = false;
@@ -1145,8 +1188,9 @@ static void heal(struct world *w)
 	for (i = 0; i < w->nr_paths; i++)
 		w->paths[i].nexus.lun = lun_of_map(w);
 	advance(w, 89000);
-	for (i = 0; i < 10 && w->m->nr_ios; i++)
-		advance(w, 30000); /* the kernel's orphans, and their fences */
+	/* The kernel's orphans, and their fences; of an UNMAP 10.5 minutes after it was let go. */
+	for (i = 0; i < (has[EXTRA_COMMANDS] ? 40 : 10) && w->m->nr_ios; i++)
+		advance(w, 30000);
 	for (i = 0; i < w->nr_ios; i++)
 		oracle_check(w, w->ios[i].state == SIM_IO_ANSWERED,
 			     "io %u waits though all is well", i);
@@ -1181,6 +1225,7 @@ static void live(uint64_t seed)
 		with_dice_of(EXTRA_STANDSTILL, w, random_standstill);
 		with_dice_of(EXTRA_DEFERRED, w, random_deferred);
 		with_dice_of(EXTRA_BUSY, w, random_busy);
+		with_dice_of(EXTRA_COMMANDS, w, random_command);
 	}
 	if (chance(50)) {
 		heal(w);

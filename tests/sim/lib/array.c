@@ -59,11 +59,15 @@ unsigned int sim_nr_blocks(const uint8_t *cdb)
 	switch (cdb[0]) {
 	case 0x28:
 	case 0x2a:
+	case 0x41:
 		return (unsigned int)be(cdb + 7, 2);
+	case 0x42:
+		return cdb[6];
 	case 0x89:
 		return cdb[13];
 	case 0x88:
 	case 0x8a:
+	case 0x93:
 		return (unsigned int)be(cdb + 10, 4);
 	}
 	return 0;
@@ -231,6 +235,48 @@ static bool compare_and_write(struct sim_nexus *nexus, const struct scsi_cmd *cm
 		}
 	}
 	return write_blocks(nexus, cmd, data + (size_t)n * SIM_BLOCK_SIZE, result);
+}
+
+/* One block to all of the range, be it to be written or unmapped. */
+static bool write_same(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
+		       struct scsi_result *result)
+{
+	uint64_t stamp = sim_stamp(cmd->iov[0].iov_base, 0);
+	unsigned int i;
+
+	if (!in_range(cmd, result))
+		return false;
+	for (i = 0; i < sim_nr_blocks(cmd->cdb); i++)
+		nexus->lun->stamps[sim_lba(cmd->cdb) + i] = stamp;
+	nexus->lun->nr_writes++;
+	*result = (struct scsi_result){0};
+	return true;
+}
+
+/*
+ * By its list.  What a block that is unmapped has to say then is the array's matter (LBPRZ 0): here
+ * a stamp, of which the list tells where it has four bytes that are reserved.
+ */
+static bool unmap(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result)
+{
+	const uint8_t *list = cmd->iov[0].iov_base;
+	size_t end = 8 + be(list + 2, 2), at;
+
+	if (end > cmd->data_len || be(list, 2) + 2 != end) {
+		sim_check_condition(result, cmd->data_len, 0x05, 0x26, 0x00);
+		return false;
+	}
+	if (!in_range(cmd, result))
+		return false;
+	for (at = 8; at + 16 <= end; at += 16) {
+		uint64_t lba = be(list + at, 8), i;
+
+		for (i = 0; i < be(list + at + 8, 4); i++)
+			nexus->lun->stamps[(lba + i) % SIM_BLOCKS] = be(list + at + 12, 4);
+	}
+	nexus->lun->nr_writes++;
+	*result = (struct scsi_result){0};
+	return true;
 }
 
 static void report_port_groups(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
@@ -477,6 +523,11 @@ bool sim_carry_out(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct s
 		return write_blocks(nexus, cmd, cmd->iov[0].iov_base, result);
 	case 0x89:
 		return compare_and_write(nexus, cmd, result);
+	case 0x41:
+	case 0x93:
+		return write_same(nexus, cmd, result);
+	case 0x42:
+		return unmap(nexus, cmd, result);
 	case 0x00:
 		*result = (struct scsi_result){0};
 		return false;

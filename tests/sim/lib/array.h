@@ -115,6 +115,7 @@ void sim_lun_init(struct sim_lun *lun, unsigned int number);
 /* The stamp of block @nr in a command's buffer. */
 uint64_t sim_stamp(const uint8_t *data, unsigned int nr);
 void sim_put_stamp(uint8_t *data, unsigned int nr, uint64_t stamp);
+/* Of UNMAP, too, whose CDB has them where it is reserved: one look for all. */
 uint64_t sim_lba(const uint8_t *cdb);
 unsigned int sim_nr_blocks(const uint8_t *cdb);
 

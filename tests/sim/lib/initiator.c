@@ -89,6 +89,37 @@ struct sim_io *submit_write(struct world *w, uint64_t lba, unsigned int nr_block
 	return submit(w, io);
 }
 
+struct sim_io *submit_write_same(struct world *w, uint64_t lba, unsigned int nr_blocks, bool unmap)
+{
+	const uint8_t cdb[16] = {0x93,
+				 unmap ? 0x08 : 0, [9] = (uint8_t)lba, [13] = (uint8_t)nr_blocks};
+	struct sim_io *io = new_io(w, cdb, sizeof(cdb), SIM_BLOCK_SIZE);
+
+	io->stamp = io->id + 1;
+	sim_put_stamp(io->buf, 0, io->stamp);
+	return submit(w, io);
+}
+
+/* In two pieces. */
+struct sim_io *submit_unmap(struct world *w, uint64_t lba, unsigned int nr_blocks)
+{
+	const uint8_t cdb[10] = {0x42, [5] = (uint8_t)lba, [6] = (uint8_t)nr_blocks, [8] = 40};
+	struct sim_io *io = new_io(w, cdb, sizeof(cdb), 40);
+	uint8_t *piece = io->buf + 8;
+
+	io->stamp = io->id + 1;
+	io->buf[1] = 38;
+	io->buf[3] = 32;
+	for (; piece < io->buf + 40; piece += 16) {
+		piece[7] = (uint8_t)lba;
+		piece[11] = piece == io->buf + 8 ? 1 : (uint8_t)(nr_blocks - 1);
+		piece[14] = (uint8_t)(io->stamp >> 8);
+		piece[15] = (uint8_t)io->stamp;
+		lba++;
+	}
+	return submit(w, io);
+}
+
 struct sim_io *submit_caw(struct world *w, uint64_t lba, uint64_t expected)
 {
 	const uint8_t cdb[16] = {0x89, [9] = (uint8_t)lba, [13] = 1};

@@ -1000,6 +1000,7 @@ static void check_good(struct world *w, struct sim_io *io)
 
 	oracle_check(w, !io->stamp || io->nr_executions, "io %u is good, but was never done",
 		     io->id);
+	w->counts.unmaps += cmd->cdb[0] == 0x42 || cmd->cdb[0] == 0x93;
 	oracle_check(w, cmd->cdb[0] != 0x28 || io->io.result.residual < cmd->data_len,
 		     "io %u is good, but has brought nothing", io->id);
 	if (cmd->cdb[0] == 0x35) {
@@ -1026,6 +1027,17 @@ static void close_writes(struct world *w, struct sim_io *io, bool good)
 	}
 }
 
+/* To a disk driver it is as good as GOOD, and he is told of no residual. */
+static bool is_warned_of_nothing(const struct sim_io *io)
+{
+	const struct scsi_result *result = &io->io.result;
+	bool reads_or_writes = io->io.cmd.cdb[0] == 0x28 || io->io.cmd.cdb[0] == 0x2a;
+
+	return result->status == SAM_CHECK_CONDITION && result->sense[0] == 0x70 &&
+	       result->sense[2] == 0x01 && reads_or_writes &&
+	       result->residual == io->io.cmd.data_len;
+}
+
 void oracle_answered(struct world *w, struct sim_io *io)
 {
 	const struct scsi_result *result = &io->io.result;
@@ -1042,6 +1054,8 @@ void oracle_answered(struct world *w, struct sim_io *io)
 		     io->id, io->nr_executions);
 	oracle_check(w, result->status != SAM_CHECK_CONDITION || result->sense_len,
 		     "io %u: CHECK CONDITION without sense", io->id);
+	oracle_check(w, !is_warned_of_nothing(io),
+		     "io %u is done, with a warning, but nothing was transferred", io->id);
 	oracle_check(w,
 		     io->io.cmd.cdb[0] != 0x89 || !io->nr_executions || good ||
 			     result->sense[2] != 0x0e,

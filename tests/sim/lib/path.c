@@ -329,6 +329,12 @@ void sim_path_submit(struct sim_path *p, struct mpath_io *io)
 	run_early(p, sim_event_add(p->w, SIM_COMMAND, p, io, due));
 }
 
+static bool is_read_or_write(const struct mpath_io *io)
+{
+	return !io->is_probe && io->cmd.data_len &&
+	       (io->cmd.cdb[0] == 0x28 || io->cmd.cdb[0] == 0x2a);
+}
+
 /* The target carries the command out, if it does not object. */
 static void execute(struct sim_path *p, struct mpath_io *io, struct scsi_result *result)
 {
@@ -346,8 +352,18 @@ static void execute(struct sim_path *p, struct mpath_io *io, struct scsi_result 
 		sim_check_condition(result, io->cmd.data_len, 0x07, 0x27, 0x00);
 		return;
 	}
+	if (p->short_left && is_read_or_write(io)) {
+		p->short_left--;
+		p->w->counts.short_answers++;
+		*result = (struct scsi_result){0};
+		if (p->short_warns)
+			sim_check_condition(result, 0, 0x01, 0x17, 0x00);
+		result->residual = (uint32_t)io->cmd.data_len;
+		return;
+	}
 	changed = sim_execute(&p->nexus, &io->cmd, result);
 
+	p->w->counts.fetched += io->cmd.cdb[0] == 0x03 && nr_uas > p->nexus.nr_uas;
 	p->w->counts.unit_attentions += nr_uas - p->nexus.nr_uas;
 	if (!io->is_probe && changed) {
 		tell(p->w, "io %u is carried out through %s", ((struct sim_io *)io->owner)->id,

@@ -295,7 +295,8 @@ void world_end(struct world *w)
 	}
 	if (!w->stopping)
 		stop_world(w);
-	for (i = 0; i < 1000 && !w->stopped; i++)
+	/* A lost UNMAP may land for its time-out after the kernel has given it up. */
+	for (i = 0; i < 3000 && !w->stopped; i++)
 		advance(w, 100);
 	for (i = 0; i < w->nr_paths; i++)
 		sim_late_drop_session(&w->paths[i]);

@@ -67,7 +67,10 @@ struct sim_path {
 	uint8_t busy_status;  /* ... this, of those ... */
 	uint8_t busy_opcode;  /* ... that have this opcode */
 	bool write_protected; /* as the array says to writes */
-	uint64_t disk;	      /* the kernel's number for it; another one when it was gone */
+	unsigned int
+		short_left; /* so many READs bring, and WRITEs leave, nothing, and it says ... */
+	bool short_warns;   /* ... RECOVERED ERROR to it, or GOOD */
+	uint64_t disk;	    /* the kernel's number for it; another one when it was gone */
 	uint32_t queue_depth;
 	uint64_t max_transfer_bytes;
 	unsigned int foreign;	     /* commands of a dead process that are out there */
@@ -198,6 +201,9 @@ struct sim_counts {
 	unsigned long deferred;	       /* errors that commands of initiators heard */
 	unsigned long deferred_to_probes;
 	unsigned long busy_probes;     /* answered BUSY and the like */
+	unsigned long unmaps;	       /* and WRITE SAMEs, answered good */
+	unsigned long short_answers;   /* GOOD, or RECOVERED ERROR, and nothing was transferred */
+	unsigned long fetched;	       /* unit attentions that REQUEST SENSE has brought */
 	unsigned long standstills;     /* of the loop */
 	unsigned long held_up;	       /* what it would have heard meanwhile */
 	unsigned long let_go;	       /* orphans' writes that the kernel had kept back */
@@ -421,6 +427,8 @@ struct sim_io *submit_read(struct world *w, uint64_t lba, unsigned int nr_blocks
 /* The same READ again, in the place of the old one: for loads of more commands than SIM_IOS_MAX. */
 void submit_again(struct world *w, struct sim_io *io);
 struct sim_io *submit_write(struct world *w, uint64_t lba, unsigned int nr_blocks);
+struct sim_io *submit_write_same(struct world *w, uint64_t lba, unsigned int nr_blocks, bool unmap);
+struct sim_io *submit_unmap(struct world *w, uint64_t lba, unsigned int nr_blocks);
 /* COMPARE AND WRITE of one block, which is expected to have @expected. */
 struct sim_io *submit_caw(struct world *w, uint64_t lba, uint64_t expected);
 struct sim_io *submit_cdb(struct world *w, const uint8_t *cdb, size_t cdb_len, size_t data_len);
