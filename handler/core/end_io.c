@@ -209,6 +209,19 @@ static void requeue(struct multipath *m, struct mpath_io *io)
 		delay_io(m, io, REQUEUE_PAUSE_NS);
 }
 
+/* It goes up as it is, but some of it is our business, too. */
+static void heed(struct multipath *m, struct path *path, const struct scsi_result *result)
+{
+	struct verdict verdict = judge(result);
+
+	if (verdict.verdict == IO_REIDENTIFY)
+		doubt_identity(m, path, verdict.why);
+	if (!is_capacity_change(result))
+		return;
+	m->capacity_told_ns = m->now_ns;
+	capacity_changed(m);
+}
+
 /*
  * What an answer says of the path, whoever waits for it.  True: commands wait for the path's port
  * group, and that was none of the tries of this one, which was sent at @sent_ns.
@@ -218,10 +231,7 @@ bool blame_path(struct multipath *m, struct path *path, uint64_t sent_ns,
 {
 	switch (verdict->verdict) {
 	case IO_DONE:
-		if (!is_capacity_change(result))
-			return false;
-		m->capacity_told_ns = m->now_ns;
-		capacity_changed(m);
+		heed(m, path, result);
 		return false;
 	case IO_REIDENTIFY:
 		doubt_identity(m, path, verdict->why);

@@ -203,8 +203,9 @@ struct verdict judge_reset(const struct multipath *m, const struct scsi_result *
 {
 	struct scsi_sense sense;
 
-	if (verdict.verdict == IO_RETRY && m->array_reserves && scsi_result_sense(result, &sense) &&
-	    sense.key == 0x06 && sense.asc == 0x29)
+	if ((verdict.verdict == IO_RETRY || verdict.verdict == IO_REIDENTIFY) &&
+	    m->array_reserves && scsi_result_sense(result, &sense) && sense.key == 0x06 &&
+	    sense.asc == 0x29)
 		return (struct verdict){IO_DONE, false,
 					"a reset, and reservations are the array's"};
 	return verdict;

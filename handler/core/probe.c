@@ -624,19 +624,19 @@ void doubt_identity(struct multipath *m, const struct path *path, const char *wh
  */
 static void listen_for_doubts(struct multipath *m, struct path *path)
 {
-	struct verdict verdict;
+	struct verdict generic = judge(&path->probe.result), verdict;
 
 	if (may_be_news(path))
 		verdict = judge_for(m, &path->probe.result);
 	else
-		verdict = judge_reset(m, &path->probe.result, judge(&path->probe.result));
+		verdict = judge_reset(m, &path->probe.result, generic);
 	if (is_capacity_change(&path->probe.result))
 		capacity_changed(m);
-	else if (verdict.verdict == IO_REIDENTIFY)
-		doubt_identity(m, path, verdict.why);
 	else if (verdict.verdict == IO_DONE && path->identified &&
 		 is_told_once(&path->probe.result))
 		keep_news(m, &path->probe.result);
+	if (generic.verdict == IO_REIDENTIFY)
+		doubt_identity(m, path, generic.why);
 }
 
 static bool another_group_will_do(const struct multipath *m)

@@ -48,7 +48,13 @@ static const struct sense_row sense_rows[] = {
 	 0x04,
 	 0x0a,
 	 {IO_TRANSITIONING, NOT_RUN, "port group in transition"}}, /* B2 */
-	/* B2 retries 29/00 and 29/04; each path repeats it.  But see judge_reset(). */
+	/*
+	 * B2 retries these as other resets (each path repeats them; but see judge_reset()).  They
+	 * are all that a new nexus has to say, and the target may have been set up anew (D8).
+	 */
+	{UNIT_ATTENTION, 0x29, 0x00, {IO_REIDENTIFY, NOT_RUN, "reset, or a new nexus"}},
+	{UNIT_ATTENTION, 0x29, 0x01, {IO_REIDENTIFY, NOT_RUN, "power on"}},
+	{UNIT_ATTENTION, 0x29, 0x07, {IO_REIDENTIFY, NOT_RUN, "nexus lost"}},
 	{UNIT_ATTENTION, 0x29, ANY, {IO_RETRY, NOT_RUN, "reset"}},
 	/* B2: about the back end's port groups, which the initiator never sees. */
 	{UNIT_ATTENTION, 0x2a, 0x06, {IO_RETRY, NOT_RUN, "port group state changed"}},

@@ -163,6 +163,41 @@ static void an_exchanged_lun_is_excluded(void)
 	world_end(w);
 }
 
+/* A target that was set up anew while its session was down has no more to say than this. */
+static void a_new_nexus_may_lead_to_another_lun(void)
+{
+	static const uint8_t qualifiers[] = {0x00, 0x01, 0x07};
+	struct world *w;
+	unsigned int i;
+
+	for (i = 0; i < 4 * sizeof(qualifiers); i++) {
+		bool probe_hears = i & 1, array_reserves = i & 2;
+		struct sim_io *io = NULL;
+
+		w = world_new(QUEUE TWO_PATHS);
+		world_up(w);
+		if (array_reserves) {
+			submit_cdb(w, (const uint8_t[10]){0x5e, [8] = 8}, 10, 8); /* PR IN */
+			submit_read(w, 0, 1); /* so that 8:0 has the next turn */
+		}
+		advance(w, 20);
+		exchange_lun_saying(sim_path(w, "8:0"), 1, 0x29, qualifiers[i / 4]);
+		if (probe_hears)
+			advance(w, 5100);
+		else
+			io = submit_write(w, 0, 1);
+		advance(w, 20);
+		if (io && array_reserves)
+			expect_sense(w, io, 0x06, 0x29, qualifiers[i / 4]);
+		else if (io)
+			expect_good(w, io);
+		expect(w, w->luns[1].nr_writes == 0);
+		expect_notice(w, "8:0: not used: WWID is " WWID_2);
+		expect(w, !sim_path(w, "8:0")->path->active && sim_path(w, "8:16")->path->active);
+		world_end(w);
+	}
+}
+
 /* The checker's TUR is the one that hears the unit attention: it must not swallow it. */
 static void the_checker_hears_of_an_exchanged_lun(void)
 {
@@ -1116,6 +1151,7 @@ int main(void)
 	STORY(the_configured_wwid_counts);
 	STORY(a_changed_lun_list_is_looked_at);
 	STORY(an_exchanged_lun_is_excluded);
+	STORY(a_new_nexus_may_lead_to_another_lun);
 	STORY(the_checker_hears_of_an_exchanged_lun);
 	STORY(the_kernel_hears_of_an_exchanged_lun);
 	STORY(an_exchanged_lun_in_two_groups);

@@ -109,13 +109,14 @@ static const struct fault faults[] = {
 	{"busy",                   AGAIN, IDLE, STATUS(SAM_BUSY)},
 	{"task set full",          AGAIN, IDLE, STATUS(SAM_TASK_SET_FULL)},
 	{"becoming ready",         AGAIN, IDLE, FIXED(0x02, 0x04, 0x01)},
-	{"reset",                  AGAIN, IDLE, FIXED(0x06, 0x29, 0x00)},
-	{"nexus lost",             AGAIN, IDLE, DESCRIPTOR(0x06, 0x29, 0x07)},
+	{"reset by somebody",      AGAIN, IDLE, FIXED(0x06, 0x29, 0x03)},
 	{"port states changed",    AGAIN, IDLE, FIXED(0x06, 0x2a, 0x06)},
 	{"transition failed",      AGAIN, IDLE, FIXED(0x06, 0x2a, 0x07)},
 	{"aborted command",        AGAIN, RUN, FIXED(0x0b, 0x44, 0x00)},
 	{"medium error",           AGAIN, RUN, FIXED(0x03, 0x0c, 0x00)},
 	{"no data",                SHORT, RUN, STATUS(SAM_GOOD)},
+	{"reset",                  PROVE, IDLE, FIXED(0x06, 0x29, 0x00)},
+	{"nexus lost",             PROVE, IDLE, DESCRIPTOR(0x06, 0x29, 0x07)},
 	{"INQUIRY data changed",   PROVE, IDLE, FIXED(0x06, 0x3f, 0x03)},
 	{"LUN list changed",       PROVE, IDLE, FIXED(0x06, 0x3f, 0x0e)},
 
@@ -336,10 +337,9 @@ static bool meet(struct future *f, const struct fault *fault)
 	case UP:
 		return true;
 	case AGAIN:
+	case PROVE:
 		if (ends_reservations(fault) && is_about_reservations(f->cell->command))
 			return true;
-		/* fall through */
-	case PROVE:
 		f->most_ms += for_ever ? RETRIED_MS : 0;
 		return for_ever || (once && fault->may_have_run);
 	case SHORT:

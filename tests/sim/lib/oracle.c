@@ -730,7 +730,8 @@ static bool is_path_sense(const struct sim_lun *lun, const struct scsi_result *r
 	case 0x05: /* no such LUN; not the owner */
 		return code == 0x2500 || code == 0x9401;
 	case 0x06: /* in transition; it may be another LUN by now */
-		return code == 0x040a || code == 0x3f03 || code == 0x3f0e;
+		return code == 0x040a || code == 0x3f03 || code == 0x3f0e || code == 0x2900 ||
+		       code == 0x2901 || code == 0x2907;
 	}
 	return false;
 }

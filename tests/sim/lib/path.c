@@ -772,8 +772,13 @@ void lose_power(struct world *w)
 			push_ua(&w->paths[i], 0x29, 0x01);
 }
 
-void exchange_lun(struct sim_path *p, unsigned int number)
+void exchange_lun_saying(struct sim_path *p, unsigned int number, uint8_t asc, uint8_t ascq)
 {
 	p->nexus.lun = &p->w->luns[number];
-	push_ua(p, 0x3f, 0x0e);
+	push_ua(p, asc, ascq);
+}
+
+void exchange_lun(struct sim_path *p, unsigned int number)
+{
+	exchange_lun_saying(p, number, 0x3f, 0x0e);
 }

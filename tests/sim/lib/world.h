@@ -350,6 +350,7 @@ void push_ua(struct sim_path *path, uint8_t asc, uint8_t ascq);
 void push_deferred(struct sim_path *path, uint8_t key, uint8_t asc, uint8_t ascq);
 /* Another LUN behind this path from now on, with the unit attention that an array sends. */
 void exchange_lun(struct sim_path *path, unsigned int number);
+void exchange_lun_saying(struct sim_path *path, unsigned int number, uint8_t asc, uint8_t ascq);
 /* All paths of one of the array's controllers. */
 void set_controller_mode(struct world *w, unsigned int controller, enum sim_mode mode);
 /* All controllers lose power for a moment: what was not synchronized is lost. */
