@@ -53,6 +53,7 @@ TOOL_CASES = (
     ("unit/lint", ["tests/tools/lint"]),                    # scripts
     ("bench/gates", ["tests/bench/gates"]),                 # instructions per command: the core
     ("bench/handler", ["tests/bench/handler"]),             # and the handler; kicks, system calls
+    ("bench/growth", ["tests/bench/growth", "--gate"]),     # with many maps
 )
 
 PRESETS = {"unit": ("debug",), "sim": ("debug",), "contract": ("debug", "tsan")}
