@@ -452,6 +452,7 @@ def test_refused_by_transport():
             got = scsi.cdb(m, cdb, data_in=data_in, data_out=data_out)
         expect_outcome(name, got, wanted.get(name), once)
         m.wait_in_use()
+        bare.settle(m)      # the loss of a nexus goes up: reservations are the array's
     expect_equal(scsi.read16(made.paths[1], LBA_B, 1).data, BLOCK_A, "after COMPARE AND WRITE")
 
 

@@ -1191,6 +1191,7 @@ static void heal(struct world *w)
 	/* The kernel's orphans, and their fences; of an UNMAP 10.5 minutes after it was let go. */
 	for (i = 0; i < (has[EXTRA_COMMANDS] ? 40 : 10) && w->m->nr_ios; i++)
 		advance(w, 30000);
+	advance(w, 10000); /* what waited so long may have found out that a path is passive */
 	for (i = 0; i < w->nr_ios; i++)
 		oracle_check(w, w->ios[i].state == SIM_IO_ANSWERED,
 			     "io %u waits though all is well", i);

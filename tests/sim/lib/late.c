@@ -246,7 +246,15 @@ static bool is_for_map(const struct sim_late *late)
 	return !lun->known || strcmp(late->nexus.lun->wwid, lun->wwid) == 0;
 }
 
-unsigned int sim_late_for_other_luns(const struct sim_path *p)
+/* Let go, but not counted yet: who does not fear the disk takes it for idle, and it is. */
+static bool is_uncounted_probe(const struct sim_late *late)
+{
+	return late->let_go && !late->cmd.cdb_len &&
+	       late->path->w->now_ns < late->path->uncounted_until_ns;
+}
+
+/* What is another LUN's, or changes nothing and cannot be seen. */
+unsigned int sim_late_harmless(const struct sim_path *p)
 {
 	unsigned int i, n = 0;
 
@@ -254,7 +262,7 @@ unsigned int sim_late_for_other_luns(const struct sim_path *p)
 		const struct sim_event *e = &p->w->events[i];
 
 		n += e->type == SIM_LATE && e->path == p && e->late->orphan && !e->late->hidden &&
-		     !is_for_map(e->late);
+		     (!is_for_map(e->late) || is_uncounted_probe(e->late));
 	}
 	return n;
 }

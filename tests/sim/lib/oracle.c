@@ -372,7 +372,7 @@ static uint64_t restart_ends_ns(const struct world *w)
  */
 static bool may_have_orphans(const struct sim_path *p)
 {
-	return (p->is_open && p->foreign > p->hidden + sim_late_for_other_luns(p)) ||
+	return (p->is_open && p->foreign > p->hidden + sim_late_harmless(p)) ||
 	       ((p->is_open || p->w->counts.restarts) && sim_late_has_orphan_write(p));
 }
 

@@ -388,7 +388,7 @@ void sim_let_go(struct sim_path *path, uint64_t uncounted_ms, uint64_t lands_lat
 /* Or the disk goes, and they with it. */
 void sim_block_ends(struct sim_path *path);
 /* How many commands of a dead process count that another LUN than the map's has got? */
-unsigned int sim_late_for_other_luns(const struct sim_path *path);
+unsigned int sim_late_harmless(const struct sim_path *path);
 /* Is a write of a dead process out there that may land on the map's LUN? */
 bool sim_late_has_orphan_write(const struct sim_path *path);
 /* Likewise, and the kernel had kept it back. */
