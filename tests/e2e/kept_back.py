@@ -48,6 +48,13 @@ def give_up(backstore):
         write(f"{backstore.dir}/action/{attribute}", value)
 
 
+def is_left_alone(path):
+    """A new path is checked once more after recheck_interval_ms: a second."""
+    before = path.requests
+    time.sleep(2)
+    return path.requests == before
+
+
 class Story:
     """A map whose first path can be blocked, and whose second leads to the same LUN past all that."""
 
@@ -65,6 +72,7 @@ class Story:
                        polling_interval_ms=3600000, **keys)
         defer(self.map.delete)
         self.map.wait_in_use()
+        wait_for(lambda: is_left_alone(self.blocked), 30, "the last of the first checks")
         self.map.path.timeout = LONG_MS // 1000
         self.map.message("switch_group", "1")
         expect(scsi.write10(self.map, LBA, 2 * BEFORE).good, "a write while all is well")
