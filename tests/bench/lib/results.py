@@ -45,3 +45,13 @@ def save(section, figures):
 def middle(spread):
     """Of what is recorded as [least, median, most], or of one value."""
     return spread[len(spread) // 2]
+
+
+def check(figures, limits, unit):
+    """Prints each figure that has a limit; how many are above theirs."""
+    above = 0
+    for name, limit in limits.items():
+        above += figures[name] > limit
+        print(f"{'FAIL' if figures[name] > limit else 'ok':4} {name}: {figures[name]:g} {unit}, "
+              f"at most {limit:.4g}")
+    return above
