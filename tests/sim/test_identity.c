@@ -177,7 +177,7 @@ static void a_new_nexus_may_lead_to_another_lun(void)
 		w = world_new(QUEUE TWO_PATHS);
 		world_up(w);
 		if (array_reserves) {
-			submit_cdb(w, (const uint8_t[10]){0x5e, [8] = 8}, 10, 8); /* PR IN */
+			submit_pr_in(w);
 			submit_read(w, 0, 1); /* so that 8:0 has the next turn */
 		}
 		advance(w, 20);

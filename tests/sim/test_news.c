@@ -75,7 +75,6 @@ static void more_losses_than_are_kept(void)
 /* --- resets, which end reservations --- */
 
 #define submit_reserve(w) submit_cdb(w, (const uint8_t[6]){0x16}, 6, 0)
-#define submit_pr_in(w)	  submit_cdb(w, (const uint8_t[10]){0x5e, [8] = 8}, 10, 8)
 
 /* Reservations are LIO's: no such command comes so far, and a reset is the array's own business. */
 static void a_reset_without_reservations(void)

@@ -438,6 +438,7 @@ struct sim_io *submit_poison(struct world *w);
 #define submit_vendor(w)   submit_cdb(w, (const uint8_t[10]){0xc1}, 10, 0)
 #define submit_tur(w)	   submit_cdb(w, (const uint8_t[6]){0}, 6, 0)
 #define submit_inquiry(w)  submit_cdb(w, (const uint8_t[6]){0x12, 0, 0, 0, 96}, 6, 96)
+#define submit_pr_in(w)	   submit_cdb(w, (const uint8_t[10]){0x5e, [8] = 8}, 10, 8)
 #define submit_pr_out(w)   submit_cdb(w, (const uint8_t[10]){0x5f, [8] = 24}, 10, 24)
 #define submit_capacity(w) submit_cdb(w, (const uint8_t[16]){0x9e, 0x10, [13] = 32}, 16, 32)
 void abort_task(struct world *w, struct sim_io *io);
