@@ -4,7 +4,7 @@
  * a group that was asked for, the current group while it has a path, every group that is not
  * bypassed, the bypassed ones.
  */
-#include "core/multipath.h"
+#include "core/flight.h"
 
 /* Why a group had nothing for this command. */
 struct misses {
@@ -64,15 +64,6 @@ bool may_take_second_leg(const struct path *path, const struct mpath_io *io)
 	       !pg_init_pending(m) && !m->queue_io && !io_suspects(io, path) && has_room(m, path);
 }
 
-static struct path *select_path(struct multipath *m, struct priority_group *pg,
-				const struct mpath_io *io)
-{
-	struct select_hint hint = {
-		.now_ns = m->now_ns, .nr_bytes = io->cmd.data_len, .cpu = io->cpu};
-
-	return pg->selector.type->select_path(&pg->selector, &hint);
-}
-
 static struct path *any_that_takes(struct multipath *m, struct priority_group *pg,
 				   const struct mpath_io *io, struct misses *misses)
 {
@@ -130,11 +121,20 @@ static __attribute__((noinline)) struct path *choose_another(struct multipath *m
 	return any_demoted_that_takes(m, pg, io, misses);
 }
 
+static struct path *selectors_choice(struct multipath *m, struct priority_group *pg,
+				     const struct mpath_io *io)
+{
+	struct path *path = m->selected;
+
+	m->selected = NULL;
+	return path ? path : select_path(m, pg, io);
+}
+
 /* The selector's choice, or if that cannot take this command any path of the group that can. */
 static struct path *choose_in_group(struct multipath *m, struct priority_group *pg,
 				    struct mpath_io *io, struct misses *misses)
 {
-	struct path *path = select_path(m, pg, io);
+	struct path *path = selectors_choice(m, pg, io);
 
 	if (!path && m->nr_demoted && lift_demotions(m, pg, "no other path is left in its group"))
 		path = select_path(m, pg, io);

@@ -8,8 +8,6 @@
 #include "core/verdict.h"
 #include "mpath/scsi.h"
 
-#define REQUEST_SENSE 0x03
-
 /* Same-path retries: pauses in milliseconds.  After the last the answer goes up as it is. */
 static const uint32_t retry_pause_ms[] = {0, 0, 10, 50, 100, 200, 400, 800};
 #define RETRIES_MAX   (sizeof(retry_pause_ms) / sizeof(retry_pause_ms[0]))
@@ -346,14 +344,6 @@ void judge_answer(struct multipath *m, struct mpath_io *io, struct path *path)
 	}
 }
 
-/* One question instead of three: it is asked for each command. */
-static bool is_all_good(const struct scsi_result *result)
-{
-	return (result->transport | result->status | result->residual) == 0;
-}
-
-_Static_assert(TRANSPORT_OK == 0 && SAM_GOOD == 0, "good is 0");
-
 /*
  * REQUEST SENSE fetches a unit attention as data, with GOOD, and then it is over (SPC-5 6.39): the
  * initiator has it, but what it says of the path and its LUN no other command will hear.
@@ -381,9 +371,9 @@ void end_io(struct multipath *m, struct mpath_io *io)
 
 	io_stats_count(&path->stats, io, m->now_ns - io->start_ns);
 	take_off_path(m, io);
-	if (io->cmd.cdb[0] == REQUEST_SENSE)
+	if (opcode_marks[io->cmd.cdb[0]] == FETCHES_SENSE)
 		hear_fetched_sense(m, io, path);
-	if (is_all_good(&io->result)) {
+	if (scsi_result_is_whole(&io->result)) {
 		complete_io(m, io); /* nothing to judge */
 	} else if (is_short_transfer(&io->cmd, &io->result)) {
 		retry_short_transfer(m, io, path);

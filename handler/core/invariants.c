@@ -209,6 +209,7 @@ void mpath_check_invariants(const struct multipath *m)
 	assert(m->suspend != SUSPENDED || m->nr_ios == count_waiting(&m->suspended));
 	assert(m->suspend != NOT_SUSPENDED || list_empty(&m->suspended));
 	assert(!m->shutdown || m->nr_ios == in_flight + count_waiting(&m->fenced));
+	assert(!m->calm || is_calm(m));
 	check_fences(m);
 	if (m->started)
 		check_wakes(m);

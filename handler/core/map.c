@@ -4,7 +4,7 @@
  */
 #include <assert.h>
 
-#include "core/multipath.h"
+#include "core/flight.h"
 #include "mpath/scsi.h"
 
 void submit_io(struct multipath *m, struct mpath_io *io)
@@ -24,33 +24,16 @@ static void limit_time(struct multipath *m, struct mpath_io *io)
 		overdue_by(m, io->send_by_ns);
 }
 
-static inline void start(struct multipath *m, struct mpath_io *io, struct path *path)
+void start_io(struct multipath *m, struct mpath_io *io, struct path *path)
 {
-	struct path_selector *ps = &path->pg->selector;
-
-	trace(m, "io %02x: start on %s", io->cmd.cdb[0], path_name(path));
-	io->path = path;
-	io->start_ns = m->now_ns;
-	io->cmd.timeout_ms = m->settings.path_timeout_ms;
-	if (io->cmd.timeout_ms < io->cmd.needs_ms)
-		io->cmd.timeout_ms = io->cmd.needs_ms;
+	set_timeout(m, io);
 	io->send_by_ns = 0;
 	if (m->backstore.cmd_time_out_ms)
 		limit_time(m, io);
-	if (io->cmd.timeout_ms > m->first_timeout_ms && io->cmd.class != CMD_READ)
+	if (is_slow_write(m, io))
 		slow_write_starts(m, io);
-	path->in_flight++;
-	path->flow++;
-	m->nr_in_flight++;
-	list_push_back(&path->flying, &io->flight);
-	if (ps->type->start_io)
-		ps->type->start_io(ps, path, io->cmd.data_len, m->now_ns);
+	put_on_path(m, io, path);
 	list_push_back(&m->actions->start, &io->node);
-}
-
-void start_io(struct multipath *m, struct mpath_io *io, struct path *path)
-{
-	start(m, io, path);
 }
 
 /*
@@ -63,7 +46,7 @@ static inline void map(struct multipath *m, struct mpath_io *io, bool on_leg)
 	enum choice choice;
 
 	assert(!io->aborted); /* it was answered then, or when it had left its path */
-	if (asks_about_lun(io) && lun_answers(m, io)) {
+	if (opcode_marks[io->cmd.cdb[0]] == ABOUT_LUN && lun_answers(m, io)) {
 		complete_io(m, io);
 		return;
 	}
@@ -93,10 +76,12 @@ static inline void map(struct multipath *m, struct mpath_io *io, bool on_leg)
 	else if (on_leg)
 		start_on_leg(m, io, path);
 	else
-		start(m, io, path);
+		start_io(m, io, path);
 }
 
 const uint8_t opcode_marks[256] = {
+	[0x03] = FETCHES_SENSE,	     /* REQUEST SENSE */
+	[0x12] = ABOUT_LUN,	     /* INQUIRY */
 	[0x16] = ABOUT_RESERVATIONS, /* RESERVE(6), RELEASE(6) */
 	[0x17] = ABOUT_RESERVATIONS, [0x1c] = PAIR_DIAGNOSTIC,
 	[0x1d] = PAIR_DIAGNOSTIC,    [0x3b] = PAIR_BUFFER,
@@ -104,7 +89,8 @@ const uint8_t opcode_marks[256] = {
 	[0x57] = ABOUT_RESERVATIONS, [0x5e] = ABOUT_RESERVATIONS, /* PERSISTENT RESERVE IN, OUT */
 	[0x5f] = ABOUT_RESERVATIONS, [0x83] = PAIR_COPY,
 	[0x84] = PAIR_COPY,	     [0x9b] = PAIR_BUFFER,
-	[0xa2] = PAIR_SECURITY,	     [0xb5] = PAIR_SECURITY,
+	[0xa2] = PAIR_SECURITY,	     [0xa3] = ABOUT_LUN, /* MAINTENANCE IN, OUT */
+	[0xa4] = ABOUT_LUN,	     [0xb5] = PAIR_SECURITY,
 };
 
 /* It brings something; the others fetch it. */
@@ -154,7 +140,7 @@ static __attribute__((noinline)) void map_closely(struct multipath *m, struct mp
 
 void map_io(struct multipath *m, struct mpath_io *io)
 {
-	if (m->closer_look || opcode_marks[io->cmd.cdb[0]])
+	if (m->closer_look || is_marked(io))
 		map_closely(m, io);
 	else
 		map(m, io, false);
@@ -164,16 +150,9 @@ void map_io(struct multipath *m, struct mpath_io *io)
 void take_off_path(struct multipath *m, struct mpath_io *io)
 {
 	struct path *path = io->path;
-	struct path_selector *ps = path->pg ? &path->pg->selector : NULL;
 
 	assert(path->in_flight && m->nr_in_flight);
-	list_del(&io->flight);
-	path->in_flight--;
-	path->flow++;
-	m->nr_in_flight--;
-	if (ps && ps->type->end_io)
-		ps->type->end_io(ps, path, io->cmd.data_len, io->start_ns, m->now_ns);
-	io->path = NULL;
+	leave_path(m, io, path, path->pg);
 	if (io->slow)
 		slow_write_ends(m, io);
 	if (path->resting)

@@ -234,6 +234,10 @@ struct multipath {
 	bool fence_told;	    /* and it must be told when they are not any more */
 	uint64_t fence_kept_ns;	    /* the end of the last fence, as a next process knows it */
 
+	/* short_way.c */
+	bool calm;	       /* the short way is open */
+	struct path *selected; /* for the command that turns to the long way; NULL: not asked */
+
 	uint64_t nr_steps;
 	uint64_t now_ns;	       /* of the current step */
 	uint64_t wake_ns;	       /* the earliest time that somebody asked for */
@@ -334,7 +338,6 @@ void abort_io(struct multipath *m, struct mpath_io *io);
 void no_path_begins(struct multipath *m); /* so does the time of no_path_timeout_*_ms */
 void answer_all_busy(struct multipath *m);
 void answer_all_not_ready(struct multipath *m);
-uint64_t io_deadline(const struct multipath *m, const struct mpath_io *io); /* 0: none */
 
 /* suspend.c */
 bool may_queue(const struct multipath *m);
@@ -586,11 +589,27 @@ bool path_is_named(const struct path *path, const char *word);
 struct path *find_path_by_id(const struct multipath *m, unsigned int id);
 void handle_message(struct multipath *m, struct mpath_message *message);
 
+/* short_way.c */
+bool is_calm(const struct multipath *m);
+
 /* step.c */
 void shut_down(struct multipath *m); /* nothing is held any more; answers what is */
 void wake_by(struct multipath *m, uint64_t at_ns);
 
 /* --- Questions that every command asks; the answer is nearly always no --- */
+
+/* Commands end this long before the kernel's cmd_time_out, or at half of a short one. */
+#define DEADLINE_MARGIN_MS 2000
+
+static inline uint64_t io_deadline(const struct multipath *m, const struct mpath_io *io)
+{
+	uint64_t limit_ms = m->backstore.cmd_time_out_ms;
+
+	if (!limit_ms)
+		return 0; /* none */
+	limit_ms -= limit_ms / 2 < DEADLINE_MARGIN_MS ? limit_ms / 2 : DEADLINE_MARGIN_MS;
+	return io->arrival_ns + limit_ms * NSEC_PER_MSEC;
+}
 
 static inline bool past_deadline(const struct multipath *m, const struct mpath_io *io)
 {
@@ -623,25 +642,22 @@ static inline bool wants_pg_init(const struct multipath *m)
 	return m->pg_init_required || !list_empty(&m->pg_init_paths);
 }
 
+/* map.c: of the few operation codes that are looked at more closely; an enum pair_kind, or these */
 #define ABOUT_RESERVATIONS 0x80
-extern const uint8_t opcode_marks[256]; /* map.c: an enum pair_kind, or that */
+#define ABOUT_LUN	   0x81
+#define FETCHES_SENSE	   0x82
+extern const uint8_t opcode_marks[256];
+
+static inline bool is_marked(const struct mpath_io *io)
+{
+	return opcode_marks[io->cmd.cdb[0]] != 0;
+}
 
 static inline enum pair_kind pair_kind(const struct mpath_io *io)
 {
-	return (enum pair_kind)(opcode_marks[io->cmd.cdb[0]] & ~ABOUT_RESERVATIONS);
-}
+	uint8_t mark = opcode_marks[io->cmd.cdb[0]];
 
-/* Then lun_answers() has the last word. */
-static inline bool asks_about_lun(const struct mpath_io *io)
-{
-	switch (io->cmd.cdb[0]) {
-	case 0x12: /* INQUIRY */
-	case 0xa3: /* MAINTENANCE IN */
-	case 0xa4: /* MAINTENANCE OUT */
-		return true;
-	default:
-		return false;
-	}
+	return mark < NR_PAIRS ? (enum pair_kind)mark : NO_PAIR;
 }
 
 #endif

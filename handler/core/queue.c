@@ -8,19 +8,6 @@
 #include "core/multipath.h"
 #include "mpath/scsi.h"
 
-/* Commands end this long before the kernel's cmd_time_out, or at half of a short one. */
-#define DEADLINE_MARGIN_MS 2000
-
-uint64_t io_deadline(const struct multipath *m, const struct mpath_io *io)
-{
-	uint64_t limit_ms = m->backstore.cmd_time_out_ms;
-
-	if (!limit_ms)
-		return 0;
-	limit_ms -= limit_ms / 2 < DEADLINE_MARGIN_MS ? limit_ms / 2 : DEADLINE_MARGIN_MS;
-	return io->arrival_ns + limit_ms * NSEC_PER_MSEC;
-}
-
 void hold_io(struct multipath *m, struct list *queue, struct mpath_io *io)
 {
 	uint64_t deadline = io_deadline(m, io);

@@ -201,12 +201,8 @@ static void follow_up(struct multipath *m)
 		check_suspended(m);
 }
 
-void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpath_actions *actions)
+static void go_long_way(struct multipath *m, const struct mpath_event *event)
 {
-	assert(event->now_ns >= m->now_ns);
-	m->now_ns = event->now_ns;
-	m->actions = actions;
-
 	/* MPATH_TIMEOUT may be late, and this event send a write that must wait for these. */
 	if (m->overdue_due_ns && m->now_ns >= m->overdue_due_ns)
 		overdue_timeout(m);
@@ -288,8 +284,32 @@ void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpa
 
 	follow_up(m);
 	if (m->stopping)
-		actions->stopped = m->nr_ios == 0 && all_links_closed(m);
-	actions->wake_ns = m->wake_ns;
+		m->actions->stopped = m->nr_ios == 0 && all_links_closed(m);
+	assert(!m->selected);
+	m->calm = is_calm(m);
 	m->nr_steps++;
+}
+
+static bool go_short_way(struct multipath *m, const struct mpath_event *event)
+{
+	struct mpath_io *io = event->io;
+
+	if (event->type == MPATH_SUBMIT && mpath_submit_short(m, io, event->now_ns))
+		list_push_back(&m->actions->start, &io->node);
+	else if (event->type == MPATH_END_IO && mpath_end_io_short(m, io, event->now_ns))
+		list_push_back(&m->actions->complete, &io->node);
+	else
+		return false;
+	return true;
+}
+
+void mpath_step(struct multipath *m, const struct mpath_event *event, struct mpath_actions *actions)
+{
+	assert(event->now_ns >= m->now_ns);
+	m->now_ns = event->now_ns;
+	m->actions = actions;
+	if (!go_short_way(m, event))
+		go_long_way(m, event);
+	actions->wake_ns = m->wake_ns;
 	m->actions = NULL;
 }

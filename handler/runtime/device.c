@@ -117,6 +117,7 @@ struct device {
 };
 
 static void device_step(struct device *d, struct mpath_event *event);
+static void device_complete_io(struct device *d, struct mpath_io *io);
 
 static uint64_t device_now_ns(const struct device *d)
 {
@@ -167,7 +168,10 @@ static void device_io_done(struct mpath_io *io)
 {
 	struct device *d = device_path_of(io)->device;
 
-	device_step(d, &(struct mpath_event){.type = MPATH_END_IO, .io = io});
+	if (mpath_end_io_short(d->map, io, device_now_ns(d)))
+		device_complete_io(d, io);
+	else
+		device_step(d, &(struct mpath_event){.type = MPATH_END_IO, .io = io});
 }
 
 static void device_io_abandoned(struct mpath_io *io)
@@ -554,15 +558,17 @@ static void device_close_paths(struct list *paths)
 		path_close(container_of(node, struct path, action_node)->transport_data);
 }
 
-static void device_submit_ios(struct device *d, struct list *ios)
+static void device_send_io(struct device *d, struct mpath_io *io)
+{
+	d->transport->submit(device_path_of(io)->link, io);
+}
+
+static void device_send_ios(struct device *d, struct list *ios)
 {
 	struct list *node;
 
-	while ((node = list_pop(ios))) {
-		struct mpath_io *io = container_of(node, struct mpath_io, node);
-
-		d->transport->submit(device_path_of(io)->link, io);
-	}
+	while ((node = list_pop(ios)))
+		device_send_io(d, container_of(node, struct mpath_io, node));
 }
 
 static void device_abandon_ios(struct device *d, struct list *ios)
@@ -585,16 +591,19 @@ static void device_flush(struct batch_end *batch_end)
 	device_check_finished(d);
 }
 
+static void device_complete_io(struct device *d, struct mpath_io *io)
+{
+	d->flush_wanted = true;
+	loop_at_batch_end(d->loop, &d->batch_end);
+	d->ops->complete(d->front, io);
+}
+
 static void device_complete_ios(struct device *d, struct list *ios)
 {
 	struct list *node;
 
-	if (list_empty(ios))
-		return;
-	d->flush_wanted = true;
-	loop_at_batch_end(d->loop, &d->batch_end);
 	while ((node = list_pop(ios)))
-		d->ops->complete(d->front, container_of(node, struct mpath_io, node));
+		device_complete_io(d, container_of(node, struct mpath_io, node));
 }
 
 static enum log_level notice_level(enum mpath_notice_kind kind)
@@ -661,7 +670,7 @@ static void device_perform(struct device *d, struct mpath_actions *actions)
 	device_count_paths(d, &actions->count);
 	device_reset_luns(d, &actions->reset);
 	device_ask_for_sessions(d, &actions->session);
-	device_submit_ios(d, &actions->start);
+	device_send_ios(d, &actions->start);
 	device_abandon_ios(d, &actions->abandon);
 	device_close_paths(&actions->close);
 	device_complete_ios(d, &actions->complete);
@@ -739,7 +748,10 @@ void device_submit(struct device *d, struct mpath_io *io)
 	/* The clock is read once per batch: a command may have come in since. */
 	if (io->arrival_ns > device_now_ns(d))
 		io->arrival_ns = device_now_ns(d);
-	device_step(d, &(struct mpath_event){.type = MPATH_SUBMIT, .io = io});
+	if (mpath_submit_short(d->map, io, device_now_ns(d)))
+		device_send_io(d, io);
+	else
+		device_step(d, &(struct mpath_event){.type = MPATH_SUBMIT, .io = io});
 }
 
 void device_abort(struct device *d, struct mpath_io *io)

@@ -216,9 +216,17 @@ void mpath_recall_errors(struct multipath *m, const struct mpath_error_tally *ta
 /* Not while commands or paths are with the caller; NULL is fine. */
 void mpath_destroy(struct multipath *m);
 
-/* The one entry.  @actions must be empty lists; they are the caller's afterwards. */
+/* An event.  @actions must be empty lists; they are the caller's afterwards. */
 void mpath_step(struct multipath *m, const struct mpath_event *event,
 		struct mpath_actions *actions);
+
+/*
+ * The short way, for nearly all commands (core/short_way.c): MPATH_SUBMIT of @io that leaves
+ * nothing to do but to send it down io->path, and MPATH_END_IO that leaves nothing but to answer
+ * the initiator.  False: nothing was done, mpath_step() it; which asks for the short way, too.
+ */
+bool mpath_submit_short(struct multipath *m, struct mpath_io *io, uint64_t now_ns);
+bool mpath_end_io_short(struct multipath *m, struct mpath_io *io, uint64_t now_ns);
 
 /*
  * Change a map in service.  All memory for the change is taken here, before the step: on the owner

@@ -99,6 +99,14 @@ static inline bool scsi_result_is_good(const struct scsi_result *result)
 	return result->transport == TRANSPORT_OK && result->status == SAM_GOOD;
 }
 
+/* GOOD, and nothing is missing: one question instead of three, for each command asks it. */
+static inline bool scsi_result_is_whole(const struct scsi_result *result)
+{
+	return (result->transport | result->status | result->residual) == 0;
+}
+
+_Static_assert(TRANSPORT_OK == 0 && SAM_GOOD == 0, "good is 0");
+
 /* A command leaves at most this many paths in doubt; then it is at fault itself (H7). */
 #define IO_SUSPICIONS_MAX 8
 
@@ -142,13 +150,14 @@ struct mpath_io {
 	uint8_t nr_retries; /* on the same path */
 	uint16_t nr_tries;  /* that ended in a transport error or a path sense */
 	bool second_round;  /* its suspicions were dropped once, see may_try_them_again() */
-	bool is_internal; /* of the core's own: a path's probe, or a leg of a read (core/hedge.c) */
-	bool is_probe;	  /* a path's own command: checker, identity, hardware handler */
-	bool after_suspend; /* came while the map was suspended: waits for resume */
-	bool slow;	    /* a write that a next process must know of, see core/restart.c */
-	bool aborted;	    /* a task management function named it: never submit again */
-	bool overdue; /* a write that the kernel has answered in our place, or may have (fence.c) */
-	bool abandoned;	      /* the transport is giving it up; no answer of the path counts */
+	/* Bits of one word: an answer asks for both at once (core/short_way.c). */
+	bool is_internal : 1; /* the core's own: a path's probe, or a read's leg (core/hedge.c) */
+	bool slow : 1;	      /* a write that a next process must know of, see core/restart.c */
+	bool is_probe;	      /* a path's own command: checker, identity, hardware handler */
+	bool after_suspend;   /* came while the map was suspended: waits for resume */
+	bool aborted;	      /* a task management function named it: never submit again */
+	bool overdue;	/* a write that the kernel has answered for us, or may have (fence.c) */
+	bool abandoned; /* the transport is giving it up; no answer of the path counts */
 	void *transport_data; /* the transport's, while the command is on a path */
 	void *owner;	      /* the creator's; the core never looks at it */
 };

@@ -32,24 +32,30 @@ static inline bool list_empty(const struct list *head)
 
 static inline void list_push_front(struct list *head, struct list *node)
 {
+	struct list *first = head->next;
+
 	node->prev = head;
-	node->next = head->next;
-	head->next->prev = node;
+	node->next = first;
+	first->prev = node;
 	head->next = node;
 }
 
 static inline void list_push_back(struct list *head, struct list *node)
 {
-	node->prev = head->prev;
+	struct list *last = head->prev;
+
+	node->prev = last;
 	node->next = head;
-	head->prev->next = node;
+	last->next = node;
 	head->prev = node;
 }
 
 static inline void list_del(struct list *node)
 {
-	node->prev->next = node->next;
-	node->next->prev = node->prev;
+	struct list *prev = node->prev, *next = node->next;
+
+	prev->next = next;
+	next->prev = prev;
 	list_init(node);
 }
 

@@ -81,12 +81,13 @@ struct path {
 	unsigned int in_flight; /* initiators' commands on this path */
 	unsigned int depth;	/* so many it takes: facts.queue_depth, but see core/demote.c */
 	uint32_t flow;		/* counts starts and ends of commands, to date a count */
+	/* Bits of one word: a command asks for all of them at once. */
 	enum path_link_state link : 8;
-	bool active;  /* dm's is_active: the selector may choose it ("A" in INFO, else "F") */
-	bool suspect; /* active, but not chosen until its probe has cleared it */
-	bool resting; /* takes no commands for a moment, so that it can be counted */
-	bool needs_activation; /* came back to the current group: not chosen before that */
-	bool passive;	       /* our LUN by its WWID; its size cannot be read before activation */
+	bool active : 1;  /* dm's is_active: the selector may choose it ("A" in INFO, else "F") */
+	bool suspect : 1; /* active, but not chosen until its probe has cleared it */
+	bool resting : 1; /* takes no commands for a moment, so that it can be counted */
+	bool needs_activation : 1; /* came back to the current group: not chosen before that */
+	bool passive : 1;      /* our LUN by its WWID; its size cannot be read before activation */
 	struct io_stats stats; /* of initiators' commands */
 
 	struct multipath *m;

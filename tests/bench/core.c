@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the core costs: a command's way in and back (two calls of mpath_step(): MPATH_SUBMIT and
- * MPATH_END_IO), beside a dispatcher that does nothing but that, called in the same way.  WHAT is
- * "bare" or a path selector.
+ * What the core costs: a command's way in and back, by the calls that the runtime makes for it,
+ * beside a dispatcher that does nothing but that, called in the same way.  WHAT is "bare" or a path
+ * selector.
  *
  * bench_core run WHAT PATHS PAIRS
  *	for callgrind: one command ends, the next starts, QUEUE_DEPTH are in flight
@@ -31,7 +31,8 @@
 #define TIMED_ROUNDS 201
 
 struct bench {
-	void (*step)(struct bench *bench, const struct mpath_event *event);
+	void (*submit)(struct bench *bench, struct mpath_io *io);
+	void (*end)(struct bench *bench, struct mpath_io *io);
 	struct multipath *m;
 	struct path *paths; /* the bare dispatcher's */
 	unsigned int nr_paths, next_path;
@@ -43,36 +44,54 @@ struct bench {
 	uint32_t random;
 };
 
-/* --- what is measured: callgrind counts in these functions and what they call --- */
-
-__attribute__((noinline)) static void measured_core(struct bench *bench,
-						    const struct mpath_event *event)
+static void step(struct bench *bench, enum mpath_event_type type, struct mpath_io *io)
 {
-	mpath_step(bench->m, event, &bench->actions);
+	bench->event.type = type;
+	bench->event.io = io;
+	mpath_step(bench->m, &bench->event, &bench->actions);
 }
 
-/* The least that could be done: the next path, and the lists by which one knows what is where. */
-__attribute__((noinline)) static void measured_bare(struct bench *bench,
-						    const struct mpath_event *event)
-{
-	struct mpath_io *io = event->io;
-	struct path *path;
+/* --- what is measured: callgrind counts in these functions and what they call --- */
 
-	if (event->type == MPATH_SUBMIT) {
-		path = &bench->paths[bench->next_path];
-		bench->next_path =
-			bench->next_path + 1 < bench->nr_paths ? bench->next_path + 1 : 0;
-		io->path = path;
-		io->start_ns = event->now_ns;
-		path->in_flight++;
-		list_push_back(&path->flying, &io->flight);
-		list_push_back(&bench->actions.start, &io->node);
-	} else {
-		io->path->in_flight--;
-		io->path = NULL;
-		list_del(&io->flight);
-		list_push_back(&bench->actions.complete, &io->node);
-	}
+/* The long way, which the first command goes. */
+static void step_and_pop(struct bench *bench, enum mpath_event_type type, struct mpath_io *io,
+			 struct list *done)
+{
+	step(bench, type, io);
+	assert(list_pop(done) == &io->node);
+}
+
+static void measured_core_submit(struct bench *bench, struct mpath_io *io)
+{
+	if (!mpath_submit_short(bench->m, io, bench->event.now_ns))
+		step_and_pop(bench, MPATH_SUBMIT, io, &bench->actions.start);
+}
+
+static void measured_core_end(struct bench *bench, struct mpath_io *io)
+{
+	if (!mpath_end_io_short(bench->m, io, bench->event.now_ns))
+		step_and_pop(bench, MPATH_END_IO, io, &bench->actions.complete);
+}
+
+/* The least that could be done: the next path, and the list by which one knows what is where. */
+static void measured_bare_submit(struct bench *bench, struct mpath_io *io)
+{
+	struct path *path = &bench->paths[bench->next_path];
+
+	bench->next_path = bench->next_path + 1 < bench->nr_paths ? bench->next_path + 1 : 0;
+	io->path = path;
+	io->start_ns = bench->event.now_ns;
+	path->in_flight++;
+	list_push_back(&path->flying, &io->flight);
+}
+
+static void measured_bare_end(struct bench *bench, struct mpath_io *io)
+{
+	(void)bench;
+
+	io->path->in_flight--;
+	io->path = NULL;
+	list_del(&io->flight);
 }
 
 /* --- a map whose paths have all been looked at --- */
@@ -155,12 +174,14 @@ static void new_bench(struct bench *bench, const char *what, unsigned int nr_pat
 	*bench = (struct bench){.nr_paths = nr_paths, .random = 1, .event.now_ns = NSEC_PER_SEC};
 	mpath_actions_init(&bench->actions);
 	if (!strcmp(what, "bare")) {
-		bench->step = measured_bare;
+		bench->submit = measured_bare_submit;
+		bench->end = measured_bare_end;
 		bench->paths = calloc(nr_paths, sizeof(*bench->paths));
 		for (unsigned int i = 0; i < nr_paths; i++)
 			list_init(&bench->paths[i].flying);
 	} else {
-		bench->step = measured_core;
+		bench->submit = measured_core_submit;
+		bench->end = measured_core_end;
 		bench->m = new_map(what, nr_paths);
 		bring_up(bench);
 	}
@@ -188,28 +209,27 @@ static void free_bench(struct bench *bench)
 
 /* --- commands --- */
 
-static void step(struct bench *bench, enum mpath_event_type type, struct mpath_io *io)
+static void tick(struct bench *bench)
 {
-	bench->event.type = type;
-	bench->event.io = io;
 	if (++bench->steps % QUEUE_DEPTH == 0)
 		bench->event.now_ns += CLOCK_NS;
-	bench->step(bench, &bench->event);
 }
 
 static void start(struct bench *bench, struct mpath_io *io)
 {
+	tick(bench);
 	io->arrival_ns = bench->event.now_ns;
 	io->cpu = (int)(bench->steps % bench->nr_paths);
-	step(bench, MPATH_SUBMIT, io);
-	assert(list_pop(&bench->actions.start) == &io->node);
+	bench->submit(bench, io);
+	assert(io->path);
 }
 
 static void end(struct bench *bench, struct mpath_io *io)
 {
+	tick(bench);
 	io->result = (struct scsi_result){.transport = TRANSPORT_OK, .status = SAM_GOOD};
-	step(bench, MPATH_END_IO, io);
-	assert(list_pop(&bench->actions.complete) == &io->node);
+	bench->end(bench, io);
+	assert(!io->path);
 }
 
 /* Any of those in flight: answers do not come in the order of the commands. */

@@ -198,6 +198,29 @@ static void a_vanished_device_is_closed_and_opened_anew(void)
 	world_end(w);
 }
 
+/* Its link is closed after the last write that is out there, which may still be answered GOOD. */
+static void a_vanished_device_is_closed_after_its_last_answer(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_path *p = sim_path(w, "8:0");
+	struct sim_io *slow;
+
+	world_up(w);
+	p->latency_ns = 4000 * NSEC_PER_MSEC;
+	slow = submit_write(w, 0, 1);
+	p->latency_ns = SIM_LATENCY;
+	p->io_mode = MODE_GONE;
+	p->io_left = 1;
+	submit_read(w, 0, 1); /* on the other path */
+	submit_read(w, 0, 1);
+	advance(w, 3900);
+	expect(w, p->is_open && p->nr_out == 1);
+	advance(w, 200);
+	expect_good(w, slow);
+	expect(w, p->nr_closes == 1 && p->nr_opens == 2);
+	world_end(w);
+}
+
 /* Whoever sees disks come and go says so: then no check is waited for. */
 static void news_of_disks_hasten_the_checks(void)
 {
@@ -733,6 +756,7 @@ int main(void)
 	STORY(checks_keep_their_intervals);
 	STORY(a_path_that_comes_later_is_picked_up);
 	STORY(a_vanished_device_is_closed_and_opened_anew);
+	STORY(a_vanished_device_is_closed_after_its_last_answer);
 	STORY(news_of_disks_hasten_the_checks);
 	STORY(a_reused_name_is_another_lun);
 	STORY(an_offline_device_sends_nothing);
