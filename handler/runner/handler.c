@@ -47,6 +47,9 @@ struct lun {
 	struct ring ring;
 	struct ring_cmd_pool cmds;
 	struct cmdproc cmdproc;
+	/* cmdproc's: when the first of the commands came that the loop has not taken yet */
+	uint64_t arrival_ns;
+	unsigned int arrival_batch;
 	uint32_t block_size;
 	uint64_t size; /* of the LUN when it was looked at last, 0: never */
 
@@ -92,7 +95,6 @@ static void lun_prepare(void *arg, struct ring_cmd *cmd)
 	struct lun *lun = arg;
 	struct scsi_cmd *scsi = &cmd->io.cmd;
 
-	cmd->io.arrival_ns = clock_now_ns();
 	/* Where cmdproc runs: TCMU does not say from which CPU the initiator's command came. */
 	cmd->io.cpu = sched_getcpu();
 	switch (scsi_cdb_fill(scsi, scsi_iov_len(scsi->iov, scsi->iov_cnt), lun->block_size)) {
@@ -106,6 +108,12 @@ static void lun_prepare(void *arg, struct ring_cmd *cmd)
 		refuse(cmd, 0x24); /* INVALID FIELD IN CDB */
 		return;
 	}
+}
+
+static void lun_prepare_dropped(void *arg, struct ring_cmd *cmd)
+{
+	cmd->io.arrival_ns = clock_now_ns();
+	lun_prepare(arg, cmd);
 }
 
 static void lun_submit(void *arg, struct mpath_io *io)
@@ -125,7 +133,7 @@ static void lun_abort(void *arg, struct mpath_io *io)
 static const struct ring_ops lun_ring_ops = {
 	.kick = lun_kick,
 	.libtcmu_idle = lun_libtcmu_idle,
-	.prepare = lun_prepare,
+	.prepare = lun_prepare_dropped,
 	.submit = lun_submit,
 	.abort = lun_abort,
 };
@@ -142,10 +150,13 @@ static void lun_flush(struct batch_end *batch_end)
 /* Ticks of all LUNs fall together, so that an idle machine wakes up once for all of them. */
 static void lun_set_tick(struct lun *lun, uint64_t now_ns)
 {
-	uint64_t every_ns = ring_busy(&lun->ring) ? RING_TICK_NS : RING_IDLE_TICK_NS;
-	uint64_t due_ns = (now_ns / every_ns + 1) * every_ns;
+	uint64_t every_ns, due_ns;
 
-	if (lun->closing || (lun->tick_ns > now_ns && lun->tick_ns <= due_ns))
+	if (lun->closing || (lun->tick_ns > now_ns && lun->tick_ns <= now_ns + RING_TICK_NS))
+		return; /* mostly: and no division is needed */
+	every_ns = ring_busy(&lun->ring) ? RING_TICK_NS : RING_IDLE_TICK_NS;
+	due_ns = (now_ns / every_ns + 1) * every_ns;
+	if (lun->tick_ns > now_ns && lun->tick_ns <= due_ns)
 		return;
 	lun->tick_ns = due_ns;
 	loop_timer_set(lun->loop, &lun->tick, due_ns);
@@ -229,7 +240,7 @@ static void deliver_backstore(struct letter *letter)
  * targetcli sets the serial number only after the backstore is enabled, and an initiator may ask
  * for it right then: its command must not overtake the news.
  */
-static void post_backstore(struct lun *lun)
+static void read_and_post_backstore(struct lun *lun)
 {
 	struct backstore_letter *news = calloc(1, sizeof(*news));
 
@@ -244,12 +255,38 @@ static void post_backstore(struct lun *lun)
 	loop_post(lun->loop, &news->letter);
 }
 
+/* Removal cancels this thread: not while it has open files and memory. */
+static void post_backstore(struct lun *lun)
+{
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	read_and_post_backstore(lun);
+	pthread_setcancelstate(state, NULL);
+}
+
 static bool asks_for_identity(const uint8_t *cdb)
 {
 	return cdb[0] == INQUIRY && cdb[1] & INQUIRY_EVPD &&
 	       (cdb[2] == 0x00 || cdb[2] == 0x80 || cdb[2] == 0x83);
 }
 
+/*
+ * The clock is read once for all commands that the loop takes at once.  For those behind the first
+ * it is too early by as long as that takes, which makes a deadline safer.
+ */
+static uint64_t arrival_ns(struct lun *lun)
+{
+	unsigned int batch = loop_batch(lun->loop);
+
+	if (!lun->arrival_ns || batch != lun->arrival_batch) {
+		lun->arrival_batch = batch;
+		lun->arrival_ns = clock_now_ns();
+	}
+	return lun->arrival_ns;
+}
+
+/* Nothing here is a cancellation point, or it is guarded: removal cancels cmdproc at one. */
 static void lun_handle(struct lun *lun, struct tcmulib_cmd *lib_cmd)
 {
 	struct ring_cmd *cmd = ring_cmd_get(&lun->cmds);
@@ -271,6 +308,7 @@ static void lun_handle(struct lun *lun, struct tcmulib_cmd *lib_cmd)
 	/* scsi_cdb_fill() refuses what is too long. */
 	cmd->io.cmd.cdb_len = cdb_len > UINT8_MAX ? UINT8_MAX : (uint8_t)cdb_len;
 	memcpy(cmd->io.cmd.cdb, lib_cmd->cdb, cdb_len < SCSI_CDB_MAX ? cdb_len : SCSI_CDB_MAX);
+	cmd->io.arrival_ns = arrival_ns(lun);
 	lun_prepare(lun, cmd);
 	loop_post(lun->loop, &cmd->letter);
 }
@@ -278,13 +316,9 @@ static void lun_handle(struct lun *lun, struct tcmulib_cmd *lib_cmd)
 static int handle_cmd(struct tcmu_device *dev, struct tcmur_cmd *tcmur_cmd)
 {
 	struct tcmulib_cmd *lib_cmd;
-	int state;
 
-	/* Removal cancels this thread: not while it holds a lock of ours. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	memcpy(&lib_cmd, tcmur_cmd, sizeof(lib_cmd)); /* its first field; may be misaligned */
 	lun_handle(tcmur_dev_get_private(dev), lib_cmd);
-	pthread_setcancelstate(state, NULL);
 	return TCMU_STS_ASYNC_HANDLED;
 }
 

@@ -246,7 +246,9 @@ static void start_dropped(struct ring *ring, const struct ring_entry *entry)
 /* The kernel never fills the ring, or nobody could tell a full one from an empty one. */
 static uint32_t unanswered_bytes(const struct ring *ring)
 {
-	return (ring->passed + ring->view.ring_size - ring->published) % ring->view.ring_size;
+	uint32_t bytes = ring->passed - ring->published;
+
+	return ring->passed < ring->published ? bytes + ring->view.ring_size : bytes;
 }
 
 /*

@@ -8,6 +8,9 @@
 #include "mpath/scsi.h"
 #include "runner/ring_entry.h"
 
+/* The kernel looks at the sense of a CHECK CONDITION only. */
+#define RESPONSE_WITHOUT_SENSE offsetof(struct ring_response, sense)
+
 static struct ring_mailbox *mailbox(const struct ring_view *view)
 {
 	return (struct ring_mailbox *)(void *)view->base;
@@ -127,7 +130,7 @@ struct ring_entry ring_entry_at(const struct ring_view *view, uint32_t at, uint3
 	entry.len = header.len_op & ~RING_OP_MASK;
 	if (entry.len < sizeof(header) || entry.len > room)
 		return entry;
-	entry.next = (at + entry.len) % view->ring_size;
+	entry.next = at + entry.len == view->ring_size ? 0 : at + entry.len;
 	entry.id = header.cmd_id;
 
 	switch (header.len_op & RING_OP_MASK) {
@@ -231,6 +234,7 @@ static void fill_sense(const struct mpath_io *io, struct ring_response *response
 	uint64_t lba;
 
 	assert(result->sense_len <= sizeof(response->sense));
+	memset(response->sense, 0, sizeof(response->sense));
 	memcpy(response->sense, result->sense, result->sense_len);
 	if (scsi_cdb_read_lba(io->cmd.cdb, io->cmd.cdb_len, &lba))
 		scsi_sense_hide_progress(response->sense, result->sense_len, lba);
@@ -262,7 +266,7 @@ void ring_response_fill(const struct ring_view *view, const struct mpath_io *io,
 	/* An answer is the target's, or one that the core has made up in its name. */
 	assert(io->result.transport == TRANSPORT_OK);
 
-	memset(response, 0, sizeof(*response));
+	memset(response, 0, RESPONSE_WITHOUT_SENSE);
 	response->scsi_status = answered_status(io);
 	if (response->scsi_status == SAM_CHECK_CONDITION)
 		fill_sense(io, response);
@@ -290,10 +294,15 @@ void ring_response_fill(const struct ring_view *view, const struct mpath_io *io,
 void ring_response_write(const struct ring_view *view, const struct ring_entry *entry, uint16_t id,
 			 const struct ring_response *response)
 {
-	struct ring_response out = *response;
+	bool has_sense = response->scsi_status == SAM_CHECK_CONDITION;
 	uint8_t *bytes = entry_bytes(view, entry->at);
+	uint32_t len_op;
 
-	memcpy(&out.header.len_op, bytes, sizeof(out.header.len_op));
-	out.header.cmd_id = id;
-	memcpy(bytes, &out, sizeof(out));
+	memcpy(&len_op, bytes, sizeof(len_op));
+	if (has_sense)
+		memcpy(bytes, response, sizeof(*response));
+	else
+		memcpy(bytes, response, RESPONSE_WITHOUT_SENSE);
+	memcpy(bytes, &len_op, sizeof(len_op));
+	memcpy(bytes + offsetof(struct ring_header, cmd_id), &id, sizeof(id));
 }

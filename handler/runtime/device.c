@@ -593,8 +593,9 @@ static void device_flush(struct batch_end *batch_end)
 
 static void device_complete_io(struct device *d, struct mpath_io *io)
 {
+	if (!d->flush_wanted)
+		loop_at_batch_end(d->loop, &d->batch_end);
 	d->flush_wanted = true;
-	loop_at_batch_end(d->loop, &d->batch_end);
 	d->ops->complete(d->front, io);
 }
 

@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -30,8 +31,8 @@ struct loop {
 	int epoll_fd;
 	int event_fd;
 
-	pthread_mutex_t lock;
-	struct list letters; /* under lock */
+	_Atomic(struct list *) letters; /* the newest, and by letter.node.next the older ones */
+	atomic_uint nr_batches;
 
 	/* Owner thread only. */
 	bool posted_to_self; /* there are letters, and nobody has written to event_fd */
@@ -69,34 +70,52 @@ uint64_t loop_now_ns(const struct loop *loop)
 
 /* --- letters --- */
 
+/* tcmu-runner cancels threads that post: not between a letter and the call that makes it known. */
+static void loop_wake(struct loop *loop)
+{
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	eventfd_write(loop->event_fd, 1);
+	pthread_setcancelstate(state, NULL);
+}
+
 void loop_post(struct loop *loop, struct letter *letter)
 {
-	bool was_empty;
+	struct list *newest = atomic_load_explicit(&loop->letters, memory_order_relaxed);
 
-	pthread_mutex_lock(&loop->lock);
-	was_empty = list_empty(&loop->letters);
-	list_push_back(&loop->letters, &letter->node);
-	pthread_mutex_unlock(&loop->lock);
-
-	if (!was_empty)
+	do
+		letter->node.next = newest;
+	while (!atomic_compare_exchange_weak_explicit(&loop->letters, &newest, &letter->node,
+						      memory_order_release, memory_order_relaxed));
+	if (newest)
 		return; /* whoever posted the first one has seen to it that the loop looks */
-	if (loop_is_current(loop)) {
+	if (loop_is_current(loop))
 		loop->posted_to_self = true;
-		return;
-	}
-	/* Outside the lock: a cancelled thread must not leave it locked. */
-	eventfd_write(loop->event_fd, 1);
+	else
+		loop_wake(loop);
+}
+
+unsigned int loop_batch(const struct loop *loop)
+{
+	return atomic_load_explicit(&loop->nr_batches, memory_order_relaxed);
 }
 
 /*
- * Take the whole list, then read the clock: so nothing in these letters is from the future.
+ * Take all of them, the oldest first, then read the clock: so nothing in these letters is from the
+ * future.
  */
 static void loop_begin_batch(struct loop *loop, struct list *letters)
 {
+	struct list *node, *older;
+
+	atomic_fetch_add_explicit(&loop->nr_batches, 1, memory_order_relaxed);
+	node = atomic_exchange_explicit(&loop->letters, NULL, memory_order_acquire);
 	list_init(letters);
-	pthread_mutex_lock(&loop->lock);
-	list_splice(letters, &loop->letters);
-	pthread_mutex_unlock(&loop->lock);
+	for (; node; node = older) {
+		older = node->next;
+		list_push_front(letters, node);
+	}
 	loop->posted_to_self = false;
 	loop->now_ns = clock_now_ns();
 }
@@ -269,7 +288,6 @@ static void loop_free(struct loop *loop)
 		close(loop->epoll_fd);
 	if (loop->event_fd >= 0)
 		close(loop->event_fd);
-	pthread_mutex_destroy(&loop->lock);
 	free(loop);
 }
 
@@ -281,8 +299,6 @@ static struct loop *loop_start(unsigned int number)
 
 	if (!loop)
 		return NULL;
-	pthread_mutex_init(&loop->lock, NULL);
-	list_init(&loop->letters);
 	list_init(&loop->timers);
 	list_init(&loop->batch_ends);
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

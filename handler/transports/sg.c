@@ -492,16 +492,16 @@ static void link_put_idle(struct path_link *link, struct sg_slot *slot)
 	link->nr_idle++;
 }
 
+/* There is one. */
 static struct sg_slot *link_take_idle(struct path_link *link)
 {
-	struct list *node = list_pop(&link->idle_slots);
+	struct sg_slot *slot = list_first_entry(&link->idle_slots, struct sg_slot, node);
 
-	if (!node)
-		return NULL;
+	list_del(&slot->node);
 	link->nr_idle--;
 	if (link->nr_idle_min > link->nr_idle)
 		link->nr_idle_min = link->nr_idle;
-	return container_of(node, struct sg_slot, node);
+	return slot;
 }
 
 static void link_mark_used(struct path_link *link)
@@ -570,11 +570,23 @@ static bool must_not_be_sent(const struct path_link *link, const struct mpath_io
 	return io->aborted || (io->send_by_ns && loop_now_ns(link->loop) >= io->send_by_ns);
 }
 
+/* There is room for it, and an idle slot. */
+static void link_send_or_fail(struct path_link *link, struct mpath_io *io)
+{
+	struct sg_slot *slot = link_take_idle(link);
+
+	if (sg_host_enter(link->host, link->nr_busy + link->nr_orphans, io->is_probe)) {
+		link_send(link, slot, io);
+		return;
+	}
+	link_put_idle(link, slot);
+	link_fail_io(link, io, TRANSPORT_BUSY);
+}
+
 static void link_start_waiting(struct path_link *link)
 {
 	while (!list_empty(&link->waiting)) {
 		struct mpath_io *io = list_first_entry(&link->waiting, struct mpath_io, node);
-		struct sg_slot *slot;
 
 		if (must_not_be_sent(link, io)) {
 			list_del(&io->node);
@@ -583,25 +595,29 @@ static void link_start_waiting(struct path_link *link)
 		}
 		if (!link_has_room(link, io))
 			return;
-		slot = link_take_idle(link);
-		if (!slot) {
+		if (list_empty(&link->idle_slots)) {
 			link_open_slots(link);
 			return;
 		}
 		list_del(&io->node);
-		if (!sg_host_enter(link->host, link->nr_busy + link->nr_orphans, io->is_probe)) {
-			link_put_idle(link, slot);
-			link_fail_io(link, io, TRANSPORT_BUSY);
-			continue;
-		}
-		link_send(link, slot, io);
+		link_send_or_fail(link, io);
 	}
+}
+
+static bool may_send_at_once(const struct path_link *link, const struct mpath_io *io)
+{
+	return list_empty(&link->waiting) && !list_empty(&link->idle_slots) &&
+	       !must_not_be_sent(link, io) && link_has_room(link, io);
 }
 
 static void sg_submit(struct path_link *link, struct mpath_io *io)
 {
 	assert(!link->closed);
 	io->transport_data = NULL;
+	if (may_send_at_once(link, io)) {
+		link_send_or_fail(link, io);
+		return;
+	}
 	if (io->is_probe)
 		list_push_front(&link->waiting, &io->node);
 	else
@@ -665,7 +681,8 @@ static bool raises_doubt(const struct mpath_io *io)
 	struct scsi_sense sense;
 
 	return io->cmd.cdb[0] == REQUEST_SENSE || result->transport != TRANSPORT_OK ||
-	       (scsi_sense_decode(result->sense, result->sense_len, &sense) && sense.key == 0x06);
+	       (result->sense_len && scsi_sense_decode(result->sense, result->sense_len, &sense) &&
+		sense.key == 0x06);
 }
 
 /*

@@ -185,18 +185,28 @@ static __attribute__((noinline)) uint32_t residual_of(const struct sg_io_hdr *hd
 	return (uint32_t)((size_t)hdr->resid < cmd->data_len ? (size_t)hdr->resid : cmd->data_len);
 }
 
+static void take_sense(const struct sg_io_hdr *hdr, const uint8_t *sense,
+		       struct scsi_result *result)
+{
+	result->sense_len = hdr->sb_len_wr < SCSI_SENSE_MAX ? hdr->sb_len_wr : SCSI_SENSE_MAX;
+	memcpy(result->sense, sense, result->sense_len);
+}
+
 void sg_header_result(const struct sg_io_hdr *hdr, const uint8_t *sense, struct mpath_io *io)
 {
 	struct scsi_result *result = &io->result;
 
-	*result = (struct scsi_result){.transport = error_of_answer(hdr)};
+	result->transport = error_of_answer(hdr);
+	result->status = 0;
+	result->sense_len = 0;
+	result->residual = 0;
 	if (result->transport != TRANSPORT_OK) {
 		result->residual = (uint32_t)io->cmd.data_len;
 		return;
 	}
 	result->status = hdr->status;
-	result->sense_len = hdr->sb_len_wr < SCSI_SENSE_MAX ? hdr->sb_len_wr : SCSI_SENSE_MAX;
-	memcpy(result->sense, sense, result->sense_len);
+	if (hdr->sb_len_wr)
+		take_sense(hdr, sense, result);
 	if (hdr->resid > 0)
 		result->residual = residual_of(hdr, &io->cmd);
 }
