@@ -116,6 +116,39 @@ static void test_letters(void)
 	sem_destroy(&all_delivered);
 }
 
+static void *post_when_cancelled(void *arg)
+{
+	pthread_cancel(pthread_self());
+	loop_post(loop, arg);
+	pthread_testcancel();
+	return NULL;
+}
+
+static void tell_delivered(struct letter *letter)
+{
+	(void)letter;
+	sem_post(&all_delivered);
+}
+
+/* tcmu-runner cancels cmdproc at any time: a letter that was linked is made known. */
+static void test_cancelled_poster(void)
+{
+	struct letter letter = {.deliver = tell_delivered};
+	struct timespec bound;
+	pthread_t poster;
+	void *ended;
+
+	sem_init(&all_delivered, 0, 0);
+	sleep_ms(10); /* the loop has fallen asleep */
+	assert(!pthread_create(&poster, NULL, post_when_cancelled, &letter));
+	pthread_join(poster, &ended);
+	assert(ended == PTHREAD_CANCELED);
+	clock_gettime(CLOCK_REALTIME, &bound);
+	bound.tv_sec += 10;
+	assert(!sem_timedwait(&all_delivered, &bound));
+	sem_destroy(&all_delivered);
+}
+
 struct chain {
 	struct letter letter;
 	unsigned int left;
@@ -458,6 +491,34 @@ static void test_batch_end(void)
 	assert(nr_batch_ends >= 1 && nr_batch_ends <= 2);
 }
 
+static void post_nothing(struct letter *letter)
+{
+	(void)letter;
+}
+
+/* On the owner thread, so nothing is taken meanwhile: it is one batch to whoever posts. */
+static void post_two(void *arg)
+{
+	static struct letter letters[2] = {{.deliver = post_nothing}, {.deliver = post_nothing}};
+	unsigned int *batch = arg;
+
+	*batch = loop_batch(loop);
+	loop_post(loop, &letters[0]);
+	assert(loop_batch(loop) == *batch);
+	loop_post(loop, &letters[1]);
+	assert(loop_batch(loop) == *batch);
+}
+
+/* Once they are taken it is another one. */
+static void test_batch_number(void)
+{
+	unsigned int batch;
+
+	on_owner(post_two, &batch);
+	on_owner(nothing, NULL);
+	assert(loop_batch(loop) != batch);
+}
+
 /* --- jobs --- */
 
 #define NR_QUEUES  100
@@ -649,6 +710,7 @@ int main(void)
 	loop = loop_acquire();
 	assert(loop && workers_ready());
 	test_letters();
+	test_cancelled_poster();
 	test_letters_to_self();
 	test_thread();
 	test_spreading();
@@ -658,6 +720,7 @@ int main(void)
 	test_unwatch_in_batch();
 	test_edges();
 	test_batch_end();
+	test_batch_number();
 	test_jobs();
 	test_hanging_queues();
 	test_too_many_workers();
