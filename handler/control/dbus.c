@@ -18,6 +18,7 @@
 
 #include "control/call.h"
 #include "control/events.h"
+#include "control/exports.h"
 #include "control/gate.h"
 #include "control/objects.h"
 #include "mpath-dbus.h"
@@ -37,8 +38,6 @@
 static struct {
 	const struct control_hooks *hooks;
 	GMainContext *context;
-	MpathDbusManager *root;
-	GDBusObjectManagerServer *manager;  /* keeps the objects, with or without a connection */
 	GDBusConnection *connection;	    /* NULL: there is none */
 	GDBusConnection *runner_connection; /* the one that tcmu-runner shares with us */
 	bool serving;			    /* the name is ours */
@@ -53,16 +52,14 @@ static struct {
 
 #define REPORT_MAX (64 * 1024)
 
-static gboolean handle_check(MpathDbusManager *manager, GDBusMethodInvocation *invocation,
-			     const char *text, gpointer data)
+static void handle_check(GDBusMethodInvocation *invocation, const char *text)
 {
 	struct strbuf report;
 	char *buffer, *valid;
 	int err;
 
-	(void)data;
 	if (!call_takes_text(invocation, text))
-		return TRUE;
+		return;
 	buffer = g_malloc(REPORT_MAX);
 	strbuf_init(&report, buffer, REPORT_MAX);
 	err = service.hooks->check(text, &report);
@@ -70,31 +67,55 @@ static gboolean handle_check(MpathDbusManager *manager, GDBusMethodInvocation *i
 	if (err)
 		call_refuse(invocation, err, valid);
 	else
-		mpath_dbus_manager_complete_check(manager, invocation, valid);
+		g_dbus_method_invocation_return_value(invocation, g_variant_new("(s)", valid));
 	g_free(valid);
 	g_free(buffer);
-	return TRUE;
 }
 
-static void create_root(void)
+static void call_root(GDBusConnection *connection, const char *sender, const char *object_path,
+		      const char *interface, const char *method, GVariant *arguments,
+		      GDBusMethodInvocation *invocation, gpointer data)
 {
-	service.root = mpath_dbus_manager_skeleton_new();
-	mpath_dbus_manager_set_version(service.root, MPATH_VERSION);
-	mpath_dbus_manager_set_build_id(service.root, MPATH_BUILD_ID);
-	g_signal_connect(service.root, "handle-check", G_CALLBACK(handle_check), NULL);
+	const char *text;
+
+	(void)connection;
+	(void)sender;
+	(void)object_path;
+	(void)interface;
+	(void)method; /* there is only this one */
+	(void)data;
+	g_variant_get(arguments, "(&s)", &text);
+	handle_check(invocation, text);
 }
+
+static GVariant *get_of_root(GDBusConnection *connection, const char *sender,
+			     const char *object_path, const char *interface, const char *name,
+			     GError **error, gpointer data)
+{
+	(void)connection;
+	(void)sender;
+	(void)object_path;
+	(void)interface;
+	(void)error;
+	(void)data;
+	return g_variant_new_string(strcmp(name, "Version") == 0 ? MPATH_VERSION : MPATH_BUILD_ID);
+}
+
+static const GDBusInterfaceVTable root_vtable = {
+	.method_call = call_root,
+	.get_property = get_of_root,
+};
 
 /* NULL: off the bus. */
 static void show_objects(GDBusConnection *connection)
 {
-	GDBusInterfaceSkeleton *root = G_DBUS_INTERFACE_SKELETON(service.root);
-
 	gate_watch(connection);
-	g_dbus_object_manager_server_set_connection(service.manager, connection);
+	exports_show(connection);
 	if (connection)
-		g_dbus_interface_skeleton_export(root, connection, OBJECTS_ROOT, NULL);
-	else
-		g_dbus_interface_skeleton_unexport(root);
+		g_dbus_connection_register_object(
+			connection, OBJECTS_ROOT,
+			(GDBusInterfaceInfo *)&org_tcmu_mpath1_manager_interface, &root_vtable,
+			NULL, NULL, NULL);
 }
 
 /* --- events --- */
@@ -330,8 +351,8 @@ static void *control_thread(void *arg)
 	(void)arg;
 	pthread_setname_np(pthread_self(), "mpath-dbus");
 	g_main_context_push_thread_default(service.context);
-	service.manager = objects_init(service.context);
-	create_root();
+	objects_init(service.context);
+	exports_init();
 	go_on_the_bus(NULL);
 	end_first_try();
 	loop = g_main_loop_new(service.context, FALSE);

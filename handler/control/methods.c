@@ -5,175 +5,153 @@
  */
 #include "control/methods.h"
 
+#include <assert.h>
+#include <string.h>
+
 #include "control/call.h"
 #include "control/json.h"
 
-/* Which handler belongs to which method's signal. */
-#define ON(object, method, handler)                                                                \
-	g_signal_connect_data(object, "handle-" method, G_CALLBACK(handler), g_strdup(map),        \
-			      free_name, 0)
-
-static void free_name(gpointer data, GClosure *closure)
+static void map_message(GDBusMethodInvocation *invocation, const char *map,
+			const char *const *words)
 {
-	(void)closure;
-	g_free(data);
+	call_map(invocation, map, words, CALL_RETURNS_NOTHING);
 }
 
 /* --- maps --- */
 
-static gboolean handle_message(MpathDbusMap *object, GDBusMethodInvocation *invocation,
-			       const char *const *words, gpointer map)
+static void handle_message(const char *map, GVariant *arguments, GDBusMethodInvocation *invocation)
 {
-	(void)object;
+	const char **words;
+
+	g_variant_get(arguments, "(^a&s)", &words);
 	call_map(invocation, map, words, CALL_RETURNS_TEXT);
-	return TRUE;
+	g_free(words);
 }
 
-static gboolean handle_status(MpathDbusMap *object, GDBusMethodInvocation *invocation,
-			      const char *kind, gpointer map)
+static void handle_status(const char *map, GVariant *arguments, GDBusMethodInvocation *invocation)
 {
-	const char *const words[] = {"status", kind, NULL};
+	const char *words[] = {"status", NULL, NULL};
 
-	(void)object;
-	if (g_str_equal(kind, "json"))
+	g_variant_get(arguments, "(&s)", &words[1]);
+	if (g_str_equal(words[1], "json"))
 		call_snapshot(invocation, map, json_status);
 	else
 		call_map(invocation, map, words, CALL_RETURNS_TEXT);
-	return TRUE;
 }
 
-static gboolean handle_reload(MpathDbusMap *object, GDBusMethodInvocation *invocation,
-			      const char *text, gpointer map)
+static void handle_reload(const char *map, GVariant *arguments, GDBusMethodInvocation *invocation)
 {
-	(void)object;
+	const char *text;
+
+	g_variant_get(arguments, "(&s)", &text);
 	call_reload(invocation, map, text);
-	return TRUE;
 }
 
-static gboolean map_message(GDBusMethodInvocation *invocation, const char *map,
-			    const char *const *words)
+static void handle_add_path(const char *map, GVariant *arguments, GDBusMethodInvocation *invocation)
 {
-	call_map(invocation, map, words, CALL_RETURNS_NOTHING);
-	return TRUE;
-}
-
-static gboolean handle_add_path(MpathDbusMap *object, GDBusMethodInvocation *invocation,
-				unsigned int group, const char *address, gpointer map)
-{
+	unsigned int group;
+	const char *address;
 	char number[16];
 
-	(void)object;
+	g_variant_get(arguments, "(u&s)", &group, &address);
 	g_snprintf(number, sizeof(number), "%u", group);
-	return map_message(invocation, map,
-			   (const char *const[]){"add_path", address, group ? number : NULL, NULL});
+	map_message(invocation, map,
+		    (const char *const[]){"add_path", address, group ? number : NULL, NULL});
 }
 
-static gboolean handle_remove_path(MpathDbusMap *object, GDBusMethodInvocation *invocation,
-				   const char *address, gpointer map)
+static void handle_remove_path(const char *map, GVariant *arguments,
+			       GDBusMethodInvocation *invocation)
 {
-	(void)object;
-	return map_message(invocation, map, (const char *const[]){"remove_path", address, NULL});
+	const char *address;
+
+	g_variant_get(arguments, "(&s)", &address);
+	map_message(invocation, map, (const char *const[]){"remove_path", address, NULL});
 }
 
-static gboolean handle_suspend(MpathDbusMap *object, GDBusMethodInvocation *invocation,
-			       gpointer map)
+static void handle_suspend(const char *map, GVariant *arguments, GDBusMethodInvocation *invocation)
 {
-	(void)object;
-	return map_message(invocation, map, (const char *const[]){"suspend", "noflush", NULL});
+	(void)arguments;
+	map_message(invocation, map, (const char *const[]){"suspend", "noflush", NULL});
 }
 
-static gboolean handle_resume(MpathDbusMap *object, GDBusMethodInvocation *invocation, gpointer map)
+static void handle_resume(const char *map, GVariant *arguments, GDBusMethodInvocation *invocation)
 {
-	(void)object;
-	return map_message(invocation, map, (const char *const[]){"resume", NULL});
+	(void)arguments;
+	map_message(invocation, map, (const char *const[]){"resume", NULL});
 }
 
-static gboolean handle_resize(MpathDbusMap *object, GDBusMethodInvocation *invocation, gpointer map)
+static void handle_resize(const char *map, GVariant *arguments, GDBusMethodInvocation *invocation)
 {
-	(void)object;
-	return map_message(invocation, map, (const char *const[]){"resize", NULL});
+	(void)arguments;
+	map_message(invocation, map, (const char *const[]){"resize", NULL});
 }
 
-void methods_of_map(MpathDbusMap *object, const char *map)
+static const struct {
+	const char *name;
+	void (*handle)(const char *map, GVariant *arguments, GDBusMethodInvocation *invocation);
+} map_methods[] = {
+	{"Message", handle_message},	    {"Status", handle_status},
+	{"Reload", handle_reload},	    {"AddPath", handle_add_path},
+	{"RemovePath", handle_remove_path}, {"Suspend", handle_suspend},
+	{"Resume", handle_resume},	    {"Resize", handle_resize},
+};
+
+void methods_of_map(const char *map, const char *method, GVariant *arguments,
+		    GDBusMethodInvocation *invocation)
 {
-	ON(object, "message", handle_message);
-	ON(object, "status", handle_status);
-	ON(object, "reload", handle_reload);
-	ON(object, "add-path", handle_add_path);
-	ON(object, "remove-path", handle_remove_path);
-	ON(object, "suspend", handle_suspend);
-	ON(object, "resume", handle_resume);
-	ON(object, "resize", handle_resize);
+	size_t i = 0;
+
+	while (strcmp(map_methods[i].name, method) != 0) {
+		i++;
+		assert(i < G_N_ELEMENTS(map_methods)); /* the XML has no others */
+	}
+	map_methods[i].handle(map, arguments, invocation);
 }
 
-/* --- groups --- */
+/* --- groups and paths: words of dm's --- */
 
-static gboolean group_message(MpathDbusGroup *object, GDBusMethodInvocation *invocation,
-			      const char *map, const char *message)
+struct word {
+	const char *method;
+	const char *message;
+};
+
+static const struct word group_words[] = {
+	{"Enable", "enable_group"},
+	{"Disable", "disable_group"},
+	{"Switch", "switch_group"},
+};
+
+static const struct word path_words[] = {
+	{"Fail", "fail_path"},
+	{"Reinstate", "reinstate_path"},
+	{"Probe", "probe_path"},
+};
+
+static const char *message_for(const struct word *word, const struct word *end, const char *method)
 {
-	char *number = g_strdup_printf("%u", mpath_dbus_group_get_number(object));
-	const char *const words[] = {message, number, NULL};
-
-	call_map(invocation, map, words, CALL_RETURNS_NOTHING);
-	g_free(number);
-	return TRUE;
+	while (strcmp(word->method, method) != 0) {
+		word++;
+		assert(word < end); /* the XML has no others */
+	}
+	return word->message;
 }
 
-static gboolean handle_enable(MpathDbusGroup *object, GDBusMethodInvocation *invocation,
-			      gpointer map)
+void methods_of_group(const char *map, unsigned int number, const char *method,
+		      GDBusMethodInvocation *invocation)
 {
-	return group_message(object, invocation, map, "enable_group");
+	const char *message =
+		message_for(group_words, group_words + G_N_ELEMENTS(group_words), method);
+	char text[16];
+
+	g_snprintf(text, sizeof(text), "%u", number);
+	map_message(invocation, map, (const char *const[]){message, text, NULL});
 }
 
-static gboolean handle_disable(MpathDbusGroup *object, GDBusMethodInvocation *invocation,
-			       gpointer map)
+void methods_of_path(const char *map, const char *name, const char *method,
+		     GDBusMethodInvocation *invocation)
 {
-	return group_message(object, invocation, map, "disable_group");
-}
+	const char *message =
+		message_for(path_words, path_words + G_N_ELEMENTS(path_words), method);
 
-static gboolean handle_switch(MpathDbusGroup *object, GDBusMethodInvocation *invocation,
-			      gpointer map)
-{
-	return group_message(object, invocation, map, "switch_group");
-}
-
-void methods_of_group(MpathDbusGroup *object, const char *map)
-{
-	ON(object, "enable", handle_enable);
-	ON(object, "disable", handle_disable);
-	ON(object, "switch", handle_switch);
-}
-
-/* --- paths --- */
-
-static gboolean path_message(MpathDbusPath *object, GDBusMethodInvocation *invocation,
-			     const char *map, const char *message)
-{
-	const char *const words[] = {message, mpath_dbus_path_get_name(object), NULL};
-
-	call_map(invocation, map, words, CALL_RETURNS_NOTHING);
-	return TRUE;
-}
-
-static gboolean handle_fail(MpathDbusPath *object, GDBusMethodInvocation *invocation, gpointer map)
-{
-	return path_message(object, invocation, map, "fail_path");
-}
-
-static gboolean handle_reinstate(MpathDbusPath *object, GDBusMethodInvocation *invocation,
-				 gpointer map)
-{
-	return path_message(object, invocation, map, "reinstate_path");
-}
-
-static gboolean handle_probe(MpathDbusPath *object, GDBusMethodInvocation *invocation, gpointer map)
-{
-	return path_message(object, invocation, map, "probe_path");
-}
-
-void methods_of_path(MpathDbusPath *object, const char *map)
-{
-	ON(object, "fail", handle_fail);
-	ON(object, "reinstate", handle_reinstate);
-	ON(object, "probe", handle_probe);
+	map_message(invocation, map, (const char *const[]){message, name, NULL});
 }

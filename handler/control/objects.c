@@ -4,379 +4,454 @@
  *
  * A map is asked for a snapshot once a second, after each event, and after each call that may have
  * changed it: a letter to its owner thread, which fills memory of ours.  What the snapshot says is
- * then set as properties, and groups and paths come and go with it.  At most one snapshot of a map
+ * what clients see then, and groups and paths come and go with it.  At most one snapshot of a map
  * is under way.
  *
- * All interfaces are frozen in GObject's sense: properties have their new values at once, for
- * those who read them, but GDBus hears of the changes only when the interface is thawed for a
- * moment, at most every 100 ms, and sends them as one signal.
+ * An idle map shall not take much memory: of each object there is what the last snapshot has said,
+ * and a number for each property, by which we know what clients were told.  Changes are told at
+ * most every 100 ms, those of an object in one signal.
  */
 #include "control/objects.h"
 
 #include <string.h>
 
 #include "control/bell.h"
+#include "control/exports.h"
 #include "control/gate.h"
-#include "control/methods.h"
-#include "control/state_names.h"
-#include "mpath-dbus.h"
 #include "runtime/device.h"
 
-#define INTERVAL_US	 100000 /* between two signals of an object */
-#define POLL_US		 1000000
-#define RATE_INTERVAL_NS (NSEC_PER_SEC / 2) /* rates over less say nothing */
+#define INTERVAL_US 100000 /* between two signals of an object */
+#define POLL_US	    1000000
+#define POLLS_MAX   8 /* so many maps at once are asked, of those that are asked every second */
 
-/* What rates are worked out from, and what the object tells already. */
-struct rates {
-	uint64_t since_ns; /* 0: not known yet */
-	struct io_counters since;
-	struct latency_percentiles latency;
-	unsigned int iops;
-	uint64_t read_rate;
-	uint64_t write_rate;
+/* To be filled in by an owner thread. */
+struct blank {
+	struct list node;
+	struct mpath_snapshot snapshot;
 };
 
 struct group_object {
-	char *object_path;
-	MpathDbusGroup *group;
+	bool is_new; /* nobody was told that it is there */
+	uint64_t told[GROUP_TOLD];
 };
 
 struct path_object {
 	unsigned int id;
-	char *object_path;
-	MpathDbusPath *path;
+	bool is_new; /* as above */
 	struct rates rates;
-	bool seen; /* in the snapshot that is being applied */
+	uint64_t told[PATH_TOLD];
 };
 
 struct map_object {
 	char *name; /* as the runtime knows it */
 	char *object_path;
-	MpathDbusMap *map;
-	GPtrArray *groups; /* struct group_object, by number - 1 */
-	GPtrArray *paths;  /* struct path_object */
+	struct mpath_snapshot snapshot; /* the last one, with as much room as it needs */
+	struct group_object *groups;	/* in the snapshot's order, as are ... */
+	struct path_object *paths;
 	struct rates rates;
-	bool exported;
+	uint64_t told[MAP_TOLD];
+	struct exported_map exported;
+	bool shown; /* there was a snapshot */
 
 	struct device_request request;
-	struct mpath_snapshot snapshot;
+	struct blank *blank; /* the owner thread's; NULL: no snapshot is under way */
 	GSource *answered;   /* a bell */
-	bool asking;	     /* the snapshot is the owner thread's */
-	bool gone;	     /* to be freed when it is ours again */
+	bool gone;	     /* to be freed when the blank is ours again */
+	bool polled;	     /* asked because a second is over, and counted in objects.polls */
+	struct list poll;    /* on objects.to_poll, or alone */
 	struct list asked;   /* refresh.node: wait for the snapshot under way */
 	struct list waiting; /* refresh.node: wait for the next one */
 	gint64 asked_us;
 
 	bool stale;   /* to be asked again, at the next tick */
-	bool changed; /* to be thawed, at the next tick */
+	bool changed; /* what is new is to be told, at the next tick */
 	gint64 sent_us;
 };
 
 static struct {
 	GMainContext *context;
-	GDBusObjectManagerServer *manager;
 	GHashTable *maps; /* name -> struct map_object */
 	GSource *tick;	  /* NULL: nothing is to be done at the next */
 	GSource *poll;	  /* a bell */
+	struct list to_poll;
+	unsigned int polls; /* that have not been answered */
+	struct list blanks; /* not in use */
+	unsigned int nr_blanks;
 } objects;
 
 static void ask(struct map_object *m);
 
-/* --- properties --- */
+/* --- one object --- */
 
-/* What an array, a file or a table said is bytes, and D-Bus takes UTF-8 only. */
-static void set_text(gpointer object, const char *property, const char *bytes)
+static struct object the_map(const struct map_object *m)
 {
-	char *text = g_utf8_make_valid(bytes, -1);
-
-	g_object_set(object, property, text, NULL);
-	g_free(text);
+	return (struct object){.map = m, .map_name = m->name};
 }
 
-static uint64_t commands(const struct io_counters *counters)
+static struct object the_group(const struct map_object *m, unsigned int i)
 {
-	uint64_t n = 0;
-	unsigned int i;
-
-	for (i = 0; i < NR_SCSI_DIRS; i++)
-		n += counters->good[i];
-	for (i = 0; i < NR_IO_ERRORS; i++)
-		n += counters->errors[i];
-	return n;
+	return (struct object){.map = m, .map_name = m->name, .group = &m->snapshot.groups[i]};
 }
 
-static void update_rates(struct rates *rates, const struct io_counters *now, uint64_t now_ns)
+static struct object the_path(const struct map_object *m, unsigned int i)
 {
-	double seconds = (double)(now_ns - rates->since_ns) / NSEC_PER_SEC;
-	const struct io_counters *since = &rates->since;
+	return (struct object){.map = m, .map_name = m->name, .path = &m->snapshot.paths[i]};
+}
 
-	if (now_ns - rates->since_ns < RATE_INTERVAL_NS)
+static char *path_of(const struct object *object)
+{
+	const char *map = object->map->object_path;
+
+	if (object->path)
+		return g_strdup_printf("%s/path/%u", map, object->path->id);
+	if (object->group)
+		return g_strdup_printf("%s/group/%u", map, object->group->number);
+	return g_strdup(map);
+}
+
+void object_tell(const struct object *object, struct teller *teller)
+{
+	const struct map_object *m = object->map;
+
+	if (object->path)
+		tell_path(teller, m->object_path, object->path,
+			  &m->paths[object->path - m->snapshot.paths].rates);
+	else if (object->group)
+		tell_group(teller, m->object_path, object->group);
+	else
+		tell_map(teller, m->name, &m->snapshot, &m->rates);
+}
+
+/* Whoever hears of it now knows all that has changed until now. */
+static void tell_changes(const struct object *object, uint64_t *told)
+{
+	struct teller teller;
+	GVariant *changes;
+	char *path;
+
+	if (!exports_are_shown())
 		return;
-	if (rates->since_ns) {
-		rates->iops = (unsigned int)((double)(commands(now) - commands(since)) / seconds);
-		rates->read_rate =
-			(uint64_t)((double)(now->bytes[SCSI_DATA_IN] - since->bytes[SCSI_DATA_IN]) /
-				   seconds);
-		rates->write_rate = (uint64_t)((double)(now->bytes[SCSI_DATA_OUT] -
-							since->bytes[SCSI_DATA_OUT]) /
-					       seconds);
-	}
-	rates->since_ns = now_ns;
-	rates->since = *now;
-}
-
-/* Nothing has happened since, as on an idle machine, and the rates are known to be 0. */
-static bool are_told(const struct rates *rates, const struct io_counters *c,
-		     const struct latency_percentiles *latency)
-{
-	return rates->since_ns && !rates->iops && !rates->read_rate && !rates->write_rate &&
-	       memcmp(&rates->since, c, sizeof(*c)) == 0 &&
-	       memcmp(&rates->latency, latency, sizeof(*latency)) == 0;
-}
-
-/* Maps and paths have the same statistics, but the way's errors are the paths' only. */
-static void set_statistics(gpointer object, struct rates *rates, const struct io_counters *c,
-			   const struct latency_percentiles *latency, unsigned int nr_errors,
-			   uint64_t now_ns)
-{
-	bool told = are_told(rates, c, latency);
-	GVariantBuilder errors;
-	unsigned int i;
-
-	update_rates(rates, c, now_ns);
-	if (told)
+	teller_begin_changes(&teller, told);
+	object_tell(object, &teller);
+	changes = teller_end_changes(&teller);
+	if (!changes)
 		return;
-	rates->latency = *latency;
-	g_variant_builder_init(&errors, G_VARIANT_TYPE("a{st}"));
-	for (i = 0; i < nr_errors; i++)
-		g_variant_builder_add(&errors, "{st}", io_error_name(i), c->errors[i]);
-	g_object_set(object, "reads", c->good[SCSI_DATA_IN], "writes", c->good[SCSI_DATA_OUT],
-		     "others", c->good[SCSI_NO_DATA], "read-bytes", c->bytes[SCSI_DATA_IN],
-		     "write-bytes", c->bytes[SCSI_DATA_OUT], "iops", rates->iops, "read-rate",
-		     rates->read_rate, "write-rate", rates->write_rate, "latency-p50",
-		     latency->p50_us, "latency-p99", latency->p99_us, "latency-p999",
-		     latency->p999_us, "errors", g_variant_builder_end(&errors), NULL);
+	path = path_of(object);
+	exports_tell_changes(path, object, changes);
+	g_free(path);
+	gate_sent();
 }
 
-static void set_map(struct map_object *m)
+/* All of it is told. */
+static void tell_added(const struct object *object, uint64_t *told)
 {
-	const struct mpath_snapshot *s = &m->snapshot;
+	struct teller teller;
+	GVariant *changes;
+	char *path = path_of(object);
 
-	set_text(m->map, "wwid", s->wwid);
-	set_text(m->map, "vendor", s->vendor);
-	set_text(m->map, "product", s->product);
-	set_text(m->map, "revision", s->revision);
-	set_text(m->map, "warning", s->warning);
-	g_object_set(m->map, "size", s->size, "block-size", s->block_size, "state",
-		     map_state_name(s->state), "queue-if-no-path", s->queue_if_no_path, "features",
-		     s->features, "hardware-handler", s->hw_handler, "checker", s->checker,
-		     "failback", s->failback, "current-group", s->current_group, "next-group",
-		     s->next_group, "nr-groups", s->nr_groups, "nr-paths", s->nr_paths,
-		     "valid-paths", s->nr_valid, "queue-depth", s->queue_depth, "max-transfer",
-		     s->max_transfer_bytes, "cmd-time-out", s->cmd_time_out_ms,
-		     "cmd-time-out-needed", s->cmd_time_out_needed_ms, "path-faults",
-		     s->path_faults, "group-switches", s->group_switches, "hedged-reads",
-		     s->hedged_reads, "hedged", s->hedged, "hedges-won", s->hedges_won, "in-flight",
-		     s->in_flight, "held", s->held + s->restarting, "waiting", s->waiting,
-		     "delayed", s->delayed, "fenced", s->fenced, "last-event", s->last_event, NULL);
-	set_statistics(m->map, &m->rates, &s->counters, &s->latency, IO_ERROR_NO_RESOURCES,
-		       s->taken_ns);
+	teller_begin_changes(&teller, told);
+	object_tell(object, &teller);
+	changes = teller_end_changes(&teller);
+	if (changes)
+		g_variant_unref(g_variant_ref_sink(changes));
+	exports_tell_added(path, object);
+	g_free(path);
 }
 
-static void set_group(MpathDbusGroup *group, const struct group_snapshot *s)
+static void tell_removed(const struct object *object)
 {
-	g_object_set(group, "state", group_state_name(s->state), "selector", s->selector,
-		     "nr-paths", s->nr_paths, "valid-paths", s->nr_valid, "in-flight", s->in_flight,
-		     NULL);
+	char *path = path_of(object);
+
+	exports_tell_removed(path, object);
+	g_free(path);
 }
 
-static void set_path(struct map_object *m, struct path_object *p, const struct path_snapshot *s)
-{
-	char *group = g_strdup_printf("%s/group/%u", m->object_path, s->group);
+/* --- finding objects --- */
 
-	set_text(p->path, "address", s->address);
-	set_text(p->path, "name", s->name);
-	set_text(p->path, "device", s->device);
-	set_text(p->path, "wwid", s->wwid);
-	set_text(p->path, "reason", s->reason);
-	g_object_set(p->path, "group", group, "state", path_state_name(s->state), "fail-count",
-		     s->fail_count, "slow", s->slow, "read-only", s->read_only, "queue-depth",
-		     s->queue_depth, "max-transfer", s->max_transfer_bytes, "alua-state",
-		     s->alua_state, "priority", s->priority, "in-flight", s->in_flight, NULL);
-	set_statistics(p->path, &p->rates, &s->counters, &s->latency, NR_IO_ERRORS,
-		       m->snapshot.taken_ns);
-	g_free(group);
+/* The map whose object, or what is below it, has this path.  What follows its name is in @rest. */
+static struct map_object *find_map(const char *path, const char **rest)
+{
+	struct map_object *m = NULL;
+	guint8 *name;
+	char *word;
+
+	if (!g_str_has_prefix(path, OBJECTS_MAPS "/"))
+		return NULL;
+	path += strlen(OBJECTS_MAPS "/");
+	*rest = path + strcspn(path, "/");
+	word = g_strndup(path, (gsize)(*rest - path));
+	name = g_dbus_unescape_object_path(word);
+	if (name)
+		m = g_hash_table_lookup(objects.maps, name);
+	g_free(name);
+	g_free(word);
+	return m && m->shown ? m : NULL;
 }
 
-/* --- objects come and go --- */
-
-static void export_object(MpathDbusObjectSkeleton *object)
+/* "0" is one, "00" and "-0" are none. */
+static bool is_number(const char *word, unsigned int *number)
 {
-	g_dbus_object_manager_server_export(objects.manager, G_DBUS_OBJECT_SKELETON(object));
-	g_object_unref(object);
+	char text[16];
+	guint64 n;
+
+	if (!g_ascii_string_to_unsigned(word, 10, 0, G_MAXUINT, &n, NULL))
+		return false;
+	*number = (unsigned int)n;
+	g_snprintf(text, sizeof(text), "%u", *number);
+	return strcmp(word, text) == 0;
 }
 
-/* Unexported before it is thawed: it has nothing to tell any more. */
-static void withdraw(char *object_path, gpointer interface)
+static bool find_group(const struct map_object *m, const char *word, struct object *found)
 {
-	g_dbus_object_manager_server_unexport(objects.manager, object_path);
-	g_object_thaw_notify(interface);
-	g_object_unref(interface);
-	g_free(object_path);
+	unsigned int i, number;
+
+	if (!is_number(word, &number))
+		return false;
+	for (i = 0; i < m->snapshot.nr_groups; i++)
+		if (m->snapshot.groups[i].number == number) {
+			*found = the_group(m, i);
+			return true;
+		}
+	return false;
 }
 
-static void group_free(gpointer data)
+static bool find_path(const struct map_object *m, const char *word, struct object *found)
 {
-	struct group_object *g = data;
+	unsigned int i, id;
 
-	withdraw(g->object_path, g->group);
-	g_free(g);
+	if (!is_number(word, &id))
+		return false;
+	for (i = 0; i < m->snapshot.nr_paths; i++)
+		if (m->snapshot.paths[i].id == id) {
+			*found = the_path(m, i);
+			return true;
+		}
+	return false;
 }
 
-static void path_free(gpointer data)
+bool objects_find(const char *object_path, struct object *found)
 {
-	struct path_object *p = data;
+	const char *rest;
+	const struct map_object *m = find_map(object_path, &rest);
 
-	withdraw(p->object_path, p->path);
-	g_free(p);
+	if (!m)
+		return false;
+	if (g_str_has_prefix(rest, "/group/"))
+		return find_group(m, rest + strlen("/group/"), found);
+	if (g_str_has_prefix(rest, "/path/"))
+		return find_path(m, rest + strlen("/path/"), found);
+	*found = the_map(m);
+	return !*rest;
 }
 
-static void add_group(struct map_object *m, const struct group_snapshot *s)
+static void for_each_of_map(const struct map_object *m, object_fn *fn, void *arg)
 {
-	struct group_object *g = g_new0(struct group_object, 1);
-	MpathDbusObjectSkeleton *object;
+	unsigned int i, nr = 1 + m->snapshot.nr_groups + m->snapshot.nr_paths;
 
-	g->object_path = g_strdup_printf("%s/group/%u", m->object_path, s->number);
-	g->group = mpath_dbus_group_skeleton_new();
-	g_object_freeze_notify(G_OBJECT(g->group));
-	g_object_set(g->group, "map", m->object_path, "number", s->number, NULL);
-	set_group(g->group, s);
-	methods_of_group(g->group, m->name);
-	object = mpath_dbus_object_skeleton_new(g->object_path);
-	mpath_dbus_object_skeleton_set_group(object, g->group);
-	export_object(object);
-	g_ptr_array_add(m->groups, g);
-}
+	for (i = 0; i < nr; i++) {
+		struct object object;
+		char *path;
 
-static struct path_object *add_path(struct map_object *m, const struct path_snapshot *s)
-{
-	struct path_object *p = g_new0(struct path_object, 1);
-	MpathDbusObjectSkeleton *object;
-
-	p->id = s->id;
-	p->object_path = g_strdup_printf("%s/path/%u", m->object_path, s->id);
-	p->path = mpath_dbus_path_skeleton_new();
-	g_object_freeze_notify(G_OBJECT(p->path));
-	g_object_set(p->path, "map", m->object_path, "number", s->id, NULL);
-	set_path(m, p, s);
-	methods_of_path(p->path, m->name);
-	object = mpath_dbus_object_skeleton_new(p->object_path);
-	mpath_dbus_object_skeleton_set_path(object, p->path);
-	export_object(object);
-	g_ptr_array_add(m->paths, p);
-	return p;
-}
-
-static void apply_groups(struct map_object *m)
-{
-	unsigned int i;
-
-	if (m->groups->len > m->snapshot.nr_groups)
-		g_ptr_array_set_size(m->groups, (gint)m->snapshot.nr_groups);
-	for (i = 0; i < m->snapshot.nr_groups; i++) {
-		const struct group_snapshot *s = &m->snapshot.groups[i];
-
-		if (i < m->groups->len)
-			set_group(((struct group_object *)m->groups->pdata[i])->group, s);
+		if (!i)
+			object = the_map(m);
+		else if (i <= m->snapshot.nr_groups)
+			object = the_group(m, i - 1);
 		else
-			add_group(m, s);
+			object = the_path(m, i - 1 - m->snapshot.nr_groups);
+		path = path_of(&object);
+		fn(path, &object, arg);
+		g_free(path);
 	}
 }
 
-static struct path_object *find_path(struct map_object *m, unsigned int id)
+void objects_for_each(object_fn *fn, void *arg)
+{
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, objects.maps);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		if (((struct map_object *)value)->shown)
+			for_each_of_map(value, fn, arg);
+}
+
+struct below {
+	const char *path;
+	GPtrArray *words;
+};
+
+static void add_below(const char *object_path, const struct object *object, void *arg)
+{
+	const struct below *below = arg;
+	const char *word = strrchr(object_path, '/');
+
+	(void)object;
+	if (strlen(below->path) == (size_t)(word - object_path) &&
+	    g_str_has_prefix(object_path, below->path))
+		g_ptr_array_add(below->words, g_strdup(word + 1));
+}
+
+char **objects_below(const char *object_path)
+{
+	struct below below = {.path = object_path, .words = g_ptr_array_new()};
+
+	objects_for_each(add_below, &below);
+	g_ptr_array_add(below.words, NULL);
+	return (char **)g_ptr_array_free(below.words, FALSE);
+}
+
+/* --- objects come and go with snapshots --- */
+
+static const struct path_object *find_object(const struct map_object *m, unsigned int id)
 {
 	unsigned int i;
 
-	for (i = 0; i < m->paths->len; i++) {
-		struct path_object *p = m->paths->pdata[i];
-
-		if (p->id == id)
-			return p;
-	}
+	for (i = 0; i < m->snapshot.nr_paths; i++)
+		if (m->paths[i].id == id)
+			return &m->paths[i];
 	return NULL;
 }
 
-static void apply_paths(struct map_object *m)
+static bool has_path(const struct mpath_snapshot *s, unsigned int id)
 {
-	struct path_object *p;
 	unsigned int i;
 
-	for (i = 0; i < m->paths->len; i++)
-		((struct path_object *)m->paths->pdata[i])->seen = false;
+	for (i = 0; i < s->nr_paths; i++)
+		if (s->paths[i].id == id)
+			return true;
+	return false;
+}
+
+static void tell_lost(const struct map_object *m, const struct mpath_snapshot *s)
+{
+	struct object object;
+	unsigned int i;
+
 	for (i = 0; i < m->snapshot.nr_paths; i++) {
-		const struct path_snapshot *s = &m->snapshot.paths[i];
-
-		p = find_path(m, s->id);
-		if (p)
-			set_path(m, p, s);
-		else
-			p = add_path(m, s);
-		p->seen = true;
+		object = the_path(m, i);
+		if (!has_path(s, object.path->id))
+			tell_removed(&object);
 	}
-	for (i = m->paths->len; i-- > 0;)
-		if (!((struct path_object *)m->paths->pdata[i])->seen)
-			g_ptr_array_remove_index(m->paths, i);
+	for (i = s->nr_groups; i < m->snapshot.nr_groups; i++) {
+		object = the_group(m, i);
+		tell_removed(&object);
+	}
 }
 
-static void export_map(struct map_object *m)
+/* In the order of @s; what is known of those that were there stays. */
+static void follow_objects(struct map_object *m, const struct mpath_snapshot *s)
 {
-	MpathDbusObjectSkeleton *object = mpath_dbus_object_skeleton_new(m->object_path);
+	struct path_object *paths = g_new0(struct path_object, s->nr_paths);
+	unsigned int i;
 
-	mpath_dbus_object_skeleton_set_map(object, m->map);
-	export_object(object);
-	m->exported = true;
+	for (i = 0; i < s->nr_paths; i++) {
+		const struct path_object *known = find_object(m, s->paths[i].id);
+
+		if (known)
+			paths[i] = *known;
+		else
+			paths[i] = (struct path_object){.id = s->paths[i].id, .is_new = true};
+	}
+	g_free(m->paths);
+	m->paths = paths;
+	if (s->nr_groups == m->snapshot.nr_groups)
+		return;
+	m->groups = g_renew(struct group_object, m->groups, s->nr_groups);
+	for (i = m->snapshot.nr_groups; i < s->nr_groups; i++)
+		m->groups[i] = (struct group_object){.is_new = true};
 }
 
-static void apply(struct map_object *m)
+static void take_over(struct mpath_snapshot *ours, const struct mpath_snapshot *s)
 {
-	set_map(m);
-	if (!m->exported)
-		export_map(m);
-	apply_groups(m);
-	apply_paths(m);
+	struct group_snapshot *groups = ours->groups;
+	struct path_snapshot *paths = ours->paths;
+
+	if (ours->nr_groups != s->nr_groups)
+		groups = g_renew(struct group_snapshot, groups, s->nr_groups);
+	if (ours->nr_paths != s->nr_paths)
+		paths = g_renew(struct path_snapshot, paths, s->nr_paths);
+	for (unsigned int i = 0; i < s->nr_groups; i++)
+		groups[i] = s->groups[i];
+	for (unsigned int i = 0; i < s->nr_paths; i++)
+		paths[i] = s->paths[i];
+	*ours = *s;
+	ours->groups = groups;
+	ours->paths = paths;
+}
+
+static void update_rates(struct map_object *m)
+{
+	const struct mpath_snapshot *s = &m->snapshot;
+	unsigned int i;
+
+	rates_update(&m->rates, &s->counters, s->taken_ns);
+	for (i = 0; i < s->nr_paths; i++)
+		rates_update(&m->paths[i].rates, &s->paths[i].counters, s->taken_ns);
+}
+
+static void tell_new(struct map_object *m)
+{
+	struct object object;
+	unsigned int i;
+
+	if (!m->shown) {
+		m->shown = true;
+		exports_add_map(&m->exported, m->object_path);
+		object = the_map(m);
+		tell_added(&object, m->told);
+	}
+	for (i = 0; i < m->snapshot.nr_groups; i++) {
+		object = the_group(m, i);
+		if (m->groups[i].is_new)
+			tell_added(&object, m->groups[i].told);
+		m->groups[i].is_new = false;
+	}
+	for (i = 0; i < m->snapshot.nr_paths; i++) {
+		object = the_path(m, i);
+		if (m->paths[i].is_new)
+			tell_added(&object, m->paths[i].told);
+		m->paths[i].is_new = false;
+	}
+}
+
+static void apply(struct map_object *m, const struct mpath_snapshot *s)
+{
+	tell_lost(m, s);
+	follow_objects(m, s);
+	take_over(&m->snapshot, s);
+	update_rates(m);
+	tell_new(m);
 }
 
 /* --- signals --- */
 
-static void thaw_for_a_moment(gpointer interface)
-{
-	g_object_thaw_notify(interface);
-	g_object_freeze_notify(interface);
-}
-
 static void send_changes(struct map_object *m)
 {
+	struct object object = the_map(m);
 	unsigned int i;
 
-	thaw_for_a_moment(m->map);
-	for (i = 0; i < m->groups->len; i++)
-		thaw_for_a_moment(((struct group_object *)m->groups->pdata[i])->group);
-	for (i = 0; i < m->paths->len; i++)
-		thaw_for_a_moment(((struct path_object *)m->paths->pdata[i])->path);
+	tell_changes(&object, m->told);
+	for (i = 0; i < m->snapshot.nr_groups; i++) {
+		object = the_group(m, i);
+		tell_changes(&object, m->groups[i].told);
+	}
+	for (i = 0; i < m->snapshot.nr_paths; i++) {
+		object = the_path(m, i);
+		tell_changes(&object, m->paths[i].told);
+	}
 	m->changed = false;
 	m->sent_us = g_get_monotonic_time();
-	gate_sent();
 }
 
 /* Does what is due; true: something will be later. */
 static bool look_after(struct map_object *m, gint64 now_us)
 {
-	if (m->stale && !m->asking && now_us - m->asked_us >= INTERVAL_US)
+	if (m->stale && !m->blank && now_us - m->asked_us >= INTERVAL_US)
 		ask(m);
-	if (m->changed && gate_is_open() && now_us - m->sent_us >= INTERVAL_US)
+	if (m->changed && m->shown && gate_is_open() && now_us - m->sent_us >= INTERVAL_US)
 		send_changes(m);
-	/* objects_send_changes() is called when the gate opens. */
-	return m->stale || (m->changed && gate_is_open());
+	/* With the first snapshot, or when the gate opens, somebody sees to it. */
+	return m->stale || (m->changed && m->shown && gate_is_open());
 }
 
 static gboolean tick(gpointer data)
@@ -438,31 +513,63 @@ static void emit_uevent(const struct map_object *m, const struct mpath_notice *n
 		g_free(valid);
 	}
 	g_strfreev(lines);
-	mpath_dbus_map_emit_uevent(m->map, g_variant_builder_end(&keys));
+	exports_emit(m->object_path, "Uevent", g_variant_new("(a{ss})", &keys));
+}
+
+static void emit_event(const struct map_object *m, const struct control_event *event)
+{
+	const struct mpath_notice *notice = &event->notice;
+	char *path = g_utf8_make_valid(notice->path, -1);
+	char *text = g_utf8_make_valid(notice->text, -1);
+
+	exports_emit(m->object_path, "Event",
+		     g_variant_new("(ttssus)", notice->sequence, (guint64)event->time_us,
+				   mpath_notice_name(notice->kind), path, notice->nr_valid, text));
+	g_free(path);
+	g_free(text);
+	emit_uevent(m, notice);
+	gate_sent();
 }
 
 void objects_event(const struct control_event *event)
 {
 	struct map_object *m = g_hash_table_lookup(objects.maps, event->map);
-	const struct mpath_notice *notice = &event->notice;
-	char *path, *text;
 
 	if (!m)
 		return;
-	path = g_utf8_make_valid(notice->path, -1);
-	text = g_utf8_make_valid(notice->text, -1);
-	mpath_dbus_map_emit_event(m->map, notice->sequence, (guint64)event->time_us,
-				  mpath_notice_name(notice->kind), path, notice->nr_valid, text);
-	g_free(path);
-	g_free(text);
-	emit_uevent(m, notice);
-	gate_sent();
 	m->stale = true;
 	m->changed = true;
+	if (m->shown)
+		emit_event(m, event);
 	soon(m);
 }
 
 /* --- snapshots --- */
+
+static struct blank *take_blank(void)
+{
+	struct list *node = list_pop(&objects.blanks);
+
+	if (!node)
+		return g_new0(struct blank, 1);
+	objects.nr_blanks--;
+	return container_of(node, struct blank, node);
+}
+
+static void give_blank_back(struct map_object *m)
+{
+	struct blank *blank = m->blank;
+
+	m->blank = NULL;
+	if (objects.nr_blanks < POLLS_MAX) {
+		list_push_back(&objects.blanks, &blank->node);
+		objects.nr_blanks++;
+		return;
+	}
+	g_free(blank->snapshot.groups);
+	g_free(blank->snapshot.paths);
+	g_free(blank);
+}
 
 static void tell(struct list *refreshes, const struct mpath_snapshot *snapshot)
 {
@@ -480,9 +587,8 @@ static void map_free(struct map_object *m)
 	tell(&m->asked, NULL);
 	tell(&m->waiting, NULL);
 	bell_free(m->answered);
-	g_ptr_array_unref(m->paths);
-	g_ptr_array_unref(m->groups);
-	g_object_unref(m->map);
+	g_free(m->paths);
+	g_free(m->groups);
 	g_free(m->object_path);
 	g_free(m->snapshot.groups);
 	g_free(m->snapshot.paths);
@@ -496,17 +602,26 @@ static void snapshot_taken(struct device_request *request)
 	bell_ring(container_of(request, struct map_object, request)->answered);
 }
 
+static bool send_blank(struct map_object *m)
+{
+	m->request =
+		(struct device_request){.done = snapshot_taken, .snapshot = &m->blank->snapshot};
+	if (device_request(m->name, &m->request))
+		return true;
+	give_blank_back(m);
+	tell(&m->asked, NULL);
+	return false;
+}
+
 static void ask(struct map_object *m)
 {
-	if (m->asking)
+	if (m->blank)
 		return; /* who waits is seen to afterwards */
 	m->stale = false;
 	m->asked_us = g_get_monotonic_time();
 	list_splice(&m->asked, &m->waiting);
-	m->request = (struct device_request){.done = snapshot_taken, .snapshot = &m->snapshot};
-	m->asking = device_request(m->name, &m->request);
-	if (!m->asking)
-		tell(&m->asked, NULL);
+	m->blank = take_blank();
+	send_blank(m);
 }
 
 /* There are more groups or paths than there was room for. */
@@ -514,32 +629,63 @@ static bool grow(struct mpath_snapshot *s)
 {
 	if (s->nr_groups <= s->max_groups && s->nr_paths <= s->max_paths)
 		return false;
-	s->groups = g_renew(struct group_snapshot, s->groups, s->nr_groups);
-	s->paths = g_renew(struct path_snapshot, s->paths, s->nr_paths);
-	s->max_groups = s->nr_groups;
-	s->max_paths = s->nr_paths;
+	s->max_groups = MAX(s->max_groups, s->nr_groups);
+	s->max_paths = MAX(s->max_paths, s->nr_paths);
+	s->groups = g_renew(struct group_snapshot, s->groups, s->max_groups);
+	s->paths = g_renew(struct path_snapshot, s->paths, s->max_paths);
 	return true;
+}
+
+/*
+ * A few at a time, or there would be as many blanks as maps.  One that does not answer holds up no
+ * other for longer than until the next second.
+ */
+static void poll_next(void)
+{
+	struct list *node;
+
+	while (objects.polls < POLLS_MAX && (node = list_pop(&objects.to_poll))) {
+		struct map_object *m = container_of(node, struct map_object, poll);
+
+		if (m->blank)
+			continue;
+		ask(m);
+		m->polled = m->blank != NULL;
+		objects.polls += m->polled;
+	}
+}
+
+static void poll_ends(struct map_object *m)
+{
+	objects.polls -= m->polled;
+	m->polled = false;
 }
 
 static void snapshot_answered(void *arg)
 {
 	struct map_object *m = arg;
 
-	m->asking = false;
+	if (!m->gone && grow(&m->blank->snapshot)) {
+		if (!send_blank(m))
+			poll_ends(m);
+		poll_next();
+		return;
+	}
+	poll_ends(m);
 	if (m->gone) {
+		give_blank_back(m);
 		map_free(m);
+		poll_next();
 		return;
 	}
-	if (grow(&m->snapshot)) {
-		ask(m);
-		return;
-	}
-	apply(m);
+	apply(m, &m->blank->snapshot);
+	give_blank_back(m);
 	tell(&m->asked, &m->snapshot);
 	if (!list_empty(&m->waiting))
 		ask(m);
 	m->changed = true;
 	soon(m);
+	poll_next();
 }
 
 /* At full seconds, as all that an idle daemon does: so it wakes up once for everything. */
@@ -552,8 +698,14 @@ static void poll_maps(void *arg)
 	(void)arg;
 	bell_ring_at(objects.poll, (now_us / POLL_US + 1) * POLL_US);
 	g_hash_table_iter_init(&iter, objects.maps);
-	while (g_hash_table_iter_next(&iter, NULL, &value))
-		ask(value);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct map_object *m = value;
+
+		poll_ends(m);
+		list_del(&m->poll);
+		list_push_back(&objects.to_poll, &m->poll);
+	}
+	poll_next();
 }
 
 bool objects_refresh(const char *map, struct refresh *refresh)
@@ -572,7 +724,7 @@ bool objects_refresh(const char *map, struct refresh *refresh)
 static char *map_object_path(const char *name)
 {
 	char *escaped = g_dbus_escape_object_path(name);
-	char *path = g_strconcat(OBJECTS_ROOT "/map/", escaped, NULL);
+	char *path = g_strconcat(OBJECTS_MAPS "/", escaped, NULL);
 
 	g_free(escaped);
 	return path;
@@ -584,17 +736,22 @@ void objects_add_map(const char *name)
 
 	m->name = g_strdup(name);
 	m->object_path = map_object_path(name);
-	m->map = mpath_dbus_map_skeleton_new();
-	g_object_freeze_notify(G_OBJECT(m->map));
-	set_text(m->map, "name", name);
-	methods_of_map(m->map, name);
-	m->groups = g_ptr_array_new_with_free_func(group_free);
-	m->paths = g_ptr_array_new_with_free_func(path_free);
 	m->answered = bell_new(objects.context, G_PRIORITY_DEFAULT, snapshot_answered, m);
+	list_init(&m->poll);
 	list_init(&m->asked);
 	list_init(&m->waiting);
 	g_hash_table_insert(objects.maps, m->name, m);
 	ask(m);
+}
+
+static void tell_all_lost(struct map_object *m)
+{
+	const struct mpath_snapshot nothing = {0};
+	struct object object = the_map(m);
+
+	tell_lost(m, &nothing);
+	tell_removed(&object);
+	exports_remove_map(&m->exported);
 }
 
 void objects_remove_map(const char *name)
@@ -604,20 +761,44 @@ void objects_remove_map(const char *name)
 	if (!m)
 		return;
 	g_hash_table_remove(objects.maps, name);
-	g_ptr_array_set_size(m->paths, 0);
-	g_ptr_array_set_size(m->groups, 0);
-	g_dbus_object_manager_server_unexport(objects.manager, m->object_path);
+	list_del(&m->poll);
+	if (m->shown)
+		tell_all_lost(m);
 	m->gone = true;
-	if (!m->asking)
+	if (!m->blank)
 		map_free(m);
 }
 
-GDBusObjectManagerServer *objects_init(GMainContext *context)
+void objects_show(void)
+{
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, objects.maps);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct map_object *m = value;
+
+		if (m->shown)
+			exports_add_map(&m->exported, m->object_path);
+	}
+}
+
+void objects_hide(void)
+{
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_iter_init(&iter, objects.maps);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		exports_remove_map(&((struct map_object *)value)->exported);
+}
+
+void objects_init(GMainContext *context)
 {
 	objects.context = context;
 	objects.maps = g_hash_table_new(g_str_hash, g_str_equal);
-	objects.manager = g_dbus_object_manager_server_new(OBJECTS_ROOT);
+	list_init(&objects.to_poll);
+	list_init(&objects.blanks);
 	objects.poll = bell_new(context, G_PRIORITY_DEFAULT, poll_maps, NULL);
 	bell_ring(objects.poll);
-	return objects.manager;
 }

@@ -348,6 +348,36 @@ class ControlTest(unittest.TestCase):
                     self.assertEqual(client.get(path, f"{interface}.{name}"), value, name)
         self.assertIn("InvalidArgs", client.get("/map/mpatha", "Map.Nonsense"))
 
+    def test_objects_are_as_described(self):
+        """What a client finds by introspection, and of which types the values are."""
+        client = self.start_client("mpatha")
+
+        def asked(path, method, *words):
+            return client.bus.call_sync(
+                "org.tcmu.Mpath1", ROOT + path, *method.rsplit(".", 1),
+                GLib.Variant(f"({'s' * len(words)})", words) if words else None, None,
+                Gio.DBusCallFlags.NO_AUTO_START, 60000, None)
+
+        def introspect(path):
+            text, = asked(path, "org.freedesktop.DBus.Introspectable.Introspect")
+            return Gio.DBusNodeInfo.new_for_xml(text)
+
+        for path, below in (("", ["map"]), ("/map", ["mpatha"]), ("/map/mpatha", ["group", "path"]),
+                            ("/map/mpatha/group", ["1", "2"]), ("/map/mpatha/path", ["0", "1"])):
+            self.assertEqual(sorted(node.path for node in introspect(path).nodes), below)
+        for path, interface in (("/map/mpatha", "Map"), ("/map/mpatha/group/1", "Group"),
+                                ("/map/mpatha/path/0", "Path"), ("", "Manager")):
+            name = f"org.tcmu.Mpath1.{interface}"
+            described = {each.name: each.signature
+                         for each in introspect(path).lookup_interface(name).properties}
+            values = asked(path, "org.freedesktop.DBus.Properties.GetAll", name).get_child_value(0)
+            self.assertEqual({key: values.lookup_value(key, None).get_type_string()
+                              for key in values.unpack()}, described)
+        for path in ("/map/mpatha/path/00", "/map/mpatha/path/2",
+                     "/map/mpatha/group/0", "/map/mpatha/paths", "/map/mpathb", "/map/mpatha_"):
+            self.assertEqual(introspect(path).interfaces, [], path)
+            self.assertIn("UnknownMethod", client.call(path, "Map.Resume"))
+
     def test_nothing_can_be_set(self):
         client = self.start_client("mpatha")
         for path, interface, name in (("/map/mpatha", "Map", "Wwid"),
@@ -544,6 +574,18 @@ class ControlTest(unittest.TestCase):
         self.assertEqual([event[0] for event in of_b], list(range(1, 101)))
         self.assertEqual({event[2:] for event in of_b}, {("lun", "", 1, "something happened")})
         wait_for(lambda: client.get("/map/mpathb", "Map.LastEvent") == 100, "the last event's number")
+
+    def test_an_event_before_the_object(self):
+        """The map says something before it was asked for the first time."""
+        client = self.start_client()
+        names = [f"m{i}" for i in range(20)]
+        for name in names:
+            self.server.say("add", name)
+            self.server.say("events", name, "1")
+        wait_for(lambda: len([path for path in client.objects() if "/path/1" in path]) == 20,
+                 "the objects")
+        for name in names:
+            wait_for(lambda name=name: client.get(f"/map/{name}", "Map.LastEvent") == 1, name)
 
     def test_kinds_of_events_are_described(self):
         with open(f"{REPO}/handler/core/notice.c") as f:
