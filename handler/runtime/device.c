@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "mpath/number.h"
@@ -77,8 +78,10 @@ struct keeper {
 	int failed; /* why, negative errno; to be tried again; was logged */
 	bool later; /* to be saved with the next tick */
 
+	char *backstore; /* owned; as in struct kept */
+
 	/* The job's, while it runs. */
-	struct kept kept;
+	struct kept *kept; /* owned; there only then, as nearly always there is nothing to save */
 	bool tell_front;
 	int error;
 };
@@ -333,27 +336,9 @@ static void keeper_run(struct job *job)
 	struct device *d = container_of(job, struct device, keeper.job);
 	struct keeper *keeper = &d->keeper;
 
-	keeper->error = state_save(d->state_name, &keeper->kept);
-	if (keeper->tell_front && keeper->kept.lun.known && d->ops->lun_changed)
-		d->ops->lun_changed(d->front, &keeper->kept.lun);
-}
-
-static void keeper_start(struct device *d)
-{
-	struct keeper *keeper = &d->keeper;
-
-	if (keeper->running) {
-		keeper->again = true;
-		return;
-	}
-	keeper->running = true;
-	keeper->again = false;
-	keeper->later = false;
-	keeper->tell_front = keeper->news;
-	keeper->news = false;
-	keeper->kept.lun = *mpath_lun(d->map);
-	mpath_remember(d->map, &keeper->kept.memory);
-	device_start_job(d, &keeper->jobs, &keeper->job);
+	keeper->error = state_save(d->state_name, keeper->kept);
+	if (keeper->tell_front && keeper->kept->lun.known && d->ops->lun_changed)
+		d->ops->lun_changed(d->front, &keeper->kept->lun);
 }
 
 /* Without the pinned WWID on disk, a restart could take another LUN for ours: say so, try again. */
@@ -371,6 +356,50 @@ static void keeper_check_error(struct device *d)
 	keeper->failed = keeper->error;
 }
 
+/*
+ * Not from the heap: all maps save when they are used for the first time, and nearly never again,
+ * and what they had for that would stay with the process.
+ */
+static struct kept *new_kept(const char *backstore)
+{
+	struct kept *kept = mmap(NULL, sizeof(*kept), PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (kept == MAP_FAILED)
+		return NULL;
+	snprintf(kept->backstore, sizeof(kept->backstore), "%s", backstore);
+	return kept;
+}
+
+static void free_kept(struct kept *kept)
+{
+	munmap(kept, sizeof(*kept));
+}
+
+static void keeper_start(struct device *d)
+{
+	struct keeper *keeper = &d->keeper;
+
+	if (keeper->running) {
+		keeper->again = true;
+		return;
+	}
+	keeper->kept = new_kept(keeper->backstore);
+	if (!keeper->kept) {
+		keeper->error = -ENOMEM;
+		keeper_check_error(d);
+		return;
+	}
+	keeper->running = true;
+	keeper->again = false;
+	keeper->later = false;
+	keeper->tell_front = keeper->news;
+	keeper->news = false;
+	keeper->kept->lun = *mpath_lun(d->map);
+	mpath_remember(d->map, &keeper->kept->memory);
+	device_start_job(d, &keeper->jobs, &keeper->job);
+}
+
 static void device_tell_errors(struct device *d)
 {
 	struct mpath_error_tally now;
@@ -386,6 +415,8 @@ static void keeper_done(struct letter *letter)
 
 	d->nr_jobs--;
 	keeper->running = false;
+	free_kept(keeper->kept);
+	keeper->kept = NULL;
 	keeper_check_error(d);
 	if (!keeper->error)
 		device_tell_errors(d); /* disks that have left are not in the file any more */
@@ -1352,6 +1383,7 @@ static void device_free(struct device *d)
 	device_free_map(d);
 	tally_close(&d->tally);
 	search_free(&d->search);
+	free(d->keeper.backstore);
 	free(d->warning);
 	free(d->said);
 	free(d->state_name);
@@ -1388,10 +1420,9 @@ static struct device *device_create(const struct device_config *config, struct s
 		d->warning = strdup(config->warning);
 	if (config->said)
 		d->said = strdup(config->said);
-	if (!d->name || !d->state_name || (config->warning && !d->warning))
+	d->keeper.backstore = strdup(config->backstore);
+	if (!d->name || !d->state_name || !d->keeper.backstore || (config->warning && !d->warning))
 		goto no_memory;
-	snprintf(d->keeper.kept.backstore, sizeof(d->keeper.kept.backstore), "%s",
-		 config->backstore);
 	device_open_tally(d, config->backstore);
 	d->map = config->find_selector ? device_create_finding_map(d, config, error)
 				       : device_create_map(d, config, error);
