@@ -8,7 +8,7 @@
 #include "runner/ring.h"
 
 /* An idle LUN has the first; each further one is twice as large as the one before. */
-#define CHUNK_CMDS_FIRST 16
+#define CHUNK_CMDS_FIRST 4
 #define CHUNK_CMDS_MAX	 64
 
 struct ring_cmd_chunk {
