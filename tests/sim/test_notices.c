@@ -387,7 +387,7 @@ static void test_more_than_there_is_room_for(void)
 									: NOTICE_GROUP_ENABLED));
 		expect(w, strstr(notice.text, "priority group 1"));
 	}
-	expect(w, w->last_notice_seq == first + 1000 && nr >= 32 + 4 * 2 && nr < 1000);
+	expect(w, w->last_notice_seq == first + 1000 && nr >= 10 + 3 * 2 && nr < 1000);
 	snprintf(w->text, sizeof(w->text), "%d lines were lost here", 1000 - (int)nr);
 	expect(w, strcmp(lost, w->text) == 0);
 	world_end(w);
