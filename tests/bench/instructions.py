@@ -122,6 +122,7 @@ class Contenders:
 def handlers():
     """A directory with the three handlers; and the image of the one that is packaged."""
     directory = "/run/bench-handlers"
+    shutil.rmtree(directory, ignore_errors=True)    # of the case before
     os.makedirs(directory)
     for name in ("mpath", "qcow"):
         os.symlink(f"{runner.all_handlers()}/handler_{name}.so", f"{directory}/handler_{name}.so")
