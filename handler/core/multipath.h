@@ -355,6 +355,7 @@ void restart_path_closed(struct multipath *m, struct path *path);
 void restart_path_is_other(struct multipath *m, struct path *path);
 void restart_path_counted(struct multipath *m, struct path *path, int64_t outstanding,
 			  uint64_t errors);
+void restart_path_heard(const struct multipath *m, struct path *path);
 void restart_path_erred(struct multipath *m, struct path *path, const struct mpath_io *io);
 void restart_path_lost(struct multipath *m, struct path *path);
 void restart_path_drains(struct multipath *m, struct path *path);

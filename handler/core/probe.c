@@ -691,6 +691,7 @@ void probe_answered(struct multipath *m, struct path *path)
 	path->flow++;
 	if (!scsi_result_is_good(&io->result))
 		restart_path_erred(m, path, io);
+	restart_path_heard(m, path);
 	if (io->result.residual < io->cmd.data_len)
 		answer.len = io->cmd.data_len - io->result.residual;
 	listen_for_losses(m, path);

@@ -25,6 +25,12 @@
  * then on these have their time, as if they had been sent at that moment.  A next process fears the
  * same disks, whether or not this one came to use them.
  *
+ * A driver may also refuse a command (another LUN of the target hangs, and has all that the session
+ * takes): the block layer has it then, and nothing says so.  What is sent there next waits with it.
+ * So a disk that the dead process used must first answer a question of ours: what was there before
+ * that has been handed over, and is counted.  Does it not answer, though nothing is out, it is taken
+ * for one for which something is kept back.
+ *
  * A port may also be lost while we stand still (a machine that was halted).  So a wait does not end
  * before there was time to look, and what is counted then is seen as if it had just been let go.
  */
@@ -44,6 +50,10 @@
 
 /* What the kernel does not keep back any more is with the device after so long. */
 #define LET_GO_NS (1 * NSEC_PER_SEC)
+/* A driver is asked again for what it has refused within some milliseconds. */
+#define HANDED_OVER_NS (50 * NSEC_PER_MSEC)
+/* No driver keeps a question for so long, if it does not refuse it, before it is counted. */
+#define UNHEARD_NS (500 * NSEC_PER_MSEC)
 /* Who was not woken for so long looks for this long before the time ends his wait. */
 #define STILL_NS (2 * NSEC_PER_SEC)
 #define LOOK_NS	 (5 * NSEC_PER_SEC)
@@ -66,6 +76,17 @@ static bool any_foreign(const struct multipath *m)
 
 	for_each_path(m, path)
 		if (path->foreign)
+			return true;
+	return m->foreign_left;
+}
+
+/* Not only feared where nothing can be seen: a next process would find that as this one does. */
+static bool any_seen(const struct multipath *m)
+{
+	const struct path *path;
+
+	for_each_path(m, path)
+		if (path->foreign && (path->facts.foreign || path->kept_back_ns))
 			return true;
 	return m->foreign_left;
 }
@@ -306,7 +327,7 @@ void restart_reconsider(struct multipath *m)
 		m->kept_back_ns = m->now_ns;
 	if (m->nr_former_disks && !m->nr_unsettled && m->now_ns < wait_over_ns(m))
 		former_disks_are_lost(m);
-	if ((any_foreign(m) || may_be_away(m)) && m->now_ns < wait_over_ns(m))
+	if ((any_seen(m) || may_be_away(m)) && m->now_ns < wait_over_ns(m))
 		keep_wait(m);
 	if (m->now_ns < m->former_fence_ns) {
 		wake_by(m, m->former_fence_ns);
@@ -335,9 +356,15 @@ static bool counters_prove(const struct multipath *m, const struct path *path)
 /* What the kernel has just let go may be on its way to the device, and counted nowhere. */
 static bool is_sent(const struct multipath *m, const struct path *path)
 {
-	uint64_t let_go_ns = later(m->kept_back_ns, m->stood_still_ns);
+	uint64_t let_go_ns = later(path->kept_back_ns, m->stood_still_ns);
 
 	return !let_go_ns || path->count_ns >= let_go_ns + LET_GO_NS;
+}
+
+/* What a driver had refused before it took our question has been handed over by then. */
+static bool is_heard(const struct path *path, uint64_t now_ns)
+{
+	return path->heard_ns && now_ns >= path->heard_ns + HANDED_OVER_NS;
 }
 
 static void tell_lost_unseen(struct multipath *m, struct path *path, uint64_t known)
@@ -478,13 +505,20 @@ void restart_stops(struct multipath *m)
 
 /* --- commands of a former process, path by path --- */
 
+/* That nothing is counted is no proof where a former process was: see the top. */
+static bool may_have_foreign(const struct multipath *m, const struct path *path)
+{
+	return path->facts.foreign || (!m->restart_over && was_in_use(m, path));
+}
+
 /* What it has had so far is known, unless there are errors of a former process among it. */
 void restart_path_opened(struct multipath *m, struct path *path)
 {
 	tally_begins(path, m->restart_over ? path->facts.errors : 0);
+	path->heard_ns = 0;
 	notice_standstill(m);
 	find_former_disk(m, path);
-	if (!path->facts.foreign || m->now_ns >= wait_over_ns(m))
+	if (!may_have_foreign(m, path) || m->now_ns >= wait_over_ns(m))
 		return;
 	path->foreign = true;
 	path->feared = was_in_use(m, path);
@@ -493,7 +527,7 @@ void restart_path_opened(struct multipath *m, struct path *path)
 	wake_by(m, m->now_ns);
 	if (path->facts.kept_back)
 		note_kept_back(m, path, m->started_ns);
-	if (path->kept_back)
+	if (path->kept_back || !path->facts.foreign)
 		return;
 	notice(m, NOTICE_OTHER, path,
 	       "%llu commands of a former process are still out: writes wait for them",
@@ -540,6 +574,21 @@ void restart_path_lost(struct multipath *m, struct path *path)
 		end_of_rest(m, path);
 }
 
+static bool has_left(const struct scsi_result *result)
+{
+	return result->transport != TRANSPORT_BUSY && result->transport != TRANSPORT_REFUSED;
+}
+
+/*
+ * The first question is lost at once, and nothing else was there: a driver that says so does not
+ * refuse.
+ */
+static bool is_dead(const struct multipath *m, const struct path *path)
+{
+	return !path->heard_ns && !path->kept_back_ns && !path->facts.foreign &&
+	       m->now_ns < path->probe.start_ns + UNHEARD_NS;
+}
+
 /* Not good.  The device counts it, too, if the target has answered. */
 void restart_path_erred(struct multipath *m, struct path *path, const struct mpath_io *io)
 {
@@ -548,9 +597,19 @@ void restart_path_erred(struct multipath *m, struct path *path, const struct mpa
 	if (result->transport == TRANSPORT_OK) {
 		path->nr_errors++;
 		tally_answered(m, path, io);
-	} else if (result->transport != TRANSPORT_BUSY && result->transport != TRANSPORT_REFUSED) {
-		restart_path_lost(m, path);
+	} else if (has_left(result)) {
+		if (is_dead(m, path))
+			forget_foreign(path);
+		else
+			restart_path_lost(m, path);
 	}
+}
+
+/* A question was answered, if only by the driver. */
+void restart_path_heard(const struct multipath *m, struct path *path)
+{
+	if (!path->heard_ns && has_left(&path->probe.result))
+		path->heard_ns = m->now_ns;
 }
 
 /* Nobody can count them any more; or, if it was not looked at yet, know whether there are any. */
@@ -565,6 +624,12 @@ void restart_path_leaves(struct multipath *m, struct path *path)
 static bool is_idle(const struct path *path)
 {
 	return path->in_flight == 0 && path->probing == PROBE_NONE;
+}
+
+/* It has been asked, and has not answered anything since it was opened. */
+static bool is_unheard(const struct path *path)
+{
+	return !path->heard_ns && path->probing != PROBE_NONE;
 }
 
 void ask_for_count(struct multipath *m, struct path *path)
@@ -591,6 +656,23 @@ void restart_path_drains(struct multipath *m, struct path *path)
 }
 
 /*
+ * A question of ours has been out for a while, and with the device is nothing: it is refused.  And
+ * so is the next one, until one is answered.
+ */
+static bool is_refused(const struct path *path, int64_t outstanding)
+{
+	return outstanding == 0 && path->link == LINK_OPEN && is_unheard(path) &&
+	       (path->kept_back || path->count_ns >= path->probe.start_ns + UNHEARD_NS);
+}
+
+static bool is_kept_back(const struct path *path, int64_t outstanding)
+{
+	if (outstanding == -EAGAIN)
+		return path->link == LINK_OPEN || path->leaving;
+	return is_refused(path, outstanding);
+}
+
+/*
  * The count was taken some time between the question and now.  It is a proof only if nothing at
  * all is out, and none of ours was on the path meanwhile: a command of ours is in the device's
  * counters some time after it was sent, so it must not be taken off the count.  If the device has
@@ -601,10 +683,13 @@ void restart_path_drains(struct multipath *m, struct path *path)
 void restart_path_counted(struct multipath *m, struct path *path, int64_t outstanding,
 			  uint64_t errors)
 {
+	bool kept_back = is_kept_back(path, outstanding);
+	bool alone = path->flow == path->flow_at_count;
+
 	notice_standstill(m);
 	path->counting = false;
 	path->kept_back = false;
-	if (outstanding == -EAGAIN && (path->link == LINK_OPEN || path->leaving))
+	if (kept_back)
 		note_kept_back(m, path, path->count_ns);
 	if (path->link == LINK_CLOSING)
 		close_link_if_idle(m, path);
@@ -612,8 +697,10 @@ void restart_path_counted(struct multipath *m, struct path *path, int64_t outsta
 		tally_counted(m, path, errors);
 	if (!path->foreign)
 		return;
-	if (outstanding == 0 && errors <= path->nr_errors && path->flow == path->flow_at_count &&
-	    counters_prove(m, path) && is_sent(m, path)) {
+	if (outstanding > 0 && alone)
+		path->facts.foreign = (uint64_t)outstanding; /* it may have been refused before */
+	if (outstanding == 0 && errors <= path->nr_errors && alone && counters_prove(m, path) &&
+	    is_sent(m, path) && is_heard(path, path->count_ns)) {
 		trace(m, "restart: %s has no foreign commands any more", path_name(path));
 		path->foreign = false;
 		path->feared = false;
@@ -629,9 +716,17 @@ static bool is_busy_for_long(const struct multipath *m, const struct path *path)
 	       m->now_ns >= later(m->started_ns, path->count_ns) + COUNT_BUSY_NS;
 }
 
+/* Idle, for a proof; or it hangs, perhaps because the kernel keeps all back there. */
+static bool is_to_be_counted(const struct multipath *m, const struct path *path)
+{
+	if (is_unheard(path))
+		return m->now_ns >= path->probe.start_ns + UNHEARD_NS;
+	return (is_idle(path) && is_heard(path, m->now_ns)) || is_busy_for_long(m, path);
+}
+
 static void look_after(struct multipath *m, struct path *path)
 {
-	bool writes_wait = !list_empty(&m->restarting);
+	bool writes_wait = !list_empty(&m->restarting) && is_heard(path, m->now_ns);
 
 	wake_by(m, m->now_ns + COUNT_INTERVAL_NS);
 	if (path->counting)
@@ -650,8 +745,7 @@ static void look_after(struct multipath *m, struct path *path)
 	}
 	if (path->resting)
 		wake_by(m, path->rest_ends_ns);
-	/* Commands of ours that hang do so perhaps because the kernel keeps all back there. */
-	if (path->link == LINK_OPEN && (is_idle(path) || is_busy_for_long(m, path)))
+	if (path->link == LINK_OPEN && is_to_be_counted(m, path))
 		ask_for_count(m, path);
 }
 

@@ -8,12 +8,16 @@ so nothing may be written meanwhile, on any path, and by no initiator.
 
 The kernel hopes for a port as long as fast_io_fail_tmo (fibre channel) or replacement_timeout (iSCSI)
 say: here longer than the case.
+
+It is the same when a driver takes no command, and nothing says so: an iSCSI session takes so many as its
+target allows (CmdSN), for all LUNs together, and another LUN hangs.
 """
 
+import contextlib
 import struct
 import time
 
-from lib import case, cuts, lio, scsi, topology
+from lib import case, cuts, dm, lio, scsi, system, topology
 from lib.case import defer, expect, expect_equal, expect_in_time, limit, note
 from lib.mpath import Map
 from lib.runner import Runner
@@ -55,13 +59,52 @@ def is_left_alone(path):
     return path.requests == before
 
 
+class Window(topology.Topology):
+    """An iSCSI LUN, and beside it another one that can hang, so that the session takes no command any more."""
+    name = "window"
+    DEPTH = 4
+
+    def __init__(self):
+        super().__init__()
+        system.modprobe("brd")
+        with contextlib.ExitStack() as undo:
+            self.backstore = undo.enter_context(lio.Ramdisk("wlun"))
+            self.disk = undo.enter_context(dm.Device("hung", "0 8192 linear /dev/ram0 0"))
+            hung = undo.enter_context(lio.Iblock("hung", self.disk.dev))
+            target = undo.enter_context(lio.IscsiTarget(self.backstore))
+            target.add_lun(hung, 1)
+            write(target.tpgts[0] + "/attrib/default_cmdsn_depth", self.DEPTH)
+            login = undo.enter_context(lio.IscsiLogin(target))
+            self.paths = login.paths
+            self.neighbour = lio.Path(self.paths[0].hctl[:-1] + "1").wait()
+            self.undo = undo.pop_all()
+
+    def teardown(self):
+        self.undo.close()
+
+    @contextlib.contextmanager
+    def on(self, _):
+        """The cut."""
+        self.disk.suspend()
+        with contextlib.ExitStack() as sent:
+            sent.callback(self.disk.resume)
+            for _ in range(self.DEPTH):
+                sent.enter_context(send_write(self.neighbour, NEW))
+            wait_for(self.is_blocked, 10, "the window closed")
+            yield
+
+    def is_blocked(self):
+        return read(self.neighbour.device + "/device_busy") == str(self.DEPTH)
+
+
 class Story:
     """A map whose first path can be blocked, and whose second leads to the same LUN past all that."""
 
-    def __init__(self, made, cut, **keys):
+    def __init__(self, made, cut, is_blocked=None, **keys):
         defer(made.teardown)
         self.cut = cut
         self.blocked = made.paths[0]
+        self.is_blocked = is_blocked or (lambda: read(self.blocked.device + "/state") == "blocked")
         self.other = defer(lio.LoopTarget(made.backstore).delete).path
         self.runner = Runner(log_dir=f"/run/tcmu-log-{made.name}")
         defer(self.runner.end)
@@ -90,12 +133,12 @@ class Story:
         expect_equal(new.wait(WAIT_SECONDS), None, "a newer write, with the port blocked")
         for what, text in (("status", self.map.status("detail")), ("log", self.runner.log())):
             expect(KEPT_BACK in text, f"the {what} does not say why it waits:\n{text}")
-        expect_equal(read(self.blocked.device + "/state"), "blocked", "the disk")
+        expect(self.is_blocked(), "the port is not blocked any more")
 
 
 def newer_data_waits(story):
     with story.cut.on(story.blocked):
-        wait_for(lambda: read(story.blocked.device + "/state") == "blocked", 30, "the port blocked")
+        wait_for(story.is_blocked, 30, "the port blocked")
         story.die_with_a_write()
         story.runner.start()
         new = defer(send_write(story.map, NEW).close)
@@ -121,6 +164,13 @@ def test_fibre_channel():
     that as errors.  So the time decides, which is short here; and it must not end while the port is blocked."""
     made = topology.FcoeVn2vn(n=1, fast_io_fail=150, dev_loss=180)
     newer_data_waits(Story(made, cuts.FC_LINK_DOWN, restart_wait_ms=2000))
+
+
+@limit(100)
+def test_iscsi_window():
+    """The disk is running, and nothing is counted; but who asks it something is not answered."""
+    made = Window()
+    newer_data_waits(Story(made, made, made.is_blocked))
 
 
 @limit(200)

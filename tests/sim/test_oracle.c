@@ -901,7 +901,7 @@ static void a_write_does_not_wait_for_a_former_fence(void)
 	believe_errors_were_told(w);
 	restart_world(w);
 	submit_write(w, 0, 1);
-	advance(w, 100);
+	advance(w, 200);
 }
 
 static void forget_suspend(struct world *w, struct mpath_event *event)

@@ -38,6 +38,7 @@ enum extra {
 	EXTRA_DEFERRED,
 	EXTRA_BUSY,
 	EXTRA_COMMANDS,
+	EXTRA_REFUSED, /* what EXTRA_KEPT_BACK keeps back, it does without a word */
 	NR_EXTRAS
 };
 
@@ -583,6 +584,12 @@ static bool is_seen(const struct sim_path *p)
 	return p->nr_opens || !p->foreign || (was_missed && p->foreign == p->hidden);
 }
 
+/* Is it known to the process that lives? */
+static bool is_known_to_be_blocked(const struct sim_path *p)
+{
+	return p->silent ? p->path && p->path->kept_back : p->seen_blocked;
+}
+
 /* What the kernel keeps back it has to itself. */
 static bool may_be_disturbed(const struct sim_path *p)
 {
@@ -797,7 +804,7 @@ static void random_change(struct world *w)
 		reload(w, w->table);
 		return;
 	case 1:
-		if (!p->blocked || !p->foreign || p->seen_blocked)
+		if (!p->blocked || !p->foreign || p->seen_blocked) /* else it could not be asked */
 			remove_path(w, p->name);
 		return;
 	case 2:
@@ -906,7 +913,7 @@ static void random_end_of_block(struct sim_path *p)
 	struct world *w = p->w;
 	uint64_t late_ms = lands_late_max_ms(w);
 
-	if (!p->blocked || (p->foreign && !w->killed && !p->seen_blocked))
+	if (!p->blocked || (p->foreign && !w->killed && !is_known_to_be_blocked(p)))
 		return;
 	if (chance(15))
 		sim_block_ends(p);
@@ -962,7 +969,10 @@ static void random_block(struct world *w)
 	} else if (p->is_open && p->path && is_seen(p) && !p->refused && p->mode == MODE_UP &&
 		   chance(p->foreign ? 20 : 2)) {
 		p->io_mode = MODE_UP;
-		sim_block(p);
+		if (has[EXTRA_REFUSED] && !p->foreign) /* what was counted is with the device */
+			sim_refuse(p);
+		else
+			sim_block(p);
 	}
 }
 

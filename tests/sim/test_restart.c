@@ -909,6 +909,142 @@ static void a_stranger_is_kept_back(void)
 	world_end(w);
 }
 
+/* --- what the driver refuses, and nobody says so --- */
+
+/* A write waits for the driver on 8:0 (another LUN of the target has all that this one takes). */
+static struct world *killed_while_refused(enum fence_kind fence)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+
+	w->settings.fence = fence;
+	world_up(w);
+	sim_refuse(sim_path(w, "8:0"));
+	submit_write(w, 0, 1);
+	expect(w, sim_path(w, "8:0")->nr_out == 1);
+	kill_world(w, 0);
+	restart_world(w);
+	return w;
+}
+
+/* As with what is kept back for a port, but it takes a moment until that is seen. */
+static struct sim_io *write_waits_for_the_driver(struct world *w)
+{
+	struct sim_io *write = submit_write(w, 0, 1);
+	struct sim_io *read = submit_read(w, 0, 1);
+
+	advance(w, 5000);
+	expect_good(w, read);
+	expect_pending(w, write);
+	expect_notice(w, "8:0: the kernel keeps commands of a former process back: writes wait "
+			 "until it lets them go, or gives them up, and then at most 70000 ms");
+	expect_no_notice(w, "8:0: 0 commands");
+	advance(w, 195000);
+	expect_pending(w, write);
+	return write;
+}
+
+static void a_write_that_was_refused_waits(void)
+{
+	struct world *w = killed_while_refused(FENCE_TIME);
+	struct sim_io *write = write_waits_for_the_driver(w);
+
+	sim_unblock(sim_path(w, "8:0"));
+	advance(w, 900);
+	expect(w, w->counts.orphan_writes == 1);
+	expect_pending(w, write);
+	advance(w, 6000); /* until the path is asked the next time */
+	expect_good(w, write);
+	expect(w, w->luns[0].stamps[0] == write->stamp);
+	world_end(w);
+}
+
+/* Be it refused for so short a time that nobody sees it: a question is answered, and then nothing
+ * is out. */
+static void refused_for_a_moment(void)
+{
+	unsigned int ms;
+
+	for (ms = 0; ms < 2500; ms += 50) {
+		struct world *w = killed_while_refused(FENCE_TIME);
+		struct sim_io *write = submit_write(w, 0, 1);
+
+		advance(w, ms);
+		expect_pending(w, write);
+		sim_let_go(sim_path(w, "8:0"), 0, 0);
+		advance(w, 40000);
+		expect(w, w->counts.orphan_writes == 1);
+		expect_good(w, write);
+		expect(w, w->luns[0].stamps[0] == write->stamp);
+		world_end(w);
+	}
+}
+
+/* A former process had used the path, which is dead: there is nothing to be feared. */
+static void the_path_is_dead(void)
+{
+	static const enum sim_mode modes[] = {MODE_LOST, MODE_NOT_SENT, MODE_FAULT};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		struct world *w = world_new(QUEUE TWO_GROUPS);
+		struct sim_io *write;
+
+		w->settings.fence = FENCE_TIME;
+		world_up(w);
+		kill_world(w, 0);
+		set_mode(sim_path(w, "8:0"), modes[i]);
+		restart_world(w);
+		write = submit_write(w, 0, 1);
+		advance(w, 300);
+		expect_good(w, write);
+		world_end(w);
+	}
+}
+
+/* It is dead, but says so only after a while: meanwhile it may have refused something. */
+static void the_path_dies_slowly(void)
+{
+	struct world *w = killed_while_refused(FENCE_TIME);
+	struct sim_io *write = submit_write(w, 0, 1);
+
+	advance(w, 600);
+	sim_let_go(sim_path(w, "8:0"), 0, 10000);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	sim_late_lose(sim_path(w, "8:0"));
+	advance(w, 68000);
+	expect_pending(w, write);
+	advance(w, 3000);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* The administrator takes the path away: then it cannot be asked any more. */
+static void the_path_is_removed_while_it_refuses(void)
+{
+	struct world *w = killed_while_refused(FENCE_TIME);
+	struct sim_io *write = submit_write(w, 0, 1);
+
+	advance(w, 10000);
+	expect(w, remove_path(w, "8:0") == 0);
+	sim_let_go(sim_path(w, "8:0"), 0, 0);
+	advance(w, 2000);
+	expect(w, w->nr_gone == 1);
+	expect_to_wait(w, write, 67000, 1200);
+	world_end(w);
+}
+
+static void nothing_was_refused_without_fence(void)
+{
+	struct world *w = killed_while_refused(FENCE_NONE);
+	struct sim_io *write = submit_write(w, 0, 1);
+
+	advance(w, 49900);
+	expect_pending(w, write);
+	advance(w, 200);
+	expect_good(w, write);
+	world_end(w);
+}
+
 /* --- disks that cannot be asked --- */
 
 /* A write is on 8:0 when the process dies, and lands when the next one has been there for 30 s. */
@@ -1291,7 +1427,7 @@ static void the_table_has_other_words_for_the_disks(void)
 	w->table = strdup(QUEUE "0 2 1 round-robin 0 1 1 /dev/a 1 round-robin 0 1 1 /dev/b 1");
 	restart_world(w);
 	write = submit_write(w, 0, 1);
-	advance(w, 100);
+	advance(w, 200);
 	expect_good(w, write);
 	expect_no_notice(w, "former process");
 	world_end(w);
@@ -1317,7 +1453,7 @@ static void disks_that_were_not_in_use(void)
 	sim_path(w, "8:48")->refused = "no such device";
 	restart_world(w);
 	write = submit_write(w, 0, 1);
-	advance(w, 100);
+	advance(w, 200);
 	expect_good(w, write);
 	expect_no_notice(w, "former process");
 	world_end(w);
@@ -1734,6 +1870,12 @@ int main(void)
 	STORY(we_stand_still_from_the_beginning);
 	STORY(the_port_is_back_when_we_are);
 	STORY(a_stranger_is_kept_back);
+	STORY(a_write_that_was_refused_waits);
+	STORY(refused_for_a_moment);
+	STORY(the_path_is_dead);
+	STORY(the_path_dies_slowly);
+	STORY(the_path_is_removed_while_it_refuses);
+	STORY(nothing_was_refused_without_fence);
 	STORY(the_disk_is_back_at_the_first_look);
 	STORY(the_disk_is_back_and_they_die_again);
 	STORY(errors_that_were_told);

@@ -360,6 +360,11 @@ class IscsiTarget:
             _link_lun(tpgt, backstore, group=groups[i] if groups else None)
             write(tpgt + "/enable", 1)
 
+    def add_lun(self, backstore, lun):
+        """Another one behind all portals; for those who log in after this."""
+        for tpgt in self.tpgts:
+            _link_lun(tpgt, backstore, lun)
+
     def delete(self):
         for tpgt, (address, number) in zip(self.tpgts, self.portals):
             write(tpgt + "/enable", 0)

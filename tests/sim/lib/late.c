@@ -171,6 +171,7 @@ static void set_blocked(struct sim_path *p, bool blocked, enum sim_mode mode)
 		if (strcmp(w->paths[i].name, p->name) != 0)
 			continue;
 		w->paths[i].blocked = blocked;
+		w->paths[i].silent = false;
 		w->paths[i].seen_blocked = false;
 		set_mode(&w->paths[i], mode);
 	}
@@ -188,6 +189,17 @@ void sim_block(struct sim_path *p)
 	for (i = 0; i < p->w->nr_events; i++)
 		if (kept_back_by(&p->w->events[i], sim_disk_of(p)))
 			p->w->events[i].due_ns = 0;
+}
+
+void sim_refuse(struct sim_path *p)
+{
+	struct world *w = p->w;
+	unsigned int i;
+
+	tell(w, "the driver refuses what is for %s, and nothing says so", p->name);
+	sim_block(p);
+	for (i = 0; i < w->nr_paths; i++)
+		w->paths[i].silent |= strcmp(w->paths[i].name, p->name) == 0;
 }
 
 static void land_at(struct sim_event *e, struct sim_late *late, uint64_t lands_ns,
@@ -246,11 +258,13 @@ static bool is_for_map(const struct sim_late *late)
 	return !lun->known || strcmp(late->nexus.lun->wwid, lun->wwid) == 0;
 }
 
-/* Let go, but not counted yet: who does not fear the disk takes it for idle, and it is. */
+/* Refused, or not counted yet: who does not fear the disk takes it for idle, and it is. */
 static bool is_uncounted_probe(const struct sim_late *late)
 {
-	return late->let_go && !late->cmd.cdb_len &&
-	       late->path->w->now_ns < late->path->uncounted_until_ns;
+	const struct sim_path *p = late->path;
+
+	return !late->cmd.cdb_len &&
+	       (p->silent || (late->let_go && p->w->now_ns < p->uncounted_until_ns));
 }
 
 /* What is another LUN's, or changes nothing and cannot be seen. */

@@ -119,11 +119,15 @@ static const char *disk_is_gone(struct sim_path *p)
 /* As the counters show them. */
 static int64_t foreign_now(const struct sim_path *p)
 {
+	if (p->blocked)
+		return p->silent ? 0 : -EAGAIN;
 	return p->w->now_ns < p->uncounted_until_ns ? 0 : p->foreign - p->hidden;
 }
 
 const char *sim_path_open(struct sim_path *p, struct path_facts *facts)
 {
+	int64_t foreign = foreign_now(p);
+
 	p->opening = false;
 	if (p->refused)
 		return p->refused;
@@ -134,8 +138,8 @@ const char *sim_path_open(struct sim_path *p, struct path_facts *facts)
 		.read_only = p->read_only,
 		.queue_depth = p->queue_depth,
 		.max_transfer_bytes = p->max_transfer_bytes,
-		.foreign = p->blocked ? 1 : (uint64_t)foreign_now(p), /* nobody can tell */
-		.kept_back = p->blocked,
+		.foreign = foreign < 0 ? 1 : (uint64_t)foreign, /* nobody can tell */
+		.kept_back = foreign == -EAGAIN,
 		.transit_ms = p->transit_ms,
 		.disk = p->disk,
 		.errors = sim_disk_of(p)->nr_errors,
@@ -148,7 +152,7 @@ const char *sim_path_open(struct sim_path *p, struct path_facts *facts)
 	p->is_open = true;
 	p->errors_at_open = sim_disk_of(p)->nr_errors;
 	p->nr_opens++;
-	p->seen_blocked = p->blocked;
+	p->seen_blocked = facts->kept_back;
 	return NULL;
 }
 
@@ -179,7 +183,7 @@ static int64_t count_now(const struct sim_path *p)
 	if (p->uncountable)
 		return -ENODEV;
 	if (p->blocked)
-		return -EAGAIN;
+		return n;
 	for (i = 0; i < p->w->nr_events; i++)
 		n += p->w->events[i].path == p && p->w->events[i].io;
 	return n;

@@ -77,6 +77,7 @@ struct sim_path {
 	unsigned int hidden;	     /* of these, such as the counters do not show any more (H3) */
 	bool uncountable;	     /* the counters cannot be read */
 	bool blocked;		     /* the kernel keeps commands back: sim_block() */
+	bool silent;		     /* and nothing says so: sim_refuse() */
 	bool seen_blocked;	     /* and this process knows it */
 	uint64_t uncounted_until_ns; /* what it has let go is on its way to the counters */
 	uint64_t nr_errors; /* the kernel counts: commands of its disk that have ended so */
@@ -379,6 +380,8 @@ void sim_late_lose(struct sim_path *path);
  * dead process's commands land when it lets go.
  */
 void sim_block(struct sim_path *path);
+/* Likewise, but no state of the disk's says so: the counters say that nothing is out. */
+void sim_refuse(struct sim_path *path);
 void sim_unblock(struct sim_path *path);
 /*
  * Likewise, but each lands when it likes within its time-out, or with @lands_late_ms so long after
