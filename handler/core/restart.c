@@ -28,8 +28,8 @@
  * A driver may also refuse a command (another LUN of the target hangs, and has all that the session
  * takes): the block layer has it then, and nothing says so.  What is sent there next waits with it.
  * So a disk that the dead process used must first answer a question of ours: what was there before
- * that has been handed over, and is counted.  Does it not answer, though nothing is out, it is taken
- * for one for which something is kept back.
+ * that has been handed over, and is counted.  Does it not answer, though nothing is out, it is
+ * taken for one for which something is kept back.
  *
  * A port may also be lost while we stand still (a machine that was halted).  So a wait does not end
  * before there was time to look, and what is counted then is seen as if it had just been let go.

@@ -958,20 +958,35 @@ static void a_write_that_was_refused_waits(void)
 	world_end(w);
 }
 
-/* Be it refused for so short a time that nobody sees it: a question is answered, and then nothing
- * is out. */
+/* We are short of something, and our question has not left: that is no answer. */
+static void refused_and_we_are_busy(void)
+{
+	struct world *w = killed_while_refused(FENCE_TIME);
+	struct sim_io *write;
+
+	set_mode(sim_path(w, "8:0"), MODE_LOCAL_BUSY);
+	advance(w, 100);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	write = write_waits_for_the_driver(w);
+	sim_unblock(sim_path(w, "8:0"));
+	expect_to_wait(w, write, 65000, 7000); /* there was an error */
+	world_end(w);
+}
+
+/* Be it refused for so short a time that nobody sees it, or taken only after our question: one was
+ * answered, and then nothing is out. */
 static void refused_for_a_moment(void)
 {
 	unsigned int ms;
 
-	for (ms = 0; ms < 2500; ms += 50) {
+	for (ms = 0; ms < 2500; ms += 37) {
 		struct world *w = killed_while_refused(FENCE_TIME);
 		struct sim_io *write = submit_write(w, 0, 1);
 
 		advance(w, ms);
 		expect_pending(w, write);
-		sim_let_go(sim_path(w, "8:0"), 0, 0);
-		advance(w, 40000);
+		sim_let_go(sim_path(w, "8:0"), 30, 10000);
+		advance(w, 80000);
 		expect(w, w->counts.orphan_writes == 1);
 		expect_good(w, write);
 		expect(w, w->luns[0].stamps[0] == write->stamp);
@@ -1004,17 +1019,42 @@ static void the_path_is_dead(void)
 /* It is dead, but says so only after a while: meanwhile it may have refused something. */
 static void the_path_dies_slowly(void)
 {
-	struct world *w = killed_while_refused(FENCE_TIME);
-	struct sim_io *write = submit_write(w, 0, 1);
+	static const unsigned int at_ms[] = {600, 1100, 3200};
+	unsigned int i;
 
-	advance(w, 600);
+	for (i = 0; i < sizeof(at_ms) / sizeof(at_ms[0]); i++) {
+		struct world *w = killed_while_refused(FENCE_TIME);
+		struct sim_io *write = submit_write(w, 0, 1);
+
+		advance(w, at_ms[i]);
+		sim_let_go(sim_path(w, "8:0"), 0, 10000);
+		set_mode(sim_path(w, "8:0"), MODE_LOST);
+		sim_late_lose(sim_path(w, "8:0"));
+		advance(w, 67000);
+		expect_pending(w, write);
+		advance(w, 4000);
+		expect_good(w, write);
+		world_end(w);
+	}
+}
+
+/* The driver has taken it before it was missed, and it times out when no process runs, which this
+ * kernel does not count: the third process is told of it by the second. */
+static void it_was_refused_and_they_die_again(void)
+{
+	struct world *w = killed_while_refused(FENCE_TIME);
+	struct sim_io *write;
+
+	w->timeouts_untold = true;
+	advance(w, 100);
 	sim_let_go(sim_path(w, "8:0"), 0, 10000);
-	set_mode(sim_path(w, "8:0"), MODE_LOST);
-	sim_late_lose(sim_path(w, "8:0"));
-	advance(w, 68000);
-	expect_pending(w, write);
-	advance(w, 3000);
-	expect_good(w, write);
+	advance(w, 5000);
+	kill_world(w, 0);
+	advance(w, 16000);
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	expect_to_wait(w, write, 40000, 20000);
+	expect(w, w->counts.orphan_writes == 1);
 	world_end(w);
 }
 
@@ -1871,9 +1911,11 @@ int main(void)
 	STORY(the_port_is_back_when_we_are);
 	STORY(a_stranger_is_kept_back);
 	STORY(a_write_that_was_refused_waits);
+	STORY(refused_and_we_are_busy);
 	STORY(refused_for_a_moment);
 	STORY(the_path_is_dead);
 	STORY(the_path_dies_slowly);
+	STORY(it_was_refused_and_they_die_again);
 	STORY(the_path_is_removed_while_it_refuses);
 	STORY(nothing_was_refused_without_fence);
 	STORY(the_disk_is_back_at_the_first_look);
