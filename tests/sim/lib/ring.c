@@ -197,19 +197,29 @@ static void check_data(struct world *w, struct sim_io *io, const struct ring_res
 	memcpy(io->buf, data, all);
 }
 
-static void check_response(struct world *w, struct sim_io *io, const struct ring_response *response)
+/* The kernel looks there after CHECK CONDITION only: else it is what was left of the request. */
+static void check_sense(struct world *w, const struct sim_io *io,
+			const struct ring_response *response)
 {
 	static const uint8_t no_sense[sizeof(response->sense)];
 	const struct scsi_result *result = &io->io.result;
-	size_t len = response->scsi_status == SAM_CHECK_CONDITION ? result->sense_len : 0;
+	size_t len = result->sense_len;
 
-	oracle_check(w, response->scsi_status == result->status,
-		     "io %u: status %02x in the ring, not %02x", io->id, response->scsi_status,
-		     result->status);
 	oracle_check(w,
 		     !memcmp(response->sense, result->sense, len) &&
 			     !memcmp(response->sense + len, no_sense, sizeof(no_sense) - len),
 		     "io %u: other sense in the ring", io->id);
+}
+
+static void check_response(struct world *w, struct sim_io *io, const struct ring_response *response)
+{
+	const struct scsi_result *result = &io->io.result;
+
+	oracle_check(w, response->scsi_status == result->status,
+		     "io %u: status %02x in the ring, not %02x", io->id, response->scsi_status,
+		     result->status);
+	if (response->scsi_status == SAM_CHECK_CONDITION)
+		check_sense(w, io, response);
 	if (io->io.cmd.dir == SCSI_DATA_IN)
 		check_data(w, io, response);
 }
