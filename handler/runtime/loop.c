@@ -109,8 +109,9 @@ static void loop_begin_batch(struct loop *loop, struct list *letters)
 {
 	struct list *node, *older;
 
-	atomic_fetch_add_explicit(&loop->nr_batches, 1, memory_order_relaxed);
 	node = atomic_exchange_explicit(&loop->letters, NULL, memory_order_acquire);
+	/* Now, not before: who is told of a new batch must not have a letter in this one. */
+	atomic_fetch_add_explicit(&loop->nr_batches, 1, memory_order_release);
 	list_init(letters);
 	for (; node; node = older) {
 		older = node->next;

@@ -66,6 +66,7 @@ struct numbered {
 	struct letter letter;
 	unsigned int poster;
 	unsigned int number;
+	unsigned int batch; /* when it was posted */
 };
 
 static unsigned int next_number[NR_POSTERS]; /* owner thread */
@@ -77,6 +78,7 @@ static void numbered_deliver(struct letter *letter)
 
 	assert(loop_is_current(loop));
 	assert(n->number == next_number[n->poster]++);
+	assert(n->batch != loop_batch(loop));
 	if (n->number == NR_LETTERS - 1)
 		sem_post(&all_delivered);
 	free(n);
@@ -93,6 +95,7 @@ static void *post_letters(void *arg)
 		n->letter.deliver = numbered_deliver;
 		n->poster = (unsigned int)(uintptr_t)arg;
 		n->number = i;
+		n->batch = loop_batch(loop);
 		loop_post(loop, &n->letter);
 		if (i % 1000 == 0)
 			sleep_ms(1); /* so that the loop falls asleep now and then */
@@ -100,7 +103,10 @@ static void *post_letters(void *arg)
 	return NULL;
 }
 
-/* Four posters at once: nothing is lost, and each one's letters keep their order. */
+/*
+ * Four posters at once: nothing is lost, each one's letters keep their order, and once a letter has
+ * been taken the batch in which it was posted is over.
+ */
 static void test_letters(void)
 {
 	pthread_t threads[NR_POSTERS];
