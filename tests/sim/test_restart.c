@@ -537,22 +537,28 @@ static void the_foreign_path_becomes_another_lun_unseen(void)
 
 /* --- what the kernel keeps back --- */
 
+/* @hold keeps the process's write back on 8:0; the process dies, and the next one is there. */
+static struct world *killed_while(void (*hold)(struct sim_path *path), enum fence_kind fence)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+
+	w->settings.fence = fence;
+	world_up(w);
+	hold(sim_path(w, "8:0"));
+	submit_write(w, 0, 1);
+	expect(w, sim_path(w, "8:0")->nr_out == 1);
+	kill_world(w, 0);
+	restart_world(w);
+	return w;
+}
+
 /*
  * The remote port of 8:0 is lost, so the kernel keeps a write back there.  The process dies, and
  * the next one waits for longer than the kernel could need for what it has sent.
  */
 static struct world *killed_while_blocked(enum fence_kind fence)
 {
-	struct world *w = world_new(QUEUE TWO_GROUPS);
-
-	w->settings.fence = fence;
-	world_up(w);
-	sim_block(sim_path(w, "8:0"));
-	submit_write(w, 0, 1);
-	expect(w, sim_path(w, "8:0")->nr_out == 1);
-	kill_world(w, 0);
-	restart_world(w);
-	return w;
+	return killed_while(sim_block, fence);
 }
 
 static struct sim_io *write_waits_for_it(struct world *w)
@@ -914,16 +920,7 @@ static void a_stranger_is_kept_back(void)
 /* A write waits for the driver on 8:0 (another LUN of the target has all that this one takes). */
 static struct world *killed_while_refused(enum fence_kind fence)
 {
-	struct world *w = world_new(QUEUE TWO_GROUPS);
-
-	w->settings.fence = fence;
-	world_up(w);
-	sim_refuse(sim_path(w, "8:0"));
-	submit_write(w, 0, 1);
-	expect(w, sim_path(w, "8:0")->nr_out == 1);
-	kill_world(w, 0);
-	restart_world(w);
-	return w;
+	return killed_while(sim_refuse, fence);
 }
 
 /* As with what is kept back for a port, but it takes a moment until that is seen. */
