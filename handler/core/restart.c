@@ -516,6 +516,7 @@ void restart_path_opened(struct multipath *m, struct path *path)
 {
 	tally_begins(path, m->restart_over ? path->facts.errors : 0);
 	path->heard_ns = 0;
+	path->mute = true;
 	notice_standstill(m);
 	find_former_disk(m, path);
 	if (!may_have_foreign(m, path) || m->now_ns >= wait_over_ns(m))
@@ -580,16 +581,17 @@ static bool has_left(const struct scsi_result *result)
 }
 
 /*
- * The first question is lost at once, and nothing else was there: a driver that says so does not
- * refuse.
+ * Each question is lost at once, and nothing else was there: a driver that says so does not refuse.
+ * It may have until then, and have lost what it took with our question: that is an error more than
+ * ours, which the next count shows.
  */
 static bool is_dead(const struct multipath *m, const struct path *path)
 {
-	return !path->heard_ns && !path->kept_back_ns && !path->facts.foreign &&
+	return path->mute && !path->kept_back_ns && !path->facts.foreign &&
 	       m->now_ns < path->probe.start_ns + UNHEARD_NS;
 }
 
-/* Not good.  The device counts it, too, if the target has answered. */
+/* Not good.  The device counts it, too, if the target has answered, or the driver in its place. */
 void restart_path_erred(struct multipath *m, struct path *path, const struct mpath_io *io)
 {
 	const struct scsi_result *result = &io->result;
@@ -599,7 +601,7 @@ void restart_path_erred(struct multipath *m, struct path *path, const struct mpa
 		tally_answered(m, path, io);
 	} else if (has_left(result)) {
 		if (is_dead(m, path))
-			forget_foreign(path);
+			path->nr_errors += transport_may_land(result->transport);
 		else
 			restart_path_lost(m, path);
 	}
@@ -608,6 +610,8 @@ void restart_path_erred(struct multipath *m, struct path *path, const struct mpa
 /* A question was answered, if only by the driver. */
 void restart_path_heard(const struct multipath *m, struct path *path)
 {
+	if (path->probe.result.transport == TRANSPORT_OK)
+		path->mute = false;
 	if (!path->heard_ns && has_left(&path->probe.result))
 		path->heard_ns = m->now_ns;
 }

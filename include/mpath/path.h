@@ -117,6 +117,7 @@ struct path {
 	bool foreign;	  /* commands of a dead process may still be out there (D9 Restart) */
 	bool feared;	  /* ... or may have been lost there: does the kernel keep some back? */
 	bool kept_back;	  /* it does */
+	bool mute;	  /* the target has answered no question since the link was opened */
 	bool used;	  /* since the link was opened, so that writes may be out there */
 	bool counting;	  /* the runtime was asked for the outstanding commands */
 	bool resetting;	  /* the runtime was asked for a LOGICAL UNIT RESET */

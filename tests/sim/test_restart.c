@@ -966,7 +966,7 @@ static void refused_and_we_are_busy(void)
 	set_mode(sim_path(w, "8:0"), MODE_HUNG);
 	write = write_waits_for_the_driver(w);
 	sim_unblock(sim_path(w, "8:0"));
-	expect_to_wait(w, write, 65000, 7000); /* there was an error */
+	expect_to_wait(w, write, 900, 6000);
 	world_end(w);
 }
 
@@ -1031,6 +1031,25 @@ static void the_path_dies_slowly(void)
 		expect_pending(w, write);
 		advance(w, 4000);
 		expect_good(w, write);
+		world_end(w);
+	}
+}
+
+/* The driver has taken both the old write and our question, and then the path is lost: that it is
+ * dead at once does not say that nothing was there. */
+static void it_was_refused_and_the_path_dies_at_once(void)
+{
+	unsigned int ms;
+
+	for (ms = 3; ms < 500; ms += 31) {
+		struct world *w = killed_while_refused(FENCE_TIME);
+		struct sim_io *write = submit_write(w, 0, 1);
+
+		advance(w, ms);
+		sim_let_go(sim_path(w, "8:0"), 0, 10000);
+		set_mode(sim_path(w, "8:0"), MODE_LOST);
+		sim_late_lose(sim_path(w, "8:0"));
+		expect_to_wait(w, write, 67000, 4000);
 		world_end(w);
 	}
 }
@@ -1912,6 +1931,7 @@ int main(void)
 	STORY(refused_for_a_moment);
 	STORY(the_path_is_dead);
 	STORY(the_path_dies_slowly);
+	STORY(it_was_refused_and_the_path_dies_at_once);
 	STORY(it_was_refused_and_they_die_again);
 	STORY(the_path_is_removed_while_it_refuses);
 	STORY(nothing_was_refused_without_fence);

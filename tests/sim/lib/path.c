@@ -594,6 +594,12 @@ static void sim_io_is_back(struct sim_io *sio, const struct mpath_io *io)
 	sio->nr_legs -= io->is_internal;
 }
 
+/* What was never sent the disk has not heard of. */
+static bool is_counted_error(const struct scsi_result *result)
+{
+	return !scsi_result_is_good(result) && !transport_never_sent(result->transport);
+}
+
 void sim_path_answer(struct sim_path *p, const struct sim_event *e)
 {
 	struct mpath_io *io = e->io;
@@ -604,7 +610,7 @@ void sim_path_answer(struct sim_path *p, const struct sim_event *e)
 		p->heard_sent_ns = io->start_ns;
 	oracle_told(p->w, p, io);
 	list_del(&io->node);
-	sim_disk_of(p)->nr_errors += !scsi_result_is_good(&io->result);
+	sim_disk_of(p)->nr_errors += is_counted_error(&io->result);
 	if (io->is_probe)
 		return;
 	if (p->io_mode != MODE_UP && p->io_left && --p->io_left == 0)
