@@ -18,6 +18,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,14 +41,23 @@ void cmdproc_init(struct cmdproc *cmdproc, int uio_fd, const char *uio_name)
 	snprintf(cmdproc->comm, sizeof(cmdproc->comm), "cmdproc-%s", uio_name);
 }
 
+/* Removal cancels this thread: not while it has a file open. */
+static __attribute__((noinline)) void begin(struct cmdproc *cmdproc)
+{
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	cmdproc->begun = true;
+	thread_does_io();
+	lock_memory();
+	atomic_store_explicit(&cmdproc->tid, (int)gettid(), memory_order_relaxed);
+	pthread_setcancelstate(state, NULL);
+}
+
 void cmdproc_hands_out(struct cmdproc *cmdproc)
 {
-	if (!cmdproc->begun) {
-		cmdproc->begun = true;
-		thread_does_io();
-		lock_memory();
-		atomic_store_explicit(&cmdproc->tid, (int)gettid(), memory_order_relaxed);
-	}
+	if (!cmdproc->begun)
+		begin(cmdproc);
 	atomic_fetch_add_explicit(&cmdproc->handed_out, 1, memory_order_release);
 }
 
