@@ -16,6 +16,11 @@
  * to copy to.  Such an orphan still holds one of the host's tags, so it counts against the path and
  * its host until the device's own count shows that it has gone, or its time is long over.
  *
+ * That count knows nothing of what a driver refuses, again and again, for as long as it pleases
+ * (another LUN of an iSCSI target hangs, and has all that the session takes).  So the fd of a probe
+ * that is given up stays open, unread, until the kernel has ended the probe: poll() tells.  As long
+ * as there is such a one no other orphan is taken for gone, and there are never many of them.
+ *
  * Besides the slots a link holds /dev/sdX with O_EXCL, so that nobody else uses the disk (claim.c),
  * and one sg fd without commands, the anchor: as long as that is open, the kernel cannot give
  * sgN's number to another disk, and a slot can be opened by name.
@@ -60,6 +65,15 @@
 #define SG_TRIM_NS	 (10 * NSEC_PER_SEC) /* a slot that was not needed for so long is closed */
 #define SG_WAIT_MAX_NS	 (1 * NSEC_PER_SEC)  /* for a slot; then the core tries elsewhere */
 #define SG_OPEN_RETRY_NS (1 * NSEC_PER_SEC)
+
+/*
+ * So many probes that were given up may be out.  The kernel ends one after 10 s, and the core gives
+ * one up after 1 s at the soonest: there are more only where the kernel cannot end them.
+ */
+#define SG_UNANSWERED_MAX 16
+/* A driver that takes a command again is asked for the others that it has refused by then. */
+#define SG_HANDED_OVER_NS (50 * NSEC_PER_MSEC)
+
 /* Missing in glibc's scsi/sg.h: do what was asked for, or fail, but nothing wider. */
 #ifndef SG_SCSI_RESET_NO_ESCALATE
 #define SG_SCSI_RESET_NO_ESCALATE 0x100
@@ -71,9 +85,10 @@
 #define SG_ORPHAN_NS (30 * NSEC_PER_SEC)
 
 enum slot_state {
-	SLOT_IDLE,    /* on link->idle_slots */
-	SLOT_BUSY,    /* on link->busy_slots, with a command */
-	SLOT_CLOSING, /* on no list: a worker closes it; what it carried is handed back then */
+	SLOT_IDLE,	 /* on link->idle_slots */
+	SLOT_BUSY,	 /* on link->busy_slots, with a command */
+	SLOT_UNANSWERED, /* on link->unanswered: its probe was given up, and handed back */
+	SLOT_CLOSING,	 /* on no list: a worker closes it; what it carried is handed back then */
 };
 
 struct sg_slot {
@@ -103,10 +118,12 @@ struct path_link {
 	/* Slots are owned, node.queue_depth of them at most; each has an fd. */
 	struct list idle_slots; /* the one used last first */
 	struct list busy_slots;
+	struct list unanswered;
 	unsigned int nr_open; /* idle and busy */
 	unsigned int nr_idle;
 	unsigned int nr_busy;
-	unsigned int nr_closing;
+	unsigned int nr_unanswered;
+	unsigned int nr_closing;       /* these, too: no new slot takes their place */
 	unsigned int nr_idle_min;      /* since the last trimming */
 	uint8_t sense[SCSI_SENSE_MAX]; /* of the answer that is being read */
 	struct job_queue closers;
@@ -128,9 +145,12 @@ struct path_link {
 
 	struct job counter;
 	bool counting;
-	int64_t outstanding; /* the job's, while counting */
-	bool keeps_back;     /* the kernel did, when the orphans were counted last */
-	unsigned int nr_orphans;
+	int64_t outstanding;	 /* the job's, while counting */
+	uint64_t count_ns;	 /* when it began */
+	uint64_t heard_ns;	 /* the kernel has ended an unanswered probe */
+	bool keeps_back;	 /* the kernel did, when the orphans were counted last */
+	unsigned int nr_orphans; /* unanswered probes, too */
+	unsigned int nr_at_host; /* of these: with one of the host's tags */
 	uint64_t orphans_until_ns;
 	uint64_t orphan_lasts_ns; /* the longest of them */
 
@@ -176,6 +196,13 @@ static void link_fail_io(struct path_link *link, struct mpath_io *io, enum trans
 		(struct scsi_result){.transport = error, .residual = (uint32_t)io->cmd.data_len};
 	io->transport_data = NULL;
 	list_push_back(&link->failed, &io->node);
+	link_post_report(link);
+}
+
+static void link_release(struct path_link *link, struct mpath_io *io)
+{
+	io->transport_data = NULL;
+	list_push_back(&link->released, &io->node);
 	link_post_report(link);
 }
 
@@ -310,7 +337,25 @@ static void slot_forget_io(struct sg_slot *slot)
 	slot->abandoned = false;
 }
 
-/* Off the lists and off the loop; a worker closes the fd. */
+/* Off its list: no command will use it any more. */
+static void slot_leave(struct sg_slot *slot)
+{
+	struct path_link *link = slot->link;
+
+	list_del(&slot->node);
+	if (slot->state == SLOT_UNANSWERED) {
+		link->nr_unanswered--;
+		return;
+	}
+	if (slot->state == SLOT_IDLE)
+		link->nr_idle--;
+	else
+		link->nr_busy--;
+	link->nr_open--;
+	link->nr_closing++;
+}
+
+/* Off the loop, too; a worker closes the fd. */
 static void slot_close(struct sg_slot *slot)
 {
 	struct path_link *link = slot->link;
@@ -318,13 +363,7 @@ static void slot_close(struct sg_slot *slot)
 	if (slot->watched)
 		loop_unwatch(link->loop, &slot->watch);
 	slot->watched = false;
-	list_del(&slot->node);
-	if (slot->state == SLOT_IDLE)
-		link->nr_idle--;
-	else
-		link->nr_busy--;
-	link->nr_open--;
-	link->nr_closing++;
+	slot_leave(slot);
 	slot->state = SLOT_CLOSING;
 	job_start(&link->closers, &slot->closer);
 }
@@ -343,13 +382,10 @@ static void slot_closed(struct letter *letter)
 
 	free(slot);
 	link->nr_closing--;
-	if (io && abandoned) {
-		io->transport_data = NULL;
-		list_push_back(&link->released, &io->node);
-		link_post_report(link);
-	} else if (io) {
+	if (io && abandoned)
+		link_release(link, io);
+	else if (io)
 		link_fail_io(link, io, TRANSPORT_ORPHANED);
-	}
 	link_start_waiting(link);
 	link_check_closed(link);
 }
@@ -361,25 +397,54 @@ static void link_expect_orphans(struct path_link *link, uint64_t until_ns)
 }
 
 /* The command is out and nobody will read its answer: an orphan from now on. */
-static void slot_give_up(struct sg_slot *slot)
+static void slot_add_orphan(struct sg_slot *slot)
 {
 	struct path_link *link = slot->link;
 	uint64_t lasts_ns = slot->io->cmd.timeout_ms * NSEC_PER_MSEC + SG_ORPHAN_NS;
 
 	list_del(&slot->io->node);
 	link->nr_orphans++;
+	link->nr_at_host++;
 	if (link->orphan_lasts_ns < lasts_ns)
 		link->orphan_lasts_ns = lasts_ns;
 	link_expect_orphans(link, slot->io->start_ns + lasts_ns);
 	link_tick_by(link, SG_TICK_NS);
+}
+
+static void slot_give_up(struct sg_slot *slot)
+{
+	slot_add_orphan(slot);
 	slot_close(slot);
+}
+
+/* Nobody will read the answer, so what it was to go to is free at once. */
+static void slot_give_up_probe(struct sg_slot *slot)
+{
+	struct path_link *link = slot->link;
+	struct mpath_io *io = slot->io;
+
+	slot_add_orphan(slot);
+	slot_forget_io(slot);
+	slot_leave(slot);
+	slot->state = SLOT_UNANSWERED;
+	link->nr_unanswered++;
+	list_push_back(&link->unanswered, &slot->node);
+	link_release(link, io);
 }
 
 /* --- orphans --- */
 
+static void link_leave_host(struct path_link *link, unsigned int nr_left)
+{
+	if (link->nr_at_host <= nr_left)
+		return;
+	sg_host_leave(link->host, link->nr_at_host - nr_left);
+	link->nr_at_host = nr_left;
+}
+
 static void link_drop_orphans(struct path_link *link, unsigned int nr_left)
 {
-	sg_host_leave(link->host, link->nr_orphans - nr_left);
+	link_leave_host(link, nr_left);
 	link->nr_orphans = nr_left;
 	if (!nr_left)
 		link->keeps_back = false;
@@ -419,25 +484,45 @@ static void counter_run(struct job *job)
 	link->outstanding = sg_counters_read(&link->counters);
 }
 
+/* What a driver has refused is not counted, and is with the device some time after the probe. */
+static bool may_be_refused(const struct path_link *link)
+{
+	return link->nr_unanswered || link->count_ns < link->heard_ns + SG_HANDED_OVER_NS;
+}
+
 /*
  * What is out and is not in a slot is an orphan; or somebody else's, hence never more than we know
  * of.  Commands of ours that came and went meanwhile make this inexact by as many: the next tick
- * looks again.  What the kernel keeps back is not counted, and has its whole time before it.
+ * looks again.  With an I/O scheduler what is refused has one of the disk's requests, but none of
+ * the host's tags.
  */
+static void link_believe(struct path_link *link)
+{
+	int64_t others = link->outstanding - (int64_t)link->nr_busy;
+	unsigned int nr_left = others > 0 ? (unsigned int)others : 0;
+
+	if (nr_left >= link->nr_orphans)
+		return;
+	if (!may_be_refused(link))
+		link_drop_orphans(link, nr_left);
+	else if (!link->node.shares_tags)
+		link_leave_host(link, nr_left);
+}
+
+/* What the kernel keeps back is not counted, and has its whole time before it. */
 static void counter_done(struct letter *letter)
 {
 	struct path_link *link = container_of(letter, struct path_link, counter.letter);
-	int64_t others = link->outstanding - (int64_t)link->nr_busy;
 	uint64_t now_ns = loop_now_ns(link->loop);
 
 	link->counting = false;
 	link->keeps_back = link->outstanding == -EAGAIN;
-	if (link->keeps_back)
+	if (link->outstanding >= 0)
+		link_believe(link);
+	if (link->keeps_back || link->nr_unanswered)
 		link_expect_orphans(link, now_ns + link->orphan_lasts_ns);
 	else if (now_ns >= link->orphans_until_ns)
 		link_drop_orphans(link, 0);
-	else if (link->outstanding >= 0 && others < (int64_t)link->nr_orphans)
-		link_drop_orphans(link, others > 0 ? (unsigned int)others : 0);
 	link_start_waiting(link);
 	link_check_closed(link);
 }
@@ -447,6 +532,7 @@ static void link_count_orphans(struct path_link *link)
 	if (!link->nr_orphans || link->counting)
 		return;
 	link->counting = true;
+	link->count_ns = loop_now_ns(link->loop);
 	job_start(&link->openers, &link->counter);
 }
 
@@ -534,13 +620,15 @@ static void link_send(struct path_link *link, struct sg_slot *slot, struct mpath
 }
 
 /*
- * A probe would only be kept back in the kernel, as one is already that was given up.  That may
- * last for hours, and each has one of the disk's requests meanwhile; when all are out write()
- * sleeps, and our loop with it.  So it waits here, until it is given up like the one before.
+ * A probe would only be kept back in the kernel, as one is already that was given up; or refused
+ * by the driver, as many.  That may last for hours, and each has one of the disk's requests
+ * meanwhile; when all are out write() sleeps, and our loop with it.  So it waits here, until it is
+ * given up like the one before.
  */
 static bool is_kept_back(const struct path_link *link, const struct mpath_io *io)
 {
-	return io->is_probe && link->keeps_back && link->nr_orphans;
+	return io->is_probe &&
+	       ((link->keeps_back && link->nr_orphans) || link->nr_unanswered >= SG_UNANSWERED_MAX);
 }
 
 /*
@@ -701,13 +789,29 @@ static void link_return_waiting(struct path_link *link)
 	}
 }
 
+/* The kernel has ended a probe that was given up; or the device goes away, and nobody tells. */
+static void slot_answered_late(struct sg_slot *slot, uint32_t epoll_events)
+{
+	struct path_link *link = slot->link;
+
+	slot_close(slot);
+	if (!(epoll_events & EPOLLIN))
+		return;
+	link->heard_ns = loop_now_ns(link->loop);
+	link_drop_orphans(link, link->nr_orphans - 1);
+	link_start_waiting(link);
+}
+
 static void slot_ready(struct watch *watch, uint32_t epoll_events)
 {
 	struct sg_slot *slot = container_of(watch, struct sg_slot, watch);
 	struct sg_io_hdr hdr = {.interface_id = 'S'};
 
-	if (slot->state != SLOT_BUSY)
-		return; /* the device went away while the slot was idle: the next write() tells */
+	if (slot->state != SLOT_BUSY) {
+		if (slot->state == SLOT_UNANSWERED)
+			slot_answered_late(slot, epoll_events);
+		return; /* idle: the device went away, the next write() tells */
+	}
 	if (read(watch->fd, &hdr, sizeof(hdr)) < 0) {
 		slot_read_failed(slot, errno, epoll_events);
 		return;
@@ -726,14 +830,17 @@ static void sg_abandon(struct path_link *link, struct mpath_io *io)
 
 	if (!slot) { /* never sent, or failed and not yet reported */
 		list_del(&io->node);
-		list_push_back(&link->released, &io->node);
-		link_post_report(link);
+		link_release(link, io);
 		return;
 	}
 	assert(slot->io == io && !slot->abandoned);
 	slot->abandoned = true;
-	if (slot->state == SLOT_BUSY)
-		slot_give_up(slot); /* else it was lost, and its fd is being closed already */
+	if (slot->state != SLOT_BUSY)
+		return; /* it was lost, and its fd is being closed already */
+	if (io->is_probe)
+		slot_give_up_probe(slot);
+	else
+		slot_give_up(slot);
 }
 
 /* --- the tick --- */
@@ -845,6 +952,7 @@ static void link_init(struct path_link *link, const struct link_request *request
 	link->counters = (struct sg_counters){-1, -1, -1, -1, -1, -1, false};
 	list_init(&link->idle_slots);
 	list_init(&link->busy_slots);
+	list_init(&link->unanswered);
 	list_init(&link->waiting);
 	list_init(&link->failed);
 	list_init(&link->released);
@@ -1003,9 +1111,13 @@ static void link_check_closed(struct path_link *link)
 
 static void sg_close(struct path_link *link, struct letter *closed)
 {
+	struct sg_slot *slot, *tmp;
+
 	assert(!link->nr_busy && list_empty(&link->waiting) && list_empty(&link->failed) &&
 	       list_empty(&link->released));
 	link->closed = closed;
+	list_for_each_entry_safe(slot, tmp, &link->unanswered, node)
+		slot_close(slot);
 	link_check_closed(link);
 }
 

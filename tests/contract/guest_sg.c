@@ -428,6 +428,116 @@ static void test_what_is_kept_back_does_not_pile_up(const struct rig *rig)
 	contract_close(path);
 }
 
+/* The driver takes no command, and is asked again and again. */
+static void set_refusing(bool on)
+{
+	if (on)
+		set_parameter("every_nth", "1");
+	set_parameter("opts", on ? "0x8000" : "0");
+	if (!on)
+		set_parameter("every_nth", "0");
+}
+
+static void give_up(struct contract_shot *shot)
+{
+	shot_abandon(shot);
+	check(shot_wait(shot, 5000));
+	shot_free(shot);
+}
+
+static void give_up_probes(struct contract_path *path, unsigned int nr)
+{
+	while (nr--) {
+		struct contract_shot *probe = send_probe(path);
+
+		check(!shot_wait(probe, 300)); /* longer than it takes to count the last one */
+		give_up(probe);
+	}
+}
+
+/* The loop sleeps in the kernel: this wakes it, so that the test can end. */
+static void took_too_long(int signal)
+{
+	(void)signal;
+	write_file(SCSI_DEBUG "/opts", "0");
+}
+
+static struct contract_path *open_refusing(const struct rig *rig, const char *nr_requests)
+{
+	struct contract_path *path;
+	struct path_facts facts;
+	char name[128];
+
+	snprintf(name, sizeof(name), "/sys/class/block/%s/queue/nr_requests", disks[0]);
+	check(write_file(name, nr_requests));
+	path = open_disk(rig, &facts);
+	signal(SIGALRM, took_too_long);
+	alarm(30);
+	set_refusing(true);
+	return path;
+}
+
+static void take_again(struct contract_path *path)
+{
+	struct contract_shot *probe = send_probe(path);
+
+	check(alarm(0));
+	set_refusing(false);
+	check(shot_wait(probe, 5000) && shot_io(probe)->result.transport == TRANSPORT_OK);
+	shot_free(probe);
+}
+
+/*
+ * A driver refuses whatever is sent, and no count shows it.  All the same no more may be given up
+ * there than the disk has requests, or write() would sleep.
+ */
+static void test_what_is_refused_leaves_requests(const struct rig *rig)
+{
+	struct contract_path *path = open_refusing(rig, "4\n");
+	struct contract_shot *shots[3];
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		shots[i] = shot_new(path, "28 00 00 00 00 00 00 00 01 00", SCSI_DATA_IN, 512, 1, 0);
+	shots_submit(shots, 3);
+	give_up_probes(path, 1);
+	for (i = 0; i < 3; i++)
+		give_up(shots[i]);
+	give_up_probes(path, 6);
+	take_again(path);
+	contract_sleep_ms(1000); /* the orphans are counted */
+	for (i = 0; i < 3; i++)
+		shots[i] = shot_new(path, "28 00 00 00 00 00 00 00 01 00", SCSI_DATA_IN, 512, 1, 0);
+	shots_submit(shots, 3);
+	for (i = 0; i < 3; i++) {
+		check(shot_wait(shots[i], 5000));
+		check(shot_io(shots[i])->result.transport == TRANSPORT_OK);
+		shot_free(shots[i]);
+	}
+	contract_close(path);
+}
+
+/* Nor do probes take all of them: each that was given up there has an fd until it is over. */
+static void test_what_is_refused_does_not_pile_up(const struct rig *rig)
+{
+	unsigned int before = nr_fds(), idle, most;
+	struct contract_path *path = open_refusing(rig, "64\n");
+
+	idle = nr_fds();
+	give_up_probes(path, 24);
+	most = nr_fds();
+	printf("     descriptors of refused probes: %u\n", most - idle);
+	check(most - idle <= 16);
+	take_again(path);
+	contract_sleep_ms(500);
+	check(nr_fds() <= idle + 2);
+	set_refusing(true);
+	give_up_probes(path, 2);
+	contract_close(path); /* some are out */
+	check(nr_fds() == before);
+	set_refusing(false);
+}
+
 /* A disk that was set offline says so, and no command hangs. */
 static void test_offline(const struct rig *rig)
 {
@@ -527,6 +637,8 @@ static void run_own(const struct rig *rig)
 		{"two-maps", test_two_maps},
 		{"doubt-returns-what-waits", test_doubt_returns_what_waits},
 		{"what-is-kept-back-does-not-pile-up", test_what_is_kept_back_does_not_pile_up},
+		{"what-is-refused-leaves-requests", test_what_is_refused_leaves_requests},
+		{"what-is-refused-does-not-pile-up", test_what_is_refused_does_not_pile_up},
 		{"descriptors", test_descriptors},
 		{"open-short-of-memory", test_open_short_of_memory},
 		{"watch-short-of-memory", test_watch_short_of_memory},

@@ -10,10 +10,12 @@ The kernel hopes for a port as long as fast_io_fail_tmo (fibre channel) or repla
 say: here longer than the case.
 
 It is the same when a driver takes no command, and nothing says so: an iSCSI session takes so many as its
-target allows (CmdSN), for all LUNs together, and another LUN hangs.
+target allows (CmdSN), for all LUNs together, and another LUN hangs.  A process that lives on then must not
+use up the disk's requests with its probes.
 """
 
 import contextlib
+import glob
 import struct
 import time
 
@@ -31,12 +33,19 @@ LONG_MS = 200000            # no initiator is to lose its patience here
 KEPT_BACK = ("the kernel keeps commands of a former process back: writes wait until it lets them go, or gives "
              "them up, and then at most")
 WAIT_SECONDS = 3            # longer than the wait that has nothing but time (test_fibre_channel)
+REQUESTS = 8                # of a disk: the least are 4; with open-iscsi's defaults there are 226
+MANY_PROBES_SECONDS = 2 * REQUESTS
 SOON_SECONDS = 20           # of a CPU that is emulated; for the kernel to log in, it may be, and for us
 
 
 def send_write(device, data):
     cdb = struct.pack(">BBLBHB", 0x2a, 0, LBA, 0, len(data) // 512, 0)
     return scsi.Pending(device, cdb, data_out=data, timeout_ms=LONG_MS)
+
+
+def send_read(device):
+    cdb = struct.pack(">BBLBHB", 0x28, 0, LBA, 0, len(BEFORE) // 512, 0)
+    return scsi.Pending(device, cdb, data_in=len(BEFORE), timeout_ms=LONG_MS)
 
 
 def content(device):
@@ -171,6 +180,40 @@ def test_iscsi_window():
     """The disk is running, and nothing is counted; but who asks it something is not answered."""
     made = Window()
     newer_data_waits(Story(made, made, made.is_blocked))
+
+
+def where_threads_sleep(runner):
+    return [read(task + "/wchan", "gone") for task in glob.glob(f"/proc/{runner.pid}/task/*")]
+
+
+@limit(200)
+def test_probes_do_not_pile_up():
+    """Each that is refused has one of the disk's requests, also after it was given up.  Were all out, the
+    next one would sleep, and with it the loop, all its maps and their healthy paths."""
+    made = Window()
+    defer(made.teardown)
+    hung = made.paths[0]
+    write(f"/sys/block/{hung.sd}/queue/nr_requests", REQUESTS)
+    other = defer(lio.LoopTarget(made.backstore).delete).path
+    runner = Runner()
+    defer(runner.end)
+    runner.start()
+    m = Map([hung, other], attributes={"cmd_time_out": 0}, polling_interval_ms=1000,
+            checker_timeout_ms=1000, recheck_interval_ms=1000)
+    defer(m.delete)
+    m.wait_in_use()
+    with made.on(hung):
+        m.wait_failed(hung)
+        end = time.monotonic() + MANY_PROBES_SECONDS
+        while time.monotonic() < end:
+            with send_read(m) as sent:
+                answer = sent.wait(SOON_SECONDS)
+            expect(answer and answer.good, f"a read past the path that hangs: {answer}; "
+                   f"where the threads sleep: {where_threads_sleep(runner)}")
+            time.sleep(1)
+    begin = time.monotonic()
+    m.wait_in_use(hung, seconds=SOON_SECONDS)
+    note(f"in use {time.monotonic() - begin:.1f} s after the window was open again")
 
 
 @limit(200)
