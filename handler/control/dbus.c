@@ -41,6 +41,7 @@ static struct {
 	GDBusConnection *connection;	    /* NULL: there is none */
 	GDBusConnection *runner_connection; /* the one that tcmu-runner shares with us */
 	bool serving;			    /* the name is ours */
+	bool retrying;			    /* the next try is coming */
 	bool complained;		    /* about no bus or no name: once, not every second */
 
 	GMutex lock;
@@ -183,8 +184,12 @@ static gboolean go_on_the_bus(gpointer data);
 
 static void retry_later(void)
 {
-	GSource *source = g_timeout_source_new_seconds(RETRY_SECONDS);
+	GSource *source;
 
+	if (service.retrying)
+		return;
+	service.retrying = true;
+	source = g_timeout_source_new_seconds(RETRY_SECONDS);
 	g_source_set_callback(source, go_on_the_bus, NULL, NULL);
 	g_source_attach(source, service.context);
 	g_source_unref(source);
@@ -310,6 +315,7 @@ static bool connect_to_bus(void)
 static gboolean go_on_the_bus(gpointer data)
 {
 	(void)data;
+	service.retrying = false;
 	if (!service.connection && !connect_to_bus())
 		retry_later();
 	else if (!service.serving)

@@ -779,6 +779,17 @@ class ControlTest(unittest.TestCase):
         wait_for(lambda: "no user: backstores until tcmu-runner is restarted" in self.server.log_text(),
                  "what else was lost is told")
 
+    def test_one_try_at_a_time(self):
+        """The name was refused, and then the bus goes: both want another try, but it is one."""
+        self.bus.start(DENY_ALL)
+        self.start_server("mpatha")
+        wait_for(lambda: "cannot own" in self.server.log_text(), "the name is refused")
+        self.bus.stop()
+        self.bus.start()
+        self.server.serving()
+        self.assertEqual(self.mpathctl("list"), "mpatha\n")
+        self.assertEqual(self.server.log_text().count("serving org.tcmu.Mpath1"), 1)
+
     def test_beside_tcmu_runner(self):
         """Its main thread goes on the bus when ours does: neither waits for the other for ever."""
         self.bus.start()
