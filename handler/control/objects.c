@@ -168,6 +168,14 @@ static void tell_removed(const struct object *object)
 
 /* --- finding objects --- */
 
+/* "a_2Eb" is no other word for "a_2eb". */
+static bool is_at(const struct map_object *m, const char *path, const char *end)
+{
+	size_t len = (size_t)(end - path);
+
+	return strlen(m->object_path) == len && strncmp(m->object_path, path, len) == 0;
+}
+
 /* The map whose object, or what is below it, has this path.  What follows its name is in @rest. */
 static struct map_object *find_map(const char *path, const char **rest)
 {
@@ -177,15 +185,16 @@ static struct map_object *find_map(const char *path, const char **rest)
 
 	if (!g_str_has_prefix(path, OBJECTS_MAPS "/"))
 		return NULL;
-	path += strlen(OBJECTS_MAPS "/");
-	*rest = path + strcspn(path, "/");
-	word = g_strndup(path, (gsize)(*rest - path));
+	*rest = path + strlen(OBJECTS_MAPS "/");
+	*rest += strcspn(*rest, "/");
+	word = g_strndup(path + strlen(OBJECTS_MAPS "/"),
+			 (gsize)(*rest - path) - strlen(OBJECTS_MAPS "/"));
 	name = g_dbus_unescape_object_path(word);
 	if (name)
 		m = g_hash_table_lookup(objects.maps, name);
 	g_free(name);
 	g_free(word);
-	return m && m->shown ? m : NULL;
+	return m && m->shown && is_at(m, path, *rest) ? m : NULL;
 }
 
 /* "0" is one, "00" and "-0" are none. */

@@ -373,7 +373,9 @@ class ControlTest(unittest.TestCase):
             values = asked(path, "org.freedesktop.DBus.Properties.GetAll", name).get_child_value(0)
             self.assertEqual({key: values.lookup_value(key, None).get_type_string()
                               for key in values.unpack()}, described)
-        for path in ("/map/mpatha/path/00", "/map/mpatha/path/2",
+        self.server.say("add", "a.b")
+        wait_for(lambda: "/map/a_2eb/path/1" in client.objects(), "another map")
+        for path in ("/map/mpatha/path/00", "/map/mpatha/path/2", "/map/a_2Eb",
                      "/map/mpatha/group/0", "/map/mpatha/paths", "/map/mpathb", "/map/mpatha_"):
             self.assertEqual(introspect(path).interfaces, [], path)
             self.assertIn("UnknownMethod", client.call(path, "Map.Resume"))
