@@ -221,6 +221,21 @@ void call_map(GDBusMethodInvocation *invocation, const char *map, const char *co
 	call_send(call);
 }
 
+void call_path(GDBusMethodInvocation *invocation, const char *map, const char *const *words,
+	       unsigned int path_id)
+{
+	struct call *call = call_new(invocation, map, words);
+
+	if (!call)
+		return;
+	call->kind = CALL_RETURNS_NOTHING;
+	call->request.message.argc = (int)g_strv_length(call->words);
+	call->request.message.argv = (const char *const *)call->words;
+	call->request.message.by_id = true;
+	call->request.message.path_id = path_id;
+	call_send(call);
+}
+
 void call_reload(GDBusMethodInvocation *invocation, const char *map, const char *text)
 {
 	struct mpath_message *message;

@@ -24,6 +24,10 @@ enum call_reply { CALL_RETURNS_TEXT, CALL_RETURNS_NOTHING };
 void call_map(GDBusMethodInvocation *invocation, const char *map, const char *const *words,
 	      enum call_reply reply);
 
+/* The same for a message to a path: @words[1] is its name, but @path_id tells which is meant. */
+void call_path(GDBusMethodInvocation *invocation, const char *map, const char *const *words,
+	       unsigned int path_id);
+
 /* Put the map that @text describes in place of map @map's table. */
 void call_reload(GDBusMethodInvocation *invocation, const char *map, const char *text);
 

@@ -145,7 +145,7 @@ static void call_object(GDBusConnection *connection, const char *sender, const c
 		return;
 	}
 	if (object.path)
-		methods_of_path(object.map_name, object.path->name, method, invocation);
+		methods_of_path(object.map_name, object.path, method, invocation);
 	else if (object.group)
 		methods_of_group(object.map_name, object.group->number, method, invocation);
 	else

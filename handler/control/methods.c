@@ -147,11 +147,12 @@ void methods_of_group(const char *map, unsigned int number, const char *method,
 	map_message(invocation, map, (const char *const[]){message, text, NULL});
 }
 
-void methods_of_path(const char *map, const char *name, const char *method,
+/* Its name may be another path's by now, or be longer than a snapshot has room for. */
+void methods_of_path(const char *map, const struct path_snapshot *path, const char *method,
 		     GDBusMethodInvocation *invocation)
 {
 	const char *message =
 		message_for(path_words, path_words + G_N_ELEMENTS(path_words), method);
 
-	map_message(invocation, map, (const char *const[]){message, name, NULL});
+	call_path(invocation, map, (const char *const[]){message, path->name, NULL}, path->id);
 }

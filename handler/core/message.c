@@ -167,6 +167,20 @@ static void probe_by_message(struct multipath *m, struct path *path)
 	probe_path_now(m, path);
 }
 
+static bool is_meant(const struct multipath *m, const struct path *path,
+		     const struct mpath_message *message)
+{
+	const struct path *meant;
+
+	if (!message->by_id)
+		return path_is_named(path, message->argv[1]);
+	meant = find_path_by_id(m, message->path_id);
+	if (!meant)
+		return false;
+	return path == meant || is_in_table_as(path, meant->address) ||
+	       (has_device(meant) && path_is_named(path, meant->facts.name));
+}
+
 /* As in dm, every path of the map that is this device. */
 static void for_named_paths(struct multipath *m, struct mpath_message *message,
 			    void (*action)(struct multipath *m, struct path *path))
@@ -175,7 +189,7 @@ static void for_named_paths(struct multipath *m, struct mpath_message *message,
 	struct path *path;
 
 	for_each_path(m, path) {
-		if (!path_is_named(path, message->argv[1]))
+		if (!is_meant(m, path, message))
 			continue;
 		found = true;
 		action(m, path);

@@ -124,6 +124,8 @@ enum mpath_event_type {
 struct mpath_message {
 	int argc;
 	const char *const *argv; /* "fail_path" "8:16" */
+	bool by_id;		 /* argv[1] is for people: the path's id tells which is meant */
+	unsigned int path_id;
 	int error;
 	struct strbuf reply;
 	bool pending; /* see mpath_message_done() */

@@ -3,10 +3,11 @@
  * handler/control as it is, over maps that are not there: the other side of test_control.py.
  *
  * Commands on standard input: "add NAME [PATHS]", "remove NAME", "forget NAME" (without a word to
- * D-Bus: the moment between the two), "grow NAME", "shrink NAME" (a path), "reads NAME N" (on the
- * first path), "events NAME N", "busy NAME N" (so many messages are refused), "hang NAME" (none is
- * answered any more, but those it still has to refuse).  What was done is said in the log: "did
- * VERB NAME".  A map answers on a thread of its own, as the real ones do: see answer().
+ * D-Bus: the moment between the two), "grow NAME", "shrink NAME" (a path), "swap NAME" (the first
+ * two paths' names), "reads NAME N" (on the first path), "events NAME N", "busy NAME N" (so many
+ * messages are refused), "hang NAME" (none is answered any more, but those it still has to
+ * refuse).  What was done is said in the log: "did VERB NAME".  A map answers on a thread of its
+ * own, as the real ones do: see answer().
  */
 #include <assert.h>
 #include <dlfcn.h>
@@ -104,6 +105,15 @@ static void remove_path(struct map *map)
 	map->first_id++;
 }
 
+static void swap_names(struct path_snapshot *a, struct path_snapshot *b)
+{
+	char name[SNAPSHOT_WORD_MAX];
+
+	strcpy(name, a->name);
+	strcpy(a->name, b->name);
+	strcpy(b->name, name);
+}
+
 static void init_map(struct map *map, const char *name, unsigned int nr_paths)
 {
 	*map = (struct map){0};
@@ -168,22 +178,30 @@ static void take_snapshot(struct map *map, struct mpath_snapshot *s)
 
 /* --- messages --- */
 
-static bool path_message(struct map *map, const char *word, const char *name)
+static bool is_meant(const struct path_snapshot *path, const struct mpath_message *message)
 {
+	return message->by_id ? path->id == message->path_id
+			      : strcmp(path->name, message->argc > 1 ? message->argv[1] : "") == 0;
+}
+
+static bool path_message(struct map *map, const struct mpath_message *message)
+{
+	const char *word = message->argv[0];
+
 	for (unsigned int i = 0; i < map->nr_paths; i++) {
 		struct path_snapshot *path = &map->paths[i];
 
-		if (strcmp(path->name, name))
+		if (!is_meant(path, message))
 			continue;
 		if (!strcmp(word, "fail_path")) {
 			path->state = PATH_FAILED_BY_MESSAGE;
 			path->fail_count++;
 			strcpy(path->reason, "fail_path message");
-			event(map, NOTICE_PATH_FAILED, name, "failed");
+			event(map, NOTICE_PATH_FAILED, path->name, "failed");
 		} else if (!strcmp(word, "reinstate_path")) {
 			path->state = PATH_ACTIVE;
 			path->reason[0] = '\0';
-			event(map, NOTICE_PATH_REINSTATED, name, "reinstated");
+			event(map, NOTICE_PATH_REINSTATED, path->name, "reinstated");
 		} else {
 			path->counters.errors[IO_ERROR_LOST]++;
 		}
@@ -222,7 +240,7 @@ static void answer(struct map *map, struct mpath_message *message)
 	} else if (!strcmp(word, "remove_path")) {
 		remove_path(map);
 	} else if (strstr(word, "_path")) {
-		if (!path_message(map, word, first))
+		if (!path_message(map, message))
 			message->error = -EINVAL;
 	} else if (strstr(word, "_group")) {
 		if (!group_message(map, word, (unsigned int)atoi(first)))
@@ -314,6 +332,8 @@ static void change(struct map *map, const char *verb, unsigned int n)
 		add_path(map);
 	else if (!strcmp(verb, "shrink"))
 		remove_path(map);
+	else if (!strcmp(verb, "swap"))
+		swap_names(&map->paths[0], &map->paths[1]);
 	else if (!strcmp(verb, "busy"))
 		map->busy = n;
 	else if (!strcmp(verb, "hang"))

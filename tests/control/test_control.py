@@ -474,6 +474,16 @@ class ControlTest(unittest.TestCase):
         self.assertEqual(client.call("/map/mpatha", "Map.Status", "(s)", "json"),
                          "NoSuchMap: there is no map mpatha")
 
+    def test_a_method_is_of_its_path(self):
+        """A disk has another number since the objects were looked at: another path has its name."""
+        client = self.start_client("mpatha")
+        for i in range(1, 11):
+            self.server.say("swap", "mpatha")
+            self.server.did("swap mpatha", i)
+            self.assertIsNone(client.call("/map/mpatha/path/0", "Path.Fail"))
+            self.assertEqual(client.get("/map/mpatha/path/0", "Path.FailCount"), i)
+            self.assertEqual(client.get("/map/mpatha/path/1", "Path.FailCount"), 0)
+
     def test_paths_come_and_go(self):
         client = self.start_client("mpatha")
         new = ROOT + "/map/mpatha/path/2"

@@ -344,6 +344,36 @@ static void one_device_in_two_groups(void)
 }
 
 /* TABLE prints what it was given, so that it can be given again (F7). */
+static int message_to_path(struct world *w, const char *message, unsigned int id, const char *name)
+{
+	const char *words[] = {message, name};
+	struct mpath_message msg = {.argc = 2, .argv = words, .by_id = true, .path_id = id};
+	struct mpath_event event = {.type = MPATH_MESSAGE, .message = &msg};
+
+	strbuf_init(&msg.reply, w->text, sizeof(w->text));
+	world_step(w, &event);
+	return msg.error;
+}
+
+/* As D-Bus means it: the name may be an old one, or only the beginning of a long one. */
+static void a_path_that_is_meant_by_its_id(void)
+{
+	struct world *w =
+		world_new(FAIL "0 2 1 round-robin 0 1 1 8:0 1 round-robin 0 2 1 8:0 1 8:16 1");
+
+	world_up(w);
+	expect(w, message_to_path(w, "fail_path", 2, "8:0") == 0);
+	expect_info(w, "2 1 0 0 2 1 E 0 1 0 8:0 A 0 E 0 2 0 8:0 A 0 8:16 F 1 ");
+	expect(w, message_to_path(w, "reinstate_path", 2, "8:0") == 0);
+	advance(w, 10);
+	/* dm's word is about the device. */
+	expect(w, message_to_path(w, "fail_path", 1, "8:16") == 0);
+	expect_info(w, "2 1 0 0 2 1 E 0 1 0 8:0 F 1 E 0 2 0 8:0 F 1 8:16 A 1 ");
+	expect(w, message_to_path(w, "probe_path", 3, "8:16") == -EINVAL);
+	expect(w, strcmp(w->text, "message: error getting device 8:16: not in map mpatha") == 0);
+	world_end(w);
+}
+
 static void table_lines(void)
 {
 	static const char *const lines[] = {
@@ -506,6 +536,7 @@ int main(void)
 	STORY(reinstate_path_of_a_dead_path);
 	STORY(fail_path_of_a_failed_path);
 	STORY(one_device_in_two_groups);
+	STORY(a_path_that_is_meant_by_its_id);
 	STORY(table_lines);
 	STORY(table_lines_that_change);
 	STORY(a_map_without_paths);
