@@ -22,7 +22,6 @@
 #include "mpath/table.h"
 
 #define WHITE_SPACE    " \t\n\v\f\r"
-#define GROUPS_MAX     1024 /* priority groups in a table, and paths in a group */
 #define MAJOR_MAX      0xfff
 #define MINOR_MAX      0xfffff
 #define SHOWN_WORD_MAX 64 /* bytes of a word in an error text */
@@ -49,10 +48,10 @@ static const struct table_number
 	pg_init_retries = {1, PG_INIT_RETRIES_MAX, "pg_init_retries must be between 1 and 50"},
 	pg_init_delay_msecs = {0, PG_INIT_DELAY_MAX, "pg_init_delay_msecs must be between 0 and 60000"},
 	hw_handler_args = {0, 1024, "invalid number of hardware handler args"},
-	priority_groups = {0, GROUPS_MAX, "invalid number of priority groups"},
-	initial_group = {0, GROUPS_MAX, "invalid initial priority group number"},
+	priority_groups = {0, TABLE_GROUPS_MAX, "invalid number of priority groups"},
+	initial_group = {0, TABLE_GROUPS_MAX, "invalid initial priority group number"},
 	selector_args = {0, 1024, "invalid number of path selector args"},
-	group_paths = {1, GROUPS_MAX, "invalid number of paths"},
+	group_paths = {1, TABLE_GROUPS_MAX, "invalid number of paths"},
 	path_args = {0, 1024, "invalid number of selector args"};
 /* clang-format on */
 
@@ -64,8 +63,7 @@ struct trial {
 
 /* --- Errors --- */
 
-/* Cut and escaped: an error text ends up in logs and in D-Bus strings, which must be UTF-8. */
-static void print_word(struct strbuf *out, const char *word)
+void mpath_print_word(struct strbuf *out, const char *word)
 {
 	const char *c;
 
@@ -88,7 +86,7 @@ __attribute__((format(printf, 4, 5))) static int refuse(struct parser *p, unsign
 	strbuf_printf(p->error, "%s: ", error);
 	if (at < p->nr_words) {
 		strbuf_printf(p->error, "word %u is ", at + 1);
-		print_word(p->error, p->words[at]);
+		mpath_print_word(p->error, p->words[at]);
 	} else if (p->nr_words) {
 		strbuf_printf(p->error, "the table ends after word %u", p->nr_words);
 	} else {
@@ -122,7 +120,7 @@ static void warn_once(struct parser *p, unsigned int at, const char *text)
 
 	strbuf_init(&line, table->warnings[table->nr_warnings++], TABLE_WARNING_SIZE);
 	strbuf_printf(&line, "%s: word %u is ", text, at + 1);
-	print_word(&line, p->words[at]);
+	mpath_print_word(&line, p->words[at]);
 }
 
 /* --- Words --- */
@@ -226,7 +224,7 @@ refuse_prefix(struct parser *p, const char *error, const char *word, const char 
 	va_list args;
 
 	strbuf_printf(p->error, "%s ", error);
-	print_word(p->error, word);
+	mpath_print_word(p->error, word);
 	strbuf_printf(p->error, ", ");
 	va_start(args, tail);
 	strbuf_vprintf(p->error, tail, args);
@@ -250,13 +248,17 @@ static int parse_range(struct parser *p, const char *start, const char *length)
 	return 0;
 }
 
-/* Another target's line: only after NAME: can it be told from parameters. */
-static bool is_other_target(const struct parser *p)
+/*
+ * Another target's line.  LENGTH could be a number of hardware handler args, if it is no larger
+ * than that can be; without NAME: only a word behind it tells that it is not one that is wrong.
+ */
+static bool is_other_target(const struct parser *p, bool named)
 {
-	uint64_t n;
+	uint64_t n, length;
 
 	return p->nr_words >= 3 && parse_number(p->words[0], UINT64_MAX, &n) &&
-	       parse_number(p->words[1], UINT64_MAX, &n) && n > GROUPS_MAX;
+	       parse_number(p->words[1], UINT64_MAX, &length) && length > hw_handler_args.max &&
+	       (named || !parse_number(p->words[2], UINT64_MAX, &n));
 }
 
 static int skip_prefix(struct parser *p)
@@ -271,7 +273,7 @@ static int skip_prefix(struct parser *p)
 		drop_words(p, 3);
 		return err;
 	}
-	if (named && is_other_target(p))
+	if (is_other_target(p, named))
 		return refuse_prefix(p, "not a multipath table: the target type is", p->words[2],
 				     "expected \"multipath\"");
 	return 0;
@@ -685,7 +687,7 @@ bool mpath_table_takes_device(const char *word, struct strbuf *error)
 	if (is_device(word))
 		return true;
 	strbuf_printf(error, "error getting device: ");
-	print_word(error, word);
+	mpath_print_word(error, word);
 	strbuf_printf(error, ", expected MAJOR:MINOR or an absolute path name");
 	return false;
 }
@@ -697,16 +699,16 @@ static int check_addresses(const char *const *addresses, unsigned int nr_address
 		strbuf_printf(error, "no device given: expected at least one path");
 		return -EINVAL;
 	}
-	if (nr_addresses > GROUPS_MAX) {
+	if (nr_addresses > TABLE_GROUPS_MAX) {
 		strbuf_printf(error, "invalid number of paths: there are %u, expected at most %d",
-			      nr_addresses, GROUPS_MAX);
+			      nr_addresses, TABLE_GROUPS_MAX);
 		return -EINVAL;
 	}
 	for (unsigned int i = 0; i < nr_addresses; i++) {
 		if (is_device(addresses[i]))
 			continue;
 		strbuf_printf(error, "error getting device: path %u is ", i + 1);
-		print_word(error, addresses[i]);
+		mpath_print_word(error, addresses[i]);
 		strbuf_printf(error, ", expected MAJOR:MINOR or an absolute path name");
 		return -EINVAL;
 	}
@@ -740,20 +742,20 @@ int mpath_table_from_paths(const char *const *addresses, unsigned int nr_address
 	*table = NULL;
 	if (!multibus && strcmp(grouping, "failover")) {
 		strbuf_printf(error, "unknown grouping ");
-		print_word(error, grouping);
+		mpath_print_word(error, grouping);
 		strbuf_printf(error, ", this version has: failover, multibus");
 		return -EINVAL;
 	}
 	if (!type) {
 		strbuf_printf(error, "unknown path selector type: ");
-		print_word(error, selector);
+		mpath_print_word(error, selector);
 		strbuf_printf(error, ", this version has");
 		path_selector_names(error);
 		return -EINVAL;
 	}
 	if (type->only_in_table) {
 		strbuf_printf(error, "path selector type ");
-		print_word(error, selector);
+		mpath_print_word(error, selector);
 		strbuf_printf(error, " needs an argument for each path, expected a table");
 		return -EINVAL;
 	}

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "mpath/core.h"
+#include "mpath/table.h"
 #include "runner/cfgstring.h"
 
 #define USE_A_MAP_FILE "put the paths into a map file and give its name"
@@ -57,41 +58,60 @@ static bool has_two_paths(const char *word)
 	return false;
 }
 
+__attribute__((format(printf, 5, 6))) static int refuse_path(const char *word, unsigned int i,
+							     const char *where,
+							     struct strbuf *error, const char *why,
+							     ...)
+{
+	va_list args;
+
+	strbuf_printf(error, "%s: path %u is ", where, i + 1);
+	mpath_print_word(error, word);
+	va_start(args, why);
+	strbuf_vprintf(error, why, args);
+	va_end(args);
+	return -EINVAL;
+}
+
 static int check_path_word(const struct path_list *list, unsigned int i, const char *where,
 			   struct strbuf *error)
 {
 	const char *word = list->words[i];
 
-	if (word[0] != '/') {
-		strbuf_printf(error, "%s: path %u is \"%s\", expected an absolute path name", where,
-			      i + 1, word);
-		return -EINVAL;
-	}
-	if (has_two_paths(word)) {
-		strbuf_printf(error, "%s: path %u is \"%s\", expected ; between two paths", where,
-			      i + 1, word);
-		return -EINVAL;
-	}
-	for (unsigned int k = 0; k < i; k++) {
-		if (strcmp(list->words[k], word))
-			continue;
-		strbuf_printf(error,
-			      "%s: path %u is \"%s\", as path %u is: each path can be there once",
-			      where, i + 1, word, k + 1);
-		return -EINVAL;
-	}
+	if (word[0] != '/')
+		return refuse_path(word, i, where, error, ", expected an absolute path name");
+	if (has_two_paths(word))
+		return refuse_path(word, i, where, error, ", expected ; between two paths");
+	for (unsigned int k = 0; k < i; k++)
+		if (strcmp(list->words[k], word) == 0)
+			return refuse_path(word, i, where, error,
+					   ", as path %u is: each path can be there once", k + 1);
 	return 0;
+}
+
+static unsigned int count_words(const char *text)
+{
+	unsigned int n = 1;
+
+	for (; *text; text++)
+		n += *text == ';';
+	return n;
 }
 
 int path_list_parse(const char *text, const char *where, struct path_list *list,
 		    struct strbuf *error)
 {
-	unsigned int max = 1;
+	unsigned int max = count_words(text);
 	char *rest, *word;
 	int err;
 
-	for (const char *c = text; *c; c++)
-		max += *c == ';';
+	*list = (struct path_list){0};
+	/* Before each is compared with all others. */
+	if (max > TABLE_GROUPS_MAX) {
+		strbuf_printf(error, "%s: there are %u, expected at most %d", where, max,
+			      TABLE_GROUPS_MAX);
+		return -EINVAL;
+	}
 	*list = (struct path_list){.text = strdup(text), .words = calloc(max, sizeof(char *))};
 	if (!list->text || !list->words) {
 		path_list_clear(list);

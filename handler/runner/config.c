@@ -84,7 +84,7 @@ static int check_groups(GKeyFile *key_file, const char *file, const char *group,
 	for (char **g = groups; *g && !err; g++) {
 		if (!strcmp(*g, group))
 			continue;
-		strbuf_printf(error, "%s: unknown group [%s], expected [%s]", file, *g, group);
+		strbuf_printf(error, "%s: unknown group [%.64s], expected [%s]", file, *g, group);
 		err = -EINVAL;
 	}
 	g_strfreev(groups);

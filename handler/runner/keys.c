@@ -46,6 +46,20 @@ static const char *const identity_words[] = {
 	NULL,
 };
 
+/* "VALUE", and what was expected. */
+__attribute__((format(printf, 3, 4))) static int refuse(const char *value, struct strbuf *error,
+							const char *expected, ...)
+{
+	va_list args;
+
+	mpath_print_word(error, value);
+	strbuf_printf(error, ", ");
+	va_start(args, expected);
+	strbuf_vprintf(error, expected, args);
+	va_end(args);
+	return -EINVAL;
+}
+
 /* Which of @words?  -1: none. */
 static int find_word(const char *value, const char *const *words)
 {
@@ -59,7 +73,7 @@ static int check_word(const struct key *key, const char *value, struct strbuf *e
 {
 	if (find_word(value, key->words) >= 0)
 		return 0;
-	strbuf_printf(error, "\"%s\", expected %s", value, key->words[0]);
+	refuse(value, error, "expected %s", key->words[0]);
 	for (unsigned int i = 1; key->words[i]; i++)
 		strbuf_printf(error, "%s %s", key->words[i + 1] ? "," : " or", key->words[i]);
 	return -EINVAL;
@@ -90,8 +104,7 @@ static int check_wwid(const struct key *key, const char *value, struct strbuf *e
 	(void)key;
 	if (wwid_is_valid(value))
 		return 0;
-	strbuf_printf(error, "\"%.64s\", expected a WWID as \"multipath -ll\" prints it", value);
-	return -EINVAL;
+	return refuse(value, error, "expected a WWID as \"multipath -ll\" prints it");
 }
 
 static int check_grouping(const struct key *key, const char *value, struct strbuf *error)
@@ -101,11 +114,9 @@ static int check_grouping(const struct key *key, const char *value, struct strbu
 	(void)key;
 	if (grouping_from_word(value, &grouping))
 		return 0;
-	strbuf_printf(error,
-		      "\"%s\", expected failover, multibus, group_by_prio, group_by_tpg or "
-		      "group_by_serial",
-		      value);
-	return -EINVAL;
+	return refuse(value, error,
+		      "expected failover, multibus, group_by_prio, group_by_tpg or "
+		      "group_by_serial");
 }
 
 /* multipathd's limits.  "1.1", in tenths. */
@@ -159,10 +170,8 @@ static int check_prio_args(const struct key *key, const char *value, struct strb
 	(void)key;
 	if (parse_prio_args(value, &policy))
 		return 0;
-	strbuf_printf(error,
-		      "\"%s\", expected io_num=20 to 200, base_num=1.1 to 10 or exclusive_pref_bit",
-		      value);
-	return -EINVAL;
+	return refuse(value, error,
+		      "expected io_num=20 to 200, base_num=1.1 to 10 or exclusive_pref_bit");
 }
 
 bool parse_failback(const char *value, struct mpath_policy *policy)
@@ -194,11 +203,9 @@ static int check_failback(const struct key *key, const char *value, struct strbu
 	(void)key;
 	if (parse_failback(value, &policy))
 		return 0;
-	strbuf_printf(error,
-		      "\"%s\", expected manual, immediate, followover or a number of seconds up "
-		      "to %d",
-		      value, FAILBACK_MAX_S);
-	return -EINVAL;
+	return refuse(value, error,
+		      "expected manual, immediate, followover or a number of seconds up to %d",
+		      FAILBACK_MAX_S);
 }
 
 /*
@@ -224,7 +231,7 @@ char *hw_handler_words(const char *value)
 
 static int refuse_hw_handler(const char *value, struct strbuf *error)
 {
-	strbuf_printf(error, "\"%.64s\", expected detect, none or one of", value);
+	refuse(value, error, "expected detect, none or one of");
 	hw_handler_names(error);
 	return -EINVAL;
 }
@@ -242,8 +249,7 @@ static int check_hw_words(const char *value, char **words, struct strbuf *error)
 	    (trial.type->set_params &&
 	     trial.type->set_params(&trial, argc, (const char *const *)words + 1, &expected)))
 		return 0;
-	strbuf_printf(error, "\"%.64s\", %s", value, expected);
-	return -EINVAL;
+	return refuse(value, error, "%s", expected);
 }
 
 static int check_hw_handler(const struct key *key, const char *value, struct strbuf *error)
@@ -256,9 +262,8 @@ static int check_hw_handler(const struct key *key, const char *value, struct str
 
 	(void)key;
 	if (!parse_number(words[0], UINT16_MAX, &number) || number != nr_words) {
-		strbuf_printf(error, "\"%.64s\", expected %u as the number of the words behind it",
-			      value, nr_words);
-		err = -EINVAL;
+		err = refuse(value, error, "expected %u as the number of the words behind it",
+			     nr_words);
 	} else if (nr_words) {
 		err = check_hw_words(value, words + 1, error);
 	}
@@ -312,9 +317,7 @@ static int check_no_path_retry(const struct key *key, const char *value, struct 
 		return 0;
 	if (parse_number(value, RETRIES_MAX, &number))
 		return 0;
-	strbuf_printf(error, "\"%s\", expected fail, queue or a number up to %d", value,
-		      RETRIES_MAX);
-	return -EINVAL;
+	return refuse(value, error, "expected fail, queue or a number up to %d", RETRIES_MAX);
 }
 
 static int check_path_checker(const struct key *key, const char *value, struct strbuf *error)
@@ -322,7 +325,7 @@ static int check_path_checker(const struct key *key, const char *value, struct s
 	(void)key;
 	if (!strcmp(value, "none") || path_checker_find(value))
 		return 0;
-	strbuf_printf(error, "\"%s\", expected none or one of", value);
+	refuse(value, error, "expected none or one of");
 	path_checker_names(error);
 	return -EINVAL;
 }
@@ -333,9 +336,8 @@ static int check_ms(const struct key *key, const char *value, struct strbuf *err
 
 	if (parse_number(value, key->max, &ms) && ms >= key->min)
 		return 0;
-	strbuf_printf(error, "\"%s\", expected a number of milliseconds from %ju to %ju", value,
+	return refuse(value, error, "expected a number of milliseconds from %ju to %ju",
 		      (uintmax_t)key->min, (uintmax_t)key->max);
-	return -EINVAL;
 }
 
 static int check_number(const struct key *key, const char *value, struct strbuf *error)
@@ -344,8 +346,7 @@ static int check_number(const struct key *key, const char *value, struct strbuf 
 
 	if (parse_number(value, key->max, &number))
 		return 0;
-	strbuf_printf(error, "\"%s\", expected a number from 0 to %ju", value, (uintmax_t)key->max);
-	return -EINVAL;
+	return refuse(value, error, "expected a number from 0 to %ju", (uintmax_t)key->max);
 }
 
 /* multipathd's, which takes 0 for no as well. */
@@ -355,9 +356,7 @@ static int check_count(const struct key *key, const char *value, struct strbuf *
 
 	if (!strcmp(value, "no") || parse_number(value, key->max, &count))
 		return 0;
-	strbuf_printf(error, "\"%s\", expected no or a number up to %ju", value,
-		      (uintmax_t)key->max);
-	return -EINVAL;
+	return refuse(value, error, "expected no or a number up to %ju", (uintmax_t)key->max);
 }
 
 static int check_factor(const struct key *key, const char *value, struct strbuf *error)
@@ -366,9 +365,8 @@ static int check_factor(const struct key *key, const char *value, struct strbuf 
 
 	if (!strcmp(value, "no") || (parse_number(value, key->max, &factor) && factor >= key->min))
 		return 0;
-	strbuf_printf(error, "\"%s\", expected no or a number from %ju to %ju", value,
-		      (uintmax_t)key->min, (uintmax_t)key->max);
-	return -EINVAL;
+	return refuse(value, error, "expected no or a number from %ju to %ju", (uintmax_t)key->min,
+		      (uintmax_t)key->max);
 }
 
 #define HOUR_MS (3600 * 1000)
@@ -475,7 +473,7 @@ static int refuse_key(const char *file, const char *name, struct strbuf *error)
 		strbuf_printf(error, "%s: %s: this key %s", file, name, foreign_keys[i].advice);
 		return -EINVAL;
 	}
-	strbuf_printf(error, "%s: %s: unknown key, expected one of", file, name);
+	strbuf_printf(error, "%s: %.64s: unknown key, expected one of", file, name);
 	for (unsigned int i = 0; i < NR_KEYS; i++)
 		strbuf_printf(error, "%s %s", i ? "," : "", keys[i].name);
 	return -EINVAL;

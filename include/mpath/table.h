@@ -16,6 +16,7 @@
 struct path_selector_type;
 struct hw_handler_type;
 
+#define TABLE_GROUPS_MAX    1024	 /* priority groups in a table, and paths in a group */
 #define TABLE_TEXT_MAX	    (256 * 1024) /* bytes */
 #define TABLE_WORD_MAX	    4095	 /* bytes: the longest path name */
 #define TABLE_WARNINGS_MAX  4
@@ -81,6 +82,12 @@ struct mpath_table {
  */
 int mpath_table_parse(const char *text, struct mpath_table **table, struct strbuf *error);
 void mpath_table_free(struct mpath_table *table);
+
+/*
+ * "WORD" in an error text, cut and escaped: it ends up in logs and in D-Bus strings, which must be
+ * UTF-8, and what was expected stands behind it.
+ */
+void mpath_print_word(struct strbuf *out, const char *word);
 
 /* Is @word a device, as a table takes it?  If not, what was expected is appended to @error. */
 bool mpath_table_takes_device(const char *word, struct strbuf *error);

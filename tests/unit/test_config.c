@@ -845,7 +845,7 @@ static void test_values_refused(void)
 		"[multipath]\npaths=/dev/a,/dev/b\n",
 		"D/maps/m.map: paths: path 1 is \"/dev/a,/dev/b\", expected ; between two paths");
 	refuse_map("[multipath]\npaths=/dev/a;/dev/b \t/dev/c\n",
-		   "D/maps/m.map: paths: path 2 is \"/dev/b \t/dev/c\", expected ; between two "
+		   "D/maps/m.map: paths: path 2 is \"/dev/b \\x09/dev/c\", expected ; between two "
 		   "paths");
 	write_map("[multipath]\npaths=/dev/disk/by-id/a,b c\n");
 	map_config_free(accept("mpath/m"));
@@ -954,15 +954,15 @@ static void test_values_refused(void)
 		    "version has: round-robin, queue-length, service-time, "
 		    "historical-service-time, io-affinity");
 
-	refuse_map(
-		"[multipath]\nwwid=\"3600\"\npaths=/dev/a\n",
-		"D/maps/m.map: wwid: \"\"3600\"\", expected a WWID as \"multipath -ll\" prints it");
+	refuse_map("[multipath]\nwwid=\"3600\"\npaths=/dev/a\n",
+		   "D/maps/m.map: wwid: \"\\\"3600\\\"\", expected a WWID as \"multipath -ll\" "
+		   "prints it");
 	start = (size_t)snprintf(map, sizeof(map), "[multipath]\npaths=/dev/a\nwwid=");
 	memset(map + start, 'w', WWID_MAX);
 	map[start + WWID_MAX] = '\0';
 	refuse_map(map,
 		   "D/maps/m.map: wwid: \"wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww"
-		   "wwwwwwwwww\", expected a WWID as \"multipath -ll\" prints it");
+		   "wwwwwwwwww...\", expected a WWID as \"multipath -ll\" prints it");
 	map[start + WWID_MAX - 1] = '\0';
 	write_map(map);
 	map_config_free(accept("mpath/m"));
@@ -1106,6 +1106,53 @@ static void test_times_refused(void)
 }
 
 /* The table's own errors come with file and key in front. */
+/* What was expected must not be cut off where the error goes: 1 KiB, or 320 bytes of an event. */
+static void test_long_values_refused(void)
+{
+	static const char *const keys[] = {"prio",
+					   "fence",
+					   "grouping",
+					   "failback",
+					   "prio_args",
+					   "no_path_retry",
+					   "path_checker",
+					   "recheck_interval_ms",
+					   "pg_init_retries",
+					   "san_path_err_threshold",
+					   "slow_path_factor",
+					   "hw_handler",
+					   "wwid"};
+	char value[3000], text[3100], expected[200];
+	struct map_config *config;
+
+	memset(value, 'x', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		snprintf(text, sizeof(text), "[multipath]\npaths=/dev/a\n%s=%s\n", keys[i], value);
+		write_map(text);
+		assert(load("mpath/m", "store", false, &config));
+		snprintf(expected, sizeof(expected), "m.map: %s: \"%.64s...\", expected ", keys[i],
+			 value);
+		assert(strstr(error_text, expected) && strlen(error_text) < 320);
+	}
+	snprintf(text, sizeof(text), "[multipath]\npaths=/dev/a;%s\n", value);
+	snprintf(expected, sizeof(expected),
+		 "D/maps/m.map: paths: path 2 is \"%.64s...\", expected an absolute path name",
+		 value);
+	refuse_map(text, expected);
+}
+
+/* Not each is compared with all others first: 1 MiB of them took a minute. */
+static void test_too_many_paths(void)
+{
+	GString *map = g_string_new("[multipath]\npaths=/dev/0");
+
+	for (unsigned int i = 1; i < 1025; i++)
+		g_string_append_printf(map, ";/dev/%u", i % 1024);
+	refuse_map(map->str, "D/maps/m.map: paths: there are 1025, expected at most 1024");
+	g_string_free(map, TRUE);
+}
+
 static void test_tables_refused(void)
 {
 	refuse_map(
@@ -1748,6 +1795,8 @@ int main(void)
 	test_slow_path_factor();
 	test_hedged_reads();
 	test_times_refused();
+	test_long_values_refused();
+	test_too_many_paths();
 	test_tables_refused();
 	test_last_good_copy();
 	test_last_good_copy_of_paths();

@@ -378,7 +378,7 @@ static void test_hardware_handler_errors(void)
 {
 	char *text;
 
-	text = repeat("0 1025", " x", 1030);
+	text = repeat("0 1025", " 1", 1030);
 	refuse(text, "invalid number of hardware handler args: word 2 is \"1025\", expected a "
 		     "number from 0 to 1024");
 	free(text);
@@ -550,6 +550,9 @@ static void test_prefix_errors(void)
 	       "not a multipath table: the target type is \"linear\", expected \"multipath\"");
 	refuse("x: 0 8388608 striped 2 128 8:0 0 8:16 0",
 	       "not a multipath table: the target type is \"striped\", expected \"multipath\"");
+	/* So many args no hardware handler has. */
+	refuse("0 1025 linear 8:0 2048",
+	       "not a multipath table: the target type is \"linear\", expected \"multipath\"");
 
 	/* Words are counted over the parameters. */
 	refuse("mpatha: 0 2097152 multipath 9",
