@@ -8,7 +8,8 @@
  * map is answered, a snapshot is taken: who calls Fail and then reads State finds it failed.
  *
  * Memory is bounded whatever clients do: a call holds one reply buffer, and there are at most
- * CALLS_MAX of them.
+ * CALLS_MAX of them; of one map CALLS_OF_MAP_MAX, once half of the room is taken, so that one that
+ * does not answer leaves room for the others'.
  */
 #include "control/call.h"
 
@@ -18,13 +19,15 @@
 #include "control/objects.h"
 #include "runtime/device.h"
 
-#define CALLS_MAX 64
-#define WORDS_MAX 32
-#define BYTES_MAX 4096
-#define REPLY_MAX (128 * 1024)
-#define TEXT_MAX  (1024 * 1024) /* a map file's */
+#define CALLS_MAX	 64
+#define CALLS_OF_MAP_MAX 4
+#define WORDS_MAX	 32
+#define BYTES_MAX	 4096
+#define REPLY_MAX	 (128 * 1024)
+#define TEXT_MAX	 (1024 * 1024) /* a map file's */
 
 struct call {
+	struct list node; /* in flight */
 	struct device_request request;
 	struct refresh refresh;
 	GSource *answer; /* runs call_answered() on the control thread */
@@ -40,7 +43,10 @@ struct call {
 
 static GMainContext *call_context; /* the control thread's, which lives for ever */
 static const struct control_hooks *call_hooks;
-static unsigned int calls_in_flight; /* control thread only */
+
+/* The control thread's. */
+static struct list calls = {&calls, &calls};
+static unsigned int calls_in_flight;
 
 void call_init(GMainContext *context, const struct control_hooks *hooks)
 {
@@ -101,6 +107,7 @@ static void call_free(struct call *call)
 		call_hooks->unload(call->layout_owner);
 	g_strfreev(call->words);
 	g_free(call->map);
+	list_del(&call->node);
 	g_free(call);
 	calls_in_flight--;
 }
@@ -154,16 +161,33 @@ static void call_done(struct device_request *request)
 	g_source_attach(call->answer, call_context);
 }
 
+static unsigned int calls_of(const char *map)
+{
+	const struct call *call;
+	unsigned int n = 0;
+
+	list_for_each_entry(call, &calls, node)
+		n += strcmp(call->map, map) == 0;
+	return n;
+}
+
+static bool is_room_for(const char *map)
+{
+	return calls_in_flight < CALLS_MAX / 2 ||
+	       (calls_in_flight < CALLS_MAX && calls_of(map) < CALLS_OF_MAP_MAX);
+}
+
 /* NULL: too many; the invocation was answered. */
 static struct call *call_new(GDBusMethodInvocation *invocation, const char *map,
 			     const char *const *words)
 {
-	struct call *call = calls_in_flight < CALLS_MAX ? g_try_new(struct call, 1) : NULL;
+	struct call *call = is_room_for(map) ? g_try_new(struct call, 1) : NULL;
 
 	if (!call) {
 		call_refuse(invocation, -EBUSY, "too many calls at once, try again");
 		return NULL;
 	}
+	list_push_back(&calls, &call->node);
 	calls_in_flight++;
 	call->invocation = invocation;
 	call->layout_owner = NULL;

@@ -765,6 +765,20 @@ class ControlTest(unittest.TestCase):
         client.close_sync()
         self.assertEqual(self.mpathctl("message", "mpatha", "echo", "y"), "[y]\n")
 
+    def test_a_map_that_hangs(self):
+        """What it is asked again and again is not answered, but other maps are."""
+        client = self.start_client("mpatha", "mpathb")
+        self.server.say("hang", "mpatha")
+        self.server.did("hang mpatha", 1)
+        for _ in range(100):
+            client.bus.call("org.tcmu.Mpath1", ROOT + "/map/mpatha", "org.tcmu.Mpath1.Map", "Status",
+                            GLib.Variant("(s)", ("info",)), None, Gio.DBusCallFlags.NONE, 60000, None)
+        self.assertEqual(client.call("/map/mpatha", "Map.Status", "(s)", "info"),
+                         "Busy: too many calls at once, try again")
+        self.assertEqual(client.call("/map/mpathb", "Map.Status", "(s)", "info"),
+                         "the info of this map")
+        self.assertIsNone(client.call("/map/mpathb/path/0", "Path.Fail"))
+
     def test_client_leaves(self):
         """A client that does not wait for its answer, and a map that goes before it gives one."""
         self.start("mpatha")
