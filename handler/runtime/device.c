@@ -801,7 +801,11 @@ struct loop *device_loop(struct device *d)
 static void status_unknown(struct mpath_message *message)
 {
 	message->error = -EINVAL;
-	strbuf_printf(&message->reply, "status wants one of: info table ima detail");
+	strbuf_printf(&message->reply, "status: ");
+	if (message->argc == 2)
+		strbuf_printf(&message->reply, "\"%.64s\", ", message->argv[1]);
+	strbuf_printf(&message->reply, "expected info, table, ima or detail%s",
+		      message->argc == 2 ? "" : " behind it");
 }
 
 static void device_warning(const struct device *d, struct strbuf *out)

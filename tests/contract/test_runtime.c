@@ -668,8 +668,9 @@ static void test_requests(void)
 	assert(ask(&asked, "mpatha", "status ima") && asked.request.message.error == 0);
 	assert(strstr(asked.reply, ",path_name_0_0=8:0,"));
 	assert(ask(&asked, "mpatha", "status x") && asked.request.message.error == -EINVAL);
-	assert(strstr(asked.reply, "info table ima detail"));
+	assert(strcmp(asked.reply, "status: \"x\", expected info, table, ima or detail") == 0);
 	assert(ask(&asked, "mpatha", "status") && asked.request.message.error == -EINVAL);
+	assert(strcmp(asked.reply, "status: expected info, table, ima or detail behind it") == 0);
 	assert(ask(&asked, "mpatha", "nonsense") && asked.request.message.error == -EINVAL);
 	assert(ask(&asked, "mpatha", "fail_path 8:0") && asked.request.message.error == 0);
 	expect_status("status info", " 8:0 F 1");
