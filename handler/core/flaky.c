@@ -53,8 +53,9 @@ void release_path(struct path *path)
 static void hold_out(struct multipath *m, struct path *path)
 {
 	snprintf(path->reason, sizeof(path->reason),
-		 "flaky: has failed %u times, is used again when it was good for %u s",
-		 path->recent_failures, m->settings.flaky.recovery_s);
+		 "flaky: has failed %u time%s, is used again when it was good for %u s",
+		 path->recent_failures, noun_s(path->recent_failures),
+		 m->settings.flaky.recovery_s);
 	path->held_out_ns = m->now_ns;
 	trace(m, "path %s: held out", path_name(path));
 	notice(m, NOTICE_OTHER, path, "%s", path->reason);

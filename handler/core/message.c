@@ -229,7 +229,8 @@ static const struct {
 /* What dm does not tell. */
 static void tell_expected(struct mpath_message *message)
 {
-	const char *word = message->argc ? message->argv[0] : "(nothing)";
+	const char *given = message->argc ? message->argv[0] : "(nothing)";
+	const char *word = *given ? given : "\"\"";
 	size_t i;
 
 	for (i = 0; i < NR_MESSAGES; i++) {

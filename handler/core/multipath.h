@@ -623,6 +623,17 @@ static inline bool must_wait_for_strangers(const struct multipath *m, const stru
 	return (!m->restart_over || m->nr_overdue) && io->cmd.class != CMD_READ;
 }
 
+/* Two things wait, one thing waits. */
+static inline const char *noun_s(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static inline const char *verb_s(uint64_t n)
+{
+	return n == 1 ? "s" : "";
+}
+
 static inline bool must_wait_for_resume(const struct multipath *m, const struct mpath_io *io)
 {
 	return m->suspend != NOT_SUSPENDED && (m->noflush || io->after_suspend);

@@ -215,7 +215,8 @@ static void tell_suppressed(struct path *path, struct strbuf *text)
 {
 	if (!path->log_suppressed)
 		return;
-	strbuf_printf(text, " (%u changes in the last 10 s not logged)", path->log_suppressed);
+	strbuf_printf(text, " (%u change%s in the last 10 s not logged)", path->log_suppressed,
+		      noun_s(path->log_suppressed));
 	path->log_suppressed = 0;
 }
 

@@ -502,6 +502,7 @@ void policy_takes_over(struct multipath *m, bool is_reload)
 		m->next_pg = NULL; /* the first of the list, which may be the last now */
 	m->regroup_next_ns = m->now_ns + REGROUP_INTERVAL_NS;
 	trace(m, "groups are formed anew");
-	notice(m, NOTICE_OTHER, NULL, "paths are in %u priority groups now", m->nr_groups);
+	notice(m, NOTICE_OTHER, NULL, "paths are in %u priority group%s now", m->nr_groups,
+	       noun_s(m->nr_groups));
 	look_at_formed_groups(m);
 }

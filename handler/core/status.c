@@ -180,7 +180,8 @@ static void path_detail(const struct path *path, struct strbuf *out)
 		if (path->demotion == ON_TRIAL)
 			strbuf_printf(out, " (on trial)");
 	}
-	strbuf_printf(out, " [%u in flight, failed %u times", path->in_flight, path->fail_count);
+	strbuf_printf(out, " [%u in flight, failed %u time%s", path->in_flight, path->fail_count,
+		      noun_s(path->fail_count));
 	if (path->facts.read_only)
 		strbuf_printf(out, ", read-only");
 	if (path->foreign)
@@ -207,9 +208,21 @@ void status_warning(const struct multipath *m, struct strbuf *out)
 			      needed_s);
 }
 
+/* Those of @queue; nothing if there are none. */
+static void waiting_detail(const struct list *queue, const char *what, const char *for_what,
+			   struct strbuf *out)
+{
+	unsigned int n = queue_length(queue);
+
+	if (n)
+		strbuf_printf(out, "  %u %s%s wait%s for %s\n", n, what, noun_s(n), verb_s(n),
+			      for_what);
+}
+
 static void queue_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out)
 {
 	struct strbuf warning;
+	unsigned int nr_suspended;
 	char text[128];
 
 	strbuf_printf(out, "  commands: %u in flight, %u held, %u waiting for room, %u delayed\n",
@@ -222,19 +235,17 @@ static void queue_detail(struct multipath *m, uint64_t now_ns, struct strbuf *ou
 	status_warning(m, &warning);
 	if (text[0])
 		strbuf_printf(out, "  warning: %s\n", text);
-	if (!list_empty(&m->activating))
-		strbuf_printf(out, "  %u commands wait for the activation of a group\n",
-			      queue_length(&m->activating));
+	waiting_detail(&m->activating, "command", "the activation of a group", out);
+	nr_suspended = queue_length(&m->suspended);
 	if (m->suspend != NOT_SUSPENDED)
-		strbuf_printf(out, "  %s: %u commands wait for resume\n",
+		strbuf_printf(out, "  %s: %u command%s wait%s for resume\n",
 			      m->suspend == SUSPENDED ? "suspended" : "being suspended",
-			      queue_length(&m->suspended));
-	if (!list_empty(&m->restarting))
-		strbuf_printf(out, "  %u writes wait for %s\n", queue_length(&m->restarting),
-			      m->nr_overdue
-				      ? "older ones that the kernel has answered, and that may "
-					"still land"
-				      : "commands of a former process");
+			      nr_suspended, noun_s(nr_suspended), verb_s(nr_suspended));
+	waiting_detail(&m->restarting, "write",
+		       m->nr_overdue
+			       ? "older ones that the kernel has answered, and that may still land"
+			       : "commands of a former process",
+		       out);
 	hedge_detail(m, out);
 	restart_detail(m, now_ns, out);
 	fence_detail(m, now_ns, out);

@@ -90,7 +90,7 @@ class Follower:
         name = self._names.get(path, path)
         lost = self._sequence.lost(name, sequence)
         if lost and self._only in (None, name):
-            self._warn(f"{lost} events of {name} were lost")
+            self._warn(f"{lost} events of {name} were lost" if lost > 1 else f"an event of {name} was lost")
         self._pass_on(Event(time_us, name, kind, about, valid_paths, text, sequence))
 
     def _on_added(self, _bus: Any, _sender: str, _path: str, _interface: str, _signal: str,

@@ -731,7 +731,7 @@ static void an_overdue_write_holds_the_others_up(void)
 	advance(w, 2);
 	expect_good(w, read);
 	expect_pending(w, newer);
-	expect_detail(w, "1 writes wait for older ones that the kernel has answered, and that may "
+	expect_detail(w, "1 write waits for older ones that the kernel has answered, and that may "
 			 "still land");
 	set_io_mode(sim_path(w, "8:0"), MODE_LOST, 0);
 	land(w, old);

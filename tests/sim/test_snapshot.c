@@ -285,7 +285,7 @@ static void the_status_for_people(void)
 	message(w, "disable_group 2");
 	message(w, "fail_path 8:16");
 	expect_detail(w, "  group 2: round-robin, disabled\n    sdb 8:16: failed by message: "
-			 "fail_path message [0 in flight, failed 1 times, ");
+			 "fail_path message [0 in flight, failed 1 time, ");
 	world_end(w);
 }
 

@@ -31,7 +31,7 @@ static void test_flush(void)
 	expect_pending(w, new);
 	expect(w, is_suspended(w));
 	expect_notice(w, "mpatha: suspended");
-	expect_detail(w, "suspended: 1 commands wait for resume");
+	expect_detail(w, "suspended: 1 command waits for resume");
 	expect(w, message(w, "resume") == 0);
 	advance(w, 100);
 	expect_good(w, new);

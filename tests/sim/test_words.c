@@ -44,6 +44,44 @@ static void why_a_message_is_refused(void)
 	world_end(w);
 }
 
+/* A word of no bytes is seen, too. */
+static void a_message_without_a_word(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS);
+	const char *words[] = {""};
+	struct mpath_message msg = {.argc = 1, .argv = words};
+	struct mpath_event event = {.type = MPATH_MESSAGE, .message = &msg};
+
+	world_up(w);
+	strbuf_init(&msg.reply, w->text, sizeof(w->text));
+	world_step(w, &event);
+	expect(w, msg.error == -EINVAL);
+	expect(w, strstr(w->text, "got 1. \"\": expected queue_if_no_path, "));
+	world_end(w);
+}
+
+/* What is counted once is one. */
+static void one_and_many(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS);
+
+	world_up(w);
+	message(w, "fail_path 8:16");
+	expect_detail(w, "[0 in flight, failed 1 time]");
+	message(w, "reinstate_path 8:16");
+	advance(w, 100);
+	message(w, "fail_path 8:16");
+	expect_detail(w, "[0 in flight, failed 2 times]");
+	expect_reply(w, "suspend noflush", 0, "");
+	submit_read(w, 0, 1);
+	expect_detail(w, "suspended: 1 command waits for resume");
+	submit_read(w, 0, 1);
+	expect_detail(w, "suspended: 2 commands wait for resume");
+	expect_reply(w, "resume", 0, "");
+	advance(w, 100);
+	world_end(w);
+}
+
 /* The initiators know the LUN by what cannot be changed in service. */
 static void why_a_table_is_refused(void)
 {
@@ -161,6 +199,8 @@ static void what_is_warned_of(void)
 int main(void)
 {
 	STORY(why_a_message_is_refused);
+	STORY(a_message_without_a_word);
+	STORY(one_and_many);
 	STORY(why_a_table_is_refused);
 	STORY(why_a_path_is_not_used);
 	STORY(paths_in_between);
