@@ -4,7 +4,6 @@
  * holds together: nothing is moved past the buffer, data that goes out is all there, and bytes
  * behind the CDB mean nothing.
  *
- * fuzz builds: scsi
  * fuzz parses: scsi/cdb.c
  * fuzz runs: 300000
  */

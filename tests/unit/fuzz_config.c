@@ -6,10 +6,6 @@
  *
  * Input: cfgstring NUL mpath.conf NUL map file NUL hardware table.
  *
- * fuzz builds: core selectors hw_handlers checkers scsi
- * fuzz builds: runner/config.c runner/keys.c runner/key_file.c runner/hardware_file.c
- * fuzz builds: runner/cfgstring.c
- * fuzz needs: glib-2.0
  * fuzz parses: runner/cfgstring.c runner/config.c runner/keys.c runner/key_file.c
  * fuzz runs: 2500
  */

@@ -5,9 +5,6 @@
  *
  * Input: INQUIRY data of 36 bytes, then the table.
  *
- * fuzz builds: core selectors hw_handlers checkers scsi
- * fuzz builds: runner/keys.c runner/key_file.c runner/hardware_file.c runner/cfgstring.c
- * fuzz needs: glib-2.0
  * fuzz parses: runner/hardware_file.c
  * fuzz runs: 50000
  */

@@ -5,7 +5,6 @@
  * outside the mapping is touched; in the ring only slots that libtcmu has passed are written, in
  * the mailbox only the tail, in the data only a taken command's buffers; once broken, nothing.
  *
- * fuzz builds: scsi runner/ring.c runner/ring_cmd.c runner/ring_entry.c
  * fuzz parses: runner/ring.c runner/ring_entry.c
  * fuzz runs: 30000
  */

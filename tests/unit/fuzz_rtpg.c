@@ -3,7 +3,6 @@
  * Any bytes as an array's answers: the walk over port groups stays within what has come, and
  * every hardware handler comes to a result.
  *
- * fuzz builds: scsi hw_handlers
  * fuzz parses: scsi/rtpg.c
  * fuzz runs: 50000
  */

@@ -3,7 +3,6 @@
  * Any bytes as sense: what is made of them is what libsgutils2 makes of them, can be put into
  * words, and leads to a verdict.
  *
- * fuzz builds: scsi core/verdict.c
  * fuzz parses: scsi/sense.c core/verdict.c
  * fuzz runs: 200000
  */

@@ -4,8 +4,6 @@
  * is refused, or taken; what was taken is what comes back after it was saved.  And any facts: they
  * come back as they were.
  *
- * fuzz builds: runtime/state.c runtime/state_text.c
- * fuzz needs: glib-2.0
  * fuzz parses: runtime/state_text.c runtime/state.c
  * fuzz runs: 2000
  */

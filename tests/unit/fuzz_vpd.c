@@ -5,7 +5,6 @@
  * what the array says of itself does not shine through where ours has to stand, and of two ports'
  * limits it does not matter whose come first.
  *
- * fuzz builds: scsi
  * fuzz parses: scsi/identity.c scsi/lun_pages.c scsi/block_limits.c
  * fuzz runs: 100000
  */
