@@ -25,6 +25,9 @@
 #define FOREIGN_MAX   7
 #define JOBS_MAX      64
 
+/* In fewer a rare episode may be missing by chance. */
+#define WORLDS_TO_TELL 500
+
 /* --- dice: one in an expression, as C does not say which of two is rolled first --- */
 
 /*
@@ -1351,7 +1354,7 @@ static bool report_line(unsigned long n, unsigned int floor, unsigned long nr_wo
 	bool enough = n >= (unsigned long)floor * nr_worlds / 1000;
 
 	printf("%10lu %s%s\n", n, what, enough ? "" : "   <-- too few");
-	return enough || nr_worlds < 200;
+	return enough || nr_worlds < WORLDS_TO_TELL;
 }
 
 static int report(const struct shared *jobs, unsigned int nr_jobs)
