@@ -128,7 +128,9 @@ class Builds:
     def configure(self, preset):
         with self.lock:
             if preset not in self.configured:
-                quiet(["cmake", "--preset", preset], f"configuring {preset}")
+                # A line for each object, which nobody reads here, would be a process for each.
+                quiet(["cmake", "--preset", preset, "-DCMAKE_RULE_MESSAGES=OFF"],
+                      f"configuring {preset}")
                 self.configured.add(preset)
 
     def build(self, preset):
