@@ -210,6 +210,14 @@ static void call_send(struct call *call)
 	call_free(call);
 }
 
+static void call_send_words(struct call *call, enum call_reply kind)
+{
+	call->kind = kind;
+	call->request.message.argc = (int)g_strv_length(call->words);
+	call->request.message.argv = (const char *const *)call->words;
+	call_send(call);
+}
+
 static bool too_long(const char *const *words)
 {
 	size_t nr_words = 0;
@@ -239,10 +247,7 @@ void call_map(GDBusMethodInvocation *invocation, const char *map, const char *co
 	call = call_new(invocation, map, words);
 	if (!call)
 		return;
-	call->kind = kind;
-	call->request.message.argc = (int)g_strv_length(call->words);
-	call->request.message.argv = (const char *const *)call->words;
-	call_send(call);
+	call_send_words(call, kind);
 }
 
 void call_path(GDBusMethodInvocation *invocation, const char *map, const char *const *words,
@@ -252,12 +257,9 @@ void call_path(GDBusMethodInvocation *invocation, const char *map, const char *c
 
 	if (!call)
 		return;
-	call->kind = CALL_RETURNS_NOTHING;
-	call->request.message.argc = (int)g_strv_length(call->words);
-	call->request.message.argv = (const char *const *)call->words;
 	call->request.message.by_id = true;
 	call->request.message.path_id = path_id;
-	call_send(call);
+	call_send_words(call, CALL_RETURNS_NOTHING);
 }
 
 void call_reload(GDBusMethodInvocation *invocation, const char *map, const char *text)
