@@ -180,15 +180,15 @@ static bool is_at(const struct map_object *m, const char *path, const char *end)
 static struct map_object *find_map(const char *path, const char **rest)
 {
 	struct map_object *m = NULL;
+	const char *begin;
 	guint8 *name;
 	char *word;
 
 	if (!g_str_has_prefix(path, OBJECTS_MAPS "/"))
 		return NULL;
-	*rest = path + strlen(OBJECTS_MAPS "/");
-	*rest += strcspn(*rest, "/");
-	word = g_strndup(path + strlen(OBJECTS_MAPS "/"),
-			 (gsize)(*rest - path) - strlen(OBJECTS_MAPS "/"));
+	begin = path + strlen(OBJECTS_MAPS "/");
+	*rest = begin + strcspn(begin, "/");
+	word = g_strndup(begin, (gsize)(*rest - begin));
 	name = g_dbus_unescape_object_path(word);
 	if (name)
 		m = g_hash_table_lookup(objects.maps, name);

@@ -63,7 +63,8 @@ struct trial {
 
 /* --- Errors --- */
 
-void mpath_print_word(struct strbuf *out, const char *word)
+/* Cut and escaped: an error text ends up in logs and in D-Bus strings, which must be UTF-8. */
+static void print_word(struct strbuf *out, const char *word)
 {
 	const char *c;
 
@@ -77,6 +78,18 @@ void mpath_print_word(struct strbuf *out, const char *word)
 	strbuf_printf(out, *c ? "...\"" : "\"");
 }
 
+int mpath_refuse_word(struct strbuf *error, const char *word, const char *expected, ...)
+{
+	va_list args;
+
+	print_word(error, word);
+	strbuf_printf(error, ", ");
+	va_start(args, expected);
+	strbuf_vprintf(error, expected, args);
+	va_end(args);
+	return -EINVAL;
+}
+
 /* "<dm's error>: word N is "...", <tail>"; N counts from 1, @at from 0.  Returns -EINVAL. */
 __attribute__((format(printf, 4, 5))) static int refuse(struct parser *p, unsigned int at,
 							const char *error, const char *tail, ...)
@@ -86,7 +99,7 @@ __attribute__((format(printf, 4, 5))) static int refuse(struct parser *p, unsign
 	strbuf_printf(p->error, "%s: ", error);
 	if (at < p->nr_words) {
 		strbuf_printf(p->error, "word %u is ", at + 1);
-		mpath_print_word(p->error, p->words[at]);
+		print_word(p->error, p->words[at]);
 	} else if (p->nr_words) {
 		strbuf_printf(p->error, "the table ends after word %u", p->nr_words);
 	} else {
@@ -120,7 +133,7 @@ static void warn_once(struct parser *p, unsigned int at, const char *text)
 
 	strbuf_init(&line, table->warnings[table->nr_warnings++], TABLE_WARNING_SIZE);
 	strbuf_printf(&line, "%s: word %u is ", text, at + 1);
-	mpath_print_word(&line, p->words[at]);
+	print_word(&line, p->words[at]);
 }
 
 /* --- Words --- */
@@ -224,7 +237,7 @@ refuse_prefix(struct parser *p, const char *error, const char *word, const char 
 	va_list args;
 
 	strbuf_printf(p->error, "%s ", error);
-	mpath_print_word(p->error, word);
+	print_word(p->error, word);
 	strbuf_printf(p->error, ", ");
 	va_start(args, tail);
 	strbuf_vprintf(p->error, tail, args);
@@ -687,7 +700,7 @@ bool mpath_table_takes_device(const char *word, struct strbuf *error)
 	if (is_device(word))
 		return true;
 	strbuf_printf(error, "error getting device: ");
-	mpath_print_word(error, word);
+	print_word(error, word);
 	strbuf_printf(error, ", expected MAJOR:MINOR or an absolute path name");
 	return false;
 }
@@ -708,9 +721,8 @@ static int check_addresses(const char *const *addresses, unsigned int nr_address
 		if (is_device(addresses[i]))
 			continue;
 		strbuf_printf(error, "error getting device: path %u is ", i + 1);
-		mpath_print_word(error, addresses[i]);
-		strbuf_printf(error, ", expected MAJOR:MINOR or an absolute path name");
-		return -EINVAL;
+		return mpath_refuse_word(error, addresses[i],
+					 "expected MAJOR:MINOR or an absolute path name");
 	}
 	return 0;
 }
@@ -742,20 +754,18 @@ int mpath_table_from_paths(const char *const *addresses, unsigned int nr_address
 	*table = NULL;
 	if (!multibus && strcmp(grouping, "failover")) {
 		strbuf_printf(error, "unknown grouping ");
-		mpath_print_word(error, grouping);
-		strbuf_printf(error, ", this version has: failover, multibus");
-		return -EINVAL;
+		return mpath_refuse_word(error, grouping, "this version has: failover, multibus");
 	}
 	if (!type) {
 		strbuf_printf(error, "unknown path selector type: ");
-		mpath_print_word(error, selector);
+		print_word(error, selector);
 		strbuf_printf(error, ", this version has");
 		path_selector_names(error);
 		return -EINVAL;
 	}
 	if (type->only_in_table) {
 		strbuf_printf(error, "path selector type ");
-		mpath_print_word(error, selector);
+		print_word(error, selector);
 		strbuf_printf(error, " needs an argument for each path, expected a table");
 		return -EINVAL;
 	}

@@ -58,19 +58,10 @@ static bool has_two_paths(const char *word)
 	return false;
 }
 
-__attribute__((format(printf, 5, 6))) static int refuse_path(const char *word, unsigned int i,
-							     const char *where,
-							     struct strbuf *error, const char *why,
-							     ...)
+static struct strbuf *error_of_path(struct strbuf *error, const char *where, unsigned int i)
 {
-	va_list args;
-
 	strbuf_printf(error, "%s: path %u is ", where, i + 1);
-	mpath_print_word(error, word);
-	va_start(args, why);
-	strbuf_vprintf(error, why, args);
-	va_end(args);
-	return -EINVAL;
+	return error;
 }
 
 static int check_path_word(const struct path_list *list, unsigned int i, const char *where,
@@ -79,13 +70,16 @@ static int check_path_word(const struct path_list *list, unsigned int i, const c
 	const char *word = list->words[i];
 
 	if (word[0] != '/')
-		return refuse_path(word, i, where, error, ", expected an absolute path name");
+		return mpath_refuse_word(error_of_path(error, where, i), word,
+					 "expected an absolute path name");
 	if (has_two_paths(word))
-		return refuse_path(word, i, where, error, ", expected ; between two paths");
+		return mpath_refuse_word(error_of_path(error, where, i), word,
+					 "expected ; between two paths");
 	for (unsigned int k = 0; k < i; k++)
 		if (strcmp(list->words[k], word) == 0)
-			return refuse_path(word, i, where, error,
-					   ", as path %u is: each path can be there once", k + 1);
+			return mpath_refuse_word(error_of_path(error, where, i), word,
+						 "as path %u is: each path can be there once",
+						 k + 1);
 	return 0;
 }
 

@@ -46,20 +46,6 @@ static const char *const identity_words[] = {
 	NULL,
 };
 
-/* "VALUE", and what was expected. */
-__attribute__((format(printf, 3, 4))) static int refuse(const char *value, struct strbuf *error,
-							const char *expected, ...)
-{
-	va_list args;
-
-	mpath_print_word(error, value);
-	strbuf_printf(error, ", ");
-	va_start(args, expected);
-	strbuf_vprintf(error, expected, args);
-	va_end(args);
-	return -EINVAL;
-}
-
 /* Which of @words?  -1: none. */
 static int find_word(const char *value, const char *const *words)
 {
@@ -73,7 +59,7 @@ static int check_word(const struct key *key, const char *value, struct strbuf *e
 {
 	if (find_word(value, key->words) >= 0)
 		return 0;
-	refuse(value, error, "expected %s", key->words[0]);
+	mpath_refuse_word(error, value, "expected %s", key->words[0]);
 	for (unsigned int i = 1; key->words[i]; i++)
 		strbuf_printf(error, "%s %s", key->words[i + 1] ? "," : " or", key->words[i]);
 	return -EINVAL;
@@ -104,7 +90,7 @@ static int check_wwid(const struct key *key, const char *value, struct strbuf *e
 	(void)key;
 	if (wwid_is_valid(value))
 		return 0;
-	return refuse(value, error, "expected a WWID as \"multipath -ll\" prints it");
+	return mpath_refuse_word(error, value, "expected a WWID as \"multipath -ll\" prints it");
 }
 
 static int check_grouping(const struct key *key, const char *value, struct strbuf *error)
@@ -114,9 +100,9 @@ static int check_grouping(const struct key *key, const char *value, struct strbu
 	(void)key;
 	if (grouping_from_word(value, &grouping))
 		return 0;
-	return refuse(value, error,
-		      "expected failover, multibus, group_by_prio, group_by_tpg or "
-		      "group_by_serial");
+	return mpath_refuse_word(error, value,
+				 "expected failover, multibus, group_by_prio, group_by_tpg or "
+				 "group_by_serial");
 }
 
 /* multipathd's limits.  "1.1", in tenths. */
@@ -170,8 +156,9 @@ static int check_prio_args(const struct key *key, const char *value, struct strb
 	(void)key;
 	if (parse_prio_args(value, &policy))
 		return 0;
-	return refuse(value, error,
-		      "expected io_num=20 to 200, base_num=1.1 to 10 or exclusive_pref_bit");
+	return mpath_refuse_word(
+		error, value,
+		"expected io_num=20 to 200, base_num=1.1 to 10 or exclusive_pref_bit");
 }
 
 bool parse_failback(const char *value, struct mpath_policy *policy)
@@ -203,9 +190,10 @@ static int check_failback(const struct key *key, const char *value, struct strbu
 	(void)key;
 	if (parse_failback(value, &policy))
 		return 0;
-	return refuse(value, error,
-		      "expected manual, immediate, followover or a number of seconds up to %d",
-		      FAILBACK_MAX_S);
+	return mpath_refuse_word(
+		error, value,
+		"expected manual, immediate, followover or a number of seconds up to %d",
+		FAILBACK_MAX_S);
 }
 
 /*
@@ -231,7 +219,7 @@ char *hw_handler_words(const char *value)
 
 static int refuse_hw_handler(const char *value, struct strbuf *error)
 {
-	refuse(value, error, "expected detect, none or one of");
+	mpath_refuse_word(error, value, "expected detect, none or one of");
 	hw_handler_names(error);
 	return -EINVAL;
 }
@@ -249,7 +237,7 @@ static int check_hw_words(const char *value, char **words, struct strbuf *error)
 	    (trial.type->set_params &&
 	     trial.type->set_params(&trial, argc, (const char *const *)words + 1, &expected)))
 		return 0;
-	return refuse(value, error, "%s", expected);
+	return mpath_refuse_word(error, value, "%s", expected);
 }
 
 static int check_hw_handler(const struct key *key, const char *value, struct strbuf *error)
@@ -262,8 +250,8 @@ static int check_hw_handler(const struct key *key, const char *value, struct str
 
 	(void)key;
 	if (!parse_number(words[0], UINT16_MAX, &number) || number != nr_words) {
-		err = refuse(value, error, "expected %u as the number of the words behind it",
-			     nr_words);
+		err = mpath_refuse_word(
+			error, value, "expected %u as the number of the words behind it", nr_words);
 	} else if (nr_words) {
 		err = check_hw_words(value, words + 1, error);
 	}
@@ -317,7 +305,8 @@ static int check_no_path_retry(const struct key *key, const char *value, struct 
 		return 0;
 	if (parse_number(value, RETRIES_MAX, &number))
 		return 0;
-	return refuse(value, error, "expected fail, queue or a number up to %d", RETRIES_MAX);
+	return mpath_refuse_word(error, value, "expected fail, queue or a number up to %d",
+				 RETRIES_MAX);
 }
 
 static int check_path_checker(const struct key *key, const char *value, struct strbuf *error)
@@ -325,7 +314,7 @@ static int check_path_checker(const struct key *key, const char *value, struct s
 	(void)key;
 	if (!strcmp(value, "none") || path_checker_find(value))
 		return 0;
-	refuse(value, error, "expected none or one of");
+	mpath_refuse_word(error, value, "expected none or one of");
 	path_checker_names(error);
 	return -EINVAL;
 }
@@ -336,8 +325,8 @@ static int check_ms(const struct key *key, const char *value, struct strbuf *err
 
 	if (parse_number(value, key->max, &ms) && ms >= key->min)
 		return 0;
-	return refuse(value, error, "expected a number of milliseconds from %ju to %ju",
-		      (uintmax_t)key->min, (uintmax_t)key->max);
+	return mpath_refuse_word(error, value, "expected a number of milliseconds from %ju to %ju",
+				 (uintmax_t)key->min, (uintmax_t)key->max);
 }
 
 static int check_number(const struct key *key, const char *value, struct strbuf *error)
@@ -346,7 +335,8 @@ static int check_number(const struct key *key, const char *value, struct strbuf 
 
 	if (parse_number(value, key->max, &number))
 		return 0;
-	return refuse(value, error, "expected a number from 0 to %ju", (uintmax_t)key->max);
+	return mpath_refuse_word(error, value, "expected a number from 0 to %ju",
+				 (uintmax_t)key->max);
 }
 
 /* multipathd's, which takes 0 for no as well. */
@@ -356,7 +346,8 @@ static int check_count(const struct key *key, const char *value, struct strbuf *
 
 	if (!strcmp(value, "no") || parse_number(value, key->max, &count))
 		return 0;
-	return refuse(value, error, "expected no or a number up to %ju", (uintmax_t)key->max);
+	return mpath_refuse_word(error, value, "expected no or a number up to %ju",
+				 (uintmax_t)key->max);
 }
 
 static int check_factor(const struct key *key, const char *value, struct strbuf *error)
@@ -365,8 +356,8 @@ static int check_factor(const struct key *key, const char *value, struct strbuf 
 
 	if (!strcmp(value, "no") || (parse_number(value, key->max, &factor) && factor >= key->min))
 		return 0;
-	return refuse(value, error, "expected no or a number from %ju to %ju", (uintmax_t)key->min,
-		      (uintmax_t)key->max);
+	return mpath_refuse_word(error, value, "expected no or a number from %ju to %ju",
+				 (uintmax_t)key->min, (uintmax_t)key->max);
 }
 
 #define HOUR_MS (3600 * 1000)

@@ -22,6 +22,7 @@
 #include <time.h>
 
 #include "mpath/number.h"
+#include "mpath/table.h"
 #include "runtime/log.h"
 #include "runtime/registry.h"
 #include "runtime/search.h"
@@ -798,14 +799,16 @@ struct loop *device_loop(struct device *d)
 
 /* --- control --- */
 
+#define STATUS_KINDS "expected info, table, ima or detail"
+
 static void status_unknown(struct mpath_message *message)
 {
 	message->error = -EINVAL;
 	strbuf_printf(&message->reply, "status: ");
 	if (message->argc == 2)
-		strbuf_printf(&message->reply, "\"%.64s\", ", message->argv[1]);
-	strbuf_printf(&message->reply, "expected info, table, ima or detail%s",
-		      message->argc == 2 ? "" : " behind it");
+		mpath_refuse_word(&message->reply, message->argv[1], STATUS_KINDS);
+	else
+		strbuf_printf(&message->reply, STATUS_KINDS " behind it");
 }
 
 static void device_warning(const struct device *d, struct strbuf *out)

@@ -84,10 +84,11 @@ int mpath_table_parse(const char *text, struct mpath_table **table, struct strbu
 void mpath_table_free(struct mpath_table *table);
 
 /*
- * "WORD" in an error text, cut and escaped: it ends up in logs and in D-Bus strings, which must be
- * UTF-8, and what was expected stands behind it.
+ * Appends "WORD", and what was expected; returns -EINVAL.  The word is cut and escaped: the text
+ * ends up in logs and in D-Bus strings, which must be UTF-8.
  */
-void mpath_print_word(struct strbuf *out, const char *word);
+__attribute__((format(printf, 3, 4))) int mpath_refuse_word(struct strbuf *error, const char *word,
+							    const char *expected, ...);
 
 /* Is @word a device, as a table takes it?  If not, what was expected is appended to @error. */
 bool mpath_table_takes_device(const char *word, struct strbuf *error);

@@ -1105,7 +1105,6 @@ static void test_times_refused(void)
 	remove_map();
 }
 
-/* The table's own errors come with file and key in front. */
 /* What was expected must not be cut off where the error goes: 1 KiB, or 320 bytes of an event. */
 static void test_long_values_refused(void)
 {
@@ -1153,6 +1152,7 @@ static void test_too_many_paths(void)
 	g_string_free(map, TRUE);
 }
 
+/* The table's own errors come with file and key in front. */
 static void test_tables_refused(void)
 {
 	refuse_map(
