@@ -490,8 +490,8 @@ def main():
     finally:
         give_build_away()
     failed = [name for name, result in results.of.items() if result == "FAIL"]
-    if failed:
-        print("failed: " + " ".join(failed))
+    for name in failed:         # once more, and why: of a long output the end is what is kept
+        print(f"failed: {name}  {results.why[name]}")
     if not results.of:
         print(f"no case matches {options.suite} {options.pattern}")
     print(f"{results.count('ok')} passed, {len(failed)} failed, {results.count('skip')} skipped"
