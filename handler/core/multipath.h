@@ -206,6 +206,7 @@ struct multipath {
 	uint64_t slow_idle_ns;	    /* it is over then, if none comes */
 	uint64_t awaited_group;	    /* in use then; 0: none, or commands use one by now */
 	struct awaited *awaited;    /* owned; NULL: there is nothing else */
+	bool told_waiting;
 	bool told_slow;
 	uint64_t kept_back_ns; /* the kernel has kept back what a dead process had sent, until then
 				  at least; 0: it has not */

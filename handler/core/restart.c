@@ -288,6 +288,18 @@ static void tell_slow(struct multipath *m)
 	       ms_until(wait_over_ns(m), m->now_ns));
 }
 
+/* Most waits are over sooner, and nobody wants to read of them. */
+static void tell_waiting(struct multipath *m)
+{
+	if (m->told_waiting || list_empty(&m->restarting) || m->kept_back_ns || m->nr_lost_disks ||
+	    m->now_ns < m->started_ns + COUNT_BUSY_NS)
+		return;
+	m->told_waiting = true;
+	notice(m, NOTICE_OTHER, NULL,
+	       "writes wait for commands that a former process may have left, at most %llu ms",
+	       ms_until(wait_over_ns(m), m->now_ns));
+}
+
 /*
  * A path that was looked at has not led to a disk that a former process used, or cannot be looked
  * at for a second, and one of these disks is still sought: it may be away.  Who finds it again must
@@ -340,6 +352,7 @@ void restart_reconsider(struct multipath *m)
 	else if (!m->nr_unsettled && !any_foreign(m))
 		end_of_wait(m, "no command of a former process is left");
 	else {
+		tell_waiting(m);
 		tell_slow(m);
 		wake_by(m, wait_over_ns(m));
 	}

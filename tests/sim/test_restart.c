@@ -1243,6 +1243,30 @@ static void errors_after_the_last_check(void)
 	writes_go_at_once(killed_in_peace(w));
 }
 
+/* The kernel gives one up after the path was opened: no count proves anything, and the log says it.
+ */
+static void an_error_after_the_first_look(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	kill_world(w, 0);
+	restart_world(w);
+	while (!sim_path(w, "8:0")->path->settled)
+		advance_us(w, 100);
+	sim_path(w, "8:0")->nr_errors++;
+	write = submit_write(w, 0, 1);
+	advance(w, 5000);
+	expect_pending(w, write);
+	expect_notice(w, "mpatha: writes wait for commands that a former process may have left, "
+			 "at most ");
+	advance(w, 65000);
+	expect_good(w, write);
+	world_end(w);
+}
+
 /* The count cannot be read (no file descriptors are left): nobody is told of a number. */
 static void errors_that_cannot_be_counted(void)
 {
@@ -1940,6 +1964,7 @@ int main(void)
 	STORY(errors_that_were_told);
 	STORY(errors_before_the_last_check);
 	STORY(errors_after_the_last_check);
+	STORY(an_error_after_the_first_look);
 	STORY(errors_that_cannot_be_counted);
 	STORY(errors_of_long_ago);
 	STORY(errors_under_load);
