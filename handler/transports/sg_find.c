@@ -18,6 +18,7 @@
 
 #include "mpath/path_transport.h"
 #include "mpath/scsi.h"
+#include "transports/sysfs.h"
 
 #define VPD_MAX	  4096
 #define BY_PATH	  "/dev/disk/by-path/"
@@ -28,13 +29,30 @@
 
 /* --- which disks? --- */
 
-static ssize_t read_vpd83(struct udev_device *scsi, uint8_t *page)
+/*
+ * A disk that could not be looked at is not gone, and nothing is known of it: a path whose disk is
+ * not found leaves its map.  libudev may leave the reason of what it could do without in errno.
+ */
+static int shortage(void)
+{
+	return errno == ENOMEM || errno == EMFILE || errno == ENFILE ? -errno : 0;
+}
+
+static bool is_scsi(const char *syspath)
+{
+	char subsystem[32];
+
+	return sysfs_read_link(subsystem, sizeof(subsystem), "%s/device/subsystem", syspath) &&
+	       strcmp(subsystem, "scsi") == 0;
+}
+
+static ssize_t read_vpd83(const char *syspath, uint8_t *page)
 {
 	char name[512];
 	ssize_t len;
 	int fd;
 
-	snprintf(name, sizeof(name), "%s/vpd_pg83", udev_device_get_syspath(scsi));
+	snprintf(name, sizeof(name), "%s/device/vpd_pg83", syspath);
 	fd = open(name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
@@ -46,39 +64,54 @@ static ssize_t read_vpd83(struct udev_device *scsi, uint8_t *page)
 /* True: it has that WWID, or cannot tell now. */
 static bool may_be(struct udev_device *disk, const char *wwid, bool *sure)
 {
-	/* Borrowed from @disk. */
-	struct udev_device *scsi =
-		udev_device_get_parent_with_subsystem_devtype(disk, "scsi", "scsi_device");
+	const char *syspath = udev_device_get_syspath(disk);
 	uint8_t page[VPD_MAX];
 	char seen[WWID_MAX];
 	ssize_t len;
 
-	if (!scsi)
+	if (!is_scsi(syspath))
 		return false;
-	len = read_vpd83(scsi, page);
+	len = read_vpd83(syspath, page);
 	*sure = len > 0 && scsi_wwid_from_vpd83(page, (size_t)len, seen);
 	return !*sure || strcmp(seen, wwid) == 0;
 }
 
-/* The place of a path (host, target port, LUN) names it best; udev cannot name every place. */
-static const char *stable_name(struct udev_device *disk)
+/*
+ * The place of a path (host, target port, LUN) names it best; NULL: udev cannot name every place.
+ * That it cannot be asked now is told by the first question only.
+ */
+static int find_stable_name(struct udev_device *disk, const char **name)
 {
 	struct udev_list_entry *link;
 
-	udev_list_entry_foreach(link, udev_device_get_devlinks_list_entry(disk))
-		if (strncmp(udev_list_entry_get_name(link), BY_PATH, strlen(BY_PATH)) == 0)
-			return udev_list_entry_get_name(link);
-	return NULL;
+	*name = NULL;
+	errno = 0;
+	if (!udev_device_get_is_initialized(disk) && shortage())
+		return shortage();
+	udev_list_entry_foreach(link, udev_device_get_devlinks_list_entry(disk)) {
+		if (strncmp(udev_list_entry_get_name(link), BY_PATH, strlen(BY_PATH)) != 0)
+			continue;
+		*name = udev_list_entry_get_name(link);
+		break;
+	}
+	return 0;
 }
 
 static int take_disk(struct udev_device *disk, const char *wwid, struct found_disks *found)
 {
-	const char *node = udev_device_get_devnode(disk);
-	const char *link = stable_name(disk);
+	const char *node, *link;
 	bool sure;
+	int err;
 
-	if (!node || !may_be(disk, wwid, &sure))
+	errno = 0;
+	node = udev_device_get_devnode(disk);
+	if (!node)
+		return shortage();
+	if (!may_be(disk, wwid, &sure))
 		return 0;
+	err = find_stable_name(disk, &link);
+	if (err)
+		return err;
 	if (!found_disks_add(found, link ? link : node, node))
 		return -ENOMEM;
 	found->disks[found->nr - 1].sure = sure;
@@ -92,14 +125,11 @@ static int take_disks(struct udev_enumerate *all, const char *wwid, struct found
 	int err = 0;
 
 	udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(all)) {
-		struct udev_device *disk =
-			udev_device_new_from_syspath(udev, udev_list_entry_get_name(entry));
+		struct udev_device *disk;
 
-		if (!disk && errno == ENOMEM)
-			return -ENOMEM;
-		if (!disk)
-			continue; /* it has just gone */
-		err = take_disk(disk, wwid, found);
+		errno = 0;
+		disk = udev_device_new_from_syspath(udev, udev_list_entry_get_name(entry));
+		err = disk ? take_disk(disk, wwid, found) : shortage(); /* or it has just gone */
 		udev_device_unref(disk);
 		if (err)
 			return err;

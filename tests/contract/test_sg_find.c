@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is made of udev's words, and of a machine that is short of file descriptors meanwhile: a
+ * path leaves its map when its disk is not found, so what could not be looked at is not gone.
+ *
+ * libudev is played here: these functions take the place of the library's.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <libudev.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mpath/path_transport.h"
+
+#define WWID "36001405000000000000000000000000a"
+
+/* --- a machine with two disks that lead to the LUN, sda and sdb --- */
+
+struct udev_device {
+	char syspath[64]; /* of a disk, or of the SCSI device that a unit attention is of */
+	const char *node; /* NULL: it is not a disk */
+	const char *action, *ua, *resize;
+};
+
+static char dir[] = "/tmp/mpath-sg-find.XXXXXX";
+static struct udev_device disks[2] = {{.node = "/dev/sda"}, {.node = "/dev/sdb"}};
+
+static const uint8_t vpd83[] = {0x00, 0x83, 0x00, 0x14, 0x01, 0x03, 0x00, 0x10,
+				0x60, 0x01, 0x40, 0x50, 0,    0,    0,	  0,
+				0,    0,    0,	  0,	0,    0,    0,	  0x0a};
+
+static void make_disk(struct udev_device *disk)
+{
+	char path[100];
+	FILE *file;
+
+	snprintf(disk->syspath, sizeof(disk->syspath), "%s/%s", dir, disk->node + strlen("/dev/"));
+	assert(mkdir(disk->syspath, 0700) == 0);
+	snprintf(path, sizeof(path), "%s/device", disk->syspath);
+	assert(mkdir(path, 0700) == 0);
+	snprintf(path, sizeof(path), "%s/device/subsystem", disk->syspath);
+	assert(symlink("/sys/bus/scsi", path) == 0);
+	snprintf(path, sizeof(path), "%s/device/block", disk->syspath);
+	assert(mkdir(path, 0700) == 0);
+	snprintf(path, sizeof(path), "%s/device/block/%s", disk->syspath,
+		 disk->node + strlen("/dev/"));
+	assert(mkdir(path, 0700) == 0);
+	snprintf(path, sizeof(path), "%s/device/vpd_pg83", disk->syspath);
+	file = fopen(path, "w");
+	assert(file && fwrite(vpd83, sizeof(vpd83), 1, file) == 1 && fclose(file) == 0);
+}
+
+/* --- libudev --- */
+
+enum question { NOTHING, DEVICE, NODE, LINKS };
+
+static enum question refused; /* for the second disk ... */
+static int refused_error;     /* ... for this reason */
+
+struct udev *udev_new(void)
+{
+	return (struct udev *)dir;
+}
+
+struct udev *udev_unref(struct udev *udev)
+{
+	(void)udev;
+	return NULL;
+}
+
+struct udev_enumerate *udev_enumerate_new(struct udev *udev)
+{
+	return (struct udev_enumerate *)udev;
+}
+
+struct udev_enumerate *udev_enumerate_unref(struct udev_enumerate *all)
+{
+	(void)all;
+	return NULL;
+}
+
+struct udev *udev_enumerate_get_udev(struct udev_enumerate *all)
+{
+	return (struct udev *)all;
+}
+
+int udev_enumerate_add_match_subsystem(struct udev_enumerate *all, const char *subsystem)
+{
+	(void)all;
+	return strcmp(subsystem, "block") == 0 ? 0 : -EINVAL;
+}
+
+int udev_enumerate_add_match_property(struct udev_enumerate *all, const char *name,
+				      const char *value)
+{
+	(void)all;
+	(void)name;
+	(void)value;
+	return 0;
+}
+
+int udev_enumerate_scan_devices(struct udev_enumerate *all)
+{
+	(void)all;
+	return 0;
+}
+
+struct udev_list_entry *udev_enumerate_get_list_entry(struct udev_enumerate *all)
+{
+	(void)all;
+	return (struct udev_list_entry *)&disks[0];
+}
+
+struct udev_list_entry *udev_list_entry_get_next(struct udev_list_entry *entry)
+{
+	return entry == (void *)&disks[0] ? (struct udev_list_entry *)&disks[1] : NULL;
+}
+
+const char *udev_list_entry_get_name(struct udev_list_entry *entry)
+{
+	return ((struct udev_device *)entry)->syspath;
+}
+
+static bool is_refused(const struct udev_device *disk, enum question what)
+{
+	if (refused != what || disk != &disks[1])
+		return false;
+	errno = refused_error;
+	return true;
+}
+
+struct udev_device *udev_device_new_from_syspath(struct udev *udev, const char *syspath)
+{
+	struct udev_device *disk = strcmp(syspath, disks[0].syspath) == 0 ? &disks[0] : &disks[1];
+
+	(void)udev;
+	return is_refused(disk, DEVICE) ? NULL : disk;
+}
+
+struct udev_device *udev_device_unref(struct udev_device *device)
+{
+	(void)device;
+	return NULL;
+}
+
+const char *udev_device_get_syspath(struct udev_device *device)
+{
+	return device->syspath;
+}
+
+const char *udev_device_get_devnode(struct udev_device *device)
+{
+	return is_refused(device, NODE) ? NULL : device->node;
+}
+
+/* As the library: what it tried in vain may still stand in errno. */
+int udev_device_get_is_initialized(struct udev_device *device)
+{
+	errno = ENOENT;
+	return is_refused(device, LINKS) ? 0 : 1;
+}
+
+struct udev_list_entry *udev_device_get_devlinks_list_entry(struct udev_device *device)
+{
+	(void)device;
+	errno = ENODATA;
+	return NULL;
+}
+
+/* --- looking for disks --- */
+
+static int look(unsigned int *nr_found)
+{
+	struct found_disks found;
+	int err = sg_finder.find(WWID, &found);
+
+	*nr_found = found.nr;
+	for (unsigned int i = 0; i < found.nr; i++)
+		assert(found.disks[i].sure);
+	found_disks_clear(&found);
+	return err;
+}
+
+static void test_all_is_well(void)
+{
+	unsigned int nr;
+
+	refused = NOTHING;
+	assert(look(&nr) == 0 && nr == 2);
+}
+
+static void test_a_disk_has_just_gone(void)
+{
+	static const int gone[] = {ENODEV, ENOENT};
+	unsigned int nr;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		refused_error = gone[i];
+		refused = DEVICE;
+		assert(look(&nr) == 0 && nr == 1);
+		refused = NODE;
+		assert(look(&nr) == 0 && nr == 1);
+		refused = LINKS;
+		assert(look(&nr) == 0 && nr == 2);
+	}
+}
+
+static void test_a_disk_cannot_be_looked_at(void)
+{
+	static const int shortages[] = {ENOMEM, EMFILE, ENFILE};
+	unsigned int nr;
+
+	for (unsigned int i = 0; i < 3; i++) {
+		refused_error = shortages[i];
+		for (refused = DEVICE; refused <= LINKS; refused++)
+			assert(look(&nr) == -shortages[i] && nr == 0);
+	}
+}
+
+int main(void)
+{
+	char remove[64];
+
+	assert(mkdtemp(dir));
+	make_disk(&disks[0]);
+	make_disk(&disks[1]);
+	test_all_is_well();
+	test_a_disk_has_just_gone();
+	test_a_disk_cannot_be_looked_at();
+	snprintf(remove, sizeof(remove), "rm -r %s", dir);
+	return system(remove) ? 1 : 0;
+}
