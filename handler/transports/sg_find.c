@@ -207,7 +207,8 @@ static bool has_come_or_gone(struct udev_device *disk)
 	return action && (strcmp(action, "add") == 0 || strcmp(action, "remove") == 0);
 }
 
-static void take_node(struct udev_device *scsi, struct found_disks *found)
+/* Whose it was cannot be told, or not be noted: it may have been anybody's. */
+static void take_node(struct udev_device *scsi, struct disk_news *news, struct found_disks *found)
 {
 	char name[512];
 	struct dirent *entry;
@@ -215,13 +216,15 @@ static void take_node(struct udev_device *scsi, struct found_disks *found)
 
 	snprintf(name, sizeof(name), "%s/block", udev_device_get_syspath(scsi));
 	dir = opendir(name);
-	if (!dir)
-		return; /* it is not a disk, or not any more */
+	if (!dir) {
+		news->lost |= shortage() != 0; /* else it is not a disk, or not any more */
+		return;
+	}
 	while ((entry = readdir(dir))) {
 		if (entry->d_name[0] == '.')
 			continue;
 		snprintf(name, sizeof(name), "/dev/%s", entry->d_name);
-		found_disks_add(found, name, name);
+		news->lost |= !found_disks_add(found, name, name);
 	}
 	closedir(dir);
 }
@@ -235,12 +238,12 @@ static void take_attention(struct udev_device *scsi, struct disk_news *news)
 		return;
 	if (strcmp(ua, "ASYMMETRIC_ACCESS_STATE_CHANGED") == 0 ||
 	    strcmp(ua, "POWER_ON_RESET_OCCURRED") == 0)
-		take_node(scsi, &news->states);
+		take_node(scsi, news, &news->states);
 	if (strcmp(ua, "INQUIRY_DATA_HAS_CHANGED") == 0 ||
 	    strcmp(ua, "REPORTED_LUNS_DATA_HAS_CHANGED") == 0)
-		take_node(scsi, &news->doubted);
+		take_node(scsi, news, &news->doubted);
 	if (strcmp(ua, "CAPACITY_DATA_HAS_CHANGED") == 0)
-		take_node(scsi, &news->resized);
+		take_node(scsi, news, &news->resized);
 }
 
 /* Somebody had the kernel look at the disk (rescan), and it has another size now. */
@@ -250,7 +253,7 @@ static void take_size(struct udev_device *disk, struct disk_news *news)
 	const char *node = udev_device_get_devnode(disk);
 
 	if (resize && strcmp(resize, "1") == 0 && node)
-		found_disks_add(&news->resized, node, node);
+		news->lost |= !found_disks_add(&news->resized, node, node);
 }
 
 static void take_news(struct udev_device *device, struct disk_news *news)
@@ -263,21 +266,22 @@ static void take_news(struct udev_device *device, struct disk_news *news)
 	take_size(device, news);
 }
 
+/* When memory is short the rest is left for the next time: it is as good as lost, too. */
 static void sg_drain(struct disk_monitor *monitor, struct disk_news *news)
 {
 	struct udev_device *device;
-	bool more;
+	bool overrun;
 
 	do {
 		errno = 0;
 		device = udev_monitor_receive_device(monitor->monitor);
-		more = device || errno == ENOBUFS;
+		overrun = !device && errno == ENOBUFS;
 		if (device)
 			take_news(device, news);
 		else
-			news->lost |= more;
+			news->lost |= overrun || shortage();
 		udev_device_unref(device);
-	} while (more);
+	} while (device || overrun);
 }
 
 const struct disk_finder sg_finder = {

@@ -54,7 +54,8 @@ void found_disks_clear(struct found_disks *found);
 /* What a monitor has heard; the disks are known by their nodes. */
 struct disk_news {
 	bool disks; /* some have come or gone */
-	bool lost;  /* there was more of it than the kernel has room for: it may be anything */
+	bool lost;  /* there was more than there is room for, here or in the kernel: it may be
+		       anything */
 	/* Of these the kernel has heard unit attentions, which may have reached nobody else: */
 	struct found_disks states;  /* port groups have changed their states */
 	struct found_disks doubted; /* it may lead to another LUN now */

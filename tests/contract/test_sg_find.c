@@ -222,6 +222,199 @@ static void test_a_disk_cannot_be_looked_at(void)
 	}
 }
 
+/* --- news --- */
+
+static struct udev_device news_of[4];
+static unsigned int nr_news, nr_read;
+static int monitor_error; /* behind the first one; 0: none */
+
+struct udev_monitor *udev_monitor_new_from_netlink(struct udev *udev, const char *name)
+{
+	(void)name;
+	return (struct udev_monitor *)udev;
+}
+
+struct udev_monitor *udev_monitor_unref(struct udev_monitor *monitor)
+{
+	(void)monitor;
+	return NULL;
+}
+
+int udev_monitor_filter_add_match_subsystem_devtype(struct udev_monitor *monitor,
+						    const char *subsystem, const char *devtype)
+{
+	(void)monitor;
+	(void)subsystem;
+	(void)devtype;
+	return 0;
+}
+
+int udev_monitor_enable_receiving(struct udev_monitor *monitor)
+{
+	(void)monitor;
+	return 0;
+}
+
+int udev_monitor_set_receive_buffer_size(struct udev_monitor *monitor, int size)
+{
+	(void)monitor;
+	(void)size;
+	return 0;
+}
+
+int udev_monitor_get_fd(struct udev_monitor *monitor)
+{
+	(void)monitor;
+	return -1;
+}
+
+struct udev_device *udev_monitor_receive_device(struct udev_monitor *monitor)
+{
+	(void)monitor;
+	if (nr_read == 1 && monitor_error) {
+		errno = monitor_error;
+		monitor_error = 0;
+		return NULL;
+	}
+	if (nr_read < nr_news)
+		return &news_of[nr_read++];
+	errno = EAGAIN;
+	return NULL;
+}
+
+const char *udev_device_get_subsystem(struct udev_device *device)
+{
+	return device->node ? "block" : "scsi";
+}
+
+const char *udev_device_get_action(struct udev_device *device)
+{
+	return device->action;
+}
+
+const char *udev_device_get_property_value(struct udev_device *device, const char *name)
+{
+	return strcmp(name, "SDEV_UA") == 0 ? device->ua : device->resize;
+}
+
+/* One unit attention of sda. */
+static void hears(const char *ua)
+{
+	news_of[0] = (struct udev_device){.action = "change", .ua = ua};
+	snprintf(news_of[0].syspath, sizeof(news_of[0].syspath), "%s/sda/device", dir);
+	nr_news = 1;
+	nr_read = 0;
+}
+
+static struct disk_news drain(void)
+{
+	struct disk_news news = {0};
+	struct disk_monitor *monitor;
+	int fd;
+
+	monitor = sg_finder.watch(&fd);
+	assert(monitor);
+	sg_finder.drain(monitor, &news);
+	sg_finder.unwatch(monitor);
+	return news;
+}
+
+static void forget(struct disk_news *news)
+{
+	found_disks_clear(&news->states);
+	found_disks_clear(&news->doubted);
+	found_disks_clear(&news->resized);
+}
+
+static void expect_heard(const char *ua, unsigned int states, unsigned int doubted,
+			 unsigned int resized)
+{
+	struct disk_news news;
+
+	hears(ua);
+	news = drain();
+	assert(!news.lost && !news.disks);
+	assert(news.states.nr == states && news.doubted.nr == doubted &&
+	       news.resized.nr == resized);
+	if (doubted)
+		assert(strcmp(news.doubted.disks[0].node, "/dev/sda") == 0);
+	forget(&news);
+}
+
+/*
+ * scsi_dh_alua keeps 29/00 for itself, which is all that a target says that was set up anew while
+ * its session was down: core/verdict.c.
+ */
+static void test_unit_attentions(void)
+{
+	expect_heard("ASYMMETRIC_ACCESS_STATE_CHANGED", 1, 0, 0);
+	expect_heard("POWER_ON_RESET_OCCURRED", 1, 0, 0);
+	expect_heard("INQUIRY_DATA_HAS_CHANGED", 0, 1, 0);
+	expect_heard("REPORTED_LUNS_DATA_HAS_CHANGED", 0, 1, 0);
+	expect_heard("CAPACITY_DATA_HAS_CHANGED", 0, 0, 1);
+	expect_heard("MODE_PARAMETERS_CHANGED", 0, 0, 0);
+	expect_heard(NULL, 0, 0, 0);
+}
+
+static void test_disks_come_go_and_grow(void)
+{
+	struct disk_news news;
+
+	news_of[0] = (struct udev_device){.node = "/dev/sda", .action = "change", .resize = "1"};
+	nr_news = 1;
+	nr_read = 0;
+	news = drain();
+	assert(!news.lost && !news.disks && news.resized.nr == 1);
+	forget(&news);
+	news_of[0] = (struct udev_device){.node = "/dev/sda", .action = "remove"};
+	nr_read = 0;
+	news = drain();
+	assert(!news.lost && news.disks && !news.resized.nr);
+	forget(&news);
+}
+
+/* Whose it was cannot be told: then it may have been anybody's. */
+static void test_whose_it_was_cannot_be_read(void)
+{
+	struct rlimit few, limit;
+	struct disk_news news;
+
+	assert(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	few = limit;
+	few.rlim_cur = 0;
+	hears("REPORTED_LUNS_DATA_HAS_CHANGED");
+	assert(setrlimit(RLIMIT_NOFILE, &few) == 0);
+	news = drain();
+	assert(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	assert(news.lost && !news.doubted.nr);
+	forget(&news);
+}
+
+static void test_whose_it_was_is_gone(void)
+{
+	struct disk_news news;
+
+	hears("REPORTED_LUNS_DATA_HAS_CHANGED");
+	snprintf(news_of[0].syspath, sizeof(news_of[0].syspath), "%s/sdz/device", dir);
+	news = drain();
+	assert(!news.lost && !news.doubted.nr);
+	forget(&news);
+}
+
+static void test_news_are_lost(void)
+{
+	static const int losses[] = {ENOBUFS, ENOMEM, EMFILE};
+	struct disk_news news;
+
+	for (unsigned int i = 0; i < 3; i++) {
+		hears("REPORTED_LUNS_DATA_HAS_CHANGED");
+		monitor_error = losses[i];
+		news = drain();
+		assert(news.lost && news.doubted.nr == 1);
+		forget(&news);
+	}
+}
+
 int main(void)
 {
 	char remove[64];
@@ -232,6 +425,11 @@ int main(void)
 	test_all_is_well();
 	test_a_disk_has_just_gone();
 	test_a_disk_cannot_be_looked_at();
+	test_unit_attentions();
+	test_disks_come_go_and_grow();
+	test_whose_it_was_cannot_be_read();
+	test_whose_it_was_is_gone();
+	test_news_are_lost();
 	snprintf(remove, sizeof(remove), "rm -r %s", dir);
 	return system(remove) ? 1 : 0;
 }
