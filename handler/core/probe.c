@@ -899,7 +899,7 @@ void kernel_has_heard(struct multipath *m, struct path *path, enum mpath_heard h
 		want_refresh(m);
 		return;
 	case HEARD_IDENTITY:
-		doubt_identity(m, path, "INQUIRY data or LUN list changed");
+		doubt_identity(m, path, "reset, or INQUIRY data or LUN list changed");
 		return;
 	case HEARD_CAPACITY:
 		capacity_changed(m);

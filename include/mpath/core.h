@@ -139,7 +139,7 @@ struct mpath_message {
  */
 enum mpath_heard {
 	HEARD_STATES,	/* 2A/06, or 29/xx, which may hide it: port groups have changed states */
-	HEARD_IDENTITY, /* 3F/03, 3F/0E: the path may lead to another LUN now */
+	HEARD_IDENTITY, /* 3F/03, 3F/0E, 29/xx: the path may lead to another LUN now */
 	HEARD_CAPACITY, /* 2A/09, or the kernel has read another size */
 };
 

@@ -348,7 +348,7 @@ static void expect_heard(const char *ua, unsigned int states, unsigned int doubt
 static void test_unit_attentions(void)
 {
 	expect_heard("ASYMMETRIC_ACCESS_STATE_CHANGED", 1, 0, 0);
-	expect_heard("POWER_ON_RESET_OCCURRED", 1, 0, 0);
+	expect_heard("POWER_ON_RESET_OCCURRED", 1, 1, 0);
 	expect_heard("INQUIRY_DATA_HAS_CHANGED", 0, 1, 0);
 	expect_heard("REPORTED_LUNS_DATA_HAS_CHANGED", 0, 1, 0);
 	expect_heard("CAPACITY_DATA_HAS_CHANGED", 0, 0, 1);
