@@ -214,6 +214,8 @@ static void heed(struct multipath *m, struct path *path, const struct scsi_resul
 
 	if (verdict.verdict == IO_REIDENTIFY)
 		doubt_identity(m, path, verdict.why);
+	if (tells_of_reset(result))
+		m->reset_told_ns = m->now_ns;
 	if (!is_capacity_change(result))
 		return;
 	m->capacity_told_ns = m->now_ns;

@@ -201,11 +201,8 @@ static struct verdict verdict_of(struct multipath *m, const struct scsi_sense *s
 struct verdict judge_reset(const struct multipath *m, const struct scsi_result *result,
 			   struct verdict verdict)
 {
-	struct scsi_sense sense;
-
 	if ((verdict.verdict == IO_RETRY || verdict.verdict == IO_REIDENTIFY) &&
-	    m->array_reserves && scsi_result_sense(result, &sense) && sense.key == 0x06 &&
-	    sense.asc == 0x29)
+	    m->array_reserves && tells_of_reset(result))
 		return (struct verdict){IO_DONE, false,
 					"a reset, and reservations are the array's"};
 	return verdict;

@@ -145,6 +145,13 @@ static bool was_told(const struct multipath *m)
 	return m->capacity_told_ns && m->now_ns - m->capacity_told_ns < TOLD_NS;
 }
 
+bool tells_of_reset(const struct scsi_result *result)
+{
+	struct scsi_sense sense;
+
+	return scsi_result_sense(result, &sense) && sense.key == 0x06 && sense.asc == 0x29;
+}
+
 /* SAM-5 5.14, SPC-5 4.4.6: the array says it to one command, and then it is over for it. */
 bool is_told_once(const struct scsi_result *result)
 {
@@ -193,6 +200,8 @@ void keep_news(struct multipath *m, const struct scsi_result *result)
 	}
 	if (!is_kept(m, result))
 		m->news[m->nr_news++] = *result;
+	if (tells_of_reset(result))
+		m->reset_told_ns = m->now_ns;
 }
 
 /* Unless it is one that never gets a unit attention (SAM-5 5.14). */
@@ -219,6 +228,23 @@ static void tell_capacity(struct multipath *m)
 	struct scsi_result result;
 
 	scsi_sense_set(&result, 0, 0x06, 0x2a, 0x09);
+	keep_news(m, &result);
+}
+
+/* The kernel's word of a reset comes through udev, so late at the most. */
+#define HEARD_LATE_NS (10 * NSEC_PER_SEC)
+
+/*
+ * Whose reservations are the array's must hear of a reset (see judge_reset()), and the kernel's
+ * scsi_dh_alua may have had the command repeated that was told.  If it has not, who sent it knows.
+ */
+void tell_reset(struct multipath *m)
+{
+	struct scsi_result result;
+
+	if (!m->array_reserves || m->now_ns - m->reset_told_ns < HEARD_LATE_NS)
+		return;
+	scsi_sense_set(&result, 0, 0x06, 0x29, 0x00);
 	keep_news(m, &result);
 }
 

@@ -128,8 +128,10 @@ static void map_pair(struct multipath *m, struct mpath_io *io)
 
 static __attribute__((noinline)) void map_closely(struct multipath *m, struct mpath_io *io)
 {
-	if (opcode_marks[io->cmd.cdb[0]] == ABOUT_RESERVATIONS)
+	if (opcode_marks[io->cmd.cdb[0]] == ABOUT_RESERVATIONS && !m->array_reserves) {
 		m->array_reserves = true; /* else LIO would have answered it */
+		m->reset_told_ns = m->now_ns;
+	}
 	if (m->stopping)
 		complete_with_status(m, io, SAM_BUSY);
 	else if (pair_kind(io))

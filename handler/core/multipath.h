@@ -84,6 +84,8 @@ struct multipath {
 	struct scsi_result news[NEWS_WITH_SUMS]; /* that the next commands get, each one of them */
 	unsigned int nr_news;
 	uint64_t capacity_told_ns; /* when the array's own 2A/09 went up */
+	uint64_t reset_told_ns;	   /* when a 29/xx did, or was kept for the next command; or
+				      reservations began */
 	bool lun_seen;		   /* by this process: lun is not only what was kept */
 
 	struct priority_group *groups;
@@ -566,6 +568,8 @@ void lun_identified(struct multipath *m, const struct lun_facts *seen);
 bool forget_lun(struct multipath *m);
 void capacity_changed(struct multipath *m);
 bool is_capacity_change(const struct scsi_result *result);
+bool tells_of_reset(const struct scsi_result *result);
+void tell_reset(struct multipath *m);
 bool is_told_once(const struct scsi_result *result);
 bool tell_news(struct multipath *m, struct mpath_io *io);
 void keep_news(struct multipath *m, const struct scsi_result *result);

@@ -895,11 +895,16 @@ void kernel_has_heard(struct multipath *m, struct path *path, enum mpath_heard h
 	if (m->stopping)
 		return;
 	switch (heard) {
+	case HEARD_RESET:
+		want_refresh(m);
+		doubt_identity(m, path, "reset, or a new nexus");
+		tell_reset(m);
+		return;
 	case HEARD_STATES:
 		want_refresh(m);
 		return;
 	case HEARD_IDENTITY:
-		doubt_identity(m, path, "reset, or INQUIRY data or LUN list changed");
+		doubt_identity(m, path, "INQUIRY data or LUN list changed");
 		return;
 	case HEARD_CAPACITY:
 		capacity_changed(m);

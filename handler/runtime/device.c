@@ -992,10 +992,10 @@ static void device_tell_all_paths(struct device *d, enum mpath_heard heard)
 static void device_tell_of_disks(void *arg, const struct disk_news *news)
 {
 	if (news->lost) {
-		device_tell_all_paths(arg, HEARD_IDENTITY);
-		device_tell_all_paths(arg, HEARD_STATES);
+		device_tell_all_paths(arg, HEARD_RESET);
 		device_tell_all_paths(arg, HEARD_CAPACITY);
 	}
+	device_tell_paths(arg, &news->resets, HEARD_RESET);
 	device_tell_paths(arg, &news->doubted, HEARD_IDENTITY);
 	device_tell_paths(arg, &news->states, HEARD_STATES);
 	device_tell_paths(arg, &news->resized, HEARD_CAPACITY);

@@ -61,6 +61,7 @@ static void search_done(struct letter *letter)
 	found_disks_clear(&s->seen);
 	if (!s->stopped)
 		s->ops->news(s->arg, &s->job_news);
+	found_disks_clear(&s->job_news.resets);
 	found_disks_clear(&s->job_news.states);
 	found_disks_clear(&s->job_news.doubted);
 	found_disks_clear(&s->job_news.resized);

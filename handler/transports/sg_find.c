@@ -229,21 +229,18 @@ static void take_node(struct udev_device *scsi, struct disk_news *news, struct f
 	closedir(dir);
 }
 
-/*
- * The kernel's words for unit attentions (drivers/scsi/scsi_lib.c).  All of 29/xx are one word: also
- * 29/00, which scsi_dh_alua keeps, and behind which the LUN may be another one (core/verdict.c).
- */
+/* The kernel's words for unit attentions (drivers/scsi/scsi_lib.c); all of 29/xx are one word. */
 static void take_attention(struct udev_device *scsi, struct disk_news *news)
 {
 	const char *ua = udev_device_get_property_value(scsi, "SDEV_UA");
 
 	if (!ua)
 		return;
-	if (strcmp(ua, "ASYMMETRIC_ACCESS_STATE_CHANGED") == 0 ||
-	    strcmp(ua, "POWER_ON_RESET_OCCURRED") == 0)
+	if (strcmp(ua, "POWER_ON_RESET_OCCURRED") == 0)
+		take_node(scsi, news, &news->resets);
+	if (strcmp(ua, "ASYMMETRIC_ACCESS_STATE_CHANGED") == 0)
 		take_node(scsi, news, &news->states);
-	if (strcmp(ua, "POWER_ON_RESET_OCCURRED") == 0 ||
-	    strcmp(ua, "INQUIRY_DATA_HAS_CHANGED") == 0 ||
+	if (strcmp(ua, "INQUIRY_DATA_HAS_CHANGED") == 0 ||
 	    strcmp(ua, "REPORTED_LUNS_DATA_HAS_CHANGED") == 0)
 		take_node(scsi, news, &news->doubted);
 	if (strcmp(ua, "CAPACITY_DATA_HAS_CHANGED") == 0)

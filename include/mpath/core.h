@@ -138,8 +138,9 @@ struct mpath_message {
  * that came through sg: nobody else hears of it.
  */
 enum mpath_heard {
-	HEARD_STATES,	/* 2A/06, or 29/xx, which may hide it: port groups have changed states */
-	HEARD_IDENTITY, /* 3F/03, 3F/0E, 29/xx: the path may lead to another LUN now */
+	HEARD_RESET,	/* 29/xx: any of the next two may be so, and reservations may have ended */
+	HEARD_STATES,	/* 2A/06: port groups have changed states */
+	HEARD_IDENTITY, /* 3F/03, 3F/0E: the path may lead to another LUN now */
 	HEARD_CAPACITY, /* 2A/09, or the kernel has read another size */
 };
 

@@ -57,6 +57,8 @@ struct disk_news {
 	bool lost;  /* there was more than there is room for, here or in the kernel: it may be
 		       anything */
 	/* Of these the kernel has heard unit attentions, which may have reached nobody else: */
+	struct found_disks resets;  /* it was reset, or what leads there: any of the others may be
+				       so */
 	struct found_disks states;  /* port groups have changed their states */
 	struct found_disks doubted; /* it may lead to another LUN now */
 	struct found_disks

@@ -321,39 +321,36 @@ static struct disk_news drain(void)
 
 static void forget(struct disk_news *news)
 {
+	found_disks_clear(&news->resets);
 	found_disks_clear(&news->states);
 	found_disks_clear(&news->doubted);
 	found_disks_clear(&news->resized);
 }
 
-static void expect_heard(const char *ua, unsigned int states, unsigned int doubted,
-			 unsigned int resized)
+static void expect_heard(const char *ua, unsigned int resets, unsigned int states,
+			 unsigned int doubted, unsigned int resized)
 {
 	struct disk_news news;
 
 	hears(ua);
 	news = drain();
 	assert(!news.lost && !news.disks);
-	assert(news.states.nr == states && news.doubted.nr == doubted &&
+	assert(news.resets.nr == resets && news.states.nr == states && news.doubted.nr == doubted &&
 	       news.resized.nr == resized);
 	if (doubted)
 		assert(strcmp(news.doubted.disks[0].node, "/dev/sda") == 0);
 	forget(&news);
 }
 
-/*
- * scsi_dh_alua keeps 29/00 for itself, which is all that a target says that was set up anew while
- * its session was down: core/verdict.c.
- */
 static void test_unit_attentions(void)
 {
-	expect_heard("ASYMMETRIC_ACCESS_STATE_CHANGED", 1, 0, 0);
-	expect_heard("POWER_ON_RESET_OCCURRED", 1, 1, 0);
-	expect_heard("INQUIRY_DATA_HAS_CHANGED", 0, 1, 0);
-	expect_heard("REPORTED_LUNS_DATA_HAS_CHANGED", 0, 1, 0);
-	expect_heard("CAPACITY_DATA_HAS_CHANGED", 0, 0, 1);
-	expect_heard("MODE_PARAMETERS_CHANGED", 0, 0, 0);
-	expect_heard(NULL, 0, 0, 0);
+	expect_heard("POWER_ON_RESET_OCCURRED", 1, 0, 0, 0);
+	expect_heard("ASYMMETRIC_ACCESS_STATE_CHANGED", 0, 1, 0, 0);
+	expect_heard("INQUIRY_DATA_HAS_CHANGED", 0, 0, 1, 0);
+	expect_heard("REPORTED_LUNS_DATA_HAS_CHANGED", 0, 0, 1, 0);
+	expect_heard("CAPACITY_DATA_HAS_CHANGED", 0, 0, 0, 1);
+	expect_heard("MODE_PARAMETERS_CHANGED", 0, 0, 0, 0);
+	expect_heard(NULL, 0, 0, 0, 0);
 }
 
 static void test_disks_come_go_and_grow(void)

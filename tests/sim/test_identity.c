@@ -216,14 +216,14 @@ static void the_checker_hears_of_an_exchanged_lun(void)
 }
 
 /* The kernel has kept the unit attention for itself: no path, no checker hears of it. */
-static void the_kernel_hears_of_an_exchanged_lun(void)
+static void kernel_hears_of_an_exchanged_lun(enum mpath_heard heard)
 {
 	struct world *w = world_new(QUEUE TWO_PATHS);
 	unsigned int i;
 
 	world_up(w);
 	sim_path(w, "8:0")->nexus.lun = &w->luns[1];
-	kernel_hears(sim_path(w, "8:0"), HEARD_IDENTITY);
+	kernel_hears(sim_path(w, "8:0"), heard);
 	for (i = 0; i < 30; i++) {
 		submit_write(w, i, 1);
 		advance(w, 1);
@@ -231,10 +231,16 @@ static void the_kernel_hears_of_an_exchanged_lun(void)
 	expect(w, w->luns[1].nr_writes == 0);
 	expect_notice(w, "8:0: not used: WWID is " WWID_2);
 	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 F 1 8:16 A 0 ");
-	kernel_hears(sim_path(w, "8:0"), HEARD_IDENTITY); /* closed, it is looked at anyhow */
+	kernel_hears(sim_path(w, "8:0"), heard); /* closed, it is looked at anyhow */
 	advance(w, 10);
 	expect(w, !sim_path(w, "8:0")->is_open);
 	world_end(w);
+}
+
+static void the_kernel_hears_of_an_exchanged_lun(void)
+{
+	kernel_hears_of_an_exchanged_lun(HEARD_IDENTITY);
+	kernel_hears_of_an_exchanged_lun(HEARD_RESET);
 }
 
 /* 8:0 is in both groups: one nexus, which is told once. */

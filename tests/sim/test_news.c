@@ -123,6 +123,52 @@ static void a_reset_that_may_end_a_reservation(void)
 	}
 }
 
+/* scsi_dh_alua has the command repeated that was told: only the kernel's uevent tells of it. */
+static void a_reset_that_the_kernel_keeps(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+
+	world_up(w);
+	kernel_hears(sim_path(w, "8:0"), HEARD_RESET);
+	advance(w, 5);
+	is_told_nothing(w); /* reservations are LIO's */
+	submit_pr_in(w);
+	advance(w, 9000);
+	kernel_hears(sim_path(w, "8:0"), HEARD_RESET); /* perhaps it was before */
+	advance(w, 1000);
+	is_told_nothing(w);
+	kernel_hears(sim_path(w, "8:0"), HEARD_RESET);
+	advance(w, 5);
+	is_told(w, 0x70, 0x06, 0x29, 0x00);
+	kernel_hears(sim_path(w, "8:0"), HEARD_RESET); /* by the other paths, too */
+	advance(w, 5);
+	is_told_nothing(w);
+	advance(w, 10000);
+	kernel_hears(sim_path(w, "8:0"), HEARD_RESET);
+	advance(w, 5);
+	is_told(w, 0x70, 0x06, 0x29, 0x00);
+	world_end(w);
+}
+
+/* Nobody has kept it: who was told need not be told again. */
+static void a_reset_that_the_kernel_hears_of_only(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *io;
+
+	world_up(w);
+	submit_pr_in(w);
+	advance(w, 5);
+	push_ua(sim_path(w, "8:0"), 0x29, 0x00);
+	io = submit_write(w, 0, 1);
+	advance(w, 20);
+	expect_sense(w, io, 0x06, 0x29, 0x00);
+	kernel_hears(sim_path(w, "8:0"), HEARD_RESET);
+	advance(w, 5);
+	is_told_nothing(w);
+	world_end(w);
+}
+
 /* So it is when the states of the port groups are asked for. */
 static void a_reset_that_the_hardware_handler_hears(void)
 {
@@ -233,6 +279,8 @@ int main(void)
 {
 	STORY(a_reset_without_reservations);
 	STORY(a_reset_that_may_end_a_reservation);
+	STORY(a_reset_that_the_kernel_keeps);
+	STORY(a_reset_that_the_kernel_hears_of_only);
 	STORY(a_reset_that_the_hardware_handler_hears);
 	STORY(an_exchanged_lun_is_told_to_request_sense);
 	STORY(another_size_is_told_to_request_sense);

@@ -159,8 +159,8 @@ static void paths_in_between(void)
 	sim_path(w, "8:0")->foreign = 0;
 	advance(w, 1000);
 	kernel_hears(sim_path(w, "8:0"), HEARD_IDENTITY);
-	expect_detail(w, "    sda 8:0: in doubt: reset, or INQUIRY data or LUN list changed "
-			 "[0 in flight, failed 0 times] 8:0\n");
+	expect_detail(w, "    sda 8:0: in doubt: INQUIRY data or LUN list changed [0 in flight, "
+			 "failed 0 times] 8:0\n");
 	advance(w, 1000);
 	expect_detail(w, "    sda 8:0: active [0 in flight, failed 0 times] 8:0\n");
 	set_mode(sim_path(w, "8:16"), MODE_HUNG);

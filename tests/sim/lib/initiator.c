@@ -354,6 +354,7 @@ void kernel_hears(struct sim_path *p, enum mpath_heard heard)
 {
 	struct mpath_event event = {.type = MPATH_PATH_HEARD, .path = p->path, .heard = heard};
 
+	oracle_kernel_hears(p->w, heard);
 	world_step(p->w, &event);
 }
 

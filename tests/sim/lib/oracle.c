@@ -85,13 +85,17 @@ struct oracle {
 		uint64_t heard_seq;
 	} untold[UNTOLD_MAX];
 	unsigned int nr_untold;
-	bool news_overflow; /* they were too many to be told one by one */
+	bool news_overflow;	/* they were too many to be told one by one */
+	uint64_t reset_told_ns; /* when an initiator was told of one last, or is to be */
 };
 
 /* So long a command may pause for reasons of its own: its last retry comes after 0.8 s. */
 #define PAUSE_MAX_NS (1500 * NSEC_PER_MSEC)
 /* For the answer to a LOGICAL UNIT RESET, which they should not meet. */
 #define RESET_WAIT_NS (3 * NSEC_PER_SEC)
+/* What the kernel hears of a reset is no news for so long after an initiator was told of one, or
+ * has begun to reserve. */
+#define RESET_KNOWN_NS (10 * NSEC_PER_SEC)
 
 static struct world *the_world; /* the selector's calls do not bring it along */
 
@@ -256,6 +260,8 @@ void oracle_submitted(struct world *w, struct sim_io *io)
 	if (io->id < w->oracle->first_out)
 		w->oracle->first_out = io->id;
 	io->submitted_seq = ++w->seq;
+	if (opcode_marks[io->io.cmd.cdb[0]] == ABOUT_RESERVATIONS && !w->m->array_reserves)
+		w->oracle->reset_told_ns = w->now_ns;
 	io->queueing_lapsed = !queues(w);
 	for (i = 0; i < written_blocks(io); i++)
 		add_write(w, sim_lba(io->io.cmd.cdb) + i,
@@ -781,9 +787,19 @@ static void nobody_has_heard(struct world *w, unsigned int code)
 		if (w->oracle->untold[i].code == code)
 			return; /* the same, for them */
 	oracle_check(w, w->oracle->nr_untold < UNTOLD_MAX, "too much that nobody has heard");
+	if (is_reset(code))
+		w->oracle->reset_told_ns = w->now_ns;
 	w->oracle->untold[w->oracle->nr_untold].code = code;
 	w->oracle->untold[w->oracle->nr_untold++].heard_seq = ++w->seq;
 	w->oracle->news_overflow |= w->oracle->nr_untold > NEWS_MAX;
+}
+
+/* It may have kept for itself what ends reservations. */
+void oracle_kernel_hears(struct world *w, enum mpath_heard heard)
+{
+	if (heard == HEARD_RESET && w->m->array_reserves &&
+	    w->now_ns - w->oracle->reset_told_ns >= RESET_KNOWN_NS)
+		nobody_has_heard(w, 0x062900);
 }
 
 /* What an initiator is to hear, and none of them did. */
@@ -1044,6 +1060,8 @@ void oracle_answered(struct world *w, struct sim_io *io)
 	const struct scsi_result *result = &io->io.result;
 	bool good = result->transport == TRANSPORT_OK && result->status == SAM_GOOD;
 
+	if (result->status == SAM_CHECK_CONDITION && is_reset(key_and_code(result)))
+		w->oracle->reset_told_ns = w->now_ns;
 	oracle_check(w, io->state == SIM_IO_OUT, "io %u is answered twice", io->id);
 	oracle_check(w, io->sent == io->nr_legs, "io %u is answered while it is on %s", io->id,
 		     io->last_path->name);

@@ -563,6 +563,7 @@ void oracle_event(struct world *w, const struct mpath_notice *notice);
 void oracle_missed_events(struct world *w);
 void oracle_changes(struct world *w, bool begins);
 void oracle_power_lost(struct world *w);
+void oracle_kernel_hears(struct world *w, enum mpath_heard heard);
 /* A target has answered; @io may be a probe. */
 void oracle_told(struct world *w, struct sim_path *path, const struct mpath_io *io);
 void oracle_probed(struct world *w, struct sim_path *path);
