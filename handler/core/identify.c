@@ -249,14 +249,17 @@ static bool another_path_may_tell(const struct multipath *m, const struct path *
 	return false;
 }
 
-/* Who is asked at the same time, or is about to be, does not speak for the old size. */
-static bool another_path_is_identified(const struct multipath *m, const struct path *path)
+/*
+ * Who is asked at the same time, or is about to be, does not speak for the old size.  Nor who has
+ * failed: what it knows is from before that.
+ */
+static bool another_path_is_sure(const struct multipath *m, const struct path *path)
 {
 	const struct path *other;
 
 	for_each_path(m, other)
-		if (other != path && other->identified && !other->recheck_identity &&
-		    other->probing != PROBE_IDENTIFY)
+		if (other != path && other->active && other->identified &&
+		    !other->recheck_identity && other->probing != PROBE_IDENTIFY)
 			return true;
 	return false;
 }
@@ -294,7 +297,7 @@ static bool size_agrees(const struct multipath *m, const struct path *path, stru
 	if (!m->lun.known ||
 	    (m->lun.block_size == seen->block_size && m->lun.nr_blocks == seen->nr_blocks))
 		return true;
-	if (grew && !another_path_is_identified(m, path))
+	if (grew && !another_path_is_sure(m, path))
 		return true;
 	strbuf_printf(reason, "size is %llu x %u bytes, the map's is %llu x %u",
 		      (unsigned long long)seen->nr_blocks, seen->block_size,

@@ -627,6 +627,30 @@ static void a_lun_grows_during_an_outage(void)
 	world_end(w);
 }
 
+/* A path that is down, and cannot be asked, does not speak for the old size either. */
+static void a_lun_grows_while_a_path_is_down(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:16"), MODE_LOST);
+	advance(w, 6000);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 F 1 ");
+	grow(w);
+	io = submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_sense(w, io, 0x06, 0x2a, 0x09);
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_good(w, io);
+	expect(w, mpath_lun(w->m)->nr_blocks == 4096);
+	set_mode(sim_path(w, "8:16"), MODE_UP);
+	advance(w, 6000);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 0 8:16 A 1 ");
+	world_end(w);
+}
+
 /* 4Kn LUNs need a backstore of that block size; the reason says what to type. */
 static void the_backstores_block_size_counts(void)
 {
@@ -1177,6 +1201,7 @@ int main(void)
 	STORY(resize_by_message);
 	STORY(a_path_does_not_grow_with_the_others);
 	STORY(a_lun_grows_during_an_outage);
+	STORY(a_lun_grows_while_a_path_is_down);
 	STORY(the_backstores_block_size_counts);
 	STORY(the_backstores_size_is_another);
 	STORY(the_tables_length_counts);
