@@ -248,12 +248,18 @@ void tell_reset(struct multipath *m)
 	keep_news(m, &result);
 }
 
-/* A path has proved to be a way to our LUN.  The first one tells what that LUN is. */
+/*
+ * A path has proved to be a way to our LUN.  The first one tells what that LUN is.  Of another size
+ * than initiators know, perhaps from a former process, one of them must be told, unless the array
+ * has just done it; but then that was about the size which is seen now, and about no later one.
+ */
 void lun_identified(struct multipath *m, const struct lun_facts *seen)
 {
 	bool first = !m->lun.known;
 	bool was_seen = m->lun_seen;
+	bool is_news = !first && m->lun.nr_blocks != seen->nr_blocks && !was_told(m);
 
+	m->capacity_told_ns = 0;
 	/* Pages may differ from port to port: the first path's are kept; see ports_limits(). */
 	if (m->lun_seen && m->lun.nr_blocks == seen->nr_blocks)
 		return;
@@ -263,7 +269,7 @@ void lun_identified(struct multipath *m, const struct lun_facts *seen)
 	memcpy(&m->lun, seen, sizeof(m->lun)); /* padding too: it is compared above */
 	m->actions->lun_changed = true;
 	m->run_held = true;
-	if (was_seen && !was_told(m))
+	if (is_news)
 		tell_capacity(m);
 	tell_size(m, first);
 	if (!was_seen)

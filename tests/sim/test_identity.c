@@ -627,6 +627,53 @@ static void a_lun_grows_during_an_outage(void)
 	world_end(w);
 }
 
+/* And once more in the same minute: what a command was told then is not what it is told now. */
+static void a_lun_grows_twice(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+	unsigned int i;
+
+	world_up(w);
+	grow(w);
+	io = submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_sense(w, io, 0x06, 0x2a, 0x09);
+	expect(w, mpath_lun(w->m)->nr_blocks == 4096);
+	advance(w, 10000);
+	for (i = 0; i < w->nr_paths; i++)
+		w->paths[i].nexus.nr_blocks = 8192;
+	kernel_hears(sim_path(w, "8:0"), HEARD_CAPACITY);
+	advance(w, 100);
+	expect(w, mpath_lun(w->m)->nr_blocks == 8192);
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_sense(w, io, 0x06, 0x2a, 0x09);
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_good(w, io);
+	world_end(w);
+}
+
+/* Initiators have lived through the restart, and have the old size. */
+static void a_lun_grows_during_a_restart(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+
+	keep_lun(w);
+	grow(w);
+	world_up(w);
+	expect(w, mpath_lun(w->m)->nr_blocks == 4096);
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_sense(w, io, 0x06, 0x2a, 0x09);
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_good(w, io);
+	world_end(w);
+}
+
 /* A path that is down, and cannot be asked, does not speak for the old size either. */
 static void a_lun_grows_while_a_path_is_down(void)
 {
@@ -1200,6 +1247,8 @@ int main(void)
 	STORY(a_lun_grows_and_the_kernel_hears_of_it);
 	STORY(resize_by_message);
 	STORY(a_path_does_not_grow_with_the_others);
+	STORY(a_lun_grows_twice);
+	STORY(a_lun_grows_during_a_restart);
 	STORY(a_lun_grows_during_an_outage);
 	STORY(a_lun_grows_while_a_path_is_down);
 	STORY(the_backstores_block_size_counts);
