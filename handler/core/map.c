@@ -126,12 +126,20 @@ static void map_pair(struct multipath *m, struct mpath_io *io)
 		*last = io->path->id + 1;
 }
 
+/* Else LIO would have answered it.  A reservation outlives this process. */
+static void note_reservations(struct multipath *m)
+{
+	if (m->array_reserves)
+		return;
+	m->array_reserves = true;
+	m->reset_told_ns = m->now_ns;
+	m->actions->memory_changed = true;
+}
+
 static __attribute__((noinline)) void map_closely(struct multipath *m, struct mpath_io *io)
 {
-	if (opcode_marks[io->cmd.cdb[0]] == ABOUT_RESERVATIONS && !m->array_reserves) {
-		m->array_reserves = true; /* else LIO would have answered it */
-		m->reset_told_ns = m->now_ns;
-	}
+	if (opcode_marks[io->cmd.cdb[0]] == ABOUT_RESERVATIONS)
+		note_reservations(m);
 	if (m->stopping)
 		complete_with_status(m, io, SAM_BUSY);
 	else if (pair_kind(io))

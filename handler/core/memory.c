@@ -172,6 +172,7 @@ void mpath_remember(struct multipath *m, struct mpath_memory *memory)
 	memory->current_group = hash_in_use(m);
 	remember_groups(m, memory);
 	remember_paths(m, memory);
+	memory->array_reserves = m->array_reserves;
 	memory->transit_ms = m->longest_transit_ms;
 	tell_disks_in_use(m, remember_disk, memory);
 }
@@ -355,6 +356,7 @@ void mpath_recall(struct multipath *m, const struct mpath_memory *memory)
 	m->former_fence_ns = memory->fence_end_ns;
 	recall_disks(m, memory);
 	m->former_slow_ns = memory->slow_end_ns;
+	m->array_reserves = memory->array_reserves;
 	recall_queueing(m, memory->queueing);
 	recall_messages(m, memory);
 }

@@ -1233,6 +1233,7 @@ static void forget_messages(struct mpath_memory *memory)
 	memory->current_group = 0;
 	memory->nr_failed = 0;
 	memory->nr_disabled = 0;
+	memory->array_reserves = false;
 }
 
 /*

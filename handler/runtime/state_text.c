@@ -16,14 +16,15 @@
  *   slow_end_ns=0
  *   used_disks=...
  *   used_transit_ms=0
+ *   array_reserves=0
  *   ...
  *   sha256=...
  *
  * The last line is the checksum of everything before it.  A file that is torn, was edited or is of
  * another version is not believed: the map then pins the LUN anew, as if it had never seen one.
  * Where writes may still land it does not depend on this file alone: see tally.h.
- * [lun] is missing while no LUN was seen; fence_end_ns, slow_end_ns, used_disks and used_transit_ms
- * in files of earlier versions; the array's names (serial, designators) without identity=array.
+ * [lun] is missing while no LUN was seen; fence_end_ns, slow_end_ns, used_disks, used_transit_ms
+ * and array_reserves in files of earlier versions; the array's names (serial, designators) without identity=array.
  * Bytes, hashes and the numbers of disks are hexadecimal.
  */
 #include "runtime/state_text.h"
@@ -222,6 +223,7 @@ static void state_set_memory(GKeyFile *file, const struct kept *kept)
 	g_key_file_set_uint64(file, GROUP_SET, "slow_end_ns", memory->slow_end_ns);
 	state_set_hashes(file, "used_disks", memory->disks, memory->nr_disks);
 	g_key_file_set_uint64(file, GROUP_SET, "used_transit_ms", memory->transit_ms);
+	g_key_file_set_uint64(file, GROUP_SET, "array_reserves", memory->array_reserves);
 }
 
 static bool state_get_word(GKeyFile *file, const char *key, char *word, size_t size)
@@ -269,6 +271,15 @@ static bool state_get_disks(GKeyFile *file, struct mpath_memory *memory)
 				       &memory->nr_disks));
 }
 
+static bool state_get_reserves(GKeyFile *file, struct mpath_memory *memory)
+{
+	uint64_t reserves;
+	bool ok = state_get_later_number(file, "array_reserves", 1, &reserves);
+
+	memory->array_reserves = ok && reserves;
+	return ok;
+}
+
 static bool state_get_memory(GKeyFile *file, struct kept *kept)
 {
 	struct mpath_memory *memory = &kept->memory;
@@ -284,7 +295,7 @@ static bool state_get_memory(GKeyFile *file, struct kept *kept)
 				&memory->nr_disabled) &&
 	       state_get_later_number(file, "fence_end_ns", UINT64_MAX, &memory->fence_end_ns) &&
 	       state_get_later_number(file, "slow_end_ns", UINT64_MAX, &memory->slow_end_ns) &&
-	       state_get_disks(file, memory);
+	       state_get_disks(file, memory) && state_get_reserves(file, memory);
 }
 
 /* --- the whole --- */

@@ -11,6 +11,7 @@
 #ifndef MPATH_MEMORY_H
 #define MPATH_MEMORY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define MEMORY_PATHS_MAX  256 /* what there is more of is not remembered */
@@ -29,6 +30,7 @@ struct mpath_memory {
 	uint64_t failed[MEMORY_PATHS_MAX]; /* paths that failed by message, in the map's order */
 	uint64_t disabled[MEMORY_GROUPS_MAX];
 	unsigned int nr_disks;
+	bool array_reserves; /* reservations are the array's: who has one must hear of resets */
 	uint32_t transit_ms; /* the longest way to one of them, as in path_facts */
 	/* As in path_facts; 0, which no path has, stands for those that there is no room for. */
 	uint64_t disks[MEMORY_DISKS_MAX];

@@ -55,6 +55,7 @@ static struct kept kept(void)
 			   .nr_failed = MEMORY_PATHS_MAX,
 			   .nr_disabled = 2,
 			   .disabled = {1, UINT64_MAX},
+			   .array_reserves = true,
 			   .transit_ms = UINT32_MAX,
 			   .nr_disks = MEMORY_DISKS_MAX},
 	};
@@ -217,6 +218,7 @@ static void test_not_understood(void)
 		 "a value is missing or not understood"},
 		{"used_transit_ms=4294967295", "used_transit_ms=4294967296",
 		 "a value is missing or not understood"},
+		{"array_reserves=1", "array_reserves=2", "a value is missing or not understood"},
 		{"failed_paths=", "failed_paths=0123456789abcdef ",
 		 "a value is missing or not understood"},
 	};
@@ -236,7 +238,8 @@ static void test_not_understood(void)
 	}
 }
 
-/* Written before there were fences, or words for the disks in use: it is as good as ever. */
+/* Written before there were fences, or words for the disks in use or reservations: as good as ever.
+ */
 static void test_earlier_versions(void)
 {
 	struct kept k = kept(), back;
@@ -244,9 +247,11 @@ static void test_earlier_versions(void)
 	k.memory.nr_disks = 1;
 	assert(state_save("map", &k) == 0);
 	read_file("map");
+	change_text("array_reserves=1\n", "");
 	change_text("used_disks=ffffffffffffffff\nused_transit_ms=4294967295\n", "");
 	write_file("map", text, strlen(text));
 	assert(load("map", &back) == 0);
+	assert(!back.memory.array_reserves);
 	assert(back.memory.nr_disks == 0 && back.memory.transit_ms == 0);
 	assert(back.memory.fence_end_ns == UINT64_MAX - 1 && back.lun.known);
 

@@ -169,6 +169,31 @@ static void a_reset_that_the_kernel_hears_of_only(void)
 	world_end(w);
 }
 
+/* Who has a reservation has it from before the restart: he must hear of the reset all the same. */
+static void a_reset_after_a_restart(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *io;
+
+	world_up(w);
+	submit_pr_in(w);
+	advance(w, 5);
+	expect(w, w->nr_memory_changes == 1); /* not with each of them */
+	submit_pr_in(w);
+	advance(w, 5);
+	expect(w, w->nr_memory_changes == 1);
+	kill_world(w, 0);
+	restart_world(w);
+	advance(w, 20000);
+	is_told_nothing(w);
+	push_ua(sim_path(w, "8:0"), 0x29, 0x03);
+	io = submit_write(w, 0, 1);
+	advance(w, 20);
+	expect_sense(w, io, 0x06, 0x29, 0x03);
+	expect(w, io->nr_executions == 0);
+	world_end(w);
+}
+
 /* So it is when the states of the port groups are asked for. */
 static void a_reset_that_the_hardware_handler_hears(void)
 {
@@ -281,6 +306,7 @@ int main(void)
 	STORY(a_reset_that_may_end_a_reservation);
 	STORY(a_reset_that_the_kernel_keeps);
 	STORY(a_reset_that_the_kernel_hears_of_only);
+	STORY(a_reset_after_a_restart);
 	STORY(a_reset_that_the_hardware_handler_hears);
 	STORY(an_exchanged_lun_is_told_to_request_sense);
 	STORY(another_size_is_told_to_request_sense);

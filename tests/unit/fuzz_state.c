@@ -119,6 +119,7 @@ static void check_saved(const struct kept *kept)
 	assert(kept->memory.nr_disabled == again.memory.nr_disabled &&
 	       !memcmp(kept->memory.disabled, again.memory.disabled,
 		       kept->memory.nr_disabled * sizeof(kept->memory.disabled[0])));
+	assert(kept->memory.array_reserves == again.memory.array_reserves);
 	assert(kept->memory.transit_ms == again.memory.transit_ms);
 	assert(kept->memory.nr_disks == again.memory.nr_disks &&
 	       !memcmp(kept->memory.disks, again.memory.disks,
@@ -170,6 +171,7 @@ static void check_facts(const uint8_t *data, size_t size)
 	if (size < 4)
 		return;
 	lun->known = data[0] & 1;
+	kept.memory.array_reserves = data[0] & 2;
 	kept.memory.queueing = data[1] % (MEMORY_QUEUEING_OFF + 1);
 	kept.memory.nr_failed = data[2] * 2u % (MEMORY_PATHS_MAX + 1);
 	kept.memory.nr_disabled = data[3] % (MEMORY_GROUPS_MAX + 1);
