@@ -204,6 +204,29 @@ void keep_news(struct multipath *m, const struct scsi_result *result)
 		m->reset_told_ns = m->now_ns;
 }
 
+/* A question that is to tell whose LUN this is has brought one: it waits until that is known. */
+void keep_until_identified(struct path *path, const struct scsi_result *result)
+{
+	struct scsi_sense sense;
+	uint16_t code;
+
+	if (!scsi_result_sense(result, &sense) || sense.deferred)
+		return;
+	code = (uint16_t)(sense.asc << 8 | sense.ascq);
+	path->untold = path->untold && path->untold != code ? 0x2900 : code; /* as in sum_up() */
+}
+
+void tell_untold(struct multipath *m, struct path *path)
+{
+	struct scsi_result result;
+
+	if (!path->untold)
+		return;
+	scsi_sense_set(&result, 0, 0x06, (uint8_t)(path->untold >> 8), (uint8_t)path->untold);
+	keep_news(m, &result);
+	path->untold = 0;
+}
+
 /* Unless it is one that never gets a unit attention (SAM-5 5.14). */
 bool tell_news(struct multipath *m, struct mpath_io *io)
 {
@@ -294,6 +317,7 @@ bool forget_lun(struct multipath *m)
 		path->limits = (struct lun_page){0};
 		path->limits_known = false;
 		path->tpg.state_known = false;
+		path->untold = 0;
 	}
 	answer_all_not_ready(m);
 	memset(&m->lun, 0, sizeof(m->lun));

@@ -573,6 +573,8 @@ void tell_reset(struct multipath *m);
 bool is_told_once(const struct scsi_result *result);
 bool tell_news(struct multipath *m, struct mpath_io *io);
 void keep_news(struct multipath *m, const struct scsi_result *result);
+void keep_until_identified(struct path *path, const struct scsi_result *result);
+void tell_untold(struct multipath *m, struct path *path);
 /* Bytes of one command; 0: no limit. */
 uint64_t path_max_transfer(const struct path *path);
 uint64_t map_max_transfer(const struct multipath *m);

@@ -346,6 +346,7 @@ static void path_identified(struct multipath *m, struct path *path, bool passive
 {
 	path->identified = !passive;
 	path->passive = passive;
+	tell_untold(m, path);
 	if (!passive) {
 		lun_identified(m, &path->seen);
 		learn_limits(path);
@@ -395,6 +396,7 @@ static void identified(struct multipath *m, struct path *path, enum identify_res
 		return;
 	case IDENTIFY_OTHER:
 		path->tpg.state_known = false;
+		path->untold = 0;
 		exclude_path(m, path, reason);
 		restart_path_is_other(m, path);
 		path_settled(m, path);
@@ -618,9 +620,18 @@ void doubt_identity(struct multipath *m, const struct path *path, const char *wh
 	}
 }
 
+/* Of a LUN that was never seen nobody can have believed anything. */
+static void hear_for_initiators(struct multipath *m, struct path *path)
+{
+	if (path->identified)
+		keep_news(m, &path->probe.result);
+	else if (m->lun.known)
+		keep_until_identified(path, &path->probe.result);
+}
+
 /*
  * A unit attention is told once: what a probe hears of the LUN's identity nobody else will.  Nor,
- * what is the initiators' business; unless it is perhaps another LUN that speaks.
+ * what is the initiators' business; but it is perhaps another LUN that speaks.
  */
 static void listen_for_doubts(struct multipath *m, struct path *path)
 {
@@ -632,9 +643,8 @@ static void listen_for_doubts(struct multipath *m, struct path *path)
 		verdict = judge_reset(m, &path->probe.result, generic);
 	if (is_capacity_change(&path->probe.result))
 		capacity_changed(m);
-	else if (verdict.verdict == IO_DONE && path->identified &&
-		 is_told_once(&path->probe.result))
-		keep_news(m, &path->probe.result);
+	else if (verdict.verdict == IO_DONE && is_told_once(&path->probe.result))
+		hear_for_initiators(m, path);
 	if (generic.verdict == IO_REIDENTIFY)
 		doubt_identity(m, path, generic.why);
 }

@@ -194,6 +194,62 @@ static void a_reset_after_a_restart(void)
 	world_end(w);
 }
 
+/* The first question of a path brings it, when nobody knows yet whose LUN that is. */
+static void a_reset_while_nobody_is_there(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_path *p = sim_path(w, "8:0");
+
+	world_up(w);
+	submit_pr_in(w);
+	advance(w, 5);
+	kill_world(w, 0);
+	push_ua(p, 0x29, 0x03);
+	restart_world(w);
+	advance(w, 20000);
+	is_told(w, 0x70, 0x06, 0x29, 0x03);
+	is_told_nothing(w);
+
+	kill_world(w, 0);
+	push_ua(p, 0x29, 0x03);
+	push_ua(p, 0x2a, 0x03);
+	restart_world(w);
+	advance(w, 20000);
+	is_told(w, 0x70, 0x06, 0x29, 0x00); /* which stands for all */
+	is_told_nothing(w);
+	world_end(w);
+}
+
+static void a_disk_comes_again_with_a_new_nexus(void)
+{
+	struct sim_path *p;
+	struct world *w;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		w = world_new(FAIL ONE_PATH);
+		p = sim_path(w, "8:0");
+		world_up(w);
+		submit_pr_in(w);
+		advance(w, 5);
+		set_mode(p, MODE_GONE);
+		submit_read(w, 0, 1);
+		advance(w, 3000);
+		expect(w, !p->is_open);
+		if (i)
+			exchange_lun_saying(p, 1, 0x29, 0x07);
+		else
+			push_ua(p, 0x29, 0x07);
+		set_mode(p, MODE_UP);
+		advance(w, 6000);
+		if (!i) {
+			is_told(w, 0x70, 0x06, 0x29, 0x07);
+			is_told_nothing(w);
+		}
+		world_end(w);
+	}
+}
+
 /* So it is when the states of the port groups are asked for. */
 static void a_reset_that_the_hardware_handler_hears(void)
 {
@@ -307,6 +363,8 @@ int main(void)
 	STORY(a_reset_that_the_kernel_keeps);
 	STORY(a_reset_that_the_kernel_hears_of_only);
 	STORY(a_reset_after_a_restart);
+	STORY(a_reset_while_nobody_is_there);
+	STORY(a_disk_comes_again_with_a_new_nexus);
 	STORY(a_reset_that_the_hardware_handler_hears);
 	STORY(an_exchanged_lun_is_told_to_request_sense);
 	STORY(another_size_is_told_to_request_sense);

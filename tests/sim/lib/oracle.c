@@ -87,6 +87,9 @@ struct oracle {
 	unsigned int nr_untold;
 	bool news_overflow;	/* they were too many to be told one by one */
 	uint64_t reset_told_ns; /* when an initiator was told of one last, or is to be */
+	/* Said to probes of paths that might lead elsewhere: is told if it turns out otherwise. */
+	unsigned int early[UNTOLD_MAX];
+	unsigned int nr_early;
 };
 
 /* So long a command may pause for reasons of its own: its last retry comes after 0.8 s. */
@@ -823,13 +826,29 @@ static void hear_loose_leg(struct world *w, const struct scsi_result *result)
 		hear_unit_attention(w, result);
 }
 
+static void hear_early(struct world *w, const struct scsi_result *result)
+{
+	unsigned int code = key_and_code(result), i;
+
+	if (result->transport != TRANSPORT_OK || result->status != SAM_CHECK_CONDITION ||
+	    code >> 16 != 0x06)
+		return;
+	for (i = 0; i < w->oracle->nr_early; i++)
+		if (w->oracle->early[i] == code)
+			return;
+	oracle_check(w, w->oracle->nr_early < UNTOLD_MAX, "too much that is heard too early");
+	w->oracle->early[w->oracle->nr_early++] = code;
+}
+
 /* The map works out itself what has become of the size. */
 static void hear_probe(struct world *w, const struct sim_path *p, const struct scsi_result *result)
 {
 	if (is_deferred(result)) {
 		nobody_has_heard(w, news_of(result));
 		w->counts.deferred_to_probes++;
-	} else if (p->path->identified && key_and_code(result) != 0x062a09) {
+	} else if (!p->path->identified) {
+		hear_early(w, result);
+	} else if (key_and_code(result) != 0x062a09) {
 		hear_unit_attention(w, result);
 	}
 }
@@ -923,6 +942,17 @@ static bool is_summed_up(unsigned int code, unsigned int untold)
 	       (code == SUM_OF_LOSSES && is_loss(untold));
 }
 
+/* By each path, so it may come again.  Or for several: as one, or as there was no room for it. */
+static bool was_heard_early(const struct world *w, unsigned int code)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->oracle->nr_early; i++)
+		if (w->oracle->early[i] == code || code == SUM_OF_CHANGES)
+			return true;
+	return false;
+}
+
 /* The LUN has grown, or a leg or a probe was told it, and this command is the first one after that.
  */
 static bool tells_news(const struct world *w, const struct sim_io *io)
@@ -935,7 +965,7 @@ static bool tells_news(const struct world *w, const struct sim_io *io)
 		if (w->oracle->untold[i].code == code ||
 		    (w->oracle->news_overflow && is_summed_up(code, w->oracle->untold[i].code)))
 			return true;
-	return code == 0x062a09;
+	return code == 0x062a09 || was_heard_early(w, code);
 }
 
 /* Once for each time that it was told. */
@@ -1122,12 +1152,14 @@ void oracle_killed(struct world *w)
 	all_go_to(w, NULL);
 	w->oracle->hedge_credit = 0;
 	w->oracle->nr_untold = 0;
+	w->oracle->nr_early = 0;
 }
 
 /* What the former LUN has told is not said of the next one. */
 void oracle_lun_forgotten(struct world *w)
 {
 	w->oracle->nr_untold = 0;
+	w->oracle->nr_early = 0;
 }
 
 /* --- after each step --- */
