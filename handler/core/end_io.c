@@ -223,6 +223,18 @@ static void heed(struct multipath *m, struct path *path, const struct scsi_resul
 }
 
 /*
+ * The target's word is the answer.  But LIO sends no status for a command that was aborted, and the
+ * kernel takes no answer when cmd_time_out is over: what the array tells once must be told to
+ * somebody else.  Rather twice than never, as the kernel's time is up a little later than ours.
+ */
+void pass_up(struct multipath *m, struct mpath_io *io)
+{
+	if ((io->aborted || past_deadline(m, io)) && is_told_once(&io->result))
+		keep_news(m, &io->result);
+	complete_io(m, io);
+}
+
+/*
  * What an answer says of the path, whoever waits for it.  True: commands wait for the path's port
  * group, and that was none of the tries of this one, which was sent at @sent_ns.
  */
@@ -313,7 +325,7 @@ void judge_answer(struct multipath *m, struct mpath_io *io, struct path *path)
 	commands_wait = blame_path(m, path, io->start_ns, &io->result, &verdict);
 	switch (verdict.verdict) {
 	case IO_DONE:
-		complete_io(m, io);
+		pass_up(m, io);
 		break;
 	case IO_RETRY:
 	case IO_REIDENTIFY:

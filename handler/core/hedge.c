@@ -374,7 +374,7 @@ static void one_leg_failed(struct multipath *m, struct mpath_io *read, struct pa
 		return;
 	loosen_legs(read);
 	list_del(&read->node);
-	complete_io(m, read);
+	pass_up(m, read);
 }
 
 static void loose_leg_failed(struct multipath *m, const struct mpath_io *io, struct path *path)

@@ -317,6 +317,7 @@ void take_off_path(struct multipath *m, struct mpath_io *io);
 void end_io(struct multipath *m, struct mpath_io *io);
 void io_abandoned(struct multipath *m, struct mpath_io *io);
 struct verdict;
+void pass_up(struct multipath *m, struct mpath_io *io);
 void judge_answer(struct multipath *m, struct mpath_io *io, struct path *path);
 void retry_short_transfer(struct multipath *m, struct mpath_io *io, struct path *path);
 bool blame_path(struct multipath *m, struct path *path, uint64_t sent_ns,

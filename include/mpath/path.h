@@ -189,8 +189,7 @@ struct path {
 	bool in_transition;	  /* suspect, because its port group changes its state */
 	bool refresh_tried;	  /* its states were asked for in vain this time */
 	bool told_refusal;	  /* of writes, since it was opened */
-	/* ASC and ASCQ of what initiators are to hear should it be the map's LUN; 0: nothing. */
-	uint16_t untold;
+	uint16_t untold;	  /* ASC, ASCQ: for initiators, if it leads to the LUN; 0: none */
 	uint8_t told_state;	  /* of its port group, as it was last told, plus 1 */
 	uint64_t resume_ns;	  /* its conversation waits until then; no command is out */
 	struct port_group tpg;	  /* the hardware handler's, for all to read */

@@ -27,6 +27,73 @@ static void is_told_nothing(struct world *w)
 	expect_good(w, io);
 }
 
+/* --- a command that nobody listens to any more --- */
+
+/* A write is out, and is told what the path has to say only after @ms. */
+static struct sim_io *slow_write(struct world *w, uint64_t ms)
+{
+	struct sim_path *p = sim_path(w, "8:0");
+	struct sim_io *io;
+
+	p->latency_ns = ms * NSEC_PER_MSEC;
+	io = submit_write(w, 0, 1);
+	advance(w, 1);
+	p->latency_ns = SIM_LATENCY;
+	return io;
+}
+
+/* LIO sends no status for it, or TASK ABORTED: the array has told it to nobody. */
+static void an_aborted_command_hears_it(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *io;
+
+	world_up(w);
+	push_ua(sim_path(w, "8:0"), 0x2a, 0x03);
+	io = slow_write(w, 10);
+	abort_task(w, io);
+	advance(w, 20);
+	expect_sense(w, io, 0x06, 0x2a, 0x03);
+	is_told(w, 0x70, 0x06, 0x2a, 0x03);
+	is_told_nothing(w);
+
+	push_deferred(sim_path(w, "8:0"), 0x03, 0x0c, 0x00);
+	io = slow_write(w, 10);
+	abort_task(w, io);
+	advance(w, 20);
+	expect_answer(w, io, SAM_CHECK_CONDITION);
+	is_told(w, 0x71, 0x03, 0x0c, 0x00);
+	is_told_nothing(w);
+	world_end(w);
+}
+
+/* When cmd_time_out is over the kernel does not take an answer any more. */
+static void a_command_that_has_expired_hears_it(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *io;
+
+	w->backstore.cmd_time_out_ms = 10000;
+	w->has_backstore = true;
+	world_up(w);
+	io = slow_write(w, 9000);
+	advance(w, 8900);
+	push_deferred(sim_path(w, "8:0"), 0x03, 0x0c, 0x00);
+	advance(w, 200);
+	expect_answer(w, io, SAM_CHECK_CONDITION);
+	is_told(w, 0x71, 0x03, 0x0c, 0x00);
+	is_told_nothing(w);
+
+	/* One that is early enough has told it itself. */
+	io = slow_write(w, 7000);
+	advance(w, 6900);
+	push_deferred(sim_path(w, "8:0"), 0x03, 0x0c, 0x00);
+	advance(w, 200);
+	expect_answer(w, io, SAM_CHECK_CONDITION);
+	is_told_nothing(w);
+	world_end(w);
+}
+
 /* --- more than is kept one by one --- */
 
 /* A reset is what makes initiators take nothing for granted, whatever it was that changed. */
@@ -370,6 +437,8 @@ int main(void)
 	STORY(another_size_is_told_to_request_sense);
 	STORY(other_states_are_told_to_request_sense);
 	STORY(other_sense_is_not_ours);
+	STORY(an_aborted_command_hears_it);
+	STORY(a_command_that_has_expired_hears_it);
 	STORY(more_unit_attentions_than_are_kept);
 	STORY(more_losses_than_are_kept);
 	return end_of_stories();

@@ -817,13 +817,18 @@ static void hear_unit_attention(struct world *w, const struct scsi_result *resul
 	nobody_has_heard(w, news_of(result));
 }
 
-static void hear_loose_leg(struct world *w, const struct scsi_result *result)
+static void hear_for_nobody(struct world *w, const struct scsi_result *result)
 {
-	w->counts.loose_answers++;
 	if (is_deferred(result))
 		nobody_has_heard(w, news_of(result));
 	else
 		hear_unit_attention(w, result);
+}
+
+static void hear_loose_leg(struct world *w, const struct scsi_result *result)
+{
+	w->counts.loose_answers++;
+	hear_for_nobody(w, result);
 }
 
 static void hear_early(struct world *w, const struct scsi_result *result)
@@ -853,6 +858,11 @@ static void hear_probe(struct world *w, const struct sim_path *p, const struct s
 	}
 }
 
+static bool is_past_deadline(const struct world *w, const struct sim_io *io)
+{
+	return w->backstore.cmd_time_out_ms && w->now_ns >= deadline_ns(w, io);
+}
+
 void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio)
 {
 	struct sim_io *io = mio->owner;
@@ -871,6 +881,8 @@ void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio
 		hear_loose_leg(w, &mio->result);
 		return;
 	}
+	if (io->tmr || is_past_deadline(w, io))
+		hear_for_nobody(w, &mio->result);
 	if (is_deferred(&mio->result)) {
 		io->heard_loss = news_of(&mio->result);
 		w->counts.deferred++;
@@ -920,11 +932,6 @@ static bool is_kept(const struct sim_io *io)
 		return true;
 	}
 	return false;
-}
-
-static bool is_past_deadline(const struct world *w, const struct sim_io *io)
-{
-	return w->backstore.cmd_time_out_ms && w->now_ns >= deadline_ns(w, io);
 }
 
 /* What stands for news that there was no room for: a reset, or a write that is lost (deferred). */
