@@ -313,10 +313,29 @@ static void write_refused(struct multipath *m, struct mpath_io *io, struct path 
 	go_elsewhere(m, io, path, false);
 }
 
+/* Of the last one there is only known when it ended; rather ours than nobody's. */
+static bool may_be_hit_by_reset(const struct multipath *m, uint64_t sent_ns)
+{
+	bool is_out = m->reset_state == RESET_IS_OUT || m->reset_state == RESET_HANGS;
+
+	return m->reset_sent_ns && (is_out || sent_ns <= m->reset_state_ns);
+}
+
+/* TASK ABORTED is for an initiator only if he, or another one, has wanted that (fence.c). */
+static struct verdict judge_command(struct multipath *m, const struct mpath_io *io)
+{
+	const struct scsi_result *result = &io->result;
+
+	if (result->transport == TRANSPORT_OK && result->status == SAM_TASK_ABORTED &&
+	    may_be_hit_by_reset(m, io->start_ns))
+		return (struct verdict){IO_RETRY, true, "aborted by our own reset"};
+	return judge_for(m, result);
+}
+
 /* An answer that is not good, and that no other leg can make up for. */
 void judge_answer(struct multipath *m, struct mpath_io *io, struct path *path)
 {
-	struct verdict verdict = judge_for(m, &io->result);
+	struct verdict verdict = judge_command(m, io);
 	bool commands_wait;
 
 	if (verdict.verdict != IO_DONE)

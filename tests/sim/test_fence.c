@@ -1192,6 +1192,56 @@ static void a_reset_does_not_wait_for_ever(void)
 	world_end(w);
 }
 
+static void answer_task_aborted(struct sim_path *p)
+{
+	p->answer = (struct scsi_result){.status = SAM_TASK_ABORTED};
+	set_io_mode(p, MODE_ANSWER, 1);
+}
+
+/* With TAS the target says so of what it aborts.  But it was us who wanted that, and no initiator.
+ */
+static void what_a_reset_aborts_is_sent_again(void)
+{
+	struct world *w = new_world(QUEUE TWO_BY_TWO, FENCE_LU_RESET);
+	struct sim_path *p = sim_path(w, "8:16");
+	struct sim_io *lost, *write, *caw;
+
+	world_up(w);
+	set_io_mode(p, MODE_HUNG, 1);
+	lost = lose_write(w, 0);
+	write = submit_write(w, 1, 1);
+	advance(w, 1070);
+	expect(w, lost->nr_starts == 2);
+	expect_pending(w, write);
+	answer_task_aborted(p);
+	advance(w, 2);
+	expect_good(w, lost);
+	expect_good(w, write);
+	expect(w, write->nr_starts == 2);
+
+	/* Later it is somebody else's doing, and his initiators are to know. */
+	answer_task_aborted(p);
+	write = submit_write(w, 1, 1);
+	advance(w, 2);
+	expect_answer(w, write, SAM_TASK_ABORTED);
+	world_end(w);
+
+	/* What may have been carried out, and must not be twice, is for the initiator to decide. */
+	w = new_world(QUEUE TWO_BY_TWO, FENCE_LU_RESET);
+	p = sim_path(w, "8:16");
+	world_up(w);
+	set_io_mode(p, MODE_HUNG, 1);
+	lost = lose_write(w, 0);
+	caw = submit_caw(w, 1, 0);
+	advance(w, 1070);
+	expect(w, lost->nr_starts == 2);
+	answer_task_aborted(p);
+	advance(w, 2);
+	expect_answer(w, caw, SAM_TASK_ABORTED);
+	expect(w, caw->nr_starts == 1);
+	world_end(w);
+}
+
 /* The reset fails: another path is asked a second later; if none can, time decides. */
 static void a_reset_that_fails(void)
 {
@@ -1470,6 +1520,7 @@ int main(void)
 	STORY(a_reset_waits_for_what_is_on_its_way);
 	STORY(a_reset_hits_none_of_ours);
 	STORY(a_reset_does_not_wait_for_ever);
+	STORY(what_a_reset_aborts_is_sent_again);
 	STORY(a_reset_that_fails);
 	STORY(a_reset_waits_for_a_path);
 	STORY(a_reset_is_for_what_was_lost_before);
