@@ -198,8 +198,10 @@ void keep_news(struct multipath *m, const struct scsi_result *result)
 		sum_up(result, &summary);
 		result = &summary;
 	}
-	if (!is_kept(m, result))
+	if (!is_kept(m, result)) {
 		m->news[m->nr_news++] = *result;
+		m->actions->memory_changed = true;
+	}
 	if (tells_of_reset(result))
 		m->reset_told_ns = m->now_ns;
 }
@@ -237,6 +239,7 @@ bool tell_news(struct multipath *m, struct mpath_io *io)
 	io->result = m->news[0];
 	io->result.residual = (uint32_t)io->cmd.data_len;
 	m->nr_news--;
+	m->actions->memory_changed = true;
 	memmove(&m->news[0], &m->news[1], m->nr_news * sizeof(m->news[0]));
 	trace(m, "io %02x: is told %s", opcode,
 	      is_capacity_change(&io->result) ? "that the capacity has changed"

@@ -161,6 +161,19 @@ static void remember_paths(const struct multipath *m, struct mpath_memory *memor
 		add(memory->failed, &memory->nr_failed, MEMORY_PATHS_MAX, m->awaited->failed[i]);
 }
 
+_Static_assert(MEMORY_NEWS_MAX == NEWS_WITH_SUMS, "no news is lost with the process");
+
+static void remember_news(const struct multipath *m, struct mpath_memory *memory)
+{
+	for (; memory->nr_news < m->nr_news; memory->nr_news++) {
+		const struct scsi_result *from = &m->news[memory->nr_news];
+		struct mpath_news *to = &memory->news[memory->nr_news];
+
+		to->len = from->sense_len;
+		memcpy(to->sense, from->sense, from->sense_len);
+	}
+}
+
 void mpath_remember(struct multipath *m, struct mpath_memory *memory)
 {
 	bool queues = m->queue_if_no_path || m->saved_queue_if_no_path;
@@ -172,6 +185,7 @@ void mpath_remember(struct multipath *m, struct mpath_memory *memory)
 	memory->current_group = hash_in_use(m);
 	remember_groups(m, memory);
 	remember_paths(m, memory);
+	remember_news(m, memory);
 	memory->array_reserves = m->array_reserves;
 	memory->transit_ms = m->longest_transit_ms;
 	tell_disks_in_use(m, remember_disk, memory);
@@ -349,6 +363,17 @@ static void recall_paths(struct multipath *m)
 		path->was_down = false;
 }
 
+static void recall_news(struct multipath *m, const struct mpath_memory *memory)
+{
+	for (m->nr_news = 0; m->nr_news < memory->nr_news; m->nr_news++) {
+		const struct mpath_news *from = &memory->news[m->nr_news];
+		struct scsi_result *to = &m->news[m->nr_news];
+
+		*to = (struct scsi_result){.status = SAM_CHECK_CONDITION, .sense_len = from->len};
+		memcpy(to->sense, from->sense, from->len);
+	}
+}
+
 void mpath_recall(struct multipath *m, const struct mpath_memory *memory)
 {
 	if (memory->current_group)
@@ -356,6 +381,7 @@ void mpath_recall(struct multipath *m, const struct mpath_memory *memory)
 	m->former_fence_ns = memory->fence_end_ns;
 	recall_disks(m, memory);
 	m->former_slow_ns = memory->slow_end_ns;
+	recall_news(m, memory);
 	m->array_reserves = memory->array_reserves;
 	recall_queueing(m, memory->queueing);
 	recall_messages(m, memory);

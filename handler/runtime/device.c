@@ -1233,13 +1233,20 @@ static void forget_messages(struct mpath_memory *memory)
 	memory->current_group = 0;
 	memory->nr_failed = 0;
 	memory->nr_disabled = 0;
-	memory->array_reserves = false;
+}
+
+static void recall_the_array(struct mpath_memory *memory, const struct mpath_memory *kept)
+{
+	memory->array_reserves = kept->array_reserves;
+	memory->nr_news = kept->nr_news;
+	memcpy(memory->news, kept->news, sizeof(memory->news));
 }
 
 /*
  * Like dm's, what messages have set ends with the backstore.  A write that was lost, or left
  * behind, may land whatever backstore the LUN is in by now, until a reboot, which also begins
- * another clock.  @kept is NULL if nothing is.
+ * another clock.  Initiators outlive that: they are to hear what the array has said, and to whom a
+ * reservation belongs.  @kept is NULL if nothing is.
  */
 static void device_recall(const struct device *d, struct multipath *map,
 			  const struct device_config *config, const struct kept *kept)
@@ -1249,6 +1256,8 @@ static void device_recall(const struct device *d, struct multipath *map,
 
 	if (is_known)
 		memory = kept->memory;
+	if (kept)
+		recall_the_array(&memory, &kept->memory);
 	if (!is_known || strcmp(kept->backstore, config->backstore) != 0)
 		forget_messages(&memory);
 	/* Nobody knows what the former process has told there: it is feared like a lost disk. */

@@ -17,6 +17,7 @@
  *   used_disks=...
  *   used_transit_ms=0
  *   array_reserves=0
+ *   news_1=...
  *   ...
  *   sha256=...
  *
@@ -44,21 +45,23 @@ static const char *const queueing_words[] = {"table", "on", "off"};
 
 /* --- bytes as hexadecimal text --- */
 
-static void state_set_bytes(GKeyFile *file, const char *key, const uint8_t *data, size_t len)
+static void state_set_bytes(GKeyFile *file, const char *group, const char *key, const uint8_t *data,
+			    size_t len)
 {
 	GString *hex = g_string_sized_new(2 * len + 1);
 	size_t i;
 
 	for (i = 0; i < len; i++)
 		g_string_append_printf(hex, "%02x", data[i]);
-	g_key_file_set_string(file, GROUP_LUN, key, hex->str);
+	g_key_file_set_string(file, group, key, hex->str);
 	g_string_free(hex, TRUE);
 }
 
 /* The number of bytes, or -1: missing, not hexadecimal, or longer than @max. */
-static int state_get_bytes(GKeyFile *file, const char *key, uint8_t *data, size_t max)
+static int state_get_bytes(GKeyFile *file, const char *group, const char *key, uint8_t *data,
+			   size_t max)
 {
-	char *hex = g_key_file_get_string(file, GROUP_LUN, key, NULL);
+	char *hex = g_key_file_get_string(file, group, key, NULL);
 	size_t len = hex ? strlen(hex) : 1;
 	int result = -1;
 	size_t i;
@@ -81,7 +84,7 @@ out:
 
 static bool state_get_page(GKeyFile *file, const char *key, struct lun_page *page)
 {
-	int len = state_get_bytes(file, key, page->data, sizeof(page->data));
+	int len = state_get_bytes(file, GROUP_LUN, key, page->data, sizeof(page->data));
 
 	page->len = (uint8_t)(len > 0 ? len : 0);
 	return len >= 0;
@@ -97,7 +100,7 @@ static bool state_has(GKeyFile *file, const char *group, const char *key)
 static void state_set_names(GKeyFile *file, const char *key, const struct lun_names *names)
 {
 	if (names->len > 0)
-		state_set_bytes(file, key, names->data, names->len);
+		state_set_bytes(file, GROUP_LUN, key, names->data, names->len);
 }
 
 static bool state_get_names(GKeyFile *file, const char *key, struct lun_names *names)
@@ -106,7 +109,7 @@ static bool state_get_names(GKeyFile *file, const char *key, struct lun_names *n
 
 	if (!state_has(file, GROUP_LUN, key))
 		return true;
-	len = state_get_bytes(file, key, names->data, sizeof(names->data));
+	len = state_get_bytes(file, GROUP_LUN, key, names->data, sizeof(names->data));
 	names->len = (uint8_t)(len > 0 ? len : 0);
 	return len >= 0;
 }
@@ -130,12 +133,12 @@ static void state_set_lun(GKeyFile *file, const struct lun_facts *lun)
 	g_key_file_set_string(file, GROUP_LUN, "wwid", lun->wwid);
 	g_key_file_set_uint64(file, GROUP_LUN, "nr_blocks", lun->nr_blocks);
 	g_key_file_set_uint64(file, GROUP_LUN, "block_size", lun->block_size);
-	state_set_bytes(file, "inquiry", lun->inquiry, lun->inquiry_len);
-	state_set_bytes(file, "capacity", lun->capacity, sizeof(lun->capacity));
-	state_set_bytes(file, "vpd_pages", lun->vpd_pages, lun->nr_vpd_pages);
-	state_set_bytes(file, "limits", lun->limits.data, lun->limits.len);
-	state_set_bytes(file, "features", lun->features.data, lun->features.len);
-	state_set_bytes(file, "thin", lun->thin.data, lun->thin.len);
+	state_set_bytes(file, GROUP_LUN, "inquiry", lun->inquiry, lun->inquiry_len);
+	state_set_bytes(file, GROUP_LUN, "capacity", lun->capacity, sizeof(lun->capacity));
+	state_set_bytes(file, GROUP_LUN, "vpd_pages", lun->vpd_pages, lun->nr_vpd_pages);
+	state_set_bytes(file, GROUP_LUN, "limits", lun->limits.data, lun->limits.len);
+	state_set_bytes(file, GROUP_LUN, "features", lun->features.data, lun->features.len);
+	state_set_bytes(file, GROUP_LUN, "thin", lun->thin.data, lun->thin.len);
 	state_set_names(file, "serial", &lun->serial);
 	state_set_names(file, "designators", &lun->designators);
 }
@@ -151,12 +154,14 @@ static bool state_get_lun(GKeyFile *file, struct lun_facts *lun)
 	if (ok)
 		snprintf(lun->wwid, sizeof(lun->wwid), "%s", wwid);
 	g_free(wwid);
-	inquiry_len = state_get_bytes(file, "inquiry", lun->inquiry, sizeof(lun->inquiry));
-	nr_pages = state_get_bytes(file, "vpd_pages", lun->vpd_pages, sizeof(lun->vpd_pages));
+	inquiry_len =
+		state_get_bytes(file, GROUP_LUN, "inquiry", lun->inquiry, sizeof(lun->inquiry));
+	nr_pages = state_get_bytes(file, GROUP_LUN, "vpd_pages", lun->vpd_pages,
+				   sizeof(lun->vpd_pages));
 	if (!ok || inquiry_len < 0 || nr_pages < 0 ||
 	    !state_get_number(file, GROUP_LUN, "nr_blocks", UINT64_MAX, &lun->nr_blocks) ||
 	    !state_get_number(file, GROUP_LUN, "block_size", UINT32_MAX, &block_size) ||
-	    state_get_bytes(file, "capacity", lun->capacity, sizeof(lun->capacity)) !=
+	    state_get_bytes(file, GROUP_LUN, "capacity", lun->capacity, sizeof(lun->capacity)) !=
 		    sizeof(lun->capacity) ||
 	    !state_get_page(file, "limits", &lun->limits) ||
 	    !state_get_page(file, "features", &lun->features) ||
@@ -210,6 +215,35 @@ static bool state_get_hashes(GKeyFile *file, const char *key, uint64_t *hashes, 
 	return ok;
 }
 
+/* One key for each: a map that keeps none has none of them. */
+static const char *const news_keys[MEMORY_NEWS_MAX] = {"news_1", "news_2", "news_3",
+						       "news_4", "news_5", "news_6"};
+
+static void state_set_news(GKeyFile *file, const struct mpath_memory *memory)
+{
+	unsigned int i;
+
+	for (i = 0; i < memory->nr_news; i++)
+		state_set_bytes(file, GROUP_SET, news_keys[i], memory->news[i].sense,
+				memory->news[i].len);
+}
+
+static bool state_get_news(GKeyFile *file, struct mpath_memory *memory)
+{
+	unsigned int i;
+	int len;
+
+	for (i = 0; i < MEMORY_NEWS_MAX && state_has(file, GROUP_SET, news_keys[i]); i++) {
+		len = state_get_bytes(file, GROUP_SET, news_keys[i], memory->news[i].sense,
+				      SCSI_SENSE_MAX);
+		if (len < 0)
+			return false;
+		memory->news[i].len = (uint8_t)len;
+	}
+	memory->nr_news = i;
+	return true;
+}
+
 static void state_set_memory(GKeyFile *file, const struct kept *kept)
 {
 	const struct mpath_memory *memory = &kept->memory;
@@ -224,6 +258,7 @@ static void state_set_memory(GKeyFile *file, const struct kept *kept)
 	state_set_hashes(file, "used_disks", memory->disks, memory->nr_disks);
 	g_key_file_set_uint64(file, GROUP_SET, "used_transit_ms", memory->transit_ms);
 	g_key_file_set_uint64(file, GROUP_SET, "array_reserves", memory->array_reserves);
+	state_set_news(file, memory);
 }
 
 static bool state_get_word(GKeyFile *file, const char *key, char *word, size_t size)
@@ -295,7 +330,8 @@ static bool state_get_memory(GKeyFile *file, struct kept *kept)
 				&memory->nr_disabled) &&
 	       state_get_later_number(file, "fence_end_ns", UINT64_MAX, &memory->fence_end_ns) &&
 	       state_get_later_number(file, "slow_end_ns", UINT64_MAX, &memory->slow_end_ns) &&
-	       state_get_disks(file, memory) && state_get_reserves(file, memory);
+	       state_get_disks(file, memory) && state_get_reserves(file, memory) &&
+	       state_get_news(file, memory);
 }
 
 /* --- the whole --- */

@@ -3,7 +3,8 @@
  * What holds over a restart of the process besides the LUN (DESIGN D8): what messages have set,
  * and the group in use.  As with dm's it lasts as long as the backstore: not over a reboot.  And
  * until when lost writes may land, and the disks that others may be out on, should the process die:
- * these do not end with the backstore, but with a reboot.
+ * these do not end with the backstore, but with a reboot.  What the array has said outlasts that,
+ * too.
  *
  * Paths and groups go by a hash of the words in the table that name them.  The table may be another
  * one by then: what was set for one path is never taken for another's.
@@ -14,11 +15,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mpath/io.h"
+
 #define MEMORY_PATHS_MAX  256 /* what there is more of is not remembered */
 #define MEMORY_GROUPS_MAX 64
 #define MEMORY_DISKS_MAX  256
+#define MEMORY_NEWS_MAX	  6 /* a map keeps no more */
 
 enum memory_queueing { MEMORY_QUEUEING_AS_TABLE, MEMORY_QUEUEING_ON, MEMORY_QUEUEING_OFF };
+
+/* Sense data that the next command is to be told, see "Our own answers" in handler/README.md. */
+struct mpath_news {
+	uint8_t len;
+	uint8_t sense[SCSI_SENSE_MAX];
+};
 
 struct mpath_memory {
 	enum memory_queueing queueing; /* by message, other than the table says */
@@ -31,6 +41,8 @@ struct mpath_memory {
 	uint64_t disabled[MEMORY_GROUPS_MAX];
 	unsigned int nr_disks;
 	bool array_reserves; /* reservations are the array's: who has one must hear of resets */
+	unsigned int nr_news;
+	struct mpath_news news[MEMORY_NEWS_MAX];
 	uint32_t transit_ms; /* the longest way to one of them, as in path_facts */
 	/* As in path_facts; 0, which no path has, stands for those that there is no room for. */
 	uint64_t disks[MEMORY_DISKS_MAX];

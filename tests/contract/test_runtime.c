@@ -1534,6 +1534,35 @@ static void test_fence_of_a_former_process(void)
 	expect_not_in_log("a former process");
 }
 
+/* Initiators outlive a process, and a reboot: they are told what the array has told it. */
+static void test_news_of_a_former_process(void)
+{
+	static const char *const instances[] = {"this one", "this other", "before a reboot"};
+	static const uint8_t sense[] = {0x71, 0, 3, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x0c, 0};
+	struct kept kept = {.memory.nr_news = 1, .memory.news = {{.len = sizeof(sense)}}};
+	static struct command write;
+	struct front front;
+	unsigned int i;
+
+	memcpy(kept.memory.news[0].sense, sense, sizeof(sense));
+	for (i = 0; i < sizeof(instances) / sizeof(instances[0]); i++) {
+		strcpy(kept.backstore, instances[i]);
+		assert(state_save("mpatha", &kept) == 0);
+		start(&front, TABLE);
+		send_command(&front, &write, true, 0);
+		assert(wait_command(&write, 3 * SOON_MS));
+		assert(write.io.result.status == SAM_CHECK_CONDITION);
+		assert(memcmp(write.io.result.sense, sense, sizeof(sense)) == 0);
+		send_command(&front, &write, true, 0);
+		assert(wait_command(&write, 3 * SOON_MS) && is_good(&write));
+		device_stop(front.device);
+		start(&front, TABLE); /* and once */
+		send_command(&front, &write, true, 0);
+		assert(wait_command(&write, 3 * SOON_MS) && is_good(&write));
+		device_stop(front.device);
+	}
+}
+
 /* As above; the disk of that @number was in use: it is a path's, and asked, or nobody's. */
 static uint64_t ms_after_kill_with_disk(const char *instance, uint64_t number)
 {
@@ -1782,6 +1811,7 @@ static const struct {
 	{"told by a former process", test_told_by_a_former_process},
 	{"fence is over at the end", test_fence_is_over_at_the_end},
 	{"fence of a former process", test_fence_of_a_former_process},
+	{"news of a former process", test_news_of_a_former_process},
 	{"disks of a former process", test_disks_of_a_former_process},
 	{"disks are kept", test_disks_are_kept},
 	{"names", test_names},

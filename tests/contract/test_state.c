@@ -56,6 +56,7 @@ static struct kept kept(void)
 			   .nr_disabled = 2,
 			   .disabled = {1, UINT64_MAX},
 			   .array_reserves = true,
+			   .nr_news = MEMORY_NEWS_MAX,
 			   .transit_ms = UINT32_MAX,
 			   .nr_disks = MEMORY_DISKS_MAX},
 	};
@@ -66,6 +67,10 @@ static struct kept kept(void)
 		k.memory.failed[i] = i;
 	for (i = 0; i < MEMORY_DISKS_MAX; i++)
 		k.memory.disks[i] = UINT64_MAX - i;
+	for (i = 0; i < MEMORY_NEWS_MAX; i++) {
+		k.memory.news[i].len = (uint8_t)(SCSI_SENSE_MAX - i);
+		memset(k.memory.news[i].sense, (int)(0x70 + i), k.memory.news[i].len);
+	}
 	return k;
 }
 
@@ -219,6 +224,8 @@ static void test_not_understood(void)
 		{"used_transit_ms=4294967295", "used_transit_ms=4294967296",
 		 "a value is missing or not understood"},
 		{"array_reserves=1", "array_reserves=2", "a value is missing or not understood"},
+		{"news_3=72", "news_3=7x", "a value is missing or not understood"},
+		{"news_1=70", "news_1=7070", "a value is missing or not understood"},
 		{"failed_paths=", "failed_paths=0123456789abcdef ",
 		 "a value is missing or not understood"},
 	};

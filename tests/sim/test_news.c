@@ -116,6 +116,31 @@ static void more_unit_attentions_than_are_kept(void)
 	world_end(w);
 }
 
+/* The process ends before there was a command: the next one's commands are told, and once. */
+static void a_loss_that_nobody_heard_before_the_restart(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+
+	world_up(w);
+	push_deferred(sim_path(w, "8:0"), 0x03, 0x0c, 0x00);
+	push_ua(sim_path(w, "8:0"), 0x2a, 0x01);
+	advance(w, 10001);
+	expect(w, !sim_path(w, "8:0")->nexus.nr_uas);
+	kill_world(w, 0);
+	restart_world(w);
+	advance(w, 100);
+	is_told(w, 0x71, 0x03, 0x0c, 0x00);
+	kill_world(w, 0);
+	restart_world(w);
+	advance(w, 100);
+	is_told(w, 0x70, 0x06, 0x2a, 0x01);
+	kill_world(w, 0);
+	restart_world(w);
+	advance(w, 100);
+	is_told_nothing(w);
+	world_end(w);
+}
+
 /* That a write is lost is said of each, or of all, but never taken for a mere change. */
 static void more_losses_than_are_kept(void)
 {
@@ -441,5 +466,6 @@ int main(void)
 	STORY(a_command_that_has_expired_hears_it);
 	STORY(more_unit_attentions_than_are_kept);
 	STORY(more_losses_than_are_kept);
+	STORY(a_loss_that_nobody_heard_before_the_restart);
 	return end_of_stories();
 }

@@ -119,6 +119,8 @@ static void check_saved(const struct kept *kept)
 	assert(kept->memory.nr_disabled == again.memory.nr_disabled &&
 	       !memcmp(kept->memory.disabled, again.memory.disabled,
 		       kept->memory.nr_disabled * sizeof(kept->memory.disabled[0])));
+	assert(kept->memory.nr_news == again.memory.nr_news &&
+	       !memcmp(kept->memory.news, again.memory.news, sizeof(kept->memory.news)));
 	assert(kept->memory.array_reserves == again.memory.array_reserves);
 	assert(kept->memory.transit_ms == again.memory.transit_ms);
 	assert(kept->memory.nr_disks == again.memory.nr_disks &&
@@ -172,6 +174,7 @@ static void check_facts(const uint8_t *data, size_t size)
 		return;
 	lun->known = data[0] & 1;
 	kept.memory.array_reserves = data[0] & 2;
+	kept.memory.nr_news = data[0] % 2 * (data[3] % (MEMORY_NEWS_MAX + 1));
 	kept.memory.queueing = data[1] % (MEMORY_QUEUEING_OFF + 1);
 	kept.memory.nr_failed = data[2] * 2u % (MEMORY_PATHS_MAX + 1);
 	kept.memory.nr_disabled = data[3] % (MEMORY_GROUPS_MAX + 1);
@@ -187,6 +190,10 @@ static void check_facts(const uint8_t *data, size_t size)
 	kept.memory.nr_disks = kept.memory.nr_failed;
 	memcpy(kept.memory.disks, kept.memory.failed, sizeof(kept.memory.disks));
 	kept.memory.slow_end_ns = kept.memory.failed[0];
+	for (unsigned int i = 0; i < kept.memory.nr_news; i++) {
+		kept.memory.news[i].len = (uint8_t)(kept.memory.failed[i] % (SCSI_SENSE_MAX + 1));
+		memcpy(kept.memory.news[i].sense, kept.memory.failed, kept.memory.news[i].len);
+	}
 	make_printable(kept.backstore, sizeof(kept.backstore));
 	if (lun->known) {
 		memcpy((char *)lun + 1, data, size < sizeof(*lun) - 1 ? size : sizeof(*lun) - 1);

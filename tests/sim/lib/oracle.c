@@ -1158,8 +1158,9 @@ void oracle_killed(struct world *w)
 	}
 	all_go_to(w, NULL);
 	w->oracle->hedge_credit = 0;
-	w->oracle->nr_untold = 0;
-	w->oracle->nr_early = 0;
+	/* What was heard early may have become something to tell, and been saved. */
+	if (w->cannot_save)
+		w->oracle->nr_untold = 0;
 }
 
 /* What the former LUN has told is not said of the next one. */
