@@ -24,9 +24,10 @@
  * The last line is the checksum of everything before it.  A file that is torn, was edited or is of
  * another version is not believed: the map then pins the LUN anew, as if it had never seen one.
  * Where writes may still land it does not depend on this file alone: see tally.h.
- * [lun] is missing while no LUN was seen; fence_end_ns, slow_end_ns, used_disks, used_transit_ms
- * and array_reserves in files of earlier versions; the array's names (serial, designators) without
- * identity=array. Bytes, hashes and the numbers of disks are hexadecimal.
+ * [lun] is missing while no LUN was seen; news_1 and the like while there is nothing to be told;
+ * fence_end_ns, slow_end_ns, used_disks, used_transit_ms and array_reserves in files of earlier
+ * versions; the array's names (serial, designators) without identity=array.  Bytes, hashes and the
+ * numbers of disks are hexadecimal.
  */
 #include "runtime/state_text.h"
 
