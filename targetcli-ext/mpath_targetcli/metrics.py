@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from .model import Map, Properties
+from .model import Map, Properties, Thing
 
 MAP_STATES = ("active", "queueing", "failing", "suspended", "stopping")
 PATH_STATES = ("active", "in-doubt", "failed", "failed-by-message", "excluded")
@@ -45,34 +45,34 @@ def _state_set(name: str, labels: Labels, states: tuple[str, ...], state: str) -
 
 
 # For things that have the statistics of both maps and paths: (labels, thing).
-Things = list[tuple[Labels, Properties]]
+Things = list[tuple[Labels, Thing]]
 
 
 def _gauge(things: Things, key: str) -> list[Sample]:
-    return [("", labels, properties[key]) for labels, properties in things]
+    return [("", labels, thing[key]) for labels, thing in things]
 
 
 def _counter(things: Things, keys: dict[str, str], label: str) -> list[Sample]:
     """Several properties as one counter, told apart by a label."""
-    return [("_total", {**labels, label: value}, properties[key])
-            for labels, properties in things for key, value in keys.items()]
+    return [("_total", {**labels, label: value}, thing[key])
+            for labels, thing in things for key, value in keys.items()]
 
 
 def _one_counter(things: Things, key: str) -> list[Sample]:
-    return [("_total", labels, properties[key]) for labels, properties in things]
+    return [("_total", labels, thing[key]) for labels, thing in things]
 
 
 def _errors(things: Things) -> list[Sample]:
     return [("_total", {**labels, "kind": kind}, number)
-            for labels, properties in things for kind, number in sorted(properties["Errors"].items())]
+            for labels, thing in things for kind, number in sorted(thing["Errors"].items())]
 
 
 def _latency(things: Things) -> list[Sample]:
     """0 means that there were no commands: then there is no quantile."""
-    return [("", {**labels, "quantile": quantile}, properties[key] / 1e6)
-            for labels, properties in things
+    return [("", {**labels, "quantile": quantile}, thing[key] / 1e6)
+            for labels, thing in things
             for key, quantile in (("LatencyP50", "0.5"), ("LatencyP99", "0.99"),
-                                  ("LatencyP999", "0.999")) if properties[key]]
+                                  ("LatencyP999", "0.999")) if thing[key]]
 
 
 def _statistics(prefix: str, things: Things) -> list[str]:
@@ -91,7 +91,7 @@ def _statistics(prefix: str, things: Things) -> list[str]:
 
 
 def _of_maps(maps: list[Map]) -> list[str]:
-    things: Things = [({"map": m.name}, m.properties) for m in maps]
+    things: Things = [({"map": m.name}, m) for m in maps]
     lines = _family("mpath_map", "info", "", "The LUN of a map.",
                     [("_info", {"map": m.name, "wwid": m["Wwid"], "vendor": m["Vendor"],
                                 "product": m["Product"], "revision": m["Revision"]}, 1)
@@ -115,16 +115,16 @@ def _of_maps(maps: list[Map]) -> list[str]:
 def _of_paths(maps: list[Map]) -> list[str]:
     # The address is in the table, and may be there twice: number tells the two apart.
     things: Things = [({"map": m.name, "number": str(path["Number"]), "address": path["Address"]},
-                       path.properties) for m in maps for path in m.paths]
+                       path) for m in maps for path in m.paths]
     lines = _family("mpath_path", "info", "", "The device of a path.",
-                    [("_info", {**labels, "device": properties["Device"], "name": properties["Name"]},
-                      1) for labels, properties in things])
+                    [("_info", {**labels, "device": thing["Device"], "name": thing["Name"]},
+                      1) for labels, thing in things])
     lines += _family("mpath_path_state", "stateset", "", "Whether the path is used.",
-                     [sample for labels, properties in things
+                     [sample for labels, thing in things
                       for sample in _state_set("mpath_path_state", labels, PATH_STATES,
-                                               properties["State"])])
+                                               thing["State"])])
     lines += _family("mpath_path_slow", "gauge", "", "1: not used while its peers serve, which are faster.",
-                     [("", labels, int(properties["Slow"])) for labels, properties in things])
+                     [("", labels, int(thing["Slow"])) for labels, thing in things])
     lines += _family("mpath_path_priority", "gauge", "", "Higher is better; -1 if not known.",
                      _gauge(things, "Priority"))
     lines += _family("mpath_path_failures", "counter", "", "How often it has failed.",
@@ -133,7 +133,8 @@ def _of_paths(maps: list[Map]) -> list[str]:
 
 
 def text(manager: Properties, maps: list[Map]) -> str:
-    """The whole exposition."""
+    """The whole exposition.  OtherVersion if the handler is too old for it."""
+    service = Thing("", manager)
     lines = _family("mpath", "info", "", "tcmu-mpath.",
-                    [("_info", {"version": manager["Version"], "build": manager["BuildId"]}, 1)])
+                    [("_info", {"version": service["Version"], "build": service["BuildId"]}, 1)])
     return "\n".join(lines + _of_maps(maps) + _of_paths(maps) + ["# EOF"]) + "\n"

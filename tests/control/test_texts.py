@@ -228,6 +228,16 @@ class MetricsTest(unittest.TestCase):
     def test_end(self):
         self.assertTrue(self.text.endswith("\n# EOF\n"))
 
+    def test_other_version(self):
+        """Nothing restarts tcmu-runner when the package is upgraded: an older handler may answer."""
+        for interface in ("Manager", "Map", "Path"):
+            for name in sample.properties(interface):
+                objects, manager = sample.objects(), sample.manager()
+                for found in [*objects.values(), {"org.tcmu.Mpath1.Manager": manager}]:
+                    found.get("org.tcmu.Mpath1." + interface, {}).pop(name, None)
+                with contextlib.suppress(model.OtherVersion):
+                    metrics.text(manager, model.maps_of(objects))
+
 
 class EventsTest(unittest.TestCase):
     def test_line(self):
