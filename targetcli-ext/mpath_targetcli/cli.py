@@ -5,10 +5,12 @@ Here are the words of the command line and the exit codes; actions.py has what t
 """
 
 import argparse
+import contextlib
 import io
 import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from . import actions
 
@@ -148,6 +150,18 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@contextlib.contextmanager
+def ended_by_interrupts() -> Iterator[None]:
+    """Ctrl-C ends us by the signal itself, unless it was to be ignored."""
+    before = signal.getsignal(signal.SIGINT)
+    if before != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def complain(error: Exception | str | None) -> None:
     print(f"mpathctl: {error}", file=sys.stderr)
 
@@ -202,6 +216,8 @@ def run(argv: list[str] | None) -> int:
         raise
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")   # no character set must end us
+    from . import client
+    client.waiting = ended_by_interrupts
     status = run_with_service(options) if options.needs_service else options.run(None, options)
     sys.stdout.flush()
     return status

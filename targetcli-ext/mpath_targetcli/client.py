@@ -8,7 +8,9 @@
 The interface is described in config/dbus/org.tcmu.Mpath1.xml.
 """
 
+import contextlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 from gi.repository import Gio, GLib
@@ -22,6 +24,9 @@ ERROR_PREFIX = "org.tcmu.Mpath1.Error."
 RUNNER_NAME = "org.kernel.TCMUService1"     # tcmu-runner's own
 
 TIMEOUT_S = 30.0
+
+# Around each wait for an answer; during it Python itself hears of no signal.
+waiting: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
 
 # dm-multipath's, and ours.
 MESSAGES = ("add_path", "disable_group", "enable_group", "fail_if_no_path", "fail_path",
@@ -161,9 +166,10 @@ class Client:
         """One method call; its results as a tuple.  Never starts tcmu-runner."""
         timeout_s = timeout_s or TIMEOUT_S
         try:
-            return self.bus.call_sync(service, path, interface, method, arguments, None,
-                                      Gio.DBusCallFlags.NO_AUTO_START, int(timeout_s * 1000),
-                                      None).unpack()
+            with waiting():
+                answer = self.bus.call_sync(service, path, interface, method, arguments, None,
+                                            Gio.DBusCallFlags.NO_AUTO_START, int(timeout_s * 1000), None)
+            return answer.unpack()
         except GLib.Error as error:
             raise translated(error, timeout_s) from None
 

@@ -58,14 +58,19 @@ class MpathctlTest(Base):
                          [("a", "36001405b922ff67a", 2), ("b", "36001405b922ff67a", 2)])
         self.assertIn("unrecognized arguments: nonsense", self.mpathctl("list", "nonsense", status=USAGE))
 
-    def calls_of(self, run):
-        """What run() makes dbus-daemon see of method calls, of whoever and to whomever."""
+    def monitor_calls(self):
+        """Says what dbus-daemon sees of method calls from now on, of whoever and to whomever."""
         monitor = subprocess.Popen(["dbus-monitor", "--address", self.bus.address, "--profile",
                                     "type=method_call"], stdout=subprocess.PIPE, text=True)
         self.addCleanup(monitor.stdout.close)
         for line in monitor.stdout:         # its own name is the last that it hears as no monitor
             if "NameLost" in line:
                 break
+        return monitor
+
+    def calls_of(self, run):
+        """What run() makes dbus-daemon see of method calls."""
+        monitor = self.monitor_calls()
         run()
         # The last that is said, by one whom we know.
         self.gdbus("/", "org.freedesktop.DBus.Peer.TheEnd")
@@ -576,6 +581,23 @@ class MpathctlTest(Base):
             waiting.send_signal(signal.SIGINT)
             _, err = waiting.communicate(timeout=60)
             self.assertEqual((waiting.returncode, err), (INTERRUPTED, ""))
+
+    def test_interrupted_while_nobody_answers(self):
+        """Long before the 30 s are over."""
+        self.start("mpatha")
+        self.server.say("hang", "mpatha")
+        self.server.did("hang mpatha", 1)
+        monitor = self.monitor_calls()
+        process = self.popen("message", "mpatha", "echo")
+        for line in monitor.stdout:
+            if line.split()[-1] == "Message":
+                break
+        monitor.kill()
+        monitor.wait()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+        # By the signal: 130 for a shell.
+        self.assertEqual((process.returncode, out, err), (-signal.SIGINT, "", ""))
 
     def test_nobody_reads_on(self):
         """mpathctl ... | head -0"""
