@@ -54,6 +54,13 @@ class NotServing(Error):
     """Nobody serves maps: no bus, no tcmu-runner, or one without our handler."""
 
 
+class BusGone(NotServing):
+    """The system bus that we were on is gone: this connection will never work again."""
+
+    def __init__(self) -> None:
+        super().__init__("the system bus is gone")
+
+
 class NotPermitted(Error):
     """The bus policy forbids it."""
 
@@ -171,6 +178,8 @@ class Client:
                                             Gio.DBusCallFlags.NO_AUTO_START, int(timeout_s * 1000), None)
             return answer.unpack()
         except GLib.Error as error:
+            if self.bus.is_closed():
+                raise BusGone() from None
             raise translated(error, timeout_s) from None
 
     def maps(self, timeout_s: float | None = None) -> list[model.Map]:

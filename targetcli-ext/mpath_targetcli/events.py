@@ -144,7 +144,7 @@ def follow(connection: client.Client, only: str | None, count: int | None, json:
         loop.quit()
 
     def closed(_bus: Any, _by_peer: bool, _error: GLib.Error | None) -> None:
-        end(client.NotServing("the system bus is gone"))
+        end(client.BusGone())
 
     # GLib's own way is to kill us.
     connection.bus.set_exit_on_close(False)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`mpathctl top`: the load of maps and paths, again and again."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
 
 from . import text
+from .client import BusGone, NoAnswer, NoSuchMap, NotServing
 from .model import Map, Thing
 
 _HOME_AND_CLEAR = "\033[H\033[J"
@@ -31,14 +33,37 @@ def rows(maps: list[Map]) -> list[list[str]]:
     return result
 
 
+def fitted(lines: list[str], columns: int, rows: int) -> list[str]:
+    """What a terminal of this size has room for, with the cursor below it."""
+    if len(lines) >= rows:
+        room = max(rows - 2, 0)
+        lines = [*lines[:room], f"{len(lines) - room} lines more"][:rows - 1]
+    return [line[:columns] for line in lines]
+
+
+def _show(maps: list[Map]) -> None:
+    lines, clear = text.table(rows(maps), LEFT), ""
+    if sys.stdout.isatty():
+        lines, clear = fitted(lines, *shutil.get_terminal_size()), _HOME_AND_CLEAR
+    print(clear + "\n".join(lines), flush=True)
+
+
 def run(maps: Callable[[], list[Map]], seconds: float, count: int | None) -> None:
-    """Shows what maps() returns every so many seconds, `count` times or for ever."""
-    clears = sys.stdout.isatty()
+    """Shows what maps() returns every so many seconds, `count` times or for ever.
+
+    Once there was something to be seen it goes on when there is nothing: tcmu-runner may be restarted.
+    """
+    left, seen = count, False
     while True:
-        lines = text.table(rows(maps()), LEFT)
-        print((_HOME_AND_CLEAR if clears else "") + "\n".join(lines), flush=True)
-        if count is not None:
-            count -= 1
-            if count <= 0:
+        try:
+            _show(maps())
+            seen = True
+        except (NotServing, NoAnswer, NoSuchMap) as error:
+            if not seen or isinstance(error, BusGone):
+                raise
+            print(f"mpathctl: {error}", file=sys.stderr, flush=True)
+        if left is not None:
+            left -= 1
+            if left <= 0:
                 return
         time.sleep(seconds)

@@ -6,6 +6,7 @@
 """
 
 import errno
+import itertools
 import json
 import os
 import pty
@@ -555,15 +556,18 @@ class MpathctlTest(Base):
             self.assertEqual(os.stat(file).st_mode & 0o777, 0o644)
 
     def test_the_bus_goes(self):
-        """Who follows events is told, and not ended by a signal."""
+        """Who looks again and again, or follows events, is told, and not ended by a signal."""
         self.start("mpatha")
-        process = self.follow()
+        top = self.popen("top", "-d", "0.1")
+        self.assertTrue(top.stdout.readline().startswith("MAP"))
+        following = self.follow()
         self.bus.stop()
-        _, err = process.communicate(timeout=60)
-        self.assertEqual((process.returncode, err.splitlines()[-2:]),
-                         (NOT_SERVING, ["mpathctl: no maps are served: the system bus is gone",
-                                        "mpathctl: is tcmu-runner running, and was it restarted since tcmu-mpath "
-                                        "was installed?"]))
+        for process in top, following:
+            _, err = process.communicate(timeout=60)
+            self.assertEqual((process.returncode, err.splitlines()[-2:]),
+                             (NOT_SERVING, ["mpathctl: no maps are served: the system bus is gone",
+                                            "mpathctl: is tcmu-runner running, and was it restarted since "
+                                            "tcmu-mpath was installed?"]))
 
     def test_no_answer(self):
         self.start("mpatha")
@@ -572,6 +576,20 @@ class MpathctlTest(Base):
         self.assertEqual(self.python("from mpath_targetcli import cli, client\nclient.TIMEOUT_S = 0.5\n"
                                      "sys.exit(cli.main(sys.argv[1:]))", "message", "mpatha", "echo"),
                          (NO_ANSWER, "", "mpathctl: no answer within 0.5 s\n"))
+
+    def test_top_while_tcmu_runner_is_restarted(self):
+        self.start("mpatha")
+        process = self.popen("top", "-d", "0.1", "mpatha")
+        self.assertTrue(process.stdout.readline().startswith("MAP"))
+        self.assertEqual(self.server.stop(), 0)
+        self.assertIn("mpathctl: ", process.stderr.readline())
+        self.server = test_control.Server(self.bus)     # ended as the first one would have been
+        self.server.say("add", "mpatha")
+        # Many more looks than there were before.
+        looks = (line for line in process.stdout if line.startswith("MAP"))
+        self.assertEqual(len(list(itertools.islice(looks, 50))), 50)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
 
     def test_interrupted(self):
         self.start("mpatha")

@@ -149,6 +149,31 @@ class TopTest(unittest.TestCase):
         self.assertEqual(out.getvalue().count("MAP "), 2)
         self.assertNotIn("\033", out.getvalue())
 
+    def test_small_terminal(self):
+        """The busiest are on top, and what has no room must not push them off."""
+        lines = text.table(top.rows(MAPS), top.LEFT)
+        self.assertEqual(top.fitted(lines, 200, 8), lines)
+        self.assertEqual(top.fitted(lines, 200, 5), [*lines[:3], "4 lines more"])
+        self.assertEqual(top.fitted(lines, 20, 3), [lines[0][:20], "6 lines more"])
+        self.assertEqual(top.fitted(lines, 20, 1), [])
+
+    def test_goes_on(self):
+        """While tcmu-runner is restarted, and its maps come one by one."""
+        answers = [MAPS, client.NotServing("gone"), client.NoAnswer("none"), client.NoSuchMap("no map a"), MAPS]
+
+        def look():
+            answer = answers.pop(0)
+            if isinstance(answer, client.Error):
+                raise answer
+            return answer
+        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+            top.run(look, 0.0, 5)
+        self.assertEqual(out.getvalue().count("MAP "), 2)
+        self.assertEqual(err.getvalue(), "mpathctl: gone\nmpathctl: none\nmpathctl: no map a\n")
+        with self.assertRaises(client.NotServing), contextlib.redirect_stdout(io.StringIO()):
+            answers.append(client.NotServing("gone"))
+            top.run(look, 0.0, 2)
+
 
 class JsonTest(unittest.TestCase):
     # dm-multipath.md C7: what multipathd's JSON calls the things that we have, too.
