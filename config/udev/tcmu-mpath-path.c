@@ -15,7 +15,7 @@
 #include "mpath/scsi.h"
 
 #define VPD_MAX 4096
-#define BLANKS	" \t\n"
+#define BLANKS	" \t\n\f\r" /* a file may have been written where lines end with CR and LF */
 
 /* What is kept of maps, and what the administrator has written. */
 static const char *const places[] = {"/var/lib/tcmu-mpath/*", "/etc/tcmu/mpath.d/*.map"};
