@@ -11,6 +11,7 @@
 
 #include "core/registry.h"
 #include "mpath/number.h"
+#include "mpath/table.h"
 #include "runner/key_file.h"
 #include "runner/keys.h"
 
@@ -31,14 +32,29 @@ static const struct {
 
 /* --- for which arrays --- */
 
+/* A pattern as multipath.conf would have it fits no array's word: what is wrong?  NULL: nothing. */
+static const char *what_never_fits(const char *text)
+{
+	if (strpbrk(text, "\"'"))
+		return ", without quotes";
+	if (text[0] == '^' || strchr(text, '|') || strstr(text, ".*"))
+		return ", not a regular expression";
+	return NULL;
+}
+
 static int take_pattern(const char *where, const char *name, const char *text, char *pattern,
 			struct strbuf *error)
 {
-	if (g_strlcpy(pattern, text, HARDWARE_PATTERN_MAX) < HARDWARE_PATTERN_MAX)
+	const char *why = what_never_fits(text);
+
+	if (!why && g_strlcpy(pattern, text, HARDWARE_PATTERN_MAX) < HARDWARE_PATTERN_MAX)
 		return 0;
-	strbuf_printf(error, "%s: %s: \"%.64s\", expected a pattern of at most %d bytes", where,
-		      name, text, HARDWARE_PATTERN_MAX - 1);
-	return -EINVAL;
+	strbuf_printf(error, "%s: %s: ", where, name);
+	if (why)
+		return mpath_refuse_word(error, text, "expected a pattern as the shell has them%s",
+					 why);
+	return mpath_refuse_word(error, text, "expected a pattern of at most %d bytes",
+				 HARDWARE_PATTERN_MAX - 1);
 }
 
 static int take_tpgs(const char *where, const char *text, bool *wants_tpgs, struct strbuf *error)

@@ -196,6 +196,19 @@ static int check_failback(const struct key *key, const char *value, struct strbu
 		FAILBACK_MAX_S);
 }
 
+/* Words have blanks or tabs between them, as in a table: one blank each. */
+static char *with_single_blanks(const char *value)
+{
+	char **words = g_strsplit_set(value, " \t", -1);
+	GString *text = g_string_new(NULL);
+
+	for (char **word = words; *word; word++)
+		if (**word)
+			g_string_append_printf(text, "%s%s", text->len ? " " : "", *word);
+	g_strfreev(words);
+	return g_string_free(text, FALSE);
+}
+
 /*
  * A table's words for @value, with their number in front: "2 alua 1", which may be left out.  NULL:
  * the array's own handler is to be found.
@@ -203,17 +216,19 @@ static int check_failback(const struct key *key, const char *value, struct strbu
 char *hw_handler_words(const char *value)
 {
 	char **words;
-	char *text;
+	char *text, *name;
 
 	if (!strcmp(value, "detect"))
 		return NULL;
 	if (!strcmp(value, "none"))
 		return g_strdup("0");
-	if (g_ascii_isdigit(value[0]))
-		return g_strdup(value);
-	words = g_strsplit(value, " ", -1);
-	text = g_strdup_printf("%u %s", g_strv_length(words), value);
+	name = with_single_blanks(value);
+	if (g_ascii_isdigit(name[0]))
+		return name;
+	words = g_strsplit(name, " ", -1);
+	text = g_strdup_printf("%u %s", g_strv_length(words), name);
 	g_strfreev(words);
+	g_free(name);
 	return text;
 }
 

@@ -618,6 +618,8 @@ static void test_hw_handlers(void)
 		{"hw_handler=1 alua\n", "alua", 0, false},
 		{"hw_handler=alua 1\n", "alua", 1, false},
 		{"hw_handler=3 emc 0 1\n", "emc", 2, false},
+		{"hw_handler=3  emc\t0  1\n", "emc", 2, false},
+		{"hw_handler=alua\t1\n", "alua", 1, false},
 	};
 	struct map_config *config;
 
@@ -903,6 +905,10 @@ static void test_values_refused(void)
 	refuse_conf("[defaults]\nhw_handler=0 alua\n",
 		    "D/mpath.conf: hw_handler: \"0 alua\", expected 1 as the number of the words "
 		    "behind it");
+	refuse_map("[multipath]\npaths=/dev/a\nhw_handler=3  alua\t1\n",
+		   "D/maps/m.map: hw_handler: \"3  alua\\x091\", expected 2 as the number of the "
+		   "words "
+		   "behind it");
 	refuse_map("[multipath]\npaths=/dev/a\nhw_handler=rdac 1\n",
 		   "D/maps/m.map: hw_handler: \"rdac 1\", expected no word behind its name");
 	refuse_map("[multipath]\npaths=/dev/a\nhw_handler=2 hp_sw x\n",
@@ -1459,6 +1465,24 @@ static void test_hardware_refused(void)
 			"D/hardware.conf: [a]: selector: unknown key, expected one of vendor, "
 			"product, tpgs, hw_handler, path_checker, prio, grouping, failback, "
 			"pg_init_retries, pg_init_delay_msecs, no_path_retry");
+	/* As multipath.conf has it: no array's word would ever fit. */
+	refuse_hardware(
+		"[a]\nvendor=\"NETAPP\"\nproduct=INF*\n",
+		"D/hardware.conf: [a]: vendor: \"\\\"NETAPP\\\"\", expected a pattern as the "
+		"shell has them, without quotes");
+	refuse_hardware("[a]\nvendor=X\nproduct='DISK'\n",
+			"D/hardware.conf: [a]: product: \"'DISK'\", expected a pattern as the "
+			"shell has them, without quotes");
+	refuse_hardware("[a]\nvendor=X\nproduct=^DISK\n",
+			"D/hardware.conf: [a]: product: \"^DISK\", expected a pattern as the shell "
+			"has them, not a regular expression");
+	refuse_hardware(
+		"[a]\nvendor=X\nproduct=.*\n",
+		"D/hardware.conf: [a]: product: \".*\", expected a pattern as the shell has "
+		"them, not a regular expression");
+	refuse_hardware("[a]\nvendor=X\nproduct=(DISK|TAPE)\n",
+			"D/hardware.conf: [a]: product: \"(DISK|TAPE)\", expected a pattern as the "
+			"shell has them, not a regular expression");
 	refuse_hardware("[a]\nvendor=X\ntpgs=3\n",
 			"D/hardware.conf: [a]: tpgs: \"3\", expected yes or no");
 	refuse_hardware("[a]\nvendor=X\ntpgs=\n",
@@ -1483,7 +1507,7 @@ static void test_hardware_refused(void)
 		"[a]\nproduct=0123456789012345678901234567890123456789012345678901234567890"
 		"1234\n",
 		"D/hardware.conf: [a]: product: \"0123456789012345678901234567890123456789012"
-		"345678901234567890123\", expected a pattern of at most 63 bytes");
+		"345678901234567890123...\", expected a pattern of at most 63 bytes");
 	refuse_hardware(
 		"[01234567890123456789012345678901]\nvendor=X\n",
 		"D/hardware.conf: [01234567890123456789012345678901]: expected a name of at "
