@@ -54,7 +54,7 @@ class _Words:
 
     def number(self, what: str) -> int:
         word = self.take(what)
-        if not word.isdigit():
+        if not re.fullmatch("[0-9]{1,10}", word):
             raise Mistake(f'"{word}" is where {what} should be: {self.line}')
         return int(word)
 

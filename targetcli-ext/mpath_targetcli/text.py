@@ -45,14 +45,14 @@ def size(nr_bytes: int) -> str:
 
 
 def microseconds(time_us: int) -> str:
-    """A latency: 640us, 3.1ms, 2.5s; "-" for none."""
+    """A latency: 640us, 3.1ms, 2.5s, 1235s for what has waited for a path; "-" for none."""
     if not time_us:
         return "-"
     if time_us < 1000:
         return f"{time_us}us"
     if time_us < 1000 * 1000:
         return f"{time_us / 1000:.3g}ms" if time_us < 999500 else "1s"
-    return f"{time_us / 1e6:.3g}s"
+    return f"{time_us / 1e6:.3g}s" if time_us < 999_500_000 else f"{time_us / 1e6:.0f}s"
 
 
 def counts(errors: dict[str, int]) -> str:

@@ -91,7 +91,8 @@ class TextTest(unittest.TestCase):
             self.assertEqual(text.size(number), wanted)
         for time_us, wanted in ((0, "-"), (1, "1us"), (999, "999us"), (1000, "1ms"),
                                 (3120, "3.12ms"), (999_499, "999ms"), (999_500, "1s"),
-                                (2_500_000, "2.5s")):
+                                (2_500_000, "2.5s"), (999_499_999, "999s"), (999_500_000, "1000s"),
+                                (1_234_567_890, "1235s")):
             self.assertEqual(text.microseconds(time_us), wanted)
 
     def test_paint(self):
@@ -493,6 +494,11 @@ no_path_retry=queue
             found.name = name
             self.refused(found, "cannot be a map's here")
 
+    def test_numbers_that_are_none(self):
+        for word in ("\u00b2", "\u0663", "9" * 5000):
+            with self.assertRaisesRegex(importer.Mistake, f'"{word}" is where the number of groups should be'):
+                importer.parse(f"mpatha: 0 8 multipath 0 0 {word} 1 round-robin 0 1 0 8:0")
+
     def test_nonsense(self):
         for given, reason in (
                 ("", "nothing to import"), ("No devices found\n", "nothing to import"),
@@ -559,16 +565,29 @@ class DocumentsTest(unittest.TestCase):
 
     def complete(self, *words):
         """What bash offers for the last word, with a mpathctl that knows the sample."""
+        return self.bash(*words).split("|")[1].split()
+
+    def bash(self, *words):
+        """How it is told to take the offers, and these."""
         script = f"""
+            compopt() {{ echo "$*"; }}
             . {REPO}/config/bash-completion/mpathctl
             mpathctl() {{ if [ $1 = list ]; then printf 'a\\nb\\n'; else echo "$SHOWN"; fi; }}
             COMP_WORDS=(mpathctl "$@") COMP_CWORD=$#
             _mpathctl
-            echo "${{COMPREPLY[*]}}" """
+            echo "|${{COMPREPLY[*]}}" """
         shown = as_json.document(maps=[as_json.map_fields(self.shown)])
         done = subprocess.run(["bash", "-c", script, "bash", *words], text=True, check=True,
                               stdout=subprocess.PIPE, env=dict(os.environ, SHOWN=shown))
-        return done.stdout.split()
+        return done.stdout
+
+    def test_completion_of_files(self):
+        """A slash, and no blank, behind a directory; and what is odd in a name is quoted."""
+        for words in (("check", ""), ("check", "x", ""), ("import", ""), ("reload", "a", ""), ("import", "-d", ""),
+                      ("metrics", "-o", "")):
+            self.assertEqual(self.bash(*words).partition("|")[0], "-o filenames\n", words)
+        for words in (("",), ("fail", "a", ""), ("check", "-"), ("add", "-g", "")):
+            self.assertEqual(self.bash(*words).partition("|")[0], "", words)
 
     def test_completion(self):
         self.assertEqual(set(self.complete("")), set(self.commands))
