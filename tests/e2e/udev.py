@@ -70,6 +70,12 @@ def test_by_map_file():
     look_again(disk, disk + "1", made.paths[1].dev)
     for device in (disk, made.paths[1].dev, disk + "1"):
         expect_marks(device, OURS, None)
+    with open(file) as f:
+        lines = f.read().replace("=", " = ")
+    with open(file, "w", newline="\r\n") as f:       # as an editor elsewhere writes it
+        f.write(lines)
+    look_again(disk)
+    expect_marks(disk, OURS, None)
     # The map is given up: the disk is like any other again.
     os.unlink(file)
     look_again(disk, disk + "1")
