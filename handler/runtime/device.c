@@ -1373,8 +1373,6 @@ static void device_init_parts(struct device *d)
 
 	d->start.deliver = device_handle_start;
 	d->stop.deliver = device_handle_stop;
-	d->registration.name = d->name;
-	d->registration.device = d;
 	d->registration.loop = d->loop;
 	d->registration.shutdown.deliver = device_handle_shutdown;
 	device_init_waiters(d);
@@ -1399,6 +1397,7 @@ static void device_free(struct device *d)
 	}
 	device_free_map(d);
 	tally_close(&d->tally);
+	registry_remove(&d->registration);
 	search_free(&d->search);
 	free(d->keeper.backstore);
 	free(d->warning);
@@ -1423,12 +1422,14 @@ static void device_open_tally(struct device *d, const char *backstore)
 			strerror(-err));
 }
 
+/* The name comes first: what is kept under it may still be another device's. */
 static struct device *device_create(const struct device_config *config, struct strbuf *error)
 {
 	struct device *d = calloc(1, sizeof(*d));
 
 	if (!d)
 		goto no_memory;
+	registration_init(&d->registration, d);
 	d->transport = config->transport;
 	d->name = strdup(config->name);
 	search_init(&d->search, d->name, d->transport->finder, &device_search_ops, d);
@@ -1440,6 +1441,10 @@ static struct device *device_create(const struct device_config *config, struct s
 	d->keeper.backstore = strdup(config->backstore);
 	if (!d->name || !d->state_name || !d->keeper.backstore || (config->warning && !d->warning))
 		goto no_memory;
+	if (!registry_add(&d->registration, d->name)) {
+		strbuf_printf(error, "the map %s is in use by another backstore", d->name);
+		goto free_device;
+	}
 	device_open_tally(d, config->backstore);
 	d->map = config->find_selector ? device_create_finding_map(d, config, error)
 				       : device_create_map(d, config, error);
@@ -1473,11 +1478,6 @@ struct device *device_start(const struct device_config *config, const struct dev
 	d->ops = ops;
 	d->front = front;
 	d->refresh.valid = ops->read_backstore(front, &d->refresh.read);
-	if (!registry_add(&d->registration)) {
-		strbuf_printf(error, "the map %s is in use by another backstore", d->name);
-		device_free(d);
-		return NULL;
-	}
 	loop_post(d->loop, &d->start);
 	registry_list(&d->registration);
 	return d;
@@ -1513,7 +1513,6 @@ void device_stop(struct device *d)
 		pthread_cond_wait(&d->changed, &d->lock);
 	pthread_mutex_unlock(&d->lock);
 
-	registry_remove(&d->registration);
 	if (d->keeper.failed) /* the file does not know how it has ended */
 		device_tell_errors(d);
 	else

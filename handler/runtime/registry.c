@@ -30,12 +30,19 @@ void device_watch(const struct device_watcher *watcher)
 	registry_watcher = watcher;
 }
 
-bool registry_add(struct registration *registration)
+void registration_init(struct registration *registration, struct device *device)
+{
+	list_init(&registration->node);
+	registration->device = device;
+}
+
+bool registry_add(struct registration *registration, const char *name)
 {
 	bool taken;
 
+	registration->name = name;
 	pthread_mutex_lock(&registry_lock);
-	taken = registry_find(registration->name) != NULL;
+	taken = registry_find(name) != NULL;
 	if (!taken)
 		list_push_back(&registrations, &registration->node);
 	pthread_mutex_unlock(&registry_lock);

@@ -19,12 +19,17 @@ struct registration {
 	bool listed; /* requests may still be posted */
 };
 
-/* Take the name.  False: a device of this name is there already. */
-bool registry_add(struct registration *registration);
+void registration_init(struct registration *registration, struct device *device);
+/*
+ * Take the name, and with it all that is kept of that map; it stays the caller's.  False: a device
+ * of this name is there already.
+ */
+bool registry_add(struct registration *registration, const char *name);
 /* From now on requests are posted to the device. */
 void registry_list(struct registration *registration);
 /* No request is posted to the device any more after this; the name stays taken. */
 void registry_unlist(struct registration *registration);
+/* Nothing happens under the name any more.  One that was not added is fine. */
 void registry_remove(struct registration *registration);
 
 /* Tell the watcher.  Owner thread. */

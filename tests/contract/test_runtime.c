@@ -4,6 +4,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -72,6 +73,19 @@ static struct timespec in_ms(unsigned int ms)
 	return ts;
 }
 
+static void (*before_unlink)(void); /* what a device has told is to be taken away; called once */
+
+int unlink(const char *path)
+{
+	void (*call)(void) = before_unlink;
+
+	if (call && strstr(path, ".errors")) {
+		before_unlink = NULL;
+		call();
+	}
+	return unlinkat(AT_FDCWD, path, 0);
+}
+
 /* --- what was logged --- */
 
 static char log_text[65536];
@@ -131,7 +145,8 @@ struct front {
 	atomic_uint nr_lun_changes;
 	atomic_uint nr_complete;
 	atomic_uint nr_flushes;
-	bool unflushed; /* owner thread */
+	bool unflushed;		       /* owner thread */
+	struct device *ends_meanwhile; /* when this one begins, another one stops; NULL: none */
 };
 
 struct command {
@@ -169,6 +184,9 @@ static bool front_read_backstore(void *arg, struct mpath_backstore *backstore)
 {
 	struct front *front = arg;
 
+	if (front->ends_meanwhile)
+		device_stop(front->ends_meanwhile);
+	front->ends_meanwhile = NULL;
 	pthread_mutex_lock(&lock);
 	*backstore = front->backstore;
 	pthread_mutex_unlock(&lock);
@@ -1660,6 +1678,45 @@ static void test_names(void)
 	assert(strcmp(watched, "+mpatha+mpathb-mpatha-mpathb") == 0);
 }
 
+static struct front successor;
+
+static void refuse_successor(void)
+{
+	char words[200];
+	struct strbuf error;
+
+	strbuf_init(&error, words, sizeof(words));
+	assert(!start_named(&successor, "mpatha", TABLE, &error));
+	assert(strcmp(words, "the map mpatha is in use by another backstore") == 0);
+}
+
+/* A device takes what it has told away as the last thing that it does under its name. */
+static void test_name_is_taken_to_the_end(void)
+{
+	struct front front;
+
+	start(&front, TABLE);
+	before_unlink = refuse_successor;
+	device_stop(front.device);
+	assert(!before_unlink);
+	start(&front, TABLE);
+	assert(access(tally_name(), F_OK) == 0);
+	device_stop(front.device);
+}
+
+/* A device reads nothing under its name that another one is still to write. */
+static void test_name_is_taken_from_the_beginning(void)
+{
+	struct front front;
+
+	start(&front, TABLE);
+	successor.ends_meanwhile = front.device;
+	refuse_successor();
+	assert(successor.ends_meanwhile);
+	successor.ends_meanwhile = NULL;
+	device_stop(front.device);
+}
+
 /* --- everything at once --- */
 
 #define NR_USERS 4
@@ -1815,6 +1872,8 @@ static const struct {
 	{"disks of a former process", test_disks_of_a_former_process},
 	{"disks are kept", test_disks_are_kept},
 	{"names", test_names},
+	{"name is taken to the end", test_name_is_taken_to_the_end},
+	{"name is taken from the beginning", test_name_is_taken_from_the_beginning},
 	{"everything", test_everything},
 };
 
