@@ -48,6 +48,7 @@
 #include "transports/sg_header.h"
 #include "transports/sg_host.h"
 #include "transports/sg_session.h"
+#include "transports/sysfs.h"
 
 #define REQUEST_SENSE 0x03
 
@@ -1000,6 +1001,19 @@ static int link_open_anchor(struct path_link *link, struct strbuf *reason)
 	return 0;
 }
 
+/*
+ * Nothing of that is read again while the link is open: what may be on its way would be taken to
+ * arrive sooner, the host to take one command at a time, and the commands that are out for unknown.
+ */
+static int check_all_is_known(const struct sg_disk *disk, struct strbuf *reason)
+{
+	int err = sysfs_shortage();
+
+	if (err)
+		strbuf_printf(reason, "not all is known of %s: %s", disk->name, strerror(-err));
+	return err;
+}
+
 static int link_open(struct path_link *link, const struct sg_disk *disk, const char *map,
 		     struct strbuf *reason)
 {
@@ -1016,6 +1030,9 @@ static int link_open(struct path_link *link, const struct sg_disk *disk, const c
 	if (err)
 		return err;
 	sg_counters_open(&link->counters, disk, &link->node);
+	err = check_all_is_known(disk, reason);
+	if (err)
+		return err;
 	link->host = sg_host_get(link->node.host, link->node.can_queue);
 	if (!link->host) {
 		strbuf_printf(reason, "out of memory");
@@ -1070,6 +1087,7 @@ static int sg_open(const struct link_request *request, struct path_link **link,
 	struct sg_disk disk;
 	int err;
 
+	sysfs_shortage(); /* of others' */
 	err = sg_disk_resolve(request->address, &disk, reason);
 	if (err)
 		return err;

@@ -244,10 +244,9 @@ static uint32_t tcp_transit_ms(bool in_kernel)
  */
 static uint32_t transit_ms(const char *disk, bool has_session)
 {
-	char link[64], place[PATH_MAX];
+	char place[PATH_MAX];
 
-	snprintf(link, sizeof(link), "/sys/class/block/%s/device", disk);
-	if (!realpath(link, place))
+	if (!sysfs_place(disk, place))
 		return FC_R_A_TOV_MS; /* nobody can tell */
 	if (strstr(place, "/session"))
 		return tcp_transit_ms(has_session);
@@ -328,27 +327,21 @@ int sg_node_find(const struct sg_disk *disk, struct sg_node *node, struct strbuf
 
 /* --- commands that are out --- */
 
-static int open_fact(const char *format, const char *name)
+static int open_fact(const struct sg_disk *disk, const char *name)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), format, name);
-	return open(path, O_RDONLY | O_CLOEXEC);
+	return sysfs_open("/sys/class/block/%s/device/%s", disk->name, name);
 }
 
 void sg_counters_open(struct sg_counters *counters, const struct sg_disk *disk,
 		      const struct sg_node *node)
 {
-	char host[16];
-
-	snprintf(host, sizeof(host), "host%u", node->host);
-	counters->busy_fd = open_fact("/sys/class/block/%s/device/device_busy", disk->name);
-	counters->blocked_fd = open_fact("/sys/class/block/%s/device/device_blocked", disk->name);
-	counters->state_fd = open_fact("/sys/class/block/%s/device/state", disk->name);
-	counters->host_state_fd = open_fact("/sys/class/scsi_host/%s/state", host);
-	counters->errors_fd = open_fact("/sys/class/block/%s/device/ioerr_cnt", disk->name);
-	counters->timeouts_fd = open_fact("/sys/class/block/%s/device/iotmo_cnt", disk->name);
-	counters->timeouts_uncounted = counters->timeouts_fd < 0 && errno == ENOENT;
+	counters->busy_fd = open_fact(disk, "device_busy");
+	counters->blocked_fd = open_fact(disk, "device_blocked");
+	counters->state_fd = open_fact(disk, "state");
+	counters->host_state_fd = sysfs_open("/sys/class/scsi_host/host%u/state", node->host);
+	counters->errors_fd = open_fact(disk, "ioerr_cnt");
+	counters->timeouts_fd = open_fact(disk, "iotmo_cnt");
+	counters->timeouts_uncounted = counters->timeouts_fd == -ENOENT;
 }
 
 static void close_fact(int fd)

@@ -25,12 +25,11 @@
 
 int sg_session_of(const char *disk, unsigned int host)
 {
-	char link[64], place[PATH_MAX], driver[32];
+	char place[PATH_MAX], driver[32];
 	const char *session;
 	int number;
 
-	snprintf(link, sizeof(link), "/sys/class/block/%s/device", disk);
-	if (!realpath(link, place))
+	if (!sysfs_place(disk, place))
 		return -1;
 	session = strstr(place, "/session");
 	if (!session || sscanf(session, "/session%d/", &number) != 1)

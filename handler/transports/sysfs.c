@@ -22,14 +22,43 @@
 		va_end(args);                                                                      \
 	} while (0)
 
-static bool sysfs_read_path(char *text, size_t size, const char *path)
+static _Thread_local int shortage;
+
+/* Is it the reason in errno? */
+static void note_shortage(void)
+{
+	if (errno == ENOMEM || errno == EMFILE || errno == ENFILE)
+		shortage = -errno;
+}
+
+int sysfs_shortage(void)
+{
+	int err = shortage;
+
+	shortage = 0;
+	return err;
+}
+
+static int sysfs_open_path(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	note_shortage();
+	return -errno;
+}
+
+static bool sysfs_read_path(char *text, size_t size, const char *path)
+{
+	int fd = sysfs_open_path(path);
 	ssize_t n;
 
 	if (fd < 0)
 		return false;
 	n = read(fd, text, size - 1);
+	if (n < 0)
+		note_shortage();
 	close(fd);
 	if (n < 0)
 		return false;
@@ -69,8 +98,10 @@ bool sysfs_read_link(char *name, size_t size, const char *format, ...)
 
 	FORMAT_PATH(path, format);
 	n = readlink(path, target, sizeof(target) - 1);
-	if (n < 0)
+	if (n < 0) {
+		note_shortage();
 		return false;
+	}
 	target[n] = '\0';
 	base = strrchr(target, '/');
 	base = base ? base + 1 : target;
@@ -86,8 +117,10 @@ bool sysfs_first_entry(char *name, size_t size, const char *format, ...)
 
 	FORMAT_PATH(path, format);
 	dir = opendir(path);
-	if (!dir)
+	if (!dir) {
+		note_shortage();
 		return false;
+	}
 	while (!found && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
 			found = (size_t)snprintf(name, size, "%s", entry->d_name) < size;
@@ -100,5 +133,27 @@ bool sysfs_exists(const char *format, ...)
 	char path[PATH_MAX];
 
 	FORMAT_PATH(path, format);
-	return access(path, F_OK) == 0;
+	if (access(path, F_OK) == 0)
+		return true;
+	note_shortage();
+	return false;
+}
+
+int sysfs_open(const char *format, ...)
+{
+	char path[PATH_MAX];
+
+	FORMAT_PATH(path, format);
+	return sysfs_open_path(path);
+}
+
+bool sysfs_place(const char *disk, char place[PATH_MAX])
+{
+	char link[64];
+
+	snprintf(link, sizeof(link), "/sys/class/block/%s/device", disk);
+	if (realpath(link, place))
+		return true;
+	note_shortage();
+	return false;
 }

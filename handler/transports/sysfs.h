@@ -5,6 +5,7 @@
 #ifndef MPATH_SYSFS_H
 #define MPATH_SYSFS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,5 +23,15 @@ __attribute__((format(printf, 3, 4))) bool sysfs_read_link(char *name, size_t si
 __attribute__((format(printf, 3, 4))) bool sysfs_first_entry(char *name, size_t size,
 							     const char *format, ...);
 __attribute__((format(printf, 1, 2))) bool sysfs_exists(const char *format, ...);
+/* For who reads it more than once.  The fd, or -errno. */
+__attribute__((format(printf, 1, 2))) int sysfs_open(const char *format, ...);
+/* Where the disk is: below its host, target and session. */
+bool sysfs_place(const char *disk, char place[PATH_MAX]);
+
+/*
+ * What cannot be read for lack of file descriptors or memory looks like what is not there.  -errno:
+ * so it was here, on this thread, since this was asked last; or 0.
+ */
+int sysfs_shortage(void);
 
 #endif

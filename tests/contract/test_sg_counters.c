@@ -12,11 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static char dir[] = "/tmp/mpath-sg-counters.XXXXXX";
+static char here_dir[] = "/tmp/mpath-sg-counters.XXXXXX";
 static const char *refused; /* this file cannot be opened ... */
 static int refused_error;   /* ... for this reason */
 
-/* A file of sysfs is one of the same name below @dir. */
+/* A file of sysfs is one of the same name below @here_dir. */
 static int open_here(const char *path, int flags)
 {
 	const char *name = strrchr(path, '/') + 1;
@@ -27,12 +27,13 @@ static int open_here(const char *path, int flags)
 		return -1;
 	}
 	name = strstr(path, "scsi_host") ? "host_state" : name;
-	snprintf(here, sizeof(here), "%s/%s", dir, name);
+	snprintf(here, sizeof(here), "%s/%s", here_dir, name);
 	return open(here, flags);
 }
 
 #define open(path, flags) open_here(path, flags)
 #include "transports/sg_device.c"
+#include "transports/sysfs.c"
 #undef open
 
 static void set(const char *name, const char *text)
@@ -40,7 +41,7 @@ static void set(const char *name, const char *text)
 	char path[100];
 	FILE *file;
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	snprintf(path, sizeof(path), "%s/%s", here_dir, name);
 	file = fopen(path, "w");
 	assert(file && fputs(text, file) >= 0 && fclose(file) == 0);
 }
@@ -63,6 +64,7 @@ static int64_t outstanding(int64_t *errors)
 	struct sg_counters counters;
 	int64_t count;
 
+	sysfs_shortage();
 	sg_counters_open(&counters, &disk, &node);
 	count = sg_counters_read(&counters);
 	*errors = sg_counters_errors(&counters);
@@ -101,18 +103,21 @@ static void test_kept_back(void)
 	assert(outstanding(&errors) == 3);
 }
 
-/* The device has gone, or this process has no file descriptors left. */
+/* The device has gone, or this process has no file descriptors left: that is noticed. */
 static void test_unknown(void)
 {
 	static const char *const counts[] = {"device_busy", "device_blocked", "state"};
+	static const int reasons[] = {ENOENT, EMFILE};
 	int64_t errors;
 	size_t i;
 
-	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+	for (i = 0; i < 6; i++) {
 		set_all();
-		refused = counts[i];
-		refused_error = EMFILE;
+		refused = counts[i / 2];
+		refused_error = reasons[i % 2];
 		assert(outstanding(&errors) == -ENODEV);
+		assert(sysfs_shortage() == (refused_error == EMFILE ? -EMFILE : 0));
+		assert(sysfs_shortage() == 0);
 	}
 	set_all();
 	set("device_busy", "");
@@ -135,24 +140,46 @@ static void test_timeouts(void)
 	assert(outstanding(&errors) == 3 && errors == -ENODEV);
 }
 
+/* What cannot be read now is not taken for what it usually is. */
+static void test_limits(void)
+{
+	static const char *const facts[] = {
+		"queue_depth",	"nr_requests",	     "can_queue", "scheduler",
+		"max_segments", "max_hw_sectors_kb", "diskseq",	  "ro"};
+	const struct sg_disk disk = {.name = "sda"};
+	struct sg_node node = {.host = 7};
+	size_t i;
+
+	for (i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+		refused = facts[i];
+		refused_error = EMFILE;
+		find_limits(&disk, &node);
+		assert(sysfs_shortage() == -EMFILE);
+		refused = NULL;
+		find_limits(&disk, &node);
+		assert(sysfs_shortage() == 0);
+	}
+}
+
 static void remove_all(void)
 {
-	DIR *files = opendir(dir);
+	DIR *files = opendir(here_dir);
 	struct dirent *entry;
 
 	while ((entry = readdir(files)))
 		unlinkat(dirfd(files), entry->d_name, 0);
 	closedir(files);
-	assert(rmdir(dir) == 0);
+	assert(rmdir(here_dir) == 0);
 }
 
 int main(void)
 {
-	assert(mkdtemp(dir));
+	assert(mkdtemp(here_dir));
 	test_plain();
 	test_kept_back();
 	test_unknown();
 	test_timeouts();
+	test_limits();
 	remove_all();
 	return 0;
 }
