@@ -15,10 +15,19 @@
 #include "runtime/log.h"
 
 #define PAUSE_NS    (NSEC_PER_SEC / 2)
-#define INTERVAL_S  30
-#define INTERVAL_NS (INTERVAL_S * NSEC_PER_SEC)
+#define INTERVAL_NS (30 * NSEC_PER_SEC)
+/* As long as there is no word from udev; to be asked for, and in place of it. */
+#define DEAF_S	5
+#define DEAF_NS (DEAF_S * NSEC_PER_SEC)
 
 /* --- a look --- */
+
+/* What has happened meanwhile may have been anything. */
+static void listen_at_last(struct search *s)
+{
+	s->job_monitor_error = s->finder->watch(&s->job_monitor, &s->job_fd);
+	s->job_news.lost = !s->job_monitor_error;
+}
 
 static void search_run(struct job *job)
 {
@@ -27,6 +36,8 @@ static void search_run(struct job *job)
 	s->job_news = (struct disk_news){0};
 	if (s->monitor)
 		s->finder->drain(s->monitor, &s->job_news);
+	else
+		listen_at_last(s);
 	s->error = s->job_wwid[0] ? s->finder->find(s->job_wwid, &s->seen) : 0;
 }
 
@@ -51,11 +62,39 @@ static void tell_error(struct search *s)
 	s->failed = s->error != 0;
 }
 
+/* Each of these may fail when file descriptors or memory are short. */
+static void search_listen(struct search *s)
+{
+	int err = s->monitor ? loop_watch(s->loop, &s->watch) : s->monitor_error;
+
+	s->watched = !err;
+	if (err && !s->deaf)
+		mpath_log(MPATH_LOG_WARN, s->map, NULL,
+			  "udev cannot be listened to: %s; disks that come, go or change are "
+			  "noticed late, it is tried again every %d s",
+			  strerror(-err), DEAF_S);
+	if (!err && s->deaf)
+		mpath_log(MPATH_LOG_INFO, s->map, NULL, "udev is listened to now");
+	s->deaf = err != 0;
+}
+
+static void take_monitor(struct search *s)
+{
+	if (s->monitor)
+		return;
+	s->monitor = s->job_monitor;
+	s->monitor_error = s->job_monitor_error;
+	s->watch.fd = s->job_fd;
+}
+
 static void search_done(struct letter *letter)
 {
 	struct search *s = container_of(letter, struct search, job.letter);
 
 	tell_error(s);
+	take_monitor(s);
+	if (!s->watched && !s->stopped)
+		search_listen(s);
 	if (!s->error && s->on && strcmp(s->wwid, s->job_wwid) == 0)
 		finder_compare(&s->known, &s->seen, &s->ops->paths, s->arg);
 	found_disks_clear(&s->seen);
@@ -74,11 +113,20 @@ static void search_done(struct letter *letter)
 
 /* --- when? --- */
 
+/* Who only listens, and can, is woken by what he hears. */
+static void search_again_later(struct search *s, uint64_t now_ns)
+{
+	uint64_t in_ns = s->watched ? INTERVAL_NS : DEAF_NS;
+	bool is_needed = s->on || !s->watched;
+
+	loop_timer_set(s->loop, &s->timer, is_needed ? full_second_ns(now_ns + in_ns) : 0);
+}
+
 static void search_fire(struct timer *timer, uint64_t now_ns)
 {
 	struct search *s = container_of(timer, struct search, timer);
 
-	loop_timer_set(s->loop, timer, s->on ? full_second_ns(now_ns + INTERVAL_NS) : 0);
+	search_again_later(s, now_ns);
 	search_start(s);
 }
 
@@ -153,7 +201,7 @@ void search_init(struct search *s, const char *map, const struct disk_finder *fi
 	list_init(&s->timer.node);
 	s->watch.ready = search_ready;
 	if (finder)
-		s->monitor = finder->watch(&s->watch.fd);
+		s->monitor_error = finder->watch(&s->monitor, &s->watch.fd);
 }
 
 void search_attach(struct search *s, struct loop *loop)
@@ -163,19 +211,15 @@ void search_attach(struct search *s, struct loop *loop)
 	job_init(&s->job, loop, search_run, search_done);
 }
 
-/* Without a monitor the timer must do. */
 void search_begin(struct search *s)
 {
-	if (s->monitor && !s->watched)
-		s->watched = loop_watch(s->loop, &s->watch) == 0;
-	if (!s->on)
+	if (!s->finder)
 		return;
-	loop_timer_set(s->loop, &s->timer, full_second_ns(loop_now_ns(s->loop) + INTERVAL_NS));
 	if (!s->watched)
-		mpath_log(MPATH_LOG_WARN, s->map, NULL,
-			  "new paths are noticed within %d s: there is no word of them from udev",
-			  INTERVAL_S);
-	search_start(s);
+		search_listen(s);
+	search_again_later(s, loop_now_ns(s->loop));
+	if (s->on)
+		search_start(s);
 }
 
 void search_end(struct search *s)

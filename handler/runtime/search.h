@@ -34,9 +34,11 @@ struct search {
 	char wwid[WWID_MAX];
 	char *selector;		      /* owned: of the groups of paths that are found */
 	struct found_disks known;     /* those that have become paths */
-	struct disk_monitor *monitor; /* NULL: there is none */
+	struct disk_monitor *monitor; /* NULL: there is none yet */
+	int monitor_error;	      /* why */
 	struct watch watch;
-	bool watched; /* from search_begin to search_stop, if there is a monitor */
+	bool watched; /* from search_begin to search_stop, if it is possible */
+	bool deaf;    /* it was not, and that was logged */
 	bool stopped;
 	struct timer timer;
 	uint64_t began_ns; /* the last look */
@@ -49,6 +51,9 @@ struct search {
 	/* The job's, while it runs. */
 	char job_wwid[WWID_MAX]; /* empty: it only listens */
 	struct disk_news job_news;
+	struct disk_monitor *job_monitor; /* a new one, with its fd, or why not */
+	int job_fd;
+	int job_monitor_error;
 	struct found_disks seen;
 	int error;
 };

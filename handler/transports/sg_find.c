@@ -176,28 +176,44 @@ static void sg_unwatch(struct disk_monitor *monitor)
 }
 
 /* After udev has given the disk its names; where no udev runs the kernel's own word must do. */
-static struct disk_monitor *sg_watch(int *fd)
+static struct udev_monitor *new_monitor(struct udev *udev)
 {
-	struct disk_monitor *monitor = calloc(1, sizeof(*monitor));
 	const char *source = access(UDEV_RUNS, F_OK) == 0 ? "udev" : "kernel";
 
-	if (!monitor)
-		return NULL;
-	monitor->udev = udev_new();
-	if (monitor->udev)
-		monitor->monitor = udev_monitor_new_from_netlink(monitor->udev, source);
-	if (!monitor->monitor ||
-	    udev_monitor_filter_add_match_subsystem_devtype(monitor->monitor, "block", "disk") <
-		    0 ||
-	    udev_monitor_filter_add_match_subsystem_devtype(monitor->monitor, "scsi",
-							    "scsi_device") < 0 ||
-	    udev_monitor_enable_receiving(monitor->monitor) < 0) {
-		sg_unwatch(monitor);
-		return NULL;
+	errno = ENOMEM; /* libudev says why, or nothing */
+	return udev ? udev_monitor_new_from_netlink(udev, source) : NULL;
+}
+
+static int begin_to_receive(struct udev_monitor *monitor)
+{
+	int err = udev_monitor_filter_add_match_subsystem_devtype(monitor, "block", "disk");
+
+	if (err >= 0)
+		err = udev_monitor_filter_add_match_subsystem_devtype(monitor, "scsi",
+								      "scsi_device");
+	if (err >= 0)
+		err = udev_monitor_enable_receiving(monitor);
+	udev_monitor_set_receive_buffer_size(monitor, ROOM); /* less is no error */
+	return err < 0 ? err : 0;
+}
+
+static int sg_watch(struct disk_monitor **monitor, int *fd)
+{
+	struct disk_monitor *fresh = calloc(1, sizeof(*fresh));
+	int err;
+
+	if (!fresh)
+		return -ENOMEM;
+	fresh->udev = udev_new();
+	fresh->monitor = new_monitor(fresh->udev);
+	err = fresh->monitor ? begin_to_receive(fresh->monitor) : -errno;
+	if (err) {
+		sg_unwatch(fresh);
+		return err;
 	}
-	udev_monitor_set_receive_buffer_size(monitor->monitor, ROOM); /* less is no error */
-	*fd = udev_monitor_get_fd(monitor->monitor);
-	return monitor;
+	*fd = udev_monitor_get_fd(fresh->monitor);
+	*monitor = fresh;
+	return 0;
 }
 
 static bool has_come_or_gone(struct udev_device *disk)

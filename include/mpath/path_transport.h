@@ -75,10 +75,10 @@ struct disk_finder {
 	 */
 	int (*find)(const char *wwid, struct found_disks *found);
 	/*
-	 * Before the map is in service.  *fd becomes readable when there is news, maybe of others'
-	 * disks.  NULL: it cannot be told.
+	 * Worker, or before the map is in service.  *fd becomes readable when there is news, maybe
+	 * of others' disks.  0 with *monitor set, or -errno: it cannot be told now.
 	 */
-	struct disk_monitor *(*watch)(int *fd);
+	int (*watch)(struct disk_monitor **monitor, int *fd);
 	/*
 	 * Worker, one at a time: *fd is not readable any more, until the next time.  @news was
 	 * empty, and is the caller's.

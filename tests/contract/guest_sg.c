@@ -617,9 +617,9 @@ static void test_watch_short_of_memory(const struct rig *rig)
 
 	(void)rig;
 	fail_allocation(1);
-	check(!sg_finder.watch(&fd));
+	check(sg_finder.watch(&monitor, &fd) == -ENOMEM);
 	check(nr_fds() == before);
-	monitor = sg_finder.watch(&fd);
+	check(sg_finder.watch(&monitor, &fd) == 0);
 	check(monitor);
 	sg_finder.unwatch(monitor);
 	check(nr_fds() == before);

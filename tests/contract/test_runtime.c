@@ -1125,6 +1125,26 @@ static void test_news_are_lost(void)
 	device_stop(front.device);
 }
 
+/* udev cannot be listened to, for now: said, tried again, and what was missed is made up for. */
+static void test_nobody_tells_of_disks(void)
+{
+	struct front front;
+
+	fake_refuse_watch(EMFILE);
+	start_unchecked(&front, TABLE);
+	expect_log("mpatha/-: udev cannot be listened to: Too many open files");
+	expect_status("status info", "8:0 A 0");
+	paths[0].disk = &other_disk;
+	fake_disk_doubted("/dev/fake-8:0");
+	fake_refuse_watch(0);
+	expect_log("mpatha/-: udev is listened to now");
+	expect_status("status info", "8:0 F 1 E 0 1 0 8:16 A 0");
+	paths[1].disk = &other_disk;
+	fake_disk_doubted("/dev/fake-8:16");
+	expect_status("status info", "8:0 F 1 E 0 1 0 8:16 F 1");
+	device_stop(front.device);
+}
+
 /* Each path to it hears that, not only the first one in the table. */
 static void test_the_kernel_doubts_a_disk_in_two_groups(void)
 {
@@ -1851,6 +1871,7 @@ static const struct {
 	{"news-of-disks", test_news_of_disks},
 	{"the-kernel-doubts-a-disk", test_the_kernel_doubts_a_disk},
 	{"news-are-lost", test_news_are_lost},
+	{"nobody-tells-of-disks", test_nobody_tells_of_disks},
 	{"the-kernel-sees-a-disk-grow", test_the_kernel_sees_a_disk_grow},
 	{"the-kernel-doubts-a-disk-in-two-groups", test_the_kernel_doubts_a_disk_in_two_groups},
 	{"pinned", test_pinned},

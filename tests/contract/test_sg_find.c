@@ -312,8 +312,7 @@ static struct disk_news drain(void)
 	struct disk_monitor *monitor;
 	int fd;
 
-	monitor = sg_finder.watch(&fd);
-	assert(monitor);
+	assert(sg_finder.watch(&monitor, &fd) == 0);
 	sg_finder.drain(monitor, &news);
 	sg_finder.unwatch(monitor);
 	return news;

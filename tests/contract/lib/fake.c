@@ -524,6 +524,7 @@ static struct list fake_monitors = {&fake_monitors, &fake_monitors};
 static const char *fake_doubted; /* what the next news is about; NULL: disks have come or gone */
 static const char *fake_resized; /* likewise */
 static bool fake_lost;		 /* or some was lost */
+static atomic_int fake_watch_refused;
 
 static int fake_find(const char *wwid, struct found_disks *found)
 {
@@ -546,18 +547,24 @@ static int fake_find(const char *wwid, struct found_disks *found)
 	return 0;
 }
 
-static struct disk_monitor *fake_watch(int *fd)
+static int fake_watch(struct disk_monitor **monitor, int *fd)
 {
-	struct disk_monitor *monitor = calloc(1, sizeof(*monitor));
-
-	if (!monitor)
-		return NULL;
-	*fd = monitor->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (atomic_load(&fake_watch_refused))
+		return -atomic_load(&fake_watch_refused);
+	*monitor = calloc(1, sizeof(**monitor));
+	if (!*monitor)
+		return -ENOMEM;
+	*fd = (*monitor)->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_lock(&fake_lock);
 	assert(*fd >= 0);
-	list_push_back(&fake_monitors, &monitor->node);
+	list_push_back(&fake_monitors, &(*monitor)->node);
 	pthread_mutex_unlock(&fake_lock);
-	return monitor;
+	return 0;
+}
+
+void fake_refuse_watch(int err)
+{
+	atomic_store(&fake_watch_refused, err);
 }
 
 static void fake_drain(struct disk_monitor *monitor, struct disk_news *news)

@@ -69,6 +69,8 @@ void fake_disk_doubted(const char *node);
 void fake_disk_resized(const char *node);
 /* Or has heard more than there is room for. */
 void fake_news_lost(void);
+/* Who wants to be told of such things is refused, for this reason; 0: not any more. */
+void fake_refuse_watch(int err);
 
 extern const struct path_transport_type fake_transport;
 
