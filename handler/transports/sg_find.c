@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libudev.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -283,22 +284,39 @@ static void take_news(struct udev_device *device, struct disk_news *news)
 	take_size(device, news);
 }
 
-/* When memory is short the rest is left for the next time: it is as good as lost, too. */
+static bool is_readable(struct udev_monitor *monitor)
+{
+	struct pollfd fd = {.fd = udev_monitor_get_fd(monitor), .events = POLLIN};
+
+	return poll(&fd, 1, 0) == 1 && (fd.revents & POLLIN);
+}
+
+/*
+ * Is there more, behind a message that libudev has ignored (EAGAIN, as if there were none), or not
+ * understood, or behind those that were lost?  Nobody would look again before the next one comes.
+ * When memory is short the rest is left for then: it is as good as lost, too.
+ */
+static bool goes_on(struct udev_monitor *monitor, struct disk_news *news)
+{
+	bool is_short = shortage() != 0;
+
+	news->lost |= is_short || errno == ENOBUFS;
+	return !is_short && (errno == ENOBUFS || is_readable(monitor));
+}
+
 static void sg_drain(struct disk_monitor *monitor, struct disk_news *news)
 {
 	struct udev_device *device;
-	bool overrun;
 
-	do {
+	for (;;) {
 		errno = 0;
 		device = udev_monitor_receive_device(monitor->monitor);
-		overrun = !device && errno == ENOBUFS;
 		if (device)
 			take_news(device, news);
-		else
-			news->lost |= overrun || shortage();
+		else if (!goes_on(monitor->monitor, news))
+			return;
 		udev_device_unref(device);
-	} while (device || overrun);
+	}
 }
 
 const struct disk_finder sg_finder = {

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -227,6 +228,7 @@ static void test_a_disk_cannot_be_looked_at(void)
 static struct udev_device news_of[4];
 static unsigned int nr_news, nr_read;
 static int monitor_error; /* behind the first one; 0: none */
+static int monitor_fd;	  /* readable as long as there are messages */
 
 struct udev_monitor *udev_monitor_new_from_netlink(struct udev *udev, const char *name)
 {
@@ -265,12 +267,15 @@ int udev_monitor_set_receive_buffer_size(struct udev_monitor *monitor, int size)
 int udev_monitor_get_fd(struct udev_monitor *monitor)
 {
 	(void)monitor;
-	return -1;
+	return monitor_fd;
 }
 
 struct udev_device *udev_monitor_receive_device(struct udev_monitor *monitor)
 {
+	eventfd_t one;
+
 	(void)monitor;
+	eventfd_read(monitor_fd, &one);
 	if (nr_read == 1 && monitor_error) {
 		errno = monitor_error;
 		monitor_error = 0;
@@ -310,11 +315,15 @@ static struct disk_news drain(void)
 {
 	struct disk_news news = {0};
 	struct disk_monitor *monitor;
+	eventfd_t left;
 	int fd;
 
+	assert(eventfd_write(monitor_fd, nr_news + (monitor_error != 0)) == 0);
 	assert(sg_finder.watch(&monitor, &fd) == 0);
 	sg_finder.drain(monitor, &news);
 	sg_finder.unwatch(monitor);
+	while (eventfd_read(monitor_fd, &left) == 0)
+		;
 	return news;
 }
 
@@ -411,11 +420,29 @@ static void test_news_are_lost(void)
 	}
 }
 
+/* The library keeps some messages for itself, and says what it says when there is none. */
+static void test_a_message_is_ignored(void)
+{
+	static const int reasons[] = {EAGAIN, EINVAL, EBADMSG};
+	struct disk_news news;
+
+	for (unsigned int i = 0; i < 3; i++) {
+		hears("REPORTED_LUNS_DATA_HAS_CHANGED");
+		news_of[1] = news_of[0];
+		nr_news = 2;
+		monitor_error = reasons[i];
+		news = drain();
+		assert(!news.lost && nr_read == 2 && news.doubted.nr == 2);
+		forget(&news);
+	}
+}
+
 int main(void)
 {
 	char remove[64];
 
-	assert(mkdtemp(dir));
+	monitor_fd = eventfd(0, EFD_SEMAPHORE | EFD_NONBLOCK);
+	assert(monitor_fd >= 0 && mkdtemp(dir));
 	make_disk(&disks[0]);
 	make_disk(&disks[1]);
 	test_all_is_well();
@@ -426,6 +453,7 @@ int main(void)
 	test_whose_it_was_cannot_be_read();
 	test_whose_it_was_is_gone();
 	test_news_are_lost();
+	test_a_message_is_ignored();
 	snprintf(remove, sizeof(remove), "rm -r %s", dir);
 	return system(remove) ? 1 : 0;
 }
