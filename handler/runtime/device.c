@@ -501,8 +501,10 @@ static void refresh_fire(struct timer *timer, uint64_t now_ns)
 	refresh_later(d, now_ns);
 	if ((d->keeper.failed || d->keeper.later) && !d->keeper.running)
 		keeper_start(d);
-	if (d->refresh.running)
-		return; /* configfs is slow: one reader at a time */
+	if (d->refresh.running) {
+		workers_ready(); /* or there was no thread for it, and nobody else asks again */
+		return;		 /* configfs is slow: one reader at a time */
+	}
 	d->refresh.running = true;
 	device_start_job(d, &refreshes, &d->refresh.job);
 }

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 #include <time.h>
 
 #include "mpath/core.h"
@@ -40,6 +41,7 @@ static unsigned int nr_running;
 static unsigned int may_run = WORKERS_FEW;
 static uint64_t nr_taken;			      /* jobs, so far */
 static bool is_watched;				      /* a worker looks whether the others hang */
+static bool is_short_of_threads;		      /* as was logged */
 static struct list sleepers = {&sleepers, &sleepers}; /* the last one first */
 
 struct sleeper {
@@ -125,8 +127,9 @@ static void keep_one_free(void)
 	err = thread_start("mpath-worker", worker_run, NULL);
 	if (!err)
 		nr_workers++;
-	else
-		mpath_log(MPATH_LOG_ERROR, NULL, NULL, "cannot start a thread (error %d)", -err);
+	else if (!is_short_of_threads)
+		mpath_log(MPATH_LOG_ERROR, NULL, NULL, "cannot start a thread: %s", strerror(-err));
+	is_short_of_threads = err != 0;
 }
 
 static struct job_queue *take_queue(void)

@@ -37,7 +37,10 @@ static inline struct job *job_of_letter(struct letter *letter)
 	return container_of(letter, struct job, letter);
 }
 
-/* There is at least one worker, or one could be started.  To be asked before the first job. */
+/*
+ * There is at least one worker, or one could be started.  To be asked before the first job; and now
+ * and then, as long as jobs wait: when all workers hang nobody else tries to start one.
+ */
 bool workers_ready(void);
 
 #endif

@@ -22,6 +22,7 @@
 #include "runtime/log.h"
 #include "runtime/state.h"
 #include "runtime/tally.h"
+#include "runtime/worker.h"
 
 extern const struct path_checker_type tur_checker;
 
@@ -84,6 +85,20 @@ int unlink(const char *path)
 		call();
 	}
 	return unlinkat(AT_FDCWD, path, 0);
+}
+
+static atomic_bool refuse_threads;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *arg),
+			  void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *arg),
+			  void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *arg),
+			  void *arg)
+{
+	if (atomic_load(&refuse_threads))
+		return EAGAIN;
+	return __real_pthread_create(thread, attr, run, arg);
 }
 
 /* --- what was logged --- */
@@ -1347,6 +1362,88 @@ static void test_backstore(void)
 	device_stop(front.device);
 }
 
+struct hanging_job {
+	struct job job;
+	struct job_queue queue;
+	bool runs; /* these, under lock */
+	bool is_done;
+	bool *may_end;
+};
+
+static void hanging_run(struct job *job)
+{
+	struct hanging_job *hanging = container_of(job, struct hanging_job, job);
+
+	pthread_mutex_lock(&lock);
+	hanging->runs = true;
+	pthread_cond_broadcast(&changed);
+	while (!*hanging->may_end)
+		pthread_cond_wait(&changed, &lock);
+	pthread_mutex_unlock(&lock);
+}
+
+static void hanging_done(struct letter *letter)
+{
+	pthread_mutex_lock(&lock);
+	container_of(letter, struct hanging_job, job.letter)->is_done = true;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+static unsigned int nr_hanging(const struct hanging_job *jobs, unsigned int nr)
+{
+	unsigned int nr_running = 0;
+
+	pthread_mutex_lock(&lock);
+	for (unsigned int i = 0; i < nr; i++)
+		nr_running += jobs[i].runs;
+	pthread_mutex_unlock(&lock);
+	return nr_running;
+}
+
+static void wait_done(struct hanging_job *jobs, unsigned int nr)
+{
+	struct timespec until = in_ms(SOON_MS);
+
+	pthread_mutex_lock(&lock);
+	for (unsigned int i = 0; i < nr; i++)
+		while (!jobs[i].is_done)
+			assert(wait_change(&until));
+	pthread_mutex_unlock(&lock);
+}
+
+/* All workers hang, and for a while no thread can be started: what waits goes on by itself then. */
+static void test_no_thread_for_a_while(void)
+{
+	static struct hanging_job jobs[40];
+	static bool may_end;
+	struct front front;
+	unsigned int i;
+
+	start(&front, TABLE);
+	atomic_store(&refuse_threads, true);
+	for (i = 0; i < 40; i++) {
+		jobs[i].may_end = &may_end;
+		job_queue_init(&jobs[i].queue);
+		job_init(&jobs[i].job, device_loop(front.device), hanging_run, hanging_done);
+		job_start(&jobs[i].queue, &jobs[i].job);
+	}
+	expect_log("cannot start a thread");
+	sleep_ms(1300); /* all that comes by itself waits, too, by now */
+	assert(nr_hanging(jobs, 40) < 40);
+	atomic_store(&refuse_threads, false);
+	for (i = 0; nr_hanging(jobs, 40) < 40; i++) {
+		assert(i < SOON_MS / 10);
+		sleep_ms(10);
+	}
+	pthread_mutex_lock(&lock);
+	may_end = true;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+	wait_done(jobs, 40);
+	device_stop(front.device);
+}
+
 /* Commands of a dead process are still out: a write waits for their end, a read does not. */
 static void test_restart_wait(void)
 {
@@ -1881,6 +1978,7 @@ static const struct {
 	{"state-not-readable", test_state_not_readable},
 	{"state-not-writable", test_state_not_writable},
 	{"backstore", test_backstore},
+	{"no-thread-for-a-while", test_no_thread_for_a_while},
 	{"restart-wait", test_restart_wait},
 	{"fences", test_fences},
 	{"fence and session", test_fence_and_session},
