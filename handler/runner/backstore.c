@@ -27,22 +27,25 @@ static const char *const file_names[NR_BACKSTORE_FILES] = {
 	[BACKSTORE_CONTROL] = "control",
 };
 
-/* Without the newline at its end; false if it cannot be read or is empty. */
-static bool read_line(const char *file, char *text, size_t size)
+/* Without the newline at its end.  0, or -errno; -ENODATA: it is empty. */
+static int read_line(const char *file, char *text, size_t size)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	int err = 0;
 	ssize_t n;
 
 	if (fd < 0)
-		return false;
+		return -errno;
 	n = read(fd, text, size - 1);
-	close(fd);
 	if (n <= 0)
-		return false;
+		err = n ? -errno : -ENODATA;
+	close(fd);
+	if (err)
+		return err;
 	text[n] = '\0';
 	if (text[n - 1] == '\n')
 		text[n - 1] = '\0';
-	return true;
+	return 0;
 }
 
 /* What uio calls a device of ours: "tcm-user/HBA/NAME/CFGSTRING". */
@@ -53,25 +56,29 @@ struct uio_words {
 	const char *cfgstring;
 };
 
-static bool read_uio_name(const char *uio_name, struct uio_words *words)
+/* 0, or -errno; -EINVAL: it is another device's. */
+static int read_uio_name(const char *uio_name, struct uio_words *words)
 {
 	char file[300];
 	char *hba, *name, *cfgstring;
+	int err;
 
 	snprintf(file, sizeof(file), UIO_DIR "/%s/name", uio_name);
-	if (!read_line(file, words->text, sizeof(words->text)) ||
-	    strncmp(words->text, "tcm-user/", strlen("tcm-user/")))
-		return false;
+	err = read_line(file, words->text, sizeof(words->text));
+	if (err)
+		return err;
+	if (strncmp(words->text, "tcm-user/", strlen("tcm-user/")) != 0)
+		return -EINVAL;
 	hba = words->text + strlen("tcm-user/");
 	name = strchr(hba, '/');
 	cfgstring = name ? strchr(name + 1, '/') : NULL;
 	if (!cfgstring)
-		return false;
+		return -EINVAL;
 	*name = *cfgstring = '\0';
 	words->hba = hba;
 	words->name = name + 1;
 	words->cfgstring = cfgstring + 1;
-	return true;
+	return 0;
 }
 
 bool backstore_exists(const char *cfgstring)
@@ -84,22 +91,47 @@ bool backstore_exists(const char *cfgstring)
 	if (!dir)
 		return false;
 	while (!found && (entry = readdir(dir)))
-		found = entry->d_name[0] != '.' && read_uio_name(entry->d_name, &words) &&
+		found = entry->d_name[0] != '.' && !read_uio_name(entry->d_name, &words) &&
 			cfgstring_equal(words.cfgstring, cfgstring);
 	closedir(dir);
 	return found;
 }
 
-/* A directory in configfs keeps its inode as long as it exists, and no two have had the same. */
-static void name_instance(struct backstore *backstore, int dirfd)
+/*
+ * A directory in configfs keeps its inode as long as it exists, and no two have had the same.  What
+ * a former process has left is believed by this, and forgotten under another one: no guess will do.
+ */
+static int name_instance(struct backstore *backstore, int dirfd, struct strbuf *error)
 {
-	char boot[64] = "";
-	struct stat st = {0};
+	char boot[64];
+	struct stat st;
+	int err = read_line(BOOT_ID, boot, sizeof(boot));
 
-	read_line(BOOT_ID, boot, sizeof(boot));
-	fstat(dirfd, &st);
+	if (!err && fstat(dirfd, &st))
+		err = -errno;
+	if (err) {
+		strbuf_printf(error, "%s: %s", BOOT_ID, strerror(-err));
+		return err;
+	}
 	snprintf(backstore->instance, sizeof(backstore->instance), "%.36s %ju", boot,
 		 (uintmax_t)st.st_ino);
+	return 0;
+}
+
+/* What is not there is one thing; what is, and cannot be had, would be missed as long as we run. */
+static int open_files(struct backstore *backstore, int dirfd, struct strbuf *error)
+{
+	for (unsigned int i = 0; i < NR_BACKSTORE_FILES; i++) {
+		backstore->fds[i] = openat(dirfd, file_names[i], O_PATH | O_CLOEXEC);
+		if (backstore->fds[i] < 0 && errno != ENOENT) {
+			int err = -errno;
+
+			strbuf_printf(error, "%s/%s: %s", backstore->name, file_names[i],
+				      strerror(-err));
+			return err;
+		}
+	}
+	return 0;
 }
 
 int backstore_open(struct backstore *backstore, const char *uio_name, struct strbuf *error)
@@ -108,10 +140,13 @@ int backstore_open(struct backstore *backstore, const char *uio_name, struct str
 	char dir[512];
 	int dirfd, err;
 
-	if (!read_uio_name(uio_name, &words)) {
+	err = read_uio_name(uio_name, &words);
+	if (err == -EINVAL)
 		strbuf_printf(error, UIO_DIR "/%s/name does not name a backstore", uio_name);
-		return -EINVAL;
-	}
+	else if (err)
+		strbuf_printf(error, UIO_DIR "/%s/name: %s", uio_name, strerror(-err));
+	if (err)
+		return err;
 	snprintf(backstore->name, sizeof(backstore->name), "%s", words.name);
 	snprintf(dir, sizeof(dir), CONFIG_DIR "/user_%s/%s", words.hba, words.name);
 	dirfd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -121,10 +156,14 @@ int backstore_open(struct backstore *backstore, const char *uio_name, struct str
 		return err;
 	}
 	for (unsigned int i = 0; i < NR_BACKSTORE_FILES; i++)
-		backstore->fds[i] = openat(dirfd, file_names[i], O_PATH | O_CLOEXEC);
-	name_instance(backstore, dirfd);
+		backstore->fds[i] = -1;
+	err = open_files(backstore, dirfd, error);
+	if (!err)
+		err = name_instance(backstore, dirfd, error);
 	close(dirfd);
-	return 0;
+	if (err)
+		backstore_close(backstore);
+	return err;
 }
 
 void backstore_close(struct backstore *backstore)
@@ -147,7 +186,7 @@ static bool read_attribute(const struct backstore *backstore, enum backstore_fil
 	if (backstore->fds[file] < 0)
 		return false;
 	file_path(backstore, file, path);
-	return read_line(path, text, size);
+	return read_line(path, text, size) == 0;
 }
 
 static bool read_number(const struct backstore *backstore, enum backstore_file file,
