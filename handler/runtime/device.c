@@ -1203,8 +1203,7 @@ static void device_handle_start(struct letter *letter)
 {
 	struct device *d = container_of(letter, struct device, start);
 
-	if (d->refresh.valid)
-		device_set_backstore(d, &d->refresh.read);
+	device_set_backstore(d, &d->refresh.read);
 	search_begin(&d->search);
 	refresh_later(d, device_now_ns(d));
 	device_step(d, &(struct mpath_event){.type = MPATH_TIMEOUT});
@@ -1479,7 +1478,11 @@ struct device *device_start(const struct device_config *config, const struct dev
 		return NULL;
 	d->ops = ops;
 	d->front = front;
-	d->refresh.valid = ops->read_backstore(front, &d->refresh.read);
+	if (!ops->read_backstore(front, &d->refresh.read)) {
+		strbuf_printf(error, "the backstore's attributes cannot be read");
+		device_free(d);
+		return NULL;
+	}
 	loop_post(d->loop, &d->start);
 	registry_list(&d->registration);
 	return d;

@@ -51,8 +51,9 @@ struct device_config {
 
 /*
  * Start a device: takes its name, loads what is kept of its LUN, creates the map, begins to open
- * the paths.  Returns at once, NULL with words in @error if it cannot be built, or if a map of this
- * name is in service already.  Not on an owner thread.  @config may be freed afterwards.
+ * the paths.  Returns at once, NULL with words in @error if it cannot be built, if its backstore
+ * cannot be read, or if a map of this name is in service already.  Not on an owner thread.  @config
+ * may be freed afterwards.
  */
 struct device *device_start(const struct device_config *config, const struct device_front *ops,
 			    void *front, struct strbuf *error);

@@ -162,6 +162,7 @@ struct front {
 	atomic_uint nr_flushes;
 	bool unflushed;		       /* owner thread */
 	struct device *ends_meanwhile; /* when this one begins, another one stops; NULL: none */
+	bool is_unreadable;	       /* the backstore */
 };
 
 struct command {
@@ -206,7 +207,7 @@ static bool front_read_backstore(void *arg, struct mpath_backstore *backstore)
 	*backstore = front->backstore;
 	pthread_mutex_unlock(&lock);
 	atomic_fetch_add(&front->nr_reads, 1);
-	return true;
+	return !front->is_unreadable;
 }
 
 static void front_lun_changed(void *arg, const struct lun_facts *lun)
@@ -1343,6 +1344,21 @@ static void test_state_not_writable(void)
 	assert(atomic_load(&front.nr_lun_changes) == 1);
 }
 
+/* Nobody knows when the kernel answers in our place: no command may be sent. */
+static void test_backstore_not_readable(void)
+{
+	struct front front = {.backstore.block_size = BLOCK, .is_unreadable = true};
+	struct strbuf error;
+	char words[200];
+
+	strbuf_init(&error, words, sizeof(words));
+	assert(!start_named(&front, "mpatha", TABLE, &error));
+	assert(strcmp(words, "the backstore's attributes cannot be read") == 0);
+	start(&front, TABLE);
+	round_trip(&front, 0, 1);
+	device_stop(front.device);
+}
+
 /* The backstore's attributes are read anew about once a second; a change reaches the map. */
 static void test_backstore(void)
 {
@@ -1977,6 +1993,7 @@ static const struct {
 	{"garbage-state", test_garbage_state},
 	{"state-not-readable", test_state_not_readable},
 	{"state-not-writable", test_state_not_writable},
+	{"backstore-not-readable", test_backstore_not_readable},
 	{"backstore", test_backstore},
 	{"no-thread-for-a-while", test_no_thread_for_a_while},
 	{"restart-wait", test_restart_wait},
