@@ -414,6 +414,7 @@ void end_io(struct multipath *m, struct mpath_io *io)
 		complete_io(m, io);
 	} else {
 		restart_path_erred(m, path, io);
+		note_reset(m, path, &io->result);
 		judge_answer(m, io, path);
 	}
 	if (!list_empty(&m->backlog))

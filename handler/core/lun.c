@@ -260,6 +260,26 @@ static void tell_capacity(struct multipath *m)
 /* The kernel's word of a reset comes through udev, so late at the most. */
 #define HEARD_LATE_NS (10 * NSEC_PER_SEC)
 
+/* The kernel sees each answer that tells of a reset, and tells that there was one. */
+void note_reset(const struct multipath *m, struct path *path, const struct scsi_result *result)
+{
+	if (!tells_of_reset(result))
+		return;
+	if (m->now_ns - path->reset_seen_ns >= HEARD_LATE_NS)
+		path->resets_seen = 0;
+	path->resets_seen++;
+	path->reset_seen_ns = m->now_ns;
+}
+
+/* Then all that was to be done about it is done, or under way. */
+bool reset_was_seen(const struct multipath *m, struct path *path)
+{
+	if (!path->resets_seen || m->now_ns - path->reset_seen_ns >= HEARD_LATE_NS)
+		return false;
+	path->resets_seen--;
+	return true;
+}
+
 /*
  * Whose reservations are the array's must hear of a reset (see judge_reset()), and the kernel's
  * scsi_dh_alua may have had the command repeated that was told.  If it has not, who sent it knows.

@@ -570,6 +570,8 @@ bool forget_lun(struct multipath *m);
 void capacity_changed(struct multipath *m);
 bool is_capacity_change(const struct scsi_result *result);
 bool tells_of_reset(const struct scsi_result *result);
+void note_reset(const struct multipath *m, struct path *path, const struct scsi_result *result);
+bool reset_was_seen(const struct multipath *m, struct path *path);
 void tell_reset(struct multipath *m);
 bool is_told_once(const struct scsi_result *result);
 bool tell_news(struct multipath *m, struct mpath_io *io);

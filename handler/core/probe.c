@@ -699,8 +699,10 @@ void probe_answered(struct multipath *m, struct path *path)
 	struct scsi_answer answer = {.result = &io->result, .data = answer_buffer(m, path)};
 
 	path->flow++;
-	if (!scsi_result_is_good(&io->result))
+	if (!scsi_result_is_good(&io->result)) {
 		restart_path_erred(m, path, io);
+		note_reset(m, path, &io->result);
+	}
 	restart_path_heard(m, path);
 	if (io->result.residual < io->cmd.data_len)
 		answer.len = io->cmd.data_len - io->result.residual;
@@ -907,7 +909,8 @@ void kernel_has_heard(struct multipath *m, struct path *path, enum mpath_heard h
 	switch (heard) {
 	case HEARD_RESET:
 		want_refresh(m);
-		doubt_identity(m, path, "reset, or a new nexus");
+		if (!reset_was_seen(m, path))
+			doubt_identity(m, path, "reset, or a new nexus");
 		tell_reset(m);
 		return;
 	case HEARD_STATES:
@@ -958,6 +961,7 @@ void path_opened(struct multipath *m, struct path *path, const struct path_facts
 		notice(m, NOTICE_OTHER, path,
 		       "%s may name another disk after a reboot: use /dev/disk/by-path",
 		       path->address);
+	path->resets_seen = 0; /* of another disk, perhaps */
 	restart_path_opened(m, path);
 	begin_check(m, path);
 }

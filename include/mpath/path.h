@@ -173,8 +173,10 @@ struct path {
 	enum probe_purpose probing;
 	unsigned int probe_step;
 	unsigned int probe_retries;
-	bool recheck_identity; /* a unit attention raised a doubt */
-	struct lun_facts seen; /* what the identity check has read so far */
+	bool recheck_identity;	  /* a unit attention raised a doubt */
+	unsigned int resets_seen; /* that the kernel is going to tell of, too */
+	uint64_t reset_seen_ns;	  /* the last one */
+	struct lun_facts seen;	  /* what the identity check has read so far */
 	enum read_probe read_probe;
 	struct lun_page limits; /* VPD B0h, as the array's port here has last shown it */
 	bool limits_known;

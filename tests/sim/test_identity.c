@@ -243,6 +243,45 @@ static void the_kernel_hears_of_an_exchanged_lun(void)
 	kernel_hears_of_an_exchanged_lun(HEARD_RESET);
 }
 
+static bool is_in_use(struct world *w, const char *info)
+{
+	kernel_hears(sim_path(w, "8:0"), HEARD_RESET);
+	submit_write(w, 0, 1);
+	expect_info(w, info);
+	advance(w, 100);
+	return !sim_path(w, "8:0")->path->recheck_identity;
+}
+
+/*
+ * The kernel tells of each reset, also of those that a path's own answers have told of, and later:
+ * the path has proved its identity by then, and is not left for another group once more.  What it
+ * tells beyond that, or long after, is another reset.
+ */
+static void the_kernel_hears_of_a_reset_that_we_have_seen(void)
+{
+	static const char in_use[] = "2 0 0 0 2 1 A 0 1 0 8:0 A 0 E 0 1 0 8:16 A 0 ";
+	static const char left[] = "2 0 0 0 2 2 E 0 1 0 8:0 A 0 A 0 1 0 8:16 A 0 ";
+	struct world *w = world_new(FAIL TWO_GROUPS);
+	struct sim_io *io;
+
+	world_up(w);
+	push_ua(sim_path(w, "8:0"), 0x29, 0x07);
+	advance(w, 5001); /* the checker has heard it */
+	expect(w, !sim_path(w, "8:0")->nexus.nr_uas);
+	io = submit_write(w, 0, 1);
+	advance(w, 20);
+	expect_good(w, io);
+	expect(w, is_in_use(w, in_use));
+	expect(w, is_in_use(w, left));
+
+	message(w, "switch_group 1");
+	push_ua(sim_path(w, "8:0"), 0x29, 0x03);
+	submit_write(w, 0, 1);
+	advance(w, 10500);
+	expect(w, is_in_use(w, left));
+	world_end(w);
+}
+
 /* 8:0 is in both groups: one nexus, which is told once. */
 static struct world *exchanged_in_two_groups(void)
 {
@@ -1231,6 +1270,7 @@ int main(void)
 	STORY(a_new_nexus_may_lead_to_another_lun);
 	STORY(the_checker_hears_of_an_exchanged_lun);
 	STORY(the_kernel_hears_of_an_exchanged_lun);
+	STORY(the_kernel_hears_of_a_reset_that_we_have_seen);
 	STORY(an_exchanged_lun_in_two_groups);
 	STORY(the_checker_hears_of_a_lun_in_two_groups);
 	STORY(the_kernel_hears_of_a_lun_in_two_groups);
