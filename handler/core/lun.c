@@ -346,6 +346,7 @@ bool forget_lun(struct multipath *m)
 	memset(&m->lun, 0, sizeof(m->lun));
 	m->lun_seen = false;
 	m->nr_news = 0;
+	m->actions->memory_changed = true;
 	forget_hardware(m);
 	m->actions->forget_wwid = true;
 	notice(m, NOTICE_LUN, NULL, "the pinned WWID is forgotten");
