@@ -831,18 +831,24 @@ static void hear_loose_leg(struct world *w, const struct scsi_result *result)
 	hear_for_nobody(w, result);
 }
 
-static void hear_early(struct world *w, const struct scsi_result *result)
+static void may_be_told(struct world *w, unsigned int code)
 {
-	unsigned int code = key_and_code(result), i;
+	unsigned int i;
 
-	if (result->transport != TRANSPORT_OK || result->status != SAM_CHECK_CONDITION ||
-	    code >> 16 != 0x06)
-		return;
 	for (i = 0; i < w->oracle->nr_early; i++)
 		if (w->oracle->early[i] == code)
 			return;
 	oracle_check(w, w->oracle->nr_early < UNTOLD_MAX, "too much that is heard too early");
 	w->oracle->early[w->oracle->nr_early++] = code;
+}
+
+static void hear_early(struct world *w, const struct scsi_result *result)
+{
+	unsigned int code = key_and_code(result);
+
+	if (result->transport == TRANSPORT_OK && result->status == SAM_CHECK_CONDITION &&
+	    code >> 16 == 0x06)
+		may_be_told(w, code);
 }
 
 /* The map works out itself what has become of the size. */
@@ -975,15 +981,35 @@ static bool tells_news(const struct world *w, const struct sim_io *io)
 	return code == 0x062a09 || was_heard_early(w, code);
 }
 
-/* Once for each time that it was told. */
+static bool is_untold(const struct world *w, unsigned int code)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->oracle->nr_untold; i++)
+		if (w->oracle->untold[i].code == code)
+			return true;
+	return false;
+}
+
+/*
+ * Once for each time that it was told.  What looks like the sum of others may have been told for
+ * itself: then they come, too, or do not.
+ */
 static void was_told_news(struct world *w, const struct sim_io *io)
 {
 	unsigned int code = news_of(&io->io.result), i, kept = 0;
+	bool for_itself = is_untold(w, code);
 
-	for (i = 0; i < w->oracle->nr_untold; i++)
-		if (w->oracle->untold[i].code != code &&
-		    !(w->oracle->news_overflow && is_summed_up(code, w->oracle->untold[i].code)))
+	for (i = 0; i < w->oracle->nr_untold; i++) {
+		unsigned int other = w->oracle->untold[i].code;
+
+		if (other == code)
+			continue;
+		if (!w->oracle->news_overflow || !is_summed_up(code, other))
 			w->oracle->untold[kept++] = w->oracle->untold[i];
+		else if (for_itself)
+			may_be_told(w, other);
+	}
 	w->oracle->nr_untold = kept;
 	w->oracle->news_overflow &= kept != 0;
 }
