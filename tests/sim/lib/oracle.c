@@ -794,7 +794,8 @@ static void nobody_has_heard(struct world *w, unsigned int code)
 		w->oracle->reset_told_ns = w->now_ns;
 	w->oracle->untold[w->oracle->nr_untold].code = code;
 	w->oracle->untold[w->oracle->nr_untold++].heard_seq = ++w->seq;
-	w->oracle->news_overflow |= w->oracle->nr_untold > NEWS_MAX;
+	/* What was heard early may be among what the map keeps. */
+	w->oracle->news_overflow |= w->oracle->nr_untold + w->oracle->nr_early > NEWS_MAX;
 }
 
 /* It may have kept for itself what ends reservations. */
