@@ -62,7 +62,7 @@ def map_over(made, name="alua", **keys):
 def load_on(m, seconds, rate=RATE, **options):
     load = fio.Fio(m, seconds, rate=rate, **options)
     defer(load.kill)
-    return load.wait_load()
+    return load.wait_load(seconds=60)     # the fourth of four, on one emulated CPU
 
 
 def finish(*loads):
