@@ -999,7 +999,7 @@ static bool is_untold(const struct world *w, unsigned int code)
 static void was_told_news(struct world *w, const struct sim_io *io)
 {
 	unsigned int code = news_of(&io->io.result), i, kept = 0;
-	bool for_itself = is_untold(w, code);
+	bool for_itself = is_untold(w, code) || was_heard_early(w, code);
 
 	for (i = 0; i < w->oracle->nr_untold; i++) {
 		unsigned int other = w->oracle->untold[i].code;
