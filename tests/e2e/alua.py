@@ -333,6 +333,15 @@ class Story:
         expect_in_time(after <= most, f"{what}: after {after:.2f} s, not {most}")
 
 
+def wait_checked(path):
+    """A check has found it down: followover counts no loss that only commands have noticed."""
+    def errors():
+        return int(read(path.device + "/ioerr_cnt"), 16)
+    before = errors()       # nothing but checks goes there any more
+    wait_for(lambda: errors() > before or read(path.device + "/state").strip() != "running", 20,
+             f"a check of {path}")
+
+
 def watch(stories):
     """All at once, until the slowest failback would have been seen."""
     wait_for(lambda: all([story.look() for story in stories]), 30, "the restored paths are up")
@@ -348,6 +357,7 @@ def lose_and_restore(stories, loads):
             story.cut.cut(path)
     for story in stories:
         story.third.wait_load()
+        wait_checked(story.first)
     for story in stories:
         story.restore(story.first)
     watch(stories)
