@@ -30,15 +30,6 @@
 
 /* --- which disks? --- */
 
-/*
- * A disk that could not be looked at is not gone, and nothing is known of it: a path whose disk is
- * not found leaves its map.  libudev may leave the reason of what it could do without in errno.
- */
-static int shortage(void)
-{
-	return errno == ENOMEM || errno == EMFILE || errno == ENFILE ? -errno : 0;
-}
-
 static bool is_scsi(const char *syspath)
 {
 	char subsystem[32];
@@ -87,8 +78,8 @@ static int find_stable_name(struct udev_device *disk, const char **name)
 
 	*name = NULL;
 	errno = 0;
-	if (!udev_device_get_is_initialized(disk) && shortage())
-		return shortage();
+	if (!udev_device_get_is_initialized(disk) && shortage_in_errno())
+		return shortage_in_errno();
 	udev_list_entry_foreach(link, udev_device_get_devlinks_list_entry(disk)) {
 		if (strncmp(udev_list_entry_get_name(link), BY_PATH, strlen(BY_PATH)) != 0)
 			continue;
@@ -98,6 +89,10 @@ static int find_stable_name(struct udev_device *disk, const char **name)
 	return 0;
 }
 
+/*
+ * A disk that could not be looked at is not gone, and nothing is known of it: a path whose disk is
+ * not found leaves its map.  libudev may leave the reason of what it could do without in errno.
+ */
 static int take_disk(struct udev_device *disk, const char *wwid, struct found_disks *found)
 {
 	const char *node, *link;
@@ -107,7 +102,7 @@ static int take_disk(struct udev_device *disk, const char *wwid, struct found_di
 	errno = 0;
 	node = udev_device_get_devnode(disk);
 	if (!node)
-		return shortage();
+		return shortage_in_errno();
 	if (!may_be(disk, wwid, &sure))
 		return 0;
 	err = find_stable_name(disk, &link);
@@ -130,7 +125,8 @@ static int take_disks(struct udev_enumerate *all, const char *wwid, struct found
 
 		errno = 0;
 		disk = udev_device_new_from_syspath(udev, udev_list_entry_get_name(entry));
-		err = disk ? take_disk(disk, wwid, found) : shortage(); /* or it has just gone */
+		err = disk ? take_disk(disk, wwid, found)
+			   : shortage_in_errno(); /* or it has just gone */
 		udev_device_unref(disk);
 		if (err)
 			return err;
@@ -234,7 +230,7 @@ static void take_node(struct udev_device *scsi, struct disk_news *news, struct f
 	snprintf(name, sizeof(name), "%s/block", udev_device_get_syspath(scsi));
 	dir = opendir(name);
 	if (!dir) {
-		news->lost |= shortage() != 0; /* else it is not a disk, or not any more */
+		news->lost |= shortage_in_errno() != 0; /* else it is not a disk, or not any more */
 		return;
 	}
 	while ((entry = readdir(dir))) {
@@ -298,7 +294,7 @@ static bool is_readable(struct udev_monitor *monitor)
  */
 static bool goes_on(struct udev_monitor *monitor, struct disk_news *news)
 {
-	bool is_short = shortage() != 0;
+	bool is_short = shortage_in_errno() != 0;
 
 	news->lost |= is_short || errno == ENOBUFS;
 	return !is_short && (errno == ENOBUFS || is_readable(monitor));

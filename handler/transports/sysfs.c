@@ -24,11 +24,17 @@
 
 static _Thread_local int shortage;
 
-/* Is it the reason in errno? */
+int shortage_in_errno(void)
+{
+	return errno == ENOMEM || errno == EMFILE || errno == ENFILE ? -errno : 0;
+}
+
 static void note_shortage(void)
 {
-	if (errno == ENOMEM || errno == EMFILE || errno == ENFILE)
-		shortage = -errno;
+	int err = shortage_in_errno();
+
+	if (err)
+		shortage = err;
 }
 
 int sysfs_shortage(void)

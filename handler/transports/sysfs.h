@@ -28,6 +28,9 @@ __attribute__((format(printf, 1, 2))) int sysfs_open(const char *format, ...);
 /* Where the disk is: below its host, target and session. */
 bool sysfs_place(const char *disk, char place[PATH_MAX]);
 
+/* -errno if file descriptors or memory are short, and 0 if errno says anything else. */
+int shortage_in_errno(void);
+
 /*
  * What cannot be read for lack of file descriptors or memory looks like what is not there.  -errno:
  * so it was here, on this thread, since this was asked last; or 0.
