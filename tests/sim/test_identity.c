@@ -666,6 +666,17 @@ static void a_lun_grows_during_an_outage(void)
 	world_end(w);
 }
 
+static void one_command_is_told_of_the_size(struct world *w)
+{
+	struct sim_io *io = submit_read(w, 0, 1);
+
+	advance(w, 10);
+	expect_sense(w, io, 0x06, 0x2a, 0x09);
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_good(w, io);
+}
+
 /* And once more in the same minute: what a command was told then is not what it is told now. */
 static void a_lun_grows_twice(void)
 {
@@ -685,12 +696,7 @@ static void a_lun_grows_twice(void)
 	kernel_hears(sim_path(w, "8:0"), HEARD_CAPACITY);
 	advance(w, 100);
 	expect(w, mpath_lun(w->m)->nr_blocks == 8192);
-	io = submit_read(w, 0, 1);
-	advance(w, 10);
-	expect_sense(w, io, 0x06, 0x2a, 0x09);
-	io = submit_read(w, 0, 1);
-	advance(w, 10);
-	expect_good(w, io);
+	one_command_is_told_of_the_size(w);
 	world_end(w);
 }
 
@@ -698,18 +704,12 @@ static void a_lun_grows_twice(void)
 static void a_lun_grows_during_a_restart(void)
 {
 	struct world *w = world_new(FAIL TWO_PATHS);
-	struct sim_io *io;
 
 	keep_lun(w);
 	grow(w);
 	world_up(w);
 	expect(w, mpath_lun(w->m)->nr_blocks == 4096);
-	io = submit_read(w, 0, 1);
-	advance(w, 10);
-	expect_sense(w, io, 0x06, 0x2a, 0x09);
-	io = submit_read(w, 0, 1);
-	advance(w, 10);
-	expect_good(w, io);
+	one_command_is_told_of_the_size(w);
 	world_end(w);
 }
 
