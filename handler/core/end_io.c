@@ -398,6 +398,13 @@ static __attribute__((noinline)) void hear_fetched_sense(struct multipath *m, st
 	blame_path(m, path, io->start_ns, &told, &verdict);
 }
 
+/* Not good, whoever has asked: what is to be known of that besides the answer. */
+void path_erred(struct multipath *m, struct path *path, const struct mpath_io *io)
+{
+	restart_path_erred(m, path, io);
+	note_reset(m, path, &io->result);
+}
+
 void end_io(struct multipath *m, struct mpath_io *io)
 {
 	struct path *path = io->path;
@@ -413,8 +420,7 @@ void end_io(struct multipath *m, struct mpath_io *io)
 	} else if (scsi_result_is_good(&io->result)) {
 		complete_io(m, io);
 	} else {
-		restart_path_erred(m, path, io);
-		note_reset(m, path, &io->result);
+		path_erred(m, path, io);
 		judge_answer(m, io, path);
 	}
 	if (!list_empty(&m->backlog))
@@ -436,7 +442,7 @@ struct path *take_back_abandoned(struct multipath *m, struct mpath_io *io)
 	io->result = (struct scsi_result){.transport = TRANSPORT_TIMEOUT};
 	io_stats_count(&path->stats, io, m->now_ns - io->start_ns);
 	take_off_path(m, io);
-	restart_path_erred(m, path, io);
+	path_erred(m, path, io);
 	return path;
 }
 

@@ -427,8 +427,7 @@ static void leg_failed(struct multipath *m, struct leg *leg, struct path *path)
 {
 	struct mpath_io *read = leg->read;
 
-	restart_path_erred(m, path, &leg->io);
-	note_reset(m, path, &leg->io.result);
+	path_erred(m, path, &leg->io);
 	if (!read) {
 		loose_leg_failed(m, &leg->io, path);
 		put_leg(m, leg);

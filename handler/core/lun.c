@@ -206,6 +206,14 @@ void keep_news(struct multipath *m, const struct scsi_result *result)
 		m->reset_told_ns = m->now_ns;
 }
 
+static void keep_unit_attention(struct multipath *m, uint8_t asc, uint8_t ascq)
+{
+	struct scsi_result result;
+
+	scsi_sense_set(&result, 0, 0x06, asc, ascq);
+	keep_news(m, &result);
+}
+
 /* A question that is to tell whose LUN this is has brought one: it waits until that is known. */
 void keep_until_identified(struct path *path, const struct scsi_result *result)
 {
@@ -220,12 +228,9 @@ void keep_until_identified(struct path *path, const struct scsi_result *result)
 
 void tell_untold(struct multipath *m, struct path *path)
 {
-	struct scsi_result result;
-
 	if (!path->untold)
 		return;
-	scsi_sense_set(&result, 0, 0x06, (uint8_t)(path->untold >> 8), (uint8_t)path->untold);
-	keep_news(m, &result);
+	keep_unit_attention(m, (uint8_t)(path->untold >> 8), (uint8_t)path->untold);
 	path->untold = 0;
 }
 
@@ -246,15 +251,6 @@ bool tell_news(struct multipath *m, struct mpath_io *io)
 					      : "what nobody has heard");
 	complete_io(m, io);
 	return true;
-}
-
-/* No initiator has heard of it, since a probe got the array's unit attention. */
-static void tell_capacity(struct multipath *m)
-{
-	struct scsi_result result;
-
-	scsi_sense_set(&result, 0, 0x06, 0x2a, 0x09);
-	keep_news(m, &result);
 }
 
 /* The kernel's word of a reset comes through udev, so late at the most. */
@@ -286,12 +282,8 @@ bool reset_was_seen(const struct multipath *m, struct path *path)
  */
 void tell_reset(struct multipath *m)
 {
-	struct scsi_result result;
-
-	if (!m->array_reserves || m->now_ns - m->reset_told_ns < HEARD_LATE_NS)
-		return;
-	scsi_sense_set(&result, 0, 0x06, 0x29, 0x00);
-	keep_news(m, &result);
+	if (m->array_reserves && m->now_ns - m->reset_told_ns >= HEARD_LATE_NS)
+		keep_unit_attention(m, 0x29, 0x00);
 }
 
 /*
@@ -316,7 +308,7 @@ void lun_identified(struct multipath *m, const struct lun_facts *seen)
 	m->actions->lun_changed = true;
 	m->run_held = true;
 	if (is_news)
-		tell_capacity(m);
+		keep_unit_attention(m, 0x2a, 0x09);
 	tell_size(m, first);
 	if (!was_seen)
 		tell_identity(m);

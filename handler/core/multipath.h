@@ -315,6 +315,7 @@ void take_off_path(struct multipath *m, struct mpath_io *io);
 
 /* end_io.c: what an answer means */
 void end_io(struct multipath *m, struct mpath_io *io);
+void path_erred(struct multipath *m, struct path *path, const struct mpath_io *io);
 void io_abandoned(struct multipath *m, struct mpath_io *io);
 struct verdict;
 void pass_up(struct multipath *m, struct mpath_io *io);

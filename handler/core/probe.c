@@ -699,10 +699,8 @@ void probe_answered(struct multipath *m, struct path *path)
 	struct scsi_answer answer = {.result = &io->result, .data = answer_buffer(m, path)};
 
 	path->flow++;
-	if (!scsi_result_is_good(&io->result)) {
-		restart_path_erred(m, path, io);
-		note_reset(m, path, &io->result);
-	}
+	if (!scsi_result_is_good(&io->result))
+		path_erred(m, path, io);
 	restart_path_heard(m, path);
 	if (io->result.residual < io->cmd.data_len)
 		answer.len = io->cmd.data_len - io->result.residual;
