@@ -402,7 +402,8 @@ static __attribute__((noinline)) void hear_fetched_sense(struct multipath *m, st
 void path_erred(struct multipath *m, struct path *path, const struct mpath_io *io)
 {
 	restart_path_erred(m, path, io);
-	note_reset(m, path, &io->result);
+	if (tells_of_reset(&io->result))
+		note_reset(m, path, ANSWER_TELLS_RESET);
 }
 
 void end_io(struct multipath *m, struct mpath_io *io)

@@ -256,24 +256,35 @@ bool tell_news(struct multipath *m, struct mpath_io *io)
 /* The kernel's word of a reset comes through udev, so late at the most. */
 #define HEARD_LATE_NS (10 * NSEC_PER_SEC)
 
-/* The kernel sees each answer that tells of a reset, and tells that there was one. */
-void note_reset(const struct multipath *m, struct path *path, const struct scsi_result *result)
+static bool take_from_other(const struct multipath *m, struct path *path, enum tells_reset who)
 {
-	if (!tells_of_reset(result))
-		return;
-	if (m->now_ns - path->reset_seen_ns >= HEARD_LATE_NS)
-		path->resets_seen = 0;
-	path->resets_seen++;
-	path->reset_seen_ns = m->now_ns;
+	enum tells_reset other =
+		who == KERNEL_TELLS_RESET ? ANSWER_TELLS_RESET : KERNEL_TELLS_RESET;
+
+	if (!path->resets[other].nr || m->now_ns - path->resets[other].last_ns >= HEARD_LATE_NS)
+		return false;
+	path->resets[other].nr--;
+	return true;
 }
 
-/* Then all that was to be done about it is done, or under way. */
-bool reset_was_seen(const struct multipath *m, struct path *path)
+/*
+ * The kernel sees each answer that tells of a reset, and tells that there was one: mostly later,
+ * but perhaps before we have read the answer.  True: this is the second word about a reset, and all
+ * that was to be done about it is done, or under way.  A disk may be in several groups: its paths
+ * are told as one.
+ */
+bool note_reset(struct multipath *m, struct path *path, enum tells_reset who)
 {
-	if (!path->resets_seen || m->now_ns - path->reset_seen_ns >= HEARD_LATE_NS)
-		return false;
-	path->resets_seen--;
-	return true;
+	struct path *other;
+
+	for_each_path(m, other)
+		if (is_same_disk(other, path) && take_from_other(m, other, who))
+			return true;
+	if (m->now_ns - path->resets[who].last_ns >= HEARD_LATE_NS)
+		path->resets[who].nr = 0;
+	path->resets[who].nr++;
+	path->resets[who].last_ns = m->now_ns;
+	return false;
 }
 
 /*

@@ -613,7 +613,7 @@ void doubt_identity(struct multipath *m, const struct path *path, const char *wh
 	struct path *other;
 
 	for_each_path(m, other) {
-		if (other->link != LINK_OPEN || strcmp(other->facts.name, path->facts.name) != 0)
+		if (other->link != LINK_OPEN || !is_same_disk(other, path))
 			continue;
 		other->recheck_identity = true;
 		suspect_path(m, other, why);
@@ -907,7 +907,7 @@ void kernel_has_heard(struct multipath *m, struct path *path, enum mpath_heard h
 	switch (heard) {
 	case HEARD_RESET:
 		want_refresh(m);
-		if (!reset_was_seen(m, path))
+		if (!note_reset(m, path, KERNEL_TELLS_RESET))
 			doubt_identity(m, path, "reset, or a new nexus");
 		tell_reset(m);
 		return;
@@ -920,6 +920,12 @@ void kernel_has_heard(struct multipath *m, struct path *path, enum mpath_heard h
 	case HEARD_CAPACITY:
 		capacity_changed(m);
 		return;
+	case HEARD_ANYTHING:
+		want_refresh(m);
+		doubt_identity(m, path, "may be another LUN: news of it were lost");
+		tell_reset(m);
+		capacity_changed(m);
+		return;
 	}
 }
 
@@ -929,7 +935,7 @@ static void take_name(struct multipath *m, const struct path *path)
 	struct path *other;
 
 	for_each_path(m, other) {
-		if (has_device(other) || strcmp(other->facts.name, path->facts.name) != 0)
+		if (has_device(other) || !is_same_disk(other, path))
 			continue;
 		other->facts.name[0] = '\0';
 		other->facts.device[0] = '\0';
@@ -959,7 +965,7 @@ void path_opened(struct multipath *m, struct path *path, const struct path_facts
 		notice(m, NOTICE_OTHER, path,
 		       "%s may name another disk after a reboot: use /dev/disk/by-path",
 		       path->address);
-	path->resets_seen = 0; /* of another disk, perhaps */
+	memset(path->resets, 0, sizeof(path->resets)); /* of another disk, perhaps */
 	restart_path_opened(m, path);
 	begin_check(m, path);
 }

@@ -983,9 +983,9 @@ static void device_tell_paths(struct device *d, const struct found_disks *disks,
 }
 
 /* What was lost may have been about any of them: an unheard doubt would lead to another LUN. */
-static void device_tell_all_paths(struct device *d, enum mpath_heard heard)
+static void device_tell_all_paths(struct device *d)
 {
-	struct mpath_event event = {.type = MPATH_PATH_HEARD, .heard = heard};
+	struct mpath_event event = {.type = MPATH_PATH_HEARD, .heard = HEARD_ANYTHING};
 
 	for (unsigned int i = 0; (event.path = mpath_path(d->map, i)); i++)
 		device_step(d, &event);
@@ -993,10 +993,8 @@ static void device_tell_all_paths(struct device *d, enum mpath_heard heard)
 
 static void device_tell_of_disks(void *arg, const struct disk_news *news)
 {
-	if (news->lost) {
-		device_tell_all_paths(arg, HEARD_RESET);
-		device_tell_all_paths(arg, HEARD_CAPACITY);
-	}
+	if (news->lost)
+		device_tell_all_paths(arg);
 	device_tell_paths(arg, &news->resets, HEARD_RESET);
 	device_tell_paths(arg, &news->doubted, HEARD_IDENTITY);
 	device_tell_paths(arg, &news->states, HEARD_STATES);

@@ -142,6 +142,7 @@ enum mpath_heard {
 	HEARD_STATES,	/* 2A/06: port groups have changed states */
 	HEARD_IDENTITY, /* 3F/03, 3F/0E: the path may lead to another LUN now */
 	HEARD_CAPACITY, /* 2A/09, or the kernel has read another size */
+	HEARD_ANYTHING, /* what it has heard is not known: any of these */
 };
 
 struct mpath_event {

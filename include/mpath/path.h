@@ -6,6 +6,8 @@
 #ifndef MPATH_PATH_H
 #define MPATH_PATH_H
 
+#include <string.h>
+
 #include "mpath/io.h"
 #include "mpath/lun.h"
 #include "mpath/stats.h"
@@ -71,6 +73,9 @@ enum demotion {
 	DEMOTED,  /* gets no commands while its peers serve */
 	ON_TRIAL, /* gets one now and then, to see how long that takes */
 };
+
+/* Each reset is told of by both, but for those that the kernel keeps for itself. */
+enum tells_reset { ANSWER_TELLS_RESET, KERNEL_TELLS_RESET, NR_TELL_RESETS };
 
 struct path {
 	/* Every command looks at these, up to the first counters of stats: PATH_HOT_BYTES. */
@@ -173,10 +178,12 @@ struct path {
 	enum probe_purpose probing;
 	unsigned int probe_step;
 	unsigned int probe_retries;
-	bool recheck_identity;	  /* a unit attention raised a doubt */
-	unsigned int resets_seen; /* that the kernel is going to tell of, too */
-	uint64_t reset_seen_ns;	  /* the last one */
-	struct lun_facts seen;	  /* what the identity check has read so far */
+	bool recheck_identity; /* a unit attention raised a doubt */
+	struct lun_facts seen; /* what the identity check has read so far */
+	struct {
+		unsigned int nr;  /* resets that the other one who tells has not told of yet */
+		uint64_t last_ns; /* when the last of them was told */
+	} resets[NR_TELL_RESETS];
 	enum read_probe read_probe;
 	struct lun_page limits; /* VPD B0h, as the array's port here has last shown it */
 	bool limits_known;
@@ -211,6 +218,12 @@ struct path {
 static inline bool has_device(const struct path *path)
 {
 	return path->link == LINK_OPEN || path->link == LINK_CLOSING;
+}
+
+/* It may be in several groups.  Names last: see take_name(). */
+static inline bool is_same_disk(const struct path *a, const struct path *b)
+{
+	return strcmp(a->facts.name, b->facts.name) == 0;
 }
 
 /* Of each path, besides a bucket of its histogram and what its selector keeps (bench/gates). */

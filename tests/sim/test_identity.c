@@ -282,6 +282,63 @@ static void the_kernel_hears_of_a_reset_that_we_have_seen(void)
 	world_end(w);
 }
 
+/* In two groups it is one disk: any path may have the answer, the kernel's word is for the first.
+ */
+static void the_kernel_hears_of_a_reset_that_another_group_has_seen(void)
+{
+	struct world *w =
+		world_new(FAIL "0 2 1 round-robin 0 2 1 8:16 1 8:0 1 round-robin 0 1 1 8:0 1");
+	struct sim_io *io;
+
+	world_up(w);
+	message(w, "switch_group 2");
+	push_ua(&w->paths[2], 0x29, 0x07);
+	io = submit_write(w, 0, 1);
+	advance(w, 20);
+	expect_good(w, io);
+	kernel_hears(&w->paths[1], HEARD_RESET);
+	expect(w, !w->paths[1].path->suspect && !w->paths[2].path->suspect);
+	kernel_hears(&w->paths[1], HEARD_RESET);
+	expect(w, w->paths[1].path->suspect && w->paths[2].path->suspect);
+	world_end(w);
+}
+
+/* The kernel was faster: its next word is about another reset, which it has kept for itself. */
+static void the_kernel_hears_of_a_reset_before_we_read_the_answer(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_path *p = sim_path(w, "8:0");
+	struct sim_io *io;
+
+	world_up(w);
+	push_ua(p, 0x29, 0x07);
+	io = submit_write(w, 0, 1);
+	kernel_hears(p, HEARD_RESET);
+	expect(w, p->path->suspect);
+	advance(w, 100);
+	expect_good(w, io);
+	expect(w, !p->path->suspect);
+	kernel_hears(p, HEARD_RESET);
+	expect(w, p->path->suspect);
+	world_end(w);
+}
+
+/* Which of its words were lost is not known: a reset that was seen need not be the only one. */
+static void the_kernel_has_heard_what_nobody_knows(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_path *p = sim_path(w, "8:0");
+
+	world_up(w);
+	push_ua(p, 0x29, 0x07);
+	submit_write(w, 0, 1);
+	advance(w, 100);
+	expect(w, p->path->identified && !p->path->suspect);
+	kernel_hears(p, HEARD_ANYTHING);
+	expect(w, p->path->suspect);
+	world_end(w);
+}
+
 /* 8:0 is in both groups: one nexus, which is told once. */
 static struct world *exchanged_in_two_groups(void)
 {
@@ -1271,6 +1328,9 @@ int main(void)
 	STORY(the_checker_hears_of_an_exchanged_lun);
 	STORY(the_kernel_hears_of_an_exchanged_lun);
 	STORY(the_kernel_hears_of_a_reset_that_we_have_seen);
+	STORY(the_kernel_hears_of_a_reset_that_another_group_has_seen);
+	STORY(the_kernel_hears_of_a_reset_before_we_read_the_answer);
+	STORY(the_kernel_has_heard_what_nobody_knows);
 	STORY(an_exchanged_lun_in_two_groups);
 	STORY(the_checker_hears_of_a_lun_in_two_groups);
 	STORY(the_kernel_hears_of_a_lun_in_two_groups);

@@ -36,7 +36,7 @@ struct fake_path {
 	struct list node;
 	const char *address;
 	_Atomic(const char *) number; /* the kernel's, "8:0", of "fake-8:0"; NULL: as the address */
-	struct fake_disk *disk;
+	struct fake_disk *_Atomic disk; /* a test may give the number to another LUN, under way */
 	unsigned int queue_depth;
 	/* To be set from any thread; for commands that are submitted, and opens that begin, later.
 	 */

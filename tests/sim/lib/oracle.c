@@ -801,7 +801,7 @@ static void nobody_has_heard(struct world *w, unsigned int code)
 /* It may have kept for itself what ends reservations. */
 void oracle_kernel_hears(struct world *w, enum mpath_heard heard)
 {
-	if (heard == HEARD_RESET && w->m->array_reserves &&
+	if ((heard == HEARD_RESET || heard == HEARD_ANYTHING) && w->m->array_reserves &&
 	    w->now_ns - w->oracle->reset_told_ns >= RESET_KNOWN_NS)
 		nobody_has_heard(w, 0x062900);
 }
