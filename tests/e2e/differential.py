@@ -125,6 +125,10 @@ class OurMap:
     def ima(self):
         return self._call("Status", "s", "ima")
 
+    def wait_certain(self):
+        """No path is looked at because of what it has told."""
+        wait_for(lambda: "in doubt" not in self._call("Status", "s", "detail"), 5, "no path in doubt")
+
     def message(self, *words):
         self._call("Message", "as", list(words))
 
@@ -462,6 +466,8 @@ class Walk:
         path = self.choice.randrange(DEVICES)
         if path in self.cuts:
             return None
+        # Ours loses a path at once that is cut while it has to prove which LUN it is: dm asks nothing.
+        self.ours.wait_certain()
         self.twins.cut(path, "offline")
         self.cuts.add(path)
         return f"cut P{path}"
