@@ -69,6 +69,7 @@ bool hw_attach(struct multipath *m, struct path *path, struct strbuf *reason)
 {
 	const struct lun_facts *seen = &path->seen;
 	bool was_away = list_empty(&path->hw_node) && path->tpg.state_known;
+	bool may_tell = m->states_owed && !path->active;
 
 	hw_detach(path);
 	meet_hardware(m, seen);
@@ -80,7 +81,7 @@ bool hw_attach(struct multipath *m, struct path *path, struct strbuf *reason)
 	if (!m->hw.type->attach(&m->hw, path, seen->inquiry, seen->inquiry_len, reason))
 		return false;
 	list_push_back(&m->hw.paths, &path->hw_node);
-	if (was_away)
+	if (was_away || may_tell)
 		want_refresh(m); /* the state that is known may have changed unseen */
 	return true;
 }
@@ -144,6 +145,7 @@ void hw_take_table(struct multipath *m)
 		m->activating_path = NULL;
 		m->refreshing = NULL;
 		m->refresh_due_ns = 0;
+		m->states_owed = false;
 		m->hw.type = type;
 	}
 	if (m->hw.type)
@@ -251,32 +253,63 @@ static void refresh_at(struct multipath *m, uint64_t at_ns)
 	wake_by(m, m->refresh_due_ns);
 }
 
-/* The array says that states have changed: ask for them, once for all who heard it. */
-void want_refresh(struct multipath *m)
+/* All paths may be asked once more. */
+static void ask_anew(struct multipath *m, uint64_t delay_ns)
 {
 	struct path *path;
 
-	if (!m->hw.type || !m->hw.type->can_refresh || m->stopping)
+	if (m->stopping)
 		return;
 	list_for_each_entry(path, &m->hw.paths, hw_node)
 		path->refresh_tried = false;
-	refresh_at(m, m->now_ns + REFRESH_DELAY_NS);
+	m->too_busy_to_tell = false;
+	refresh_at(m, m->now_ns + delay_ns);
 }
 
-/* Through any path: the answer tells of all groups.  Each path is tried once. */
+/* The array says that states have changed: ask for them, once for all who heard it. */
+void want_refresh(struct multipath *m)
+{
+	if (m->hw.type && m->hw.type->can_refresh)
+		ask_anew(m, REFRESH_DELAY_NS);
+}
+
+/* Through any path: the answer tells of all groups.  Each is tried once, those last that failed. */
 static struct path *path_to_ask(struct multipath *m, bool *busy)
 {
-	struct path *path;
+	struct path *path, *failed = NULL;
 
 	*busy = false;
 	list_for_each_entry(path, &m->hw.paths, hw_node) {
 		if (path->link != LINK_OPEN || path->refresh_tried)
 			continue;
-		if (path->probing == PROBE_NONE)
+		if (path->probing != PROBE_NONE)
+			*busy = true;
+		else if (path->active)
 			return path;
-		*busy = true;
+		else if (!failed)
+			failed = path;
 	}
-	return NULL;
+	return failed;
+}
+
+/*
+ * No path could tell.  The array said that they have changed, and will not say so again: if it was
+ * only too busy it is asked until it tells, else when a path has come back (hw_attach()).
+ */
+static void nobody_has_told(struct multipath *m, bool busy)
+{
+	struct path *path;
+
+	if (m->too_busy_to_tell) {
+		m->too_busy_to_tell = false;
+		list_for_each_entry(path, &m->hw.paths, hw_node)
+			path->refresh_tried &= !path->active;
+		refresh_at(m, m->now_ns + REFRESH_POLL_NS);
+	} else if (busy) {
+		refresh_at(m, m->now_ns + REFRESH_BUSY_NS);
+	} else {
+		m->states_owed = true;
+	}
 }
 
 void refresh_timeout(struct multipath *m)
@@ -293,8 +326,7 @@ void refresh_timeout(struct multipath *m)
 	m->refresh_due_ns = 0;
 	path = path_to_ask(m, &busy);
 	if (!path) {
-		if (busy)
-			refresh_at(m, m->now_ns + REFRESH_BUSY_NS);
+		nobody_has_told(m, busy);
 		return;
 	}
 	path->refresh_tried = true;
@@ -313,19 +345,20 @@ static bool any_in_transition(const struct multipath *m)
 	return false;
 }
 
-void refreshed(struct multipath *m, bool answered)
+/* HW_DONE: all is told.  HW_RETRY: the array was too busy. */
+void refreshed(struct multipath *m, enum hw_result result)
 {
 	m->refreshing = NULL;
-	if (!answered) {
+	if (result != HW_DONE) {
+		m->too_busy_to_tell |= result == HW_RETRY;
 		refresh_at(m, m->now_ns); /* another path may know */
 		return;
 	}
 	m->states_told_ns = m->now_ns;
+	m->states_owed = false;
 	tell_port_groups(m);
-	if (any_in_transition(m)) {
-		want_refresh(m);
-		m->refresh_due_ns = m->now_ns + REFRESH_POLL_NS;
-	}
+	if (any_in_transition(m))
+		ask_anew(m, REFRESH_POLL_NS);
 	if (m->refresh_due_ns) /* perhaps for what somebody has heard meanwhile */
 		wake_by(m, m->refresh_due_ns);
 }

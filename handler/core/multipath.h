@@ -137,6 +137,8 @@ struct multipath {
 	uint64_t refresh_due_ns; /* 0: no need */
 	struct path *refreshing;
 	uint64_t states_told_ns; /* when the array has last told them */
+	bool too_busy_to_tell;	 /* for one of those that were asked since they were wanted */
+	bool states_owed;	 /* nobody has told them then */
 
 	/* policy.c */
 	bool groups_formed;	  /* until then commands wait */
@@ -520,7 +522,7 @@ void hw_conversation_over(struct path *path);
 void tell_port_groups(struct multipath *m);
 void want_refresh(struct multipath *m);
 void refresh_timeout(struct multipath *m);
-void refreshed(struct multipath *m, bool answered);
+void refreshed(struct multipath *m, enum hw_result result);
 
 /* hardware.c: what the hardware table says of the array */
 void meet_hardware(struct multipath *m, const struct lun_facts *lun);

@@ -508,7 +508,7 @@ static void conversation_lost(struct multipath *m, struct path *path)
 	if (m->activating_path == path)
 		pg_init_done(m, path, HW_FAIL_PATH);
 	if (m->refreshing == path)
-		refreshed(m, false);
+		refreshed(m, HW_FAIL_PATH);
 }
 
 static void array_has_said(struct multipath *m, struct path *path, enum hw_result result)
@@ -517,7 +517,7 @@ static void array_has_said(struct multipath *m, struct path *path, enum hw_resul
 
 	end_probe(m, path);
 	if (purpose == PROBE_REFRESH) {
-		refreshed(m, result == HW_DONE);
+		refreshed(m, result);
 		go_on_checking(m, path);
 		return;
 	}

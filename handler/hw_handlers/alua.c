@@ -160,7 +160,7 @@ static enum hw_result ask_for_activation(struct alua_path *alua, const struct pa
 static enum hw_result try_again(struct alua_path *alua, uint64_t *wait_ns)
 {
 	if (alua->retries++ == RETRIES_MAX)
-		return HW_FAIL_PATH;
+		return alua->purpose == HW_REFRESH ? HW_RETRY : HW_FAIL_PATH;
 	*wait_ns = RETRY_PAUSE_NS;
 	return HW_WAIT;
 }

@@ -28,7 +28,7 @@ enum hw_result {
 	HW_DONE,      /* SCSI_DH_OK: the path is ready */
 	HW_NOSYS,     /* SCSI_DH_NOSYS: the array is not what the handler is for */
 	HW_BYPASS_PG, /* SCSI_DH_DEV_TEMP_BUSY: bypass the group, do not fail the path */
-	HW_RETRY,     /* SCSI_DH_RETRY: again after pg_init_delay_msecs */
+	HW_RETRY,     /* SCSI_DH_RETRY: again after pg_init_delay_msecs; HW_REFRESH: again later */
 	HW_FAIL_PATH, /* everything else */
 };
 

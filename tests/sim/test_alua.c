@@ -567,6 +567,88 @@ static void states_are_asked_for_through_another_path(void)
 	world_end(w);
 }
 
+static void all_are_too_busy_to_tell(struct world *w, unsigned int busy)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nr_paths; i++) {
+		w->paths[i].busy = busy;
+		w->paths[i].busy_opcode = 0xa3;
+	}
+}
+
+/* A change was told, once, and the array is too busy to say which: it is asked until it says. */
+static void the_array_is_too_busy_to_tell(void)
+{
+	struct world *w = used_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+	unsigned int left;
+
+	set_port_group(w, 2, ALUA_NON_OPTIMIZED, false);
+	all_are_too_busy_to_tell(w, 1000);
+	push_ua(sim_path(w, "8:16"), 0x2a, 0x06);
+	submit_read(w, 0, 1);
+	submit_read(w, 0, 1);
+	advance(w, 3000);
+	left = sim_path(w, "8:32")->busy;
+	expect(w, left < 1000 && left >= 1000 - 4 * 6); /* each second, not in a loop */
+	all_are_too_busy_to_tell(w, 0);
+	advance(w, 1100);
+	expect_notice(w, "target port group 2 is active/non-optimized");
+	expect(w, !w->m->refresh_due_ns);
+
+	/* One that is in transition. */
+	set_port_group(w, 2, ALUA_TRANSITIONING, true);
+	submit_read(w, 0, 1);
+	advance(w, 20);
+	all_are_too_busy_to_tell(w, 1000);
+	advance(w, 3000);
+	set_port_group(w, 2, ALUA_STANDBY, false);
+	all_are_too_busy_to_tell(w, 0);
+	advance(w, 1100);
+	expect_notice(w, "target port group 2 is standby");
+	expect(w, !w->m->refresh_due_ns);
+	world_end(w);
+}
+
+/* Those that are dead are not asked with it again and again. */
+static void the_only_path_is_too_busy_to_tell(void)
+{
+	struct world *w = used_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+	unsigned int i, probes;
+
+	for (i = 1; i < w->nr_paths; i++)
+		set_mode(&w->paths[i], MODE_LOST);
+	advance(w, 20000);
+	set_port_group(w, 2, ALUA_NON_OPTIMIZED, false);
+	all_are_too_busy_to_tell(w, 1000);
+	push_ua(sim_path(w, "8:0"), 0x2a, 0x06);
+	probes = sim_path(w, "8:16")->nr_probes;
+	submit_read(w, 0, 1);
+	advance(w, 5000);
+	expect(w, sim_path(w, "8:16")->nr_probes - probes == 5 + 1);
+	all_are_too_busy_to_tell(w, 0);
+	advance(w, 1100);
+	expect_notice(w, "target port group 2 is active/non-optimized");
+	world_end(w);
+}
+
+/* Nor do paths tell that are dead then: who comes back is asked. */
+static void a_change_that_no_path_could_tell(void)
+{
+	struct world *w = used_world(QUEUE TWO_BY_TWO_ALUA, BOTH, 2);
+	unsigned int i;
+
+	set_port_group(w, 2, ALUA_NON_OPTIMIZED, false);
+	for (i = 0; i < w->nr_paths; i++)
+		set_mode(&w->paths[i], MODE_LOST);
+	want_refresh(w->m);
+	advance(w, 10000);
+	set_mode(sim_path(w, "8:32"), MODE_UP);
+	advance(w, 2000);
+	expect_notice(w, "target port group 2 is active/non-optimized");
+	world_end(w);
+}
+
 /* F31: 3F/03, and the path's port belongs to another group from now on. */
 static void a_path_moves_to_another_group(void)
 {
@@ -772,6 +854,9 @@ int main(void)
 	STORY(commands_meet_a_transition);
 	STORY(a_transition_takes_too_long);
 	STORY(states_are_asked_for_through_another_path);
+	STORY(the_array_is_too_busy_to_tell);
+	STORY(the_only_path_is_too_busy_to_tell);
+	STORY(a_change_that_no_path_could_tell);
 	STORY(a_path_moves_to_another_group);
 	STORY(two_hosts_and_explicit_access);
 	STORY(a_state_outlives_an_identification);
