@@ -40,6 +40,8 @@ struct alua_path {
 	bool plain_header; /* the target refuses the extended one */
 	bool many_groups;  /* it has more to tell than fits into RTPG_SHORT */
 
+	uint64_t given_up_ns; /* another path has waited for a transition till then; 0: none */
+
 	/* of one conversation */
 	enum hw_purpose purpose;
 	enum alua_question asked;
@@ -51,6 +53,11 @@ struct alua_path {
 	uint64_t transition_ns; /* when it was first seen */
 	uint64_t poll_ns;
 };
+
+static struct alua_path *alua_of(struct path *path)
+{
+	return path->hw_data;
+}
 
 static bool alua_detect(const uint8_t *inquiry, size_t len)
 {
@@ -122,6 +129,7 @@ static void alua_begin(struct hw_handler *hh, struct path *path, enum hw_purpose
 	*alua = (struct alua_path){
 		.plain_header = alua->plain_header,
 		.many_groups = alua->many_groups,
+		.given_up_ns = alua->given_up_ns,
 		.purpose = purpose,
 		.poll_ns = POLL_FIRST_NS,
 	};
@@ -191,6 +199,8 @@ static void learn_group(struct hw_handler *hh, const struct scsi_port_group *gro
 		path->tpg.preferred = group->preferred;
 		path->tpg.supported = group->supported;
 		path->tpg.transition_s = transition_s ? transition_s : TRANSITION_DEFAULT_S;
+		if (group->state != ALUA_TRANSITIONING)
+			alua_of(path)->given_up_ns = 0;
 	}
 }
 
@@ -207,27 +217,50 @@ static void learn_groups(struct hw_handler *hh, const struct scsi_answer *answer
 
 /* --- and what follows from it --- */
 
-/* The limit counts from when the transition was first seen, and anew with what is announced. */
+/*
+ * The limit counts from when the transition was first seen, and anew with what is announced.  When
+ * a path of the group has waited for all of it, the others do not do so once more: the first one
+ * might be back by then, and commands would wait for ever.
+ */
 static bool takes_too_long(struct alua_path *alua, const struct path *path, uint64_t now_ns)
 {
+	uint64_t limit_ns = path->tpg.transition_s * 1000000000ull;
+
+	if (alua->given_up_ns && now_ns - alua->given_up_ns < limit_ns)
+		return true;
+	alua->given_up_ns = 0;
 	if (!alua->transition_ns)
 		alua->transition_ns = now_ns;
 	if (alua->announced_s != path->tpg.transition_s) {
 		alua->announced_s = path->tpg.transition_s;
-		alua->limit_ns = alua->transition_ns + alua->announced_s * 1000000000ull;
+		alua->limit_ns = alua->transition_ns + limit_ns;
 	}
 	return now_ns >= alua->limit_ns;
+}
+
+/* The others of its group are told, once each. */
+static void give_up_transition(struct hw_handler *hh, struct path *path, uint64_t now_ns)
+{
+	bool was_told = alua_of(path)->given_up_ns != 0;
+	struct path *other;
+
+	set_group_state(hh, path->tpg.id, ALUA_STANDBY);
+	list_for_each_entry(other, &hh->paths, hw_node)
+		if (other != path && other->tpg.id == path->tpg.id && !was_told)
+			alua_of(other)->given_up_ns = now_ns;
+	alua_of(path)->given_up_ns = 0;
 }
 
 static enum hw_result wait_for_transition(struct hw_handler *hh, struct path *path, uint64_t now_ns,
 					  uint64_t *wait_ns)
 {
-	struct alua_path *alua = path->hw_data;
+	struct alua_path *alua = alua_of(path);
 
 	if (takes_too_long(alua, path, now_ns)) {
-		set_group_state(hh, path->tpg.id, ALUA_STANDBY);
+		give_up_transition(hh, path, now_ns);
 		return HW_FAIL_PATH;
 	}
+	alua->retries = 0; /* time is the limit */
 	*wait_ns = alua->poll_ns;
 	if (now_ns + *wait_ns > alua->limit_ns)
 		*wait_ns = alua->limit_ns - now_ns;

@@ -536,6 +536,30 @@ static void a_transition_takes_too_long(void)
 	world_end(w);
 }
 
+/*
+ * The limit is the group's: its other path does not wait for all of it once more.  TEST UNIT READY
+ * is answered all the time, so the checker does not know.
+ */
+static void a_transition_takes_too_long_for_two_paths(void)
+{
+	struct world *w = new_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+	struct sim_io *io;
+
+	lun(w)->announced_s = 20;
+	lun(w)->tur_in_transition = true;
+	world_up(w);
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	expect(w, message(w, "switch_group 2") == 0);
+	set_port_group(w, 2, ALUA_TRANSITIONING, false);
+	io = submit_read(w, 0, 1);
+	advance(w, 19900);
+	expect_pending(w, io);
+	advance(w, 1300);
+	expect_good(w, io);
+	world_end(w);
+}
+
 /* F30: the path that heard of it is dead: another one is asked, each once. */
 static void states_are_asked_for_through_another_path(void)
 {
@@ -853,6 +877,7 @@ int main(void)
 	STORY(a_storm_of_resets);
 	STORY(commands_meet_a_transition);
 	STORY(a_transition_takes_too_long);
+	STORY(a_transition_takes_too_long_for_two_paths);
 	STORY(states_are_asked_for_through_another_path);
 	STORY(the_array_is_too_busy_to_tell);
 	STORY(the_only_path_is_too_busy_to_tell);

@@ -344,6 +344,50 @@ static void test_a_transition_that_does_not_end(void)
 	assert(patience_s(&t, 30, 200) == 200);
 }
 
+/* One path of a group has waited: the others need not, for as long, or until the states are others.
+ */
+static void test_a_transition_is_given_up_for_all_paths(void)
+{
+	struct talk t;
+
+	start(&t, EXPLICIT);
+	activate(&t, 0);
+	assert(patience_s(&t, 20, 20) == 20);
+	activate(&t, 1);
+	assert(patience_s(&t, 20, 20) == 0);
+	assert(t.paths[0].tpg.state == ALUA_STANDBY && t.paths[1].tpg.state == ALUA_STANDBY);
+	activate(&t, 1);
+	assert(patience_s(&t, 20, 20) == 20);
+
+	activate(&t, 0);
+	assert(states(&t, ALUA_OPTIMIZED, ALUA_STANDBY, 20) == HW_DONE);
+	activate(&t, 0);
+	assert(patience_s(&t, 20, 20) == 20);
+
+	t.now_ns += 20 * TALK_SEC;
+	activate(&t, 1);
+	assert(patience_s(&t, 20, 20) == 20);
+	activate(&t, 0);
+	assert(patience_s(&t, 20, 20) == 0);
+}
+
+/* However many unit attentions come in the course of it: time is the limit. */
+static void test_a_transition_with_unit_attentions(void)
+{
+	struct talk t;
+	int i;
+
+	start(&t, EXPLICIT);
+	activate(&t, 0);
+	for (i = 0; i < 6; i++) {
+		assert(talk_sense(&t, 0x06, 0x2a, 0x06) == HW_WAIT);
+		assert(talk_waited(&t) == HW_SEND);
+		assert(states(&t, ALUA_TRANSITIONING, ALUA_STANDBY, 60) == HW_WAIT);
+		assert(talk_waited(&t) == HW_SEND);
+	}
+	assert(states(&t, ALUA_OPTIMIZED, ALUA_STANDBY, 60) == HW_DONE);
+}
+
 /* Some targets have no answer to RTPG but that during a transition. */
 static void test_a_transition_told_by_sense(void)
 {
@@ -535,6 +579,8 @@ int main(void)
 	test_a_target_that_is_always_optimized();
 	test_a_transition_that_ends();
 	test_a_transition_that_does_not_end();
+	test_a_transition_is_given_up_for_all_paths();
+	test_a_transition_with_unit_attentions();
 	test_a_transition_told_by_sense();
 	test_answers_that_pass();
 	test_answers_that_are_the_paths_end();

@@ -349,6 +349,9 @@ static bool group_has_no_access(struct sim_nexus *nexus, const struct scsi_cmd *
 	case 0xa3:
 	case 0xa4:
 		return false;
+	case 0x00:
+		if (lun->tur_in_transition && ascq == 0x0a)
+			return false;
 	}
 	if (ascq)
 		sim_check_condition(result, cmd->data_len, 0x02, 0x04, ascq);

@@ -52,6 +52,7 @@ struct sim_lun {
 	uint8_t tpgs;		/* as in INQUIRY data */
 	uint8_t announced_s;	/* how long a transition may take */
 	bool no_extended_header;
+	bool tur_in_transition; /* TEST UNIT READY is answered in a transition, too */
 	enum sim_stpg stpg;
 	bool reserved;	      /* by another host, as with RESERVE(6) of SPC-2 */
 	bool overloaded;      /* TASK SET FULL to whatever comes */
