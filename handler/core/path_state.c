@@ -211,8 +211,8 @@ void clear_suspicion(struct multipath *m, struct path *path)
 	path->reason[0] = '\0';
 	m->run_held = true;
 	if (path->needs_activation)
-		pg_init_one(m, path);	    /* its group was activated without it */
-	policy_path_up(m, path, !by_array); /* who did not wait for it may come back */
+		pg_init_one(m, path);		/* its group was activated without it */
+	policy_path_cleared(m, path, by_array); /* who did not wait for it may come back */
 }
 
 /* Not a way to our LUN, or not to be had: told once for each new reason. */

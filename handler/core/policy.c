@@ -249,16 +249,29 @@ static void look_for_better_group(struct multipath *m)
 }
 
 /*
- * As in multipathd the time until failback begins anew with each.  Followover is for such as were
- * down: one that was up all the time, but has failed commands, may have lost the LUN to another
- * host, which wants it where it is.
+ * Followover is for such as were down: one that was up all the time, but has failed commands, may
+ * have lost the LUN to another host, which wants it where it is.
  */
-void policy_path_up(struct multipath *m, const struct path *path, bool was_down)
+static void may_fail_back(struct multipath *m, const struct path *path, bool was_down)
 {
 	m->came_up_id = was_down ? path->id : NO_PATH_ID;
-	m->failback_due_ns = 0;
 	if (!groups_to_come(m))
 		look_for_better_group(m);
+}
+
+/* As in multipathd the time until failback begins anew with each. */
+void policy_path_up(struct multipath *m, const struct path *path, bool was_down)
+{
+	m->failback_due_ns = 0;
+	may_fail_back(m, path, was_down);
+}
+
+/* It was only in doubt.  Where commands are that is no reason to stay there for longer. */
+void policy_path_cleared(struct multipath *m, const struct path *path, bool by_array)
+{
+	if (is_better(m, path->pg))
+		m->failback_due_ns = 0;
+	may_fail_back(m, path, !by_array);
 }
 
 /* The administrator wants another group: a path that came up before is no reason to leave it. */

@@ -618,6 +618,31 @@ static void failback_after_a_doubt(void)
 	}
 }
 
+/* A path of the group that is to be left is in doubt now and then: no reason to stay. */
+static void failback_in_spite_of_doubts(void)
+{
+	struct world *w = alua_world(IMPLICIT, GROUPING_GROUP_BY_PRIO, FAILBACK_DEFERRED);
+	int i;
+
+	world_up(w);
+	expect(w, path_of_read(w)->nexus.group == 1);
+	set_mode(sim_path(w, "8:16"), MODE_NOT_SENT);
+	set_mode(sim_path(w, "8:48"), MODE_NOT_SENT);
+	expect(w, path_of_read(w)->nexus.group == 2);
+	advance(w, 3000);
+	comes_back(w, "8:16");
+	comes_back(w, "8:48");
+	for (i = 0; i < 3; i++) {
+		push_ua(sim_path(w, "8:0"), 0x29, 0x00);
+		path_of_read(w);
+		expect(w, path_of_read(w)->nexus.group == 2);
+		advance(w, 3000);
+	}
+	advance(w, 2000);
+	expect(w, path_of_read(w)->nexus.group == 1);
+	world_end(w);
+}
+
 /* F50: whichever path fails, the time begins anew. */
 static void a_failure_cancels_failback(void)
 {
@@ -866,6 +891,7 @@ int main(void)
 	STORY(failback_after_a_while);
 	STORY(failback_after_a_while_with_alua);
 	STORY(failback_after_a_doubt);
+	STORY(failback_in_spite_of_doubts);
 	STORY(a_failure_cancels_failback);
 	STORY(failback_by_followover);
 	STORY(failback_in_a_table);
