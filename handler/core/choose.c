@@ -151,10 +151,11 @@ static void switch_group(struct multipath *m, struct priority_group *pg)
 		return;
 	trace(m, "group %u: now current", pg->number);
 	notice_group(m, NOTICE_GROUP_SWITCHED, pg, "switched to");
-	if (m->current_pg)
-		m->nr_group_switches++;
-	else
+	if (!m->current_pg)
 		not_for_the_log(m);
+	if (m->used_group && m->used_group != pg->number)
+		m->nr_group_switches++;
+	m->used_group = pg->number;
 	m->current_pg = pg;
 	m->awaited_group = 0;
 	m->actions->group_changed = true;

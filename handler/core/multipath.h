@@ -152,6 +152,7 @@ struct multipath {
 	struct io_stats stats; /* of commands, as their initiators see them */
 	uint64_t nr_path_faults;
 	uint64_t nr_group_switches;
+	unsigned int used_group; /* that commands were switched to last, by its number; 0: none */
 
 	/* commands with us, each counted in nr_ios and on one list or in flight */
 	struct list held;

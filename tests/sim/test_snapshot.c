@@ -133,6 +133,53 @@ static void a_map_in_service(void)
 	world_end(w);
 }
 
+static void expect_switches(struct world *w, uint64_t n)
+{
+	submit_read(w, 0, 1);
+	advance(w, 50);
+	look(w);
+	expect(w, shot.group_switches == n);
+}
+
+/* Whoever has asked for it: a message, failback; coming back to the same group is no switch. */
+static void each_switch_counts(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS);
+
+	w->settings.policy.failback = FAILBACK_IMMEDIATE;
+	world_up(w);
+	expect_switches(w, 0);
+	message(w, "switch_group 2");
+	expect_switches(w, 1);
+	message(w, "switch_group 2");
+	expect_switches(w, 1);
+	message(w, "fail_path 8:16");
+	expect_switches(w, 2);
+	message(w, "reinstate_path 8:16");
+	advance(w, 20);
+	set_mode(sim_path(w, "8:0"), MODE_NOT_SENT);
+	expect_switches(w, 3);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 1500); /* failback */
+	expect_switches(w, 4);
+
+	set_mode(sim_path(w, "8:16"), MODE_NOT_SENT);
+	advance(w, 6000); /* its check */
+	set_mode(sim_path(w, "8:0"), MODE_NOT_SENT);
+	expect_switches(w, 4);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 1500);
+	expect_switches(w, 4);
+
+	expect(w, remove_path(w, "8:16") == 0);
+	expect(w, add_path(w, "8:16", 2) == 0);
+	advance(w, 50);
+	set_mode(sim_path(w, "8:16"), MODE_UP);
+	advance(w, 1500);
+	expect_switches(w, 4);
+	world_end(w);
+}
+
 /* The path counts each try, the map the command once, with the time that its initiator has waited.
  */
 static void a_command_over_two_paths(void)
@@ -445,6 +492,7 @@ int main(void)
 	STORY(words_of_settings);
 	STORY(a_lun_that_is_write_protected);
 	STORY(a_map_in_service);
+	STORY(each_switch_counts);
 	STORY(a_command_over_two_paths);
 	STORY(a_read_that_is_given_up);
 	STORY(waiting_commands_by_kind);
