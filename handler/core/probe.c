@@ -543,6 +543,8 @@ static void converse_with_array(struct multipath *m, struct path *path,
 	} else if (result == HW_WAIT) {
 		assert(!path->probe.cmd.cdb_len); /* see resume() */
 		long_answer_is_over(m, path);
+		if (m->activating_path == path && answer && !scsi_has_no_room(answer->result))
+			m->pg_init_busy_ns = 0; /* it has time to say that this takes time */
 		path->resume_ns = m->now_ns + wait_ns;
 		wake_by(m, path->resume_ns);
 	} else {

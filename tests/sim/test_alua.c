@@ -560,6 +560,38 @@ static void a_transition_takes_too_long_for_two_paths(void)
 	world_end(w);
 }
 
+static void all_are_too_busy_to_tell(struct world *w, unsigned int busy)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nr_paths; i++) {
+		w->paths[i].busy = busy;
+		w->paths[i].busy_opcode = 0xa3;
+	}
+}
+
+/* Now and then it is too busy to say that it goes on: each time is one of its own. */
+static void a_transition_of_a_busy_array(void)
+{
+	struct world *w = used_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+	struct sim_io *io;
+
+	lun(w)->tur_in_transition = true;
+	expect(w, message(w, "switch_group 2") == 0);
+	set_port_group(w, 2, ALUA_TRANSITIONING, false);
+	all_are_too_busy_to_tell(w, 1);
+	io = submit_read(w, 0, 1);
+	advance(w, 10000);
+	all_are_too_busy_to_tell(w, 8);
+	advance(w, 10000);
+	set_port_group(w, 2, ALUA_OPTIMIZED, false);
+	advance(w, 2100);
+	expect_good(w, io);
+	expect(w, io->last_path->nexus.group == 2);
+	expect_info(w, "2 0 1 0 2 2 E 0 2 0 8:0 A 0 8:16 A 0 A 0 2 0 8:32 A 0 8:48 A 0 ");
+	world_end(w);
+}
+
 /* F30: the path that heard of it is dead: another one is asked, each once. */
 static void states_are_asked_for_through_another_path(void)
 {
@@ -589,16 +621,6 @@ static void states_are_asked_for_through_another_path(void)
 	advance(w, 10000);
 	expect(w, !w->m->refresh_due_ns);
 	world_end(w);
-}
-
-static void all_are_too_busy_to_tell(struct world *w, unsigned int busy)
-{
-	unsigned int i;
-
-	for (i = 0; i < w->nr_paths; i++) {
-		w->paths[i].busy = busy;
-		w->paths[i].busy_opcode = 0xa3;
-	}
 }
 
 /* A change was told, once, and the array is too busy to say which: it is asked until it says. */
@@ -878,6 +900,7 @@ int main(void)
 	STORY(commands_meet_a_transition);
 	STORY(a_transition_takes_too_long);
 	STORY(a_transition_takes_too_long_for_two_paths);
+	STORY(a_transition_of_a_busy_array);
 	STORY(states_are_asked_for_through_another_path);
 	STORY(the_array_is_too_busy_to_tell);
 	STORY(the_only_path_is_too_busy_to_tell);
