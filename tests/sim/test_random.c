@@ -207,7 +207,7 @@ static const struct {
 	{": failed (passive)", 100},
 	{": bypassed (the array is busy", 15},
 	{": asked for the states of port groups", 1000},
-	{"transitioning", 100},
+	{"transitioning", 80},
 	{": bypassed", 200},
 };
 #define NR_EPISODES (sizeof(episodes) / sizeof(episodes[0]))
