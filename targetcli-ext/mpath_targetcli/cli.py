@@ -48,10 +48,17 @@ class Commands:
         return command
 
 
+def only_digits(word: str) -> str:
+    """Python would also take 1_0, and digits of other scripts.  ValueError if there are such."""
+    if not word.isascii() or "_" in word:
+        raise ValueError(word)
+    return word
+
+
 def positive(word: str) -> int:
     """As D-Bus takes it."""
     try:
-        number = int(word)
+        number = int(only_digits(word))
     except ValueError:
         number = 0
     if not 1 <= number <= 0xffffffff:
@@ -61,7 +68,7 @@ def positive(word: str) -> int:
 
 def duration(word: str) -> float:
     try:
-        seconds = float(word)
+        seconds = float(only_digits(word))
     except ValueError:
         seconds = 0
     if not 0.1 <= seconds <= 3600:

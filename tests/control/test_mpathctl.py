@@ -670,6 +670,9 @@ class MpathctlTest(Base):
         for words, said in ((("add", "-g", "0", "m", "sda"), '-g/--group: "0", expected a number from 1 to 4294967295'),
                             (("add", "-g", "4294967296", "m", "sda"), '"4294967296", expected a number from 1'),
                             (("top", "-n", "x"), '-n/--count: "x", expected a number from 1'),
+                            (("top", "-n", "1_0"), '"1_0", expected a number from 1'),
+                            (("top", "-n", "\u0663"), '"\u0663", expected a number from 1'),
+                            (("top", "-d", "1_0"), '"1_0", expected 0.1 to 3600 seconds'),
                             (("top", "-d", "nan"), '-d/--delay: "nan", expected 0.1 to 3600 seconds'),
                             (("top", "-d", "0"), '"0", expected 0.1 to 3600 seconds')):
             self.assertIn(said, self.mpathctl(*words, status=USAGE))
