@@ -564,7 +564,7 @@ class DocumentsTest(unittest.TestCase):
                              if isinstance(action, argparse._SubParsersAction))
 
     def complete(self, *words):
-        """What bash offers for the last word, with a mpathctl that knows the sample."""
+        """What bash offers for the last word, with a mpathctl that knows the sample and has 5 s."""
         return self.bash(*words).split("|")[1].split()
 
     def bash(self, *words):
@@ -572,7 +572,8 @@ class DocumentsTest(unittest.TestCase):
         script = f"""
             compopt() {{ echo "$*"; }}
             . {REPO}/config/bash-completion/mpathctl
-            mpathctl() {{ if [ $1 = list ]; then printf 'a\\nb\\n'; else echo "$SHOWN"; fi; }}
+            timeout() {{ [ "$1 $2 $3" = "--foreground 5 mpathctl" ] && shift 3 && answer "$@"; }}
+            answer() {{ if [ $1 = list ]; then printf 'a\\nb\\n'; else echo "$SHOWN"; fi; }}
             COMP_WORDS=(mpathctl "$@") COMP_CWORD=$#
             _mpathctl
             echo "|${{COMPREPLY[*]}}" """
