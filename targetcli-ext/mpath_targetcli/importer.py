@@ -280,6 +280,8 @@ class _MapFile:
         for word in words:
             if word == "queue_if_no_path":
                 self.keys.append("no_path_retry=queue")
+                # multipathd counts by itself, and has dm queue until then.
+                self._drop("no_path_retry, if it was a number: dm-multipath shows queue_if_no_path then, too")
             elif word in ("pg_init_retries", "pg_init_delay_msecs"):
                 self.keys.append(f"{word}={next(words, '')}")
             elif word == "queue_mode":

@@ -344,6 +344,7 @@ class ImportTest(unittest.TestCase):
         self.assertEqual(self.import_map(a), self.maps + "/mpatha.map")
         self.assertEqual(self.content("mpatha"), """\
 # mpatha, taken over from dm-multipath by mpathctl import.
+# Not taken over: no_path_retry, if it was a number: dm-multipath shows queue_if_no_path then, too
 [multipath]
 wwid=36001405b922ff67a
 grouping=group_by_prio
@@ -383,7 +384,8 @@ no_path_retry=queue
                 ("6 pg_init_retries 50 queue_if_no_path pg_init_delay_msecs 60 retain_attached_hw_handler "
                  "1 alua 1 1 queue-length 0 1 1 8:0 1",
                  ["selector=queue-length", "hw_handler=alua", "pg_init_retries=50", "no_path_retry=queue",
-                  "pg_init_delay_msecs=60"], []),
+                  "pg_init_delay_msecs=60"],
+                 ["no_path_retry, if it was a number: dm-multipath shows queue_if_no_path then, too"]),
                 ("2 queue_mode bio 3 emc 1 0 0 0", ["hw_handler=emc 1 0"], ["queue_mode bio"]),
                 ("0 2 alua 1 0 0", ["hw_handler=alua 1"], []),
                 ("0 2 rdac 1 0 0", ["hw_handler=rdac"], ["arguments of hardware handler rdac: 1"]),
