@@ -514,8 +514,9 @@ void fence_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out)
 	}
 	if (n)
 		strbuf_printf(out,
-			      "  %u writes were lost and may still land: they wait for %s, at "
-			      "most %llu ms\n",
-			      n, last_waits_for,
+			      "  %u write%s lost and may still land: %s for %s, at most %llu "
+			      "ms\n",
+			      n, n == 1 ? " was" : "s were", n == 1 ? "it waits" : "they wait",
+			      last_waits_for,
 			      (unsigned long long)((last - now_ns) / NSEC_PER_MSEC));
 }

@@ -314,7 +314,8 @@ static __attribute__((noinline)) void take_notice(struct multipath *m, struct mp
 {
 	if (m->lost_notices) {
 		*n = (struct mpath_notice){.kind = NOTICE_OTHER, .summary = true};
-		snprintf(n->text, sizeof(n->text), "%u lines were lost here", m->lost_notices);
+		snprintf(n->text, sizeof(n->text), "%u line%s lost here", m->lost_notices,
+			 m->lost_notices == 1 ? " was" : "s were");
 		m->lost_notices = 0;
 		return;
 	}

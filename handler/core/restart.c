@@ -272,9 +272,9 @@ static void former_disks_are_lost(struct multipath *m)
 	m->foreign_left = true;
 	trace(m, "restart: %u disks cannot be asked", m->nr_lost_disks);
 	notice(m, NOTICE_OTHER, NULL,
-	       "%u disks that a former process used cannot be asked for its writes: writes wait, "
+	       "%u disk%s that a former process used cannot be asked for its writes: writes wait, "
 	       "at most %llu ms",
-	       m->nr_lost_disks, ms_until(wait_over_ns(m), m->now_ns));
+	       m->nr_lost_disks, noun_s(m->nr_lost_disks), ms_until(wait_over_ns(m), m->now_ns));
 }
 
 static void tell_slow(struct multipath *m)
@@ -802,9 +802,10 @@ void restart_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *o
 	kept_back_detail(m, now_ns, out);
 	if (m->nr_lost_disks)
 		strbuf_printf(out,
-			      "  %u disks that a former process used cannot be asked for its "
+			      "  %u disk%s that a former process used cannot be asked for its "
 			      "writes: writes wait, at most %llu ms\n",
-			      m->nr_lost_disks, ms_until(wait_over_ns(m), now_ns));
+			      m->nr_lost_disks, noun_s(m->nr_lost_disks),
+			      ms_until(wait_over_ns(m), now_ns));
 	if (!m->restart_over && m->told_slow)
 		strbuf_printf(out,
 			      "  an UNMAP or another slow command of a former process may still be "

@@ -1740,7 +1740,7 @@ static void test_disks_of_a_former_process(void)
 {
 	assert(ms_after_kill_with_disk("this one", 4711) >=
 	       1800); /* restart_wait_ms and the fence */
-	expect_log("mpatha/-: 1 disks that a former process used cannot be asked for its writes");
+	expect_log("mpatha/-: 1 disk that a former process used cannot be asked for its writes");
 	log_clear();
 	assert(ms_after_kill_with_disk("this one", fake_disk_number(&paths[1])) < 1500);
 	assert(ms_after_kill_with_disk("another one", 4711) < 1500); /* before a reboot */

@@ -321,7 +321,7 @@ def test_slow_path_is_offline():
     started = time.monotonic()
     collect(lun, reads, 5, "read")
     text = lun.status()
-    expect("1 disks that a former process used cannot be asked for its writes" in text, text)
+    expect("1 disk that a former process used cannot be asked for its writes" in text, text)
     lun.let_land()
     expect(not any(command.wait(0) for command in writes), "a write did not wait")
     collect(lun, writes, 15, "old write")

@@ -59,7 +59,7 @@ class Side:
     def nr_fenced(self):
         """Lost writes that wait for their fence, of which dm-multipath has none."""
         detail = self.subject.status("detail") if isinstance(self.subject, Map) else ""
-        found = re.search(r"(\d+) writes were lost and may still land", detail)
+        found = re.search(r"(\d+) writes? w\w+ lost and may still land", detail)
         return int(found.group(1)) if found else 0
 
     def __repr__(self):

@@ -63,7 +63,7 @@ static void a_lost_write_waits_for_time(void)
 	expect_notice(w, "8:0: a write was lost and may still land: it waits for time, at most "
 			 "20000 ms");
 	expect_detail(w, "fence: time, at most 20000 ms");
-	expect_detail(w, "1 writes were lost and may still land: they wait for time, at most "
+	expect_detail(w, "1 write was lost and may still land: it waits for time, at most "
 			 "20000 ms");
 	other = submit_write(w, 1, 1);
 	expect(w, read_stamp(w, 0) == 0);
@@ -882,7 +882,7 @@ static void a_new_session_ends_the_wait(void)
 
 	expect_notice(w, "it waits for a new session, at most 120000 ms");
 	expect_detail(w, "fence: session, at most 120000 ms");
-	expect_detail(w, "1 writes were lost and may still land: they wait for a new session, at "
+	expect_detail(w, "1 write was lost and may still land: it waits for a new session, at "
 			 "most 120000 ms");
 	advance(w, 3000);
 	land(w, write);

@@ -1126,14 +1126,14 @@ static void newer_data_waits(struct world *w)
 
 	restart_world(w);
 	advance(w, 100);
-	expect_notice(w, "mpatha: 1 disks that a former process used cannot be asked for its "
+	expect_notice(w, "mpatha: 1 disk that a former process used cannot be asked for its "
 			 "writes: writes wait, at most 69");
 	write = submit_write(w, 0, 1);
 	read = submit_read(w, 0, 1);
 	advance(w, 5000);
 	expect_good(w, read);
 	expect_pending(w, write);
-	expect_detail(w, "1 disks that a former process used cannot be asked for its writes: "
+	expect_detail(w, "1 disk that a former process used cannot be asked for its writes: "
 			 "writes wait, at most 64");
 	expect_to_wait(w, write, 64800, 200);
 	world_end(w);
@@ -1882,7 +1882,7 @@ static void a_slow_write_that_could_not_be_saved(void)
 	restart_world(w);
 	write = submit_write(w, 0, 1);
 	advance(w, 100);
-	expect_notice(w, "mpatha: 1 disks that a former process used cannot be asked for its "
+	expect_notice(w, "mpatha: 1 disk that a former process used cannot be asked for its "
 			 "writes: writes wait, at most 33");
 	advance(w, 276000); /* the UNMAP has 120 s, the kernel 30, the way 7, the LUN 120 */
 	expect_pending(w, write);

@@ -72,7 +72,7 @@ static void take_event(struct world *w, const struct mpath_notice *notice)
 
 	if (notice->summary) {
 		oracle_check(w, !notice->sequence && !notice->quiet, "a summary is no event");
-		if (sscanf(notice->text, "%u lines were lost here", &nr_lost) == 1) {
+		if (sscanf(notice->text, "%u line", &nr_lost) == 1) {
 			w->last_notice_seq += nr_lost; /* there was no room for them */
 			oracle_missed_events(w);
 		}
