@@ -46,8 +46,8 @@ static void info(struct multipath *m, struct strbuf *out)
 		ps->type->status(ps, NULL, STATUS_INFO, out);
 		strbuf_printf(out, "%u %u ", pg->nr_paths, ps->type->info_args);
 		list_for_each_entry(path, &pg->paths, node) {
-			strbuf_printf(out, "%s %c %u ", path_name(path), path->active ? 'A' : 'F',
-				      path->fail_count);
+			mpath_table_print_word(path_name(path), out);
+			strbuf_printf(out, "%c %u ", path->active ? 'A' : 'F', path->fail_count);
 			if (ps->type->info_args)
 				ps->type->status(ps, path, STATUS_INFO, out);
 		}
@@ -99,7 +99,7 @@ static void table(struct multipath *m, struct strbuf *out)
 		ps->type->status(ps, NULL, STATUS_TABLE, out);
 		strbuf_printf(out, "%u %u ", pg->nr_paths, ps->type->table_args);
 		list_for_each_entry(path, &pg->paths, node) {
-			strbuf_printf(out, "%s ", path_name(path));
+			mpath_table_print_word(path_name(path), out);
 			if (ps->type->table_args)
 				ps->type->status(ps, path, STATUS_TABLE, out);
 		}

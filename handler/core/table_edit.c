@@ -14,8 +14,7 @@
 /* Every character may be quoted. */
 #define PRINT_MAX (2 * TABLE_TEXT_MAX)
 
-/* A backslash takes the next character as it is. */
-static void print_word(struct strbuf *out, const char *word)
+void mpath_table_print_word(const char *word, struct strbuf *out)
 {
 	for (; *word; word++) {
 		if (strchr("\\ \t\n\v\f\r", *word))
@@ -30,7 +29,7 @@ static void print_words(struct strbuf *out, char *const *words, int nr_words)
 	int i;
 
 	for (i = 0; i < nr_words; i++)
-		print_word(out, words[i]);
+		mpath_table_print_word(words[i], out);
 }
 
 static void print_features(struct strbuf *out, const struct mpath_table *table)
@@ -70,7 +69,7 @@ static void print_group(struct strbuf *out, const struct table_group *group)
 	print_words(out, group->selector_argv, group->selector_argc);
 	strbuf_printf(out, "%u %d ", group->nr_paths, group->paths[0].argc);
 	for (i = 0; i < group->nr_paths; i++) {
-		print_word(out, group->paths[i].address);
+		mpath_table_print_word(group->paths[i].address, out);
 		print_words(out, group->paths[i].argv, group->paths[i].argc);
 	}
 }

@@ -27,6 +27,9 @@ int mpath_table_regroup(const struct mpath_table *table, const unsigned int *ass
 			char *new_path, unsigned int new_group, struct mpath_table **result,
 			struct strbuf *error);
 
+/* The word and a space; a backslash takes the next character as it is, as the parser does. */
+void mpath_table_print_word(const char *word, struct strbuf *out);
+
 /* The hardware handler's words, count first: "2 alua 1 ", or "0 ". */
 void mpath_table_print_hw_handler(const struct mpath_table *table, struct strbuf *out);
 

@@ -24,7 +24,10 @@ static struct mpath_table *parse(const char *text)
 	return table;
 }
 
-/* The table as the core prints it, with the words for the devices that it was given. */
+/*
+ * The table as the core prints it: with the words for the devices that it was given, in a form that
+ * can be given again.
+ */
 static void expect_table(const struct mpath_table *table, const char *want)
 {
 	struct mpath_settings settings;
@@ -70,7 +73,7 @@ static void test_copy(void)
 		    "8 queue_if_no_path pg_init_retries 3 pg_init_delay_msecs 0 "
 		    "retain_attached_hw_handler queue_mode bio 0 1 1 round-robin 0 1 1 8:0 1 ");
 	expect_copy("0 0 1 1 round-robin 0 2 0 /dev/a\\ b\\\\c /dev/d",
-		    "0 0 1 1 round-robin 0 2 1 /dev/a b\\c 1 /dev/d 1 ");
+		    "0 0 1 1 round-robin 0 2 1 /dev/a\\ b\\\\c 1 /dev/d 1 ");
 
 	strbuf_init(&error, why, sizeof(why));
 	table = parse("0 2048 multipath 0 0 1 3 round-robin 2 x y 1 0 8:0");
