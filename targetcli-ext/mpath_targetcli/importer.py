@@ -32,7 +32,8 @@ class DmMap:
     features: list[str] = dataclasses.field(default_factory=list)
     hw_handler: str = ""        # with its arguments, without their number
     selectors: list[str] = dataclasses.field(default_factory=list)   # of each group: "service-time 0"
-    groups: list[list[str]] = dataclasses.field(default_factory=list)   # paths as "8:16"
+    # Paths as "8:16", or "#:#" if the disk is gone.
+    groups: list[list[str]] = dataclasses.field(default_factory=list)
     path_arguments: list[str] = dataclasses.field(default_factory=list)   # of all paths
 
 
@@ -102,7 +103,8 @@ _PROPERTIES = re.compile(r"^size=\S+ features='(?P<features>[^']*)' hwhandler='(
 #   |-+- policy='service-time 0' prio=50 status=active
 _GROUP = re.compile(r"^[ |`]*-\+- policy='(?P<selector>[^']*)'")
 #   | `- 2:0:0:0 sda 8:0  active ready running
-_PATH = re.compile(r"^[ |]*[|`]- (?P<hctl>\S+) +(?P<device>\S+) +(?P<devno>\d+:\d+) ")
+#   | `- #:#:#:# -   #:#  failed undef unknown
+_PATH = re.compile(r"^[ |]*[|`]- (?P<hctl>\S+) +(?P<device>\S+) +(?P<devno>\d+:\d+|#:#) ")
 
 
 def _listed_maps(lines: list[str]) -> list[DmMap]:

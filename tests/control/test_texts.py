@@ -356,6 +356,18 @@ no_path_retry=queue
         self.assertEqual(self.content("36001405000000001").splitlines()[2:],
                          ["wwid=36001405000000001", "grouping=multibus", "selector=round-robin"])
 
+    def test_a_disk_that_is_gone(self):
+        """Its path is in the map still, and counts where groups are looked at."""
+        found, = importer.parse("""\
+mpatha (36001405b922ff67a) dm-0 LIO-ORG,disk
+size=64M features='0' hwhandler='0' wp=rw
+`-+- policy='service-time 0' prio=1 status=active
+  |- 2:0:0:0 sda 8:0  active ready running
+  `- #:#:#:# -   #:#  failed undef unknown
+""")
+        self.import_map(found)
+        self.assertIn("grouping=multibus\n", self.content("mpatha"))
+
     def test_table(self):
         a, b = importer.parse(TABLE)
         self.assertEqual((a.features, a.hw_handler, a.selectors, a.groups),
