@@ -119,7 +119,9 @@ def replace_file(name: str, content: str) -> None:
         raise Mistake(f"{name}: is no regular file")
     new = f"{file}.{os.getpid()}"       # somebody else may be at it, too
     try:
-        with open(new, "w", encoding="utf-8") as f:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(new)              # a killed process's, or a link to another file
+        with open(new, "x", encoding="utf-8") as f:
             f.write(content)
         os.rename(new, file)
     except OSError as error:

@@ -26,7 +26,7 @@ sys.dont_write_bytecode = True
 from prometheus_client.openmetrics.parser import text_string_to_metric_families    # noqa: E402
 
 import sample       # noqa: E402
-from mpath_targetcli import (as_json, cli, client, events, importer, metrics, model, show,    # noqa: E402
+from mpath_targetcli import (actions, as_json, cli, client, events, importer, metrics, model, show,    # noqa: E402
                              text, top, ui)
 
 MAPS = model.maps_of(sample.objects())
@@ -250,6 +250,20 @@ class MetricsTest(unittest.TestCase):
 
     def test_no_maps(self):
         list(text_string_to_metric_families(metrics.text(sample.manager(), [])))
+
+    def test_what_lies_in_the_way(self):
+        """node_exporter's directory is not root's: a link with our temporary name leads nowhere."""
+        with tempfile.TemporaryDirectory() as directory:
+            victim, file = directory + "/victim", directory + "/file"
+            with open(victim, "w") as f:
+                f.write("kept")
+            os.symlink(victim, f"{file}.{os.getpid()}")
+            actions.replace_file(file, "new")
+            for name, content in ((victim, "kept"), (file, "new")):
+                with open(name) as f:
+                    self.assertEqual(f.read(), content)
+            self.assertFalse(os.path.islink(file))
+            self.assertEqual(sorted(os.listdir(directory)), ["file", "victim"])
 
     def test_end(self):
         self.assertTrue(self.text.endswith("\n# EOF\n"))
