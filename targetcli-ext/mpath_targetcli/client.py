@@ -10,6 +10,7 @@ The interface is described in config/dbus/org.tcmu.Mpath1.xml.
 
 import contextlib
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -104,6 +105,23 @@ def object_path(name: str) -> str:
     return f"{ROOT_PATH}/map/{escaped or '_'}"
 
 
+def system_bus() -> Gio.DBusConnection:
+    """GLib would wait without limit for a dbus-daemon that takes connections and says nothing."""
+    late = Gio.Cancellable()
+    timer = threading.Timer(TIMEOUT_S, late.cancel)
+    timer.daemon = True
+    timer.start()
+    try:
+        with waiting():
+            return Gio.bus_get_sync(Gio.BusType.SYSTEM, late)
+    except GLib.Error as error:
+        if late.is_cancelled():
+            raise NoAnswer(f"the system bus: no answer within {TIMEOUT_S:g} s") from None
+        raise NotServing(f"no system bus: {error.message}") from None
+    finally:
+        timer.cancel()
+
+
 class Map:
     """A map in service, to be talked to."""
 
@@ -162,10 +180,7 @@ class Client:
     """A connection to the service on the system bus."""
 
     def __init__(self) -> None:
-        try:
-            self.bus = Gio.bus_get_sync(Gio.BusType.SYSTEM, None)
-        except GLib.Error as error:
-            raise NotServing(f"no system bus: {error.message}") from None
+        self.bus = system_bus()
 
     def call(self, path: str, interface: str, method: str,
              arguments: GLib.Variant | None = None, timeout_s: float | None = None,

@@ -13,6 +13,7 @@ import pty
 import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -615,6 +616,30 @@ class MpathctlTest(Base):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
         # By the signal: 130 for a shell.
+        self.assertEqual((process.returncode, out, err), (-signal.SIGINT, "", ""))
+
+    def bus_that_says_nothing(self):
+        """It takes connections."""
+        listener = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listener.close)
+        listener.bind(f"{self.bus.dir.name}/bus")
+        listener.listen()
+        return listener
+
+    def test_no_answer_of_the_bus(self):
+        self.bus_that_says_nothing()
+        self.assertEqual(self.python("from mpath_targetcli import cli, client\nclient.TIMEOUT_S = 0.5\n"
+                                     "sys.exit(cli.main(sys.argv[1:]))", "list"),
+                         (NO_ANSWER, "", "mpathctl: the system bus: no answer within 0.5 s\n"))
+
+    def test_interrupted_while_the_bus_does_not_answer(self):
+        listener = self.bus_that_says_nothing()
+        process = self.popen("list")
+        connection, _ = listener.accept()
+        self.addCleanup(connection.close)
+        self.assertEqual(connection.recv(1), b"\0")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
         self.assertEqual((process.returncode, out, err), (-signal.SIGINT, "", ""))
 
     def test_nobody_reads_on(self):
