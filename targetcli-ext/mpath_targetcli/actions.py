@@ -8,6 +8,7 @@ for `mpathctl list`.
 import argparse
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -186,7 +187,10 @@ def do_release(client: "Client", options: Options) -> None:
 
 
 def do_add(client: "Client", options: Options) -> None:
-    client.map(options.map).add_path(options.group, options.object)
+    # A map that has the path already knows "sdb"; this one has to be told where it is.
+    is_disk = re.fullmatch("sd[a-z]+", options.object)
+    address = f"/dev/{options.object}" if is_disk else options.object
+    client.map(options.map).add_path(options.group, address)
     tell_reply("", options)
 
 

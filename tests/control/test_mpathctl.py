@@ -256,6 +256,9 @@ class MpathctlTest(Base):
         wait_for(lambda: "/dev/x" in addresses(2), "added to the group")
         self.assertEqual(self.json("add", "mpatha", "/dev/y"), {"map": "mpatha", "reply": ""})
         wait_for(lambda: "/dev/y" in addresses(1) + addresses(2), "added")
+        for word, address in (("sdz", "/dev/sdz"), ("8:80", "8:80")):
+            self.mpathctl("add", "mpatha", word)
+            wait_for(lambda address=address: address in addresses(1) + addresses(2), word)
         self.assertEqual(self.mpathctl("remove", "mpatha", "8:0"), "")
         wait_for(lambda: "/dev/disk/by-path/0" not in addresses(1), "removed")
         with tempfile.NamedTemporaryFile("w") as f:
