@@ -169,6 +169,17 @@ def test_remove():
     expect_equal(run("mpathctl", "list"), "mpatha\n", "mpathctl list")
 
 
+def test_purge_in_use():
+    """What is remembered of a LUN in service stays: the next process has to know it."""
+    served = Served()
+    printed = dpkg("-P", "tcmu-mpath")
+    expect(f"{STATE} is kept" in printed, f"not said: {printed}")
+    expect(os.path.exists(f"{STATE}/mpatha"), "what is known of the LUN is gone")
+    dpkg("-i", DEB)
+    served.runner.restart()
+    served.map.wait_in_use()
+
+
 def test_purge():
     with open("/etc/tcmu/mpath.d/mine.map", "w") as f:
         f.write("[multipath]\npaths=/dev/sda\n")
