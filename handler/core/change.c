@@ -704,6 +704,7 @@ static void take_settings(struct multipath *m, struct mpath_change *change)
 	forget_hardware(m);
 	if (m->lun.known)
 		meet_hardware(m, &m->lun);
+	restart_takes_timeout(m);
 	hw_take_table(m);
 	hedge_settings_changed(m);
 }

@@ -93,7 +93,8 @@ static void add_disk(void *to, const struct mpath_disk_errors *in_use)
 
 void mpath_tell_errors(const struct multipath *m, struct mpath_error_tally *tally)
 {
-	*tally = (struct mpath_error_tally){.transit_ms = m->longest_transit_ms};
+	*tally = (struct mpath_error_tally){.transit_ms = m->longest_transit_ms,
+					    .timeout_ms = restart_least_timeout_ms(m)};
 	tell_ends(m, &tally->fence_end_ns, &tally->slow_end_ns);
 	tell_disks_in_use(m, add_disk, tally);
 }
@@ -122,7 +123,9 @@ void mpath_recall_errors(struct multipath *m, const struct mpath_error_tally *ta
 		if (tally->disks[i].disk)
 			recall_disk(m, tally->disks[i].disk);
 	if (m->nr_former_disks && m->longest_transit_ms < tally->transit_ms)
-		m->longest_transit_ms = (uint32_t)tally->transit_ms;
+		m->longest_transit_ms = tally->transit_ms;
+	if (m->nr_former_disks && tally->timeout_ms)
+		m->former_timeout_ms = tally->timeout_ms;
 	for (i = 0; i < m->nr_former_disks; i++)
 		m->former_disks[i].errors = errors_of(tally, m->former_disks[i].disk);
 }

@@ -188,6 +188,7 @@ void mpath_remember(struct multipath *m, struct mpath_memory *memory)
 	remember_news(m, memory);
 	memory->array_reserves = m->array_reserves;
 	memory->transit_ms = m->longest_transit_ms;
+	memory->timeout_ms = restart_least_timeout_ms(m);
 	tell_disks_in_use(m, remember_disk, memory);
 }
 
@@ -347,6 +348,8 @@ static void recall_disks(struct multipath *m, const struct mpath_memory *memory)
 
 	for (i = 0; i < memory->nr_disks; i++)
 		recall_disk(m, memory->disks[i]);
+	if (memory->nr_disks)
+		m->former_timeout_ms = memory->timeout_ms;
 	if (memory->nr_disks && m->longest_transit_ms < memory->transit_ms)
 		m->longest_transit_ms = memory->transit_ms;
 }

@@ -205,7 +205,8 @@ struct multipath {
 	unsigned int nr_first_paths;	/* the ids of those that were there from the beginning */
 	unsigned int nr_lost_disks; /* of these, when all paths were looked at: the time decides */
 	uint64_t former_slow_ns;    /* and its slow writes until then, if they are still out */
-	uint32_t first_timeout_ms;  /* path_timeout_ms at the beginning: a next process has it */
+	uint32_t former_timeout_ms; /* and those that are not slow had so much; 0: not known */
+	uint32_t first_timeout_ms;  /* the least path_timeout_ms so far: a next process knows it */
 	unsigned int nr_slow;	    /* writes that are out and may take longer than that */
 	uint64_t slow_kept_ns;	    /* the end of the last of these, as a next process knows it */
 	uint64_t slow_idle_ns;	    /* it is over then, if none comes */
@@ -378,6 +379,8 @@ void restart_reconsider(struct multipath *m);
 void slow_write_starts(struct multipath *m, struct mpath_io *io);
 void slow_write_ends(struct multipath *m, struct mpath_io *io);
 void slow_timeout(struct multipath *m);
+void restart_takes_timeout(struct multipath *m);
+uint32_t restart_least_timeout_ms(const struct multipath *m);
 void restart_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *out);
 void ask_for_count(struct multipath *m, struct path *path);
 

@@ -17,7 +17,9 @@
  * Some writes may take minutes: UNMAP, WRITE SAME of a large range, EXTENDED COPY; or all, if
  * path_timeout_ms was another one for a while.  While such a slow one is out, the process leaves
  * word until when it may land.  If the counters do not say in time that nothing is out any more,
- * the wait lasts so long.
+ * the wait lasts so long.  And it leaves word of the time-out of the others, as path_timeout_ms may
+ * be another one when the next process reads it: the counters are believed for the shorter one, and
+ * the wait is as for a slow write if that process had the longer one.
  *
  * While the remote port of a disk is lost, and not given up yet, the kernel keeps commands back,
  * uncounted and without a time-out, and sends them when it is found again, be it after minutes.
@@ -37,7 +39,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/multipath.h"
+#include "core/flight.h"
 #include "mpath/scsi.h"
 
 #define COUNT_INTERVAL_NS (50 * NSEC_PER_MSEC)
@@ -140,6 +142,12 @@ static bool any_kept_back(const struct multipath *m)
 	return false;
 }
 
+/* Until it has ended, or cannot land any more. */
+static uint64_t longest_out_ms(const struct multipath *m, uint32_t timeout_ms)
+{
+	return timeout_ms + KERNEL_ERROR_HANDLING_MS + longest_fence_ms(m, timeout_ms);
+}
+
 /*
  * Told to the next process at once, and for half of its time more than needed, so that not each of
  * many is news for it.
@@ -153,9 +161,7 @@ void slow_write_starts(struct multipath *m, struct mpath_io *io)
 		return;
 	io->slow = true;
 	m->nr_slow++;
-	end_ns = m->now_ns +
-		 (timeout_ms + KERNEL_ERROR_HANDLING_MS + longest_fence_ms(m, timeout_ms)) *
-			 NSEC_PER_MSEC;
+	end_ns = m->now_ns + longest_out_ms(m, timeout_ms) * NSEC_PER_MSEC;
 	if (end_ns <= m->slow_kept_ns)
 		return;
 	m->slow_kept_ns = end_ns + timeout_ms / 2 * NSEC_PER_MSEC;
@@ -184,6 +190,50 @@ void slow_timeout(struct multipath *m)
 	m->actions->fence_over = true;
 }
 
+/* Writes that are out have more time than those of a next process, or of this one from now on. */
+static void tell_writes_out(struct multipath *m, const struct path *path)
+{
+	struct mpath_io *io;
+
+	list_for_each_entry(io, &path->flying, flight)
+		if (!io->slow && is_slow_write(m, io))
+			slow_write_starts(m, io);
+}
+
+/* path_timeout_ms may be another one from now on.  If it is longer its writes are slow ones. */
+void restart_takes_timeout(struct multipath *m)
+{
+	const struct path *path;
+
+	if (m->settings.path_timeout_ms >= m->first_timeout_ms)
+		return;
+	m->first_timeout_ms = m->settings.path_timeout_ms;
+	m->actions->fence_moved = true;
+	for_each_path(m, path)
+		tell_writes_out(m, path);
+	list_for_each_entry(path, &m->leaving, map_node)
+		tell_writes_out(m, path);
+}
+
+/* For the next process: what it finds there may be from before us, too. */
+uint32_t restart_least_timeout_ms(const struct multipath *m)
+{
+	uint32_t former_ms = m->restart_over ? 0 : m->former_timeout_ms;
+
+	return former_ms && former_ms < m->first_timeout_ms ? former_ms : m->first_timeout_ms;
+}
+
+/* It was made shorter since the former process began: that one's writes are slow ones now. */
+static void fear_longer_timeouts(struct multipath *m)
+{
+	uint32_t timeout_ms = m->former_timeout_ms;
+
+	if (timeout_ms <= m->settings.path_timeout_ms)
+		return;
+	m->former_slow_ns =
+		later(m->former_slow_ns, m->now_ns + longest_out_ms(m, timeout_ms) * NSEC_PER_MSEC);
+}
+
 /* A time that no fence lasts to is not believed: writes would wait for ever. */
 void restart_begins(struct multipath *m)
 {
@@ -194,6 +244,7 @@ void restart_begins(struct multipath *m)
 	m->nr_recalled_disks = m->nr_former_disks;
 	if (m->nr_former_disks)
 		m->restart_over = false;
+	fear_longer_timeouts(m);
 	if (m->former_slow_ns > m->now_ns + SLOW_FEARED_MAX_NS)
 		m->former_slow_ns = m->now_ns + SLOW_FEARED_MAX_NS;
 	if (m->former_fence_ns > max_ns)
@@ -358,12 +409,18 @@ void restart_reconsider(struct multipath *m)
 	}
 }
 
-/* The kernel has ended no command for its time-out yet; what it keeps back has none. */
+/*
+ * The kernel has ended no command for its time-out yet, which is the one that it was sent with;
+ * what it keeps back has none.
+ */
 static bool counters_prove(const struct multipath *m, const struct path *path)
 {
 	uint64_t from_ns = later(m->started_ns, path->kept_back_ns);
+	uint32_t timeout_ms = m->settings.path_timeout_ms;
 
-	return m->now_ns < from_ns + m->settings.path_timeout_ms * NSEC_PER_MSEC;
+	if (m->former_timeout_ms && m->former_timeout_ms < timeout_ms)
+		timeout_ms = m->former_timeout_ms;
+	return m->now_ns < from_ns + timeout_ms * NSEC_PER_MSEC;
 }
 
 /* What the kernel has just let go may be on its way to the device, and counted nowhere. */

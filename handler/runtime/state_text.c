@@ -16,6 +16,7 @@
  *   slow_end_ns=0
  *   used_disks=...
  *   used_transit_ms=0
+ *   used_timeout_ms=0
  *   array_reserves=0
  *   news_1=...
  *   ...
@@ -25,9 +26,9 @@
  * another version is not believed: the map then pins the LUN anew, as if it had never seen one.
  * Where writes may still land it does not depend on this file alone: see tally.h.
  * [lun] is missing while no LUN was seen; news_1 and the like while there is nothing to be told;
- * fence_end_ns, slow_end_ns, used_disks, used_transit_ms and array_reserves in files of earlier
- * versions; the array's names (serial, designators) without identity=array.  Bytes, hashes and the
- * numbers of disks are hexadecimal.
+ * fence_end_ns, slow_end_ns, used_disks, used_transit_ms, used_timeout_ms and array_reserves in
+ * files of earlier versions; the array's names (serial, designators) without identity=array.
+ * Bytes, hashes and the numbers of disks are hexadecimal.
  */
 #include "runtime/state_text.h"
 
@@ -258,6 +259,7 @@ static void state_set_memory(GKeyFile *file, const struct kept *kept)
 	g_key_file_set_uint64(file, GROUP_SET, "slow_end_ns", memory->slow_end_ns);
 	state_set_hashes(file, "used_disks", memory->disks, memory->nr_disks);
 	g_key_file_set_uint64(file, GROUP_SET, "used_transit_ms", memory->transit_ms);
+	g_key_file_set_uint64(file, GROUP_SET, "used_timeout_ms", memory->timeout_ms);
 	g_key_file_set_uint64(file, GROUP_SET, "array_reserves", memory->array_reserves);
 	state_set_news(file, memory);
 }
@@ -298,10 +300,12 @@ static bool state_get_later_number(GKeyFile *file, const char *key, uint64_t max
 
 static bool state_get_disks(GKeyFile *file, struct mpath_memory *memory)
 {
-	uint64_t transit_ms;
-	bool ok = state_get_later_number(file, "used_transit_ms", UINT32_MAX, &transit_ms);
+	uint64_t transit_ms, timeout_ms;
+	bool ok = state_get_later_number(file, "used_transit_ms", UINT32_MAX, &transit_ms) &&
+		  state_get_later_number(file, "used_timeout_ms", UINT32_MAX, &timeout_ms);
 
-	memory->transit_ms = (uint32_t)transit_ms;
+	memory->transit_ms = (uint32_t)(ok ? transit_ms : 0);
+	memory->timeout_ms = (uint32_t)(ok ? timeout_ms : 0);
 	return ok && (!state_has(file, GROUP_SET, "used_disks") ||
 		      state_get_hashes(file, "used_disks", memory->disks, MEMORY_DISKS_MAX,
 				       &memory->nr_disks));

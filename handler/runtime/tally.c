@@ -100,6 +100,7 @@ void tally_tell(struct tally *tally, const struct mpath_error_tally *now)
 	__atomic_store_n(&told->fence_end_ns, now->fence_end_ns, __ATOMIC_RELEASE);
 	__atomic_store_n(&told->slow_end_ns, now->slow_end_ns, __ATOMIC_RELEASE);
 	__atomic_store_n(&told->transit_ms, now->transit_ms, __ATOMIC_RELEASE);
+	__atomic_store_n(&told->timeout_ms, now->timeout_ms, __ATOMIC_RELEASE);
 	for (i = 0; i < MEMORY_DISKS_MAX; i++)
 		tell(&told->disks[i], &now->disks[i]);
 }

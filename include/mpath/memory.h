@@ -44,6 +44,7 @@ struct mpath_memory {
 	unsigned int nr_news;
 	struct mpath_news news[MEMORY_NEWS_MAX];
 	uint32_t transit_ms; /* the longest way to one of them, as in path_facts */
+	uint32_t timeout_ms; /* what is out there has at least, if not more: slow_end_ns */
 	/* As in path_facts; 0, which no path has, stands for those that there is no room for. */
 	uint64_t disks[MEMORY_DISKS_MAX];
 };
@@ -64,7 +65,8 @@ struct mpath_error_tally {
 	/* As in struct mpath_memory. */
 	uint64_t fence_end_ns;
 	uint64_t slow_end_ns;
-	uint64_t transit_ms;
+	uint32_t transit_ms;
+	uint32_t timeout_ms; /* 0 in earlier versions, which had transit_ms of 64 bits */
 };
 
 #endif

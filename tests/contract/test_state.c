@@ -58,6 +58,7 @@ static struct kept kept(void)
 			   .array_reserves = true,
 			   .nr_news = MEMORY_NEWS_MAX,
 			   .transit_ms = UINT32_MAX,
+			   .timeout_ms = 20000,
 			   .nr_disks = MEMORY_DISKS_MAX},
 	};
 	unsigned int i;
@@ -223,6 +224,8 @@ static void test_not_understood(void)
 		 "a value is missing or not understood"},
 		{"used_transit_ms=4294967295", "used_transit_ms=4294967296",
 		 "a value is missing or not understood"},
+		{"used_timeout_ms=20000", "used_timeout_ms=20 s",
+		 "a value is missing or not understood"},
 		{"array_reserves=1", "array_reserves=2", "a value is missing or not understood"},
 		{"news_3=72", "news_3=7x", "a value is missing or not understood"},
 		{"news_1=70", "news_1=7070", "a value is missing or not understood"},
@@ -255,10 +258,11 @@ static void test_earlier_versions(void)
 	assert(state_save("map", &k) == 0);
 	read_file("map");
 	change_text("array_reserves=1\n", "");
+	change_text("used_timeout_ms=20000\n", "");
 	change_text("used_disks=ffffffffffffffff\nused_transit_ms=4294967295\n", "");
 	write_file("map", text, strlen(text));
 	assert(load("map", &back) == 0);
-	assert(!back.memory.array_reserves);
+	assert(!back.memory.array_reserves && back.memory.timeout_ms == 0);
 	assert(back.memory.nr_disks == 0 && back.memory.transit_ms == 0);
 	assert(back.memory.fence_end_ns == UINT64_MAX - 1 && back.lun.known);
 

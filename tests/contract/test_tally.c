@@ -21,8 +21,10 @@ static char file[64];
 static const struct mpath_error_tally first = {.disks = {{17, 3}, {4711, 0}, {18, UINT64_MAX}},
 					       .fence_end_ns = 5,
 					       .slow_end_ns = UINT64_MAX};
-static const struct mpath_error_tally second = {
-	.disks = {{17, 4}, {18, 7}}, .fence_end_ns = UINT64_MAX - 1, .transit_ms = 9};
+static const struct mpath_error_tally second = {.disks = {{17, 4}, {18, 7}},
+						.fence_end_ns = UINT64_MAX - 1,
+						.transit_ms = 9,
+						.timeout_ms = 20000};
 
 static const struct mpath_error_tally nothing;
 

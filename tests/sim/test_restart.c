@@ -1828,6 +1828,80 @@ static void a_longer_time_out_for_a_while(void)
 	world_end(w);
 }
 
+/* What is out then has the time-out that it was sent with. */
+static void leave_writes(struct world *w)
+{
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	submit_write(w, 0, 1);
+	submit_write(w, 0, 1);
+	advance(w, 1);
+}
+
+static void set_path_timeout(struct world *w, uint32_t ms)
+{
+	w->settings.path_timeout_ms = ms;
+	w->settings.restart_wait_ms = ms + 30000; /* as config.c has it, if nothing is said */
+}
+
+/*
+ * The administrator has made it shorter since, or the map had another table meanwhile.  And so it
+ * is if the next process is killed while it waits.
+ */
+static void a_shorter_time_out_for_the_next_process(void)
+{
+	struct sim_io *write;
+	struct world *w;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		w = world_new(QUEUE TWO_PATHS);
+		w->settings.fence = FENCE_TIME;
+		set_path_timeout(w, 60000);
+		world_up(w);
+		leave_writes(w);
+		set_path_timeout(w, 20000);
+		expect(w, i != 1 || reload(w, QUEUE TWO_PATHS) == 0);
+		kill_world(w, 98000);
+		set_mode(sim_path(w, "8:0"), MODE_UP);
+		restart_world(w);
+		if (i == 2) {
+			advance(w, 500);
+			kill_world(w, 0);
+			restart_world(w);
+		}
+		write = submit_write(w, 0, 1);
+		advance(w, 149000); /* 60 + 30 + 60 s */
+		expect_pending(w, write);
+		expect(w, w->counts.orphan_writes == 1);
+		advance(w, 32000);
+		expect_good(w, write);
+		world_end(w);
+	}
+}
+
+/* The kernel ends the old write when its own time-out is over, and counts no error for it. */
+static void a_longer_time_out_for_the_next_process(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	w->timeouts_untold = true;
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	leave_writes(w);
+	kill_world(w, 10000);
+	set_path_timeout(w, 60000);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 149000);
+	expect_pending(w, write);
+	expect(w, w->counts.orphan_writes == 1);
+	advance(w, 2000);
+	expect_good(w, write);
+	world_end(w);
+}
+
 /* --- what could not be saved --- */
 
 /* Nothing could be saved: what is told at once is there all the same. */
@@ -1993,5 +2067,7 @@ int main(void)
 	STORY(an_unmap_ends_soon);
 	STORY(an_unmap_that_has_ended);
 	STORY(a_longer_time_out_for_a_while);
+	STORY(a_shorter_time_out_for_the_next_process);
+	STORY(a_longer_time_out_for_the_next_process);
 	return end_of_stories();
 }

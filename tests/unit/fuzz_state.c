@@ -123,6 +123,7 @@ static void check_saved(const struct kept *kept)
 	       !memcmp(kept->memory.news, again.memory.news, sizeof(kept->memory.news)));
 	assert(kept->memory.array_reserves == again.memory.array_reserves);
 	assert(kept->memory.transit_ms == again.memory.transit_ms);
+	assert(kept->memory.timeout_ms == again.memory.timeout_ms);
 	assert(kept->memory.nr_disks == again.memory.nr_disks &&
 	       !memcmp(kept->memory.disks, again.memory.disks,
 		       kept->memory.nr_disks * sizeof(kept->memory.disks[0])));
@@ -187,6 +188,7 @@ static void check_facts(const uint8_t *data, size_t size)
 	kept.memory.disabled[0] = ~kept.memory.failed[0];
 	kept.memory.fence_end_ns = kept.memory.failed[1];
 	kept.memory.transit_ms = (uint32_t)kept.memory.failed[2];
+	kept.memory.timeout_ms = (uint32_t)kept.memory.failed[1];
 	kept.memory.nr_disks = kept.memory.nr_failed;
 	memcpy(kept.memory.disks, kept.memory.failed, sizeof(kept.memory.disks));
 	kept.memory.slow_end_ns = kept.memory.failed[0];

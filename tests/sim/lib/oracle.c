@@ -361,6 +361,15 @@ static void check_overdue(struct world *w, const struct sim_io *io)
 	}
 }
 
+/* The former process may have given its writes more time than this one would. */
+static uint64_t longer_timeout_ends_ns(const struct world *w, const struct sim_path *longest)
+{
+	uint32_t timeout_ms = w->memory.nr_disks ? w->memory.timeout_ms : 0;
+	uint64_t ms = timeout_ms + KERNEL_ERROR_HANDLING_MS + fence_ms(w, longest, timeout_ms);
+
+	return timeout_ms > w->settings.path_timeout_ms ? w->start_ns + ms * NSEC_PER_MSEC : 0;
+}
+
 /*
  * How long a way is, is known when a path was opened, maybe by a former process; it may have left.
  * And that process may have left word of writes that take longer than others.
@@ -370,7 +379,9 @@ static uint64_t restart_ends_ns(const struct world *w)
 	struct sim_path longest = {.transit_ms = w->longest_transit_ms};
 	uint64_t fence = fence_ms(w, &longest, w->settings.path_timeout_ms);
 	uint64_t ends_ns = w->start_ns + (w->settings.restart_wait_ms + fence) * NSEC_PER_MSEC;
+	uint64_t longer_ns = longer_timeout_ends_ns(w, &longest);
 
+	ends_ns = ends_ns > longer_ns ? ends_ns : longer_ns;
 	return ends_ns > w->memory.slow_end_ns ? ends_ns : w->memory.slow_end_ns;
 }
 
