@@ -115,14 +115,15 @@ static void tell_identity(struct multipath *m)
 
 /*
  * A path says that the capacity has changed (06/2A/09).  It stays in use while all paths are asked;
- * who is asked at the same time does not speak for the old size.
+ * who is asked at the same time does not speak for the old size.  Who is about to come back may
+ * have told that already.
  */
 void capacity_changed(struct multipath *m)
 {
 	struct path *path;
 
 	for_each_path(m, path) {
-		if (!path->active)
+		if (!path->active && path->probing != PROBE_IDENTIFY)
 			continue;
 		path->recheck_identity = true;
 		probe_path_now(m, path);

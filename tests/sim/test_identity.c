@@ -757,6 +757,32 @@ static void a_lun_grows_twice(void)
 	world_end(w);
 }
 
+/* The path comes back, and has told the old size already; nobody will be told of it again. */
+static void a_lun_grows_while_its_path_is_identified(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_path *p = sim_path(w, "8:0");
+	unsigned int nr_probes;
+
+	world_up(w);
+	set_mode(p, MODE_LOST);
+	submit_read(w, 0, 1);
+	advance(w, 500);
+	p->latency_ns = 100 * NSEC_PER_MSEC;
+	set_mode(p, MODE_UP);
+	nr_probes = p->nr_probes + 6; /* checker, INQUIRY, its pages, 83h, the size; then B0h */
+	while (p->nr_probes < nr_probes)
+		advance(w, 10);
+	expect(w, !p->path->active && p->path->seen.nr_blocks == SIM_NR_BLOCKS);
+	p->nexus.nr_blocks = 4096;
+	kernel_hears(p, HEARD_CAPACITY);
+	advance(w, 5000);
+	p->latency_ns = SIM_LATENCY;
+	expect(w, mpath_lun(w->m)->nr_blocks == 4096);
+	one_command_is_told_of_the_size(w);
+	world_end(w);
+}
+
 /* Initiators have lived through the restart, and have the old size. */
 static void a_lun_grows_during_a_restart(void)
 {
@@ -1348,6 +1374,7 @@ int main(void)
 	STORY(resize_by_message);
 	STORY(a_path_does_not_grow_with_the_others);
 	STORY(a_lun_grows_twice);
+	STORY(a_lun_grows_while_its_path_is_identified);
 	STORY(a_lun_grows_during_a_restart);
 	STORY(a_lun_grows_during_an_outage);
 	STORY(a_lun_grows_while_a_path_is_down);
