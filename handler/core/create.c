@@ -46,7 +46,8 @@ static void take_lun(struct multipath *m, const struct lun_facts *lun)
 {
 	if (!lun || !lun->known)
 		return;
-	if (m->settings.wwid[0] && strcmp(m->settings.wwid, lun->wwid) != 0)
+	m->kept_is_other = m->settings.wwid[0] && strcmp(m->settings.wwid, lun->wwid) != 0;
+	if (m->kept_is_other)
 		return;
 	m->lun = *lun;
 	meet_hardware(m, &m->lun);

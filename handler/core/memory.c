@@ -368,6 +368,8 @@ static void recall_paths(struct multipath *m)
 
 static void recall_news(struct multipath *m, const struct mpath_memory *memory)
 {
+	if (m->kept_is_other)
+		return; /* nor does anybody want to know what was said of that one */
 	for (m->nr_news = 0; m->nr_news < memory->nr_news; m->nr_news++) {
 		const struct mpath_news *from = &memory->news[m->nr_news];
 		struct scsi_result *to = &m->news[m->nr_news];

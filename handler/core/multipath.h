@@ -87,6 +87,7 @@ struct multipath {
 	uint64_t reset_told_ns;	   /* when a 29/xx did, or was kept for the next command; or
 				      reservations began */
 	bool lun_seen;		   /* by this process: lun is not only what was kept */
+	bool kept_is_other;	   /* what was kept is another LUN: the map names this one now */
 
 	struct priority_group *groups;
 	struct list paths;   /* path.map_node, in table order: see for_each_path() */

@@ -3,6 +3,8 @@
  * What the array tells once, and a command of our own has heard: the next commands of initiators
  * are told instead (SAM-5 5.14, SPC-5 4.4.6).  Nothing of it gets lost without a word.
  */
+#include <string.h>
+
 #include "mpath/scsi.h"
 #include "sim/lib/tables.h"
 #include "sim/lib/world.h"
@@ -137,6 +139,24 @@ static void a_loss_that_nobody_heard_before_the_restart(void)
 	kill_world(w, 0);
 	restart_world(w);
 	advance(w, 100);
+	is_told_nothing(w);
+	world_end(w);
+}
+
+/* The administrator has named another LUN since: of that one no write is lost. */
+static void a_loss_of_another_lun(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+
+	world_up(w);
+	push_deferred(sim_path(w, "8:0"), 0x03, 0x0c, 0x00);
+	advance(w, 10001);
+	kill_world(w, 0);
+	exchange_lun(sim_path(w, "8:0"), 1);
+	strcpy(w->settings.wwid, w->luns[1].wwid);
+	restart_world(w);
+	advance(w, 100);
+	expect_notice(w, "the LUN is");
 	is_told_nothing(w);
 	world_end(w);
 }
@@ -467,5 +487,6 @@ int main(void)
 	STORY(more_unit_attentions_than_are_kept);
 	STORY(more_losses_than_are_kept);
 	STORY(a_loss_that_nobody_heard_before_the_restart);
+	STORY(a_loss_of_another_lun);
 	return end_of_stories();
 }

@@ -261,6 +261,8 @@ void world_start(struct world *w)
 	strbuf_init(&error, w->text, sizeof(w->text));
 	w->m = mpath_create("mpatha", table, &w->settings, w->kept.known ? &w->kept : NULL, &error);
 	oracle_check(w, w->m, "mpath_create: %s", w->text);
+	if (w->kept.known && !mpath_lun(w->m)->known)
+		oracle_lun_forgotten(w); /* the settings name another one */
 	mpath_recall(w->m, &w->memory);
 	mpath_recall_errors(w->m, &w->tally);
 	w->saved = w->memory;
