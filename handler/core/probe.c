@@ -622,12 +622,17 @@ void doubt_identity(struct multipath *m, const struct path *path, const char *wh
 	}
 }
 
-/* Of a LUN that was never seen nobody can have believed anything. */
+/*
+ * A passive path has proved whose it is, too.  Of a LUN that was never seen nobody can have
+ * believed anything.
+ */
 static void hear_for_initiators(struct multipath *m, struct path *path)
 {
-	if (path->identified)
+	if (!m->lun.known)
+		return;
+	if (path->identified || path->passive)
 		keep_news(m, &path->probe.result);
-	else if (m->lun.known)
+	else
 		keep_until_identified(path, &path->probe.result);
 }
 

@@ -193,6 +193,27 @@ static void a_lun_that_nobody_has_seen_for_long(void)
 	}
 }
 
+/* It does not tell its size, but its WWID: what it says is said of our LUN, and now. */
+static void a_passive_path_hears_something(void)
+{
+	struct world *w = new_world("0", MAKE_HP_SW, GROUPS);
+	struct sim_io *io;
+
+	lun(w)->is_shy = true;
+	world_up(w);
+	read_and_wait(w, 20);
+	push_ua(sim_path(w, "8:16"), 0x2a, 0x01);
+	advance(w, 6000);
+	expect(w, sim_path(w, "8:16")->path->passive && !sim_path(w, "8:16")->nexus.nr_uas);
+	io = submit_read(w, 0, 1);
+	advance(w, 20);
+	expect_sense(w, io, 0x06, 0x2a, 0x01);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	read_and_wait(w, 100);
+	read_and_wait(w, 100); /* and not again, now that it is used */
+	world_end(w);
+}
+
 /* Another host has moved it: commands follow it there, and do not ask for it back. */
 static void another_host_moves_the_lun(void)
 {
@@ -999,6 +1020,7 @@ int main(void)
 	STORY(the_second_group_owns_the_lun_at_the_start);
 	STORY(a_lun_that_nobody_has_seen);
 	STORY(a_lun_that_nobody_has_seen_for_long);
+	STORY(a_passive_path_hears_something);
 	STORY(another_host_moves_the_lun);
 	STORY(followover_after_a_restart);
 	STORY(the_array_is_overloaded);
