@@ -187,12 +187,17 @@ static void retry(struct multipath *m, struct mpath_io *io, struct path *path, b
 }
 
 /* From now on the command has an error: should it not come to another try, it must not be GOOD. */
+static void has_not_worked(struct mpath_io *io)
+{
+	scsi_sense_set(&io->result, (uint32_t)io->cmd.data_len, 0x04, 0x08,
+		       io->cmd.class == CMD_ONCE ? 0x01 : 0x00);
+}
+
 void retry_short_transfer(struct multipath *m, struct mpath_io *io, struct path *path)
 {
 	trace(m, "io %02x: %u bytes were not %s on %s", io->cmd.cdb[0], io->result.residual,
 	      io->cmd.dir == SCSI_DATA_OUT ? "taken" : "sent", path_name(path));
-	scsi_sense_set(&io->result, (uint32_t)io->cmd.data_len, 0x04, 0x08,
-		       io->cmd.class == CMD_ONCE ? 0x01 : 0x00);
+	has_not_worked(io);
 	retry(m, io, path, true);
 }
 
@@ -321,15 +326,19 @@ static bool may_be_hit_by_reset(const struct multipath *m, uint64_t sent_ns)
 	return m->reset_sent_ns && (is_out || sent_ns <= m->reset_state_ns);
 }
 
-/* TASK ABORTED is for an initiator only if he, or another one, has wanted that (fence.c). */
-static struct verdict judge_command(struct multipath *m, const struct mpath_io *io)
+/*
+ * TASK ABORTED is for an initiator only if he, or another one, has wanted that (fence.c).  Linux
+ * sends again what was answered so, also what must not be done twice.
+ */
+static struct verdict judge_command(struct multipath *m, struct mpath_io *io)
 {
 	const struct scsi_result *result = &io->result;
 
-	if (result->transport == TRANSPORT_OK && result->status == SAM_TASK_ABORTED &&
-	    may_be_hit_by_reset(m, io->start_ns))
-		return (struct verdict){IO_RETRY, true, "aborted by our own reset"};
-	return judge_for(m, result);
+	if (result->transport != TRANSPORT_OK || result->status != SAM_TASK_ABORTED ||
+	    !may_be_hit_by_reset(m, io->start_ns))
+		return judge_for(m, result);
+	has_not_worked(io);
+	return (struct verdict){IO_RETRY, true, "aborted by our own reset"};
 }
 
 /* An answer that is not good, and that no other leg can make up for. */

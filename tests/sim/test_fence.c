@@ -1202,6 +1202,9 @@ static void answer_task_aborted(struct sim_path *p)
  */
 static void what_a_reset_aborts_is_sent_again(void)
 {
+	static const char *const names[] = {"fail_path 8:0", "fail_path 8:16", "fail_path 8:32",
+					    "fail_path 8:48"};
+	unsigned int i;
 	struct world *w = new_world(QUEUE TWO_BY_TWO, FENCE_LU_RESET);
 	struct sim_path *p = sim_path(w, "8:16");
 	struct sim_io *lost, *write, *caw;
@@ -1226,7 +1229,10 @@ static void what_a_reset_aborts_is_sent_again(void)
 	expect_answer(w, write, SAM_TASK_ABORTED);
 	world_end(w);
 
-	/* What may have been carried out, and must not be twice, is for the initiator to decide. */
+	/*
+	 * What may have been carried out, and must not be twice, is not sent again.  Nor is the
+	 * initiator told what he would send it again for, and which he never wanted.
+	 */
 	w = new_world(QUEUE TWO_BY_TWO, FENCE_LU_RESET);
 	p = sim_path(w, "8:16");
 	world_up(w);
@@ -1237,8 +1243,24 @@ static void what_a_reset_aborts_is_sent_again(void)
 	expect(w, lost->nr_starts == 2);
 	answer_task_aborted(p);
 	advance(w, 2);
-	expect_answer(w, caw, SAM_TASK_ABORTED);
+	expect_sense(w, caw, 0x04, 0x08, 0x01);
 	expect(w, caw->nr_starts == 1);
+	world_end(w);
+
+	/* No path is left before it can be sent again: there is no other answer to it. */
+	w = new_world(FAIL TWO_BY_TWO, FENCE_LU_RESET);
+	p = sim_path(w, "8:16");
+	world_up(w);
+	set_io_mode(p, MODE_HUNG, 1);
+	lose_write(w, 0);
+	write = submit_write(w, 1, 1);
+	advance(w, 1070);
+	expect_pending(w, write);
+	for (i = 0; i < 4; i++)
+		expect(w, message(w, names[i]) == 0);
+	answer_task_aborted(p);
+	advance(w, 100);
+	expect_sense(w, write, 0x04, 0x08, 0x00);
 	world_end(w);
 }
 
