@@ -638,14 +638,6 @@ static struct priority_group *successor(struct mpath_change *change,
 	return NULL;
 }
 
-static unsigned int number_after(struct mpath_change *change, unsigned int number)
-{
-	const struct priority_group *pg;
-
-	pg = number ? successor(change, &change->m->groups[number - 1]) : NULL;
-	return pg ? pg->number : 0;
-}
-
 /* Before anything has moved: the new groups are the old ones, as far as they can be. */
 static void inherit_group_states(struct multipath *m, struct mpath_change *change)
 {
@@ -660,7 +652,7 @@ static void inherit_group_states(struct multipath *m, struct mpath_change *chang
 		change->groups[i].bypassed = old && old->bypassed;
 		change->groups[i].bypassed_by_array = old && old->bypassed_by_array;
 	}
-	m->used_group = number_after(change, m->used_group);
+	m->used_pg = successor(change, m->used_pg);
 	m->current_pg = successor(change, m->current_pg);
 	m->next_pg = successor(change, m->next_pg);
 }
@@ -677,7 +669,7 @@ static void take_table(struct multipath *m, struct mpath_change *change)
 	m->queue_mode = table->queue_mode;
 	m->saved_queue_if_no_path = false;
 	m->table_sectors = table->has_length ? table->nr_sectors : 0;
-	m->used_group = 0;
+	m->used_pg = NULL;
 	m->current_pg = NULL;
 	m->next_pg = NULL;
 	if (table->initial_group && table->initial_group <= change->nr_groups)

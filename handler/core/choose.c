@@ -153,9 +153,9 @@ static void switch_group(struct multipath *m, struct priority_group *pg)
 	notice_group(m, NOTICE_GROUP_SWITCHED, pg, "switched to");
 	if (!m->current_pg)
 		not_for_the_log(m);
-	if (m->used_group && m->used_group != pg->number)
+	if (m->used_pg && m->used_pg != pg)
 		m->nr_group_switches++;
-	m->used_group = pg->number;
+	m->used_pg = pg;
 	m->current_pg = pg;
 	m->awaited_group = 0;
 	m->actions->group_changed = true;

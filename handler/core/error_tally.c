@@ -122,10 +122,7 @@ void mpath_recall_errors(struct multipath *m, const struct mpath_error_tally *ta
 	for (i = 0; i < MEMORY_DISKS_MAX; i++)
 		if (tally->disks[i].disk)
 			recall_disk(m, tally->disks[i].disk);
-	if (m->nr_former_disks && m->longest_transit_ms < tally->transit_ms)
-		m->longest_transit_ms = tally->transit_ms;
-	if (m->nr_former_disks && tally->timeout_ms)
-		m->former_timeout_ms = tally->timeout_ms;
+	recall_times(m, tally->transit_ms, tally->timeout_ms);
 	for (i = 0; i < m->nr_former_disks; i++)
 		m->former_disks[i].errors = errors_of(tally, m->former_disks[i].disk);
 }

@@ -342,16 +342,24 @@ void recall_disk(struct multipath *m, uint64_t disk)
 		m->former_disks[0].disk = 0;
 }
 
+/* How long commands may be out on these disks; 0: nobody said. */
+void recall_times(struct multipath *m, uint32_t transit_ms, uint32_t timeout_ms)
+{
+	if (!m->nr_former_disks)
+		return;
+	if (m->longest_transit_ms < transit_ms)
+		m->longest_transit_ms = transit_ms;
+	if (timeout_ms)
+		m->former_timeout_ms = timeout_ms;
+}
+
 static void recall_disks(struct multipath *m, const struct mpath_memory *memory)
 {
 	unsigned int i;
 
 	for (i = 0; i < memory->nr_disks; i++)
 		recall_disk(m, memory->disks[i]);
-	if (memory->nr_disks)
-		m->former_timeout_ms = memory->timeout_ms;
-	if (memory->nr_disks && m->longest_transit_ms < memory->transit_ms)
-		m->longest_transit_ms = memory->transit_ms;
+	recall_times(m, memory->transit_ms, memory->timeout_ms);
 }
 
 /*

@@ -153,7 +153,7 @@ struct multipath {
 	struct io_stats stats; /* of commands, as their initiators see them */
 	uint64_t nr_path_faults;
 	uint64_t nr_group_switches;
-	unsigned int used_group; /* that commands were switched to last, by its number; 0: none */
+	struct priority_group *used_pg; /* that commands were switched to last, if it is left */
 
 	/* commands with us, each counted in nr_ios and on one list or in flight */
 	struct list held;
@@ -398,6 +398,7 @@ void tell_ends(const struct multipath *m, uint64_t *fence_end_ns, uint64_t *slow
 
 /* memory.c: a disk that a former process used; 0: those that there is no room for */
 void recall_disk(struct multipath *m, uint64_t disk);
+void recall_times(struct multipath *m, uint32_t transit_ms, uint32_t timeout_ms);
 
 /* error_tally.c: what the disk has ended with an error, and we know of */
 void tally_begins(struct path *path, uint64_t errors);
