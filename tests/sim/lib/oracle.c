@@ -899,7 +899,7 @@ void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio
 		hear_loose_leg(w, &mio->result);
 		return;
 	}
-	if (io->tmr || is_past_deadline(w, io))
+	if (io->tmr || io->overdue || is_past_deadline(w, io))
 		hear_for_nobody(w, &mio->result);
 	if (is_deferred(&mio->result)) {
 		io->heard_loss = news_of(&mio->result);
