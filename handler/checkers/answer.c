@@ -6,7 +6,7 @@
  * because the target answers BUSY or completes with a warning: it answers, so the path is up.  Nor
  * because the LUN was stopped or is being formatted: with no path left nobody could start it
  * again, or ask how far the formatting is.  A deferred error is about a command that was answered
- * long before: it says nothing of the path, and is the initiators' (core/probe.c).
+ * long before: it says nothing of the path, and is the initiators' (core/hear.c).
  */
 #include "checkers/answer.h"
 #include "mpath/scsi.h"

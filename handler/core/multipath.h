@@ -474,27 +474,34 @@ void hedge_timeout(struct multipath *m);
 void hedge_detail(const struct multipath *m, struct strbuf *out);
 bool hedge_is_consistent(const struct multipath *m);
 
-/* probe.c: links, checkers and the identity check */
+/* probe.c: the command by which we ask a path */
 void paths_timeout(struct multipath *m);
+void probe_answered(struct multipath *m, struct path *path);
+void probe_abandoned(struct multipath *m, struct path *path);
+void abandon_probe(struct multipath *m, struct path *path);
+
+/* check.c: is a path usable? */
 void probe_path_now(struct multipath *m, struct path *path);
 void look_at_paths(struct multipath *m);
 bool probe_group_in_use(struct multipath *m);
 bool probes_are_out(const struct multipath *m);
-void doubt_identity(struct multipath *m, const struct path *path, const char *why);
-void kernel_has_heard(struct multipath *m, struct path *path, enum mpath_heard heard);
-void probe_answered(struct multipath *m, struct path *path);
-void probe_abandoned(struct multipath *m, struct path *path);
-void path_opened(struct multipath *m, struct path *path, const struct path_facts *facts);
-void path_refused(struct multipath *m, struct path *path, const char *reason);
-void path_closed(struct multipath *m, struct path *path);
-void abandon_probe(struct multipath *m, struct path *path);
-void close_link(struct multipath *m, struct path *path);
-void close_link_if_idle(struct multipath *m, struct path *path);
-
 bool attach_hw_handler(struct multipath *m, struct path *path);
+
+/* array_talk.c: activation, and the states of port groups */
 void activate_path(struct multipath *m, struct path *path);
 bool stop_waiting(struct multipath *m, struct path *path);
 void refresh_path(struct multipath *m, struct path *path);
+
+/* hear.c: what is told once */
+void doubt_identity(struct multipath *m, const struct path *path, const char *why);
+void kernel_has_heard(struct multipath *m, struct path *path, enum mpath_heard heard);
+
+/* link.c: a path's link to its device */
+void path_opened(struct multipath *m, struct path *path, const struct path_facts *facts);
+void path_refused(struct multipath *m, struct path *path, const char *reason);
+void path_closed(struct multipath *m, struct path *path);
+void close_link(struct multipath *m, struct path *path);
+void close_link_if_idle(struct multipath *m, struct path *path);
 
 /* bypass.c: groups that are used only if no other can be */
 void set_bypass(struct multipath *m, struct priority_group *pg, bool bypassed, const char *told);

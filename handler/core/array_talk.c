@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the hardware handler says to the array, by a path's probe: the activation of a group
+ * (pg_init.c), and the question for the states of port groups (hw.c).
+ */
+#include <assert.h>
+
+#include "core/multipath.h"
+#include "core/probe.h"
+#include "mpath/scsi.h"
+
+/* An activation finds this host short of something, or the array busy: a pause, and for how long
+ * at the most the array is waited for where another group can be used. */
+#define SHORT_PAUSE_NS (50 * NSEC_PER_MSEC)
+#define BUSY_TIME_NS   (5 * NSEC_PER_SEC)
+
+void activate_path(struct multipath *m, struct path *path)
+{
+	trace(m, "path %s: activate", path_name(path));
+	path->probing = PROBE_ACTIVATE;
+	path->probe.short_until_ns = 0;
+	m->hw.type->begin(&m->hw, path, HW_ACTIVATE);
+	converse_with_array(m, path, NULL);
+}
+
+void refresh_path(struct multipath *m, struct path *path)
+{
+	path->probing = PROBE_REFRESH;
+	m->hw.type->begin(&m->hw, path, HW_REFRESH);
+	converse_with_array(m, path, NULL);
+}
+
+/* The next check had to wait for the conversation.  A path that is leaving has none. */
+static void go_on_checking(struct multipath *m, struct path *path)
+{
+	if (path->leaving)
+		return;
+	if (path->next_check_ns)
+		wake_by(m, path->next_check_ns);
+	else
+		check_in_turn(m, path);
+}
+
+/* Ends a conversation in which the array is given time.  False: it is not in such a pause. */
+bool stop_waiting(struct multipath *m, struct path *path)
+{
+	if (!path->resume_ns || path->link != LINK_OPEN)
+		return false;
+	end_probe(m, path);
+	go_on_checking(m, path);
+	return true;
+}
+
+static void activation_over(struct multipath *m, struct path *path, enum hw_result result)
+{
+	pg_init_done(m, path, result);
+	go_on_checking(m, path);
+}
+
+/*
+ * A path whose size was not to be had before has told it now, or is not our LUN.  One that does not
+ * tell it yet, although the array says that it is done, is asked again as if the array had said so:
+ * scsi_dh would have let commands go there, and be refused.
+ */
+static enum hw_result after_activation(enum identify_result result)
+{
+	switch (result) {
+	case IDENTIFY_OK:
+		return HW_DONE;
+	case IDENTIFY_PASSIVE:
+	case IDENTIFY_LATER:
+		return HW_RETRY;
+	case IDENTIFY_ASK:
+	case IDENTIFY_OTHER:
+	case IDENTIFY_DOWN:
+		return HW_FAIL_PATH;
+	}
+	return HW_FAIL_PATH;
+}
+
+void activation_identified(struct multipath *m, struct path *path, enum identify_result result)
+{
+	if (m->activating_path == path && path->probing == PROBE_NONE)
+		activation_over(m, path, after_activation(result));
+}
+
+/* No answer will come, or none that counts. */
+void conversation_lost(struct multipath *m, struct path *path)
+{
+	if (m->activating_path == path)
+		pg_init_done(m, path, HW_FAIL_PATH);
+	if (m->refreshing == path)
+		refreshed(m, HW_FAIL_PATH);
+}
+
+static void array_has_said(struct multipath *m, struct path *path, enum hw_result result)
+{
+	enum probe_purpose purpose = path->probing;
+
+	end_probe(m, path);
+	if (purpose == PROBE_REFRESH) {
+		refreshed(m, result);
+		go_on_checking(m, path);
+		return;
+	}
+	tell_port_groups(m);
+	if (result == HW_DONE && path->passive && path->active)
+		begin_probe(m, path, PROBE_IDENTIFY);
+	else
+		activation_over(m, path, result);
+}
+
+void converse_with_array(struct multipath *m, struct path *path, const struct scsi_answer *answer)
+{
+	struct scsi_question question = new_question(m, path);
+	enum hw_result result;
+	uint64_t wait_ns = 0;
+
+	path->resume_ns = 0;
+	path->probe.cmd = (struct scsi_cmd){.timeout_ms = PROBE_TIMEOUT_MS};
+	result = m->hw.type->go_on(&m->hw, path, m->now_ns, answer, &question, &wait_ns);
+	if (result == HW_SEND) {
+		send_probe(m, path);
+	} else if (result == HW_WAIT) {
+		assert(!path->probe.cmd.cdb_len); /* see resume() */
+		long_answer_is_over(m, path);
+		if (m->activating_path == path && answer && !scsi_has_no_room(answer->result))
+			m->pg_init_busy_ns = 0; /* it has time to say that this takes time */
+		path->resume_ns = m->now_ns + wait_ns;
+		wake_by(m, path->resume_ns);
+	} else {
+		array_has_said(m, path, result);
+	}
+}
+
+static bool another_group_will_do(const struct multipath *m)
+{
+	const struct priority_group *pg;
+
+	for_each_group(m, pg)
+		if (pg != m->current_pg && has_usable_path(pg))
+			return true;
+	return false;
+}
+
+/* Perhaps because it takes over from a controller that has died.  For all paths together. */
+static uint64_t array_patience_ends(struct multipath *m)
+{
+	if (!m->pg_init_busy_ns)
+		m->pg_init_busy_ns = m->now_ns;
+	return m->pg_init_busy_ns + (another_group_will_do(m) ? BUSY_TIME_NS : SHORT_TIME_NS);
+}
+
+/*
+ * A command of an activation has not left this host, or has found the array busy: the same command
+ * again in a moment, as the kernel does it for commands of its own.
+ */
+bool waits_for_room(struct multipath *m, struct path *path)
+{
+	struct mpath_io *io = &path->probe;
+	uint64_t ends_ns;
+
+	if (m->activating_path != path)
+		return false;
+	if (io->result.transport == TRANSPORT_BUSY) {
+		ends_ns = patience_with_room_ends(
+			m, io); /* neither the path's fault nor the array's (H7) */
+	} else {
+		io->short_until_ns = 0;
+		if (!scsi_has_no_room(&io->result))
+			return false;
+		ends_ns = array_patience_ends(m);
+	}
+	if (m->now_ns >= ends_ns)
+		return false;
+	path->resume_ns = m->now_ns + SHORT_PAUSE_NS;
+	wake_by(m, path->resume_ns);
+	return true;
+}
