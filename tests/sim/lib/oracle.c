@@ -67,6 +67,7 @@ struct oracle {
 	uint64_t synced_seq;	 /* what was answered before that is safe from a loss of power */
 	uint64_t power_lost_seq; /* what was under way then promises nothing */
 	const struct priority_group *asked_for; /* by the table or a message, when the step began */
+	bool awaits_group;			/* then, that a former process used */
 	bool any_group;				/* the groups are being exchanged */
 	uint64_t changed_ns;			/* when they were: paths are looked at anew */
 	const struct priority_group *current;	/* where the last command went; NULL: all is open */
@@ -106,6 +107,7 @@ void oracle_stepping(struct world *w)
 {
 	the_world = w;
 	w->oracle->asked_for = w->m->next_pg;
+	w->oracle->awaits_group = w->m->awaited_group;
 	w->oracle->before = w->oracle->current;
 	w->oracle->nr_valid = w->m->nr_valid;
 	w->oracle->told_no_path = false;
@@ -480,6 +482,14 @@ static bool stays(const struct sim_io *io, const struct sim_path *p)
 	return io->last_path == p || io->path_before == p;
 }
 
+/* By the table or a message; or a former process has used it, disabled as it is. */
+static bool was_asked_for(const struct world *w, const struct priority_group *pg)
+{
+	bool recalled = w->oracle->awaits_group && !w->m->awaited_group;
+
+	return pg == w->oracle->asked_for || recalled;
+}
+
 /* When commands move to a bypassed group there was none better.  They may stay there (dm). */
 static void check_group(struct world *w, const struct sim_io *io, const struct sim_path *p)
 {
@@ -496,7 +506,7 @@ static void check_group(struct world *w, const struct sim_io *io, const struct s
 	}
 	/* Of several commands in a step one may stay, and another one move the others. */
 	if (pg->bypassed && pg != w->oracle->current && pg != w->oracle->before &&
-	    pg != w->oracle->perhaps && pg != w->oracle->asked_for) {
+	    pg != w->oracle->perhaps && !was_asked_for(w, pg)) {
 		better = better_path(w, io);
 		oracle_check(w, !better, "io %u goes to bypassed group %u, though %s is usable",
 			     io->id, pg->number, better->name);
@@ -521,7 +531,7 @@ static void check_switch(struct world *w, unsigned int number)
 	const struct priority_group *pg = &w->m->groups[number - 1];
 	const struct sim_path *better;
 
-	if (pg->bypassed && pg != w->oracle->asked_for && !w->oracle->any_group &&
+	if (pg->bypassed && !was_asked_for(w, pg) && !w->oracle->any_group &&
 	    !has_suspicious_command(w)) {
 		better = better_path(w, &any_io);
 		oracle_check(w, !better, "commands move to bypassed group %u, though %s is usable",
