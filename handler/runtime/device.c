@@ -144,6 +144,7 @@ static void device_check_finished(struct device *d)
 	if (!d->stopped || d->nr_jobs || d->flush_wanted || !search_is_idle(&d->search))
 		return;
 	loop_timer_set(d->loop, &d->wake, 0);
+	loop_timer_set(d->loop, &d->refresh.timer, 0);
 	pthread_mutex_lock(&d->lock);
 	d->finished = true;
 	pthread_cond_broadcast(&d->changed);
@@ -494,16 +495,24 @@ static void refresh_later(struct device *d, uint64_t now_ns)
 	loop_timer_set(d->loop, &d->refresh.timer, full_second_ns(now_ns + REFRESH_INTERVAL_NS));
 }
 
+/*
+ * Also while the map ends, though nothing is read any more then: if there was no thread for a job,
+ * nobody else asks again for one.
+ */
 static void refresh_fire(struct timer *timer, uint64_t now_ns)
 {
 	struct device *d = container_of(timer, struct device, refresh.timer);
 
 	refresh_later(d, now_ns);
+	if (d->stopping) {
+		workers_ready();
+		return;
+	}
 	if ((d->keeper.failed || d->keeper.later) && !d->keeper.running)
 		keeper_start(d);
 	if (d->refresh.running) {
-		workers_ready(); /* or there was no thread for it, and nobody else asks again */
-		return;		 /* configfs is slow: one reader at a time */
+		workers_ready();
+		return; /* configfs is slow: one reader at a time */
 	}
 	d->refresh.running = true;
 	device_start_job(d, &refreshes, &d->refresh.job);
@@ -1212,7 +1221,6 @@ static void device_handle_stop(struct letter *letter)
 	struct device *d = container_of(letter, struct device, stop);
 
 	d->stopping = true;
-	loop_timer_set(d->loop, &d->refresh.timer, 0);
 	search_stop(&d->search);
 	if (d->keeper.later)
 		keeper_start(d);

@@ -1428,36 +1428,91 @@ static void wait_done(struct hanging_job *jobs, unsigned int nr)
 	pthread_mutex_unlock(&lock);
 }
 
+#define NR_HANGING 200 /* the workers of the story before have not ended yet */
+
+static struct hanging_job hanging[NR_HANGING];
+
+/* More than there are workers, and no thread can be started. */
+static void hang_all_workers(struct loop *loop, bool *may_end, unsigned int nr)
+{
+	atomic_store(&refuse_threads, true);
+	for (unsigned int i = 0; i < nr; i++) {
+		hanging[i] = (struct hanging_job){.may_end = may_end};
+		job_queue_init(&hanging[i].queue);
+		job_init(&hanging[i].job, loop, hanging_run, hanging_done);
+		job_start(&hanging[i].queue, &hanging[i].job);
+	}
+	expect_log("cannot start a thread");
+}
+
+static void end_hanging(bool *may_end, unsigned int nr)
+{
+	pthread_mutex_lock(&lock);
+	*may_end = true;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+	wait_done(hanging, nr);
+}
+
 /* All workers hang, and for a while no thread can be started: what waits goes on by itself then. */
 static void test_no_thread_for_a_while(void)
 {
-	static struct hanging_job jobs[40];
 	static bool may_end;
 	struct front front;
 	unsigned int i;
 
 	start(&front, TABLE);
-	atomic_store(&refuse_threads, true);
-	for (i = 0; i < 40; i++) {
-		jobs[i].may_end = &may_end;
-		job_queue_init(&jobs[i].queue);
-		job_init(&jobs[i].job, device_loop(front.device), hanging_run, hanging_done);
-		job_start(&jobs[i].queue, &jobs[i].job);
-	}
-	expect_log("cannot start a thread");
+	hang_all_workers(device_loop(front.device), &may_end, 40);
 	sleep_ms(1300); /* all that comes by itself waits, too, by now */
-	assert(nr_hanging(jobs, 40) < 40);
+	assert(nr_hanging(hanging, 40) < 40);
 	atomic_store(&refuse_threads, false);
-	for (i = 0; nr_hanging(jobs, 40) < 40; i++) {
+	for (i = 0; nr_hanging(hanging, 40) < 40; i++) {
 		assert(i < SOON_MS / 10);
 		sleep_ms(10);
 	}
+	end_hanging(&may_end, 40);
+	device_stop(front.device);
+}
+
+struct stopper {
+	struct device *device;
+	bool stopped;
+};
+
+static void *stop_run(void *arg)
+{
+	struct stopper *stopper = arg;
+
+	device_stop(stopper->device);
 	pthread_mutex_lock(&lock);
-	may_end = true;
+	stopper->stopped = true;
 	pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&lock);
-	wait_done(jobs, 40);
-	device_stop(front.device);
+	return NULL;
+}
+
+/* The same while the map ends: close() does not wait for what hangs, nor for ever. */
+static void test_no_thread_at_the_end(void)
+{
+	static bool may_end;
+	struct stopper stopper = {0};
+	struct front front;
+	struct timespec until;
+	pthread_t thread;
+
+	start(&front, TABLE);
+	stopper.device = front.device;
+	hang_all_workers(device_loop(front.device), &may_end, NR_HANGING);
+	assert(!__real_pthread_create(&thread, NULL, stop_run, &stopper));
+	sleep_ms(300); /* it has asked for its paths to be closed */
+	atomic_store(&refuse_threads, false);
+	until = in_ms(SOON_MS);
+	pthread_mutex_lock(&lock);
+	while (!stopper.stopped)
+		assert(wait_change(&until));
+	pthread_mutex_unlock(&lock);
+	pthread_join(thread, NULL);
+	end_hanging(&may_end, NR_HANGING);
 }
 
 /* Commands of a dead process are still out: a write waits for their end, a read does not. */
@@ -1996,6 +2051,7 @@ static const struct {
 	{"backstore-not-readable", test_backstore_not_readable},
 	{"backstore", test_backstore},
 	{"no-thread-for-a-while", test_no_thread_for_a_while},
+	{"no-thread-at-the-end", test_no_thread_at_the_end},
 	{"restart-wait", test_restart_wait},
 	{"fences", test_fences},
 	{"fence and session", test_fence_and_session},
