@@ -849,8 +849,13 @@ static const struct control_hooks control_hooks = {
 	.unload = map_text_free,
 };
 
+/* tcmu-runner loads handler_mpath.so.bak, too: whoever comes second must not begin to serve. */
 __attribute__((visibility("default"))) int handler_init(void)
 {
+	int err = tcmur_register_handler(&mpath_handler);
+
+	if (err)
+		return err; /* tcmu-runner says why */
 	mpath_log_set_sink(log_sink_write);
 	mpath_log(MPATH_LOG_INFO, NULL, NULL, "tcmu-mpath %s (%s)", MPATH_VERSION, MPATH_BUILD_ID);
 	raise_fd_limit();
@@ -858,5 +863,5 @@ __attribute__((visibility("default"))) int handler_init(void)
 	control_start(&control_hooks);
 	g_unix_signal_add(SIGTERM, on_signal, NULL);
 	g_unix_signal_add(SIGINT, on_signal, NULL);
-	return tcmur_register_handler(&mpath_handler);
+	return 0;
 }

@@ -3,7 +3,7 @@
  * Short memory where tcmu-runner calls in: whichever allocation fails in open(), the LUN is
  * refused, the log says why, and nothing is left; or it is in service.  In reconfig(): refused,
  * with words, or taken over.  Backstore and tcmu-runner are played here, and the transport is the
- * fake one.
+ * fake one.  And the handler is not loaded twice.
  */
 #include <assert.h>
 #include <fcntl.h>
@@ -108,16 +108,19 @@ struct tcmu_device {
 };
 static struct tcmu_device device;
 static char cfgstring[] = "mpath/m";
+static bool is_on_dbus;
 
 void control_start(const struct control_hooks *hooks)
 {
 	(void)hooks;
+	is_on_dbus = true;
 }
 
+/* Another copy of the handler is loaded already. */
 int tcmur_register_handler(struct tcmur_handler *handler)
 {
-	(void)handler;
-	return 0;
+	assert(strcmp(handler->subtype, "mpath") == 0);
+	return -1;
 }
 
 void tcmur_dev_set_private(struct tcmu_device *dev, void *private)
@@ -272,8 +275,16 @@ static void test_check_config(void)
 	assert(nth > 20);
 }
 
+/* The second copy does nothing: D-Bus, signals and the log are the first one's. */
+static void test_loaded_twice(void)
+{
+	assert(handler_init_here() == -1);
+	assert(!is_on_dbus && !g_main_context_find_source_by_id(NULL, 1));
+}
+
 int main(void)
 {
+	test_loaded_twice();
 	assert(mkdtemp(dir) && !chdir(dir));
 	paths_here = (struct config_paths){
 		.conf = "mpath.conf", .map_dir = ".", .last_good = ".last-good"};
