@@ -1080,6 +1080,17 @@ static void link_fill_facts(struct path_link *link, const struct sg_disk *disk,
 	snprintf(facts->device, sizeof(facts->device), "%s", disk->name);
 }
 
+/* What was not found for want of files or memory may well be there. */
+static int add_shortage(int err, struct strbuf *reason)
+{
+	int shortage = sysfs_shortage();
+
+	if (!shortage)
+		return err;
+	strbuf_printf(reason, ": %s", strerror(-shortage));
+	return shortage;
+}
+
 static int sg_open(const struct link_request *request, struct path_link **link,
 		   struct path_facts *facts, struct strbuf *reason)
 {
@@ -1090,7 +1101,7 @@ static int sg_open(const struct link_request *request, struct path_link **link,
 	sysfs_shortage(); /* of others' */
 	err = sg_disk_resolve(request->address, &disk, reason);
 	if (err)
-		return err;
+		return add_shortage(err, reason);
 	fresh = calloc(1, sizeof(*fresh));
 	if (!fresh) {
 		strbuf_printf(reason, "out of memory");
@@ -1101,7 +1112,7 @@ static int sg_open(const struct link_request *request, struct path_link **link,
 	if (err) {
 		link_close_all(fresh);
 		free(fresh);
-		return err;
+		return add_shortage(err, reason);
 	}
 	link_fill_facts(fresh, &disk, facts);
 	*link = fresh;

@@ -35,15 +35,22 @@ static int ioctl_here(int fd, unsigned long what, ...)
 
 /* --- the disk --- */
 
-static bool short_of_files;
+static bool short_of_files, is_named_by_sg;
 static unsigned int nr_claims;
 
+static bool read_some_fact(uint64_t *number);
+
+/* Which disk belongs to an sg node stands in sysfs; other words need no descriptor. */
 int sg_disk_resolve(const char *address, struct sg_disk *disk, struct strbuf *reason)
 {
+	uint64_t number;
+
 	(void)address;
-	(void)reason;
 	*disk = (struct sg_disk){.name = "sda"};
-	return 0;
+	if (!is_named_by_sg || read_some_fact(&number))
+		return 0;
+	strbuf_printf(reason, "sg0 is not a disk");
+	return -ENOTBLK;
 }
 
 int claim_take(const struct sg_disk *disk, const char *map, struct claim **claim,
@@ -64,29 +71,31 @@ void claim_release(struct claim *claim)
 }
 
 /* In all others' stead: one fact that can be read everywhere, if there is an fd for it. */
-static uint64_t read_some_fact(uint64_t otherwise)
+static bool read_some_fact(uint64_t *number)
 {
 	struct rlimit limit, few;
-	uint64_t number;
+	uint64_t ignored;
 	bool is_read;
 
 	assert(getrlimit(RLIMIT_NOFILE, &limit) == 0);
 	few = limit;
 	few.rlim_cur = 0;
 	assert(!short_of_files || setrlimit(RLIMIT_NOFILE, &few) == 0);
-	is_read = sysfs_read_number(&number, "/proc/sys/kernel/pid_max");
+	is_read = sysfs_read_number(number, "/proc/sys/kernel/pid_max");
 	assert(setrlimit(RLIMIT_NOFILE, &limit) == 0);
 	assert(is_read == !short_of_files);
-	assert(!sysfs_read_number(&number, "/sys/class/block/%s/no_such_fact", "sda"));
-	return is_read ? number : otherwise;
+	assert(!sysfs_read_number(&ignored, "/sys/class/block/%s/no_such_fact", "sda"));
+	return is_read;
 }
 
 int sg_node_find(const struct sg_disk *disk, struct sg_node *node, struct strbuf *reason)
 {
+	uint64_t number;
+
 	(void)disk;
 	(void)reason;
 	*node = (struct sg_node){.name = "sg0", .host = 7, .queue_depth = 32, .session = -1};
-	node->can_queue = read_some_fact(1) > 1 ? 64 : 1;
+	node->can_queue = read_some_fact(&number) && number > 1 ? 64 : 1;
 	return 0;
 }
 
@@ -166,9 +175,27 @@ static void test_short_of_files(void)
 	expect_open();
 }
 
+/* What was not found may be there: that no file could be opened is why. */
+static void test_not_found_for_want_of_files(void)
+{
+	char words[200];
+	struct path_facts facts;
+	struct path_link *link;
+	struct strbuf reason;
+
+	strbuf_init(&reason, words, sizeof(words));
+	is_named_by_sg = short_of_files = true;
+	assert(open_link(&link, &facts, &reason) == -EMFILE);
+	short_of_files = false;
+	assert(strcmp(words, "sg0 is not a disk: Too many open files") == 0);
+	expect_open();
+	is_named_by_sg = false;
+}
+
 int main(void)
 {
 	expect_open();
 	test_short_of_files();
+	test_not_found_for_want_of_files();
 	return 0;
 }
