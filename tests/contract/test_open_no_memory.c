@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "contract/lib/fake.h"
+#include "contract/lib/runner.h"
 #include "lib/no_memory.h"
 #include "runner/config.h"
 
@@ -98,16 +99,12 @@ bool backstore_exists(const char *cfgstring)
 
 /* --- tcmu-runner and libtcmu --- */
 
-struct tcmu_device {
-	void *private;
-	int fd;
-	union {
-		struct ring_mailbox mailbox;
-		uint8_t bytes[8192];
-	} shared;
-};
-static struct tcmu_device device;
-static char cfgstring[] = "mpath/m";
+static union {
+	struct ring_mailbox mailbox;
+	uint8_t bytes[8192];
+} shared = {.mailbox = {.version = RING_VERSION, .ring_off = 128, .ring_size = 4096}};
+static struct tcmu_device device = {
+	.cfgstring = "mpath/m", .shared = &shared, .shared_len = sizeof(shared)};
 static bool is_on_dbus;
 
 void control_start(const struct control_hooks *hooks)
@@ -121,66 +118,6 @@ int tcmur_register_handler(struct tcmur_handler *handler)
 {
 	assert(strcmp(handler->subtype, "mpath") == 0);
 	return -1;
-}
-
-void tcmur_dev_set_private(struct tcmu_device *dev, void *private)
-{
-	dev->private = private;
-}
-
-void *tcmur_dev_get_private(struct tcmu_device *dev)
-{
-	return dev->private;
-}
-
-int tcmu_dev_get_fd(struct tcmu_device *dev)
-{
-	return dev->fd;
-}
-
-char *tcmu_dev_get_cfgstring(struct tcmu_device *dev)
-{
-	(void)dev;
-	return cfgstring;
-}
-
-const char *tcmu_dev_get_uio_name(struct tcmu_device *dev)
-{
-	(void)dev;
-	return "uio0";
-}
-
-/* Its own memory is tcmu-runner's business. */
-char *tcmu_dev_get_memory_info(struct tcmu_device *dev, void **base, size_t *len, off_t *offset)
-{
-	*base = &dev->shared;
-	*len = sizeof(dev->shared);
-	*offset = 0;
-	return NULL;
-}
-
-uint32_t tcmu_dev_get_block_size(struct tcmu_device *dev)
-{
-	(void)dev;
-	return FAKE_BLOCK_SIZE;
-}
-
-void tcmu_dev_set_num_lbas(struct tcmu_device *dev, uint64_t num_lbas)
-{
-	(void)dev;
-	(void)num_lbas;
-}
-
-uint64_t tcmu_dev_get_num_lbas(struct tcmu_device *dev)
-{
-	(void)dev;
-	return FAKE_NR_BLOCKS;
-}
-
-void tcmu_dev_set_write_cache_enabled(struct tcmu_device *dev, bool enabled)
-{
-	(void)dev;
-	(void)enabled;
 }
 
 /* --- the stories --- */
@@ -234,7 +171,7 @@ static void wait_for_quiet(void)
 static void test_reconfig(void)
 {
 	struct tcmulib_cfg_info info = {.type = TCMULIB_CFG_DEV_CFGSTR,
-					.data.dev_cfgstring = cfgstring};
+					.data.dev_cfgstring = device.cfgstring};
 	unsigned int before = refusals();
 	unsigned int nr_refused = 0;
 	int err;
@@ -265,7 +202,7 @@ static void test_check_config(void)
 
 	for (nth = 1; !valid; nth++) {
 		fail_allocation(nth);
-		valid = check_config(cfgstring, &reason);
+		valid = check_config(device.cfgstring, &reason);
 		assert(valid == !allocation_has_failed());
 		fail_allocation(0);
 		assert(valid || strstr(reason, "memory"));
@@ -294,8 +231,6 @@ int main(void)
 	fake_add_path(&fake_paths[0], "8:0", &disk);
 	fake_add_path(&fake_paths[1], "8:16", &disk);
 	device.fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	device.shared.mailbox =
-		(struct ring_mailbox){.version = RING_VERSION, .ring_off = 128, .ring_size = 4096};
 	write_file("m.map", "[multipath]\ntable=0 0 1 1 round-robin 0 1 1 8:0 1\n");
 	test_open();
 	test_reconfig();

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A LUN from the ring to the paths and back, with all the threads that it has in tcmu-runner: the
+ * kernel here, cmdproc, which is cancelled at the end as there, the owner thread and workers.  Each
+ * command that was handed out is answered once, with its own data; nothing is written afterwards.
+ *
+ * Kernel, libtcmu and backstore are played, and the transport is the fake one.
+ */
+#include <assert.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "contract/lib/fake.h"
+#include "contract/lib/runner.h"
+#include "runner/config.h"
+
+static struct config_paths paths_here;
+#define config_default_paths paths_here
+#define sg_transport	     fake_transport
+#define handler_init	     handler_init_here
+int handler_init_here(void);
+#include "runner/handler.c"
+#include "runtime/tally.h"
+
+#define NR_LIVES    3
+#define NR_COMMANDS 3000
+#define NR_AT_END   12
+#define NR_IDS	    24
+#define CMD_BLOCKS  4
+#define CMD_BYTES   (CMD_BLOCKS * FAKE_BLOCK_SIZE)
+#define RING_OFF    128u
+#define RING_SIZE   4096u /* not many entries: it is full now and then */
+#define DATA_OFF    (RING_OFF + RING_SIZE)
+#define MEM_SIZE    (DATA_OFF + NR_IDS * CMD_BYTES)
+#define CDB_AT	    sizeof(struct ring_response)
+#define ENTRY_SIZE  (uint32_t)(CDB_AT + 16)
+#define TMR_SIZE    (uint32_t)(sizeof(struct ring_tmr) + 8)
+#define NOT_HEARD   0x62 /* libtcmu steps over it */
+#define WAIT_MS	    20000
+
+static char dir[] = "/tmp/mpath-lun.XXXXXX";
+static struct fake_disk disk = {.serial = "disk-one"};
+static struct fake_path fake_paths[2];
+
+/* --- what is not on trial --- */
+
+void log_sink_write(enum log_level level, const char *map, const char *path, const char *words)
+{
+	(void)map;
+	(void)path;
+	if (level != MPATH_LOG_INFO)
+		fprintf(stderr, "%s\n", words);
+}
+
+void control_start(const struct control_hooks *hooks)
+{
+	(void)hooks;
+}
+
+int tcmur_register_handler(struct tcmur_handler *handler)
+{
+	(void)handler;
+	return 0;
+}
+
+static atomic_uint nr_backstore_reads;
+
+int backstore_open(struct backstore *backstore, const char *uio_name, struct strbuf *error)
+{
+	(void)uio_name;
+	(void)error;
+	*backstore = (struct backstore){.name = "lun", .instance = "boot 1"};
+	return 0;
+}
+
+void backstore_close(struct backstore *backstore)
+{
+	(void)backstore;
+}
+
+/* There is news all the time. */
+bool backstore_read(const struct backstore *backstore, struct mpath_backstore *attributes)
+{
+	(void)backstore;
+	*attributes = (struct mpath_backstore){.block_size = FAKE_BLOCK_SIZE,
+					       .size = FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE};
+	snprintf(attributes->serial, sizeof(attributes->serial), "%u", ++nr_backstore_reads);
+	return true;
+}
+
+int backstore_set_size(const struct backstore *backstore, uint64_t size)
+{
+	(void)backstore;
+	(void)size;
+	return 0;
+}
+
+int backstore_want_tmr(const struct backstore *backstore)
+{
+	(void)backstore;
+	return 0;
+}
+
+bool backstore_exists(const char *cfgstring)
+{
+	(void)cfgstring;
+	return false;
+}
+
+/* --- the kernel --- */
+
+struct command {
+	bool is_out;
+	bool is_named; /* by a TMR */
+	uint8_t cdb[16];
+	atomic_bool is_handed_out;
+};
+
+static _Alignas(8) uint8_t mem[MEM_SIZE];
+static struct tcmu_device device = {.cfgstring = "mpath/m", .shared = mem, .shared_len = MEM_SIZE};
+static int kernel_fd; /* the other end of the uio device */
+static uint32_t taken;
+static struct command commands[NR_IDS]; /* by id; each has blocks of its own */
+static int written[NR_IDS];		/* what stands there; -1: nobody knows */
+static unsigned int nr_out, nr_aborted;
+static uint32_t dice = 1;
+
+static unsigned int roll(unsigned int sides)
+{
+	dice = dice * 1103515245 + 12345;
+	return (dice >> 16) % sides;
+}
+
+static struct ring_mailbox *mailbox(void)
+{
+	return (struct ring_mailbox *)(void *)mem;
+}
+
+static uint8_t *data_of(unsigned int id)
+{
+	return mem + DATA_OFF + id * CMD_BYTES;
+}
+
+/* Room for an entry at the head, behind padding where it would cross the end; NULL: not now. */
+static uint8_t *room_for(uint32_t len)
+{
+	uint32_t head = mailbox()->head, to_end = RING_SIZE - head;
+	uint32_t needed = to_end < len ? to_end + len : len;
+
+	if ((taken + RING_SIZE - head - 1) % RING_SIZE < needed)
+		return NULL;
+	if (to_end >= len)
+		return mem + RING_OFF + head;
+	*(struct ring_header *)(void *)(mem + RING_OFF + head) =
+		(struct ring_header){.len_op = to_end | RING_OP_PAD};
+	__atomic_store_n(&mailbox()->head, 0, __ATOMIC_RELEASE);
+	return mem + RING_OFF;
+}
+
+static void move_head(uint32_t len)
+{
+	__atomic_store_n(&mailbox()->head, (mailbox()->head + len) % RING_SIZE, __ATOMIC_RELEASE);
+}
+
+static void raise_event(void)
+{
+	const uint32_t event = 1;
+
+	assert(send(kernel_fd, &event, sizeof(event), 0) == sizeof(event));
+}
+
+static int free_id(void)
+{
+	for (int id = 0; id < NR_IDS; id++)
+		if (!commands[id].is_out)
+			return id;
+	return -1;
+}
+
+static void fill_cdb(unsigned int id, uint8_t opcode)
+{
+	struct command *command = &commands[id];
+	uint8_t *cdb = command->cdb;
+
+	memset(cdb, 0, sizeof(command->cdb));
+	cdb[0] = opcode;
+	if (opcode == INQUIRY) {
+		cdb[1] = INQUIRY_EVPD;
+		cdb[2] = 0x83;
+		cdb[4] = 255;
+	} else if (opcode != NOT_HEARD) {
+		cdb[5] = (uint8_t)(id * CMD_BLOCKS);
+		cdb[8] = CMD_BLOCKS;
+	}
+}
+
+static bool put_command(uint8_t opcode)
+{
+	int id = free_id();
+	uint8_t *entry = id < 0 ? NULL : room_for(ENTRY_SIZE);
+	struct ring_request *request = (void *)entry;
+
+	if (!entry)
+		return false;
+	fill_cdb((unsigned int)id, opcode);
+	commands[id].is_out = true;
+	commands[id].is_named = false;
+	commands[id].is_handed_out = false;
+	nr_out++;
+	memset(entry, 0, ENTRY_SIZE);
+	request->header =
+		(struct ring_header){.len_op = ENTRY_SIZE | RING_OP_CMD, .cmd_id = (uint16_t)id};
+	request->iov_cnt = 1;
+	request->cdb_off = (uint64_t)(entry - mem) + CDB_AT;
+	request->iov[0] =
+		(struct ring_iovec){(uint64_t)(data_of((unsigned int)id) - mem), CMD_BYTES};
+	memcpy(entry + CDB_AT, commands[id].cdb, sizeof(commands[id].cdb));
+	memset(data_of((unsigned int)id), 0xdb, CMD_BYTES);
+	if (opcode == 0x2a)
+		memset(data_of((unsigned int)id), (int)roll(200), CMD_BYTES);
+	move_head(ENTRY_SIZE);
+	return true;
+}
+
+/* Task management for some command that is out. */
+static bool put_tmr(void)
+{
+	unsigned int id = roll(NR_IDS);
+	uint8_t *entry = commands[id].is_out ? room_for(TMR_SIZE) : NULL;
+	struct ring_tmr *tmr = (void *)entry;
+	uint16_t number = (uint16_t)id;
+
+	if (!entry)
+		return false;
+	memset(entry, 0, TMR_SIZE);
+	tmr->header = (struct ring_header){.len_op = TMR_SIZE | RING_OP_TMR};
+	tmr->cmd_cnt = 1;
+	memcpy(tmr->cmd_ids, &number, sizeof(number));
+	commands[id].is_named = true;
+	move_head(TMR_SIZE);
+	return true;
+}
+
+/* What libtcmu does not hand out is put before something that it does, and told together. */
+static void put_some(void)
+{
+	static const uint8_t usual[] = {0x28, 0x28, 0x28, 0x2a, 0x2a};
+	unsigned int what = roll(40);
+
+	if (what == 0)
+		put_tmr();
+	if (what == 1)
+		put_command(NOT_HEARD);
+	put_command(what == 2 ? INQUIRY : usual[roll(sizeof(usual))]);
+	raise_event();
+}
+
+static bool is_all(const uint8_t *data, int byte)
+{
+	for (unsigned int i = 0; i < CMD_BYTES; i++)
+		if (data[i] != byte)
+			return false;
+	return true;
+}
+
+static void check_good(unsigned int id)
+{
+	struct command *command = &commands[id];
+
+	switch (command->cdb[0]) {
+	case 0x28:
+		assert(written[id] < 0 || is_all(data_of(id), written[id]));
+		return;
+	case 0x2a:
+		written[id] = data_of(id)[0];
+		return;
+	default:
+		assert(command->cdb[0] == INQUIRY && data_of(id)[1] == 0x83);
+		return;
+	}
+}
+
+static void take_answer(const struct ring_response *response)
+{
+	unsigned int id = response->header.cmd_id;
+	struct command *command = &commands[id];
+
+	assert(id < NR_IDS && command->is_out);
+	command->is_out = false;
+	nr_out--;
+	if (command->cdb[0] == NOT_HEARD) {
+		assert(response->scsi_status == SAM_CHECK_CONDITION ||
+		       response->scsi_status == SAM_BUSY || command->is_named);
+		return;
+	}
+	assert(command->is_handed_out);
+	if (response->scsi_status == SAM_GOOD) {
+		check_good(id);
+		return;
+	}
+	nr_aborted += response->scsi_status == SAM_TASK_ABORTED;
+	assert(command->is_named || response->scsi_status == SAM_BUSY);
+	if (command->cdb[0] == 0x2a)
+		written[id] = -1;
+}
+
+static void take_answers(void)
+{
+	uint32_t tail = __atomic_load_n(&mailbox()->tail, __ATOMIC_ACQUIRE);
+
+	while (taken != tail) {
+		const void *at = mem + RING_OFF + taken;
+		const struct ring_header *header = at;
+
+		if ((header->len_op & RING_OP_MASK) == RING_OP_CMD)
+			take_answer(at);
+		taken = (taken + (header->len_op & ~RING_OP_MASK)) % RING_SIZE;
+	}
+}
+
+/* Until the handler kicks, or for a moment. */
+static void wait_for_kick(void)
+{
+	struct pollfd kicked = {.fd = kernel_fd, .events = POLLIN};
+	uint32_t kick;
+
+	poll(&kicked, 1, 10);
+	while (recv(kernel_fd, &kick, sizeof(kick), MSG_DONTWAIT) > 0)
+		;
+}
+
+/* --- libtcmu --- */
+
+static uint32_t walked; /* cmdproc's */
+
+static void hand_out(const uint8_t *entry)
+{
+	struct {
+		struct tcmulib_cmd cmd;
+		struct iovec iov;
+		uint8_t cdb[16];
+	} *whole = calloc(1, sizeof(*whole));
+	struct ring_request request;
+	struct tcmur_cmd tcmur_cmd;
+	struct ring_iovec iov;
+
+	assert(whole);
+	memcpy(&request, entry, sizeof(request));
+	memcpy(&iov, entry + sizeof(request), sizeof(iov));
+	memcpy(whole->cdb, mem + request.cdb_off, sizeof(whole->cdb));
+	whole->iov = (struct iovec){mem + iov.offset, iov.len};
+	whole->cmd = (struct tcmulib_cmd){.cmd_id = request.header.cmd_id,
+					  .cdb = whole->cdb,
+					  .iovec = &whole->iov,
+					  .iov_cnt = 1};
+	tcmur_cmd.lib_cmd = &whole->cmd;
+	commands[request.header.cmd_id].is_handed_out = true;
+	assert(handle_cmd(&device, &tcmur_cmd) == TCMU_STS_ASYNC_HANDLED);
+}
+
+static __attribute__((noinline)) void walk(void)
+{
+	while (walked != __atomic_load_n(&mailbox()->head, __ATOMIC_ACQUIRE)) {
+		const uint8_t *entry = mem + RING_OFF + walked;
+		struct ring_header header;
+
+		memcpy(&header, entry, sizeof(header));
+		if ((header.len_op & RING_OP_MASK) == RING_OP_CMD && entry[CDB_AT] != NOT_HEARD)
+			hand_out(entry);
+		walked = (walked + (header.len_op & ~RING_OP_MASK)) % RING_SIZE;
+	}
+}
+
+/* Nothing on the stack of who is cancelled: it is never left, as ASan would see. */
+static void *cmdproc_run(void *arg)
+{
+	static struct pollfd uio;
+	static uint32_t event;
+
+	(void)arg;
+	uio = (struct pollfd){.fd = device.fd, .events = POLLIN};
+	prctl(PR_SET_NAME, "cmdproc-uio0");
+	for (;;) {
+		while (recv(device.fd, &event, sizeof(event), MSG_DONTWAIT) > 0)
+			;
+		walk();
+		ppoll(&uio, 1, NULL, NULL);
+	}
+	return NULL;
+}
+
+/* --- the story --- */
+
+static void begin_ring(void)
+{
+	int ends[2];
+
+	assert(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends));
+	device.fd = ends[0];
+	kernel_fd = ends[1];
+	memset(mem, 0, sizeof(mem));
+	*mailbox() = (struct ring_mailbox){.version = RING_VERSION,
+					   .flags = RING_CAN_READ_LEN | RING_CAN_TMR,
+					   .ring_off = RING_OFF,
+					   .ring_size = RING_SIZE};
+	taken = walked = 0;
+	memset(commands, 0, sizeof(commands));
+	nr_out = 0;
+}
+
+static void serve(unsigned int nr)
+{
+	uint64_t until_ns = clock_now_ns() + WAIT_MS * NSEC_PER_MSEC;
+	unsigned int i = 0;
+
+	while (i < nr || nr_out) {
+		for (unsigned int burst = roll(8); i < nr && burst; burst--, i++)
+			put_some();
+		wait_for_kick();
+		take_answers();
+		assert(i < nr || clock_now_ns() < until_ns);
+	}
+}
+
+static unsigned int nr_handed_out(void)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int id = 0; id < NR_IDS; id++)
+		nr += commands[id].is_out && commands[id].is_handed_out;
+	return nr;
+}
+
+/* Removed while commands are out: in the ring, on their way to the owner thread, and on the paths.
+ */
+static void end_in_flight(pthread_t cmdproc)
+{
+	static uint8_t after[MEM_SIZE];
+
+	atomic_store(&fake_paths[0].delay_ms, 200);
+	atomic_store(&fake_paths[1].delay_ms, 200);
+	for (unsigned int i = 0; i < NR_AT_END; i++)
+		put_some();
+	pthread_cancel(cmdproc);
+	pthread_join(cmdproc, NULL);
+	close_device(&device);
+	take_answers();
+	assert(nr_handed_out() == 0);
+	memcpy(after, mem, sizeof(mem));
+	usleep(400 * 1000);
+	assert(memcmp(after, mem, sizeof(mem)) == 0);
+	atomic_store(&fake_paths[0].delay_ms, 0);
+	atomic_store(&fake_paths[1].delay_ms, 0);
+	for (unsigned int id = 0; id < NR_IDS; id++)
+		written[id] = -1;
+}
+
+static void live(void)
+{
+	pthread_t cmdproc;
+
+	begin_ring();
+	assert(!open_device(&device, false));
+	assert(!pthread_create(&cmdproc, NULL, cmdproc_run, NULL));
+	serve(NR_COMMANDS);
+	end_in_flight(cmdproc);
+	assert(!device.private);
+	close(device.fd);
+	close(kernel_fd);
+}
+
+static void write_file(const char *name, const char *content)
+{
+	FILE *file = fopen(name, "w");
+
+	assert(file && fputs(content, file) >= 0 && !fclose(file));
+}
+
+int main(void)
+{
+	assert(mkdtemp(dir) && !chdir(dir));
+	paths_here = (struct config_paths){
+		.conf = "mpath.conf", .map_dir = ".", .last_good = ".last-good"};
+	state_set_dir(dir);
+	tally_set_dir(dir);
+	mpath_log_set_sink(log_sink_write);
+	fake_add_path(&fake_paths[0], "8:0", &disk);
+	fake_add_path(&fake_paths[1], "8:16", &disk);
+	write_file("m.map", "[multipath]\ntable=0 0 1 1 round-robin 0 2 1 8:0 1 8:16 1\n");
+	for (unsigned int i = 0; i < NR_IDS; i++)
+		written[i] = -1;
+	for (unsigned int i = 0; i < NR_LIVES; i++) {
+		live();
+		printf("ok   life %u, %u aborted so far\n", i + 1, nr_aborted);
+	}
+	fake_forget_paths();
+	return 0;
+}
