@@ -423,6 +423,8 @@ void end_io(struct multipath *m, struct mpath_io *io)
 	take_off_path(m, io);
 	if (opcode_marks[io->cmd.cdb[0]] == FETCHES_SENSE)
 		hear_fetched_sense(m, io, path);
+	if (opcode_marks[io->cmd.cdb[0]] == ABOUT_LUN && scsi_is_done(&io->result))
+		scsi_lun_fit_answer(io);
 	if (scsi_result_is_whole(&io->result)) {
 		complete_io(m, io); /* nothing to judge */
 	} else if (is_short_transfer(&io->cmd, &io->result)) {

@@ -66,6 +66,11 @@ size_t scsi_iov_read(const struct mpath_io *io, void *to, size_t len)
 	return done;
 }
 
+void scsi_iov_overwrite(const struct mpath_io *io, const void *data, size_t len)
+{
+	copy_to_iov(io->cmd.iov, io->cmd.iov_cnt, data, len);
+}
+
 void scsi_reply(struct mpath_io *io, const void *data, size_t len)
 {
 	struct scsi_cmd *cmd = &io->cmd;

@@ -33,6 +33,7 @@
 #define VPD_PAGES    0x00
 #define VPD_SERIAL   0x80
 #define VPD_IDENTITY 0x83
+#define VPD_EXTENDED 0x86
 #define VPD_LIMITS   0xb0
 #define VPD_FEATURES 0xb1
 #define VPD_THIN     0xb2
@@ -107,10 +108,10 @@ static bool answer_standard_inquiry(struct mpath_io *io, const struct lun_facts 
 static bool page_is_forwarded(uint8_t page)
 {
 	switch (page) {
-	case 0x86: /* extended INQUIRY data */
-	case 0x8a: /* power condition */
-	case 0x8d: /* power consumption */
-	case 0x8f: /* third-party copy */
+	case VPD_EXTENDED: /* INQUIRY data, see scsi_lun_fit_answer() */
+	case 0x8a:	   /* power condition */
+	case 0x8d:	   /* power consumption */
+	case 0x8f:	   /* third-party copy */
 		return true;
 	}
 	return page > VPD_THIN && page <= 0xbf; /* referrals, zoned devices, ... */
@@ -349,6 +350,30 @@ bool scsi_lun_answers(struct mpath_io *io, const struct lun_facts *lun,
 		return false;
 	}
 	return false;
+}
+
+/*
+ * SPC-5 7.7.8.  LIO does not tell us a command's task attribute or priority, and two commands may
+ * take two paths: who is told that ORDERED is kept would leave the order of his writes to it.
+ */
+static void fit_extended_inquiry(uint8_t *page)
+{
+	page[4] &= (uint8_t)~0x3f; /* SPT, GRD_CHK, APP_CHK, REF_CHK: PROTECT is 0 */
+	page[5] &= (uint8_t)~0x0e; /* PRIOR_SUP, HEADSUP, ORDSUP */
+	page[7] &= (uint8_t)~0x30; /* NO_PI_CHK, P_I_I_SUP */
+}
+
+void scsi_lun_fit_answer(struct mpath_io *io)
+{
+	const uint8_t *cdb = io->cmd.cdb;
+	uint8_t page[8] = {0};
+	size_t len;
+
+	if (cdb[0] != OPCODE_INQUIRY || !(cdb[1] & 0x01) || cdb[2] != VPD_EXTENDED)
+		return;
+	len = scsi_iov_read(io, page, sizeof(page));
+	fit_extended_inquiry(page);
+	scsi_iov_overwrite(io, page, len);
 }
 
 static bool answer_capacity_10(struct mpath_io *io, const struct lun_facts *lun)

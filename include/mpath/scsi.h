@@ -185,6 +185,9 @@ struct lun_identity {
  */
 bool scsi_lun_answers(struct mpath_io *io, const struct lun_facts *lun,
 		      const struct lun_identity *identity);
+/* The array has answered one of the others: what is not true of our LUN is taken out of its data.
+ */
+void scsi_lun_fit_answer(struct mpath_io *io);
 /* READ CAPACITY from what is kept, for the time when no path is usable.  True as above. */
 bool scsi_lun_answers_capacity(struct mpath_io *io, const struct lun_facts *lun);
 
@@ -194,6 +197,8 @@ bool scsi_lun_answers_capacity(struct mpath_io *io, const struct lun_facts *lun)
 void scsi_reply(struct mpath_io *io, const void *data, size_t len);
 /* Up to @len bytes of what the target has sent; how many there are. */
 size_t scsi_iov_read(const struct mpath_io *io, void *to, size_t len);
+/* Put @len bytes in the place of the first that it has sent. */
+void scsi_iov_overwrite(const struct mpath_io *io, const void *data, size_t len);
 /* Zero everything from byte @from of the iovec on: no stale byte goes to the initiator. */
 void scsi_iov_zero_from(const struct iovec *iov, size_t iov_cnt, size_t from);
 size_t scsi_iov_len(const struct iovec *iov, size_t iov_cnt);

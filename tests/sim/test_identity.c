@@ -1004,6 +1004,21 @@ static void a_lun_that_was_never_seen(void)
 	world_end(w);
 }
 
+/* The array keeps the order of ORDERED commands; we do not know which ones these are. */
+static void no_order_is_promised(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *io;
+
+	sim_path(w, "8:0")->nexus.boasts = sim_path(w, "8:16")->nexus.boasts = true;
+	world_up(w);
+	io = submit_cdb(w, (const uint8_t[6]){0x12, 1, 0x86, 0, 64}, 6, 64);
+	advance(w, 5);
+	expect_good(w, io);
+	expect(w, io->nr_starts == 1 && io->buf[4] == 0xc0 && io->buf[5] == 0xf1);
+	world_end(w);
+}
+
 /* What was kept of the LUN answers INQUIRY and capacity from the first moment; commands for the
  * medium are held. */
 static void a_lun_that_was_kept_answers(void)
@@ -1395,6 +1410,7 @@ int main(void)
 	STORY(what_the_lun_says_of_itself);
 	STORY(the_port_that_takes_least);
 	STORY(what_all_ports_allow);
+	STORY(no_order_is_promised);
 	STORY(a_port_without_block_limits);
 	STORY(limits_are_forgotten_with_the_lun);
 	STORY(the_lun_goes_while_it_is_looked_at);

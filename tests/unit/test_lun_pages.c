@@ -222,6 +222,34 @@ static void test_every_page(void)
 	}
 }
 
+/* Page 86h is the array's, but neither task attributes nor protection information come so far. */
+static void test_extended_inquiry(void)
+{
+	static const uint8_t fits[9] = {0xff, 0xff, 0xff, 0xff, 0xc0, 0xf1, 0xff, 0xcf, 0xff};
+	static const uint8_t cut[9] = {0xff, 0xff, 0xff, 0xff, 0xc0, 0xf1, 0xff, 0xff, 0xff};
+	struct world w;
+
+	setup(&w);
+	assert(!ask_inquiry(&w, 1, 0x86, 9));
+	memset(w.data, 0xff, 9);
+	w.io.result = (struct scsi_result){0};
+	scsi_lun_fit_answer(&w.io);
+	assert(!memcmp(w.data, fits, sizeof(fits)) && w.data[9] == 0xee);
+
+	/* Only what has come. */
+	memset(w.data, 0xff, 9);
+	w.io.result.residual = 3;
+	scsi_lun_fit_answer(&w.io);
+	assert(!memcmp(w.data, cut, sizeof(cut)));
+
+	/* Nothing else. */
+	assert(!ask_inquiry(&w, 1, 0xb6, 9));
+	memset(w.data, 0xff, 9);
+	w.io.result = (struct scsi_result){0};
+	scsi_lun_fit_answer(&w.io);
+	assert(w.data[4] == 0xff && w.data[5] == 0xff && w.data[7] == 0xff);
+}
+
 /* An array without VPD pages, or with a list that is too long to be one. */
 static void test_page_list_of_odd_arrays(void)
 {
@@ -553,6 +581,7 @@ int main(void)
 	test_allocation_length();
 	test_page_list();
 	test_every_page();
+	test_extended_inquiry();
 	test_page_list_of_odd_arrays();
 	test_bad_inquiry_fields();
 	test_serial();

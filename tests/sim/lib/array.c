@@ -121,6 +121,8 @@ static void vpd(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi
 			memcpy(data + 3, "\x04\x00\x80\x83\xb1", 5);
 		else
 			memcpy(data + 3, "\x05\x00\x80\x83\xb0\xb1", 6);
+		if (nexus->boasts)
+			data[4u + data[3]++] = 0x86;
 		reply(cmd, result, data, 4u + data[3]);
 		return;
 	case 0x80:
@@ -143,6 +145,13 @@ static void vpd(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi
 			put_be(data + 38, 2, nexus->group);
 		}
 		reply(cmd, result, data, 4u + data[3]);
+		return;
+	case 0x86:
+		if (!nexus->boasts)
+			break;
+		data[3] = 60;
+		memset(data + 4, 0xff, 60);
+		reply(cmd, result, data, 64);
 		return;
 	case 0xb0:
 		if (nexus->no_limits || nexus->hides_limits)

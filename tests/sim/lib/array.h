@@ -102,6 +102,7 @@ struct sim_nexus {
 	uint64_t max_write_same;   /* ... and of a WRITE SAME */
 	bool no_limits;		   /* there is no page B0h */
 	bool hides_limits;	   /* there is, but it is refused */
+	bool boasts;		   /* page 86h: it can do all that may be said there */
 	uint16_t uas[SIM_UAS_MAX]; /* pending unit attentions: asc << 8 | ascq */
 	unsigned int nr_uas;
 	bool knows_copy;	  /* EXTENDED COPY has come this way */
