@@ -327,6 +327,19 @@ static bool may_be_hit_by_reset(const struct multipath *m, uint64_t sent_ns)
 }
 
 /*
+ * A MEDIUM ERROR to SYNCHRONIZE CACHE is about writes that were answered GOOD.  The target need not
+ * say it twice: what it has given up it has no more to write, and that would be GOOD.
+ */
+static bool tells_of_lost_writes(const struct mpath_io *io)
+{
+	uint8_t opcode = io->cmd.cdb[0];
+	struct scsi_sense sense;
+
+	return (opcode == 0x35 || opcode == 0x91) && scsi_result_sense(&io->result, &sense) &&
+	       sense.key == 0x03;
+}
+
+/*
  * TASK ABORTED is for an initiator only if he, or another one, has wanted that (fence.c).  Linux
  * sends again what was answered so, also what must not be done twice.
  */
@@ -334,6 +347,8 @@ static struct verdict judge_command(struct multipath *m, struct mpath_io *io)
 {
 	const struct scsi_result *result = &io->result;
 
+	if (tells_of_lost_writes(io))
+		return (struct verdict){IO_DONE, true, "writes are lost"};
 	if (result->transport != TRANSPORT_OK || result->status != SAM_TASK_ABORTED ||
 	    !may_be_hit_by_reset(m, io->start_ns))
 		return judge_for(m, result);

@@ -172,6 +172,31 @@ static void there_is_no_end_of_them(void)
 	world_end(w);
 }
 
+/*
+ * The same in another form: the cache could not be written out.  Asked once more the array has
+ * nothing left to write, and says GOOD.
+ */
+static void a_cache_that_could_not_be_written(void)
+{
+	static const uint8_t cdbs[][16] = {{0x35}, {0x91}};
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *io;
+	unsigned int i;
+
+	world_up(w);
+	for (i = 0; i < 2; i++) {
+		answer_with_sense(sim_path(w, "8:0"), 0x03, 0x0c, 0x00, 1);
+		answer_with_sense(sim_path(w, "8:16"), 0x03, 0x0c, 0x00, 1);
+		io = submit_cdb(w, cdbs[i], i ? 16 : 10, 0);
+		advance(w, 100);
+		expect_sense(w, io, 0x03, 0x0c, 0x00);
+		expect(w, io->nr_starts == 1);
+		set_io_mode(sim_path(w, "8:0"), MODE_UP, 0);
+		set_io_mode(sim_path(w, "8:16"), MODE_UP, 0);
+	}
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(a_checker_hears_it);
@@ -180,5 +205,6 @@ int main(void)
 	STORY(an_activation_hears_it);
 	STORY(two_of_them);
 	STORY(there_is_no_end_of_them);
+	STORY(a_cache_that_could_not_be_written);
 	return end_of_stories();
 }

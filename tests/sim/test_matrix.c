@@ -325,6 +325,13 @@ static bool is_about_reservations(const struct command *command)
 	return command->submit == reserve;
 }
 
+/* A cache that could not be written out need not be so a second time, though the writes are lost.
+ */
+static bool tells_of_lost_writes(const struct command *command, const struct fault *fault)
+{
+	return command->submit == synchronize_cache && fault->key == 0x03;
+}
+
 /* On the path where the command is.  True: that is the end, with f->answer. */
 static bool meet(struct future *f, const struct fault *fault)
 {
@@ -339,6 +346,8 @@ static bool meet(struct future *f, const struct fault *fault)
 	case AGAIN:
 	case PROVE:
 		if (ends_reservations(fault) && is_about_reservations(f->cell->command))
+			return true;
+		if (tells_of_lost_writes(f->cell->command, fault))
 			return true;
 		f->most_ms += for_ever ? RETRIED_MS : 0;
 		return for_ever || (once && fault->may_have_run);
