@@ -181,6 +181,8 @@ static void retry(struct multipath *m, struct mpath_io *io, struct path *path, b
 		return;
 	}
 	trace(m, "io %02x: again on %s", io->cmd.cdb[0], path_name(path));
+	if (may_have_run)
+		comes_twice(m, io);
 	io->prefers = true;
 	io->preferred_id = path->id;
 	delay_io(m, io, retry_pause_ms[io->nr_retries++] * NSEC_PER_MSEC);

@@ -143,6 +143,8 @@ void fence_io(struct multipath *m, struct mpath_io *io, struct path *lost_on)
 	trace(m, "io %02x: its copy on %s may still land, waits for its fence", io->cmd.cdb[0],
 	      path_name(lost_on));
 	list_push_back(&m->fenced, &io->node);
+	if (io->after_fence == THEN_GO_ELSEWHERE)
+		comes_twice(m, io);
 	keep_end(m, io->fence_ns);
 	tell_fenced(m, io, lost_on);
 }

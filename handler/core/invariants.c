@@ -63,6 +63,18 @@ static void check_fences(const struct multipath *m)
 	}
 }
 
+/* Who waits behind other writes is let go with the last of them. */
+static void check_order(const struct multipath *m)
+{
+	const struct mpath_io *io;
+
+	for (io = m->twice; io; io = io->next_twice)
+		assert(io->twice && io->cmd.class == CMD_IDEMPOTENT);
+	assert(!m->run_restarting);
+	if (m->restart_over && !m->nr_overdue && !m->twice)
+		assert(list_empty(&m->restarting));
+}
+
 /* --- nothing that is due by itself is slept through --- */
 
 #define PATIENCE_MIN_MS 1000
@@ -211,6 +223,7 @@ void mpath_check_invariants(const struct multipath *m)
 	assert(!m->shutdown || m->nr_ios == in_flight + count_waiting(&m->fenced));
 	assert(!m->calm || is_calm(m));
 	check_fences(m);
+	check_order(m);
 	if (m->started)
 		check_wakes(m);
 }

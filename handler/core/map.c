@@ -36,6 +36,16 @@ void start_io(struct multipath *m, struct mpath_io *io, struct path *path)
 	list_push_back(&m->actions->start, &io->node);
 }
 
+static __attribute__((noinline)) void wait_for_older(struct multipath *m, struct mpath_io *io)
+{
+	if (m->shutdown) {
+		complete_with_status(m, io, SAM_BUSY);
+		return;
+	}
+	trace(m, "io %02x: waits for an older write to the same blocks", io->cmd.cdb[0]);
+	hold_io(m, &m->restarting, io);
+}
+
 /*
  * Every submit, the first and each further one, passes here: never after a task management
  * function named the command, never after its deadline (hazards.md H4).
@@ -67,6 +77,10 @@ static inline void map(struct multipath *m, struct mpath_io *io, bool on_leg)
 		trace(m, "io %02x: waits for commands of a former process%s", io->cmd.cdb[0],
 		      m->nr_overdue ? ", or overdue ones" : "");
 		hold_io(m, &m->restarting, io);
+		return;
+	}
+	if (m->twice && must_wait_for_older(m, io)) {
+		wait_for_older(m, io);
 		return;
 	}
 
@@ -201,6 +215,7 @@ void complete_io(struct multipath *m, struct mpath_io *io)
 		trace_answer(m, io);
 	m->nr_ios--;
 	overdue_io_ends(m, io);
+	comes_no_more(m, io);
 	io_stats_count(&m->stats, io, m->now_ns - io->arrival_ns);
 	list_push_back(&m->actions->complete, &io->node);
 }

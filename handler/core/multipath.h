@@ -7,7 +7,8 @@
  *   backlog	 every usable path has as many commands as it takes: waits for room
  *   delayed	 waits for retry_ns, then is mapped again
  *   restarting	 a write that waits until writes are gone that nobody waits for any more: a dead
- *		 process's (D9 Restart), or such as the kernel has answered in our place (overdue)
+ *		 process's (D9 Restart), or such as the kernel has answered in our place (overdue);
+ *		 or until an older one to the same blocks is answered, which comes twice (order.c)
  *   fenced	 a write whose old copy may still land: neither repeated nor answered (fence.c)
  *   activating	 the hardware handler activates the group (pg_init): waits for the end of that
  *   leg	 what a read that may be hedged sends in its place (hedge.c)
@@ -161,11 +162,13 @@ struct multipath {
 	struct list delayed;
 	struct list restarting;
 	struct list fenced;
+	struct mpath_io *twice; /* by io.next_twice, on whatever list they are; see order.c */
 	struct list activating;
 	struct list suspended; /* came after suspend, or were pushed back by noflush */
 	struct list on_legs;   /* reads whose legs are out for them: see hedge.c */
 	unsigned int nr_ios;
 	unsigned int nr_in_flight; /* on a path, legs and abandoned ones included */
+	bool run_restarting;	   /* with the held ones, those, too */
 	bool run_held;		   /* something changed for the better: map the held ones again */
 
 	/* demote.c */
@@ -419,6 +422,11 @@ void path_told_session(struct multipath *m, struct path *path, uint64_t session)
 uint64_t longest_fence_ms(const struct multipath *m, uint32_t timeout_ms);
 uint64_t longest_former_fence_ms(const struct multipath *m);
 void fence_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out);
+
+/* order.c: writes that may have been carried out already, and who comes behind them */
+void comes_twice(struct multipath *m, struct mpath_io *io);
+void comes_no_more(struct multipath *m, struct mpath_io *io);
+bool must_wait_for_older(const struct multipath *m, const struct mpath_io *io);
 
 /*
  * path_state.c: fail, reinstate, suspect; settled: looked at once since the map was created.

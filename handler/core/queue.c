@@ -169,6 +169,9 @@ void run_queues(struct multipath *m)
 	list_init(&todo);
 	m->run_held = false;
 	list_splice(&todo, &m->held);
+	if (m->run_restarting)
+		list_splice(&todo, &m->restarting);
+	m->run_restarting = false;
 	list_splice(&todo, &m->backlog);
 	list_splice(&todo, &m->activating);
 	while ((node = list_pop(&todo)))

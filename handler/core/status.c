@@ -219,6 +219,15 @@ static void waiting_detail(const struct list *queue, const char *what, const cha
 			      for_what);
 }
 
+static const char *what_writes_wait_for(const struct multipath *m)
+{
+	if (m->nr_overdue)
+		return "older ones that the kernel has answered, and that may still land";
+	if (m->restart_over)
+		return "older ones to the same blocks, which may have landed and are sent again";
+	return "commands of a former process";
+}
+
 static void queue_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out)
 {
 	struct strbuf warning;
@@ -241,11 +250,7 @@ static void queue_detail(struct multipath *m, uint64_t now_ns, struct strbuf *ou
 		strbuf_printf(out, "  %s: %u command%s wait%s for resume\n",
 			      m->suspend == SUSPENDED ? "suspended" : "being suspended",
 			      nr_suspended, noun_s(nr_suspended), verb_s(nr_suspended));
-	waiting_detail(&m->restarting, "write",
-		       m->nr_overdue
-			       ? "older ones that the kernel has answered, and that may still land"
-			       : "commands of a former process",
-		       out);
+	waiting_detail(&m->restarting, "write", what_writes_wait_for(m), out);
 	hedge_detail(m, out);
 	restart_detail(m, now_ns, out);
 	fence_detail(m, now_ns, out);

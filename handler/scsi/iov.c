@@ -48,22 +48,36 @@ static size_t copy_to_iov(const struct iovec *iov, size_t iov_cnt, const char *d
 	return done;
 }
 
+size_t scsi_cmd_read(const struct scsi_cmd *cmd, size_t at, void *to, size_t len)
+{
+	size_t room = at < cmd->data_len ? cmd->data_len - at : 0;
+	size_t done = 0, i;
+
+	if (len > room)
+		len = room;
+	for (i = 0; i < cmd->iov_cnt && done < len; i++) {
+		const struct iovec *iov = &cmd->iov[i];
+		size_t n;
+
+		if (at >= iov->iov_len) {
+			at -= iov->iov_len;
+			continue;
+		}
+		n = iov->iov_len - at < len - done ? iov->iov_len - at : len - done;
+		memcpy((char *)to + done, (const char *)iov->iov_base + at, n);
+		done += n;
+		at = 0;
+	}
+	return done;
+}
+
 size_t scsi_iov_read(const struct mpath_io *io, void *to, size_t len)
 {
 	const struct scsi_cmd *cmd = &io->cmd;
-	size_t done = 0, i;
 
 	if (len > cmd->data_len - io->result.residual)
 		len = cmd->data_len - io->result.residual;
-	for (i = 0; i < cmd->iov_cnt && done < len; i++) {
-		size_t n = cmd->iov[i].iov_len < len - done ? cmd->iov[i].iov_len : len - done;
-
-		if (n == 0)
-			continue;
-		memcpy((char *)to + done, cmd->iov[i].iov_base, n);
-		done += n;
-	}
-	return done;
+	return scsi_cmd_read(cmd, 0, to, len);
 }
 
 void scsi_iov_overwrite(const struct mpath_io *io, const void *data, size_t len)

@@ -138,6 +138,7 @@ struct mpath_io {
 	uint64_t short_until_ns; /* patience with this host's shortage ends here; 0: no shortage */
 	struct leg
 		*leg; /* of a read that may be hedged: one that is out; NULL: none (core/hedge.c) */
+	struct mpath_io *next_twice; /* of those that are twice, in their order; NULL: the last */
 	enum after_fence after_fence;
 	unsigned int preferred_id; /* if it prefers: retry on that path, should it be usable */
 	uint64_t arrived_ns;   /* while fenced: an old copy is at the target by then, or nowhere */
@@ -156,6 +157,7 @@ struct mpath_io {
 	bool is_probe;	      /* a path's own command: checker, identity, hardware handler */
 	bool after_suspend;   /* came while the map was suspended: waits for resume */
 	bool aborted;	      /* a task management function named it: never submit again */
+	bool twice; /* a write that may have been carried out, and is to be sent again (order.c) */
 	bool overdue;	/* a write that the kernel has answered for us, or may have (fence.c) */
 	bool abandoned; /* the transport is giving it up; no answer of the path counts */
 	void *transport_data; /* the transport's, while the command is on a path */

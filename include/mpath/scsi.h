@@ -191,10 +191,17 @@ void scsi_lun_fit_answer(struct mpath_io *io);
 /* READ CAPACITY from what is kept, for the time when no path is usable.  True as above. */
 bool scsi_lun_answers_capacity(struct mpath_io *io, const struct lun_facts *lun);
 
+/* --- overlap.c --- */
+
+/* Two commands that are no reads: may both write to one block?  Rather yes than no. */
+bool scsi_may_overlap(const struct scsi_cmd *a, const struct scsi_cmd *b);
+
 /* --- iov.c --- */
 
 /* Copy @len bytes into the iovec, at most io->cmd.data_len; GOOD, residual set. */
 void scsi_reply(struct mpath_io *io, const void *data, size_t len);
+/* Up to @len bytes of the command's data, from byte @at on; how many there are. */
+size_t scsi_cmd_read(const struct scsi_cmd *cmd, size_t at, void *to, size_t len);
 /* Up to @len bytes of what the target has sent; how many there are. */
 size_t scsi_iov_read(const struct mpath_io *io, void *to, size_t len);
 /* Put @len bytes in the place of the first that it has sent. */

@@ -86,26 +86,155 @@ static void a_lost_write_waits_for_time(void)
 	world_end(w);
 }
 
-/* The initiator writes the block anew while the lost write waits: it had no answer to that one, so
- * either may be there at the end, but what a read has once seen of them stays true. */
-static void a_newer_write_goes_on(void)
+/*
+ * The lost write has landed, and somebody reads it, and writes the block anew.  Sent again after
+ * that it would be old data on top: so the newer one waits, others do not.
+ */
+static void a_newer_write_is_not_overwritten(void)
 {
 	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
-	struct sim_io *lost, *newer;
+	struct sim_io *lost, *newer, *other;
 
 	world_up(w);
 	lost = lose_write(w, 0);
-	newer = submit_write(w, 0, 1);
-	advance(w, 2);
-	expect_good(w, newer);
 	land(w, lost);
 	expect(w, read_stamp(w, 0) == lost->stamp);
+	newer = submit_write(w, 0, 1);
+	other = submit_write(w, 1, 1);
+	advance(w, 2);
+	expect_good(w, other);
+	expect_pending(w, newer);
+	expect_detail(w, "1 write waits for older ones to the same blocks");
 	advance(w, FENCE_MS);
 	expect_good(w, lost);
-	expect(w, read_stamp(w, 0) == lost->stamp);
+	advance(w, 2);
+	expect_good(w, newer);
+	expect(w, lost->nr_starts == 2 && read_stamp(w, 0) == newer->stamp);
 	newer = submit_write(w, 0, 1);
 	advance(w, 2);
 	expect_good(w, newer);
+	world_end(w);
+}
+
+/* What waits so can be aborted, and is answered in time. */
+static void who_waits_for_an_older_write(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *lost, *aborted, *late;
+
+	world_up(w);
+	lost = lose_write(w, 0);
+	aborted = submit_write(w, 0, 1);
+	abort_task(w, aborted);
+	expect_answer(w, aborted, SAM_TASK_ABORTED);
+	set_cmd_time_out(w, 30);
+	late = submit_write(w, 0, 1);
+	set_cmd_time_out(w, 10);
+	advance(w, 7998);
+	expect_pending(w, late);
+	advance(w, 10);
+	expect_sense(w, late, 0x02, 0x08, 0x00);
+	advance(w, FENCE_MS);
+	expect(w, lost->nr_starts == 1 && !aborted->nr_starts && !late->nr_starts);
+	world_end(w);
+
+	/* The lost one is aborted; it is gone when it is answered. */
+	w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	world_up(w);
+	lost = lose_write(w, 0);
+	late = submit_write(w, 0, 1);
+	advance(w, 100);
+	expect_pending(w, late);
+	abort_task(w, lost);
+	advance(w, 2);
+	expect_pending(w, lost);
+	expect_pending(w, late);
+	advance(w, FENCE_MS);
+	expect_answer(w, lost, SAM_TASK_ABORTED);
+	expect_good(w, late);
+	world_end(w);
+
+	/* SIGTERM. */
+	w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	world_up(w);
+	lose_write(w, 0);
+	late = submit_write(w, 0, 1);
+	shut_down_world(w);
+	expect_answer(w, late, SAM_BUSY);
+	expect_answer(w, submit_write(w, 0, 1), SAM_BUSY);
+	world_end(w);
+}
+
+/* Two are lost that write to the same block: one after the other, and none waits for ever. */
+static void two_lost_writes_to_one_block(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *first, *second, *third;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	first = submit_write(w, 0, 1);
+	second = submit_write(w, 0, 2);
+	third = submit_write(w, 1, 1);
+	advance(w, FENCE_MS + 3);
+	expect_good(w, first);
+	expect_pending(w, third);
+	advance(w, 3);
+	expect_good(w, second);
+	expect_good(w, third);
+	expect(w, first->answered_seq < second->answered_seq);
+	expect(w, second->answered_seq < third->answered_seq);
+	world_end(w);
+}
+
+/* COMPARE AND WRITE, WRITE SAME, UNMAP and what may write anywhere wait, too; all else goes on. */
+static void what_waits_for_a_lost_write(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *waits[4], *goes[5];
+	unsigned int i;
+
+	world_up(w);
+	lose_write(w, 2);
+	waits[0] = submit_caw(w, 2, 0);
+	waits[1] = submit_write_same(w, 1, 2, false);
+	waits[2] = submit_unmap(w, 2, 4);
+	waits[3] = submit_cdb(w, (const uint8_t[16]){0x83, [13] = 16}, 16, 16); /* EXTENDED COPY */
+	goes[0] = submit_caw(w, 3, 0);
+	goes[1] = submit_write_same(w, 0, 2, false);
+	goes[2] = submit_unmap(w, 3, 4);
+	goes[3] = submit_cdb(w, (const uint8_t[10]){0x35}, 10, 0);
+	goes[4] = submit_pr_out(w);
+	advance(w, 5);
+	for (i = 0; i < 5; i++)
+		expect_good(w, goes[i]);
+	for (i = 0; i < 4; i++)
+		expect_pending(w, waits[i]);
+	advance(w, FENCE_MS + 10);
+	expect_sense(w, waits[0], 0x0e, 0x1d, 0x00);
+	for (i = 1; i < 4; i++)
+		expect_good(w, waits[i]);
+	world_end(w);
+}
+
+/* The target has aborted a write half way: what is read of it is overwritten by nobody either. */
+static void a_write_that_is_tried_again(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *again, *newer;
+
+	world_up(w);
+	answer_with_sense(sim_path(w, "8:0"), 0x0b, 0x44, 0x00, 3);
+	again = submit_write(w, 0, 1);
+	advance(w, 4);
+	expect_pending(w, again);
+	newer = submit_write(w, 0, 1);
+	advance(w, 3);
+	expect_pending(w, newer);
+	advance(w, 20);
+	expect_good(w, again);
+	expect_good(w, newer);
+	expect(w, again->nr_starts == 4 && newer->nr_starts == 1);
 	expect(w, read_stamp(w, 0) == newer->stamp);
 	world_end(w);
 }
@@ -1494,7 +1623,11 @@ static void cmd_time_out_and_patience(void)
 int main(void)
 {
 	STORY(a_lost_write_waits_for_time);
-	STORY(a_newer_write_goes_on);
+	STORY(a_newer_write_is_not_overwritten);
+	STORY(who_waits_for_an_older_write);
+	STORY(two_lost_writes_to_one_block);
+	STORY(what_waits_for_a_lost_write);
+	STORY(a_write_that_is_tried_again);
 	STORY(what_runs_once_is_answered_after_the_fence);
 	STORY(what_cannot_land_does_not_wait);
 	STORY(reads_never_wait);

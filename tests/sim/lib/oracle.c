@@ -21,8 +21,8 @@
  *  - no write is sent while commands of a dead process are out, or may land that it had lost;
  *  - nothing is sent that came after the map was suspended, before it is resumed;
  *  - a read has the block's last acknowledged write, or one that was under way with it, and never
- *    an older one than another read before it; what SYNCHRONIZE CACHE has covered survives a loss
- *    of power;
+ *    an older one than another read before it; nor one that was lost, and read, before the block
+ *    was written anew; what SYNCHRONIZE CACHE has covered survives a loss of power;
  *  - while the map queues, no command fails for lack of paths, and where it does not queue none
  *    waits for one; none waits while a path would take it;
  *  - a path that is demoted gets no command while a peer of its group serves, but for one at a time
@@ -43,7 +43,9 @@ struct write_record {
 	uint64_t submitted_seq;
 	uint64_t answered_seq; /* UINT64_MAX: not yet */
 	uint64_t seen_seq;     /* when the first read that has seen it was answered; UINT64_MAX */
+	uint64_t lost_seq;     /* when it was, first, and it may be sent again; 0: it was not */
 	bool good;
+	bool elsewhere; /* through another gateway, which knows nothing of ours */
 };
 
 /* Before that point in the order of things it has become the block's content for certain. */
@@ -52,6 +54,19 @@ static uint64_t done_seq(const struct write_record *record)
 	if (record->good && record->answered_seq < record->seen_seq)
 		return record->answered_seq;
 	return record->seen_seq;
+}
+
+/*
+ * From then on what is written comes after it: it has been seen, and who comes after its loss must
+ * not be overtaken by its next copy.
+ */
+static uint64_t fixed_seq(const struct write_record *record)
+{
+	uint64_t seq = record->seen_seq;
+
+	if (!record->lost_seq || seq >= record->answered_seq)
+		return record->answered_seq;
+	return seq < record->lost_seq ? record->lost_seq : seq;
 }
 
 struct block_history {
@@ -163,7 +178,8 @@ void oracle_foreign_write(struct world *w, uint64_t lba, uint64_t stamp)
 
 void oracle_gateway_write(struct world *w, uint64_t lba, uint64_t stamp)
 {
-	struct write_record record = {.stamp = stamp, .seen_seq = UINT64_MAX, .good = true};
+	struct write_record record = {
+		.stamp = stamp, .seen_seq = UINT64_MAX, .good = true, .elsewhere = true};
 
 	record.submitted_seq = ++w->seq;
 	record.answered_seq = ++w->seq;
@@ -196,6 +212,19 @@ static unsigned int written_blocks(const struct sim_io *io)
 	return io->stamp ? sim_nr_blocks(io->io.cmd.cdb) : 0;
 }
 
+static void note_loss(struct world *w, const struct sim_io *io)
+{
+	unsigned int i;
+
+	for (i = 0; i < written_blocks(io); i++) {
+		struct write_record *record =
+			find_write(&w->oracle->blocks[sim_lba(io->io.cmd.cdb) + i], io->stamp);
+
+		if (!record->lost_seq && io->io.cmd.class == CMD_IDEMPOTENT)
+			record->lost_seq = ++w->seq;
+	}
+}
+
 static bool blocks_exist(const struct sim_io *io)
 {
 	return sim_lba(io->io.cmd.cdb) + sim_nr_blocks(io->io.cmd.cdb) <= SIM_BLOCKS;
@@ -214,7 +243,8 @@ static void check_block_read(struct world *w, const struct sim_io *io, unsigned 
 		const struct write_record *later = &block->writes[i];
 
 		oracle_check(w,
-			     later->submitted_seq <= seen->answered_seq ||
+			     later->submitted_seq <= (later->elsewhere ? seen->answered_seq
+								       : fixed_seq(seen)) ||
 				     done_seq(later) >= io->submitted_seq,
 			     "io %u read old data: block %llu has stamp %llu, but %llu was there",
 			     io->id, (unsigned long long)sim_lba(io->io.cmd.cdb) + nr,
@@ -302,6 +332,7 @@ void oracle_lost(struct world *w, struct sim_io *io, struct sim_path *p, uint64_
 	io->arrived_ns = from_ns + p->transit_ms * NSEC_PER_MSEC;
 	io->may_land_ns = from_ns + fence_ms(w, p, io->io.cmd.timeout_ms) * NSEC_PER_MSEC;
 	io->lost_ns = w->now_ns;
+	note_loss(w, io);
 	io->lost_session = is_lost && p->path->session ? p->session : 0;
 }
 
@@ -1309,6 +1340,37 @@ static bool waits_for_overdue(const struct world *w, const struct sim_io *io)
 	return false;
 }
 
+static bool write_the_same_block(const struct sim_io *a, const struct sim_io *b)
+{
+	uint64_t lba_a = sim_lba(a->io.cmd.cdb), lba_b = sim_lba(b->io.cmd.cdb);
+
+	return !a->stamp || !b->stamp ||
+	       (lba_a < lba_b + sim_nr_blocks(b->io.cmd.cdb) &&
+		lba_b < lba_a + sim_nr_blocks(a->io.cmd.cdb));
+}
+
+static bool was_sent_in_vain(const struct sim_io *io)
+{
+	return io->nr_starts > 1 || (io->nr_starts && !io->sent);
+}
+
+/* An older write to the same block may have been carried out, and is sent again. */
+static bool waits_for_older(const struct world *w, const struct sim_io *io)
+{
+	unsigned int i;
+
+	if (io->io.cmd.class == CMD_READ || !io->io.cmd.medium)
+		return false;
+	for (i = w->oracle->first_out; i < w->nr_ios; i++) {
+		const struct sim_io *older = &w->ios[i];
+
+		if (older != io && older->state == SIM_IO_OUT && was_sent_in_vain(older) &&
+		    older->io.cmd.class == CMD_IDEMPOTENT && write_the_same_block(older, io))
+			return true;
+	}
+	return false;
+}
+
 /* A LOGICAL UNIT RESET is out: it would hit them. */
 static bool waits_for_reset(const struct world *w)
 {
@@ -1324,7 +1386,7 @@ static bool waits_for_reset(const struct world *w)
 static void check_idleness(struct world *w, struct sim_io *io)
 {
 	if (is_starting(w, io) || w->m->suspend || pg_init_pending(w->m) ||
-	    waits_for_overdue(w, io) || waits_for_reset(w) ||
+	    waits_for_overdue(w, io) || waits_for_older(w, io) || waits_for_reset(w) ||
 	    (!could_run(w, io) && !waits_for_nothing(w, io))) {
 		io->could_run_since_ns = 0;
 		return;

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * May two commands write to the same block?
+ *
+ * Told are the blocks of what initiators write all the time.  Of any other command it is taken that
+ * it may write everywhere (FORMAT UNIT, EXTENDED COPY), and of UNMAP that it does to all blocks
+ * from the first of its list to the last.
+ */
+#include "mpath/scsi.h"
+
+#include "scsi/big_endian.h"
+
+#define UNMAP_HEADER	 8
+#define UNMAP_DESCRIPTOR 16
+
+/* last < first: none. */
+struct block_range {
+	uint64_t first, last;
+};
+
+static const struct block_range all_blocks = {0, UINT64_MAX};
+static const struct block_range no_blocks = {1, 0};
+
+static struct block_range blocks(uint64_t first, uint64_t nr)
+{
+	if (!nr)
+		return no_blocks;
+	return (struct block_range){first,
+				    nr - 1 > UINT64_MAX - first ? UINT64_MAX : first + nr - 1};
+}
+
+/* WRITE SAME: 0 blocks are all up to the end. */
+static struct block_range same_blocks(uint64_t first, uint64_t nr)
+{
+	return blocks(first, nr ? nr : UINT64_MAX);
+}
+
+static struct block_range widen(struct block_range a, struct block_range b)
+{
+	if (b.last < b.first)
+		return a;
+	if (a.last < a.first)
+		return b;
+	return (struct block_range){a.first < b.first ? a.first : b.first,
+				    a.last > b.last ? a.last : b.last};
+}
+
+static struct block_range unmapped_blocks(const struct scsi_cmd *cmd)
+{
+	uint8_t header[UNMAP_HEADER], descriptor[UNMAP_DESCRIPTOR];
+	struct block_range range = no_blocks;
+	size_t at, end;
+
+	if (scsi_cmd_read(cmd, 0, header, sizeof(header)) < sizeof(header))
+		return no_blocks;
+	end = UNMAP_HEADER + (size_t)get_be16(header + 2);
+	for (at = UNMAP_HEADER; at + UNMAP_DESCRIPTOR <= end; at += UNMAP_DESCRIPTOR) {
+		if (scsi_cmd_read(cmd, at, descriptor, sizeof(descriptor)) < sizeof(descriptor))
+			break;
+		range = widen(range, blocks(get_be64(descriptor), get_be32(descriptor + 8)));
+	}
+	return range;
+}
+
+static struct block_range blocks_32(const uint8_t *cdb)
+{
+	uint64_t first = get_be64(cdb + 12);
+	uint32_t nr = get_be32(cdb + 28);
+
+	switch (get_be16(cdb + 8)) {
+	case 0x0004: /* XDWRITE */
+	case 0x0006: /* XPWRITE */
+	case 0x000b: /* WRITE */
+	case 0x000c: /* WRITE AND VERIFY */
+	case 0x000e: /* ORWRITE */
+	case 0x000f: /* WRITE ATOMIC */
+	case 0x0010: /* WRITE STREAM */
+		return blocks(first, nr);
+	case 0x000d: /* WRITE SAME */
+		return same_blocks(first, nr);
+	}
+	return all_blocks;
+}
+
+static struct block_range written_blocks(const struct scsi_cmd *cmd)
+{
+	const uint8_t *cdb = cmd->cdb;
+
+	switch (cdb[0]) {
+	case 0x0a: /* WRITE(6) */
+		return blocks(get_be32(cdb) & 0x1fffff, cdb[4] ? cdb[4] : 256);
+	case 0x2a: /* WRITE(10) */
+	case 0x2e: /* WRITE AND VERIFY(10) */
+	case 0x50: /* XDWRITE(10) */
+	case 0x51: /* XPWRITE(10) */
+		return blocks(get_be32(cdb + 2), get_be16(cdb + 7));
+	case 0x41: /* WRITE SAME(10) */
+		return same_blocks(get_be32(cdb + 2), get_be16(cdb + 7));
+	case 0x42:
+		return unmapped_blocks(cmd);
+	case 0x7f:
+		return cmd->cdb_len < 32 ? all_blocks : blocks_32(cdb);
+	case 0x89: /* COMPARE AND WRITE */
+		return blocks(get_be64(cdb + 2), cdb[13]);
+	case 0x8a: /* WRITE(16) */
+	case 0x8b: /* ORWRITE(16) */
+	case 0x8e: /* WRITE AND VERIFY(16) */
+		return blocks(get_be64(cdb + 2), get_be32(cdb + 10));
+	case 0x93: /* WRITE SAME(16) */
+		return same_blocks(get_be64(cdb + 2), get_be32(cdb + 10));
+	case 0x9a: /* WRITE STREAM(16) */
+	case 0x9c: /* WRITE ATOMIC(16) */
+		return blocks(get_be64(cdb + 2), get_be16(cdb + 12));
+	case 0xaa: /* WRITE(12) */
+	case 0xae: /* WRITE AND VERIFY(12) */
+		return blocks(get_be32(cdb + 2), get_be32(cdb + 6));
+	}
+	return all_blocks;
+}
+
+bool scsi_may_overlap(const struct scsi_cmd *a, const struct scsi_cmd *b)
+{
+	struct block_range blocks_a = written_blocks(a), blocks_b = written_blocks(b);
+
+	if (blocks_a.last < blocks_a.first || blocks_b.last < blocks_b.first)
+		return false;
+	return blocks_a.first <= blocks_b.last && blocks_b.first <= blocks_a.last;
+}
