@@ -360,8 +360,7 @@ void resume_map(struct multipath *m);
 void check_suspended(struct multipath *m);
 bool suspend_is_done(const struct multipath *m, struct mpath_message *message);
 
-/* restart.c: commands of a dead process (D9 Restart) */
-void restart_begins(struct multipath *m);
+/* restart_count.c: what disks show of a dead process's commands (D9 Restart) */
 void restart_path_opened(struct multipath *m, struct path *path);
 void restart_path_used(struct multipath *m, struct path *path);
 void restart_path_closed(struct multipath *m, struct path *path);
@@ -377,6 +376,10 @@ void restart_link_closes(struct multipath *m, struct path *path);
 bool restart_needs_link(const struct multipath *m, const struct path *path);
 void restart_stops(struct multipath *m);
 void restart_path_leaves(struct multipath *m, struct path *path);
+void ask_for_count(struct multipath *m, struct path *path);
+
+/* restart_wait.c: what is feared of them, and how long writes wait for it */
+void restart_begins(struct multipath *m);
 void restart_reconsider(struct multipath *m);
 /* What takes longer (FORMAT UNIT, SANITIZE) keeps the target from taking other writes by itself. */
 #define SLOW_MAX_MS (10 * 60 * 1000)
@@ -386,7 +389,6 @@ void slow_timeout(struct multipath *m);
 void restart_takes_timeout(struct multipath *m);
 uint32_t restart_least_timeout_ms(const struct multipath *m);
 void restart_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *out);
-void ask_for_count(struct multipath *m, struct path *path);
 
 /* memory.c: what waits for paths and groups that are to come */
 void recall_groups(struct multipath *m);

@@ -153,7 +153,7 @@ struct mpath_io {
 	bool second_round;  /* its suspicions were dropped once, see may_try_them_again() */
 	/* Bits of one word: an answer asks for both at once (core/short_way.c). */
 	bool is_internal : 1; /* the core's own: a path's probe, or a read's leg (core/hedge.c) */
-	bool slow : 1;	      /* a write that a next process must know of, see core/restart.c */
+	bool slow : 1;	      /* a write for a next process to know of: core/restart_wait.c */
 	bool is_probe;	      /* a path's own command: checker, identity, hardware handler */
 	bool after_suspend;   /* came while the map was suspended: waits for resume */
 	bool aborted;	      /* a task management function named it: never submit again */

@@ -1,25 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Commands of a dead process (DESIGN D9 Restart, hazards.md H1, H3).
+ * Commands of a dead process: what each disk shows of them (DESIGN D9 Restart, hazards.md H3).
  *
- * When tcmu-runner was killed, its commands may still be on their way to the disk.  As long as
- * one of the paths shows commands that are not ours, no write is sent on any of them: the old
- * write could land on top of it.  Reads may go.
- *
- * A disk that it used, and that no path finds again when it is looked at first (it is offline, or
- * gone, or the map does not name it any more), cannot be asked: the kernel may have given up what
- * was out there, so that it is still on its way.  Then the time decides.
- *
- * Writes that it had lost, and had not yet repeated because their old copies might still land
- * (fence.c), are not among these: the kernel has given them up.  It has left word until when they
- * may land; before that no counter is believed.
- *
- * Some writes may take minutes: UNMAP, WRITE SAME of a large range, EXTENDED COPY; or all, if
- * path_timeout_ms was another one for a while.  While such a slow one is out, the process leaves
- * word until when it may land.  If the counters do not say in time that nothing is out any more,
- * the wait lasts so long.  And it leaves word of the time-out of the others, as path_timeout_ms may
- * be another one when the next process reads it: the counters are believed for the shorter one, and
- * the wait is as for a slow write if that process had the longer one.
+ * That nothing of a dead process is left on a path is proved by a count of what is out there and
+ * of the errors that there were, taken while nothing of ours is on it.  How long writes wait while
+ * there is no such proof is restart_wait.c's subject.
  *
  * While the remote port of a disk is lost, and not given up yet, the kernel keeps commands back,
  * uncounted and without a time-out, and sends them when it is found again, be it after minutes.
@@ -33,13 +18,15 @@
  * that has been handed over, and is counted.  Does it not answer, though nothing is out, it is
  * taken for one for which something is kept back.
  *
- * A port may also be lost while we stand still (a machine that was halted).  So a wait does not end
- * before there was time to look, and what is counted then is seen as if it had just been let go.
+ * Counts are numbers of commands and of errors; times are of the clock of events, in ns.  A count
+ * is asked for in mpath_actions.count and answered by an event; one at a time is out for each path
+ * (path.counting), and until then its link stays open.  The fields are the path's; all runs on the
+ * map's owner thread, inside of a step.
  */
 #include <errno.h>
 #include <string.h>
 
-#include "core/flight.h"
+#include "core/restart.h"
 #include "mpath/scsi.h"
 
 #define COUNT_INTERVAL_NS (50 * NSEC_PER_MSEC)
@@ -56,357 +43,14 @@
 #define HANDED_OVER_NS (50 * NSEC_PER_MSEC)
 /* No driver keeps a question for so long, if it does not refuse it, before it is counted. */
 #define UNHEARD_NS (500 * NSEC_PER_MSEC)
-/* Who was not woken for so long looks for this long before the time ends his wait. */
-#define STILL_NS (2 * NSEC_PER_SEC)
-#define LOOK_NS	 (5 * NSEC_PER_SEC)
-/* What the next process is told of a wait whose end moves is so much later. */
-#define KEEP_AHEAD_NS (10 * NSEC_PER_SEC)
 
-/* No slow write has been out for so long: that is told, too. */
-#define SLOW_IDLE_NS (10 * NSEC_PER_SEC)
-/* A time that no slow write lasts to is not believed. */
-#define SLOW_FEARED_MAX_NS (3600 * NSEC_PER_SEC)
-
-static unsigned long long ms_until(uint64_t end_ns, uint64_t now_ns)
-{
-	return end_ns > now_ns ? (end_ns - now_ns) / NSEC_PER_MSEC : 0;
-}
-
-static bool any_foreign(const struct multipath *m)
-{
-	const struct path *path;
-
-	for_each_path(m, path)
-		if (path->foreign)
-			return true;
-	return m->foreign_left;
-}
-
-/* Not only feared where nothing can be seen: a next process would find that as this one does. */
-static bool any_seen(const struct multipath *m)
-{
-	const struct path *path;
-
-	for_each_path(m, path)
-		if (path->foreign && (path->facts.foreign || path->kept_back_ns))
-			return true;
-	return m->foreign_left;
-}
-
-/* By then the kernel has given up what the dead process had sent, and none of it can land. */
-static uint64_t usual_wait_over_ns(const struct multipath *m)
-{
-	return m->started_ns +
-	       (m->settings.restart_wait_ms + longest_fence_ms(m, m->settings.path_timeout_ms)) *
-		       NSEC_PER_MSEC;
-}
-
-/* What was kept back may last so long from then on, a slow one, too, if there may be one. */
-static uint64_t kept_back_lasts_ms(const struct multipath *m)
-{
-	const struct mpath_settings *s = &m->settings;
-	uint64_t slow_ms = SLOW_MAX_MS + KERNEL_ERROR_HANDLING_MS;
-
-	if (!m->former_slow_ns)
-		return s->restart_wait_ms + longest_fence_ms(m, s->path_timeout_ms);
-	return (s->restart_wait_ms > slow_ms ? s->restart_wait_ms : slow_ms) +
-	       longest_fence_ms(m, SLOW_MAX_MS);
-}
-
-static uint64_t later(uint64_t a_ns, uint64_t b_ns)
-{
-	return a_ns > b_ns ? a_ns : b_ns;
-}
-
-static uint64_t wait_over_ns(const struct multipath *m)
-{
-	uint64_t over_ns = later(usual_wait_over_ns(m), m->former_slow_ns);
-
-	if (m->stood_still_ns)
-		over_ns = later(over_ns, m->stood_still_ns + LOOK_NS);
-	if (!m->kept_back_ns)
-		return over_ns;
-	return later(over_ns, m->kept_back_ns + kept_back_lasts_ms(m) * NSEC_PER_MSEC);
-}
-
-static bool any_kept_back(const struct multipath *m)
-{
-	const struct path *path;
-
-	for_each_path(m, path)
-		if (path->kept_back)
-			return true;
-	list_for_each_entry(path, &m->leaving, map_node)
-		if (path->kept_back)
-			return true;
-	return false;
-}
-
-/* Until it has ended, or cannot land any more. */
-static uint64_t longest_out_ms(const struct multipath *m, uint32_t timeout_ms)
-{
-	return timeout_ms + KERNEL_ERROR_HANDLING_MS + longest_fence_ms(m, timeout_ms);
-}
-
-/*
- * Told to the next process at once, and for half of its time more than needed, so that not each of
- * many is news for it.
- */
-void slow_write_starts(struct multipath *m, struct mpath_io *io)
-{
-	uint32_t timeout_ms = io->cmd.timeout_ms;
-	uint64_t end_ns;
-
-	if (timeout_ms > SLOW_MAX_MS)
-		return;
-	io->slow = true;
-	m->nr_slow++;
-	end_ns = m->now_ns + longest_out_ms(m, timeout_ms) * NSEC_PER_MSEC;
-	if (end_ns <= m->slow_kept_ns)
-		return;
-	m->slow_kept_ns = end_ns + timeout_ms / 2 * NSEC_PER_MSEC;
-	m->actions->fence_moved = true;
-}
-
-void slow_write_ends(struct multipath *m, struct mpath_io *io)
-{
-	io->slow = false;
-	if (--m->nr_slow)
-		return;
-	m->slow_idle_ns = m->now_ns + SLOW_IDLE_NS;
-	wake_by(m, m->slow_idle_ns);
-}
-
-/* Where there was one there will be another. */
-void slow_timeout(struct multipath *m)
-{
-	if (!m->slow_kept_ns || m->nr_slow)
-		return;
-	if (m->now_ns < m->slow_idle_ns) {
-		wake_by(m, m->slow_idle_ns);
-		return;
-	}
-	m->slow_kept_ns = 0;
-	m->actions->fence_over = true;
-}
-
-/* Writes that are out have more time than those of a next process, or of this one from now on. */
-static void tell_writes_out(struct multipath *m, const struct path *path)
-{
-	struct mpath_io *io;
-
-	list_for_each_entry(io, &path->flying, flight)
-		if (!io->slow && is_slow_write(m, io))
-			slow_write_starts(m, io);
-}
-
-/* path_timeout_ms may be another one from now on.  If it is longer its writes are slow ones. */
-void restart_takes_timeout(struct multipath *m)
-{
-	const struct path *path;
-
-	if (m->settings.path_timeout_ms >= m->first_timeout_ms)
-		return;
-	m->first_timeout_ms = m->settings.path_timeout_ms;
-	m->actions->fence_moved = true;
-	for_each_path(m, path)
-		tell_writes_out(m, path);
-	list_for_each_entry(path, &m->leaving, map_node)
-		tell_writes_out(m, path);
-}
-
-/* For the next process: what it finds there may be from before us, too. */
-uint32_t restart_least_timeout_ms(const struct multipath *m)
-{
-	uint32_t former_ms = m->restart_over ? 0 : m->former_timeout_ms;
-
-	return former_ms && former_ms < m->first_timeout_ms ? former_ms : m->first_timeout_ms;
-}
-
-/* It was made shorter since the former process began: that one's writes are slow ones now. */
-static void fear_longer_timeouts(struct multipath *m)
-{
-	uint32_t timeout_ms = m->former_timeout_ms;
-
-	if (timeout_ms <= m->settings.path_timeout_ms)
-		return;
-	m->former_slow_ns =
-		later(m->former_slow_ns, m->now_ns + longest_out_ms(m, timeout_ms) * NSEC_PER_MSEC);
-}
-
-/* A time that no fence lasts to is not believed: writes would wait for ever. */
-void restart_begins(struct multipath *m)
-{
-	uint64_t max_ns = m->now_ns + longest_former_fence_ms(m) * NSEC_PER_MSEC;
-
-	m->watched_ns = m->now_ns;
-	m->nr_first_paths = m->next_path_id;
-	m->nr_recalled_disks = m->nr_former_disks;
-	if (m->nr_former_disks)
-		m->restart_over = false;
-	fear_longer_timeouts(m);
-	if (m->former_slow_ns > m->now_ns + SLOW_FEARED_MAX_NS)
-		m->former_slow_ns = m->now_ns + SLOW_FEARED_MAX_NS;
-	if (m->former_fence_ns > max_ns)
-		m->former_fence_ns = max_ns;
-	if (m->former_fence_ns <= m->now_ns) {
-		m->former_fence_ns = 0;
-		return;
-	}
-	m->restart_over = false;
-	notice(m, NOTICE_OTHER, NULL,
-	       "a former process lost writes that may still land: writes wait, at most %llu ms",
-	       ms_until(m->former_fence_ns, m->now_ns));
-}
-
-static void former_fence_ends(struct multipath *m)
-{
-	m->former_fence_ns = 0;
-	m->actions->fence_over = true;
-	notice(m, NOTICE_OTHER, NULL, "no write that a former process lost can land any more");
-}
-
-/* Killed while it waits, too: the next process cannot see what the kernel gives up meanwhile. */
-static void keep_wait(struct multipath *m)
-{
-	if (m->wait_kept_ns >= wait_over_ns(m))
-		return;
-	m->wait_kept_ns = wait_over_ns(m) + (m->kept_back_ns ? KEEP_AHEAD_NS : 0);
-	m->actions->fence_moved = true;
-}
-
-/* At once: else a next process waits in vain. */
-static void forget_wait(struct multipath *m)
-{
-	if (!m->wait_kept_ns)
-		return;
-	m->wait_kept_ns = 0;
-	m->actions->fence_moved = true;
-}
-
-static void forget_foreign(struct path *path)
+void forget_foreign(struct path *path)
 {
 	path->foreign = false;
 	path->feared = false;
 	path->kept_back = false;
 	path->kept_back_ns = 0;
 	path->resting = false;
-}
-
-static void end_of_wait(struct multipath *m, const char *why)
-{
-	struct path *path;
-
-	forget_wait(m);
-	m->restart_over = true;
-	m->foreign_left = false;
-	m->actions->disk_left |= m->nr_former_disks > 0;
-	m->nr_former_disks = 0;
-	m->nr_lost_disks = 0;
-	m->kept_back_ns = 0;
-	m->stood_still_ns = 0;
-	trace(m, "restart: %s, writes may go", why);
-	for_each_path(m, path) {
-		m->actions->disk_left |= path->feared && !path->used;
-		forget_foreign(path);
-		tally_check(m, path);
-	}
-	list_splice(&m->held, &m->restarting);
-	m->run_held = true;
-}
-
-/* All paths were looked at, and none of them leads to these. */
-static void former_disks_are_lost(struct multipath *m)
-{
-	m->nr_lost_disks = m->nr_former_disks;
-	m->nr_former_disks = 0;
-	m->foreign_left = true;
-	trace(m, "restart: %u disks cannot be asked", m->nr_lost_disks);
-	notice(m, NOTICE_OTHER, NULL,
-	       "%u disk%s that a former process used cannot be asked for its writes: writes wait, "
-	       "at most %llu ms",
-	       m->nr_lost_disks, noun_s(m->nr_lost_disks), ms_until(wait_over_ns(m), m->now_ns));
-}
-
-static void tell_slow(struct multipath *m)
-{
-	if (m->told_slow || m->kept_back_ns || m->now_ns < usual_wait_over_ns(m))
-		return;
-	m->told_slow = true;
-	notice(m, NOTICE_OTHER, NULL,
-	       "an UNMAP or another slow command of a former process may still be out: writes "
-	       "wait, at most %llu ms",
-	       ms_until(wait_over_ns(m), m->now_ns));
-}
-
-/* Most waits are over sooner, and nobody wants to read of them. */
-static void tell_waiting(struct multipath *m)
-{
-	if (m->told_waiting || list_empty(&m->restarting) || m->kept_back_ns || m->nr_lost_disks ||
-	    m->now_ns < m->started_ns + COUNT_BUSY_NS)
-		return;
-	m->told_waiting = true;
-	notice(m, NOTICE_OTHER, NULL,
-	       "writes wait for commands that a former process may have left, at most %llu ms",
-	       ms_until(wait_over_ns(m), m->now_ns));
-}
-
-/*
- * A path that was looked at has not led to a disk that a former process used, or cannot be looked
- * at for a second, and one of these disks is still sought: it may be away.  Who finds it again must
- * not believe what it shows.
- */
-static bool may_be_away(const struct multipath *m)
-{
-	const struct path *path;
-
-	if (!m->nr_former_disks)
-		return false;
-	for_each_path(m, path)
-		if (!path->used && (path->settled || !m->choosing_early))
-			return true;
-	return false;
-}
-
-/* As long as the wait is not over something is due each second at least. */
-static void notice_standstill(struct multipath *m)
-{
-	if (!m->restart_over && m->settings.fence != FENCE_NONE &&
-	    m->now_ns > m->watched_ns + STILL_NS) {
-		trace(m, "restart: nobody has looked for a while");
-		m->stood_still_ns = m->now_ns;
-	}
-	m->watched_ns = m->now_ns;
-}
-
-/* Until each path was opened or refused once, nobody knows what is out there. */
-void restart_reconsider(struct multipath *m)
-{
-	if (m->restart_over)
-		return;
-	notice_standstill(m);
-	wake_by(m, m->now_ns + COUNT_BUSY_NS);
-	if (any_kept_back(m))
-		m->kept_back_ns = m->now_ns;
-	if (m->nr_former_disks && !m->nr_unsettled && m->now_ns < wait_over_ns(m))
-		former_disks_are_lost(m);
-	if ((any_seen(m) || may_be_away(m)) && m->now_ns < wait_over_ns(m))
-		keep_wait(m);
-	if (m->now_ns < m->former_fence_ns) {
-		wake_by(m, m->former_fence_ns);
-		return;
-	}
-	if (m->former_fence_ns)
-		former_fence_ends(m);
-	if (m->now_ns >= wait_over_ns(m))
-		end_of_wait(m, "the wait is over");
-	else if (!m->nr_unsettled && !any_foreign(m))
-		end_of_wait(m, "no command of a former process is left");
-	else {
-		tell_waiting(m);
-		tell_slow(m);
-		wake_by(m, wait_over_ns(m));
-	}
 }
 
 /*
@@ -836,41 +480,4 @@ void restart_timeout(struct multipath *m)
 		if (path->kept_back)
 			look_after(m, path);
 	restart_reconsider(m);
-}
-
-static void kept_back_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *out)
-{
-	if (m->restart_over || !m->kept_back_ns)
-		return;
-	if (any_kept_back(m))
-		strbuf_printf(out,
-			      "  the kernel keeps commands of a former process back: writes wait "
-			      "until it lets them go, or gives them up, and then at most %llu ms\n",
-			      (unsigned long long)kept_back_lasts_ms(m));
-	else
-		strbuf_printf(out,
-			      "  the kernel has kept commands of a former process back: writes "
-			      "wait, at most %llu ms\n",
-			      ms_until(wait_over_ns(m), now_ns));
-}
-
-void restart_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *out)
-{
-	kept_back_detail(m, now_ns, out);
-	if (m->nr_lost_disks)
-		strbuf_printf(out,
-			      "  %u disk%s that a former process used cannot be asked for its "
-			      "writes: writes wait, at most %llu ms\n",
-			      m->nr_lost_disks, noun_s(m->nr_lost_disks),
-			      ms_until(wait_over_ns(m), now_ns));
-	if (!m->restart_over && m->told_slow)
-		strbuf_printf(out,
-			      "  an UNMAP or another slow command of a former process may still be "
-			      "out: writes wait, at most %llu ms\n",
-			      ms_until(wait_over_ns(m), now_ns));
-	if (now_ns < m->former_fence_ns)
-		strbuf_printf(out,
-			      "  a former process lost writes that may still land: writes wait, at "
-			      "most %llu ms\n",
-			      ms_until(m->former_fence_ns, now_ns));
 }
