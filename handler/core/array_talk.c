@@ -122,7 +122,6 @@ void converse_with_array(struct multipath *m, struct path *path, const struct sc
 	if (result == HW_SEND) {
 		send_probe(m, path);
 	} else if (result == HW_WAIT) {
-		assert(!path->probe.cmd.cdb_len); /* see resume() */
 		long_answer_is_over(m, path);
 		if (m->activating_path == path && answer && !scsi_has_no_room(answer->result))
 			m->pg_init_busy_ns = 0; /* it has time to say that this takes time */
@@ -152,8 +151,8 @@ static uint64_t array_patience_ends(struct multipath *m)
 }
 
 /*
- * A command of an activation has not left this host, or has found the array busy: the same command
- * again in a moment, as the kernel does it for commands of its own.
+ * A command of an activation has not left this host, or has found the array busy: once more in a
+ * moment, as the kernel does it for commands of its own.
  */
 bool waits_for_room(struct multipath *m, struct path *path)
 {

@@ -284,11 +284,14 @@ static void path_due(struct multipath *m, struct path *path)
 	}
 }
 
-/* After a pause: a command that has not left this host yet goes now, or the handler says which. */
+/*
+ * After a pause the handler says what is sent.  There may have been no room for its command, and
+ * that is not sent as it was: perhaps nobody wants all of it any more (rdac).
+ */
 static void resume(struct multipath *m, struct path *path)
 {
 	path->resume_ns = 0;
-	if (path->probe.cmd.cdb_len)
+	if (path->probing == PROBE_IDENTIFY)
 		send_probe(m, path);
 	else
 		converse(m, path, NULL);

@@ -377,10 +377,11 @@ static enum hw_result alua_go_on(struct hw_handler *hh, struct path *path, uint6
 {
 	struct alua_path *alua = path->hw_data;
 
+	if (alua->asked == ASKED_STPG)
+		return last ? activation_answered(alua, last, next)
+			    : ask_for_activation(alua, path, next);
 	if (!last)
 		return ask_states(alua, next);
-	if (alua->asked == ASKED_STPG)
-		return activation_answered(alua, last, next);
 	return states_answered(hh, path, now_ns, last, next, wait_ns);
 }
 

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "hw_handlers/rdac_transfer.h"
 #include "mpath/scsi.h"
 #include "sim/lib/tables.h"
 #include "sim/lib/world.h"
@@ -1012,6 +1013,30 @@ static void an_array_that_stays_busy(void)
 	}
 }
 
+/* LUNs are moved together; while the array has no time for that, a map loses its interest. */
+static void a_lun_that_is_not_to_be_moved_any_more(void)
+{
+	struct world *w = used_world("0", MAKE_RDAC, GROUPS);
+	struct sim_path *path = sim_path(w, "8:16");
+	struct rdac_transfer other;
+	struct sim_io *io;
+
+	path->path->facts.nexus = 7;
+	rdac_transfer_begin(&other, 7, true, 200);
+	is_too_busy_to_move(path, MAKE_RDAC);
+	message(w, "switch_group 2");
+	io = submit_write(w, 0, 1);
+	advance(w, 1000);
+	expect_pending(w, io);
+	rdac_transfer_end(&other, RDAC_WAITS);
+	path->busy = 0;
+	advance(w, 200);
+	expect_good(w, io);
+	expect(w, io->last_path == path && lun(w)->owner == 1);
+	expect(w, lun(w)->nr_misunderstood == 0); /* the array here knows but one LUN */
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(a_handler_is_found_by_itself);
@@ -1049,5 +1074,6 @@ int main(void)
 	STORY(a_checker_that_is_told_to_come_later);
 	STORY(an_array_that_is_busy_when_it_is_to_take_over);
 	STORY(an_array_that_stays_busy);
+	STORY(a_lun_that_is_not_to_be_moved_any_more);
 	return end_of_stories();
 }
