@@ -70,12 +70,10 @@ uint64_t longest_fence_ms(const struct multipath *m, uint32_t timeout_ms)
 uint64_t longest_former_fence_ms(const struct multipath *m)
 {
 	const struct mpath_settings *s = &m->settings;
-	uint64_t timeout_ms = s->path_timeout_ms > SLOW_MAX_MS ? s->path_timeout_ms : SLOW_MAX_MS;
-	uint64_t given_up_ms = timeout_ms + KERNEL_ERROR_HANDLING_MS;
 
 	if (s->fence == FENCE_NONE)
 		return s->restart_wait_ms;
-	return (s->restart_wait_ms > given_up_ms ? s->restart_wait_ms : given_up_ms) +
+	return PATH_TIMEOUT_MAX_MS + KERNEL_ERROR_HANDLING_MS +
 	       (s->fence_time_ms ? s->fence_time_ms : FENCE_MAX_MS);
 }
 

@@ -44,8 +44,8 @@
 
 /* No slow write has been out for so long: that is told, too. */
 #define SLOW_IDLE_NS (10 * NSEC_PER_SEC)
-/* A time that no slow write lasts to is not believed. */
-#define SLOW_FEARED_MAX_NS (3600 * NSEC_PER_SEC)
+/* A time that no slow write lasts to is not believed: as it is told, and its fence. */
+#define SLOW_FEARED_MAX_NS (3 * PATH_TIMEOUT_MAX_MS * NSEC_PER_MSEC)
 
 static unsigned long long ms_until(uint64_t end_ns, uint64_t now_ns)
 {
@@ -85,12 +85,13 @@ static uint64_t usual_wait_over_ns(const struct multipath *m)
 uint64_t kept_back_lasts_ms(const struct multipath *m)
 {
 	const struct mpath_settings *s = &m->settings;
-	uint64_t slow_ms = SLOW_MAX_MS + KERNEL_ERROR_HANDLING_MS;
+	uint32_t slow_ms = m->former_timeout_ms > SLOW_MAX_MS ? m->former_timeout_ms : SLOW_MAX_MS;
+	uint64_t given_up_ms = (uint64_t)slow_ms + KERNEL_ERROR_HANDLING_MS;
 
 	if (!m->former_slow_ns)
 		return s->restart_wait_ms + longest_fence_ms(m, s->path_timeout_ms);
-	return (s->restart_wait_ms > slow_ms ? s->restart_wait_ms : slow_ms) +
-	       longest_fence_ms(m, SLOW_MAX_MS);
+	return (s->restart_wait_ms > given_up_ms ? s->restart_wait_ms : given_up_ms) +
+	       longest_fence_ms(m, slow_ms);
 }
 
 uint64_t wait_over_ns(const struct multipath *m)
@@ -134,7 +135,7 @@ void slow_write_starts(struct multipath *m, struct mpath_io *io)
 	uint32_t timeout_ms = io->cmd.timeout_ms;
 	uint64_t end_ns;
 
-	if (timeout_ms > SLOW_MAX_MS)
+	if (io->cmd.needs_ms > SLOW_MAX_MS)
 		return;
 	io->slow = true;
 	m->nr_slow++;

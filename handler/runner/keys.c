@@ -431,7 +431,7 @@ static const struct key keys[NR_KEYS] = {
 	[KEY_PATH_TIMEOUT] = {.name = "path_timeout_ms",
 			      .check = check_ms,
 			      .min = 1000,
-			      .max = HOUR_MS},
+			      .max = PATH_TIMEOUT_MAX_MS},
 	[KEY_RESTART_WAIT] = {.name = "restart_wait_ms", .check = check_ms, .max = HOUR_MS},
 	[KEY_FENCE] = {.name = "fence", .check = check_word, .words = fence_words},
 	[KEY_FENCE_TIME] = {.name = "fence_time_ms", .check = check_ms, .max = HOUR_MS},

@@ -51,6 +51,8 @@ struct mpath_flaky {
 
 /* After its time-out the kernel aborts a command, resets devices and hosts, and then gives up. */
 #define KERNEL_ERROR_HANDLING_MS 30000
+/* No path_timeout_ms is longer, nor was a former process's. */
+#define PATH_TIMEOUT_MAX_MS (60 * 60 * 1000)
 
 /* Whose serial number and WWID the LUN shows to initiators (D16). */
 enum identity {

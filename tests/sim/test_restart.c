@@ -1843,6 +1843,29 @@ static void set_path_timeout(struct world *w, uint32_t ms)
 	w->settings.restart_wait_ms = ms + 30000; /* as config.c has it, if nothing is said */
 }
 
+/* Longer than any command needs by itself: it is as much out as any other. */
+static void a_time_out_of_half_an_hour_for_a_while(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	set_path_timeout(w, 1800000);
+	expect(w, reload(w, QUEUE TWO_PATHS) == 0);
+	leave_writes(w);
+	kill_world(w, 1900000);
+	set_path_timeout(w, 20000);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	restart_world(w);
+	write = submit_write(w, 1, 1);
+	advance(w, 3629000); /* 1800 + 30 + 1800 s */
+	expect_pending(w, write);
+	advance(w, 902000); /* not each of many is told */
+	expect_good(w, write);
+	world_end(w);
+}
+
 /*
  * The administrator has made it shorter since, or the map had another table meanwhile.  And so it
  * is if the next process is killed while it waits.
@@ -2067,6 +2090,7 @@ int main(void)
 	STORY(an_unmap_ends_soon);
 	STORY(an_unmap_that_has_ended);
 	STORY(a_longer_time_out_for_a_while);
+	STORY(a_time_out_of_half_an_hour_for_a_while);
 	STORY(a_shorter_time_out_for_the_next_process);
 	STORY(a_longer_time_out_for_the_next_process);
 	return end_of_stories();
