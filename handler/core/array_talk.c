@@ -70,6 +70,7 @@ static enum hw_result after_activation(enum identify_result result)
 	case IDENTIFY_PASSIVE:
 	case IDENTIFY_LATER:
 		return HW_RETRY;
+	case IDENTIFY_DOUBTED:
 	case IDENTIFY_ASK:
 	case IDENTIFY_OTHER:
 	case IDENTIFY_DOWN:

@@ -254,11 +254,10 @@ void identified(struct multipath *m, struct path *path, enum identify_result res
 	case IDENTIFY_DOWN:
 		path_down(m, path, reason);
 		return;
+	case IDENTIFY_DOUBTED:
+		begin_probe(m, path, PROBE_IDENTIFY);
+		return;
 	case IDENTIFY_OK:
-		if (path->recheck_identity) {
-			begin_probe(m, path, PROBE_IDENTIFY);
-			return;
-		}
 		if (!attach_hw_handler(m, path))
 			return;
 		if (path->ghost && !path->hw_explicit)

@@ -10,6 +10,8 @@
 #include "mpath/scsi.h"
 
 #define UA_RETRIES_MAX 8
+/* In a row, each raising a doubt: then there is a pause between them. */
+#define DOUBTED_MAX 3
 
 /* A path that cannot be opened for so long does not decide which LUN the map is. */
 #define FIRST_PATH_MAX_NS (5 * NSEC_PER_SEC)
@@ -413,6 +415,21 @@ static bool may_be_refused(const struct path *path, const struct scsi_result *re
 	return optional && !is_about_the_path(result);
 }
 
+/* What was answered before a doubt was raised proves nothing, of a passive path neither. */
+static enum identify_result if_not_in_doubt(struct path *path, enum identify_result result)
+{
+	if (result != IDENTIFY_OK && result != IDENTIFY_PASSIVE)
+		return result;
+	if (!path->recheck_identity) {
+		path->nr_doubted = 0;
+		return result;
+	}
+	if (path->nr_doubted == DOUBTED_MAX)
+		return IDENTIFY_LATER;
+	path->nr_doubted++;
+	return IDENTIFY_DOUBTED;
+}
+
 enum identify_result identify(struct path *path, const struct scsi_answer *last,
 			      const struct scsi_question *next, struct strbuf *reason)
 {
@@ -428,7 +445,7 @@ enum identify_result identify(struct path *path, const struct scsi_answer *last,
 		if (last->result->transport == TRANSPORT_BUSY)
 			return IDENTIFY_LATER; /* a local shortage is not the path's fault (H7) */
 		if (is_passive(path, last->result))
-			return passive(path, last->result, reason);
+			return if_not_in_doubt(path, passive(path, last->result, reason));
 		if (last->result->transport != TRANSPORT_OK ||
 		    !may_be_refused(path, last->result)) {
 			say_what_failed(last->result, reason);
@@ -441,5 +458,5 @@ enum identify_result identify(struct path *path, const struct scsi_answer *last,
 		return IDENTIFY_ASK;
 	path->seen.known = true;
 	path->serial_known = wants_serial(path->m);
-	return compare(path, reason);
+	return if_not_in_doubt(path, compare(path, reason));
 }

@@ -575,6 +575,7 @@ enum identify_result {
 	IDENTIFY_ASK,
 	IDENTIFY_OK,
 	IDENTIFY_PASSIVE, /* by its WWID; it does not tell its size before it is activated */
+	IDENTIFY_DOUBTED, /* it may be another LUN by now: to be asked once more */
 	IDENTIFY_OTHER,
 	IDENTIFY_DOWN,
 	IDENTIFY_LATER,

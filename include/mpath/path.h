@@ -143,6 +143,7 @@ struct path {
 	uint64_t transition_over_ns;  /* when its checker has last said so; 0: never */
 	uint64_t next_check_ns;	      /* 0: not scheduled */
 	unsigned int nr_unanswered;   /* probes in a row, since it has failed or was opened */
+	unsigned int nr_doubted;      /* times in a row that a doubt was raised meanwhile */
 	unsigned int recent_failures; /* see flaky.c: that are not forgotten yet */
 	unsigned int good_checks;     /* since one was */
 	uint64_t held_out_ns;	      /* not used since, though it is up; 0: it is not held out */

@@ -1356,6 +1356,32 @@ static void unit_attentions_during_the_identity_check(void)
 	}
 }
 
+/* Whenever it is asked the array says that its LUNs have changed: not without a pause. */
+static void an_array_that_raises_doubts_without_end(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_path *path = sim_path(w, "8:0");
+	unsigned int flow;
+
+	world_up(w);
+	push_ua(path, 0x3f, 0x0e);
+	submit_read(w, 0, 1);
+	submit_read(w, 0, 1);
+	advance(w, 1);
+	flow = path->path->flow;
+	for (unsigned int ms = 0; ms < 2000; ms++) {
+		if (!path->nexus.nr_uas && path->path->probe_step < 2)
+			push_ua(path, 0x3f, 0x0e); /* for READ CAPACITY */
+		advance(w, 1);
+	}
+	expect(w, path->path->suspect);
+	expect(w, path->path->flow - flow < 800);
+	path->nexus.nr_uas = 0;
+	advance(w, 200);
+	expect(w, !path->path->suspect);
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(the_tables_first_path_decides);
@@ -1377,6 +1403,7 @@ int main(void)
 	STORY(the_kernel_hears_of_a_lun_in_two_groups);
 	STORY(an_exchange_during_the_identity_check);
 	STORY(news_during_the_identity_check);
+	STORY(an_array_that_raises_doubts_without_end);
 	STORY(a_shortage_during_the_identity_check);
 	STORY(a_doubt_does_not_replace_the_checker);
 	STORY(sizes_must_agree);

@@ -415,6 +415,27 @@ static void a_doubt_of_identity_that_is_right(void)
 	}
 }
 
+/* It had told the LUN's WWID, and is behind another LUN now, as it says: nobody moves that one. */
+static void another_lun_is_not_moved(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = used_world("0", *make, GROUPS);
+		struct sim_path *path = sim_path(w, "8:16");
+
+		kernel_hears(path, HEARD_IDENTITY);
+		expect(w, path->path->probing == PROBE_IDENTIFY);
+		while (path->path->probe_step < 3) /* READ CAPACITY */
+			advance(w, 1);
+		exchange_lun(path, 1);
+		set_mode(sim_path(w, "8:0"), MODE_LOST);
+		submit_write(w, 0, 1);
+		advance(w, 1000);
+		expect(w, w->luns[1].nr_moves == 0 && !path->path->active);
+		world_end(w);
+	}
+}
+
 /* F25: it does so again and again: nothing fails, and the array is not told without a pause. */
 static void two_hosts_fight(void)
 {
@@ -1053,6 +1074,7 @@ int main(void)
 	STORY(followover_leaves_the_lun_to_another_host);
 	STORY(a_doubt_of_identity_moves_nobody);
 	STORY(a_doubt_of_identity_that_is_right);
+	STORY(another_lun_is_not_moved);
 	STORY(two_hosts_fight);
 	STORY(excuses);
 	STORY(an_upgrade_of_the_firmware);
