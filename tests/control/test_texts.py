@@ -654,7 +654,7 @@ class DocumentsTest(unittest.TestCase):
     def test_messages(self):
         """Those that the handler knows, in its own words."""
         words = set()
-        for file in ("core/message.c", "runtime/device.c"):
+        for file in ("core/message.c", "runtime/device_layout.c"):
             with open(f"{REPO}/handler/{file}") as f:
                 words |= set(re.findall(r'strcasecmp\((?:word|message->argv\[1\]), "(\w+)"\)', f.read()))
         self.assertEqual(set(client.MESSAGES), words - {"noflush"})
