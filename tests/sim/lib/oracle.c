@@ -1034,24 +1034,14 @@ static bool tells_news(const struct world *w, const struct sim_io *io)
 	return code == 0x062a09 || was_heard_early(w, code);
 }
 
-static bool is_untold(const struct world *w, unsigned int code)
-{
-	unsigned int i;
-
-	for (i = 0; i < w->oracle->nr_untold; i++)
-		if (w->oracle->untold[i].code == code)
-			return true;
-	return false;
-}
-
 /*
- * Once for each time that it was told.  What looks like the sum of others may have been told for
- * itself: then they come, too, or do not.
+ * Once for each time that it was told.  What stands for others, for which there was no room, may
+ * have been told for itself; and some of these came when there was room again: they come, too, or
+ * do not.
  */
 static void was_told_news(struct world *w, const struct sim_io *io)
 {
 	unsigned int code = news_of(&io->io.result), i, kept = 0;
-	bool for_itself = is_untold(w, code) || was_heard_early(w, code);
 
 	for (i = 0; i < w->oracle->nr_untold; i++) {
 		unsigned int other = w->oracle->untold[i].code;
@@ -1060,7 +1050,7 @@ static void was_told_news(struct world *w, const struct sim_io *io)
 			continue;
 		if (!w->oracle->news_overflow || !is_summed_up(code, other))
 			w->oracle->untold[kept++] = w->oracle->untold[i];
-		else if (for_itself)
+		else
 			may_be_told(w, other);
 	}
 	w->oracle->nr_untold = kept;
