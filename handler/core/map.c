@@ -103,6 +103,7 @@ const uint8_t opcode_marks[256] = {
 	[0x57] = ABOUT_RESERVATIONS, [0x5e] = ABOUT_RESERVATIONS, /* PERSISTENT RESERVE IN, OUT */
 	[0x5f] = ABOUT_RESERVATIONS, [0x83] = PAIR_COPY,
 	[0x84] = PAIR_COPY,	     [0x9b] = PAIR_BUFFER,
+	[0x9e] = ABOUT_LUN,				 /* SERVICE ACTION IN(16) */
 	[0xa2] = PAIR_SECURITY,	     [0xa3] = ABOUT_LUN, /* MAINTENANCE IN, OUT */
 	[0xa4] = ABOUT_LUN,	     [0xb5] = PAIR_SECURITY,
 };

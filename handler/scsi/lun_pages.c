@@ -363,17 +363,37 @@ static void fit_extended_inquiry(uint8_t *page)
 	page[7] &= (uint8_t)~0x30; /* NO_PI_CHK, P_I_I_SUP */
 }
 
+/* SBC-4 5.20.2.  No command with RDPROTECT or WRPROTECT is right for a LUN whose PROTECT is 0. */
+static void fit_capacity_16(uint8_t *data)
+{
+	data[12] &= (uint8_t)~0x0f; /* P_TYPE, PROT_EN */
+	data[13] &= (uint8_t)~0xf0; /* P_I_EXPONENT */
+}
+
+static bool asks_for_extended_inquiry(const uint8_t *cdb)
+{
+	return cdb[0] == OPCODE_INQUIRY && (cdb[1] & 0x01) && cdb[2] == VPD_EXTENDED;
+}
+
+static bool asks_for_capacity_16(const uint8_t *cdb)
+{
+	return cdb[0] == OPCODE_SERVICE_ACTION_IN && (cdb[1] & 0x1f) == SA_READ_CAPACITY_16;
+}
+
 void scsi_lun_fit_answer(struct mpath_io *io)
 {
 	const uint8_t *cdb = io->cmd.cdb;
-	uint8_t page[8] = {0};
+	uint8_t data[14] = {0};
 	size_t len;
 
-	if (cdb[0] != OPCODE_INQUIRY || !(cdb[1] & 0x01) || cdb[2] != VPD_EXTENDED)
+	if (!asks_for_extended_inquiry(cdb) && !asks_for_capacity_16(cdb))
 		return;
-	len = scsi_iov_read(io, page, sizeof(page));
-	fit_extended_inquiry(page);
-	scsi_iov_overwrite(io, page, len);
+	len = scsi_iov_read(io, data, sizeof(data));
+	if (cdb[0] == OPCODE_INQUIRY)
+		fit_extended_inquiry(data);
+	else
+		fit_capacity_16(data);
+	scsi_iov_overwrite(io, data, len);
 }
 
 static bool answer_capacity_10(struct mpath_io *io, const struct lun_facts *lun)
@@ -395,6 +415,7 @@ static bool answer_capacity_16(struct mpath_io *io, const struct lun_facts *lun)
 	memcpy(data, lun->capacity, sizeof(data));
 	put_be64(data, lun->nr_blocks - 1);
 	put_be32(data + 8, lun->block_size);
+	fit_capacity_16(data);
 	scsi_reply(io, data, sizeof(data));
 	return true;
 }
@@ -407,7 +428,7 @@ bool scsi_lun_answers_capacity(struct mpath_io *io, const struct lun_facts *lun)
 		return false;
 	if (cdb[0] == OPCODE_READ_CAPACITY_10)
 		return answer_capacity_10(io, lun);
-	if (cdb[0] == OPCODE_SERVICE_ACTION_IN && (cdb[1] & 0x1f) == SA_READ_CAPACITY_16)
+	if (asks_for_capacity_16(cdb))
 		return answer_capacity_16(io, lun);
 	return false;
 }

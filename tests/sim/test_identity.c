@@ -1004,8 +1004,11 @@ static void a_lun_that_was_never_seen(void)
 	world_end(w);
 }
 
-/* The array keeps the order of ORDERED commands; we do not know which ones these are. */
-static void no_order_is_promised(void)
+/*
+ * The array keeps the order of ORDERED commands; we do not know which ones these are.  Nor does an
+ * initiator hear of protection information, which INQUIRY says there is none of.
+ */
+static void nothing_is_promised_that_is_not_kept(void)
 {
 	struct world *w = world_new(QUEUE TWO_PATHS);
 	struct sim_io *io;
@@ -1016,6 +1019,10 @@ static void no_order_is_promised(void)
 	advance(w, 5);
 	expect_good(w, io);
 	expect(w, io->nr_starts == 1 && io->buf[4] == 0xc0 && io->buf[5] == 0xf1);
+	io = submit_cdb(w, (const uint8_t[16]){0x9e, 0x10, [13] = 32}, 16, 32);
+	advance(w, 5);
+	expect_good(w, io);
+	expect(w, io->nr_starts == 1 && io->buf[10] == 2 && io->buf[12] == 0);
 	world_end(w);
 }
 
@@ -1437,7 +1444,7 @@ int main(void)
 	STORY(what_the_lun_says_of_itself);
 	STORY(the_port_that_takes_least);
 	STORY(what_all_ports_allow);
-	STORY(no_order_is_promised);
+	STORY(nothing_is_promised_that_is_not_kept);
 	STORY(a_port_without_block_limits);
 	STORY(limits_are_forgotten_with_the_lun);
 	STORY(the_lun_goes_while_it_is_looked_at);

@@ -242,12 +242,34 @@ static void test_extended_inquiry(void)
 	scsi_lun_fit_answer(&w.io);
 	assert(!memcmp(w.data, cut, sizeof(cut)));
 
-	/* Nothing else. */
+	/* Nothing else of the pages. */
 	assert(!ask_inquiry(&w, 1, 0xb6, 9));
 	memset(w.data, 0xff, 9);
 	w.io.result = (struct scsi_result){0};
 	scsi_lun_fit_answer(&w.io);
 	assert(w.data[4] == 0xff && w.data[5] == 0xff && w.data[7] == 0xff);
+}
+
+/* PROTECT is 0, so READ CAPACITY(16) says nothing of protection information either. */
+static void test_protection_information(void)
+{
+	static const uint8_t cdb[16] = {0x9e, 0x10, [13] = 32};
+	static const uint8_t other[16] = {0x9e, 0x12, [13] = 32};
+	struct world w;
+
+	setup(&w);
+	memset(w.lun.capacity, 0xff, sizeof(w.lun.capacity));
+	assert(ask(&w, cdb, 32, capacity_answers) && w.data[12] == 0xf0 && w.data[13] == 0x0f);
+
+	memset(w.data, 0xff, 32);
+	w.io.result = (struct scsi_result){0};
+	scsi_lun_fit_answer(&w.io);
+	assert(w.data[11] == 0xff && w.data[12] == 0xf0 && w.data[13] == 0x0f && w.data[14] == 0xff);
+
+	assert(!ask(&w, other, 32, capacity_answers));
+	memset(w.data, 0xff, 32);
+	scsi_lun_fit_answer(&w.io);
+	assert(w.data[12] == 0xff && w.data[13] == 0xff);
 }
 
 /* An array without VPD pages, or with a list that is too long to be one. */
@@ -582,6 +604,7 @@ int main(void)
 	test_page_list();
 	test_every_page();
 	test_extended_inquiry();
+	test_protection_information();
 	test_page_list_of_odd_arrays();
 	test_bad_inquiry_fields();
 	test_serial();

@@ -180,6 +180,8 @@ static void read_capacity_16(struct sim_nexus *nexus, const struct scsi_cmd *cmd
 
 	put_be(data, 8, nexus->nr_blocks - 1);
 	put_be(data + 8, 4, nexus->block_size);
+	if (nexus->boasts)
+		data[12] = 0x03; /* P_TYPE 1, PROT_EN */
 	reply(cmd, result, data, sizeof(data));
 }
 

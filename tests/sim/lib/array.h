@@ -90,19 +90,19 @@ struct sim_nexus {
 	uint8_t port;		 /* relative target port identifier */
 	uint64_t nr_blocks;	 /* that READ CAPACITY answers */
 	uint32_t block_size;
-	uint8_t device_type;	   /* first byte of INQUIRY: qualifier and type */
-	bool ours;		   /* a LUN that tcmu-mpath itself exports (H13) */
-	uint8_t short_inquiry;	   /* so many bytes of INQUIRY data; 0: all */
-	bool no_wwid;		   /* page 83h is empty */
-	bool no_group_id;	   /* page 83h does not name the port group */
-	const char *serial;	   /* page 80h; NULL: "SIM1" */
-	uint32_t max_transfer;	   /* page B0h: blocks of one command through this port; 0: 128 */
-	uint8_t max_caw;	   /* page B0h, too: of a COMPARE AND WRITE ... */
-	uint32_t max_unmap;	   /* ... of an UNMAP ... */
-	uint64_t max_write_same;   /* ... and of a WRITE SAME */
-	bool no_limits;		   /* there is no page B0h */
-	bool hides_limits;	   /* there is, but it is refused */
-	bool boasts;		   /* page 86h: it can do all that may be said there */
+	uint8_t device_type;	 /* first byte of INQUIRY: qualifier and type */
+	bool ours;		 /* a LUN that tcmu-mpath itself exports (H13) */
+	uint8_t short_inquiry;	 /* so many bytes of INQUIRY data; 0: all */
+	bool no_wwid;		 /* page 83h is empty */
+	bool no_group_id;	 /* page 83h does not name the port group */
+	const char *serial;	 /* page 80h; NULL: "SIM1" */
+	uint32_t max_transfer;	 /* page B0h: blocks of one command through this port; 0: 128 */
+	uint8_t max_caw;	 /* page B0h, too: of a COMPARE AND WRITE ... */
+	uint32_t max_unmap;	 /* ... of an UNMAP ... */
+	uint64_t max_write_same; /* ... and of a WRITE SAME */
+	bool no_limits;		 /* there is no page B0h */
+	bool hides_limits;	 /* there is, but it is refused */
+	bool boasts; /* page 86h: it can do all that may be said there; formatted with PI */
 	uint16_t uas[SIM_UAS_MAX]; /* pending unit attentions: asc << 8 | ascq */
 	unsigned int nr_uas;
 	bool knows_copy;	  /* EXTENDED COPY has come this way */
