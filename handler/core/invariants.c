@@ -63,7 +63,7 @@ static void check_fences(const struct multipath *m)
 	}
 }
 
-/* Who waits behind other writes is let go with the last of them. */
+/* Who waits behind another write is let go with that. */
 static void check_order(const struct multipath *m)
 {
 	const struct mpath_io *io;
@@ -71,8 +71,10 @@ static void check_order(const struct multipath *m)
 	for (io = m->twice; io; io = io->next_twice)
 		assert(io->twice && io->cmd.class == CMD_IDEMPOTENT);
 	assert(!m->run_restarting);
-	if (m->restart_over && !m->nr_overdue && !m->twice)
-		assert(list_empty(&m->restarting));
+	if (!m->restart_over || m->nr_overdue)
+		return;
+	list_for_each_entry(io, &m->restarting, node)
+		assert(must_wait_for_older(m, io));
 }
 
 /* --- nothing that is due by itself is slept through --- */

@@ -168,8 +168,9 @@ struct multipath {
 	struct list on_legs;   /* reads whose legs are out for them: see hedge.c */
 	unsigned int nr_ios;
 	unsigned int nr_in_flight; /* on a path, legs and abandoned ones included */
-	bool run_restarting;	   /* with the held ones, those, too */
-	bool run_held;		   /* something changed for the better: map the held ones again */
+	bool run_restarting;	   /* with the held ones, of those who may write to these, too: */
+	struct block_range freed;
+	bool run_held; /* something changed for the better: map the held ones again */
 
 	/* demote.c */
 	unsigned int nr_demoted; /* paths, those on trial included */
@@ -429,6 +430,7 @@ void fence_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out);
 void comes_twice(struct multipath *m, struct mpath_io *io);
 void comes_no_more(struct multipath *m, struct mpath_io *io);
 bool must_wait_for_older(const struct multipath *m, const struct mpath_io *io);
+void let_go_behind_older(struct multipath *m, struct list *todo);
 
 /*
  * path_state.c: fail, reinstate, suspect; settled: looked at once since the map was created.

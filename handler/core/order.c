@@ -36,6 +36,7 @@ void comes_twice(struct multipath *m, struct mpath_io *io)
 void comes_no_more(struct multipath *m, struct mpath_io *io)
 {
 	struct mpath_io **at = &m->twice;
+	struct block_range freed;
 
 	if (!io->twice)
 		return;
@@ -45,19 +46,37 @@ void comes_no_more(struct multipath *m, struct mpath_io *io)
 	io->twice = false;
 	if (list_empty(&m->restarting))
 		return;
+	freed = scsi_written_blocks(&io->cmd);
+	m->freed = m->run_restarting ? scsi_widen_range(m->freed, freed) : freed;
 	m->run_restarting = true;
 	m->run_held = true;
+}
+
+/* Only those who have waited for what is answered now: there may be many, behind many. */
+void let_go_behind_older(struct multipath *m, struct list *todo)
+{
+	struct mpath_io *io, *next;
+
+	m->run_restarting = false;
+	list_for_each_entry_safe(io, next, &m->restarting, node) {
+		if (!scsi_ranges_meet(m->freed, scsi_written_blocks(&io->cmd)))
+			continue;
+		list_del(&io->node);
+		list_push_back(todo, &io->node);
+	}
 }
 
 /* Of those that come twice themselves one waits only for the ones that were lost before it. */
 bool must_wait_for_older(const struct multipath *m, const struct mpath_io *io)
 {
 	const struct mpath_io *older;
+	struct block_range written;
 
-	if (io->cmd.class == CMD_READ || !io->cmd.medium)
+	if (!scsi_may_write(&io->cmd))
 		return false;
+	written = scsi_written_blocks(&io->cmd);
 	for (older = m->twice; older && older != io; older = older->next_twice)
-		if (scsi_may_overlap(&older->cmd, &io->cmd))
+		if (scsi_ranges_meet(scsi_written_blocks(&older->cmd), written))
 			return true;
 	return false;
 }

@@ -170,8 +170,7 @@ void run_queues(struct multipath *m)
 	m->run_held = false;
 	list_splice(&todo, &m->held);
 	if (m->run_restarting)
-		list_splice(&todo, &m->restarting);
-	m->run_restarting = false;
+		let_go_behind_older(m, &todo);
 	list_splice(&todo, &m->backlog);
 	list_splice(&todo, &m->activating);
 	while ((node = list_pop(&todo)))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * May two commands write to the same block?
+ * To which blocks may a command write?
  *
  * Told are the blocks of what initiators write all the time.  Of any other command it is taken that
  * it may write everywhere (FORMAT UNIT, EXTENDED COPY), and of UNMAP that it does to all blocks
@@ -12,11 +12,6 @@
 
 #define UNMAP_HEADER	 8
 #define UNMAP_DESCRIPTOR 16
-
-/* last < first: none. */
-struct block_range {
-	uint64_t first, last;
-};
 
 static const struct block_range all_blocks = {0, UINT64_MAX};
 static const struct block_range no_blocks = {1, 0};
@@ -35,11 +30,16 @@ static struct block_range same_blocks(uint64_t first, uint64_t nr)
 	return blocks(first, nr ? nr : UINT64_MAX);
 }
 
-static struct block_range widen(struct block_range a, struct block_range b)
+static bool is_none(struct block_range range)
 {
-	if (b.last < b.first)
+	return range.last < range.first;
+}
+
+struct block_range scsi_widen_range(struct block_range a, struct block_range b)
+{
+	if (is_none(b))
 		return a;
-	if (a.last < a.first)
+	if (is_none(a))
 		return b;
 	return (struct block_range){a.first < b.first ? a.first : b.first,
 				    a.last > b.last ? a.last : b.last};
@@ -57,7 +57,8 @@ static struct block_range unmapped_blocks(const struct scsi_cmd *cmd)
 	for (at = UNMAP_HEADER; at + UNMAP_DESCRIPTOR <= end; at += UNMAP_DESCRIPTOR) {
 		if (scsi_cmd_read(cmd, at, descriptor, sizeof(descriptor)) < sizeof(descriptor))
 			break;
-		range = widen(range, blocks(get_be64(descriptor), get_be32(descriptor + 8)));
+		range = scsi_widen_range(range,
+					 blocks(get_be64(descriptor), get_be32(descriptor + 8)));
 	}
 	return range;
 }
@@ -82,7 +83,7 @@ static struct block_range blocks_32(const uint8_t *cdb)
 	return all_blocks;
 }
 
-static struct block_range written_blocks(const struct scsi_cmd *cmd)
+struct block_range scsi_written_blocks(const struct scsi_cmd *cmd)
 {
 	const uint8_t *cdb = cmd->cdb;
 
@@ -118,11 +119,31 @@ static struct block_range written_blocks(const struct scsi_cmd *cmd)
 	return all_blocks;
 }
 
-bool scsi_may_overlap(const struct scsi_cmd *a, const struct scsi_cmd *b)
+bool scsi_ranges_meet(struct block_range a, struct block_range b)
 {
-	struct block_range blocks_a = written_blocks(a), blocks_b = written_blocks(b);
-
-	if (blocks_a.last < blocks_a.first || blocks_b.last < blocks_b.first)
+	if (is_none(a) || is_none(b))
 		return false;
-	return blocks_a.first <= blocks_b.last && blocks_b.first <= blocks_a.last;
+	return a.first <= b.last && b.first <= a.last;
+}
+
+/*
+ * Nobody queues them, so they do not count as access to the medium; but what goes to the disk, or
+ * has no data, may write there.
+ */
+static bool is_ata_write(const struct scsi_cmd *cmd)
+{
+	switch (cmd->cdb[0]) {
+	case 0x85: /* ATA PASS-THROUGH(16) */
+	case 0xa1: /* ATA PASS-THROUGH(12) */
+		return cmd->dir != SCSI_DATA_IN;
+	case 0x7f: /* ATA PASS-THROUGH(32) */
+		return cmd->dir != SCSI_DATA_IN && cmd->cdb_len >= 10 &&
+		       get_be16(cmd->cdb + 8) == 0x1ff0;
+	}
+	return false;
+}
+
+bool scsi_may_write(const struct scsi_cmd *cmd)
+{
+	return cmd->class != CMD_READ && (cmd->medium || is_ata_write(cmd));
 }

@@ -55,6 +55,11 @@ struct scsi_cmd {
 	size_t data_len; /* bytes to transfer; at most the sum of the iovec */
 };
 
+/* Blocks of the LUN; last < first: none. */
+struct block_range {
+	uint64_t first, last;
+};
+
 /*
  * What the way to the target did.  Everything up to TRANSPORT_GONE was never sent, so the command
  * cannot have been executed; the rest may have been, and may still be (hazards.md H10).

@@ -193,8 +193,14 @@ bool scsi_lun_answers_capacity(struct mpath_io *io, const struct lun_facts *lun)
 
 /* --- overlap.c --- */
 
-/* Two commands that are no reads: may both write to one block?  Rather yes than no. */
-bool scsi_may_overlap(const struct scsi_cmd *a, const struct scsi_cmd *b);
+/* May it write to blocks at all? */
+bool scsi_may_write(const struct scsi_cmd *cmd);
+/* To which, if it may write?  Rather more than fewer. */
+struct block_range scsi_written_blocks(const struct scsi_cmd *cmd);
+/* Is there a block that is in both? */
+bool scsi_ranges_meet(struct block_range a, struct block_range b);
+/* From the first block of both to the last. */
+struct block_range scsi_widen_range(struct block_range a, struct block_range b);
 
 /* --- iov.c --- */
 

@@ -191,7 +191,7 @@ static void two_lost_writes_to_one_block(void)
 static void what_waits_for_a_lost_write(void)
 {
 	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
-	struct sim_io *waits[4], *goes[5];
+	struct sim_io *waits[5], *goes[6];
 	unsigned int i;
 
 	world_up(w);
@@ -200,20 +200,61 @@ static void what_waits_for_a_lost_write(void)
 	waits[1] = submit_write_same(w, 1, 2, false);
 	waits[2] = submit_unmap(w, 2, 4);
 	waits[3] = submit_cdb(w, (const uint8_t[16]){0x83, [13] = 16}, 16, 16); /* EXTENDED COPY */
+	waits[4] = submit_cdb(w, (const uint8_t[16]){0x85, 0x0b, 0x06, [6] = 1, [14] = 0x35}, 16,
+			      512); /* ATA PASS-THROUGH: WRITE DMA EXT */
 	goes[0] = submit_caw(w, 3, 0);
 	goes[1] = submit_write_same(w, 0, 2, false);
 	goes[2] = submit_unmap(w, 3, 4);
 	goes[3] = submit_cdb(w, (const uint8_t[10]){0x35}, 10, 0);
 	goes[4] = submit_pr_out(w);
+	goes[5] = submit_cdb(w, (const uint8_t[16]){0x85, 0x09, 0x0e, [6] = 1, [14] = 0xec}, 16,
+			     512); /* IDENTIFY DEVICE */
 	advance(w, 5);
 	for (i = 0; i < 5; i++)
 		expect_good(w, goes[i]);
-	for (i = 0; i < 4; i++)
+	expect_sense(w, goes[5], 0x05, 0x20, 0x00); /* the array's word: it has no SATA disk */
+	for (i = 0; i < 5; i++)
 		expect_pending(w, waits[i]);
 	advance(w, FENCE_MS + 10);
 	expect_sense(w, waits[0], 0x0e, 0x1d, 0x00);
 	for (i = 1; i < 4; i++)
 		expect_good(w, waits[i]);
+	expect_sense(w, waits[4], 0x05, 0x20, 0x00);
+	world_end(w);
+}
+
+static unsigned int count_trace(const struct world *w, const char *what)
+{
+	const char *at = w->trace;
+	unsigned int n = 0;
+
+	while (at && (at = strstr(at, what))) {
+		at += strlen(what);
+		n++;
+	}
+	return n;
+}
+
+/* Of many lost writes each answer lets go who waits for that one: the others are not looked at. */
+static void an_answer_lets_go_who_waits_for_it(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *lost[20], *waits[5];
+	unsigned int i;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	for (i = 0; i < 20; i++)
+		lost[i] = submit_write(w, i, 1);
+	advance(w, 1);
+	for (i = 0; i < 5; i++)
+		waits[i] = submit_write(w, 19, 1);
+	advance(w, FENCE_MS + 10);
+	for (i = 0; i < 20; i++)
+		expect_good(w, lost[i]);
+	for (i = 0; i < 5; i++)
+		expect_good(w, waits[i]);
+	expect(w, count_trace(w, "waits for an older write") == 5);
 	world_end(w);
 }
 
@@ -1627,6 +1668,7 @@ int main(void)
 	STORY(who_waits_for_an_older_write);
 	STORY(two_lost_writes_to_one_block);
 	STORY(what_waits_for_a_lost_write);
+	STORY(an_answer_lets_go_who_waits_for_it);
 	STORY(a_write_that_is_tried_again);
 	STORY(what_runs_once_is_answered_after_the_fence);
 	STORY(what_cannot_land_does_not_wait);

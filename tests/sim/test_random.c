@@ -181,6 +181,7 @@ static const struct {
 	{": its old copy is not on its way any more", 5},
 	{": may have been executed, not repeated", 100},
 	{": overdue, and may still land", 20},
+	{": waits for an older write to the same blocks", 500},
 	{": tried on every path", 500},
 	{": local resource used up on", 10000},
 	{": refused by this host on", 500},

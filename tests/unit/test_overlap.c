@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * May two commands write to the same block?
+ * To which blocks may a command write, and do those of two commands meet?
  */
 #include <assert.h>
 #include <string.h>
@@ -33,9 +33,10 @@ static struct scsi_cmd write_16(uint64_t lba, uint32_t nr)
 static bool meets(const struct scsi_cmd *a, uint64_t lba)
 {
 	struct scsi_cmd b = write_16(lba, 1);
-	bool meets = scsi_may_overlap(a, &b);
+	struct block_range range_a = scsi_written_blocks(a), range_b = scsi_written_blocks(&b);
+	bool meets = scsi_ranges_meet(range_a, range_b);
 
-	assert(scsi_may_overlap(&b, a) == meets);
+	assert(scsi_ranges_meet(range_b, range_a) == meets);
 	return meets;
 }
 
@@ -49,9 +50,14 @@ static void check_range(struct scsi_cmd a, uint64_t first, uint64_t last)
 
 static void check_nothing(struct scsi_cmd a)
 {
-	struct scsi_cmd everything = CMD(0x04, 0, 0, 0, 0, 0);
+	struct scsi_cmd format = CMD(0x04, 0, 0, 0, 0, 0);
+	struct block_range nothing = scsi_written_blocks(&a), all = scsi_written_blocks(&format);
+	struct block_range both;
 
-	assert(!scsi_may_overlap(&a, &everything) && !scsi_may_overlap(&everything, &a));
+	assert(!scsi_ranges_meet(nothing, all) && !scsi_ranges_meet(all, nothing));
+	assert(!scsi_ranges_meet(nothing, nothing));
+	both = scsi_widen_range(nothing, all);
+	assert(both.first == all.first && both.last == all.last);
 }
 
 /* Each kind of CDB has its own place for address and length. */
@@ -171,8 +177,36 @@ static void test_unmap(void)
 	check_nothing(u.cmd);
 }
 
+/* As scsi_cdb_fill() has understood it. */
+static bool may_write(struct scsi_cmd a, size_t data_len)
+{
+	assert(scsi_cdb_fill(&a, data_len, 512) == CDB_OK);
+	return scsi_may_write(&a);
+}
+
+static void test_may_write(void)
+{
+	struct scsi_cmd ata_32 = {.cdb = {0x7f, [7] = 0x18, [8] = 0x1f, 0xf0, 0x0b, 0x06},
+				  .cdb_len = 32};
+
+	assert(may_write(CMD(0x2a, 0, 0, 0, 0, 4, 0, 0, 1, 0), 512));
+	assert(may_write(CMD(0x04, 0, 0, 0, 0, 0), 0));
+	assert(!may_write(CMD(0x28, 0, 0, 0, 0, 4, 0, 0, 1, 0), 512));
+	assert(!may_write(CMD(0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0));
+	assert(!may_write(CMD(0x5f, 0, 0, 0, 0, 0, 0, 0, 24, 0), 24));
+
+	/* WRITE DMA EXT, IDENTIFY DEVICE, WRITE UNCORRECTABLE EXT. */
+	assert(may_write(CMD(0x85, 0x0b, 0x06, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0x35, 0), 512));
+	assert(!may_write(CMD(0x85, 0x09, 0x0e, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0xec, 0), 512));
+	assert(may_write(CMD(0x85, 0x07, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0x45, 0), 0));
+	assert(may_write(CMD(0xa1, 0x0a, 0x06, 0, 1, 0, 0, 0, 0, 0xca, 0, 0), 512));
+	ata_32.cdb[23] = 1;
+	assert(may_write(ata_32, 512));
+}
+
 int main(void)
 {
+	test_may_write();
 	test_places();
 	test_variable_length();
 	test_no_blocks();

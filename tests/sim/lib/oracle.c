@@ -1349,7 +1349,8 @@ static bool waits_for_older(const struct world *w, const struct sim_io *io)
 {
 	unsigned int i;
 
-	if (io->io.cmd.class == CMD_READ || !io->io.cmd.medium)
+	if (io->io.cmd.class == CMD_READ ||
+	    (!io->io.cmd.medium && io->io.cmd.cdb[0] != 0x85 /* ATA PASS-THROUGH */))
 		return false;
 	for (i = w->oracle->first_out; i < w->nr_ios; i++) {
 		const struct sim_io *older = &w->ios[i];
