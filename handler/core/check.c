@@ -202,6 +202,7 @@ static void path_identified(struct multipath *m, struct path *path, bool passive
 {
 	path->identified = !passive;
 	path->passive = passive;
+	path_has_proved(m, path);
 	tell_untold(m, path);
 	if (!passive) {
 		lun_identified(m, &path->seen);

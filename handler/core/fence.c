@@ -12,7 +12,9 @@
  *   session	 until its path has a new session (iSCSI), which ended what the old one had sent,
  *		 if the target does as the standard says;
  *   lu_reset	 as soon as it is at the target or nowhere, a LOGICAL UNIT RESET through another
- *		 path aborts what is there.  If it fails: time.
+ *		 path aborts what is there.  If it fails: time.  The path proves whose LUN it leads
+ *		 to before that, and once more after it: were another one behind it by now, that
+ *		 one would be reset, and its answer would prove nothing (D8).
  *
  * While the reset is out, and for a moment before it, no command is sent: those on the other paths
  * would be aborted, too, and nobody would tell us.  But the kernel may take minutes for it, and so
@@ -318,9 +320,11 @@ void overdue_io_ends(struct multipath *m, struct mpath_io *io)
 
 static void set_reset_state(struct multipath *m, enum reset_state state)
 {
+	bool rested = resting_for_reset(m);
+
 	m->reset_state = state;
 	m->reset_state_ns = m->now_ns;
-	if (!resting_for_reset(m))
+	if (rested && !resting_for_reset(m))
 		m->run_held = true; /* what came meanwhile waits for room */
 }
 
@@ -343,6 +347,28 @@ static struct path *path_for_reset(const struct multipath *m)
 			first = path;
 	}
 	return first;
+}
+
+/* The one that was chosen; NULL: it has failed or left, and what comes later proves nothing. */
+static struct path *path_with_reset(const struct multipath *m)
+{
+	struct path *path = find_path_by_id(m, m->last_reset_id);
+
+	return path && path->active && path->link == LINK_OPEN ? path : NULL;
+}
+
+static void ask_for_proof(struct multipath *m, struct path *path)
+{
+	m->reset_proved = false;
+	path->recheck_identity = true; /* only what it is asked from now on counts */
+	probe_path_now(m, path);
+}
+
+/* It leads to our LUN, as far as can be told. */
+void path_has_proved(struct multipath *m, const struct path *path)
+{
+	if (path->id == m->last_reset_id)
+		m->reset_proved = true;
 }
 
 static bool has_drained(const struct multipath *m)
@@ -371,22 +397,55 @@ static uint64_t reset_due_ns(const struct multipath *m)
 	return due < m->reset_again_ns ? m->reset_again_ns : due;
 }
 
+static bool wants_reset(const struct multipath *m)
+{
+	return !list_empty(&m->fenced) && m->settings.fence == FENCE_LU_RESET;
+}
+
+static void begin_reset(struct multipath *m)
+{
+	struct path *path = path_for_reset(m);
+	uint64_t due;
+
+	if (!wants_reset(m) || !path)
+		return;
+	due = reset_due_ns(m);
+	if (m->now_ns < due) {
+		wake_by(m, due);
+		return;
+	}
+	m->reset_state = RESET_IS_PREPARED;
+	m->last_reset_id = path->id;
+	ask_for_proof(m, path);
+}
+
 static void send_reset(struct multipath *m, struct path *path)
 {
 	trace(m, "path %s: LOGICAL UNIT RESET", path_name(path));
 	set_reset_state(m, RESET_IS_OUT);
 	m->reset_sent_ns = m->now_ns;
-	m->last_reset_id = path->id;
 	path->resetting = true;
 	list_push_back(&m->actions->reset, &path->reset_node);
 }
 
+/* Others do not wait meanwhile. */
+static void prepare_reset(struct multipath *m)
+{
+	if (!wants_reset(m) || !path_with_reset(m)) {
+		m->reset_state = RESET_IDLE;
+		begin_reset(m);
+	} else if (m->reset_proved) {
+		set_reset_state(m, RESET_DRAINS);
+	}
+}
+
 static void drain_for_reset(struct multipath *m)
 {
-	struct path *path = path_for_reset(m);
+	struct path *path = path_with_reset(m);
 
-	if (list_empty(&m->fenced) || m->settings.fence != FENCE_LU_RESET || !path) {
+	if (!wants_reset(m) || !path || !is_usable(path)) {
 		set_reset_state(m, RESET_IDLE);
+		begin_reset(m);
 		return;
 	}
 	if (has_drained(m) || m->now_ns >= m->reset_state_ns + RESET_DRAIN_NS)
@@ -420,37 +479,57 @@ static void wait_for_reset(struct multipath *m)
 	set_reset_state(m, RESET_HANGS);
 }
 
-static void reset_when_due(struct multipath *m)
-{
-	uint64_t due;
-
-	if (m->reset_state == RESET_HANGS)
-		return;
-	if (m->reset_state == RESET_IS_OUT) {
-		wait_for_reset(m);
-		return;
-	}
-	if (m->reset_state == RESET_IDLE) {
-		if (list_empty(&m->fenced) || m->settings.fence != FENCE_LU_RESET ||
-		    !path_for_reset(m))
-			return;
-		due = reset_due_ns(m);
-		if (m->now_ns < due) {
-			wake_by(m, due);
-			return;
-		}
-		set_reset_state(m, RESET_DRAINS);
-	}
-	drain_for_reset(m);
-}
-
 /* The target's word: of what had reached it when the reset was sent, nothing can land any more. */
-void path_was_reset(struct multipath *m, struct path *path, int error)
+static void reset_counts(struct multipath *m, struct path *path)
 {
 	struct mpath_io *io, *next;
 
+	m->reset_state = RESET_IDLE;
+	notice(m, NOTICE_OTHER, path, "LOGICAL UNIT RESET: the lost writes cannot land any more");
+	list_for_each_entry_safe(io, next, &m->fenced, node)
+		if (io->arrived_ns <= m->reset_sent_ns)
+			pass(m, io, "LOGICAL UNIT RESET");
+}
+
+static void reset_proves_nothing(struct multipath *m)
+{
+	m->reset_state = RESET_IDLE;
+	m->reset_again_ns = m->now_ns + RESET_AGAIN_NS;
+	notice(m, NOTICE_OTHER, NULL,
+	       "LOGICAL UNIT RESET may have gone to another LUN, as its path has not shown its "
+	       "WWID since: the lost writes wait for another one, or for time");
+}
+
+static void believe_reset(struct multipath *m)
+{
+	struct path *path = path_with_reset(m);
+
+	if (list_empty(&m->fenced))
+		m->reset_state = RESET_IDLE;
+	else if (!path)
+		reset_proves_nothing(m);
+	else if (m->reset_proved)
+		reset_counts(m, path);
+}
+
+static void look_at_reset(struct multipath *m)
+{
+	if (m->reset_state == RESET_IS_ANSWERED)
+		believe_reset(m);
+	if (m->reset_state == RESET_IDLE)
+		begin_reset(m);
+	if (m->reset_state == RESET_IS_PREPARED)
+		prepare_reset(m);
+	if (m->reset_state == RESET_DRAINS)
+		drain_for_reset(m);
+	else if (m->reset_state == RESET_IS_OUT)
+		wait_for_reset(m);
+}
+
+void path_was_reset(struct multipath *m, struct path *path, int error)
+{
 	path->resetting = false;
-	set_reset_state(m, RESET_IDLE);
+	set_reset_state(m, error ? RESET_IDLE : RESET_IS_ANSWERED);
 	if (path->link == LINK_CLOSING)
 		close_link_if_idle(m, path);
 	if (error) {
@@ -460,10 +539,8 @@ void path_was_reset(struct multipath *m, struct path *path, int error)
 		m->reset_again_ns = m->now_ns + RESET_AGAIN_NS;
 		return;
 	}
-	notice(m, NOTICE_OTHER, path, "LOGICAL UNIT RESET: the lost writes cannot land any more");
-	list_for_each_entry_safe(io, next, &m->fenced, node)
-		if (io->arrived_ns <= m->reset_sent_ns)
-			pass(m, io, "LOGICAL UNIT RESET");
+	if (path_with_reset(m))
+		ask_for_proof(m, path);
 }
 
 /* --- after each step --- */
@@ -471,7 +548,7 @@ void path_was_reset(struct multipath *m, struct path *path, int error)
 void look_at_fences(struct multipath *m)
 {
 	pass_by_time(m);
-	reset_when_due(m);
+	look_at_reset(m);
 	tell_free(m);
 	keep_no_end(m);
 }

@@ -234,10 +234,17 @@ struct multipath {
 	bool stopping;
 
 	/* fence.c */
-	/* RESET_HANGS: it is out, so no other one is sent, but commands do not wait for it. */
-	enum reset_state { RESET_IDLE, RESET_HANGS, RESET_DRAINS, RESET_IS_OUT } reset_state;
-	unsigned int last_reset_id; /* of the path through which it was sent last */
-	uint64_t reset_state_ns;    /* since when */
+	enum reset_state {
+		RESET_IDLE,
+		RESET_IS_PREPARED, /* its path proves that it leads to the LUN ... */
+		RESET_IS_ANSWERED, /* ... and so it does once more: until then it proves nothing */
+		RESET_HANGS,	   /* out, so no other one is sent, but commands do not wait */
+		RESET_DRAINS,
+		RESET_IS_OUT
+	} reset_state;
+	bool reset_proved;	    /* the path has, since it was asked last */
+	unsigned int last_reset_id; /* of the path through which it is, or was, sent */
+	uint64_t reset_state_ns;    /* since when commands wait, or do not any more */
 	uint64_t reset_sent_ns;	    /* the last one */
 	uint64_t reset_again_ns;    /* the last one failed: not before */
 	uint64_t fence_told_ns;	    /* when the log last said that writes are fenced */
@@ -420,6 +427,7 @@ void overdue_by(struct multipath *m, uint64_t at_ns);
 void overdue_io_ends(struct multipath *m, struct mpath_io *io);
 void path_was_reset(struct multipath *m, struct path *path, int error);
 void learn_session(struct multipath *m, struct path *path);
+void path_has_proved(struct multipath *m, const struct path *path);
 void path_has_answered(struct multipath *m, struct path *path, uint64_t sent_ns);
 void path_told_session(struct multipath *m, struct path *path, uint64_t session);
 uint64_t longest_fence_ms(const struct multipath *m, uint32_t timeout_ms);

@@ -1282,14 +1282,11 @@ static void a_reset_ends_the_wait(void)
 	forget_trace(w);
 	advance(w, 100);
 	expect_good(w, write);
-	expect_trace(w, "[151] path 8:16: LOGICAL UNIT RESET\n"
-			"[152] io 2a: its old copy cannot land any more (LOGICAL UNIT RESET)\n"
-			"[152] group 2: now current\n"
-			"[152] io 2a: start on 8:16\n"
-			"[153] io 2a: reset on 8:16\n"
-			"[153] io 2a: again on 8:16\n"
-			"[153] io 2a: start on 8:16\n"
-			"[154] io 2a: good\n");
+	expect_trace(w, "[157] path 8:16: LOGICAL UNIT RESET\n"
+			"[165] io 2a: its old copy cannot land any more (LOGICAL UNIT RESET)\n"
+			"[165] group 2: now current\n"
+			"[165] io 2a: start on 8:16\n"
+			"[166] io 2a: good\n");
 	expect_notice(w, "8:16: LOGICAL UNIT RESET: the lost writes cannot land any more");
 	expect(w, sim_path(w, "8:0")->nr_resets == 0 && sim_path(w, "8:16")->nr_resets == 1);
 	world_end(w);
@@ -1318,12 +1315,13 @@ static void a_reset_hits_none_of_ours(void)
 	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_LU_RESET);
 	struct sim_io *lost, *read, *write, *late;
 
-	sim_path(w, "8:16")->latency_ns = 200 * NSEC_PER_MSEC;
 	sim_path(w, "8:16")->reset_latency_ns = 300 * NSEC_PER_MSEC;
 	world_up(w);
 	lost = lose_write(w, 0);
+	sim_path(w, "8:16")->latency_ns = 200 * NSEC_PER_MSEC;
 	read = submit_read(w, 1, 1);
-	advance(w, 60); /* a reset is due */
+	sim_path(w, "8:16")->latency_ns = NSEC_PER_MSEC;
+	advance(w, 60); /* a reset is due, and its path has proved what it is */
 	write = submit_write(w, 2, 1);
 	advance(w, 138);
 	expect_pending(w, read);
@@ -1351,7 +1349,7 @@ static void a_reset_does_not_wait_for_ever(void)
 	set_io_mode(sim_path(w, "8:16"), MODE_HUNG, 1);
 	lost = lose_write(w, 0);
 	hangs = submit_read(w, 1, 1);
-	advance(w, 1040);
+	advance(w, 1050);
 	expect_pending(w, lost);
 	advance(w, 20);
 	expect(w, lost->nr_starts == 2);
@@ -1506,7 +1504,7 @@ static void a_reset_is_for_what_was_lost_before(void)
 	advance(w, 100);
 	expect(w, sim_path(w, "8:32")->nr_resets == 1);
 	set_io_mode(sim_path(w, "8:16"), MODE_LOST, 0);
-	advance(w, 351);
+	advance(w, 363);
 	expect(w, one->nr_starts == 2 && two->nr_starts == 1);
 	advance(w, 100);
 	expect_good(w, one);
@@ -1522,6 +1520,86 @@ static unsigned int count_resets(const struct world *w)
 	for (i = 0; i < w->nr_paths; i++)
 		n += w->paths[i].nr_resets;
 	return n;
+}
+
+/*
+ * Another LUN is behind the path that is left, and nobody has noticed.  It is not reset, and what
+ * it would answer is no proof.
+ */
+static void a_reset_does_not_go_to_another_lun(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_LU_RESET);
+	struct sim_io *write;
+
+	world_up(w);
+	exchange_lun(sim_path(w, "8:16"), 1);
+	write = lose_write(w, 0);
+	advance(w, 100);
+	expect(w, !sim_path(w, "8:16")->nr_resets);
+	expect_notice(w, "8:16: not used: WWID is");
+	expect_pending(w, write);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 1100);
+	expect_good(w, write);
+	expect(w, sim_path(w, "8:0")->nr_resets == 1);
+	world_end(w);
+}
+
+/* The LUN is exchanged while the reset is on its way: perhaps that has hit the other one. */
+static void a_reset_that_another_lun_may_have_got(void)
+{
+	struct world *w = new_world(QUEUE TWO_BY_TWO, FENCE_LU_RESET);
+	struct sim_io *write, *read;
+
+	sim_path(w, "8:16")->reset_latency_ns = 400 * NSEC_PER_MSEC;
+	world_up(w);
+	write = lose_write(w, 0);
+	advance(w, 100);
+	expect(w, sim_path(w, "8:16")->nr_resets == 1);
+	exchange_lun(sim_path(w, "8:16"), 1);
+	read = submit_read(w, 1, 1);
+	advance(w, 500);
+	expect_good(w, read);
+	expect(w, write->nr_starts == 1);
+	land(w, write);
+	expect_notice(w, "LOGICAL UNIT RESET may have gone to another LUN, as its path has not "
+			 "shown its WWID since: the lost writes wait for another one, or for time");
+	expect_notice(w, "8:16: not used: WWID is");
+	advance(w, 1000);
+	expect_good(w, write);
+	expect(w, sim_path(w, "8:32")->nr_resets == 1);
+	world_end(w);
+}
+
+/* Nor is it known of a path that is lost before it could be asked.  Others do not wait for that. */
+static void a_reset_whose_path_is_lost_then(void)
+{
+	struct world *w = new_world(QUEUE TWO_BY_TWO, FENCE_LU_RESET);
+	struct sim_path *p;
+	struct sim_io *write, *read;
+
+	p = sim_path(w, "8:16");
+	p->reset_latency_ns = 400 * NSEC_PER_MSEC;
+	world_up(w);
+	write = lose_write(w, 0);
+	advance(w, 100);
+	expect(w, p->nr_resets == 1);
+	set_mode(p, MODE_HUNG);
+	advance(w, 400);
+	read = submit_read(w, 1, 1);
+	advance(w, 500);
+	expect(w, read->nr_starts == 1 && write->nr_starts == 1);
+	expect(w, message(w, "fail_path 8:16") == 0);
+	set_mode(p, MODE_UP);
+	advance(w, 2);
+	expect(w, message(w, "reinstate_path 8:16") == 0);
+	advance(w, 500);
+	expect_good(w, read);
+	expect(w, write->nr_starts == 1);
+	advance(w, 1000);
+	expect_good(w, write);
+	expect(w, sim_path(w, "8:32")->nr_resets == 1);
+	world_end(w);
 }
 
 /*
@@ -1583,7 +1661,10 @@ static void a_reset_whose_path_fails(void)
 	world_end(w);
 }
 
-/* The map is closed while a reset is out: its path stays open until it is back. */
+/*
+ * The map is closed while a reset is out: its path stays open until it is back.  But it is not
+ * asked any more which LUN it leads to, and so the answer proves nothing.
+ */
 static void closed_while_a_reset_is_out(void)
 {
 	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_LU_RESET);
@@ -1599,6 +1680,10 @@ static void closed_while_a_reset_is_out(void)
 	advance(w, 300);
 	expect(w, sim_path(w, "8:16")->is_open);
 	advance(w, 100);
+	expect(w, !sim_path(w, "8:16")->is_open);
+	advance(w, FENCE_MS - 510);
+	expect_pending(w, write);
+	advance(w, 10);
 	expect_answer(w, write, SAM_BUSY);
 	world_end(w);
 }
@@ -1721,6 +1806,9 @@ int main(void)
 	STORY(a_reset_that_fails);
 	STORY(a_reset_waits_for_a_path);
 	STORY(a_reset_is_for_what_was_lost_before);
+	STORY(a_reset_does_not_go_to_another_lun);
+	STORY(a_reset_that_another_lun_may_have_got);
+	STORY(a_reset_whose_path_is_lost_then);
 	STORY(a_reset_that_hangs);
 	STORY(a_reset_whose_path_fails);
 	STORY(closed_while_a_reset_is_out);

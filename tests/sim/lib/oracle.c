@@ -331,18 +331,32 @@ void oracle_lost(struct world *w, struct sim_io *io, struct sim_path *p, uint64_
 		return;
 	io->arrived_ns = from_ns + p->transit_ms * NSEC_PER_MSEC;
 	io->may_land_ns = from_ns + fence_ms(w, p, io->io.cmd.timeout_ms) * NSEC_PER_MSEC;
+	io->unproved_until_ns = 0;
 	io->lost_ns = w->now_ns;
 	note_loss(w, io);
 	io->lost_session = is_lost && p->path->session ? p->session : 0;
 }
 
+/* It cannot land any more, but that has to be proved: if it cannot be, it waits as before. */
 void oracle_reset(struct world *w, uint64_t sent_ns)
 {
 	unsigned int i;
 
-	for (i = w->oracle->first_out; i < w->nr_ios; i++)
-		if (w->ios[i].arrived_ns <= sent_ns)
-			w->ios[i].may_land_ns = 0;
+	for (i = w->oracle->first_out; i < w->nr_ios; i++) {
+		struct sim_io *io = &w->ios[i];
+
+		if (io->arrived_ns > sent_ns || !io->may_land_ns)
+			continue;
+		io->unproved_until_ns = io->may_land_ns;
+		io->may_land_ns = 0;
+	}
+}
+
+static uint64_t fenced_until_ns(const struct sim_io *io)
+{
+	bool may_wait = io->io.fence_ns && io->unproved_until_ns > io->may_land_ns;
+
+	return may_wait ? io->unproved_until_ns : io->may_land_ns;
 }
 
 /* RFC 7143: the target has closed the old connection, and is to have ended what came over it. */
@@ -1317,7 +1331,7 @@ static bool is_starting(const struct world *w, const struct sim_io *io)
 static void note_overdue(struct world *w, struct sim_io *io)
 {
 	io->overdue |= io->io.cmd.class != CMD_READ && is_past_deadline(w, io) &&
-		       (io->sent || w->now_ns < io->may_land_ns);
+		       (io->sent || w->now_ns < fenced_until_ns(io));
 }
 
 static bool waits_for_overdue(const struct world *w, const struct sim_io *io)
@@ -1418,7 +1432,9 @@ static void check_waiting(struct world *w, struct sim_io *io)
 /* Since when has the loop had a chance to do something about it? */
 static uint64_t looked_ns(const struct world *w, const struct sim_io *io)
 {
-	return io->may_land_ns > w->oracle->awake_ns ? io->may_land_ns : w->oracle->awake_ns;
+	uint64_t free_ns = fenced_until_ns(io);
+
+	return free_ns > w->oracle->awake_ns ? free_ns : w->oracle->awake_ns;
 }
 
 /* handler/README.md, "After a crash": from 2 s on, also if they are of many short standstills.

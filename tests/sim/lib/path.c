@@ -240,10 +240,12 @@ int sim_path_reset(struct sim_path *p, uint64_t sent_ns)
 
 	if (p->reset_error)
 		return p->reset_error;
-	oracle_reset(p->w, sent_ns);
+	if (strcmp(p->nexus.lun->wwid, p->w->m->lun.wwid) == 0)
+		oracle_reset(p->w, sent_ns);
 	sim_late_reset_lun(p->w, p->nexus.lun, sent_ns);
 	for (i = 0; i < p->w->nr_paths; i++)
-		if (p->w->paths[i].nexus.nr_uas < SIM_UAS_MAX)
+		if (p->w->paths[i].nexus.lun == p->nexus.lun &&
+		    p->w->paths[i].nexus.nr_uas < SIM_UAS_MAX)
 			push_ua(&p->w->paths[i], 0x29, 0x03);
 	return 0;
 }

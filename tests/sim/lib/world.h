@@ -142,6 +142,7 @@ struct sim_io {
 	uint64_t submitted_seq;
 	uint64_t answered_seq;
 	uint64_t answered_ns;
+	uint64_t unproved_until_ns; /* oracle.c: it cannot, as a reset says, but may wait so long */
 	uint64_t
 		could_run_since_ns; /* oracle.c: it waits, though a path would take it; 0: not so */
 	struct scsi_result told;    /* the last word of a target */
