@@ -328,17 +328,35 @@ static bool may_be_hit_by_reset(const struct multipath *m, uint64_t sent_ns)
 	return m->reset_sent_ns && (is_out || sent_ns <= m->reset_state_ns);
 }
 
+/* What goes up anyway, like a HARDWARE ERROR, is none of these. */
+static bool is_error_of_writing(const struct scsi_sense *sense)
+{
+	switch (sense->key) {
+	case 0x03:
+		return true;
+	case 0x0b: /* aborted: a write error, or something inside of the target */
+		return sense->asc == 0x0c || sense->asc == 0x44;
+	}
+	return false;
+}
+
 /*
- * A MEDIUM ERROR to SYNCHRONIZE CACHE is about writes that were answered GOOD.  The target need not
- * say it twice: what it has given up it has no more to write, and that would be GOOD.
+ * Such an error of SYNCHRONIZE CACHE is about writes that were answered GOOD.  The target need not
+ * say it twice: what it has given up it has no more to write, and that would be GOOD.  If the sense
+ * got lost it may have been that.
  */
 static bool tells_of_lost_writes(const struct mpath_io *io)
 {
+	const struct scsi_result *result = &io->result;
 	uint8_t opcode = io->cmd.cdb[0];
 	struct scsi_sense sense;
 
-	return (opcode == 0x35 || opcode == 0x91) && scsi_result_sense(&io->result, &sense) &&
-	       sense.key == 0x03;
+	if ((opcode != 0x35 && opcode != 0x91) || result->transport != TRANSPORT_OK ||
+	    result->status != SAM_CHECK_CONDITION)
+		return false;
+	if (!scsi_sense_decode(result->sense, result->sense_len, &sense))
+		return true;
+	return !sense.deferred && is_error_of_writing(&sense);
 }
 
 /*
@@ -349,8 +367,10 @@ static struct verdict judge_command(struct multipath *m, struct mpath_io *io)
 {
 	const struct scsi_result *result = &io->result;
 
-	if (tells_of_lost_writes(io))
+	if (tells_of_lost_writes(io)) {
+		make_up_lost_sense(io);
 		return (struct verdict){IO_DONE, true, "writes are lost"};
+	}
 	if (result->transport != TRANSPORT_OK || result->status != SAM_TASK_ABORTED ||
 	    !may_be_hit_by_reset(m, io->start_ns))
 		return judge_for(m, result);

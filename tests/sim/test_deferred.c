@@ -176,7 +176,7 @@ static void there_is_no_end_of_them(void)
  * The same in another form: the cache could not be written out.  Asked once more the array has
  * nothing left to write, and says GOOD.
  */
-static void a_cache_that_could_not_be_written(void)
+static void cache_is_not_written(const struct scsi_result *told, uint8_t key, uint8_t asc)
 {
 	static const uint8_t cdbs[][16] = {{0x35}, {0x91}};
 	struct world *w = world_new(QUEUE TWO_PATHS);
@@ -185,12 +185,51 @@ static void a_cache_that_could_not_be_written(void)
 
 	world_up(w);
 	for (i = 0; i < 2; i++) {
-		answer_with_sense(sim_path(w, "8:0"), 0x03, 0x0c, 0x00, 1);
-		answer_with_sense(sim_path(w, "8:16"), 0x03, 0x0c, 0x00, 1);
+		answer_with(sim_path(w, "8:0"), told, 1);
+		answer_with(sim_path(w, "8:16"), told, 1);
 		io = submit_cdb(w, cdbs[i], i ? 16 : 10, 0);
 		advance(w, 100);
-		expect_sense(w, io, 0x03, 0x0c, 0x00);
+		expect_sense(w, io, key, asc, 0x00);
 		expect(w, io->nr_starts == 1);
+		set_io_mode(sim_path(w, "8:0"), MODE_UP, 0);
+		set_io_mode(sim_path(w, "8:16"), MODE_UP, 0);
+	}
+	world_end(w);
+}
+
+static void a_cache_that_could_not_be_written(void)
+{
+	/* A write error, or something inside of the array: it need not call it a MEDIUM ERROR. */
+	static const uint8_t told[][2] = {
+		{0x03, 0x0c}, {0x03, 0x31}, {0x04, 0x44}, {0x0b, 0x0c}, {0x0b, 0x44}};
+	struct scsi_result result;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		sim_check_condition(&result, 0, told[i][0], told[i][1], 0x00);
+		cache_is_not_written(&result, told[i][0], told[i][1]);
+	}
+	/* The sense got lost: perhaps it was that. */
+	cache_is_not_written(&(struct scsi_result){.status = SAM_CHECK_CONDITION}, 0x04, 0x08);
+}
+
+/* What is told of the way, or of the moment, is no reason to let it up. */
+static void a_cache_that_is_written_at_the_second_try(void)
+{
+	static const uint8_t told[][3] = {
+		{0x02, 0x04, 0x01}, {0x06, 0x29, 0x03}, {0x0b, 0x47, 0x03}};
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *io;
+	unsigned int i;
+
+	world_up(w);
+	for (i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		answer_with_sense(sim_path(w, "8:0"), told[i][0], told[i][1], told[i][2], 1);
+		answer_with_sense(sim_path(w, "8:16"), told[i][0], told[i][1], told[i][2], 1);
+		io = submit_cdb(w, (const uint8_t[10]){0x35}, 10, 0);
+		advance(w, 100);
+		expect_good(w, io);
+		expect(w, io->nr_starts == 2);
 		set_io_mode(sim_path(w, "8:0"), MODE_UP, 0);
 		set_io_mode(sim_path(w, "8:16"), MODE_UP, 0);
 	}
@@ -206,5 +245,6 @@ int main(void)
 	STORY(two_of_them);
 	STORY(there_is_no_end_of_them);
 	STORY(a_cache_that_could_not_be_written);
+	STORY(a_cache_that_is_written_at_the_second_try);
 	return end_of_stories();
 }

@@ -329,7 +329,9 @@ static bool is_about_reservations(const struct command *command)
  */
 static bool tells_of_lost_writes(const struct command *command, const struct fault *fault)
 {
-	return command->submit == synchronize_cache && fault->key == 0x03;
+	bool aborted = fault->key == 0x0b && (fault->asc == 0x0c || fault->asc == 0x44);
+
+	return command->submit == synchronize_cache && (fault->key == 0x03 || aborted);
 }
 
 /* On the path where the command is.  True: that is the end, with f->answer. */
