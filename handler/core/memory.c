@@ -342,15 +342,19 @@ void recall_disk(struct multipath *m, uint64_t disk)
 		m->former_disks[0].disk = 0;
 }
 
-/* How long commands may be out on these disks; 0: nobody said. */
+/*
+ * How long commands may be out on these disks; 0: nobody said.  Memory and tally may be of
+ * different processes, if one of them could not be kept for a while: so both count, each way.
+ */
 void recall_times(struct multipath *m, uint32_t transit_ms, uint32_t timeout_ms)
 {
 	if (!m->nr_former_disks)
 		return;
 	if (m->longest_transit_ms < transit_ms)
 		m->longest_transit_ms = transit_ms;
-	if (timeout_ms)
-		m->former_timeout_ms = timeout_ms;
+	m->former_timeout_ms = (uint32_t)lesser_limit(m->former_timeout_ms, timeout_ms);
+	if (m->former_longest_ms < timeout_ms)
+		m->former_longest_ms = timeout_ms;
 }
 
 static void recall_disks(struct multipath *m, const struct mpath_memory *memory)

@@ -85,7 +85,7 @@ static uint64_t usual_wait_over_ns(const struct multipath *m)
 uint64_t kept_back_lasts_ms(const struct multipath *m)
 {
 	const struct mpath_settings *s = &m->settings;
-	uint32_t slow_ms = m->former_timeout_ms > SLOW_MAX_MS ? m->former_timeout_ms : SLOW_MAX_MS;
+	uint32_t slow_ms = m->former_longest_ms > SLOW_MAX_MS ? m->former_longest_ms : SLOW_MAX_MS;
 	uint64_t given_up_ms = (uint64_t)slow_ms + KERNEL_ERROR_HANDLING_MS;
 
 	if (!m->former_slow_ns)
@@ -206,7 +206,7 @@ uint32_t restart_least_timeout_ms(const struct multipath *m)
 /* It was made shorter since the former process began: that one's writes are slow ones now. */
 static void fear_longer_timeouts(struct multipath *m)
 {
-	uint32_t timeout_ms = m->former_timeout_ms;
+	uint32_t timeout_ms = m->former_longest_ms;
 
 	if (timeout_ms <= m->settings.path_timeout_ms)
 		return;
@@ -270,6 +270,9 @@ static void end_of_wait(struct multipath *m, const char *why)
 
 	forget_wait(m);
 	m->restart_over = true;
+	/* Its disks are told already, and so nobody tells that our writes have another time-out. */
+	if (m->former_timeout_ms && m->former_timeout_ms != m->first_timeout_ms)
+		m->actions->fence_moved = true;
 	m->foreign_left = false;
 	m->actions->disk_left |= m->nr_former_disks > 0;
 	m->nr_former_disks = 0;

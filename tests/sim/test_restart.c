@@ -1925,6 +1925,56 @@ static void a_longer_time_out_for_the_next_process(void)
 	world_end(w);
 }
 
+/*
+ * The process in between could not map the tally: what it finds there is of the one before it,
+ * which had other times.  Its own are in the memory; the next one heeds both.
+ */
+static void times_of_the_process_before_that(uint32_t before_ms, uint32_t own_ms, uint32_t next_ms)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct mpath_error_tally stale;
+	struct sim_io *write;
+
+	w->timeouts_untold = own_ms < next_ms;
+	w->settings.fence = FENCE_TIME;
+	set_path_timeout(w, before_ms);
+	world_up(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 1000);
+	expect_good(w, write);
+	kill_world(w, 0);
+	stale = w->tally;
+	set_path_timeout(w, own_ms);
+	restart_world(w);
+	advance(w, 1000);
+	write = submit_write(w, 0, 1);
+	advance(w, 1000);
+	expect_good(w, write);
+	leave_writes(w);
+	advance(w, 1000);
+	kill_world(w, own_ms < next_ms ? 10000 : 98000);
+	w->tally = stale;
+	set_path_timeout(w, next_ms);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 149000); /* 60 + 30 + 60 s */
+	expect_pending(w, write);
+	advance(w, 32000);
+	expect_good(w, write);
+	world_end(w);
+}
+
+static void a_tally_with_a_longer_time_out(void)
+{
+	times_of_the_process_before_that(60000, 20000, 60000);
+}
+
+static void a_tally_with_a_shorter_time_out(void)
+{
+	times_of_the_process_before_that(20000, 60000, 20000);
+}
+
 /* --- what could not be saved --- */
 
 /* Nothing could be saved: what is told at once is there all the same. */
@@ -2092,6 +2142,8 @@ int main(void)
 	STORY(a_longer_time_out_for_a_while);
 	STORY(a_time_out_of_half_an_hour_for_a_while);
 	STORY(a_shorter_time_out_for_the_next_process);
+	STORY(a_tally_with_a_longer_time_out);
+	STORY(a_tally_with_a_shorter_time_out);
 	STORY(a_longer_time_out_for_the_next_process);
 	return end_of_stories();
 }

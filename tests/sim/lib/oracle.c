@@ -411,7 +411,7 @@ static void check_overdue(struct world *w, const struct sim_io *io)
 /* The former process may have given its writes more time than this one would. */
 static uint64_t longer_timeout_ends_ns(const struct world *w, const struct sim_path *longest)
 {
-	uint32_t timeout_ms = w->memory.nr_disks ? w->memory.timeout_ms : 0;
+	uint32_t timeout_ms = w->memory.nr_disks ? w->former_timeout_ms : 0;
 	uint64_t ms = timeout_ms + KERNEL_ERROR_HANDLING_MS + fence_ms(w, longest, timeout_ms);
 
 	return timeout_ms > w->settings.path_timeout_ms ? w->start_ns + ms * NSEC_PER_MSEC : 0;

@@ -246,8 +246,9 @@ static void recall_tally(struct world *w)
 		memory->slow_end_ns = w->tally.slow_end_ns;
 	if (memory->transit_ms < w->tally.transit_ms)
 		memory->transit_ms = w->tally.transit_ms;
-	if (w->tally.timeout_ms)
-		memory->timeout_ms = w->tally.timeout_ms;
+	w->former_timeout_ms = memory->timeout_ms;
+	if (memory->timeout_ms < w->tally.timeout_ms)
+		w->former_timeout_ms = w->tally.timeout_ms;
 	memory->nr_disks += w->tally.disks[0].disk != 0; /* how many is of no interest */
 }
 

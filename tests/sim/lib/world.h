@@ -261,6 +261,7 @@ struct world {
 	struct mpath_memory saved;	/* as of the last time that it was to be kept at once */
 	bool cannot_save;		/* the disk is full, or does not answer */
 	struct mpath_error_tally tally; /* kept at each change */
+	uint32_t former_timeout_ms;	/* the longer one of memory and tally */
 	uint64_t let_go_ns;	  /* when the kernel has last let go of what it had kept back */
 	uint64_t told_blocked_ns; /* when the map was last told that it does */
 	bool let_go_unheard;	  /* nothing was counted since */
