@@ -264,7 +264,8 @@ static void test_protection_information(void)
 	memset(w.data, 0xff, 32);
 	w.io.result = (struct scsi_result){0};
 	scsi_lun_fit_answer(&w.io);
-	assert(w.data[11] == 0xff && w.data[12] == 0xf0 && w.data[13] == 0x0f && w.data[14] == 0xff);
+	assert(w.data[11] == 0xff && w.data[12] == 0xf0 && w.data[13] == 0x0f &&
+	       w.data[14] == 0xff);
 
 	assert(!ask(&w, other, 32, capacity_answers));
 	memset(w.data, 0xff, 32);
