@@ -50,6 +50,7 @@ void forget_foreign(struct path *path)
 	path->feared = false;
 	path->kept_back = false;
 	path->kept_back_ns = 0;
+	path->let_go_ns = 0;
 	path->resting = false;
 }
 
@@ -67,10 +68,13 @@ static bool counters_prove(const struct multipath *m, const struct path *path)
 	return m->now_ns < from_ns + timeout_ms * NSEC_PER_MSEC;
 }
 
-/* What the kernel has just let go may be on its way to the device, and counted nowhere. */
+/*
+ * What the kernel has just let go may be on its way to the device, and counted nowhere: since when
+ * is not known before the first look that does not find it kept back.
+ */
 static bool is_sent(const struct multipath *m, const struct path *path)
 {
-	uint64_t let_go_ns = later(path->kept_back_ns, m->stood_still_ns);
+	uint64_t let_go_ns = later(path->let_go_ns, m->stood_still_ns);
 
 	return !let_go_ns || path->count_ns >= let_go_ns + LET_GO_NS;
 }
@@ -204,8 +208,10 @@ bool restart_needs_link(const struct multipath *m, const struct path *path)
 void restart_link_closes(struct multipath *m, struct path *path)
 {
 	restart_path_lost(m, path);
-	if (!path->leaving)
-		path->kept_back = false;
+	if (path->leaving || !path->kept_back)
+		return;
+	path->kept_back = false;
+	path->let_go_ns = m->now_ns;
 }
 
 void restart_stops(struct multipath *m)
@@ -406,6 +412,8 @@ void restart_path_counted(struct multipath *m, struct path *path, int64_t outsta
 
 	notice_standstill(m);
 	path->counting = false;
+	if (path->kept_back && !kept_back)
+		path->let_go_ns = m->now_ns;
 	path->kept_back = false;
 	if (kept_back)
 		note_kept_back(m, path, path->count_ns);

@@ -133,6 +133,7 @@ struct path {
 	uint32_t flow_at_count;
 	uint64_t count_ns;	   /* when it was last asked for */
 	uint64_t kept_back_ns;	   /* then it was kept back; 0: never */
+	uint64_t let_go_ns;	   /* and not any more, by then at the latest */
 	uint64_t heard_ns;	   /* its first answer since it was opened; 0: none yet */
 	uint64_t nr_errors;	   /* answers that were not GOOD, since foreign was set */
 	uint64_t errors_known;	   /* of the disk: see error_tally.c */

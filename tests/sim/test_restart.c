@@ -898,6 +898,25 @@ static void the_port_is_back_when_we_are(void)
 	world_end(w);
 }
 
+/*
+ * Seed 80034221: we have seen it kept back, and look again a second later, when it was let go in
+ * that moment.
+ */
+static void what_was_kept_back_is_let_go_unseen(void)
+{
+	struct world *w = port_is_lost_in_a_standstill();
+	struct sim_io *write = submit_write(w, 0, 1);
+
+	advance(w, 2000);
+	expect_detail(w, "keeps commands of a former process back");
+	stand_still(w, 1900);
+	sim_let_go(sim_path(w, "8:0"), 500, 0);
+	advance(w, 900);
+	expect_pending(w, write);
+	expect_to_wait(w, write, 0, 40000);
+	world_end(w);
+}
+
 /* Not a disk that a former process used: what is kept back there is no write of ours. */
 static void a_stranger_is_kept_back(void)
 {
@@ -2095,6 +2114,7 @@ int main(void)
 	STORY(nothing_is_kept_back_without_fence);
 	STORY(the_port_is_lost_while_we_stand_still);
 	STORY(we_stand_still_from_the_beginning);
+	STORY(what_was_kept_back_is_let_go_unseen);
 	STORY(the_port_is_back_when_we_are);
 	STORY(a_stranger_is_kept_back);
 	STORY(a_write_that_was_refused_waits);
