@@ -258,13 +258,13 @@ static bool is_for_map(const struct sim_late *late)
 	return !lun->known || strcmp(late->nexus.lun->wwid, lun->wwid) == 0;
 }
 
-/* Refused, or not counted yet: who does not fear the disk takes it for idle, and it is. */
+/*
+ * Refused, or not counted for a while when it was let go: who does not fear the disk takes it for
+ * idle, and it is.
+ */
 static bool is_uncounted_probe(const struct sim_late *late)
 {
-	const struct sim_path *p = late->path;
-
-	return !late->cmd.cdb_len &&
-	       (p->silent || (late->let_go && p->w->now_ns < p->uncounted_until_ns));
+	return !late->cmd.cdb_len && (late->path->silent || late->let_go);
 }
 
 /* What is another LUN's, or changes nothing and cannot be seen. */
