@@ -44,6 +44,12 @@ void check_in_turn(struct multipath *m, struct path *path)
 	check_at(m, path, at > m->now_ns ? at : at + interval);
 }
 
+/* Failed by message.  But what a dead process has left there only an answer can tell. */
+static bool may_rest_unasked(const struct path *path)
+{
+	return path->failed_by_message && !path->foreign;
+}
+
 /*
  * What to ask a path: a good one whether it is up; one that has failed whether it is still our LUN,
  * too, but not before its checker is content.
@@ -55,7 +61,7 @@ void begin_check(struct multipath *m, struct path *path)
 	if (path->read_probe == READ_WANTED ||
 	    (m->settings.checker && !(path->active && path->recheck_identity)))
 		begin_probe(m, path, PROBE_CHECK);
-	else if (path->recheck_identity || (!path->active && !path->failed_by_message))
+	else if (path->recheck_identity || (!path->active && !may_rest_unasked(path)))
 		begin_probe(m, path, PROBE_IDENTIFY);
 	else
 		path_settled(m, path); /* failed by message before it was looked at */

@@ -974,6 +974,25 @@ static void a_write_that_was_refused_waits(void)
 	world_end(w);
 }
 
+/* Seed 100144700: nobody asks a path that a message has failed, if there is no checker. */
+static void refused_where_nobody_asks(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+
+	w->settings.fence = FENCE_TIME;
+	w->settings.checker = NULL;
+	world_up(w);
+	sim_refuse(sim_path(w, "8:0"));
+	submit_write(w, 0, 1);
+	expect(w, sim_path(w, "8:0")->nr_out == 1);
+	message(w, "fail_path 8:0");
+	kill_world(w, 0);
+	restart_world(w);
+	write_waits_for_the_driver(w);
+	expect(w, sim_path(w, "8:0")->path->failed_by_message);
+	world_end(w);
+}
+
 /* We are short of something, and our question has not left: that is no answer. */
 static void refused_and_we_are_busy(void)
 {
@@ -2118,6 +2137,7 @@ int main(void)
 	STORY(the_port_is_back_when_we_are);
 	STORY(a_stranger_is_kept_back);
 	STORY(a_write_that_was_refused_waits);
+	STORY(refused_where_nobody_asks);
 	STORY(refused_and_we_are_busy);
 	STORY(refused_for_a_moment);
 	STORY(the_path_is_dead);
