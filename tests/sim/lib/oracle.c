@@ -1465,8 +1465,10 @@ void oracle_time_out_changes(struct world *w)
 	unsigned int i;
 
 	for (i = w->oracle->first_out; i < w->nr_ios; i++)
-		if (w->ios[i].state == SIM_IO_OUT)
+		if (w->ios[i].state == SIM_IO_OUT) {
 			w->ios[i].queueing_lapsed |= is_past_deadline(w, &w->ios[i]);
+			note_overdue(w, &w->ios[i]);
+		}
 }
 
 void oracle_stepped(struct world *w)
