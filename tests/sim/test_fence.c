@@ -1470,6 +1470,15 @@ static void a_reset_that_fails(void)
 	world_end(w);
 }
 
+static void expect_reset_when_back(struct world *w, struct sim_io *write)
+{
+	expect_pending(w, write);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 1100);
+	expect_good(w, write);
+	expect(w, sim_path(w, "8:0")->nr_resets == 1);
+}
+
 /* No path is left: the first that comes back is asked for the reset. */
 static void a_reset_waits_for_a_path(void)
 {
@@ -1479,11 +1488,7 @@ static void a_reset_waits_for_a_path(void)
 	world_up(w);
 	write = lose_write(w, 0);
 	advance(w, 3000);
-	expect_pending(w, write);
-	set_mode(sim_path(w, "8:0"), MODE_UP);
-	advance(w, 1100);
-	expect_good(w, write);
-	expect(w, sim_path(w, "8:0")->nr_resets == 1);
+	expect_reset_when_back(w, write);
 	world_end(w);
 }
 
@@ -1537,11 +1542,7 @@ static void a_reset_does_not_go_to_another_lun(void)
 	advance(w, 100);
 	expect(w, !sim_path(w, "8:16")->nr_resets);
 	expect_notice(w, "8:16: not used: WWID is");
-	expect_pending(w, write);
-	set_mode(sim_path(w, "8:0"), MODE_UP);
-	advance(w, 1100);
-	expect_good(w, write);
-	expect(w, sim_path(w, "8:0")->nr_resets == 1);
+	expect_reset_when_back(w, write);
 	world_end(w);
 }
 
