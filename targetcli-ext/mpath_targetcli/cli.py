@@ -100,7 +100,7 @@ def add_seeing(commands: Commands) -> None:
     command.add_argument("-n", "--count", type=positive, metavar="N", help="end after N events")
     command.add_argument("map", metavar="MAP", nargs="?", help="of this map only")
 
-    commands.add("metrics", actions.do_metrics, "print all counters in the OpenMetrics format") \
+    commands.add("metrics", actions.do_metrics, "print all counters for Prometheus") \
         .add_argument("-o", "--output", metavar="FILE", help="replace this file instead")
 
 

@@ -26,7 +26,7 @@ from test_control import REPO, ControlTest as Base, wait_for
 sys.path.insert(0, f"{REPO}/targetcli-ext")
 sys.dont_write_bytecode = True
 
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.parser import text_string_to_metric_families
 
 USAGE, NO_SUCH_MAP, NOT_SERVING, NO_ANSWER, INTERRUPTED = 2, 3, 4, 6, 130
 
@@ -202,7 +202,7 @@ class MpathctlTest(Base):
             self.assertEqual(self.mpathctl("metrics", "-o", directory + "/x.prom"), "")
             self.assertEqual(os.listdir(directory), ["x.prom"])
             with open(directory + "/x.prom") as f:
-                self.assertTrue(f.read().endswith("# EOF\n"))
+                self.assertEqual(f.read(), text)
             self.assertEqual(self.mpathctl("metrics", "--json", "-o", directory + "/x.prom"), "")
             with open(directory + "/x.prom") as f:
                 self.assertEqual(json.load(f)["maps"][0]["name"], "mpatha")
@@ -555,7 +555,7 @@ class MpathctlTest(Base):
                     _, err = process.communicate(timeout=60)
                     self.assertEqual((process.returncode, err), (0, ""))
                 with open(file) as f:
-                    self.assertTrue(f.read().endswith("# EOF\n"))
+                    self.assertEqual(f.read(), self.mpathctl("metrics"))
             self.assertEqual(os.listdir(directory), ["file"])
             self.assertEqual(os.stat(file).st_mode & 0o777, 0o644)
 

@@ -62,7 +62,7 @@ def test_metrics():
     run("systemctl", "start", "tcmu-runner.service")
     os.makedirs(COLLECTED, exist_ok=True)
     run("systemctl", "enable", "--now", "--quiet", TIMER)
-    wait_for(lambda: "# EOF" in system.read(METRICS, ""), 60, "the metrics")
+    wait_for(lambda: "mpath_info{" in system.read(METRICS, ""), 60, "the metrics")
     with open(METRICS + ".1", "w"):     # as one that was killed leaves it
         pass
     dpkg("-r", "tcmu-mpath")

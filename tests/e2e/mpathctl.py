@@ -89,7 +89,7 @@ def test_seeing():
     expect_equal([row[0] for row in rows[4:]], ["MAP", "mpatha", *names], "top")
     expect(int(rows[5][4]) > 0, f"IOPS of the map: {rows[5]}")
     metrics = mpathctl("metrics")
-    for line in ('mpath_map_paths{map="mpatha"} 2', "# EOF"):
+    for line in ('mpath_map_paths{map="mpatha"} 2', "# TYPE mpath_map_commands_total counter"):
         expect(line in metrics.splitlines(), f"{line!r} is not in {metrics}")
     result = load.stop()
     expect(result.clean and result.reads and result.writes, f"{result!r}")
