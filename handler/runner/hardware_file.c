@@ -47,6 +47,10 @@ static int take_pattern(const char *where, const char *name, const char *text, c
 {
 	const char *why = what_never_fits(text);
 
+	if (!text[0]) {
+		strbuf_printf(error, "%s: %s: there is no value", where, name);
+		return -EINVAL;
+	}
 	if (!why && g_strlcpy(pattern, text, HARDWARE_PATTERN_MAX) < HARDWARE_PATTERN_MAX)
 		return 0;
 	strbuf_printf(error, "%s: %s: ", where, name);

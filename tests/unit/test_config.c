@@ -1465,6 +1465,9 @@ static void test_hardware_refused(void)
 			"D/hardware.conf: [a]: selector: unknown key, expected one of vendor, "
 			"product, tpgs, hw_handler, path_checker, prio, grouping, failback, "
 			"pg_init_retries, pg_init_delay_msecs, no_path_retry");
+	/* Not "any": that fits an array without a name only. */
+	refuse_hardware("[a]\nvendor=X\nproduct=\n",
+			"D/hardware.conf: [a]: product: there is no value");
 	/* As multipath.conf has it: no array's word would ever fit. */
 	refuse_hardware(
 		"[a]\nvendor=\"NETAPP\"\nproduct=INF*\n",
