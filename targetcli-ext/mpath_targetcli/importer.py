@@ -8,6 +8,7 @@ into a map that has another's name by now.
 Everything here is a function of texts, but for what is below /sys.
 """
 
+import contextlib
 import dataclasses
 import glob
 import os
@@ -306,14 +307,21 @@ def dropped(found: DmMap) -> list[str]:
 
 
 def _write_new(file: str, text: str) -> None:
-    """Whole or not at all: half a map file could be a map, and would be in the way of the next import."""
-    with open(file, "x", encoding="utf-8") as f:
+    """Whole or not at all: half a map file could be a map, and would be in the way of the next import.
+
+    It has its name, which only one that is not there can get, when it is on disk.
+    """
+    new = f"{file}.{os.getpid()}"       # no map file's name
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(new)                  # a killed process's
+    with open(new, "x", encoding="utf-8") as f:
         try:
             f.write(text)
             f.flush()
-        except BaseException:       # Ctrl-C, too
-            os.unlink(file)
-            raise
+            os.fsync(f.fileno())
+            os.link(new, file)
+        finally:                        # Ctrl-C, too
+            os.unlink(new)
 
 
 def import_map(found: DmMap, directory: str, sysfs: str = SYSFS,

@@ -7,6 +7,7 @@
 
 import argparse
 import contextlib
+import errno
 import io
 import json
 import os
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import types
 import unittest
+import unittest.mock
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, f"{REPO}/targetcli-ext")
@@ -534,6 +536,23 @@ size=64M features='0' hwhandler='0' wp=rw
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         self.import_map(found)
+
+    def test_on_disk_before_it_has_its_name(self):
+        """Killed, or without power, or with a disk that fails late: there is a whole map file, or none."""
+        found = importer.parse(LISTED)[0]
+        seen = []
+
+        def fails(descriptor):
+            seen.append((os.listdir(self.maps), os.fstat(descriptor).st_size))
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        with unittest.mock.patch("os.fsync", fails):
+            self.refused(found, "mpatha.map: Input/output error")
+        (names, size), = seen
+        self.assertNotIn("mpatha.map", names)
+        self.assertGreater(size, 0)
+        self.assertEqual(os.listdir(self.maps), [])
+        self.import_map(found)
+        self.assertEqual(os.listdir(self.maps), ["mpatha.map"])
 
     def test_name(self):
         found = importer.parse(LISTED)[0]
