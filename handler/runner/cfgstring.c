@@ -21,18 +21,22 @@ bool map_name_is_valid(const char *name)
 	return len >= 1 && len < MPATH_NAME_MAX && !name[len] && name[0] != '.';
 }
 
+/*
+ * The digit in front is the kind of name (1 T10, 2 EUI, 3 NAA, 8 a text), as scsi/identity.c spells
+ * it.  sysfs and arrays do without, and often have large letters: for that LUN a map would wait for
+ * ever.
+ */
 bool wwid_is_valid(const char *wwid)
 {
-	/* As sysfs spells it, or the name of a disk. */
-	static const char *const begins_of_none[] = {"naa.", "eui.", "t10.", "/"};
+	bool is_hex = wwid[0] == '2' || wwid[0] == '3';
 
-	for (size_t i = 0; i < sizeof(begins_of_none) / sizeof(begins_of_none[0]); i++)
-		if (!strncmp(wwid, begins_of_none[i], strlen(begins_of_none[i])))
-			return false;
+	if (!wwid[0] || !strchr("1238", wwid[0]))
+		return false;
 	for (const char *c = wwid; *c; c++)
-		if (!isgraph((unsigned char)*c) || strchr("\"'", *c))
+		if (!isgraph((unsigned char)*c) || strchr("\"'", *c) ||
+		    (is_hex && *c >= 'A' && *c <= 'Z'))
 			return false;
-	return wwid[0] && strlen(wwid) < WWID_MAX;
+	return strlen(wwid) < WWID_MAX;
 }
 
 /* --- lists of paths --- */
@@ -217,10 +221,7 @@ static int parse_form(struct cfgstring *cfgstring, struct strbuf *error)
 		cfgstring->wwid = rest + strlen("wwid=");
 		if (wwid_is_valid(cfgstring->wwid))
 			return 0;
-		strbuf_printf(error,
-			      "cfgstring: wwid: \"%.64s\", expected a WWID as \"multipath -ll\" "
-			      "prints it",
-			      cfgstring->wwid);
+		strbuf_printf(error, "cfgstring: wwid: \"%.64s\", " WWID_EXPECTED, cfgstring->wwid);
 		return -EINVAL;
 	}
 	if (!map_name_is_valid(rest)) {

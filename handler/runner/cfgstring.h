@@ -42,6 +42,8 @@ void cfgstring_clear(struct cfgstring *cfgstring);
 /* Are these the same, but for a newline at the end? */
 bool cfgstring_equal(const char *a, const char *b);
 
+#define WWID_EXPECTED "expected a WWID as \"multipath -ll\" prints it, like 36001405b922ff67a"
+
 /* Can this be a WWID as "multipath -ll" prints it?  sysfs spells them otherwise: naa.6001... */
 bool wwid_is_valid(const char *wwid);
 

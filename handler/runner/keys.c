@@ -90,7 +90,7 @@ static int check_wwid(const struct key *key, const char *value, struct strbuf *e
 	(void)key;
 	if (wwid_is_valid(value))
 		return 0;
-	return mpath_refuse_word(error, value, "expected a WWID as \"multipath -ll\" prints it");
+	return mpath_refuse_word(error, value, "%s", WWID_EXPECTED);
 }
 
 static int check_grouping(const struct key *key, const char *value, struct strbuf *error)

@@ -16,8 +16,8 @@ import re
 from collections.abc import Callable
 
 NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,63}")
-# Not an NVMe namespace's, nor one as sysfs spells it.
-WWID = re.compile(r"""(?!(?:naa|eui|t10|nvme|uuid)\.)[!#-&(-~]{1,255}""")
+# Not an NVMe namespace's, nor one as sysfs spells it, nor of what is no page 83h: as runner/cfgstring.c.
+WWID = re.compile(r"""[18][!#-&(-~]{0,254}|[23][!#-&(-@[-~]{0,254}""")
 SYSFS = "/sys"
 
 

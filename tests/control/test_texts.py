@@ -455,7 +455,7 @@ size=64M features='0' hwhandler='0' wp=rw
         self.assertEqual(known - set(importer.SELECTORS), {"io-affinity"}, done.stderr)
 
     def test_wwid_that_no_map_file_has(self):
-        for wwid in ("eui.0025388b710116a1", "nvme.1234-5678", "uuid.1-2", 'a"b'):
+        for wwid in ("eui.0025388b710116a1", "nvme.1234-5678", "uuid.1-2", '1a"b', "SATA_DISK_1", "0QEMU", "3600A"):
             self.refused(importer.DmMap("m", wwid), "its WWID .* is none of a SCSI disk's")
 
     def test_table_named_by_its_wwid(self):

@@ -244,10 +244,11 @@ static void test_whole_strings_refused(void)
 	       "cfgstring: tcmur_cmd_time_out is not possible here: set the backstore's attribute "
 	       "cmd_time_out");
 	refuse("mpath/wwid=",
-	       "cfgstring: wwid: \"\", expected a WWID as \"multipath -ll\" prints it");
+	       "cfgstring: wwid: \"\", expected a WWID as \"multipath -ll\" prints it, like "
+	       "36001405b922ff67a");
 	refuse("mpath/wwid=naa.6001405b922ff67a",
 	       "cfgstring: wwid: \"naa.6001405b922ff67a\", expected a WWID as \"multipath -ll\" "
-	       "prints it");
+	       "prints it, like 36001405b922ff67a");
 }
 
 /* All that some layer above would swallow or cut at, silently. */
@@ -802,10 +803,20 @@ static void test_combinations_refused(void)
 {
 	refuse_map("[multipath]\nwwid=/dev/sda\n",
 		   "D/maps/m.map: wwid: \"/dev/sda\", expected a WWID as \"multipath -ll\" prints "
-		   "it");
+		   "it, like 36001405b922ff67a");
+	/* As an array's own tools show it: no path would ever have that one. */
+	refuse_map("[multipath]\nwwid=6001405b922ff67a\n",
+		   "D/maps/m.map: wwid: \"6001405b922ff67a\", expected a WWID as \"multipath -ll\" "
+		   "prints it, like 36001405b922ff67a");
+	refuse_map("[multipath]\nwwid=36001405B922FF67A\npaths=/dev/a\n",
+		   "D/maps/m.map: wwid: \"36001405B922FF67A\", expected a WWID as \"multipath "
+		   "-ll\" prints it, like 36001405b922ff67a");
+	refuse_map("[multipath]\nwwid=20025388B710116A1\n",
+		   "D/maps/m.map: wwid: \"20025388B710116A1\", expected a WWID as \"multipath "
+		   "-ll\" prints it, like 36001405b922ff67a");
 	refuse_map("[multipath]\nwwid=naa.5000\n",
 		   "D/maps/m.map: wwid: \"naa.5000\", expected a WWID as \"multipath -ll\" prints "
-		   "it");
+		   "it, like 36001405b922ff67a");
 	refuse_map("[multipath]\ntable=0 0 0 0\npaths=/dev/a\n",
 		   "D/maps/m.map: there are both table= and paths=, expected one of them");
 	refuse_map("[multipath]\npaths=/dev/a\nwwid=3600\ntable=0 0 0 0\n",
@@ -962,14 +973,15 @@ static void test_values_refused(void)
 
 	refuse_map("[multipath]\nwwid=\"3600\"\npaths=/dev/a\n",
 		   "D/maps/m.map: wwid: \"\\\"3600\\\"\", expected a WWID as \"multipath -ll\" "
-		   "prints it");
-	start = (size_t)snprintf(map, sizeof(map), "[multipath]\npaths=/dev/a\nwwid=");
+		   "prints it, like 36001405b922ff67a");
+	start = (size_t)snprintf(map, sizeof(map), "[multipath]\npaths=/dev/a\nwwid=1");
 	memset(map + start, 'w', WWID_MAX);
 	map[start + WWID_MAX] = '\0';
 	refuse_map(map,
-		   "D/maps/m.map: wwid: \"wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww"
-		   "wwwwwwwwww...\", expected a WWID as \"multipath -ll\" prints it");
-	map[start + WWID_MAX - 1] = '\0';
+		   "D/maps/m.map: wwid: \"1wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww"
+		   "wwwwwwwwww...\", expected a WWID as \"multipath -ll\" prints it, like "
+		   "36001405b922ff67a");
+	map[start + WWID_MAX - 2] = '\0';
 	write_map(map);
 	map_config_free(accept("mpath/m"));
 	remove_map();
