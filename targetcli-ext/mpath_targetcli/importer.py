@@ -264,8 +264,12 @@ class _MapFile:
                 self._drop(f"arguments of selector {name}: {arguments.partition(' ')[2]}")
 
     def _take_path_arguments(self, arguments: list[str]) -> None:
-        """How often a path is used in a row has no meaning in dm either, and 1 is the default."""
-        said = [words for words in arguments if set(words.split()) - {"0", "1"}]
+        """How often a path is used in a row has no meaning in dm either, and 1 is the default.
+
+        A relative_throughput of 0 has one: the path is the last to be used.
+        """
+        said = [words for words in arguments
+                if set(words.split()[:1]) - {"0", "1"} or set(words.split()[1:]) - {"1"}]
         if said:
             self._drop("arguments of paths: " + ", ".join(dict.fromkeys(said)))
 

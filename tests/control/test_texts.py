@@ -428,6 +428,8 @@ size=64M features='0' hwhandler='0' wp=rw
                  ["a selector for each group (service-time, round-robin): all have the default"]),
                 ("0 0 1 1 service-time 0 2 2 8:0 1 1 8:16 1 4", ["selector=service-time"],
                  ["arguments of paths: 1 4"]),
+                ("0 0 1 1 service-time 0 2 2 8:0 1 1 8:16 1 0", ["selector=service-time"],
+                 ["arguments of paths: 1 0"]),
                 ("6 pg_init_retries 50 queue_if_no_path pg_init_delay_msecs 60 retain_attached_hw_handler "
                  "1 alua 1 1 queue-length 0 1 1 8:0 1",
                  ["selector=queue-length", "hw_handler=alua", "pg_init_retries=50", "no_path_retry=queue",
