@@ -210,15 +210,15 @@ static void loop_fire_timers(struct loop *loop)
 		if (first->queued_ns > loop->now_ns)
 			break;
 		list_del(&first->node);
-		if (first->due_ns > first->queued_ns)
-			loop_queue_timer(loop, first); /* it was put off: now to its place */
-		else
-			list_push_back(&due, &first->node);
+		list_push_back(&due, &first->node);
 	}
 	while ((node = list_pop(&due))) {
 		struct timer *timer = container_of(node, struct timer, node);
 
-		timer->fire(timer, loop->now_ns);
+		if (timer->due_ns > loop->now_ns)
+			loop_queue_timer(loop, timer); /* it was put off: now to its place */
+		else
+			timer->fire(timer, loop->now_ns);
 	}
 }
 

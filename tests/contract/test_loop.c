@@ -233,6 +233,8 @@ struct ticker {
 	unsigned int nr_fired;
 	uint64_t again_ns; /* set again so much later, until nr_fired is 5 */
 	struct ticker *kills;
+	struct ticker *puts_off; /* by so much: */
+	uint64_t by_ns;
 	sem_t *tell;
 };
 
@@ -249,6 +251,10 @@ static void ticker_fire(struct timer *timer, uint64_t now_ns)
 	fired_order[nr_fired++ % 16] = ticker;
 	if (ticker->kills)
 		loop_timer_set(loop, &ticker->kills->timer, 0);
+	if (ticker->puts_off) {
+		ticker->puts_off->promised_ns = now_ns + ticker->by_ns;
+		loop_timer_set(loop, &ticker->puts_off->timer, ticker->puts_off->promised_ns);
+	}
 	if (ticker->again_ns && ticker->nr_fired < 5) {
 		ticker->promised_ns = now_ns + ticker->again_ns;
 		loop_timer_set(loop, timer, ticker->promised_ns);
@@ -328,6 +334,31 @@ static void test_timer_off_in_its_batch(void)
 	sem_wait(&tell);
 	sem_destroy(&tell);
 	assert(t[0].nr_fired == 1 && t[1].nr_fired == 0);
+}
+
+static void set_two(void *arg)
+{
+	struct ticker *t = arg;
+
+	ticker_set(&t[0], 2);
+	ticker_set(&t[1], 2);
+}
+
+/* Both are due in the same batch, and the first one puts the second one off: it comes then. */
+static void test_timer_put_off_in_its_batch(void)
+{
+	struct ticker t[2];
+	sem_t tell;
+
+	sem_init(&tell, 0, 0);
+	ticker_init(&t[0], NULL);
+	ticker_init(&t[1], &tell);
+	t[0].puts_off = &t[1];
+	t[0].by_ns = 20 * MSEC;
+	on_owner(set_two, t);
+	sem_wait(&tell);
+	sem_destroy(&tell);
+	assert(t[0].nr_fired == 1 && t[1].nr_fired == 1);
 }
 
 static void set_again(void *arg)
@@ -722,6 +753,7 @@ int main(void)
 	test_spreading();
 	test_timers();
 	test_timer_off_in_its_batch();
+	test_timer_put_off_in_its_batch();
 	test_timer_again();
 	test_unwatch_in_batch();
 	test_edges();
