@@ -321,7 +321,7 @@ static void refresh_done(struct letter *letter)
 
 	d->nr_jobs--;
 	d->refresh.running = false;
-	if (!d->stopping && d->refresh.valid &&
+	if (!d->stopping && d->refresh.valid && !d->refresh.overtaken &&
 	    !backstore_equal(&d->refresh.read, &d->refresh.known)) {
 		device_set_backstore(d, &d->refresh.read);
 		return;
@@ -355,11 +355,13 @@ static void refresh_fire(struct timer *timer, uint64_t now_ns)
 		return; /* configfs is slow: one reader at a time */
 	}
 	d->refresh.running = true;
+	d->refresh.overtaken = false;
 	device_start_job(d, &refreshes, &d->refresh.job);
 }
 
 void device_set_backstore(struct device *d, const struct mpath_backstore *backstore)
 {
+	d->refresh.overtaken = d->refresh.running;
 	d->refresh.known = *backstore;
 	device_step(d,
 		    &(struct mpath_event){.type = MPATH_BACKSTORE, .backstore = &d->refresh.known});

@@ -48,7 +48,8 @@ struct refresh {
 	struct timer timer;
 	struct job job;
 	bool running;
-	bool valid; /* the last reading succeeded */
+	bool valid;	/* the last reading succeeded */
+	bool overtaken; /* the map was told meanwhile by who may have read later */
 	struct mpath_backstore read;
 	struct mpath_backstore known; /* what the map was told last */
 };

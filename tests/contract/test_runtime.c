@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -163,6 +164,9 @@ struct front {
 	bool unflushed;		       /* owner thread */
 	struct device *ends_meanwhile; /* when this one begins, another one stops; NULL: none */
 	bool is_unreadable;	       /* the backstore */
+	bool holds_reads;	       /* under lock: what was read is kept back */
+	unsigned int nr_held;	       /* so many were; and so many of them may go: */
+	unsigned int nr_let_go;
 };
 
 struct command {
@@ -196,6 +200,15 @@ static void front_flush(void *arg)
 	atomic_fetch_add(&front->nr_flushes, 1);
 }
 
+static void hold_read(struct front *front)
+{
+	unsigned int number = ++front->nr_held;
+
+	pthread_cond_broadcast(&changed);
+	while (front->nr_let_go < number)
+		pthread_cond_wait(&changed, &lock);
+}
+
 static bool front_read_backstore(void *arg, struct mpath_backstore *backstore)
 {
 	struct front *front = arg;
@@ -205,6 +218,8 @@ static bool front_read_backstore(void *arg, struct mpath_backstore *backstore)
 	front->ends_meanwhile = NULL;
 	pthread_mutex_lock(&lock);
 	*backstore = front->backstore;
+	if (front->holds_reads)
+		hold_read(front);
 	pthread_mutex_unlock(&lock);
 	atomic_fetch_add(&front->nr_reads, 1);
 	return !front->is_unreadable;
@@ -282,6 +297,26 @@ static void command_deliver(struct letter *letter)
 	device_submit(command->front->device, &command->io);
 }
 
+static void prepare_command(struct front *front, struct command *command, const uint8_t *cdb,
+			    uint8_t cdb_len)
+{
+	struct mpath_io *io = &command->io;
+
+	*io = (struct mpath_io){.arrival_ns = clock_now_ns()};
+	list_init(&io->node);
+	list_init(&io->flight);
+	memcpy(io->cmd.cdb, cdb, cdb_len);
+	io->cmd.cdb_len = cdb_len;
+	command->iov[0] = (struct iovec){command->data, 700};
+	command->iov[1] = (struct iovec){command->data + 700, CMD_BYTES - 700};
+	io->cmd.iov = command->iov;
+	io->cmd.iov_cnt = 2;
+	assert(scsi_cdb_fill(&io->cmd, CMD_BYTES, BLOCK) == CDB_OK);
+	command->front = front;
+	command->nr_done = 0;
+	command->letter.deliver = command_deliver;
+}
+
 static void send_command(struct front *front, struct command *command, bool write, uint32_t lba)
 {
 	const uint8_t cdb[10] = {write ? 0x2a : 0x28,
@@ -294,21 +329,8 @@ static void send_command(struct front *front, struct command *command, bool writ
 				 0,
 				 CMD_BLOCKS,
 				 0};
-	struct mpath_io *io = &command->io;
 
-	*io = (struct mpath_io){.arrival_ns = clock_now_ns()};
-	list_init(&io->node);
-	list_init(&io->flight);
-	memcpy(io->cmd.cdb, cdb, sizeof(cdb));
-	io->cmd.cdb_len = sizeof(cdb);
-	command->iov[0] = (struct iovec){command->data, 700};
-	command->iov[1] = (struct iovec){command->data + 700, CMD_BYTES - 700};
-	io->cmd.iov = command->iov;
-	io->cmd.iov_cnt = 2;
-	assert(scsi_cdb_fill(&io->cmd, CMD_BYTES, BLOCK) == CDB_OK);
-	command->front = front;
-	command->nr_done = 0;
-	command->letter.deliver = command_deliver;
+	prepare_command(front, command, cdb, sizeof(cdb));
 	loop_post(device_loop(front->device), &command->letter);
 }
 
@@ -1378,6 +1400,78 @@ static void test_backstore(void)
 	device_stop(front.device);
 }
 
+/* Until a worker has read the backstore, and what it has read is kept back. */
+static void wait_held(struct front *front, unsigned int nr_held)
+{
+	struct timespec until = in_ms(SOON_MS);
+
+	pthread_mutex_lock(&lock);
+	while (front->nr_held < nr_held)
+		assert(wait_change(&until));
+	pthread_mutex_unlock(&lock);
+}
+
+static void let_reads_go(struct front *front, unsigned int nr)
+{
+	pthread_mutex_lock(&lock);
+	front->nr_let_go = nr;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+struct backstore_news {
+	struct letter letter;
+	struct front *front;
+	struct mpath_backstore attributes;
+};
+
+static void backstore_news_deliver(struct letter *letter)
+{
+	struct backstore_news *news = container_of(letter, struct backstore_news, letter);
+
+	device_set_backstore(news->front->device, &news->attributes);
+}
+
+static void expect_serial(struct front *front, const char *serial)
+{
+	static struct command command; /* one test thread */
+	struct mpath_io *io = &command.io;
+
+	prepare_command(front, &command, (const uint8_t[6]){0x12, 1, 0x80, 0, 255, 0}, 6);
+	loop_post(device_loop(front->device), &command.letter);
+	assert(wait_command(&command, SOON_MS) && is_good(&command));
+	assert(io->cmd.data_len - io->result.residual == 4 + strlen(serial) + 1);
+	assert(strcmp((const char *)command.data + 4, serial) == 0);
+}
+
+/*
+ * A worker has read the backstore and is slow to say so; meanwhile the serial number was set, and
+ * whoever brings the commands has told it.  What is older does not take its place.
+ */
+static void test_backstore_read_too_early(void)
+{
+	struct backstore_news news = {.letter.deliver = backstore_news_deliver};
+	struct front front;
+
+	start(&front, TABLE);
+	pthread_mutex_lock(&lock);
+	front.holds_reads = true;
+	pthread_mutex_unlock(&lock);
+	wait_held(&front, 1);
+	pthread_mutex_lock(&lock);
+	snprintf(front.backstore.serial, sizeof(front.backstore.serial), "0123");
+	news.attributes = front.backstore;
+	pthread_mutex_unlock(&lock);
+	news.front = &front;
+	loop_post(device_loop(front.device), &news.letter);
+	expect_serial(&front, "0123");
+	let_reads_go(&front, 1);
+	wait_held(&front, 2); /* so the first one was delivered */
+	expect_serial(&front, "0123");
+	let_reads_go(&front, UINT_MAX);
+	device_stop(front.device);
+}
+
 struct hanging_job {
 	struct job job;
 	struct job_queue queue;
@@ -2050,6 +2144,7 @@ static const struct {
 	{"state-not-writable", test_state_not_writable},
 	{"backstore-not-readable", test_backstore_not_readable},
 	{"backstore", test_backstore},
+	{"backstore read too early", test_backstore_read_too_early},
 	{"no-thread-for-a-while", test_no_thread_for_a_while},
 	{"no-thread-at-the-end", test_no_thread_at_the_end},
 	{"restart-wait", test_restart_wait},
