@@ -346,42 +346,48 @@ static bool front_read_backstore(void *front, struct mpath_backstore *attributes
 	return backstore_read(&lun->backstore, attributes);
 }
 
+static bool is_shortage(int err)
+{
+	return err == -EMFILE || err == -ENFILE || err == -ENOMEM;
+}
+
 /*
  * The backstore's size is the LUN's, or 0, which means the same (D15); it follows when the LUN
  * grows.  Any other is left as the administrator has set it, and said, but the LUN stays in
- * service: initiators get the size from the array in any case.
+ * service: initiators get the size from the array in any case.  False: it cannot be done now.
  */
-static void lun_check_size(struct lun *lun, const struct lun_facts *facts)
+static bool lun_check_size(struct lun *lun, const struct lun_facts *facts)
 {
 	uint64_t size = facts->nr_blocks * facts->block_size;
 	struct mpath_backstore attributes;
 	bool follows;
 	int err;
 
-	if (!facts->known || !size || !backstore_read(&lun->backstore, &attributes))
-		return;
+	if (!facts->known || !size)
+		return true;
+	if (!backstore_read(&lun->backstore, &attributes))
+		return false;
 	/* tcmu-runner compares with this when a size is restored. */
 	tcmu_dev_set_num_lbas(lun->dev, size / lun->block_size);
 	follows = !attributes.size || attributes.size == lun->size;
+	err = follows && attributes.size != size ? backstore_set_size(&lun->backstore, size) : 0;
+	if (is_shortage(err))
+		return false;
 	lun->size = size;
-	if (attributes.size == size)
-		return;
-	if (!follows) {
+	if (err)
+		mpath_log(MPATH_LOG_WARN, lun->name, NULL, "cannot set the backstore's size: %s",
+			  strerror(-err));
+	if (!follows && attributes.size != size)
 		mpath_log(MPATH_LOG_WARN, lun->name, NULL,
 			  "the backstore's size is %ju bytes, the LUN has %ju: initiators see the "
 			  "LUN's",
 			  (uintmax_t)attributes.size, (uintmax_t)size);
-		return;
-	}
-	err = backstore_set_size(&lun->backstore, size);
-	if (err)
-		mpath_log(MPATH_LOG_WARN, lun->name, NULL, "cannot set the backstore's size: %s",
-			  strerror(-err));
+	return true;
 }
 
-static void front_lun_changed(void *front, const struct lun_facts *facts)
+static bool front_lun_changed(void *front, const struct lun_facts *facts)
 {
-	lun_check_size(front, facts);
+	return lun_check_size(front, facts);
 }
 
 static const struct device_front lun_front = {

@@ -28,8 +28,11 @@ struct device_front {
 	 * subdirectories (attrib, wwn) through descriptors opened before.
 	 */
 	bool (*read_backstore)(void *front, struct mpath_backstore *backstore);
-	/* A worker: the LUN was seen for the first time, or its size is new.  As above. */
-	void (*lun_changed)(void *front, const struct lun_facts *lun);
+	/*
+	 * A worker: the LUN was seen for the first time, or its size is new.  False: not now, it is
+	 * to be told again.  As above.
+	 */
+	bool (*lun_changed)(void *front, const struct lun_facts *lun);
 };
 
 struct device_config {

@@ -19,8 +19,8 @@ void keeper_run(struct job *job)
 	struct keeper *keeper = &d->keeper;
 
 	keeper->error = state_save(d->state_name, keeper->kept);
-	if (keeper->tell_front && keeper->kept->lun.known && d->ops->lun_changed)
-		d->ops->lun_changed(d->front, &keeper->kept->lun);
+	keeper->not_told = keeper->tell_front && keeper->kept->lun.known && d->ops->lun_changed &&
+			   !d->ops->lun_changed(d->front, &keeper->kept->lun);
 }
 
 /* Without the pinned WWID on disk, a restart could take another LUN for ours: say so, try again. */
@@ -100,6 +100,8 @@ void keeper_done(struct letter *letter)
 	free_kept(keeper->kept);
 	keeper->kept = NULL;
 	keeper_check_error(d);
+	keeper->news |= keeper->not_told;
+	keeper->later |= keeper->not_told;
 	if (!keeper->error)
 		device_tell_errors(d); /* disks that have left are not in the file any more */
 	if (keeper->again)

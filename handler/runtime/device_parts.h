@@ -69,6 +69,7 @@ struct keeper {
 	/* The job's, while it runs. */
 	struct kept *kept; /* owned; there only then, as nearly always there is nothing to save */
 	bool tell_front;
+	bool not_told; /* the front could not take it */
 	int error;
 };
 

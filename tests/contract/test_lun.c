@@ -44,6 +44,7 @@ int handler_init_here(void);
 #define TMR_SIZE    (uint32_t)(sizeof(struct ring_tmr) + 8)
 #define NOT_HEARD   0x62 /* libtcmu steps over it */
 #define WAIT_MS	    20000
+#define MAP_FILE    "[multipath]\ntable=0 0 1 1 round-robin 0 2 1 8:0 1 8:16 1\n"
 
 static char dir[] = "/tmp/mpath-lun.XXXXXX";
 static struct fake_disk disk = {.serial = "disk-one"};
@@ -71,6 +72,9 @@ int tcmur_register_handler(struct tcmur_handler *handler)
 }
 
 static atomic_uint nr_backstore_reads;
+static _Atomic uint64_t backstore_size;
+static atomic_bool is_unreadable;    /* the backstore */
+static atomic_uint nr_sizes_refused; /* EMFILE is what they get */
 
 int backstore_open(struct backstore *backstore, const char *uio_name, struct strbuf *error)
 {
@@ -89,16 +93,20 @@ void backstore_close(struct backstore *backstore)
 bool backstore_read(const struct backstore *backstore, struct mpath_backstore *attributes)
 {
 	(void)backstore;
-	*attributes = (struct mpath_backstore){.block_size = FAKE_BLOCK_SIZE,
-					       .size = FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE};
+	*attributes =
+		(struct mpath_backstore){.block_size = FAKE_BLOCK_SIZE, .size = backstore_size};
 	snprintf(attributes->serial, sizeof(attributes->serial), "%u", ++nr_backstore_reads);
-	return true;
+	return !is_unreadable;
 }
 
 int backstore_set_size(const struct backstore *backstore, uint64_t size)
 {
 	(void)backstore;
-	(void)size;
+	if (nr_sizes_refused) {
+		nr_sizes_refused--;
+		return -EMFILE;
+	}
+	backstore_size = size;
 	return 0;
 }
 
@@ -483,6 +491,44 @@ static void write_file(const char *name, const char *content)
 	assert(file && fputs(content, file) >= 0 && !fclose(file));
 }
 
+static void wait_for_size(uint64_t size)
+{
+	uint64_t until_ns = clock_now_ns() + WAIT_MS * NSEC_PER_MSEC;
+
+	while (backstore_size != size) {
+		assert(clock_now_ns() < until_ns);
+		usleep(10 * 1000);
+	}
+}
+
+/*
+ * The backstore's size follows the LUN's, also if the backstore cannot be read or written when the
+ * LUN is seen, or seen to have grown.
+ */
+static void test_size_follows(void)
+{
+	write_file("n.map", MAP_FILE);
+	strcpy(device.cfgstring, "mpath/n"); /* the other one's initiators are not to hear of it */
+	begin_ring();
+	nr_sizes_refused = 1;
+	assert(!open_device(&device, false));
+	wait_for_size(FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE);
+	is_unreadable = true;
+	nr_sizes_refused = 1;
+	atomic_store(&disk.nr_blocks, 2 * FAKE_NR_BLOCKS);
+	fake_disk_resized("/dev/fake-8:0");
+	sleep(2);
+	is_unreadable = false;
+	wait_for_size(2 * FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE);
+	close_device(&device);
+	assert(!nr_sizes_refused);
+	close(device.fd);
+	close(kernel_fd);
+	strcpy(device.cfgstring, "mpath/m");
+	atomic_store(&disk.nr_blocks, 0);
+	backstore_size = FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE;
+}
+
 int main(void)
 {
 	assert(mkdtemp(dir) && !chdir(dir));
@@ -493,9 +539,11 @@ int main(void)
 	mpath_log_set_sink(log_sink_write);
 	fake_add_path(&fake_paths[0], "8:0", &disk);
 	fake_add_path(&fake_paths[1], "8:16", &disk);
-	write_file("m.map", "[multipath]\ntable=0 0 1 1 round-robin 0 2 1 8:0 1 8:16 1\n");
+	write_file("m.map", MAP_FILE);
 	for (unsigned int i = 0; i < NR_IDS; i++)
 		written[i] = -1;
+	test_size_follows();
+	printf("ok   the size follows\n");
 	for (unsigned int i = 0; i < NR_LIVES; i++) {
 		live();
 		printf("ok   life %u, %u aborted so far\n", i + 1, nr_aborted);

@@ -159,6 +159,7 @@ struct front {
 	struct mpath_backstore backstore; /* under lock */
 	atomic_uint nr_reads;
 	atomic_uint nr_lun_changes;
+	atomic_uint nr_unheard; /* so many changes cannot be taken now */
 	atomic_uint nr_complete;
 	atomic_uint nr_flushes;
 	bool unflushed;		       /* owner thread */
@@ -225,13 +226,18 @@ static bool front_read_backstore(void *arg, struct mpath_backstore *backstore)
 	return !front->is_unreadable;
 }
 
-static void front_lun_changed(void *arg, const struct lun_facts *lun)
+static bool front_lun_changed(void *arg, const struct lun_facts *lun)
 {
 	struct front *front = arg;
 
 	assert(lun->known && lun->block_size == BLOCK);
 	assert(lun->nr_blocks == FAKE_NR_BLOCKS || lun->nr_blocks == atomic_load(&disk.nr_blocks));
+	if (atomic_load(&front->nr_unheard)) {
+		atomic_fetch_sub(&front->nr_unheard, 1);
+		return false;
+	}
 	atomic_fetch_add(&front->nr_lun_changes, 1);
+	return true;
 }
 
 static const struct device_front front_ops = {
@@ -1400,6 +1406,24 @@ static void test_backstore(void)
 	device_stop(front.device);
 }
 
+/* Who cannot take the LUN's size just now is told it again. */
+static void test_lun_change_not_heard(void)
+{
+	struct front front = {.backstore.block_size = BLOCK, .nr_unheard = 2};
+	struct timespec until = in_ms(SOON_MS);
+	struct strbuf error;
+	char words[200];
+
+	strbuf_init(&error, words, sizeof(words));
+	assert(start_named(&front, "mpatha", TABLE, &error));
+	while (!atomic_load(&front.nr_lun_changes) && in_ms(0).tv_sec <= until.tv_sec)
+		sleep_ms(10);
+	assert(!atomic_load(&front.nr_unheard));
+	sleep_ms(1200); /* but no more than that */
+	device_stop(front.device);
+	assert(atomic_load(&front.nr_lun_changes) == 1);
+}
+
 /* Until a worker has read the backstore, and what it has read is kept back. */
 static void wait_held(struct front *front, unsigned int nr_held)
 {
@@ -2144,6 +2168,7 @@ static const struct {
 	{"state-not-writable", test_state_not_writable},
 	{"backstore-not-readable", test_backstore_not_readable},
 	{"backstore", test_backstore},
+	{"lun change not heard", test_lun_change_not_heard},
 	{"backstore read too early", test_backstore_read_too_early},
 	{"no-thread-for-a-while", test_no_thread_for_a_while},
 	{"no-thread-at-the-end", test_no_thread_at_the_end},
