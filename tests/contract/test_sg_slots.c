@@ -23,18 +23,23 @@
 #include "contract/lib/contract.h"
 #include "runtime/worker.h"
 #include "transports/sg_device.h"
+#include "transports/sg_host.h"
 
 static ssize_t write_here(int fd, const struct sg_io_hdr *hdr);
 static ssize_t read_here(int fd, struct sg_io_hdr *hdr);
 static int close_here(int fd);
 static int ioctl_here(int fd, unsigned long what, void *to);
 static int loop_watch_here(struct loop *loop, struct watch *watch);
+static bool host_enter_here(struct sg_host *host, unsigned int mine, bool is_probe);
+static void host_leave_here(struct sg_host *host, unsigned int nr_commands);
 
 #define write(fd, hdr, len)	write_here(fd, hdr)
 #define read(fd, hdr, len)	read_here(fd, hdr)
 #define close(fd)		close_here(fd)
 #define ioctl(fd, what, to)	ioctl_here(fd, what, to)
 #define loop_watch(loop, watch) loop_watch_here(loop, watch)
+#define sg_host_enter		host_enter_here
+#define sg_host_leave		host_leave_here
 #define sg_transport		sg_transport_here
 #include "transports/sg.c"
 #undef write
@@ -42,19 +47,23 @@ static int loop_watch_here(struct loop *loop, struct watch *watch);
 #undef close
 #undef ioctl
 #undef loop_watch
+#undef sg_host_enter
+#undef sg_host_leave
 #undef sg_transport
 
-#define SOON_MS 5000
-#define FDS_MAX 256
-#define TUR	"00 00 00 00 00 00"
-#define READ_1	"28 00 00 00 00 00 00 00 01 00"
-#define MARK	0x5a
+#define SOON_MS	 5000
+#define FDS_MAX	 256
+#define SENT_MAX 8192
+#define TUR	 "00 00 00 00 00 00"
+#define READ_1	 "28 00 00 00 00 00 00 00 01 00"
+#define MARK	 0x5a
 
 /* --- the kernel --- */
 
 struct node {
 	int other_end; /* -1: there is no such descriptor */
-	bool is_out;   /* a command was written, and not answered */
+	bool is_out;   /* a command was written, and its answer not read */
+	bool is_told;  /* the answer is there */
 	struct sg_io_hdr hdr;
 };
 
@@ -65,9 +74,10 @@ struct node {
 static pthread_mutex_t node_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t node_changed = PTHREAD_COND_INITIALIZER;
 static struct node nodes[FDS_MAX]; /* by the descriptor */
-static int sent[64];		   /* the descriptors that were written to, in order */
+static int sent[SENT_MAX];	   /* the descriptors that were written to, in order */
 static atomic_uint nr_sent, nr_reads, nr_closes, nr_nodes, nr_reserves;
-static atomic_int nr_at_device; /* also those whose descriptor is closed */
+static atomic_int nr_at_device; /* also those whose descriptor is closed: */
+static unsigned int nr_closed_out;
 
 /* What goes wrong; reset by begin(). */
 static atomic_uint nr_opens_granted; /* before open_error counts */
@@ -79,6 +89,7 @@ static void begin(void)
 {
 	nr_sent = nr_reads = nr_closes = nr_reserves = 0;
 	nr_at_device = 0;
+	nr_closed_out = 0;
 	nr_opens_granted = open_ms = 0;
 	open_error = write_error = read_error = watch_error = reserve_error = 0;
 	answers_at_once = may_close = true;
@@ -91,6 +102,7 @@ static void tell(struct node *node, char what)
 
 static void answer_node(struct node *node)
 {
+	node->is_told = true;
 	nr_at_device--;
 	tell(node, ANSWERED);
 }
@@ -132,6 +144,7 @@ static int close_here(int fd)
 	node->other_end = -1;
 	nr_closes++;
 	nr_nodes--;
+	nr_closed_out += node->is_out && !node->is_told;
 	close(fd);
 	pthread_cond_broadcast(&node_changed);
 	pthread_mutex_unlock(&node_lock);
@@ -150,11 +163,12 @@ static ssize_t write_here(int fd, const struct sg_io_hdr *hdr)
 	int error;
 
 	pthread_mutex_lock(&node_lock);
-	assert(!node->is_out && nr_sent < 64);
+	assert(!node->is_out && nr_sent < SENT_MAX);
 	sent[nr_sent++] = fd;
 	error = write_error;
 	if (!error) {
 		node->is_out = true;
+		node->is_told = false;
 		node->hdr = *hdr;
 		nr_at_device++;
 		if (answers_at_once)
@@ -209,6 +223,23 @@ static int ioctl_here(int fd, unsigned long what, void *to)
 static int loop_watch_here(struct loop *loop, struct watch *watch)
 {
 	return watch_error ? -watch_error : loop_watch(loop, watch);
+}
+
+static atomic_int nr_at_host;
+
+static bool host_enter_here(struct sg_host *host, unsigned int mine, bool is_probe)
+{
+	bool may_enter = sg_host_enter(host, mine, is_probe);
+
+	nr_at_host += may_enter;
+	return may_enter;
+}
+
+static void host_leave_here(struct sg_host *host, unsigned int nr_commands)
+{
+	nr_at_host -= (int)nr_commands;
+	check(nr_at_host >= 0);
+	sg_host_leave(host, nr_commands);
 }
 
 int sg_disk_resolve(const char *address, struct sg_disk *disk, struct strbuf *reason)
@@ -631,6 +662,140 @@ static void test_close_while_a_slot_opens(void)
 	check(nr_closes == 3);
 }
 
+#define NR_SHOTS 12
+#define NR_TURNS 6000
+
+static uint32_t dice = 1;
+
+static unsigned int roll(unsigned int sides)
+{
+	dice = dice * 1103515245 + 12345;
+	return (dice >> 16) % sides;
+}
+
+static int one_of(const int *errors, unsigned int nr)
+{
+	return roll(4) ? 0 : errors[roll(nr)];
+}
+
+static void change_the_weather(void)
+{
+	static const int opening[] = {-EMFILE, -ENODEV, -EBUSY};
+	static const int writing[] = {ENOMEM, ENODEV, EINVAL, ENXIO};
+	static const int reading[] = {EFAULT, ENODEV};
+
+	open_error = one_of(opening, 3);
+	write_error = one_of(writing, 4);
+	read_error = one_of(reading, 2);
+	watch_error = roll(8) ? 0 : ENOMEM;
+	nr_opens_granted = roll(3);
+}
+
+static void fair_weather(void)
+{
+	open_error = write_error = read_error = watch_error = 0;
+}
+
+/* The kernel ends some command, whose descriptor may be closed by now. */
+static void end_one(void)
+{
+	int first = (int)roll(FDS_MAX);
+
+	pthread_mutex_lock(&node_lock);
+	for (int i = 0; i < FDS_MAX; i++) {
+		struct node *node = &nodes[(first + i) % FDS_MAX];
+
+		if (node->other_end < 0 || !node->is_out || node->is_told)
+			continue;
+		answer_node(node);
+		break;
+	}
+	pthread_mutex_unlock(&node_lock);
+}
+
+static void end_an_orphan(void)
+{
+	pthread_mutex_lock(&node_lock);
+	if (nr_closed_out) {
+		nr_closed_out--;
+		nr_at_device--;
+	}
+	pthread_mutex_unlock(&node_lock);
+}
+
+struct random_shot {
+	struct contract_shot *shot;
+	bool is_abandoned;
+};
+
+static bool probe_is_out(const struct random_shot *shots)
+{
+	for (unsigned int i = 0; i < NR_SHOTS; i++)
+		if (shots[i].shot && shot_io(shots[i].shot)->is_probe)
+			return true;
+	return false;
+}
+
+static void shoot(struct contract_path *path, struct random_shot *shots, struct random_shot *free)
+{
+	*free = (struct random_shot){
+		.shot = roll(2) ? shot_new(path, READ_1, SCSI_DATA_IN, 512, 1, MARK) : tur(path)};
+	shot_io(free->shot)->is_probe = !roll(3) && !probe_is_out(shots);
+	shot_submit(free->shot);
+}
+
+static void play(struct contract_path *path, struct random_shot *shots)
+{
+	struct random_shot *some = &shots[roll(NR_SHOTS)];
+
+	if (!some->shot) {
+		shoot(path, shots, some);
+	} else if (shot_wait(some->shot, 0)) {
+		shot_free(some->shot);
+		some->shot = NULL;
+	} else if (!roll(60) && !some->is_abandoned) {
+		some->is_abandoned = true;
+		shot_abandon(some->shot);
+	}
+}
+
+static void finish(struct random_shot *shots)
+{
+	for (unsigned int i = 0; i < NR_SHOTS; i++) {
+		while (shots[i].shot && !shot_wait(shots[i].shot, 1)) {
+			end_one();
+			end_an_orphan();
+		}
+		if (shots[i].shot)
+			shot_free(shots[i].shot);
+	}
+}
+
+/* Whatever happens in whatever order: each is reported once, and the host's count is right. */
+static void test_random(void)
+{
+	struct random_shot shots[NR_SHOTS] = {0};
+	struct contract_path *path = open_disk();
+
+	answers_at_once = false;
+	for (unsigned int i = 0; i < NR_TURNS; i++) {
+		if (!roll(400))
+			change_the_weather();
+		if (!roll(3))
+			end_one();
+		if (!roll(10))
+			end_an_orphan();
+		play(path, shots);
+		if (i % 2)
+			usleep(300);
+	}
+	fair_weather();
+	finish(shots);
+	close_disk(path);
+	check(nr_at_host == 0);
+	printf("     %u commands were sent, %u orphans are left\n", nr_sent, nr_closed_out);
+}
+
 int main(void)
 {
 	static const struct {
@@ -650,6 +815,7 @@ int main(void)
 		{"lost while the device goes", test_lost_while_the_device_goes},
 		{"no reserve", test_no_reserve},
 		{"close while a slot opens", test_close_while_a_slot_opens},
+		{"random", test_random},
 	};
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
