@@ -141,7 +141,7 @@ void mpath_log_flush(unsigned int ms)
 	struct timespec until;
 	int err = 0;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += ms / 1000;
 	until.tv_nsec += (long)(ms % 1000) * 1000000;
 	if (until.tv_nsec >= 1000000000) {
@@ -150,6 +150,6 @@ void mpath_log_flush(unsigned int ms)
 	}
 	pthread_mutex_lock(&log_lock);
 	while (nr_log_lines && err != ETIMEDOUT)
-		err = pthread_cond_timedwait(&log_empty, &log_lock, &until);
+		err = pthread_cond_clockwait(&log_empty, &log_lock, CLOCK_MONOTONIC, &until);
 	pthread_mutex_unlock(&log_lock);
 }
