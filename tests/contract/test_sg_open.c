@@ -27,8 +27,7 @@ static int ioctl_here(int fd, unsigned long what, ...)
 	return 0;
 }
 
-#define ioctl	     ioctl_here
-#define sg_transport sg_transport_here
+#define ioctl ioctl_here
 #include "transports/sg.c"
 #undef ioctl
 #include "transports/sysfs.h"
@@ -140,7 +139,7 @@ static int open_link(struct path_link **link, struct path_facts *facts, struct s
 	const struct link_request request = {
 		.address = "/dev/sda", .map = "m", .events = &no_events};
 
-	return sg_transport_here.open(&request, link, facts, reason);
+	return sg_transport.open(&request, link, facts, reason);
 }
 
 static void expect_open(void)

@@ -40,8 +40,10 @@ static void host_leave_here(struct sg_host *host, unsigned int nr_commands);
 #define loop_watch(loop, watch) loop_watch_here(loop, watch)
 #define sg_host_enter		host_enter_here
 #define sg_host_leave		host_leave_here
-#define sg_transport		sg_transport_here
 #include "transports/sg.c"
+#include "transports/sg_commands.c"
+#include "transports/sg_orphans.c"
+#include "transports/sg_slots.c"
 #undef write
 #undef read
 #undef close
@@ -49,7 +51,6 @@ static void host_leave_here(struct sg_host *host, unsigned int nr_commands);
 #undef loop_watch
 #undef sg_host_enter
 #undef sg_host_leave
-#undef sg_transport
 
 #define SOON_MS	 5000
 #define FDS_MAX	 256
@@ -305,7 +306,7 @@ int64_t sg_counters_errors(const struct sg_counters *counters)
 
 /* --- what the tests do --- */
 
-static const struct rig rig = {.transport = &sg_transport_here, .paths = {"/dev/sda"}};
+static const struct rig rig = {.transport = &sg_transport, .paths = {"/dev/sda"}};
 
 static struct contract_path *open_disk(void)
 {
