@@ -41,13 +41,22 @@ static void go_on_checking(struct multipath *m, struct path *path)
 		check_in_turn(m, path);
 }
 
-/* Ends a conversation in which the array is given time.  False: it is not in such a pause. */
+/*
+ * Ends a conversation in which the array is given time.  False: it is not in such a pause.  A doubt
+ * whose LUN it is stands until that has been told.
+ */
 bool stop_waiting(struct multipath *m, struct path *path)
 {
+	bool is_doubted = path->probing == PROBE_IDENTIFY && path->suspect;
+
 	if (!path->resume_ns || path->link != LINK_OPEN)
 		return false;
 	end_probe(m, path);
-	go_on_checking(m, path);
+	path->recheck_identity |= is_doubted;
+	if (is_doubted)
+		check_at(m, path, m->now_ns);
+	else
+		go_on_checking(m, path);
 	return true;
 }
 

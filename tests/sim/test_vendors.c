@@ -436,6 +436,41 @@ static void another_lun_is_not_moved(void)
 	}
 }
 
+/*
+ * Whose LUN it is was asked after its group was activated, and the array had no time to tell, when
+ * commands went back to the other group: the path is asked once more, also without a checker.
+ */
+static void a_doubt_of_identity_whose_turn_is_over(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = new_world("0", *make, GROUPS);
+		struct sim_path *path = sim_path(w, "8:16");
+
+		if (*make == MAKE_EMC)
+			lun(w)->is_shy = true;
+		w->settings.checker = NULL;
+		world_up(w);
+		read_and_wait(w, 20);
+		message(w, "switch_group 2");
+		submit_read(w, 0, 1);
+		while (path->path->probing != PROBE_IDENTIFY)
+			advance(w, 1);
+		path->busy = 1000;
+		path->busy_opcode = 0x12;
+		kernel_hears(path, HEARD_IDENTITY);
+		while (!path->path->resume_ns)
+			advance(w, 1);
+		message(w, "switch_group 1");
+		read_and_wait(w, 100);
+		expect(w, path->path->suspect);
+		path->busy = 0;
+		advance(w, 100);
+		expect(w, path->path->active && !path->path->suspect);
+		world_end(w);
+	}
+}
+
 /* F25: it does so again and again: nothing fails, and the array is not told without a pause. */
 static void two_hosts_fight(void)
 {
@@ -1075,6 +1110,7 @@ int main(void)
 	STORY(a_doubt_of_identity_moves_nobody);
 	STORY(a_doubt_of_identity_that_is_right);
 	STORY(another_lun_is_not_moved);
+	STORY(a_doubt_of_identity_whose_turn_is_over);
 	STORY(two_hosts_fight);
 	STORY(excuses);
 	STORY(an_upgrade_of_the_firmware);
