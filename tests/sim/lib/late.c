@@ -17,6 +17,7 @@ struct sim_late {
 	bool orphan; /* counts in path->foreign */
 	bool hidden; /* and in path->hidden */
 	bool let_go; /* it was kept back once */
+	bool unseen; /* or was sent when such as had been were on their way to the counters */
 	struct scsi_cmd cmd;
 	struct iovec iov;
 	uint8_t data[SIM_IO_BYTES];
@@ -68,6 +69,7 @@ void sim_late_orphan(struct sim_path *p, const struct scsi_cmd *cmd, struct sim_
 	late->io = io;
 	late->lands_ns = lands_ns;
 	late->orphan = true;
+	late->unseen = p->w->now_ns < p->uncounted_until_ns;
 	p->foreign++;
 	p->w->counts.orphans++;
 	wait_until(late, lands_ns < hides_ns ? lands_ns : hides_ns);
@@ -259,12 +261,12 @@ static bool is_for_map(const struct sim_late *late)
 }
 
 /*
- * Refused, or not counted for a while when it was let go: who does not fear the disk takes it for
- * idle, and it is.
+ * Refused, or not counted for a while when it, or what was before it, was let go: who does not fear
+ * the disk takes it for idle, and it is.
  */
 static bool is_uncounted_probe(const struct sim_late *late)
 {
-	return !late->cmd.cdb_len && (late->path->silent || late->let_go);
+	return !late->cmd.cdb_len && (late->path->silent || late->let_go || late->unseen);
 }
 
 /* What is another LUN's, or changes nothing and cannot be seen. */
