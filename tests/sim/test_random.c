@@ -42,8 +42,10 @@ enum extra {
 	EXTRA_BUSY,
 	EXTRA_COMMANDS,
 	EXTRA_REFUSED, /* what EXTRA_KEPT_BACK keeps back, it does without a word */
+	EXTRA_WORST_TIME,
 	NR_EXTRAS
 };
+#define FIRST_OF_LATER EXTRA_WORST_TIME
 
 static uint64_t dice[NR_EXTRAS];
 static enum extra hand; /* whose turn it is */
@@ -68,20 +70,26 @@ static bool chance(unsigned int percent)
 	return below(100) < percent;
 }
 
-/* No seed that was kept before there were extras leaves such a remainder. */
-static bool may_have_extras(uint64_t seed)
+/*
+ * No seed that was kept before there were extras leaves such a remainder; nor, of the second kind,
+ * one that was kept before there were the later ones.
+ */
+static bool may_have(enum extra extra, uint64_t seed)
 {
-	static const uint8_t remainders[] = {1,	 2,  6,	 9,  11, 12, 14, 15,
-					     17, 21, 24, 26, 27, 28, 30};
+	static const uint8_t first[] = {1, 2, 6, 9, 11, 12, 14, 15, 17, 21, 24, 26, 27, 28, 30};
+	static const uint8_t later[] = {3,  5,	7,  8,	9,  13, 17, 18, 19, 21,
+					24, 25, 26, 27, 29, 34, 35, 39, 42, 44};
 
-	return memchr(remainders, (int)(seed % 31), sizeof(remainders)) != NULL;
+	if (extra < FIRST_OF_LATER)
+		return memchr(first, (int)(seed % 31), sizeof(first)) != NULL;
+	return memchr(later, (int)(seed % 47), sizeof(later)) != NULL;
 }
 
 static void shake(uint64_t seed)
 {
 	for (hand = NR_EXTRAS; hand-- > NO_EXTRA;) {
 		dice[hand] = (seed + ((uint64_t)hand << 56)) * 0x2545f4914f6cdd1d;
-		has[hand] = hand && may_have_extras(seed) && chance(40);
+		has[hand] = hand && may_have(hand, seed) && chance(40);
 	}
 	hand = NO_EXTRA;
 }
@@ -256,6 +264,11 @@ static const struct {
 	{"reads were hedged", offsetof(struct sim_counts, hedges), 300},
 	{"legs came in when their read was answered", offsetof(struct sim_counts, loose_answers),
 	 200},
+	{"somebody acted at the worst time", offsetof(struct sim_counts, worst_acts), 500},
+	{"settings changed at the worst time", offsetof(struct sim_counts, worst_settings), 80},
+	{"lost writes were aborted", offsetof(struct sim_counts, aborts_of_lost), 10},
+	{"hedged reads were aborted", offsetof(struct sim_counts, aborts_of_hedged), 4},
+	{"held commands were aborted", offsetof(struct sim_counts, aborts_of_held), 150},
 };
 #define NR_TALLIES (sizeof(tallies) / sizeof(tallies[0]))
 
@@ -1058,6 +1071,170 @@ static void random_command(struct world *w)
 	}
 }
 
+/* --- what comes at the worst time --- */
+
+static bool is_lost(const struct sim_io *io)
+{
+	return io->state == SIM_IO_OUT && !io->tmr && (io->io.fence_ns || io->io.twice);
+}
+
+static bool is_hedged(const struct sim_io *io)
+{
+	return io->state == SIM_IO_OUT && !io->tmr && io->nr_legs == 2;
+}
+
+static bool is_held(const struct sim_io *io)
+{
+	return io->state == SIM_IO_OUT && !io->tmr && !io->sent && !io->in_ring && !io->io.fence_ns;
+}
+
+/* One of those; the last one that has come most often. */
+static struct sim_io *one_that(struct world *w, bool (*is_such)(const struct sim_io *io))
+{
+	struct sim_io *found = NULL;
+	unsigned int i;
+
+	for (i = w->nr_ios; i-- > 0 && !(found && chance(50));)
+		if (is_such(&w->ios[i]))
+			found = &w->ios[i];
+	return found;
+}
+
+static struct sim_path *path_in_use(struct world *w)
+{
+	unsigned int i, first = below(w->nr_paths);
+
+	for (i = 0; i < w->nr_paths; i++) {
+		struct sim_path *p = &w->paths[(first + i) % w->nr_paths];
+
+		if (p->path && p->path->active && p->path->pg == w->m->current_pg)
+			return p;
+	}
+	return NULL;
+}
+
+/* Two legs are out for a moment only: one path stalls until there are some. */
+static struct sim_io *wait_for_hedge(struct world *w)
+{
+	struct sim_path *p = path_in_use(w);
+	struct sim_io *io = NULL;
+	uint64_t latency_ns;
+	unsigned int i;
+
+	if (!w->settings.hedged_reads || !p)
+		return NULL;
+	pretend_history(w);
+	advance(w, 250);
+	latency_ns = p->latency_ns;
+	p->latency_ns = 60 * NSEC_PER_MSEC;
+	for (i = 0; i < 6; i++)
+		submit_read(w, below(8), 1 + below(3));
+	for (i = 0; !(io = one_that(w, is_hedged)) && w->m->nr_legs && i < 20; i++)
+		advance_us(w, 1000);
+	p->latency_ns = latency_ns;
+	return io;
+}
+
+static void random_worst_abort(struct world *w)
+{
+	struct sim_io *io;
+
+	if (chance(w->settings.hedged_reads ? 60 : 0) && (io = wait_for_hedge(w)))
+		w->counts.aborts_of_hedged++;
+	else if (chance(80) && (io = one_that(w, is_lost)))
+		w->counts.aborts_of_lost++;
+	else if ((io = one_that(w, is_held)))
+		w->counts.aborts_of_held++;
+	if (io)
+		abort_task(w, io);
+}
+
+static bool may_have_orphans(const struct world *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nr_paths; i++)
+		if (w->paths[i].blocked || w->paths[i].foreign)
+			return true;
+	return !w->m->restart_over || w->now_ns < w->lost_until_ns;
+}
+
+/* Of what decides on commands that are out or held.  A map with fences keeps one, and the others
+ * have none. */
+static void random_settings(struct world *w)
+{
+	struct mpath_settings before = w->settings, *settings = &w->settings;
+
+	if (chance(50))
+		settings->hedged_reads = chance(50) ? 100 : 0;
+	if (chance(50))
+		settings->slow_path_factor = chance(50) ? 0 : 2 + below(3);
+	if (chance(50) && settings->fence != FENCE_NONE)
+		settings->fence = (enum fence_kind)below(FENCE_NONE);
+	if (chance(30) && !may_have_orphans(w))
+		settings->fence_time_ms = chance(60) ? 1 + below(3000) : 0;
+	if (chance(20))
+		settings->flaky = (struct mpath_flaky){1 + below(3), 1 + below(3), 1 + below(9)};
+	if (reload(w, w->table))
+		w->settings = before;
+	else
+		w->counts.worst_settings++;
+}
+
+static bool is_worst_time(const struct world *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nr_paths; i++)
+		if (w->paths[i].path && !w->paths[i].path->identified)
+			return true;
+	return !list_empty(&w->m->fenced) || w->m->twice || w->m->nr_legs > 1 ||
+	       pg_init_pending(w->m);
+}
+
+/*
+ * Somebody acts just while lost writes wait, reads are out twice, a group is activated, or a path
+ * is being identified.
+ */
+static void random_worst_time(struct world *w)
+{
+	bool any_lost = !list_empty(&w->m->fenced) || w->m->twice;
+
+	if (w->shut_down || !is_worst_time(w) || !chance(any_lost ? 12 : 5))
+		return;
+	w->counts.worst_acts++;
+	switch (below(16)) {
+	case 0:
+		reset_lun(w);
+		return;
+	case 1:
+	case 2:
+		random_change(w);
+		return;
+	case 3:
+	case 4:
+		random_settings(w);
+		return;
+	case 5:
+	case 6:
+		random_message(w);
+		return;
+	case 7:
+		random_suspend(w);
+		return;
+	case 8:
+		set_cmd_time_out(w, chance(50) ? 0 : 2 + below(40));
+		return;
+	case 9:
+		if (chance(20))
+			random_crash(w);
+		return;
+	default:
+		random_worst_abort(w);
+		return;
+	}
+}
+
 static void random_time(struct world *w)
 {
 	switch (below(20)) {
@@ -1279,6 +1456,7 @@ static void live_once(uint64_t seed, bool only_long_way)
 		with_dice_of(EXTRA_DEFERRED, w, random_deferred);
 		with_dice_of(EXTRA_BUSY, w, random_busy);
 		with_dice_of(EXTRA_COMMANDS, w, random_command);
+		with_dice_of(EXTRA_WORST_TIME, w, random_worst_time);
 	}
 	if (chance(50)) {
 		heal(w);

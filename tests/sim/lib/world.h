@@ -212,6 +212,11 @@ struct sim_counts {
 	unsigned long let_go_landings; /* of these, the ones that landed */
 	unsigned long hedges;	       /* reads that were sent a second time */
 	unsigned long loose_answers;   /* of legs for which nobody waited any more */
+	unsigned long worst_acts;      /* while lost writes waited, and the like */
+	unsigned long worst_settings;  /* of these, changes of settings */
+	unsigned long aborts_of_lost;
+	unsigned long aborts_of_hedged;
+	unsigned long aborts_of_held;
 };
 
 struct world {
