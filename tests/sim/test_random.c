@@ -43,6 +43,7 @@ enum extra {
 	EXTRA_COMMANDS,
 	EXTRA_REFUSED, /* what EXTRA_KEPT_BACK keeps back, it does without a word */
 	EXTRA_WORST_TIME,
+	EXTRA_PIECES,
 	NR_EXTRAS
 };
 #define FIRST_OF_LATER EXTRA_WORST_TIME
@@ -135,6 +136,25 @@ static uint64_t lands_later_ns(struct world *w, const struct scsi_cmd *cmd)
 	return (1 + below(60000)) * NSEC_PER_MSEC;
 }
 
+/* Seldom full blocks. */
+static size_t piece(struct world *w, size_t left)
+{
+	enum extra before = hand;
+	size_t n;
+
+	(void)w;
+	hand = EXTRA_PIECES;
+	n = chance(70) ? 1 + below(chance(50) ? 20 : 700) : SIM_BLOCK_SIZE;
+	hand = before;
+	return n < left ? n : left;
+}
+
+static void cut_buffers(struct world *w)
+{
+	w->piece = piece;
+	world_cut_buffers(w);
+}
+
 /* --- what must have happened, so that no run is empty --- */
 
 static const struct {
@@ -183,7 +203,7 @@ static const struct {
 	{"another table has taken over", 500},
 	{": its copy on", 400},
 	{": its old copy cannot land any more (time)", 200},
-	{": its old copy cannot land any more (LOGICAL UNIT RESET)", 60},
+	{": its old copy cannot land any more (LOGICAL UNIT RESET)", 40},
 	{": LOGICAL UNIT RESET failed", 5},
 	{": its old copy cannot land any more (new session)", 5},
 	{": its old copy is not on its way any more", 5},
@@ -264,6 +284,10 @@ static const struct {
 	{"reads were hedged", offsetof(struct sim_counts, hedges), 300},
 	{"legs came in when their read was answered", offsetof(struct sim_counts, loose_answers),
 	 200},
+	{"buffers were in pieces", offsetof(struct sim_counts, in_pieces), 5000},
+	{"reads brought a part of the data", offsetof(struct sim_counts, part_reads), 200},
+	{"writes took a part of the data", offsetof(struct sim_counts, part_writes), 50},
+	{"all of the data came with a warning", offsetof(struct sim_counts, warnings), 100},
 	{"somebody acted at the worst time", offsetof(struct sim_counts, worst_acts), 500},
 	{"settings changed at the worst time", offsetof(struct sim_counts, worst_settings), 80},
 	{"lost writes were aborted", offsetof(struct sim_counts, aborts_of_lost), 10},
@@ -539,6 +563,7 @@ static struct world *random_world(void)
 		random_hardware(w);
 	if (chance(30))
 		random_foreign(w);
+	with_dice_of(EXTRA_PIECES, w, cut_buffers);
 	return w;
 }
 
@@ -1063,12 +1088,25 @@ static void random_command(struct world *w)
 	case 5:
 		p->short_left = 1 + below(12);
 		p->short_warns = chance(50);
+		p->short_of = 0;
 		return;
 	case 6:
 		random_ua(p);
 		submit_cdb(w, (const uint8_t[6]){0x03, [4] = 252}, 6, 252);
 		return;
 	}
+}
+
+/* A part of the data comes, or is taken; or all of it, with a warning. */
+static void random_part(struct world *w)
+{
+	struct sim_path *p = &w->paths[below(w->nr_paths)];
+
+	if (!chance(4))
+		return;
+	p->short_left = 1 + below(6);
+	p->short_warns = chance(40);
+	p->short_of = chance(30) ? SIM_IO_BYTES : 1 + below(3 * SIM_BLOCK_SIZE);
 }
 
 /* --- what comes at the worst time --- */
@@ -1457,6 +1495,7 @@ static void live_once(uint64_t seed, bool only_long_way)
 		with_dice_of(EXTRA_BUSY, w, random_busy);
 		with_dice_of(EXTRA_COMMANDS, w, random_command);
 		with_dice_of(EXTRA_WORST_TIME, w, random_worst_time);
+		with_dice_of(EXTRA_PIECES, w, random_part);
 	}
 	if (chance(50)) {
 		heal(w);

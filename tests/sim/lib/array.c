@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sim/lib/array.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "mpath/scsi.h"
 #include "scsi/our_lun.h"
 
 #define SIM_INQUIRY_MAX 192 /* bytes; of no page more is said here */
@@ -17,6 +19,22 @@ void sim_lun_init(struct sim_lun *lun, unsigned int number)
 	for (i = 0; i < sizeof(lun->naa); i++)
 		len += (size_t)snprintf(lun->wwid + len, sizeof(lun->wwid) - len, "%02x",
 					lun->naa[i]);
+}
+
+void sim_scatter(const struct iovec *iov, size_t cnt, const uint8_t *data)
+{
+	for (size_t i = 0; i < cnt; i++) {
+		memcpy(iov[i].iov_base, data, iov[i].iov_len);
+		data += iov[i].iov_len;
+	}
+}
+
+void sim_gather(const struct iovec *iov, size_t cnt, uint8_t *data)
+{
+	for (size_t i = 0; i < cnt; i++) {
+		memcpy(data, iov[i].iov_base, iov[i].iov_len);
+		data += iov[i].iov_len;
+	}
 }
 
 uint64_t sim_stamp(const uint8_t *data, unsigned int nr)
@@ -502,7 +520,8 @@ bool sim_execute(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scs
 	       !sim_vendor_refuses(nexus, cmd, result) && sim_carry_out(nexus, cmd, result);
 }
 
-bool sim_carry_out(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result)
+static bool carry_out(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
+		      struct scsi_result *result)
 {
 	if (sim_vendor_moves(nexus, cmd, result))
 		return false;
@@ -575,4 +594,24 @@ bool sim_carry_out(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct s
 	}
 	sim_check_condition(result, cmd->data_len, 0x05, 0x20, 0x00);
 	return false;
+}
+
+/* To the array the buffer is in one piece, wherever its pieces are. */
+bool sim_carry_out(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result)
+{
+	uint8_t data[SIM_TRANSFER_MAX];
+	struct iovec iov = {data, cmd->data_len};
+	struct scsi_cmd flat = *cmd;
+	bool changed;
+
+	if (cmd->iov_cnt <= 1)
+		return carry_out(nexus, cmd, result);
+	assert(scsi_iov_len(cmd->iov, cmd->iov_cnt) <= sizeof(data));
+	sim_gather(cmd->iov, cmd->iov_cnt, data);
+	flat.iov = &iov;
+	flat.iov_cnt = 1;
+	changed = carry_out(nexus, &flat, result);
+	if (cmd->dir == SCSI_DATA_IN)
+		sim_scatter(cmd->iov, cmd->iov_cnt, data);
+	return changed;
 }

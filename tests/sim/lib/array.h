@@ -8,10 +8,11 @@
 
 #include "mpath/io.h"
 
-#define SIM_BLOCK_SIZE 512
-#define SIM_BLOCKS     64   /* that can be read and written */
-#define SIM_NR_BLOCKS  2048 /* that a LUN says it has, unless told otherwise */
-#define SIM_UAS_MAX    16
+#define SIM_BLOCK_SIZE	 512
+#define SIM_BLOCKS	 64 /* that can be read and written */
+#define SIM_TRANSFER_MAX (8 * SIM_BLOCK_SIZE)
+#define SIM_NR_BLOCKS	 2048 /* that a LUN says it has, unless told otherwise */
+#define SIM_UAS_MAX	 16
 
 #define SIM_GROUPS_MAX 4
 
@@ -113,6 +114,10 @@ struct sim_nexus {
 };
 
 void sim_lun_init(struct sim_lun *lun, unsigned int number);
+
+/* A buffer in pieces, and the same in one. */
+void sim_scatter(const struct iovec *iov, size_t cnt, const uint8_t *data);
+void sim_gather(const struct iovec *iov, size_t cnt, uint8_t *data);
 
 /* The stamp of block @nr in a command's buffer. */
 uint64_t sim_stamp(const uint8_t *data, unsigned int nr);

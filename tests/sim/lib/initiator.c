@@ -20,14 +20,16 @@ static struct sim_io *new_io(struct world *w, const uint8_t *cdb, size_t cdb_len
 	oracle_check(w, w->nr_ios < SIM_IOS_MAX, "too many commands");
 	oracle_check(w, data_len <= SIM_IO_BYTES, "too much data for one command");
 	io->id = w->nr_ios++;
-	io->iov = (struct iovec){io->buf, data_len};
+	io->iov[0] = (struct iovec){io->buf, data_len};
 	io->io.owner = io;
 	list_init(&io->io.node);
 	list_init(&io->io.flight);
 	memcpy(cmd->cdb, cdb, cdb_len);
 	cmd->cdb_len = (uint8_t)cdb_len;
-	cmd->iov = &io->iov;
+	cmd->iov = io->iov;
 	cmd->iov_cnt = data_len ? 1 : 0;
+	if (w->areas)
+		cmd->iov_cnt = sim_cut(w, sim_area(w, io), data_len, io->iov);
 	oracle_check(w, scsi_cdb_fill(cmd, data_len, SIM_BLOCK_SIZE) == CDB_OK,
 		     "a CDB that the runner would refuse");
 	return io;
@@ -43,6 +45,8 @@ static struct sim_io *submit(struct world *w, struct sim_io *io)
 	tell(w, "io %u (%02x) comes, block %llu + %u", io->id, io->io.cmd.cdb[0],
 	     (unsigned long long)sim_lba(io->io.cmd.cdb), sim_nr_blocks(io->io.cmd.cdb));
 	oracle_submitted(w, io);
+	if (w->areas && io->io.cmd.dir == SCSI_DATA_OUT)
+		sim_scatter(io->iov, io->io.cmd.iov_cnt, io->buf);
 	if (w->ring)
 		sim_ring_put(w, io);
 	else
@@ -66,13 +70,13 @@ struct sim_io *submit_read(struct world *w, uint64_t lba, unsigned int nr_blocks
 void submit_again(struct world *w, struct sim_io *io)
 {
 	const struct scsi_cmd cmd = io->io.cmd;
-	struct sim_io fresh = {.id = io->id, .iov = io->iov};
+	struct sim_io fresh = {.id = io->id, .iov = {io->iov[0]}};
 
 	oracle_check(w, io->state == SIM_IO_ANSWERED && !io->stamp, "only a READ may come again");
 	*io = fresh;
 	io->io.owner = io;
 	io->io.cmd = cmd;
-	io->io.cmd.iov = &io->iov;
+	io->io.cmd.iov = io->iov;
 	list_init(&io->io.node);
 	list_init(&io->io.flight);
 	submit(w, io);

@@ -33,9 +33,9 @@ static struct sim_late *new_late(struct sim_path *p, const struct scsi_cmd *cmd)
 		return late;
 	late->cmd = *cmd;
 	late->iov = (struct iovec){late->data, cmd->data_len};
-	if (cmd->iov_cnt)
-		memcpy(late->data, cmd->iov[0].iov_base, cmd->data_len);
+	sim_gather(cmd->iov, cmd->iov_cnt, late->data);
 	late->cmd.iov = &late->iov;
+	late->cmd.iov_cnt = cmd->iov_cnt ? 1 : 0;
 	return late;
 }
 

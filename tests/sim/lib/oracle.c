@@ -1133,7 +1133,6 @@ static bool may_fail(struct world *w, const struct sim_io *io)
 static void check_good(struct world *w, struct sim_io *io)
 {
 	const struct scsi_cmd *cmd = &io->io.cmd;
-	unsigned int i;
 
 	oracle_check(w, !io->stamp || io->nr_executions, "io %u is good, but was never done",
 		     io->id);
@@ -1146,9 +1145,20 @@ static void check_good(struct world *w, struct sim_io *io)
 		if (io->submitted_seq > w->oracle->synced_seq)
 			w->oracle->synced_seq = io->submitted_seq;
 	}
-	if ((cmd->cdb[0] == 0x28 || cmd->cdb[0] == 0x88) && blocks_exist(io))
-		for (i = 0; i < sim_nr_blocks(cmd->cdb); i++)
-			check_block_read(w, io, i);
+	oracle_check(w, !io->stamp || cmd->cdb[0] == 0x42 || !io->io.result.residual,
+		     "io %u is good, but only a part was written", io->id);
+}
+
+/* With GOOD, or a warning: what has come. */
+static void check_data(struct world *w, const struct sim_io *io)
+{
+	const struct scsi_cmd *cmd = &io->io.cmd;
+	unsigned int i;
+
+	if ((cmd->cdb[0] != 0x28 && cmd->cdb[0] != 0x88) || !blocks_exist(io))
+		return;
+	for (i = 0; i < (cmd->data_len - io->io.result.residual) / SIM_BLOCK_SIZE; i++)
+		check_block_read(w, io, i);
 }
 
 static void close_writes(struct world *w, struct sim_io *io, bool good)
@@ -1164,15 +1174,24 @@ static void close_writes(struct world *w, struct sim_io *io, bool good)
 	}
 }
 
-/* To a disk driver it is as good as GOOD, and he is told of no residual. */
+static bool is_warning(const struct scsi_result *result)
+{
+	return result->status == SAM_CHECK_CONDITION && result->sense[0] == 0x70 &&
+	       result->sense[2] == 0x01;
+}
+
+/*
+ * To a disk driver it is as good as GOOD, and he is told of no residual.  Of a READ the ring tells
+ * it, if there is some data: ring_entry.c.
+ */
 static bool is_warned_of_nothing(const struct sim_io *io)
 {
 	const struct scsi_result *result = &io->io.result;
-	bool reads_or_writes = io->io.cmd.cdb[0] == 0x28 || io->io.cmd.cdb[0] == 0x2a;
 
-	return result->status == SAM_CHECK_CONDITION && result->sense[0] == 0x70 &&
-	       result->sense[2] == 0x01 && reads_or_writes &&
-	       result->residual == io->io.cmd.data_len;
+	if (!is_warning(result))
+		return false;
+	return (io->io.cmd.cdb[0] == 0x28 && result->residual == io->io.cmd.data_len) ||
+	       (io->io.cmd.cdb[0] == 0x2a && result->residual);
 }
 
 void oracle_answered(struct world *w, struct sim_io *io)
@@ -1218,6 +1237,8 @@ void oracle_answered(struct world *w, struct sim_io *io)
 	close_writes(w, io, good);
 	if (good)
 		check_good(w, io);
+	if (good || is_warning(result))
+		check_data(w, io);
 }
 
 /* The kernel has reset the ring: it has answered all that was out. */

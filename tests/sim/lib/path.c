@@ -341,11 +341,45 @@ static bool is_read_or_write(const struct mpath_io *io)
 	       (io->cmd.cdb[0] == 0x28 || io->cmd.cdb[0] == 0x2a);
 }
 
+/*
+ * Only so many bytes are transferred, of a WRITE whole blocks: @cmd is made to be about these.  How
+ * many are missing.
+ */
+static uint32_t cut_short(struct sim_path *p, struct scsi_cmd *cmd)
+{
+	uint32_t all = (uint32_t)cmd->data_len, part = p->short_of < all ? p->short_of : all;
+	struct sim_counts *counts = &p->w->counts;
+
+	p->short_left--;
+	if (cmd->dir == SCSI_DATA_OUT)
+		part -= part % SIM_BLOCK_SIZE;
+	cmd->cdb[8] = (uint8_t)((part + SIM_BLOCK_SIZE - 1) / SIM_BLOCK_SIZE);
+	if (!part)
+		counts->short_answers++;
+	else if (part == all)
+		counts->warnings += p->short_warns;
+	else if (cmd->dir == SCSI_DATA_OUT)
+		counts->part_writes++;
+	else
+		counts->part_reads++;
+	return all - part;
+}
+
+static void say_short(const struct sim_path *p, struct scsi_result *result, uint32_t missing)
+{
+	*result = (struct scsi_result){0};
+	if (p->short_warns)
+		sim_check_condition(result, 0, 0x01, 0x17, 0x00);
+	result->residual = missing;
+}
+
 /* The target carries the command out, if it does not object. */
 static void execute(struct sim_path *p, struct mpath_io *io, struct scsi_result *result)
 {
+	bool changed, is_short = p->short_left && is_read_or_write(io);
 	unsigned int nr_uas = p->nexus.nr_uas;
-	bool changed;
+	struct scsi_cmd cmd = io->cmd;
+	uint32_t missing = 0;
 
 	if (io->is_probe && p->busy && io->cmd.cdb[0] == p->busy_opcode) {
 		p->busy--;
@@ -358,23 +392,21 @@ static void execute(struct sim_path *p, struct mpath_io *io, struct scsi_result 
 		sim_check_condition(result, io->cmd.data_len, 0x07, 0x27, 0x00);
 		return;
 	}
-	if (p->short_left && is_read_or_write(io)) {
-		p->short_left--;
-		p->w->counts.short_answers++;
-		*result = (struct scsi_result){0};
-		if (p->short_warns)
-			sim_check_condition(result, 0, 0x01, 0x17, 0x00);
-		result->residual = (uint32_t)io->cmd.data_len;
-		return;
+	if (is_short) {
+		missing = cut_short(p, &cmd);
+		if (missing == cmd.data_len) {
+			say_short(p, result, missing);
+			return;
+		}
 	}
-	changed = sim_execute(&p->nexus, &io->cmd, result);
+	changed = sim_execute(&p->nexus, &cmd, result);
 
 	p->w->counts.fetched += io->cmd.cdb[0] == 0x03 && nr_uas > p->nexus.nr_uas;
 	p->w->counts.unit_attentions += nr_uas - p->nexus.nr_uas;
 	if (!io->is_probe && changed) {
-		tell(p->w, "io %u is carried out through %s", ((struct sim_io *)io->owner)->id,
-		     p->name);
-		((struct sim_io *)io->owner)->nr_executions++;
+		tell(p->w, "io %u is carried out through %s%s", ((struct sim_io *)io->owner)->id,
+		     p->name, missing ? ", in part" : "");
+		((struct sim_io *)io->owner)->nr_executions += !missing;
 		oracle_check(p->w, strcmp(p->nexus.lun->wwid, mpath_lun(p->w->m)->wwid) == 0,
 			     "a write went to another LUN");
 	}
@@ -382,6 +414,8 @@ static void execute(struct sim_path *p, struct mpath_io *io, struct scsi_result 
 	    io->cmd.medium)
 		oracle_check(p->w, strcmp(p->nexus.lun->wwid, mpath_lun(p->w->m)->wwid) == 0,
 			     "data of another LUN was read");
+	if (is_short && scsi_result_is_good(result))
+		say_short(p, result, missing);
 }
 
 /* Before its fence; without one only what nobody will repeat lands late. */
@@ -582,7 +616,7 @@ static bool is_fault(const struct scsi_result *result)
 }
 
 /* GOOD, but it has not taken all that the initiator sent, or has sent nothing. */
-static bool is_short(const struct mpath_io *io)
+static bool was_short(const struct mpath_io *io)
 {
 	if (!scsi_result_is_good(&io->result) || !io->cmd.data_len)
 		return false;
@@ -620,8 +654,14 @@ void sim_path_answer(struct sim_path *p, const struct sim_event *e)
 	p->nr_out--;
 	if (!sio)
 		return; /* a leg that nobody waits for */
-	sio->nr_faults += is_fault(&io->result) || is_short(io);
+	sio->nr_faults += is_fault(&io->result) || was_short(io);
 	sim_io_is_back(sio, io);
+}
+
+static void leave_rubbish(const struct scsi_cmd *cmd)
+{
+	for (size_t i = 0; i < cmd->iov_cnt; i++)
+		memset(cmd->iov[i].iov_base, 0xa5, cmd->iov[i].iov_len);
 }
 
 /*
@@ -633,7 +673,7 @@ void sim_path_let_go(struct sim_path *p, struct mpath_io *io)
 	if (io->is_probe)
 		return;
 	if (io->cmd.dir == SCSI_DATA_IN) {
-		memset(io->cmd.iov[0].iov_base, 0xa5, io->cmd.data_len);
+		leave_rubbish(&io->cmd);
 		p->w->counts.late_answers++;
 	}
 	p->nr_out--;

@@ -30,6 +30,16 @@ void sim_path_run(struct sim_path *p, struct sim_event *e);
 void sim_path_answer(struct sim_path *p, const struct sim_event *e);
 void sim_path_let_go(struct sim_path *p, struct mpath_io *io);
 
+/*
+ * A buffer of @len bytes in pieces, which lie somewhere in @area; how many, SIM_PIECES_MAX at most.
+ */
+size_t sim_cut(struct world *w, uint8_t *area, size_t len, struct iovec *iov);
+/* Where those of a command are that does not come through a ring. */
+uint8_t *sim_area(const struct world *w, const struct sim_io *io);
+/* What lies in @area between the pieces is as it was. */
+void sim_check_gaps(struct world *w, const struct sim_io *io, const uint8_t *area,
+		    const struct iovec *iov, size_t cnt);
+
 /* Carry out a late copy, or hide it; @from has been removed from the events. */
 void sim_late_due(struct world *w, struct sim_late *late);
 

@@ -21,9 +21,7 @@
 #define RING_SIZE 65536u
 #define DATA_OFF  (RING_OFF + RING_SIZE)
 #define IDS_MAX	  512u
-#define MEM_SIZE  (DATA_OFF + IDS_MAX * SIM_IO_BYTES)
-#define CDB_AT	  sizeof(struct ring_response) /* in an entry, as the kernel does it */
-#define STALE	  0xee			       /* what another command has left in the data area */
+#define MEM_SIZE  (DATA_OFF + IDS_MAX * SIM_AREA_BYTES)
 
 struct sim_ring {
 	uint8_t *mem;
@@ -32,6 +30,8 @@ struct sim_ring {
 	uint32_t taken;	  /* the kernel's: it has seen all answers before that */
 	uint32_t libtcmu; /* its read pointer */
 	struct sim_io *by_id[IDS_MAX];
+	struct iovec iov[IDS_MAX][SIM_PIECES_MAX]; /* of these */
+	uint32_t iov_cnt[IDS_MAX];
 	bool ticks;
 };
 
@@ -60,7 +60,7 @@ static uint8_t *entry(const struct sim_ring *r, uint32_t at)
 
 static uint8_t *data_of(const struct sim_ring *r, unsigned int id)
 {
-	return r->mem + DATA_OFF + (size_t)id * SIM_IO_BYTES;
+	return r->mem + DATA_OFF + (size_t)id * SIM_AREA_BYTES;
 }
 
 static struct ring_header header_at(const struct sim_ring *r, uint32_t at)
@@ -125,27 +125,48 @@ static void tick_later(struct world *w)
 	w->ring->ticks = true;
 }
 
+/* In an entry, as the kernel does it: behind the iovecs, and where a response has room. */
+static uint32_t cdb_at(uint32_t iov_cnt)
+{
+	size_t at = offsetof(struct ring_request, iov) + iov_cnt * sizeof(struct ring_iovec);
+
+	return (uint32_t)(at < sizeof(struct ring_response) ? sizeof(struct ring_response) : at);
+}
+
+static void put_iov(struct sim_ring *r, uint32_t at, uint16_t id)
+{
+	uint8_t *to = entry(r, at) + offsetof(struct ring_request, iov);
+	uint32_t i;
+
+	for (i = 0; i < r->iov_cnt[id]; i++) {
+		const struct iovec *from = &r->iov[id][i];
+		struct ring_iovec iov = {(uint64_t)((uint8_t *)from->iov_base - r->mem),
+					 from->iov_len};
+
+		memcpy(to + i * sizeof(iov), &iov, sizeof(iov));
+	}
+}
+
 void sim_ring_put(struct world *w, struct sim_io *io)
 {
 	struct sim_ring *r = w->ring;
 	const struct scsi_cmd *cmd = &io->io.cmd;
-	uint32_t len = (uint32_t)CDB_AT + ((cmd->cdb_len + 7u) & ~7u);
 	uint16_t id = lowest_free_id(w);
+	uint32_t iov_cnt = (uint32_t)sim_cut(w, data_of(r, id), cmd->data_len, r->iov[id]);
+	uint32_t len = cdb_at(iov_cnt) + ((cmd->cdb_len + 7u) & ~7u);
 	uint32_t at = put_entry(w, RING_OP_CMD, len, id);
 	struct ring_request request = {
 		.header = header_at(r, at),
-		.iov_cnt = (uint32_t)cmd->iov_cnt,
-		.cdb_off = RING_OFF + at + CDB_AT,
+		.iov_cnt = iov_cnt,
+		.cdb_off = RING_OFF + at + cdb_at(iov_cnt),
 	};
-	struct ring_iovec iov = {(uint64_t)(data_of(r, id) - r->mem), cmd->data_len};
 
-	memset(data_of(r, id), STALE, SIM_IO_BYTES);
+	r->iov_cnt[id] = iov_cnt;
 	if (cmd->dir == SCSI_DATA_OUT)
-		memcpy(data_of(r, id), io->buf, cmd->data_len);
+		sim_scatter(r->iov[id], iov_cnt, io->buf);
 	memcpy(entry(r, at), &request, sizeof(request));
-	if (cmd->iov_cnt)
-		memcpy(entry(r, at) + offsetof(struct ring_request, iov), &iov, sizeof(iov));
-	memcpy(entry(r, at) + CDB_AT, cmd->cdb, cmd->cdb_len);
+	put_iov(r, at, id);
+	memcpy(entry(r, at) + cdb_at(iov_cnt), cmd->cdb, cmd->cdb_len);
 	publish(r, at, len);
 	r->by_id[id] = io;
 	io->ring_id = id;
@@ -184,17 +205,16 @@ static void check_data(struct world *w, struct sim_io *io, const struct ring_res
 {
 	const struct scsi_result *result = &io->io.result;
 	uint32_t all = (uint32_t)io->io.cmd.data_len, valid = 0, i;
-	const uint8_t *data = data_of(w->ring, io->ring_id);
 
-	if (result->status == SAM_GOOD || result->status == SAM_CONDITION_MET)
+	sim_gather(w->ring->iov[io->ring_id], w->ring->iov_cnt[io->ring_id], io->buf);
+	if (response->scsi_status == SAM_GOOD || response->scsi_status == SAM_CONDITION_MET)
 		valid = all - result->residual;
 	oracle_check(w, response->read_len == (valid < all ? valid : 0),
 		     "io %u: read length %u, not %u of %u", io->id, response->read_len, valid, all);
 	oracle_check(w, !(response->header.uflags & RING_UFLAG_READ_LEN) == !response->read_len,
 		     "io %u: a read length that is not announced", io->id);
 	for (i = valid; i < all; i++)
-		oracle_check(w, !data[i], "io %u: byte %u is another command's", io->id, i);
-	memcpy(io->buf, data, all);
+		oracle_check(w, !io->buf[i], "io %u: byte %u is another command's", io->id, i);
 }
 
 /* The kernel looks there after CHECK CONDITION only: else it is what was left of the request. */
@@ -211,13 +231,26 @@ static void check_sense(struct world *w, const struct sim_io *io,
 		     "io %u: other sense in the ring", io->id);
 }
 
-static void check_response(struct world *w, struct sim_io *io, const struct ring_response *response)
+/* TCMU carries sense or data: a warning that comes with data is GOOD (handler/README.md). */
+static uint8_t status_of(const struct sim_io *io)
 {
 	const struct scsi_result *result = &io->io.result;
+	struct scsi_sense sense;
+	bool is_warning = scsi_result_sense(result, &sense) && sense.key == 0x01 && !sense.deferred;
 
-	oracle_check(w, response->scsi_status == result->status,
-		     "io %u: status %02x in the ring, not %02x", io->id, response->scsi_status,
-		     result->status);
+	if (is_warning && io->io.cmd.dir == SCSI_DATA_IN && result->residual < io->io.cmd.data_len)
+		return SAM_GOOD;
+	return result->status;
+}
+
+static void check_response(struct world *w, struct sim_io *io, const struct ring_response *response)
+{
+	uint8_t status = status_of(io);
+
+	oracle_check(w, response->scsi_status == status, "io %u: status %02x in the ring, not %02x",
+		     io->id, response->scsi_status, status);
+	sim_check_gaps(w, io, data_of(w->ring, io->ring_id), w->ring->iov[io->ring_id],
+		       w->ring->iov_cnt[io->ring_id]);
 	if (response->scsi_status == SAM_CHECK_CONDITION)
 		check_sense(w, io, response);
 	if (io->io.cmd.dir == SCSI_DATA_IN)
@@ -237,7 +270,7 @@ static void take_answer(struct world *w, const struct ring_response *response)
 	check_response(w, io, response);
 	r->by_id[id] = NULL;
 	io->in_ring = false;
-	io->io.cmd.iov = &io->iov;
+	io->io.cmd.iov = io->iov;
 	world_answered(w, io);
 }
 
@@ -260,20 +293,39 @@ void sim_ring_flush(struct world *w)
 
 /* --- libtcmu, and handler.c --- */
 
-static struct tcmulib_cmd *hand_out(struct sim_ring *r, uint32_t at)
+static const uint8_t *cdb_of(const struct sim_ring *r, uint32_t at)
 {
-	struct tcmulib_cmd *lib_cmd = calloc(1, sizeof(*lib_cmd) + sizeof(struct iovec) + 16);
 	struct ring_request request;
-	struct ring_iovec iov;
 
 	memcpy(&request, entry(r, at), sizeof(request));
-	memcpy(&iov, entry(r, at) + offsetof(struct ring_request, iov), sizeof(iov));
+	return r->mem + request.cdb_off;
+}
+
+static struct iovec iov_at(const struct sim_ring *r, uint32_t at, uint32_t nr)
+{
+	struct ring_iovec iov;
+
+	memcpy(&iov, entry(r, at) + offsetof(struct ring_request, iov) + nr * sizeof(iov),
+	       sizeof(iov));
+	return (struct iovec){r->mem + iov.offset, iov.len};
+}
+
+static struct tcmulib_cmd *hand_out(struct sim_ring *r, uint32_t at)
+{
+	struct ring_request request;
+	struct tcmulib_cmd *lib_cmd;
+	struct iovec *iov;
+	uint32_t i;
+
+	memcpy(&request, entry(r, at), sizeof(request));
+	lib_cmd = calloc(1, sizeof(*lib_cmd) + (request.iov_cnt + 1) * sizeof(*iov) + 16);
 	lib_cmd->cmd_id = request.header.cmd_id;
 	lib_cmd->iov_cnt = request.iov_cnt;
-	lib_cmd->iovec = (struct iovec *)(void *)(lib_cmd + 1);
-	*lib_cmd->iovec = (struct iovec){r->mem + iov.offset, iov.len};
-	lib_cmd->cdb = (uint8_t *)(lib_cmd->iovec + 1);
-	memcpy(lib_cmd->cdb, r->mem + request.cdb_off, ring_libtcmu_cdb_len(entry(r, at) + CDB_AT));
+	lib_cmd->iovec = iov = (struct iovec *)(void *)(lib_cmd + 1);
+	for (i = 0; i < request.iov_cnt; i++)
+		iov[i] = iov_at(r, at, i);
+	lib_cmd->cdb = (uint8_t *)(iov + i);
+	memcpy(lib_cmd->cdb, cdb_of(r, at), ring_libtcmu_cdb_len(cdb_of(r, at)));
 	return lib_cmd;
 }
 
@@ -318,7 +370,7 @@ void sim_ring_run(struct world *w)
 		r->libtcmu = behind(&header, at);
 		if ((header.len_op & RING_OP_MASK) != RING_OP_CMD)
 			continue;
-		if (ring_libtcmu_cdb_len(entry(r, at) + CDB_AT))
+		if (ring_libtcmu_cdb_len(cdb_of(r, at)))
 			handle_cmd(w, hand_out(r, at));
 		else
 			w->counts.ring_dropped++;
@@ -439,7 +491,7 @@ void sim_ring_killed(struct world *w)
 			ring_cmd_put(io->ring_cmd);
 		if (io) {
 			io->ring_cmd = NULL;
-			io->io.cmd.iov = &io->iov;
+			io->io.cmd.iov = io->iov;
 		}
 		r->by_id[id] = NULL;
 	}

@@ -312,6 +312,8 @@ void world_end(struct world *w)
 	oracle_free(w);
 	free(w->table);
 	give_arrays(w);
+	if (w->areas)
+		munmap(w->areas, (size_t)SIM_IOS_MAX * SIM_AREA_BYTES);
 	free(w->trace);
 	free(w->notices);
 	free(w->told);
@@ -607,10 +609,32 @@ void world_complete(struct world *w, struct mpath_io *mio)
 		world_answered(w, io);
 }
 
+uint8_t *sim_area(const struct world *w, const struct sim_io *io)
+{
+	return w->areas + (size_t)io->id * SIM_AREA_BYTES;
+}
+
+static void take_pieces(struct world *w, struct sim_io *io)
+{
+	const struct scsi_cmd *cmd = &io->io.cmd;
+
+	sim_check_gaps(w, io, sim_area(w, io), io->iov, cmd->iov_cnt);
+	if (cmd->dir == SCSI_DATA_IN)
+		sim_gather(io->iov, cmd->iov_cnt, io->buf);
+}
+
+void world_cut_buffers(struct world *w)
+{
+	if (!w->ring)
+		w->areas = many(w, (size_t)SIM_IOS_MAX * SIM_AREA_BYTES);
+}
+
 void world_answered(struct world *w, struct sim_io *io)
 {
 	tell(w, "io %u is answered, status %02x", io->id, io->io.result.status);
 	io->answered_ns = w->now_ns;
+	if (w->areas)
+		take_pieces(w, io);
 	oracle_answered(w, io);
 	io->state = SIM_IO_ANSWERED;
 }

@@ -18,7 +18,9 @@
 #define SIM_LUNS_MAX	      3
 #define SIM_LINKS_MAX	      8
 #define SIM_IOS_MAX	      4096
-#define SIM_IO_BYTES	      (8 * SIM_BLOCK_SIZE)
+#define SIM_IO_BYTES	      SIM_TRANSFER_MAX
+#define SIM_PIECES_MAX	      12
+#define SIM_AREA_BYTES	      (2 * SIM_IO_BYTES)    /* with what lies between the pieces */
 #define SIM_EPOCH	      (1000 * NSEC_PER_SEC) /* when stories begin: their 0 ms */
 #define SIM_LATENCY	      NSEC_PER_MSEC	    /* of a command, an open, a close, ... */
 #define SIM_STEPS_AT_ONCE_MAX 20000		    /* more at one point in time is a livelock */
@@ -69,7 +71,8 @@ struct sim_path {
 	bool write_protected; /* as the array says to writes */
 	unsigned int
 		short_left; /* so many READs bring, and WRITEs leave, nothing, and it says ... */
-	bool short_warns;   /* ... RECOVERED ERROR to it, or GOOD */
+	bool short_warns;   /* ... RECOVERED ERROR to it, or GOOD; but ... */
+	uint32_t short_of;  /* ... so many bytes are done all the same */
 	uint64_t disk;	    /* the kernel's number for it; another one when it was gone */
 	uint32_t queue_depth;
 	uint64_t max_transfer_bytes;
@@ -115,7 +118,7 @@ struct sim_io {
 	struct mpath_io io;
 	unsigned int id;
 	enum sim_io_state state;
-	struct iovec iov;
+	struct iovec iov[SIM_PIECES_MAX];
 	uint8_t buf[SIM_IO_BYTES];
 
 	struct ring_cmd *ring_cmd; /* ring.c: while the map has it */
@@ -205,6 +208,10 @@ struct sim_counts {
 	unsigned long busy_probes;     /* answered BUSY and the like */
 	unsigned long unmaps;	       /* and WRITE SAMEs, answered good */
 	unsigned long short_answers;   /* GOOD, or RECOVERED ERROR, and nothing was transferred */
+	unsigned long part_reads;      /* GOOD, or RECOVERED ERROR, with a part of the data */
+	unsigned long part_writes;     /* likewise */
+	unsigned long warnings;	       /* RECOVERED ERROR, with all of it */
+	unsigned long in_pieces;       /* commands whose buffers were */
 	unsigned long fetched;	       /* unit attentions that REQUEST SENSE has brought */
 	unsigned long standstills;     /* of the loop */
 	unsigned long held_up;	       /* what it would have heard meanwhile */
@@ -235,6 +242,7 @@ struct world {
 	unsigned int nr_table_paths; /* the first ones; the others joined later */
 	struct sim_io *ios;
 	unsigned int nr_ios;
+	uint8_t *areas; /* of ios, for their pieces; NULL: each has its buffer in one */
 	struct sim_event *events;
 	unsigned int nr_events;
 
@@ -276,6 +284,7 @@ struct world {
 	struct sim_counts counts;
 
 	/* For random worlds; each may be NULL. */
+	size_t (*piece)(struct world *w, size_t left); /* the next piece of a buffer, in bytes */
 	bool (*coin)(struct world *w);	     /* does a command in doubt land?  NULL: path->lands */
 	bool (*runs_early)(struct world *w); /* is it carried out when sent, not when answered? */
 	uint64_t (*jitter_ns)(struct sim_path *p); /* more latency, for this command only */
@@ -409,6 +418,9 @@ void sim_late_drop_session(struct sim_path *path);
 void sim_late_new_session(struct sim_path *path);
 /* LOGICAL UNIT RESET at the array: the copies that had arrived by @sent_ns are gone. */
 void sim_late_reset_lun(struct world *w, struct sim_lun *lun, uint64_t sent_ns);
+
+/* Before world_start(), after sim_ring_begin(): buffers are in pieces, as w->piece cuts them. */
+void world_cut_buffers(struct world *w);
 
 /* Before world_start(): commands come through a TCMU ring, which begins at @at (ring.c). */
 void sim_ring_begin(struct world *w, uint32_t at);
