@@ -44,6 +44,7 @@ enum extra {
 	EXTRA_REFUSED, /* what EXTRA_KEPT_BACK keeps back, it does without a word */
 	EXTRA_WORST_TIME,
 	EXTRA_PIECES,
+	EXTRA_KINDS, /* of commands, that EXTRA_COMMANDS does not have */
 	NR_EXTRAS
 };
 #define FIRST_OF_LATER EXTRA_WORST_TIME
@@ -125,13 +126,19 @@ static uint64_t jitter_ns(struct sim_path *p)
 	return chance(80) ? below(100) * 1000 : below(20) * NSEC_PER_MSEC;
 }
 
+/* COMPARE AND WRITE looks before it writes. */
+static bool writes_blindly(const struct scsi_cmd *cmd)
+{
+	return cmd->class == CMD_IDEMPOTENT || cmd->cdb[0] == 0x83 || cmd->cdb[0] == 0x8b;
+}
+
 /*
- * Without a fence not the writes that are sent again at once: as under dm-multipath nothing keeps
- * the old copy from landing on newer data.
+ * Without a fence not the writes that are sent again, or answered, at once: as under dm-multipath
+ * nothing keeps the old copy from landing on newer data.
  */
 static uint64_t lands_later_ns(struct world *w, const struct scsi_cmd *cmd)
 {
-	if ((cmd->class == CMD_IDEMPOTENT && w->settings.fence == FENCE_NONE) || chance(50))
+	if ((writes_blindly(cmd) && w->settings.fence == FENCE_NONE) || chance(50))
 		return 0;
 	return (1 + below(60000)) * NSEC_PER_MSEC;
 }
@@ -284,6 +291,10 @@ static const struct {
 	{"reads were hedged", offsetof(struct sim_counts, hedges), 300},
 	{"legs came in when their read was answered", offsetof(struct sim_counts, loose_answers),
 	 200},
+	{"READs of other forms were good", offsetof(struct sim_counts, other_reads), 500},
+	{"WRITEs of other forms were good", offsetof(struct sim_counts, other_writes), 500},
+	{"blocks were copied", offsetof(struct sim_counts, copies), 200},
+	{"caches were to be synchronized later", offsetof(struct sim_counts, syncs_at_once), 100},
 	{"buffers were in pieces", offsetof(struct sim_counts, in_pieces), 5000},
 	{"reads brought a part of the data", offsetof(struct sim_counts, part_reads), 200},
 	{"writes took a part of the data", offsetof(struct sim_counts, part_writes), 50},
@@ -1097,6 +1108,63 @@ static void random_command(struct world *w)
 	}
 }
 
+static void put_number(uint8_t *at, unsigned int width, uint64_t number)
+{
+	for (; width--; number >>= 8)
+		at[width] = (uint8_t)number;
+}
+
+/* The many forms of READ and WRITE; and such as run once. */
+static const struct {
+	uint8_t opcode, action, len, lba_at, lba_width, nr_at, nr_width;
+} forms[] = {
+	{0x08, 0, 6, 1, 3, 4, 1},	{0x0a, 0, 6, 1, 3, 4, 1},	{0xa8, 0, 12, 2, 4, 6, 4},
+	{0xaa, 0, 12, 2, 4, 6, 4},	{0x88, 0, 16, 2, 8, 10, 4},	{0x8a, 0, 16, 2, 8, 10, 4},
+	{0x7f, 0x09, 32, 12, 8, 28, 4}, {0x7f, 0x0b, 32, 12, 8, 28, 4}, {0x2e, 0, 10, 2, 4, 7, 2},
+	{0x8e, 0, 16, 2, 8, 10, 4},	{0xae, 0, 12, 2, 4, 6, 4},	{0x9c, 0, 16, 2, 8, 12, 2},
+	{0x8b, 0, 16, 2, 8, 10, 4},	{0x8b, 0, 16, 2, 8, 10, 4},
+};
+#define NR_FORMS (sizeof(forms) / sizeof(forms[0]))
+
+static void random_form(struct world *w, uint64_t lba)
+{
+	unsigned int form = below(NR_FORMS), n = 1 + below(3);
+	uint8_t cdb[32] = {forms[form].opcode};
+
+	if (cdb[0] == 0x7f) {
+		cdb[7] = 24;
+		cdb[9] = forms[form].action;
+	}
+	put_number(cdb + forms[form].lba_at, forms[form].lba_width, lba);
+	put_number(cdb + forms[form].nr_at, forms[form].nr_width, n);
+	submit_blocks(w, cdb, forms[form].len);
+}
+
+static void random_kind(struct world *w)
+{
+	uint64_t lba = below(8);
+
+	switch (below(24)) {
+	case 0:
+		submit_copy_of(w, below(8), lba);
+		return;
+	case 1:
+		submit_cdb(w, (const uint8_t[16]){0x84, 0x04, [13] = 64}, 16, 64);
+		return;
+	case 2:
+		submit_cdb(w, (const uint8_t[16]){0x91, chance(50) ? 0x02 : 0}, 16, 0);
+		return;
+	case 3:
+		submit_caw(w, lba, UINT64_MAX); /* what nobody writes */
+		return;
+	case 4:
+	case 5:
+	case 6:
+		random_form(w, lba);
+		return;
+	}
+}
+
 /* A part of the data comes, or is taken; or all of it, with a warning. */
 static void random_part(struct world *w)
 {
@@ -1375,6 +1443,7 @@ static struct sim_lun *lun_of_map(struct world *w)
 /* All is well again: everything is answered, and every path of the LUN is back in use. */
 static void heal(struct world *w)
 {
+	unsigned int patience = has[EXTRA_KINDS] ? 80 : has[EXTRA_COMMANDS] ? 40 : 10;
 	unsigned int i, g;
 
 	for (i = 0; i < w->nr_paths; i++) {
@@ -1417,8 +1486,9 @@ static void heal(struct world *w)
 	for (i = 0; i < w->nr_paths; i++)
 		w->paths[i].nexus.lun = lun_of_map(w);
 	advance(w, 89000);
-	/* The kernel's orphans, and their fences; of an UNMAP 10.5 minutes after it was let go. */
-	for (i = 0; i < (has[EXTRA_COMMANDS] ? 40 : 10) && w->m->nr_ios; i++)
+	/* The kernel's orphans, and their fences; of an UNMAP 10.5 minutes after it was let go,
+	 * and a copy may take as long by itself. */
+	for (i = 0; i < patience && w->m->nr_ios; i++)
 		advance(w, 30000);
 	advance(w, 10000); /* what waited so long may have found out that a path is passive */
 	for (i = 0; i < w->nr_ios; i++)
@@ -1496,6 +1566,7 @@ static void live_once(uint64_t seed, bool only_long_way)
 		with_dice_of(EXTRA_COMMANDS, w, random_command);
 		with_dice_of(EXTRA_WORST_TIME, w, random_worst_time);
 		with_dice_of(EXTRA_PIECES, w, random_part);
+		with_dice_of(EXTRA_KINDS, w, random_kind);
 	}
 	if (chance(50)) {
 		heal(w);

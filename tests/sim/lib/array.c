@@ -69,26 +69,66 @@ static void put_be(uint8_t *p, unsigned int width, uint64_t value)
 
 uint64_t sim_lba(const uint8_t *cdb)
 {
-	return cdb[0] >= 0x80 ? be(cdb + 2, 8) : be(cdb + 2, 4);
+	switch (cdb[0] >> 5) {
+	case 0:
+		return be(cdb + 1, 3) & 0x1fffff;
+	case 1:
+	case 2:
+	case 5:
+		return be(cdb + 2, 4);
+	case 3:
+		return be(cdb + 12, 8);
+	}
+	return be(cdb + 2, 8);
 }
 
 unsigned int sim_nr_blocks(const uint8_t *cdb)
 {
 	switch (cdb[0]) {
+	case 0x08:
+	case 0x0a:
+		return cdb[4];
 	case 0x28:
 	case 0x2a:
+	case 0x2e:
 	case 0x41:
 		return (unsigned int)be(cdb + 7, 2);
 	case 0x42:
 		return cdb[6];
+	case 0x7f:
+		return (unsigned int)be(cdb + 28, 4);
+	case 0x83:
+		return cdb[14];
 	case 0x89:
 		return cdb[13];
 	case 0x88:
 	case 0x8a:
+	case 0x8b:
+	case 0x8e:
 	case 0x93:
 		return (unsigned int)be(cdb + 10, 4);
+	case 0x9c:
+		return (unsigned int)be(cdb + 12, 2);
+	case 0xa8:
+	case 0xaa:
+	case 0xae:
+		return (unsigned int)be(cdb + 6, 4);
 	}
 	return 0;
+}
+
+bool sim_is_block_read(const uint8_t *cdb)
+{
+	switch (cdb[0]) {
+	case 0x08:
+	case 0x28:
+	case 0x88:
+	case 0xa8:
+		return true;
+	case 0x7f:
+		return cdb[9] == 0x09;
+	}
+	return false;
 }
 
 void sim_check_condition(struct scsi_result *result, size_t data_len, uint8_t key, uint8_t asc,
@@ -306,6 +346,35 @@ static bool unmap(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct sc
 	nexus->lun->nr_writes++;
 	*result = (struct scsi_result){0};
 	return true;
+}
+
+/*
+ * One block: which one, and where it goes, the CDB says, and what it is known by there the list,
+ * where they have bytes that are reserved; what was read is what would be there.
+ */
+static bool copy(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi_result *result)
+{
+	const uint8_t *list = cmd->iov[0].iov_base;
+
+	nexus->knows_copy = true;
+	*result = (struct scsi_result){0};
+	if (!sim_nr_blocks(cmd->cdb))
+		return true;
+	if (!in_range(cmd, result))
+		return false;
+	nexus->lun->copied = nexus->lun->stamps[list[8] % SIM_BLOCKS];
+	nexus->lun->stamps[sim_lba(cmd->cdb)] = sim_stamp(list, 0);
+	nexus->lun->nr_writes++;
+	return true;
+}
+
+static bool variable_length(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
+			    struct scsi_result *result)
+{
+	if (cmd->cdb[9] == 0x0b)
+		return write_blocks(nexus, cmd, cmd->iov[0].iov_base, result);
+	read_blocks(nexus, cmd, result);
+	return false;
 }
 
 static void report_port_groups(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
@@ -547,12 +616,21 @@ static bool carry_out(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
 	case 0x25:
 		read_capacity_10(nexus, cmd, result);
 		return false;
+	case 0x08:
 	case 0x28:
 	case 0x88:
+	case 0xa8:
 		read_blocks(nexus, cmd, result);
 		return false;
+	case 0x0a:
 	case 0x2a:
+	case 0x2e: /* WRITE AND VERIFY */
 	case 0x8a:
+	case 0x8b: /* ORWRITE, of which is known here only that it is to run once */
+	case 0x8e:
+	case 0x9c: /* WRITE ATOMIC */
+	case 0xaa:
+	case 0xae:
 		return write_blocks(nexus, cmd, cmd->iov[0].iov_base, result);
 	case 0x89:
 		return compare_and_write(nexus, cmd, result);
@@ -565,11 +643,15 @@ static bool carry_out(struct sim_nexus *nexus, const struct scsi_cmd *cmd,
 		*result = (struct scsi_result){0};
 		return false;
 	case 0x35:
-		return synchronize_cache(nexus, result);
+	case 0x91:
+		if (!(cmd->cdb[1] & 0x02))
+			return synchronize_cache(nexus, result);
+		*result = (struct scsi_result){0}; /* IMMED: later */
+		return false;
+	case 0x7f:
+		return variable_length(nexus, cmd, result);
 	case 0x83: /* EXTENDED COPY */
-		nexus->knows_copy = true;
-		*result = (struct scsi_result){0};
-		return true;
+		return copy(nexus, cmd, result);
 	case 0x84:
 		receive_copy_results(nexus, cmd, result);
 		return false;

@@ -47,6 +47,7 @@ struct sim_lun {
 	uint64_t stamps[SIM_BLOCKS]; /* as a read sees them: the cache of all controllers */
 	uint64_t stable[SIM_BLOCKS]; /* what a loss of power leaves of them */
 	uint64_t nr_writes;
+	uint64_t copied; /* what the last EXTENDED COPY has read */
 
 	struct sim_port_group groups[SIM_GROUPS_MAX];
 	unsigned int nr_groups; /* 0: no ALUA */
@@ -125,6 +126,7 @@ void sim_put_stamp(uint8_t *data, unsigned int nr, uint64_t stamp);
 /* Of UNMAP, too, whose CDB has them where it is reserved: one look for all. */
 uint64_t sim_lba(const uint8_t *cdb);
 unsigned int sim_nr_blocks(const uint8_t *cdb);
+bool sim_is_block_read(const uint8_t *cdb);
 
 /*
  * Carry out @cmd now.  @result is what the target says; true when the medium or a state changed.

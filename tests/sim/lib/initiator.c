@@ -135,6 +135,30 @@ struct sim_io *submit_caw(struct world *w, uint64_t lba, uint64_t expected)
 	return submit(w, io);
 }
 
+struct sim_io *submit_blocks(struct world *w, const uint8_t *cdb, size_t cdb_len)
+{
+	unsigned int i, n = sim_nr_blocks(cdb);
+	struct sim_io *io = new_io(w, cdb, cdb_len, (size_t)n * SIM_BLOCK_SIZE);
+
+	if (sim_is_block_read(cdb))
+		return submit(w, io);
+	io->stamp = io->id + 1;
+	for (i = 0; i < n; i++)
+		sim_put_stamp(io->buf, i, io->stamp);
+	return submit(w, io);
+}
+
+struct sim_io *submit_copy_of(struct world *w, uint64_t from, uint64_t to)
+{
+	const uint8_t cdb[16] = {0x83, 0x01, [9] = (uint8_t)to, [13] = 32, [14] = 1};
+	struct sim_io *io = new_io(w, cdb, sizeof(cdb), 32);
+
+	io->stamp = io->id + 1;
+	sim_put_stamp(io->buf, 0, io->stamp);
+	io->buf[8] = (uint8_t)from;
+	return submit(w, io);
+}
+
 struct sim_io *submit_cdb(struct world *w, const uint8_t *cdb, size_t cdb_len, size_t data_len)
 {
 	return submit(w, new_io(w, cdb, cdb_len, data_len));

@@ -230,10 +230,9 @@ static bool blocks_exist(const struct sim_io *io)
 	return sim_lba(io->io.cmd.cdb) + sim_nr_blocks(io->io.cmd.cdb) <= SIM_BLOCKS;
 }
 
-static void check_block_read(struct world *w, const struct sim_io *io, unsigned int nr)
+static void check_block_read(struct world *w, const struct sim_io *io, uint64_t lba, uint64_t stamp)
 {
-	struct block_history *block = &w->oracle->blocks[sim_lba(io->io.cmd.cdb) + nr];
-	uint64_t stamp = sim_stamp(io->buf, nr);
+	struct block_history *block = &w->oracle->blocks[lba];
 	struct write_record *seen = find_write(block, stamp);
 	size_t i;
 
@@ -247,8 +246,8 @@ static void check_block_read(struct world *w, const struct sim_io *io, unsigned 
 								       : fixed_seq(seen)) ||
 				     done_seq(later) >= io->submitted_seq,
 			     "io %u read old data: block %llu has stamp %llu, but %llu was there",
-			     io->id, (unsigned long long)sim_lba(io->io.cmd.cdb) + nr,
-			     (unsigned long long)stamp, (unsigned long long)later->stamp);
+			     io->id, (unsigned long long)lba, (unsigned long long)stamp,
+			     (unsigned long long)later->stamp);
 	}
 	if (seen->seen_seq > io->answered_seq && io->submitted_seq > w->oracle->power_lost_seq)
 		seen->seen_seq = io->answered_seq;
@@ -261,6 +260,7 @@ static bool runs_once(const struct sim_io *io)
 {
 	switch (io->io.cmd.cdb[0]) {
 	case 0x89:
+	case 0x8b:
 	case 0x5f:
 	case 0x83:
 	case 0xc1: /* nobody knows what it does */
@@ -541,6 +541,8 @@ static void check_group(struct world *w, const struct sim_io *io, const struct s
 	const struct priority_group *pg = p->path->pg;
 	const struct sim_path *better;
 
+	if (pair_kind(&io->io) && p->path->pg != w->m->current_pg)
+		return; /* it goes where the copy went */
 	if (io->io.nr_suspicions && w->m->hw.type)
 		all_go_to(w, pg); /* groups must be activated: it moves the others, too */
 	if (io->io.nr_suspicions || w->oracle->any_group)
@@ -690,7 +692,7 @@ static bool is_in(const struct iovec *iov, const void *p)
 static void check_leg(struct world *w, struct sim_io *io, const struct mpath_io *leg,
 		      const struct sim_path *p)
 {
-	oracle_check(w, io->io.cmd.cdb[0] == 0x28 && io->io.cmd.class == CMD_READ,
+	oracle_check(w, sim_is_block_read(io->io.cmd.cdb) && io->io.cmd.class == CMD_READ,
 		     "io %u has a leg, but is no READ", io->id);
 	oracle_check(w, w->m->settings.hedged_reads, "io %u has a leg, but nobody wants to hedge",
 		     io->id);
@@ -1130,6 +1132,21 @@ static bool may_fail(struct world *w, const struct sim_io *io)
 	       (w->shut_down && is_busy(io)) || lun_was_removed(io) || w->backstore.cmd_time_out_ms;
 }
 
+static void count_kind(struct world *w, const struct sim_io *io)
+{
+	const uint8_t *cdb = io->io.cmd.cdb;
+
+	if (cdb[0] == 0x83)
+		w->counts.copies++;
+	else if (sim_is_block_read(cdb))
+		w->counts.other_reads += cdb[0] != 0x28;
+	else if (io->stamp)
+		w->counts.other_writes +=
+			cdb[0] != 0x2a && cdb[0] != 0x89 && cdb[0] != 0x42 && cdb[0] != 0x93;
+	else
+		w->counts.syncs_at_once += cdb[0] == 0x91 && cdb[1] & 0x02;
+}
+
 static void check_good(struct world *w, struct sim_io *io)
 {
 	const struct scsi_cmd *cmd = &io->io.cmd;
@@ -1137,9 +1154,12 @@ static void check_good(struct world *w, struct sim_io *io)
 	oracle_check(w, !io->stamp || io->nr_executions, "io %u is good, but was never done",
 		     io->id);
 	w->counts.unmaps += cmd->cdb[0] == 0x42 || cmd->cdb[0] == 0x93;
-	oracle_check(w, cmd->cdb[0] != 0x28 || io->io.result.residual < cmd->data_len,
+	count_kind(w, io);
+	oracle_check(w,
+		     !sim_is_block_read(cmd->cdb) || !cmd->data_len ||
+			     io->io.result.residual < cmd->data_len,
 		     "io %u is good, but has brought nothing", io->id);
-	if (cmd->cdb[0] == 0x35) {
+	if ((cmd->cdb[0] == 0x35 || cmd->cdb[0] == 0x91) && !(cmd->cdb[1] & 0x02)) {
 		oracle_check(w, io->nr_executions, "io %u: nothing was synchronized", io->id);
 		w->counts.sync_caches++;
 		if (io->submitted_seq > w->oracle->synced_seq)
@@ -1155,10 +1175,12 @@ static void check_data(struct world *w, const struct sim_io *io)
 	const struct scsi_cmd *cmd = &io->io.cmd;
 	unsigned int i;
 
-	if ((cmd->cdb[0] != 0x28 && cmd->cdb[0] != 0x88) || !blocks_exist(io))
+	if (cmd->cdb[0] == 0x83 && io->stamp)
+		check_block_read(w, io, io->buf[8], io->copied);
+	if (!sim_is_block_read(cmd->cdb) || !blocks_exist(io))
 		return;
 	for (i = 0; i < (cmd->data_len - io->io.result.residual) / SIM_BLOCK_SIZE; i++)
-		check_block_read(w, io, i);
+		check_block_read(w, io, sim_lba(cmd->cdb) + i, sim_stamp(io->buf, i));
 }
 
 static void close_writes(struct world *w, struct sim_io *io, bool good)
@@ -1290,7 +1312,7 @@ static bool could_run(struct world *w, const struct sim_io *io)
 	bool any = false;
 	unsigned int i;
 
-	if (may_have_hw_handler(w->m))
+	if (may_have_hw_handler(w->m) || pair_kind(&io->io))
 		return false;
 	for (i = 0; i < w->nr_paths; i++) {
 		const struct sim_path *p = &w->paths[i];
@@ -1369,7 +1391,7 @@ static bool write_the_same_block(const struct sim_io *a, const struct sim_io *b)
 {
 	uint64_t lba_a = sim_lba(a->io.cmd.cdb), lba_b = sim_lba(b->io.cmd.cdb);
 
-	return !a->stamp || !b->stamp ||
+	return !a->stamp || !b->stamp || a->io.cmd.cdb[0] == 0x83 || b->io.cmd.cdb[0] == 0x83 ||
 	       (lba_a < lba_b + sim_nr_blocks(b->io.cmd.cdb) &&
 		lba_b < lba_a + sim_nr_blocks(a->io.cmd.cdb));
 }

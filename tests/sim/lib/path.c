@@ -407,6 +407,7 @@ static void execute(struct sim_path *p, struct mpath_io *io, struct scsi_result 
 		tell(p->w, "io %u is carried out through %s%s", ((struct sim_io *)io->owner)->id,
 		     p->name, missing ? ", in part" : "");
 		((struct sim_io *)io->owner)->nr_executions += !missing;
+		((struct sim_io *)io->owner)->copied = p->nexus.lun->copied;
 		oracle_check(p->w, strcmp(p->nexus.lun->wwid, mpath_lun(p->w->m)->wwid) == 0,
 			     "a write went to another LUN");
 	}

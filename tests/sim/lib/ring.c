@@ -318,7 +318,7 @@ static struct tcmulib_cmd *hand_out(struct sim_ring *r, uint32_t at)
 	uint32_t i;
 
 	memcpy(&request, entry(r, at), sizeof(request));
-	lib_cmd = calloc(1, sizeof(*lib_cmd) + (request.iov_cnt + 1) * sizeof(*iov) + 16);
+	lib_cmd = calloc(1, sizeof(*lib_cmd) + request.iov_cnt * sizeof(*iov) + SCSI_CDB_MAX);
 	lib_cmd->cmd_id = request.header.cmd_id;
 	lib_cmd->iov_cnt = request.iov_cnt;
 	lib_cmd->iovec = iov = (struct iovec *)(void *)(lib_cmd + 1);

@@ -301,7 +301,7 @@ void world_end(struct world *w)
 	if (!w->stopping)
 		stop_world(w);
 	/* A lost UNMAP may land for its time-out after the kernel has given it up. */
-	for (i = 0; i < 3000 && !w->stopped; i++)
+	for (i = 0; i < 30000 && !w->stopped; i++)
 		advance(w, 100);
 	for (i = 0; i < w->nr_paths; i++)
 		sim_late_drop_session(&w->paths[i]);

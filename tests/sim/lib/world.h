@@ -142,6 +142,7 @@ struct sim_io {
 	uint64_t lost_ns;      /* since when it is in doubt */
 	uint64_t lost_session; /* in which it was lost; 0: nobody can tell */
 	uint64_t stamp;	       /* that it writes */
+	uint64_t copied;       /* that it has found where it copies from */
 	uint64_t submitted_seq;
 	uint64_t answered_seq;
 	uint64_t answered_ns;
@@ -211,6 +212,10 @@ struct sim_counts {
 	unsigned long part_reads;      /* GOOD, or RECOVERED ERROR, with a part of the data */
 	unsigned long part_writes;     /* likewise */
 	unsigned long warnings;	       /* RECOVERED ERROR, with all of it */
+	unsigned long other_reads;     /* than READ(10), answered good */
+	unsigned long other_writes;    /* than WRITE(10) and the like, likewise */
+	unsigned long copies;	       /* likewise */
+	unsigned long syncs_at_once;   /* IMMED */
 	unsigned long in_pieces;       /* commands whose buffers were */
 	unsigned long fetched;	       /* unit attentions that REQUEST SENSE has brought */
 	unsigned long standstills;     /* of the loop */
@@ -454,6 +459,10 @@ struct sim_io *submit_write_same(struct world *w, uint64_t lba, unsigned int nr_
 struct sim_io *submit_unmap(struct world *w, uint64_t lba, unsigned int nr_blocks);
 /* COMPARE AND WRITE of one block, which is expected to have @expected. */
 struct sim_io *submit_caw(struct world *w, uint64_t lba, uint64_t expected);
+/* Of whatever form.  @cdb has no data but blocks, or these one block more (WRITE SAME). */
+struct sim_io *submit_blocks(struct world *w, const uint8_t *cdb, size_t cdb_len);
+/* EXTENDED COPY of one block; see array.c. */
+struct sim_io *submit_copy_of(struct world *w, uint64_t from, uint64_t to);
 struct sim_io *submit_cdb(struct world *w, const uint8_t *cdb, size_t cdb_len, size_t data_len);
 struct sim_io *submit_poison(struct world *w);
 /* Of a vendor's: libtcmu does not hand it out. */
