@@ -102,6 +102,12 @@ static struct path *any_demoted_that_takes(struct multipath *m, struct priority_
 	return NULL;
 }
 
+/* A peer that has no room may do; but it does not answer either, and the others have failed. */
+static bool is_full_in_vain(const struct priority_group *pg, const struct misses *misses)
+{
+	return misses->tried && pg->full_are_silent;
+}
+
 /* The selector's choice was of no use.  With demoted paths in the map that may have been one. */
 static __attribute__((noinline)) struct path *choose_another(struct multipath *m,
 							     struct priority_group *pg,
@@ -116,7 +122,7 @@ static __attribute__((noinline)) struct path *choose_another(struct multipath *m
 			return path;
 	}
 	path = any_that_takes(m, pg, io, misses);
-	if (path || misses->full || !m->nr_demoted)
+	if (path || !m->nr_demoted || (misses->full && !is_full_in_vain(pg, misses)))
 		return path;
 	return any_demoted_that_takes(m, pg, io, misses);
 }

@@ -15,7 +15,8 @@
  * at a time, and seldom.  It comes back when enough of them were no slower than its peers'.
  *
  * The last path of a group that could serve is never demoted; when its peers are gone, or do not
- * answer, a demoted path is used again at once.
+ * answer, a demoted path is used again at once.  If only some of them do not answer, and have no
+ * room either, it is used for what the others have failed.
  */
 #include "core/multipath.h"
 
@@ -42,7 +43,9 @@ struct standard {
 	uint64_t stall_ns;	 /* and longer is a stall */
 	uint32_t answers;
 	uint32_t stalled;
-	bool room; /* one of them could take another command */
+	bool room;	   /* one of them could take another command */
+	bool full;	   /* one could not ... */
+	bool full_answers; /* ... but has answered some */
 };
 
 static bool serves(const struct path *path)
@@ -232,6 +235,15 @@ static uint64_t too_long_ns(const struct multipath *m, uint64_t usual_ns)
 	return ns < usual_ns + SLOWER_MIN_NS ? usual_ns + SLOWER_MIN_NS : ns;
 }
 
+static void ask_for_room(const struct path *path, struct standard *standard)
+{
+	bool room = !path->resting && path->in_flight < path->depth;
+
+	standard->room |= room;
+	standard->full |= !room;
+	standard->full_answers |= !room && path->turn.answers;
+}
+
 static void set_standard(struct multipath *m, struct priority_group *pg, struct standard *standard)
 {
 	struct votes votes = {0};
@@ -245,7 +257,7 @@ static void set_standard(struct multipath *m, struct priority_group *pg, struct 
 		if (!serves(path))
 			continue;
 		standard->nr_members++;
-		standard->room |= !path->resting && path->in_flight < path->depth;
+		ask_for_room(path, standard);
 		standard->answers += path->turn.answers;
 		vote(path, &votes);
 	}
@@ -391,6 +403,29 @@ static void judge_demoted(struct multipath *m, struct path *path, const struct s
 		begin_trial(m, path);
 }
 
+/* The first of those who wait come before all others, see wait_for_room() in queue.c. */
+static bool who_was_failed_waits(const struct multipath *m)
+{
+	const struct mpath_io *io;
+
+	list_for_each_entry(io, &m->backlog, node) {
+		if (io->nr_suspicions)
+			return true;
+		if (!pair_kind(io))
+			return false;
+	}
+	return false;
+}
+
+/* Who waits for one that does not answer need not, if the others have failed him: choose.c. */
+static void look_for_silence(struct multipath *m, struct priority_group *pg,
+			     const struct standard *standard)
+{
+	pg->full_are_silent = standard->full && !standard->full_answers;
+	if (pg->full_are_silent && m->nr_demoted && who_was_failed_waits(m))
+		m->run_held = true;
+}
+
 /* Its answers count from now on; how it was judged is for those that were there. */
 static bool judge_group(struct multipath *m, struct priority_group *pg)
 {
@@ -410,6 +445,7 @@ static bool judge_group(struct multipath *m, struct priority_group *pg)
 	/* Who waits although they have room wants the very path that it waits for. */
 	if (!standard.answers && !standard.room && !list_empty(&m->backlog))
 		lift_demotions(m, pg, "its peers do not answer");
+	look_for_silence(m, pg, &standard);
 	list_for_each_entry(path, &pg->paths, node) {
 		if (standard.median_ns)
 			judge_path(m, path, &standard);

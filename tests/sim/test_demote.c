@@ -10,6 +10,8 @@
 #include "sim/lib/tables.h"
 #include "sim/lib/world.h"
 
+#define THREE_PATHS "0 1 1 round-robin 0 3 1 8:0 1 8:16 1 8:32 1"
+
 static struct world *new_world(const char *table, unsigned int factor)
 {
 	struct world *w = load_world(table);
@@ -330,6 +332,92 @@ static void a_command_that_fails_elsewhere(void)
 	world_end(w);
 }
 
+/*
+ * 8:16 takes two commands, which it keeps: that these carry no data says nothing of it.  A read
+ * that 8:32 has failed may wait for it, or go down the slow path.
+ */
+static struct world *with_a_silent_path(struct load *l)
+{
+	struct world *w = new_world(QUEUE THREE_PATHS, 3);
+
+	sim_path(w, "8:16")->queue_depth = 2;
+	world_up(w);
+	load_begins(l, w, 4);
+	load_runs(l, 2000);
+	load_fault(w, LATE);
+	load_runs(l, 2000);
+	expect(w, is_slow(w, "8:0"));
+	advance(w, 10);
+	set_mode(sim_path(w, "8:16"), MODE_HUNG);
+	while (sim_path(w, "8:16")->nr_out < 2) {
+		submit_cdb(w, (const uint8_t[10]){0x35}, 10, 0);
+		advance(w, 5);
+	}
+	forget_notices(w);
+	return w;
+}
+
+static void what_one_peer_has_failed_and_another_has_no_room_for(void)
+{
+	struct load l;
+	struct world *w = with_a_silent_path(&l);
+	struct sim_io *io;
+
+	set_io_mode(sim_path(w, "8:32"), MODE_FAULT, 1);
+	io = submit_read(w, 0, 1);
+	advance(w, 5);
+	expect_pending(w, io);
+	advance(w, 300);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:0"));
+	expect(w, is_slow(w, "8:0"));
+	set_mode(sim_path(w, "8:16"), MODE_UP);
+	load_ends(&l);
+	world_end(w);
+}
+
+/* The others go on meanwhile, and not down the slow path. */
+static void what_one_peer_has_failed_while_it_serves_others(void)
+{
+	struct load l;
+	struct world *w = with_a_silent_path(&l);
+	struct sim_io *io;
+
+	set_io_mode(sim_path(w, "8:32"), MODE_FAULT, 1);
+	io = submit_read(w, 0, 1);
+	advance(w, 5);
+	expect_pending(w, io);
+	expect(w, commands_in(&l, 300) == 1);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:0"));
+	expect(w, is_slow(w, "8:0") && !is_slow(w, "8:16") && !is_slow(w, "8:32"));
+	set_mode(sim_path(w, "8:16"), MODE_UP);
+	load_ends(&l);
+	world_end(w);
+}
+
+/* What keeps its queue full answers all the same: its turn comes. */
+static void what_one_peer_has_failed_waits_for_one_that_answers(void)
+{
+	struct load l;
+	struct world *w = with_a_silent_path(&l);
+	struct sim_io *io;
+	unsigned int i;
+
+	set_mode(sim_path(w, "8:16"), MODE_UP);
+	advance(w, 5);
+	sim_path(w, "8:16")->latency_ns = 0;
+	set_io_mode(sim_path(w, "8:32"), MODE_FAULT, 1);
+	for (i = 0; i < 2; i++)
+		submit_read(w, 0, 1);
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_good(w, io);
+	expect(w, io->last_path != sim_path(w, "8:0"));
+	load_ends(&l);
+	world_end(w);
+}
+
 /* A path that hangs is left long before anybody has given up a command, or asked the path. */
 static void a_path_that_hangs_is_left(void)
 {
@@ -476,6 +564,9 @@ int main(void)
 	STORY(the_log_stays_short);
 	STORY(commands_wait_for_the_peers);
 	STORY(a_command_that_fails_elsewhere);
+	STORY(what_one_peer_has_failed_and_another_has_no_room_for);
+	STORY(what_one_peer_has_failed_while_it_serves_others);
+	STORY(what_one_peer_has_failed_waits_for_one_that_answers);
 	STORY(a_path_that_hangs_is_left);
 	STORY(peers_become_slow);
 	STORY(reinstate_by_message);

@@ -646,6 +646,12 @@ static bool is_demoted(const struct sim_path *p)
 	return p->path->demotion != NOT_DEMOTED;
 }
 
+/* The others have failed it: how long it waits for this one is seen in check_idleness(). */
+static bool has_no_room(const struct sim_path *p, const struct sim_io *io)
+{
+	return io->io.nr_suspicions && (p->path->resting || p->nr_out >= p->queue_depth);
+}
+
 /* A path that is much slower than its peers.  Of a copy, or the like, these know nothing. */
 static void check_demoted(struct world *w, const struct sim_io *io, const struct sim_path *p)
 {
@@ -658,7 +664,8 @@ static void check_demoted(struct world *w, const struct sim_io *io, const struct
 
 		oracle_check(w,
 			     peer == p || !is_usable(peer, io) || is_demoted(peer) ||
-				     peer->path->needs_activation || peer->path->pg != p->path->pg,
+				     has_no_room(peer, io) || peer->path->needs_activation ||
+				     peer->path->pg != p->path->pg,
 			     "io %u is sent down %s, which is slow, though %s serves", io->id,
 			     p->name, peer->name);
 	}
