@@ -92,15 +92,17 @@ static bool learn_model(struct emc_path *emc, const uint8_t *data, size_t len)
 
 	if (end > len)
 		end = len;
-	emc->model_known = true;
-	emc->old_model = true;
-	if (end < 161)
-		return len >= 11 && memcmp(data + 8, "DGC", 3) == 0;
+	if (end < 161) {
+		emc->old_model = true;
+		emc->model_known = len >= 11 && memcmp(data + 8, "DGC", 3) == 0;
+		return emc->model_known;
+	}
 	model_len = data[99];
 	serial_len = data[160];
 	if (!model_len || !serial_len || 161 + serial_len + model_len > end)
 		return false;
 	emc->old_model = model_len >= 2 && memcmp(data + 161 + serial_len, "FC", 2) == 0;
+	emc->model_known = true;
 	return true;
 }
 

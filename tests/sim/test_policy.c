@@ -732,6 +732,51 @@ static void failback_in_a_table(void)
 	}
 }
 
+/* No command has moved yet when a path of a still better group comes up, too. */
+static void failback_without_commands(void)
+{
+	static const enum failback kinds[] = {FAILBACK_IMMEDIATE, FAILBACK_FOLLOWOVER,
+					      FAILBACK_DEFERRED};
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		struct world *w = world_new(QUEUE "0 3 1 " A B C);
+
+		w->settings.policy.failback = kinds[i];
+		w->settings.policy.failback_s = 10;
+		world_up(w);
+		set_mode(sim_path(w, "8:0"), MODE_NOT_SENT);
+		set_mode(sim_path(w, "8:16"), MODE_NOT_SENT);
+		expect(w, path_of_read(w) == sim_path(w, "8:32"));
+		advance(w, 6000);
+		comes_back(w, "8:16");
+		advance(w, 12000);
+		expect(w, count_notices(w, "failback to") == 1);
+		comes_back(w, "8:0");
+		advance(w, 12000);
+		expect(w, count_notices(w, "failback to") == 2);
+		expect(w, path_of_read(w) == sim_path(w, "8:0"));
+		world_end(w);
+	}
+}
+
+/* Nor is what the administrator has asked for a group to go back from, before a path comes up. */
+static void a_group_that_was_asked_for_and_no_command(void)
+{
+	struct world *w = world_new(QUEUE "0 3 1 " A B C);
+
+	w->settings.policy.failback = FAILBACK_IMMEDIATE;
+	world_up(w);
+	expect(w, path_of_read(w) == sim_path(w, "8:0"));
+	message(w, "switch_group 3");
+	advance(w, 12000);
+	push_ua(sim_path(w, "8:0"), 0x3f, 0x0e);
+	advance(w, 12000);
+	expect_no_notice(w, "failback to");
+	expect(w, path_of_read(w) == sim_path(w, "8:32"));
+	world_end(w);
+}
+
 /* The path came up long ago: what the administrator wants now is not taken back for it. */
 static void followover_is_about_a_path_that_comes_up(void)
 {
@@ -896,6 +941,8 @@ int main(void)
 	STORY(a_failure_cancels_failback);
 	STORY(failback_by_followover);
 	STORY(failback_in_a_table);
+	STORY(failback_without_commands);
+	STORY(a_group_that_was_asked_for_and_no_command);
 	STORY(followover_is_about_a_path_that_comes_up);
 	STORY(a_move_is_followed_once);
 	STORY(a_change_of_states_is_over);

@@ -592,6 +592,27 @@ static void an_upgrade_of_the_firmware(void)
 	world_end(w);
 }
 
+/* Of the groups that are bypassed one goes on being busy, but it is not the only one to be tried. */
+static void an_array_that_is_busy_with_one_group_only(void)
+{
+	struct world *w = used_world("2 pg_init_delay_msecs 300", MAKE_EMC, GROUPS);
+	struct sim_io *io;
+
+	message(w, "switch_group 2");
+	expect(w, read_and_wait(w, 20)->last_path == sim_path(w, "8:16"));
+	lun(w)->upgrading = true;
+	message(w, "switch_group 1");
+	io = submit_read(w, 0, 1);
+	advance(w, 20);
+	expect_pending(w, io);
+	lun(w)->upgrading = false;
+	array_refuses(w, 0x05, 0x04, 0x00, 1000000); /* who does not own the LUN: a copy is made */
+	advance(w, 1000);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:16"));
+	world_end(w);
+}
+
 /* Commands are in group 2, and are to go back to the first; the array is busy with a copy. */
 static struct world *failback_is_refused(void)
 {
@@ -1114,6 +1135,7 @@ int main(void)
 	STORY(two_hosts_fight);
 	STORY(excuses);
 	STORY(an_upgrade_of_the_firmware);
+	STORY(an_array_that_is_busy_with_one_group_only);
 	STORY(a_group_that_was_bypassed_is_used_again);
 	STORY(a_group_that_was_disabled_stays_so);
 	STORY(a_bypass_by_the_array_is_not_remembered);
