@@ -2,7 +2,8 @@
 /*
  * Which group, which path: dm-multipath's order (dm-multipath.md A5, as the 6.1 kernel has it):
  * a group that was asked for, the current group while it has a path, every group that is not
- * bypassed, the bypassed ones.
+ * bypassed, the bypassed ones.  Of the latter, unlike dm, the one comes first whose array was busy
+ * the longest ago: while one goes on being busy, another may be so no more.
  */
 #include "core/flight.h"
 
@@ -218,15 +219,46 @@ static struct path *try_group(struct multipath *m, struct priority_group *pg, st
 	return path;
 }
 
-static struct path *try_groups(struct multipath *m, bool bypassed, struct mpath_io *io,
-			       struct misses *misses)
+static struct path *try_groups(struct multipath *m, struct mpath_io *io, struct misses *misses)
 {
 	struct priority_group *pg;
 	struct path *path;
 
 	for_each_group(m, pg) {
-		if (pg->bypassed != bypassed)
+		if (pg->bypassed)
 			continue;
+		path = try_group(m, pg, io, misses);
+		if (path || must_wait(misses))
+			return path;
+	}
+	return NULL;
+}
+
+static bool comes_before(const struct priority_group *a, const struct priority_group *b)
+{
+	return a->busy_ns < b->busy_ns || (a->busy_ns == b->busy_ns && a->number < b->number);
+}
+
+/* After @last; NULL: the first. */
+static struct priority_group *next_bypassed(const struct multipath *m,
+					    const struct priority_group *last)
+{
+	struct priority_group *pg, *next = NULL;
+
+	for_each_group(m, pg)
+		if (pg->bypassed && (!last || comes_before(last, pg)) &&
+		    (!next || comes_before(pg, next)))
+			next = pg;
+	return next;
+}
+
+static struct path *try_bypassed_groups(struct multipath *m, struct mpath_io *io,
+					struct misses *misses)
+{
+	struct priority_group *pg = NULL;
+	struct path *path;
+
+	while ((pg = next_bypassed(m, pg))) {
 		path = try_group(m, pg, io, misses);
 		if (path || must_wait(misses))
 			return path;
@@ -280,10 +312,10 @@ static struct path *choose(struct multipath *m, struct mpath_io *io, struct miss
 	}
 	if (groups_to_come(m))
 		return NULL;
-	path = try_groups(m, false, io, misses);
+	path = try_groups(m, io, misses);
 	if (path || must_wait(misses))
 		return path;
-	return try_groups(m, true, io, misses);
+	return try_bypassed_groups(m, io, misses);
 }
 
 /* All paths may look dead because some are only in doubt: their probes will tell soon. */

@@ -582,7 +582,7 @@ static void an_upgrade_of_the_firmware(void)
 	io = submit_read(w, 0, 1);
 	advance(w, 20);
 	expect_pending(w, io); /* the first group cannot be activated either */
-	expect_info(w, "2 1 1 0 2 1 D 0 1 0 8:0 A 0 D 0 1 0 8:16 A 0 ");
+	expect_info(w, "2 1 1 0 2 2 D 0 1 0 8:0 A 0 D 0 1 0 8:16 A 0 ");
 	lun(w)->upgrading = false;
 	advance(w, 400);
 	expect_good(w, io);
@@ -592,7 +592,7 @@ static void an_upgrade_of_the_firmware(void)
 	world_end(w);
 }
 
-/* Of the groups that are bypassed one goes on being busy, but it is not the only one to be tried. */
+/* Of the bypassed groups one goes on being busy, but it is not the only one to be tried. */
 static void an_array_that_is_busy_with_one_group_only(void)
 {
 	struct world *w = used_world("2 pg_init_delay_msecs 300", MAKE_EMC, GROUPS);
