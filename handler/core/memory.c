@@ -221,8 +221,10 @@ static void recall_group(struct multipath *m, struct priority_group *pg)
 
 	if (m->awaited && take_out(m->awaited->disabled, &m->awaited->nr_disabled, hash))
 		recall_disabled(m, pg);
-	if (hash == m->awaited_group && may_begin_with(m, pg))
+	if (hash == m->awaited_group && may_begin_with(m, pg)) {
 		m->next_pg = pg;
+		m->next_is_ours = false;
+	}
 }
 
 /* Groups have come to be, perhaps some that what was set for groups has waited for. */

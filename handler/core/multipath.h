@@ -152,6 +152,7 @@ struct multipath {
 	uint64_t regroup_next_ns; /* not before that */
 	uint64_t failback_due_ns; /* 0: not to be */
 	unsigned int came_up_id;  /* of the path that came up last, and had been down */
+	bool next_is_ours;	  /* next_pg was asked for by the policies */
 
 	struct io_stats stats; /* of commands, as their initiators see them */
 	uint64_t nr_path_faults;

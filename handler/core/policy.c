@@ -148,9 +148,17 @@ static struct priority_group *best_group(const struct multipath *m)
 	return NULL;
 }
 
+/* By the next command, if nobody else has a say. */
+static const struct priority_group *group_in_use(const struct multipath *m)
+{
+	return m->next_pg && m->next_is_ours ? m->next_pg : m->current_pg;
+}
+
 static bool is_better(const struct multipath *m, const struct priority_group *pg)
 {
-	return pg && m->current_pg && pg->number < m->current_pg->number;
+	const struct priority_group *in_use = group_in_use(m);
+
+	return pg && in_use && pg->number < in_use->number;
 }
 
 /* Who has asked for it already, and whose commands have not moved yet, only needs patience. */
@@ -167,6 +175,7 @@ static void use_group(struct multipath *m, struct priority_group *pg, const char
 	m->failback_due_ns = 0;
 	m->current_pg = NULL;
 	m->next_pg = pg;
+	m->next_is_ours = true;
 	m->run_held = true;
 }
 
@@ -278,6 +287,7 @@ void policy_path_cleared(struct multipath *m, const struct path *path, bool by_a
 void policy_told_to_switch(struct multipath *m)
 {
 	m->came_up_id = NO_PATH_ID;
+	m->next_is_ours = false;
 }
 
 /* As in multipathd any failure cancels it; what is still better has to stay so all the time. */
@@ -504,6 +514,7 @@ void policy_takes_over(struct multipath *m, bool is_reload)
 	if (is_reload) {
 		m->groups_formed = false;
 		m->failback_due_ns = 0;
+		m->next_is_ours = false;
 		if (by_serial(m))
 			ask_for_serials(m);
 		doubt_groups(m);

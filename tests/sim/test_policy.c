@@ -760,23 +760,6 @@ static void failback_without_commands(void)
 	}
 }
 
-/* Nor is what the administrator has asked for a group to go back from, before a path comes up. */
-static void a_group_that_was_asked_for_and_no_command(void)
-{
-	struct world *w = world_new(QUEUE "0 3 1 " A B C);
-
-	w->settings.policy.failback = FAILBACK_IMMEDIATE;
-	world_up(w);
-	expect(w, path_of_read(w) == sim_path(w, "8:0"));
-	message(w, "switch_group 3");
-	advance(w, 12000);
-	push_ua(sim_path(w, "8:0"), 0x3f, 0x0e);
-	advance(w, 12000);
-	expect_no_notice(w, "failback to");
-	expect(w, path_of_read(w) == sim_path(w, "8:32"));
-	world_end(w);
-}
-
 /* The path came up long ago: what the administrator wants now is not taken back for it. */
 static void followover_is_about_a_path_that_comes_up(void)
 {
@@ -942,7 +925,6 @@ int main(void)
 	STORY(failback_by_followover);
 	STORY(failback_in_a_table);
 	STORY(failback_without_commands);
-	STORY(a_group_that_was_asked_for_and_no_command);
 	STORY(followover_is_about_a_path_that_comes_up);
 	STORY(a_move_is_followed_once);
 	STORY(a_change_of_states_is_over);
