@@ -456,7 +456,7 @@ void end_io(struct multipath *m, struct mpath_io *io)
 {
 	struct path *path = io->path;
 
-	io_stats_count(&path->stats, io, m->now_ns - io->start_ns);
+	io_stats_count_on_path(&path->stats, io, m->now_ns - io->start_ns);
 	take_off_path(m, io);
 	if (opcode_marks[io->cmd.cdb[0]] == FETCHES_SENSE)
 		hear_fetched_sense(m, io, path);
@@ -489,7 +489,7 @@ struct path *take_back_abandoned(struct multipath *m, struct mpath_io *io)
 	assert(io->abandoned);
 	io->abandoned = false;
 	io->result = (struct scsi_result){.transport = TRANSPORT_TIMEOUT};
-	io_stats_count(&path->stats, io, m->now_ns - io->start_ns);
+	io_stats_count_on_path(&path->stats, io, m->now_ns - io->start_ns);
 	take_off_path(m, io);
 	path_erred(m, path, io);
 	return path;

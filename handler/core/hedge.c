@@ -448,7 +448,7 @@ void leg_answered(struct multipath *m, struct mpath_io *io)
 	struct leg *leg = leg_of(io);
 	struct path *path = io->path;
 
-	io_stats_count(&path->stats, io, m->now_ns - io->start_ns);
+	io_stats_count_on_path(&path->stats, io, m->now_ns - io->start_ns);
 	take_off_path(m, io);
 	detach(leg);
 	if (is_short_transfer(&io->cmd, &io->result)) {

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "mpath/scsi.h"
+
 const char *io_error_name(enum io_error error)
 {
 	static const char *const names[NR_IO_ERRORS] = {
@@ -91,6 +93,21 @@ void io_stats_count_other(struct io_stats *stats, const struct mpath_io *io, uin
 		io_counters_count_good(&stats->counters, io);
 	else
 		stats->counters.errors[error_of(result)]++;
+}
+
+static bool was_carried_out(const struct scsi_result *result)
+{
+	return scsi_is_done(result) ||
+	       (result->transport == TRANSPORT_OK && result->status == SAM_CONDITION_MET);
+}
+
+/* But that it does not answer in time says enough. */
+void io_stats_count_path_error(struct io_stats *stats, const struct mpath_io *io, uint64_t ns)
+{
+	if (was_carried_out(&io->result) || io->result.transport == TRANSPORT_TIMEOUT)
+		io_stats_count_other(stats, io, ns);
+	else
+		stats->counters.errors[error_of(&io->result)]++;
 }
 
 void latency_turn_window(struct latency *latency, uint64_t now_ns)

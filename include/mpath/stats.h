@@ -98,6 +98,18 @@ static inline void io_stats_count(struct io_stats *stats, const struct mpath_io 
 	io_counters_count_good(&stats->counters, io);
 }
 
+void io_stats_count_path_error(struct io_stats *stats, const struct mpath_io *io, uint64_t ns);
+
+/* Of a path.  How quickly it refuses, or loses, a command says nothing of how quick it is. */
+static inline void io_stats_count_on_path(struct io_stats *stats, const struct mpath_io *io,
+					  uint64_t ns)
+{
+	if (scsi_result_is_good(&io->result))
+		io_stats_count(stats, io, ns);
+	else
+		io_stats_count_path_error(stats, io, ns);
+}
+
 struct latency_percentiles {
 	uint64_t p50_us;
 	uint64_t p99_us;

@@ -197,6 +197,43 @@ static void a_path_alone_is_left_alone(void)
 	world_end(w);
 }
 
+/* What is not carried out does not take long. */
+static uint64_t refuses_at_once_ns(struct sim_path *p)
+{
+	return p->io_mode == MODE_UP ? NSEC_PER_MSEC : NSEC_PER_MSEC / 20;
+}
+
+static void reads_go_on(struct world *w, struct sim_io **ios, uint64_t ms)
+{
+	uint64_t until = w->now_ns + ms * NSEC_PER_MSEC;
+
+	while (w->now_ns < until) {
+		advance_us(w, 50);
+		for (unsigned int i = 0; i < 8; i++)
+			if (ios[i]->state == SIM_IO_ANSWERED)
+				submit_again(w, ios[i]);
+	}
+}
+
+/* A nexus without a registration, when the array keeps reservations: it says so at once. */
+static void who_refuses_is_not_quick(void)
+{
+	const struct scsi_result conflict = {.status = SAM_RESERVATION_CONFLICT};
+	struct world *w = new_world(QUEUE TWO_PATHS, 3);
+	struct sim_io *ios[8];
+
+	w->jitter_ns = refuses_at_once_ns;
+	world_up(w);
+	for (unsigned int i = 0; i < 8; i++)
+		ios[i] = submit_read(w, i, 1);
+	reads_go_on(w, ios, 1000);
+	answer_with(sim_path(w, "8:16"), &conflict, 0);
+	reads_go_on(w, ios, 1000);
+	expect(w, !w->m->nr_demoted);
+	expect_no_notice(w, "slow");
+	world_end(w);
+}
+
 /* Of three, two are as slow: that is how it is. */
 static void the_many_are_right(void)
 {
@@ -557,6 +594,7 @@ int main(void)
 	STORY(a_hopeless_path_gets_no_trial);
 	STORY(what_is_slow_everywhere_is_left_alone);
 	STORY(a_path_alone_is_left_alone);
+	STORY(who_refuses_is_not_quick);
 	STORY(the_many_are_right);
 	STORY(the_last_path_is_used);
 	STORY(the_only_path_is_used);

@@ -54,6 +54,37 @@ static void test_what_was_never_sent_has_no_latency(void)
 	assert(latency_percentiles(&stats.latency).p50_us == 2);
 }
 
+static void path_answers(struct scsi_result result, uint64_t ns)
+{
+	struct mpath_io io = {.cmd = {.dir = SCSI_DATA_IN, .data_len = 512}, .result = result};
+
+	io_stats_count_on_path(&stats, &io, ns);
+}
+
+/* Nor does how quickly its target refuses. */
+static void test_what_a_path_refuses_has_no_latency(void)
+{
+	static const uint8_t refusals[] = {
+		SAM_CHECK_CONDITION, SAM_RESERVATION_CONFLICT, SAM_BUSY,
+		SAM_TASK_SET_FULL,   SAM_TASK_ABORTED,	       SAM_ACA_ACTIVE};
+
+	reset();
+	for (size_t i = 0; i < sizeof(refusals); i++)
+		path_answers((struct scsi_result){.status = refusals[i]}, 1);
+	path_answers((struct scsi_result){.transport = TRANSPORT_FAULT}, 1);
+	path_answers((struct scsi_result){.transport = TRANSPORT_LOST}, 1);
+	assert(stats.counters.errors[IO_ERROR_BUSY] == 1 &&
+	       stats.counters.errors[IO_ERROR_FAULT] == 1);
+	assert(latency_percentiles(&stats.latency).p50_us == 0);
+	path_answers((struct scsi_result){.status = SAM_CONDITION_MET}, 1);
+	assert(latency_percentiles(&stats.latency).p50_us == 2);
+	assert(stats.counters.good[SCSI_DATA_IN] == 1);
+	path_answers((struct scsi_result){.transport = TRANSPORT_TIMEOUT}, 1000000000);
+	assert(latency_percentiles(&stats.latency).p999_us >= 1000000);
+	path_answers((struct scsi_result){0}, 1);
+	assert(stats.counters.good[SCSI_DATA_IN] == 2);
+}
+
 /* Every answer that is not good is one error of its kind, and moves no bytes. */
 static void test_errors_count_by_kind(void)
 {
@@ -240,6 +271,7 @@ int main(void)
 	test_good_commands_count_by_direction();
 	test_errors_count_by_kind();
 	test_what_was_never_sent_has_no_latency();
+	test_what_a_path_refuses_has_no_latency();
 	test_a_percentile_is_close();
 	test_what_takes_longer_than_all_buckets_is_in_the_last();
 	test_percentiles_of_many();
