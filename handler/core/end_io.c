@@ -266,7 +266,7 @@ bool blame_path(struct multipath *m, struct path *path, uint64_t sent_ns,
 			fail_path(m, path, verdict->why);
 		return false;
 	case IO_PATH_SUSPECT:
-		suspect_path(m, path, verdict->why);
+		suspect_path_of(m, path, sent_ns, verdict->why);
 		return false;
 	case IO_RETRY:
 	case IO_WRITE_REFUSED:

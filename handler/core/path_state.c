@@ -139,6 +139,12 @@ static void begin_doubt(struct multipath *m, struct path *path, const char *why)
 	set_reason(path, why);
 }
 
+static void ask_after_a_pause(struct multipath *m, struct path *path)
+{
+	path->next_check_ns = m->now_ns + m->settings.recheck_interval_ms * NSEC_PER_MSEC;
+	wake_by(m, path->next_check_ns);
+}
+
 /*
  * Perhaps the path, perhaps the command: no new command goes there until a probe has told.  The
  * path has not failed.  Without a checker the identity check is the judge.
@@ -149,6 +155,49 @@ void suspect_path(struct multipath *m, struct path *path, const char *why)
 		return;
 	begin_doubt(m, path, why);
 	probe_path_now(m, path);
+}
+
+static uint64_t good_commands(const struct path *path)
+{
+	const struct io_counters *counters = &path->stats.counters;
+
+	return counters->good[SCSI_NO_DATA] + counters->good[SCSI_DATA_IN] +
+	       counters->good[SCSI_DATA_OUT];
+}
+
+/* The probe has let commands go a moment ago, and of these none was good. */
+static bool was_cleared_in_vain(const struct multipath *m, const struct path *path,
+				uint64_t sent_ns)
+{
+	return path->cleared_ns && sent_ns >= path->cleared_ns &&
+	       m->now_ns - path->cleared_ns < m->settings.recheck_interval_ms * NSEC_PER_MSEC &&
+	       good_commands(path) == path->good_when_cleared;
+}
+
+static bool has_usable_sibling(const struct path *path)
+{
+	const struct path *other;
+
+	list_for_each_entry(other, &path->pg->paths, node)
+		if (other != path && other->active && !other->suspect)
+			return true;
+	return false;
+}
+
+/*
+ * As suspect_path(), for a command that was sent at @sent_ns.  Where questions get through and
+ * nothing else, each probe would send the next ones into the same trouble.  But where the group has
+ * no other path nobody waits for that: it may be the command, and not the path.
+ */
+void suspect_path_of(struct multipath *m, struct path *path, uint64_t sent_ns, const char *why)
+{
+	if (!path->active || path->suspect || !was_cleared_in_vain(m, path, sent_ns) ||
+	    !has_usable_sibling(path)) {
+		suspect_path(m, path, why);
+		return;
+	}
+	begin_doubt(m, path, why);
+	ask_after_a_pause(m, path);
 }
 
 bool transition_lasts_too_long(const struct multipath *m, const struct path *path,
@@ -192,8 +241,7 @@ bool told_transition(struct multipath *m, struct path *path, uint64_t sent_ns, c
 		return false;
 	}
 	begin_doubt(m, path, why);
-	path->next_check_ns = m->now_ns + m->settings.recheck_interval_ms * NSEC_PER_MSEC;
-	wake_by(m, path->next_check_ns);
+	ask_after_a_pause(m, path);
 	return true;
 }
 
@@ -207,6 +255,8 @@ void clear_suspicion(struct multipath *m, struct path *path)
 	if (by_array)
 		path->transition_over_ns = m->now_ns;
 	end_of_doubt(m, path);
+	path->cleared_ns = m->now_ns;
+	path->good_when_cleared = good_commands(path);
 	sync_selector(path);
 	path->reason[0] = '\0';
 	m->run_held = true;

@@ -142,6 +142,8 @@ struct path {
 	uint64_t suspect_since_ns; /* 0: not suspect, not transitioning */
 	uint64_t transition_ns;	   /* since then commands are told of one, see told_transition() */
 	uint64_t transition_over_ns;  /* when its checker has last said so; 0: never */
+	uint64_t cleared_ns;	      /* when a doubt has last ended; 0: never */
+	uint64_t good_when_cleared;   /* commands by then */
 	uint64_t next_check_ns;	      /* 0: not scheduled */
 	unsigned int nr_unanswered;   /* probes in a row, since it has failed or was opened */
 	unsigned int nr_doubted;      /* times in a row that a doubt was raised meanwhile */

@@ -746,8 +746,52 @@ static void an_open_that_hangs_at_first_use(void)
 	world_end(w);
 }
 
+static void reads_go_on(struct world *w, struct sim_io **ios, unsigned int nr, uint64_t ms)
+{
+	uint64_t until = w->now_ns + ms * NSEC_PER_MSEC;
+
+	while (w->now_ns < until) {
+		advance(w, 1);
+		for (unsigned int i = 0; i < nr; i++)
+			if (ios[i]->state == SIM_IO_ANSWERED)
+				submit_again(w, ios[i]);
+	}
+}
+
+/*
+ * Its checker's small question gets through, and nothing else: the path is up, and in doubt, and
+ * up. That is a pause for it each time, as commands have to go twice; until one is good.
+ */
+static void a_path_that_carries_nothing_but_questions(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_path *bad = sim_path(w, "8:0");
+	struct sim_io *ios[4];
+	unsigned int probes;
+
+	world_up(w);
+	for (unsigned int i = 0; i < 4; i++)
+		ios[i] = submit_read(w, i, 1);
+	reads_go_on(w, ios, 4, 1000);
+	set_io_mode(bad, MODE_FAULT, 0);
+	probes = bad->nr_probes;
+	reads_go_on(w, ios, 4, 10000);
+	expect(w, bad->nr_probes - probes >= 8 && bad->nr_probes - probes <= 14);
+	expect(w, bad->path->stats.counters.errors[IO_ERROR_FAULT] <= 4 * 12);
+	set_io_mode(bad, MODE_UP, 0);
+	reads_go_on(w, ios, 4, 2000);
+	expect(w, bad->path->active && !bad->path->suspect);
+
+	/* Once more, and that is news: its question is asked at once. */
+	set_io_mode(bad, MODE_FAULT, 1);
+	reads_go_on(w, ios, 4, 20);
+	expect(w, bad->path->active && !bad->path->suspect);
+	world_end(w);
+}
+
 int main(void)
 {
+	STORY(a_path_that_carries_nothing_but_questions);
 	STORY(a_new_map_looks_at_its_paths_first);
 	STORY(round_robin_takes_turns);
 	STORY(a_lost_path_is_left_and_comes_back);
