@@ -298,6 +298,11 @@ static const struct cdb_rule *find_rule(const struct scsi_cmd *cmd)
 	return rule;
 }
 
+bool scsi_cdb_is_known(const struct scsi_cmd *cmd)
+{
+	return find_rule(cmd) != NULL;
+}
+
 /* The byte with BYTCHK, NDOB, ...: it moved in the 32-byte commands. */
 static uint8_t option_byte(const uint8_t *cdb)
 {

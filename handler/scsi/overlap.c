@@ -143,7 +143,13 @@ static bool is_ata_write(const struct scsi_cmd *cmd)
 	return false;
 }
 
+/* Nor do these.  An unknown one may be anything: ERASE, or a vendor's. */
+static bool may_erase(const struct scsi_cmd *cmd)
+{
+	return cmd->cdb[0] == 0xb5 /* SECURITY PROTOCOL OUT */ || !scsi_cdb_is_known(cmd);
+}
+
 bool scsi_may_write(const struct scsi_cmd *cmd)
 {
-	return cmd->class != CMD_READ && (cmd->medium || is_ata_write(cmd));
+	return cmd->class != CMD_READ && (cmd->medium || is_ata_write(cmd) || may_erase(cmd));
 }

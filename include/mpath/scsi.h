@@ -27,6 +27,8 @@ enum cdb_status {
  * taken).  The fields are valid only after CDB_OK.
  */
 enum cdb_status scsi_cdb_fill(struct scsi_cmd *cmd, size_t iov_len, uint32_t block_size);
+/* False: nobody knows what it does; it has no data, else scsi_cdb_fill() refuses it. */
+bool scsi_cdb_is_known(const struct scsi_cmd *cmd);
 /*
  * Is the data of this command, as filled, blocks of the medium, all of which the target must take?
  * So is WRITE SAME's one block, but not with UNMAP.

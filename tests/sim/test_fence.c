@@ -191,7 +191,7 @@ static void two_lost_writes_to_one_block(void)
 static void what_waits_for_a_lost_write(void)
 {
 	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
-	struct sim_io *waits[5], *goes[6];
+	struct sim_io *waits[6], *goes[6];
 	unsigned int i;
 
 	world_up(w);
@@ -202,6 +202,7 @@ static void what_waits_for_a_lost_write(void)
 	waits[3] = submit_cdb(w, (const uint8_t[16]){0x83, [13] = 16}, 16, 16); /* EXTENDED COPY */
 	waits[4] = submit_cdb(w, (const uint8_t[16]){0x85, 0x0b, 0x06, [6] = 1, [14] = 0x35}, 16,
 			      512); /* ATA PASS-THROUGH: WRITE DMA EXT */
+	waits[5] = submit_cdb(w, (const uint8_t[6]){0xc1}, 6, 0); /* a vendor's: who knows? */
 	goes[0] = submit_caw(w, 3, 0);
 	goes[1] = submit_write_same(w, 0, 2, false);
 	goes[2] = submit_unmap(w, 3, 4);
@@ -213,13 +214,14 @@ static void what_waits_for_a_lost_write(void)
 	for (i = 0; i < 5; i++)
 		expect_good(w, goes[i]);
 	expect_sense(w, goes[5], 0x05, 0x20, 0x00); /* the array's word: it has no SATA disk */
-	for (i = 0; i < 5; i++)
+	for (i = 0; i < 6; i++)
 		expect_pending(w, waits[i]);
 	advance(w, FENCE_MS + 10);
 	expect_sense(w, waits[0], 0x0e, 0x1d, 0x00);
 	for (i = 1; i < 4; i++)
 		expect_good(w, waits[i]);
-	expect_sense(w, waits[4], 0x05, 0x20, 0x00);
+	for (; i < 6; i++)
+		expect_sense(w, waits[i], 0x05, 0x20, 0x00);
 	world_end(w);
 }
 

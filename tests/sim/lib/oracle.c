@@ -1408,13 +1408,21 @@ static bool was_sent_in_vain(const struct sim_io *io)
 	return io->nr_starts > 1 || (io->nr_starts && !io->sent);
 }
 
+static bool may_write(const struct sim_io *io)
+{
+	uint8_t opcode = io->io.cmd.cdb[0];
+
+	if (io->io.cmd.medium || opcode >= 0xc0 /* a vendor's */)
+		return io->io.cmd.class != CMD_READ;
+	return opcode == 0x85 /* ATA PASS-THROUGH */ || opcode == 0xb5 /* SECURITY PROTOCOL OUT */;
+}
+
 /* An older write to the same block may have been carried out, and is sent again. */
 static bool waits_for_older(const struct world *w, const struct sim_io *io)
 {
 	unsigned int i;
 
-	if (io->io.cmd.class == CMD_READ ||
-	    (!io->io.cmd.medium && io->io.cmd.cdb[0] != 0x85 /* ATA PASS-THROUGH */))
+	if (!may_write(io))
 		return false;
 	for (i = w->oracle->first_out; i < w->nr_ios; i++) {
 		const struct sim_io *older = &w->ios[i];
