@@ -76,7 +76,8 @@ bool must_wait_for_older(const struct multipath *m, const struct mpath_io *io)
 		return false;
 	written = scsi_written_blocks(&io->cmd);
 	for (older = m->twice; older && older != io; older = older->next_twice)
-		if (scsi_ranges_meet(scsi_written_blocks(&older->cmd), written))
+		if (scsi_writes_meet(&older->cmd, scsi_written_blocks(&older->cmd), &io->cmd,
+				     written))
 			return true;
 	return false;
 }

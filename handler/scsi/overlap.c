@@ -3,13 +3,14 @@
  * To which blocks may a command write?
  *
  * Told are the blocks of what initiators write all the time.  Of any other command it is taken that
- * it may write everywhere (FORMAT UNIT, EXTENDED COPY), and of UNMAP that it does to all blocks
- * from the first of its list to the last.
+ * it may write everywhere (FORMAT UNIT, EXTENDED COPY).  UNMAP has a list of them: its range is from
+ * the first block of that to the last, but whether it writes to others' blocks the list tells.
  */
 #include "mpath/scsi.h"
 
 #include "scsi/big_endian.h"
 
+#define OPCODE_UNMAP	 0x42
 #define UNMAP_HEADER	 8
 #define UNMAP_DESCRIPTOR 16
 
@@ -45,23 +46,66 @@ struct block_range scsi_widen_range(struct block_range a, struct block_range b)
 				    a.last > b.last ? a.last : b.last};
 }
 
+bool scsi_ranges_meet(struct block_range a, struct block_range b)
+{
+	if (is_none(a) || is_none(b))
+		return false;
+	return a.first <= b.last && b.first <= a.last;
+}
+
+/* --- UNMAP's list --- */
+
+struct unmap_walk {
+	const struct scsi_cmd *cmd;
+	size_t at, end;
+};
+
+static void begin_walk(struct unmap_walk *walk, const struct scsi_cmd *cmd)
+{
+	uint8_t header[UNMAP_HEADER];
+
+	*walk = (struct unmap_walk){.cmd = cmd, .at = UNMAP_HEADER};
+	if (scsi_cmd_read(cmd, 0, header, sizeof(header)) == sizeof(header))
+		walk->end = UNMAP_HEADER + (size_t)get_be16(header + 2);
+}
+
+/* No more than its length says, and than has come. */
+static bool next_of_walk(struct unmap_walk *walk, struct block_range *range)
+{
+	uint8_t descriptor[UNMAP_DESCRIPTOR];
+
+	if (walk->at + UNMAP_DESCRIPTOR > walk->end ||
+	    scsi_cmd_read(walk->cmd, walk->at, descriptor, UNMAP_DESCRIPTOR) < UNMAP_DESCRIPTOR)
+		return false;
+	walk->at += UNMAP_DESCRIPTOR;
+	*range = blocks(get_be64(descriptor), get_be32(descriptor + 8));
+	return true;
+}
+
 static struct block_range unmapped_blocks(const struct scsi_cmd *cmd)
 {
-	uint8_t header[UNMAP_HEADER], descriptor[UNMAP_DESCRIPTOR];
-	struct block_range range = no_blocks;
-	size_t at, end;
+	struct block_range all = no_blocks, one;
+	struct unmap_walk walk;
 
-	if (scsi_cmd_read(cmd, 0, header, sizeof(header)) < sizeof(header))
-		return no_blocks;
-	end = UNMAP_HEADER + (size_t)get_be16(header + 2);
-	for (at = UNMAP_HEADER; at + UNMAP_DESCRIPTOR <= end; at += UNMAP_DESCRIPTOR) {
-		if (scsi_cmd_read(cmd, at, descriptor, sizeof(descriptor)) < sizeof(descriptor))
-			break;
-		range = scsi_widen_range(range,
-					 blocks(get_be64(descriptor), get_be32(descriptor + 8)));
-	}
-	return range;
+	begin_walk(&walk, cmd);
+	while (next_of_walk(&walk, &one))
+		all = scsi_widen_range(all, one);
+	return all;
 }
+
+static bool unmaps_in(const struct scsi_cmd *cmd, struct block_range range)
+{
+	struct unmap_walk walk;
+	struct block_range one;
+
+	begin_walk(&walk, cmd);
+	while (next_of_walk(&walk, &one))
+		if (scsi_ranges_meet(one, range))
+			return true;
+	return false;
+}
+
+/* --- any command --- */
 
 static struct block_range blocks_32(const uint8_t *cdb)
 {
@@ -97,7 +141,7 @@ struct block_range scsi_written_blocks(const struct scsi_cmd *cmd)
 		return blocks(get_be32(cdb + 2), get_be16(cdb + 7));
 	case 0x41: /* WRITE SAME(10) */
 		return same_blocks(get_be32(cdb + 2), get_be16(cdb + 7));
-	case 0x42:
+	case OPCODE_UNMAP:
 		return unmapped_blocks(cmd);
 	case 0x7f:
 		return cmd->cdb_len < 32 ? all_blocks : blocks_32(cdb);
@@ -119,11 +163,13 @@ struct block_range scsi_written_blocks(const struct scsi_cmd *cmd)
 	return all_blocks;
 }
 
-bool scsi_ranges_meet(struct block_range a, struct block_range b)
+bool scsi_writes_meet(const struct scsi_cmd *a, struct block_range range_a,
+		      const struct scsi_cmd *b, struct block_range range_b)
 {
-	if (is_none(a) || is_none(b))
+	if (!scsi_ranges_meet(range_a, range_b))
 		return false;
-	return a.first <= b.last && b.first <= a.last;
+	return (a->cdb[0] != OPCODE_UNMAP || unmaps_in(a, range_b)) &&
+	       (b->cdb[0] != OPCODE_UNMAP || unmaps_in(b, range_a));
 }
 
 /*

@@ -225,6 +225,50 @@ static void what_waits_for_a_lost_write(void)
 	world_end(w);
 }
 
+/* It has minutes, so who waits for it waits long: that is only for what is in its list. */
+static void a_lost_unmap_holds_what_it_names(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *lost, *waits[3], *goes[3];
+	unsigned int i;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	lost = submit_unmap_of_two(w, 9, 2);
+	advance(w, 1);
+	expect_pending(w, lost);
+	waits[0] = submit_write(w, 2, 1);
+	waits[1] = submit_write(w, 8, 2);
+	waits[2] = submit_unmap_of_two(w, 12, 9);
+	goes[0] = submit_write(w, 3, 6);
+	goes[1] = submit_write(w, 10, 1);
+	goes[2] = submit_unmap_of_two(w, 1, 13);
+	advance(w, 5);
+	for (i = 0; i < 3; i++)
+		expect_good(w, goes[i]);
+	for (i = 0; i < 3; i++)
+		expect_pending(w, waits[i]);
+	advance(w, 2 * 60 * 1000);
+	expect_good(w, lost);
+	for (i = 0; i < 3; i++)
+		expect_good(w, waits[i]);
+	world_end(w);
+
+	/* Nor does one wait for what it does not name. */
+	w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	world_up(w);
+	lost = lose_write(w, 5);
+	goes[0] = submit_unmap_of_two(w, 4, 6);
+	waits[0] = submit_unmap_of_two(w, 4, 5);
+	advance(w, 5);
+	expect_good(w, goes[0]);
+	expect_pending(w, waits[0]);
+	advance(w, FENCE_MS);
+	expect_good(w, lost);
+	expect_good(w, waits[0]);
+	world_end(w);
+}
+
 static unsigned int count_trace(const struct world *w, const char *what)
 {
 	const char *at = w->trace;
@@ -1756,6 +1800,7 @@ int main(void)
 	STORY(who_waits_for_an_older_write);
 	STORY(two_lost_writes_to_one_block);
 	STORY(what_waits_for_a_lost_write);
+	STORY(a_lost_unmap_holds_what_it_names);
 	STORY(an_answer_lets_go_who_waits_for_it);
 	STORY(a_write_that_is_tried_again);
 	STORY(what_runs_once_is_answered_after_the_fence);

@@ -30,14 +30,20 @@ static struct scsi_cmd write_16(uint64_t lba, uint32_t nr)
 	return w;
 }
 
+static bool both_meet(const struct scsi_cmd *a, const struct scsi_cmd *b)
+{
+	struct block_range range_a = scsi_written_blocks(a), range_b = scsi_written_blocks(b);
+	bool meet = scsi_writes_meet(a, range_a, b, range_b);
+
+	assert(scsi_writes_meet(b, range_b, a, range_a) == meet);
+	return meet;
+}
+
 static bool meets(const struct scsi_cmd *a, uint64_t lba)
 {
 	struct scsi_cmd b = write_16(lba, 1);
-	struct block_range range_a = scsi_written_blocks(a), range_b = scsi_written_blocks(&b);
-	bool meets = scsi_ranges_meet(range_a, range_b);
 
-	assert(scsi_ranges_meet(range_b, range_a) == meets);
-	return meets;
+	return both_meet(a, &b);
 }
 
 /* It writes from @first to @last, and nowhere else. */
@@ -51,13 +57,9 @@ static void check_range(struct scsi_cmd a, uint64_t first, uint64_t last)
 static void check_nothing(struct scsi_cmd a)
 {
 	struct scsi_cmd format = CMD(0x04, 0, 0, 0, 0, 0);
-	struct block_range nothing = scsi_written_blocks(&a), all = scsi_written_blocks(&format);
-	struct block_range both;
 
-	assert(!scsi_ranges_meet(nothing, all) && !scsi_ranges_meet(all, nothing));
-	assert(!scsi_ranges_meet(nothing, nothing));
-	both = scsi_widen_range(nothing, all);
-	assert(both.first == all.first && both.last == all.last);
+	assert(!both_meet(&a, &format));
+	assert(!both_meet(&a, &a));
 }
 
 /* Each kind of CDB has its own place for address and length. */
@@ -164,6 +166,9 @@ static void test_unmap(void)
 	check_range(u.cmd, 40, 80);
 	descriptor(&u, 2, 30, 2);
 	check_range(u.cmd, 30, 80);
+	assert(meets(&u.cmd, 31) && meets(&u.cmd, 40) && meets(&u.cmd, 47));
+	assert(!meets(&u.cmd, 32) && !meets(&u.cmd, 39) && !meets(&u.cmd, 48) &&
+	       !meets(&u.cmd, 79));
 
 	/* No more than its length says, and than has come. */
 	u.list[3] = 2 * 16;
@@ -175,6 +180,29 @@ static void test_unmap(void)
 	check_range(u.cmd, 80, 80);
 	u.cmd.data_len = 7;
 	check_nothing(u.cmd);
+}
+
+/* Its list counts, whichever of the two it is. */
+static void test_unmap_and_others(void)
+{
+	struct scsi_cmd format = CMD(0x04, 0, 0, 0, 0, 0);
+	struct scsi_cmd between = write_16(41, 39), across = write_16(41, 40);
+	struct unmap u, v;
+
+	setup(&u);
+	descriptor(&u, 0, 80, 1);
+	descriptor(&u, 1, 40, 1);
+	assert(!both_meet(&u.cmd, &between) && both_meet(&u.cmd, &across));
+	assert(both_meet(&u.cmd, &format));
+
+	setup(&v);
+	descriptor(&v, 0, 39, 1);
+	descriptor(&v, 1, 81, 9);
+	assert(!both_meet(&u.cmd, &v.cmd));
+	descriptor(&v, 2, 60, 1);
+	assert(both_meet(&u.cmd, &v.cmd)); /* rather more than fewer */
+	descriptor(&v, 2, 80, 1);
+	assert(both_meet(&u.cmd, &v.cmd));
 }
 
 /* As scsi_cdb_fill() has understood it. */
@@ -221,5 +249,6 @@ int main(void)
 	test_overflow();
 	test_everywhere();
 	test_unmap();
+	test_unmap_and_others();
 	return 0;
 }

@@ -124,6 +124,20 @@ struct sim_io *submit_unmap(struct world *w, uint64_t lba, unsigned int nr_block
 	return submit(w, io);
 }
 
+struct sim_io *submit_unmap_of_two(struct world *w, uint64_t lba, uint64_t other)
+{
+	const uint8_t cdb[10] = {0x42, [8] = 40};
+	struct sim_io *io = new_io(w, cdb, sizeof(cdb), 40);
+
+	io->buf[1] = 38;
+	io->buf[3] = 32;
+	io->buf[8 + 7] = (uint8_t)lba;
+	io->buf[8 + 11] = 1;
+	io->buf[24 + 7] = (uint8_t)other;
+	io->buf[24 + 11] = 1;
+	return submit(w, io);
+}
+
 struct sim_io *submit_caw(struct world *w, uint64_t lba, uint64_t expected)
 {
 	const uint8_t cdb[16] = {0x89, [9] = (uint8_t)lba, [13] = 1};

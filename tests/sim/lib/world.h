@@ -457,6 +457,8 @@ void submit_again(struct world *w, struct sim_io *io);
 struct sim_io *submit_write(struct world *w, uint64_t lba, unsigned int nr_blocks);
 struct sim_io *submit_write_same(struct world *w, uint64_t lba, unsigned int nr_blocks, bool unmap);
 struct sim_io *submit_unmap(struct world *w, uint64_t lba, unsigned int nr_blocks);
+/* Of two blocks, anywhere, that nobody has written yet: nor are they written by this. */
+struct sim_io *submit_unmap_of_two(struct world *w, uint64_t lba, uint64_t other);
 /* COMPARE AND WRITE of one block, which is expected to have @expected. */
 struct sim_io *submit_caw(struct world *w, uint64_t lba, uint64_t expected);
 /* Of whatever form.  @cdb has no data but blocks, or these one block more (WRITE SAME). */
