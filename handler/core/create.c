@@ -63,6 +63,7 @@ static void init(struct multipath *m, const char *name)
 	list_init(&m->backlog);
 	list_init(&m->delayed);
 	list_init(&m->restarting);
+	list_init(&m->let_go);
 	list_init(&m->fenced);
 	list_init(&m->activating);
 	list_init(&m->pg_init_paths);

@@ -126,6 +126,14 @@ static void tell_free(struct multipath *m)
 	       (unsigned long long)((m->now_ns - m->fence_told_ns) / NSEC_PER_MSEC));
 }
 
+/* Each step asks for it, and there may be thousands of them. */
+static void due_by(struct multipath *m, uint64_t at_ns)
+{
+	if (!m->fence_due_ns || at_ns < m->fence_due_ns)
+		m->fence_due_ns = at_ns;
+	wake_by(m, m->fence_due_ns);
+}
+
 /* io->after_fence says what comes then. */
 void fence_io(struct multipath *m, struct mpath_io *io, struct path *lost_on)
 {
@@ -145,6 +153,7 @@ void fence_io(struct multipath *m, struct mpath_io *io, struct path *lost_on)
 	list_push_back(&m->fenced, &io->node);
 	if (io->after_fence == THEN_GO_ELSEWHERE)
 		comes_twice(m, io);
+	due_by(m, io->fence_ns);
 	keep_end(m, io->fence_ns);
 	tell_fenced(m, io, lost_on);
 }
@@ -161,11 +170,16 @@ static void pass_by_time(struct multipath *m)
 {
 	struct mpath_io *io, *next;
 
+	if (m->now_ns < m->fence_due_ns && !list_empty(&m->fenced)) {
+		wake_by(m, m->fence_due_ns);
+		return;
+	}
+	m->fence_due_ns = 0;
 	list_for_each_entry_safe(io, next, &m->fenced, node) {
 		if (m->now_ns >= io->fence_ns)
 			pass(m, io, "time");
 		else
-			wake_by(m, io->fence_ns);
+			due_by(m, io->fence_ns);
 	}
 }
 
@@ -222,6 +236,7 @@ static void session_is_new(struct multipath *m, struct mpath_io *io)
 		io->arrived_ns = m->now_ns;
 	if (io->fence_ns > done_ns && !m->settings.fence_time_ms)
 		io->fence_ns = done_ns;
+	due_by(m, io->fence_ns);
 	trace(m, "io %02x: its old copy is not on its way any more (new session)", io->cmd.cdb[0]);
 }
 

@@ -59,6 +59,7 @@ static void check_fences(const struct multipath *m)
 		const struct mpath_io *io = container_of(node, struct mpath_io, node);
 
 		assert(io->fence_ns > m->now_ns && io->cmd.class != CMD_READ);
+		assert(m->fence_due_ns && m->fence_due_ns <= io->fence_ns);
 		assert(io->fence_ns <= m->fence_kept_ns);
 	}
 }
@@ -68,13 +69,11 @@ static void check_order(const struct multipath *m)
 {
 	const struct mpath_io *io;
 
-	for (io = m->twice; io; io = io->next_twice)
-		assert(io->twice && io->cmd.class == CMD_IDEMPOTENT);
-	assert(!m->run_restarting);
+	assert(order_is_sound(m));
 	if (!m->restart_over || m->nr_overdue)
 		return;
 	list_for_each_entry(io, &m->restarting, node)
-		assert(must_wait_for_older(m, io));
+		assert(io->waits_behind && io->older && io->older->twice && older_write(m, io));
 }
 
 /* --- nothing that is due by itself is slept through --- */

@@ -36,13 +36,15 @@ void start_io(struct multipath *m, struct mpath_io *io, struct path *path)
 	list_push_back(&m->actions->start, &io->node);
 }
 
-static __attribute__((noinline)) void wait_for_older(struct multipath *m, struct mpath_io *io)
+static __attribute__((noinline)) void wait_for_older(struct multipath *m, struct mpath_io *io,
+						     struct mpath_io *older)
 {
 	if (m->shutdown) {
 		complete_with_status(m, io, SAM_BUSY);
 		return;
 	}
 	trace(m, "io %02x: waits for an older write to the same blocks", io->cmd.cdb[0]);
+	wait_behind(io, older);
 	hold_io(m, &m->restarting, io);
 }
 
@@ -52,6 +54,7 @@ static __attribute__((noinline)) void wait_for_older(struct multipath *m, struct
  */
 static inline void map(struct multipath *m, struct mpath_io *io, bool on_leg)
 {
+	struct mpath_io *older;
 	struct path *path;
 	enum choice choice;
 
@@ -79,8 +82,11 @@ static inline void map(struct multipath *m, struct mpath_io *io, bool on_leg)
 		hold_io(m, &m->restarting, io);
 		return;
 	}
-	if (m->twice && must_wait_for_older(m, io)) {
-		wait_for_older(m, io);
+	if (io->waits_behind)
+		wait_behind_nobody(io);
+	older = m->nr_twice ? older_write(m, io) : NULL;
+	if (older) {
+		wait_for_older(m, io, older);
 		return;
 	}
 
@@ -216,6 +222,8 @@ void complete_io(struct multipath *m, struct mpath_io *io)
 		trace_answer(m, io);
 	m->nr_ios--;
 	overdue_io_ends(m, io);
+	if (io->waits_behind)
+		wait_behind_nobody(io);
 	comes_no_more(m, io);
 	io_stats_count(&m->stats, io, m->now_ns - io->arrival_ns);
 	list_push_back(&m->actions->complete, &io->node);

@@ -42,6 +42,10 @@ enum pair_kind {
 	NR_PAIRS,
 };
 
+/* Of the writes that come twice, by their blocks; and one for the long ones. */
+#define TWICE_CHAINS_LOG2 4
+#define TWICE_CHAINS	  (1 << TWICE_CHAINS_LOG2)
+
 enum suspend_state {
 	NOT_SUSPENDED,
 	SUSPENDING, /* commands are still with the map */
@@ -165,15 +169,13 @@ struct multipath {
 	struct list delayed;
 	struct list restarting;
 	struct list fenced;
-	struct mpath_io *twice; /* by io.next_twice, on whatever list they are; see order.c */
+	struct list let_go; /* io.flight: with the held ones, these are to be mapped, too */
 	struct list activating;
 	struct list suspended; /* came after suspend, or were pushed back by noflush */
 	struct list on_legs;   /* reads whose legs are out for them: see hedge.c */
 	unsigned int nr_ios;
 	unsigned int nr_in_flight; /* on a path, legs and abandoned ones included */
-	bool run_restarting;	   /* with the held ones, of those who may write to these, too: */
-	struct block_range freed;
-	bool run_held; /* something changed for the better: map the held ones again */
+	bool run_held;		   /* something changed for the better: map the held ones again */
 
 	/* demote.c */
 	unsigned int nr_demoted; /* paths, those on trial included */
@@ -251,11 +253,17 @@ struct multipath {
 	uint64_t reset_state_ns;    /* since when commands wait, or do not any more */
 	uint64_t reset_sent_ns;	    /* the last one */
 	uint64_t reset_again_ns;    /* the last one failed: not before */
+	uint64_t fence_due_ns;	    /* no fence is over by time before that; 0: nobody knows */
 	uint64_t fence_told_ns;	    /* when the log last said that writes are fenced */
 	unsigned int nr_overdue;    /* writes that the kernel has answered in our place */
 	uint64_t overdue_due_ns;    /* not before, a write that is out is one; 0: none is out */
 	bool fence_told;	    /* and it must be told when they are not any more */
 	uint64_t fence_kept_ns;	    /* the end of the last fence, as a next process knows it */
+
+	/* order.c: those that come twice, on whatever list they are, in chains by io.next_twice */
+	struct mpath_io *twice[TWICE_CHAINS + 1];
+	unsigned int nr_twice; /* that there are now */
+	uint32_t twice_number; /* of the next one */
 
 	/* short_way.c */
 	bool calm;	       /* the short way is open */
@@ -441,7 +449,10 @@ void fence_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out);
 /* order.c: writes that may have been carried out already, and who comes behind them */
 void comes_twice(struct multipath *m, struct mpath_io *io);
 void comes_no_more(struct multipath *m, struct mpath_io *io);
-bool must_wait_for_older(const struct multipath *m, const struct mpath_io *io);
+struct mpath_io *older_write(const struct multipath *m, const struct mpath_io *io);
+void wait_behind(struct mpath_io *io, struct mpath_io *older);
+void wait_behind_nobody(struct mpath_io *io); /* who waits behind one */
+bool order_is_sound(const struct multipath *m);
 void let_go_behind_older(struct multipath *m, struct list *todo);
 
 /*

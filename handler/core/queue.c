@@ -169,8 +169,7 @@ void run_queues(struct multipath *m)
 	list_init(&todo);
 	m->run_held = false;
 	list_splice(&todo, &m->held);
-	if (m->run_restarting)
-		let_go_behind_older(m, &todo);
+	let_go_behind_older(m, &todo);
 	list_splice(&todo, &m->backlog);
 	list_splice(&todo, &m->activating);
 	while ((node = list_pop(&todo)))
@@ -277,7 +276,8 @@ void abort_io(struct multipath *m, struct mpath_io *io)
 		return;
 	if (!io->path) {
 		list_del(&io->node);
-		loosen_legs(io);
+		if (io->cmd.class == CMD_READ)
+			loosen_legs(io);
 		complete_with_status(m, io, SAM_TASK_ABORTED);
 	} else if (io->cmd.class == CMD_READ) {
 		abandon_io(m, io);

@@ -17,7 +17,7 @@
 /* A command that comes now goes to the current group, and an answer that is good moves nothing. */
 bool is_calm(const struct multipath *m)
 {
-	bool writes_may_go = m->restart_over && !m->nr_overdue && !has_fences(m) && !m->twice;
+	bool writes_may_go = m->restart_over && !m->nr_overdue && !has_fences(m) && !m->nr_twice;
 	bool group_is_ready = m->nr_valid && m->current_pg && !m->next_pg &&
 			      !(m->hw.type && m->queue_io) && !wants_pg_init(m);
 

@@ -3,8 +3,8 @@
  * To which blocks may a command write?
  *
  * Told are the blocks of what initiators write all the time.  Of any other command it is taken that
- * it may write everywhere (FORMAT UNIT, EXTENDED COPY).  UNMAP has a list of them: its range is from
- * the first block of that to the last, but whether it writes to others' blocks the list tells.
+ * it may write everywhere (FORMAT UNIT, EXTENDED COPY).  UNMAP has a list of them: its range is
+ * from the first block of that to the last, but whether it writes to others' blocks the list tells.
  */
 #include "mpath/scsi.h"
 
@@ -36,7 +36,7 @@ static bool is_none(struct block_range range)
 	return range.last < range.first;
 }
 
-struct block_range scsi_widen_range(struct block_range a, struct block_range b)
+static struct block_range widen(struct block_range a, struct block_range b)
 {
 	if (is_none(b))
 		return a;
@@ -46,7 +46,7 @@ struct block_range scsi_widen_range(struct block_range a, struct block_range b)
 				    a.last > b.last ? a.last : b.last};
 }
 
-bool scsi_ranges_meet(struct block_range a, struct block_range b)
+static bool meet(struct block_range a, struct block_range b)
 {
 	if (is_none(a) || is_none(b))
 		return false;
@@ -89,7 +89,7 @@ static struct block_range unmapped_blocks(const struct scsi_cmd *cmd)
 
 	begin_walk(&walk, cmd);
 	while (next_of_walk(&walk, &one))
-		all = scsi_widen_range(all, one);
+		all = widen(all, one);
 	return all;
 }
 
@@ -100,7 +100,7 @@ static bool unmaps_in(const struct scsi_cmd *cmd, struct block_range range)
 
 	begin_walk(&walk, cmd);
 	while (next_of_walk(&walk, &one))
-		if (scsi_ranges_meet(one, range))
+		if (meet(one, range))
 			return true;
 	return false;
 }
@@ -166,7 +166,7 @@ struct block_range scsi_written_blocks(const struct scsi_cmd *cmd)
 bool scsi_writes_meet(const struct scsi_cmd *a, struct block_range range_a,
 		      const struct scsi_cmd *b, struct block_range range_b)
 {
-	if (!scsi_ranges_meet(range_a, range_b))
+	if (!meet(range_a, range_b))
 		return false;
 	return (a->cdb[0] != OPCODE_UNMAP || unmaps_in(a, range_b)) &&
 	       (b->cdb[0] != OPCODE_UNMAP || unmaps_in(b, range_a));

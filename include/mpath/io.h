@@ -130,7 +130,7 @@ struct suspicion {
 
 struct mpath_io {
 	struct list node;   /* on exactly one list at any time; whose, says the state below */
-	struct list flight; /* on path->flying, while it is on a path */
+	struct list flight; /* on path->flying, while it is on a path; see waits_behind, too */
 	struct scsi_cmd cmd;
 	struct scsi_result result; /* from the last path that tried, or our own answer */
 	int cpu;		   /* on which CPU it reached us; -1: unknown */
@@ -138,14 +138,21 @@ struct mpath_io {
 	uint64_t arrival_ns;	   /* when the initiator's command reached us */
 	uint64_t start_ns;	   /* of the current try */
 	uint64_t send_by_ns;	   /* not to be sent from then on (D9); 0: no limit */
-	uint64_t retry_ns;	   /* while delayed: when to try again */
+	union {
+		uint64_t retry_ns;	/* while delayed: when to try again */
+		struct mpath_io *older; /* while it waits_behind: this one; NULL: let go */
+	};
 	uint64_t retries_until_ns; /* same-path retries end here; 0 before the first */
 	uint64_t short_until_ns; /* patience with this host's shortage ends here; 0: no shortage */
-	struct leg
-		*leg; /* of a read that may be hedged: one that is out; NULL: none (core/hedge.c) */
-	struct mpath_io *next_twice; /* of those that are twice, in their order; NULL: the last */
-	enum after_fence after_fence;
-	unsigned int preferred_id; /* if it prefers: retry on that path, should it be usable */
+	union {
+		struct leg *leg; /* of a read that may be hedged: one that is out (core/hedge.c);
+				    NULL: none is */
+		struct mpath_io *behind; /* of a write that comes twice: the first that waits for it
+					    (core/order.c); NULL: none does */
+	};
+	struct mpath_io *next_twice; /* in the chain of those that come twice; NULL: the last */
+	uint32_t twice_number;	     /* the less, the sooner was it lost first */
+	unsigned int preferred_id;   /* if it prefers: retry on that path, should it be usable */
 	uint64_t arrived_ns;   /* while fenced: an old copy is at the target by then, or nowhere */
 	uint64_t fence_ns;     /* while fenced: it cannot land any more; 0: not fenced */
 	uint64_t lost_ns;      /* while fenced: since when */
@@ -154,8 +161,9 @@ struct mpath_io {
 	bool prefers;
 	uint8_t nr_suspicions;
 	uint8_t nr_retries; /* on the same path */
-	uint16_t nr_tries;  /* that ended in a transport error or a path sense */
-	bool second_round;  /* its suspicions were dropped once, see may_try_them_again() */
+	enum after_fence after_fence : 8;
+	uint16_t nr_tries; /* that ended in a transport error or a path sense */
+	bool second_round; /* its suspicions were dropped once, see may_try_them_again() */
 	/* Bits of one word: an answer asks for both at once (core/short_way.c). */
 	bool is_internal : 1; /* the core's own: a path's probe, or a read's leg (core/hedge.c) */
 	bool slow : 1;	      /* a write for a next process to know of: core/restart_wait.c */
@@ -163,8 +171,9 @@ struct mpath_io {
 	bool after_suspend;   /* came while the map was suspended: waits for resume */
 	bool aborted;	      /* a task management function named it: never submit again */
 	bool twice; /* a write that may have been carried out, and is to be sent again (order.c) */
-	bool overdue;	/* a write that the kernel has answered for us, or may have (fence.c) */
-	bool abandoned; /* the transport is giving it up; no answer of the path counts */
+	bool waits_behind; /* a write that may go once an older one is answered (order.c) */
+	bool overdue;	   /* a write that the kernel has answered for us, or may have (fence.c) */
+	bool abandoned;	   /* the transport is giving it up; no answer of the path counts */
 	void *transport_data; /* the transport's, while the command is on a path */
 	void *owner;	      /* the creator's; the core never looks at it */
 };

@@ -199,10 +199,6 @@ bool scsi_lun_answers_capacity(struct mpath_io *io, const struct lun_facts *lun)
 bool scsi_may_write(const struct scsi_cmd *cmd);
 /* From which to which, if it may write?  Rather more than fewer. */
 struct block_range scsi_written_blocks(const struct scsi_cmd *cmd);
-/* Is there a block that is in both? */
-bool scsi_ranges_meet(struct block_range a, struct block_range b);
-/* From the first block of both to the last. */
-struct block_range scsi_widen_range(struct block_range a, struct block_range b);
 /*
  * Is there a block that both write to?  The ranges are theirs by scsi_written_blocks(); of UNMAP
  * the list is looked at, too, but of two UNMAPs each list beside the other's range only.

@@ -10,6 +10,9 @@
  *	ns for such a pair
  * bench_core held COMMANDS
  *	ns for each of so many held commands when a path comes back
+ * bench_core lost COMMANDS
+ *	so many writes are lost, as many come that must wait for these: ns for each that is lost,
+ *	each that comes, each that may go when old copies cannot land any more, and each answer
  * bench_core memory PATHS
  *	bytes of a command, of a path's part that every command touches, of a map
  * bench_core touch WHAT PATHS PAIRS
@@ -362,6 +365,96 @@ static void measure_held(unsigned int nr_ios)
 	free_bench(&bench);
 }
 
+/* WRITE(16) of a block. */
+static void make_write(struct mpath_io *io, unsigned int lba)
+{
+	io->cmd = (struct scsi_cmd){.cdb = {0x8a, [6] = (uint8_t)(lba >> 24), (uint8_t)(lba >> 16),
+					    (uint8_t)(lba >> 8), (uint8_t)lba, [13] = 1},
+				    .cdb_len = 16,
+				    .dir = SCSI_DATA_OUT,
+				    .class = CMD_IDEMPOTENT,
+				    .medium = true,
+				    .data_len = 512};
+}
+
+static void lose(struct bench *bench, struct mpath_io *io)
+{
+	io->result = (struct scsi_result){.transport = TRANSPORT_LOST};
+	step(bench, MPATH_END_IO, io);
+}
+
+static double ns_each(double begin, unsigned int nr)
+{
+	return (clock_ns() - begin) / nr;
+}
+
+/* Half of them on either path, which is lost with them; it is well again at once. */
+static void lose_all(struct bench *bench, unsigned int nr)
+{
+	struct list *node;
+	struct path *path;
+
+	for (unsigned int i = 0; i < nr; i++)
+		lose(bench, &bench->ios[i]);
+	while ((node = list_pop(&bench->actions.start)))
+		assert(!node);
+	bench->m->actions = &bench->actions;
+	for_each_path(bench->m, path)
+		reinstate_path(bench->m, path);
+}
+
+static void answer_all(struct bench *bench)
+{
+	struct list *node;
+
+	while ((node = list_pop(&bench->actions.start))) {
+		struct mpath_io *io = container_of(node, struct mpath_io, node);
+
+		io->result = (struct scsi_result){.transport = TRANSPORT_OK};
+		step(bench, MPATH_END_IO, io);
+		assert(!io->path);
+	}
+}
+
+static void measure_lost(unsigned int nr)
+{
+	double lost, come, go, answers, begin;
+	struct bench bench;
+	struct path *path;
+
+	new_bench(&bench, "round-robin", 2, 2 * nr);
+	for_each_path(bench.m, path)
+		path->depth = path->facts.queue_depth = 2 * nr;
+	for (unsigned int i = 0; i < 2 * nr; i++)
+		make_write(&bench.ios[i], i % nr * 1000);
+	for (unsigned int i = 0; i < nr; i++) {
+		step(&bench, MPATH_SUBMIT, &bench.ios[i]);
+		list_del(&bench.ios[i].node);
+	}
+	begin = clock_ns();
+	lose_all(&bench, nr);
+	lost = ns_each(begin, nr);
+
+	begin = clock_ns();
+	for (unsigned int i = nr; i < 2 * nr; i++)
+		step(&bench, MPATH_SUBMIT, &bench.ios[i]);
+	come = ns_each(begin, nr);
+	assert(queue_length(&bench.m->restarting) == nr);
+
+	bench.event.now_ns += 3600 * NSEC_PER_SEC;
+	begin = clock_ns();
+	step(&bench, MPATH_TIMEOUT, NULL);
+	go = ns_each(begin, nr);
+	assert(queue_length(&bench.actions.start) == nr);
+
+	begin = clock_ns();
+	answer_all(&bench);
+	answers = ns_each(begin, nr);
+	printf("lost %u %.1f %.1f %.1f %.1f\n", nr, lost, come, go, answers);
+	assert(!bench.m->nr_ios);
+	free_bench(&bench);
+}
+
 static void measure_memory(unsigned int nr_paths)
 {
 	size_t before, map;
@@ -386,11 +479,14 @@ int main(int argc, char **argv)
 		measure_time(argv[2], (unsigned int)atoi(argv[3]));
 	else if (argc == 3 && !strcmp(argv[1], "held"))
 		measure_held((unsigned int)atoi(argv[2]));
+	else if (argc == 3 && !strcmp(argv[1], "lost"))
+		measure_lost((unsigned int)atoi(argv[2]));
 	else if (argc == 3 && !strcmp(argv[1], "memory"))
 		measure_memory((unsigned int)atoi(argv[2]));
 	else {
-		fprintf(stderr, "usage: bench_core run WHAT PATHS PAIRS | time WHAT PATHS | "
-				"held COMMANDS | memory PATHS | touch WHAT PATHS PAIRS\n");
+		fprintf(stderr,
+			"usage: bench_core run WHAT PATHS PAIRS | time WHAT PATHS | "
+			"held COMMANDS | lost COMMANDS | memory PATHS | touch WHAT PATHS PAIRS\n");
 		return 2;
 	}
 	return 0;

@@ -304,6 +304,84 @@ static void an_answer_lets_go_who_waits_for_it(void)
 	world_end(w);
 }
 
+/* Of many to one block each waits for the last before it, and is looked at when that is answered.
+ */
+static void many_lost_writes_to_one_block(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *lost[5], *newer;
+	unsigned int i;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	for (i = 0; i < 5; i++)
+		lost[i] = submit_write(w, 0, 1);
+	advance(w, 1);
+	newer = submit_write(w, 0, 1);
+	advance(w, FENCE_MS + 10);
+	expect_good(w, newer);
+	for (i = 0; i < 5; i++)
+		expect_good(w, lost[i]);
+	for (i = 0; i < 4; i++)
+		expect(w, lost[i]->answered_seq < lost[i + 1]->answered_seq);
+	expect(w, lost[4]->answered_seq < newer->answered_seq);
+	expect(w, count_trace(w, "waits for an older write") == 5);
+	world_end(w);
+}
+
+/*
+ * The one that is waited for waits itself, and is answered there; those behind it go on, also from
+ * where they have been brought meanwhile.
+ */
+static void who_waits_behind_one_that_waits(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *first, *second, *third, *fourth;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	first = submit_write(w, 0, 1);
+	second = submit_write(w, 0, 2);
+	advance(w, 1);
+	third = submit_write(w, 1, 1);
+	fourth = submit_write(w, 0, 1);
+	advance(w, FENCE_MS - 5);
+	set_mode(sim_path(w, "8:16"), MODE_HUNG);
+	advance(w, 10);
+	expect(w, first->nr_starts == 2);
+	abort_task(w, second);
+	expect_answer(w, second, SAM_TASK_ABORTED);
+	advance(w, 1);
+	expect(w, third->nr_starts == 1 && !fourth->nr_starts);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	set_mode(sim_path(w, "8:16"), MODE_UP);
+	advance(w, 3 * FENCE_MS);
+	expect_good(w, first);
+	expect_good(w, third);
+	expect_good(w, fourth);
+	expect(w, first->answered_seq < fourth->answered_seq);
+	world_end(w);
+
+	/* All wait for resume. */
+	w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	world_up(w);
+	first = lose_write(w, 0);
+	second = submit_write(w, 0, 1);
+	third = submit_write(w, 0, 1);
+	expect(w, message(w, "suspend noflush") == 0);
+	advance(w, FENCE_MS + 5);
+	expect_pending(w, first);
+	expect_pending(w, second);
+	abort_task(w, third);
+	expect_answer(w, third, SAM_TASK_ABORTED);
+	expect(w, message(w, "resume") == 0);
+	advance(w, 5);
+	expect_good(w, first);
+	expect_good(w, second);
+	expect(w, first->answered_seq < second->answered_seq);
+	world_end(w);
+}
+
 /* The target has aborted a write half way: what is read of it is overwritten by nobody either. */
 static void a_write_that_is_tried_again(void)
 {
@@ -1802,6 +1880,8 @@ int main(void)
 	STORY(what_waits_for_a_lost_write);
 	STORY(a_lost_unmap_holds_what_it_names);
 	STORY(an_answer_lets_go_who_waits_for_it);
+	STORY(many_lost_writes_to_one_block);
+	STORY(who_waits_behind_one_that_waits);
 	STORY(a_write_that_is_tried_again);
 	STORY(what_runs_once_is_answered_after_the_fence);
 	STORY(what_cannot_land_does_not_wait);

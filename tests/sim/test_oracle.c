@@ -759,6 +759,7 @@ static void end_fences(struct world *w, struct mpath_event *event)
 	(void)event;
 	list_for_each_entry(io, &w->m->fenced, node)
 		io->fence_ns = w->now_ns;
+	w->m->fence_due_ns = w->now_ns;
 }
 
 /* Its old copy may still land, and then the map is stepped: for a read, which may go. */

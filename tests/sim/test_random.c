@@ -1294,7 +1294,7 @@ static bool is_worst_time(const struct world *w)
 	for (i = 0; i < w->nr_paths; i++)
 		if (w->paths[i].path && !w->paths[i].path->identified)
 			return true;
-	return !list_empty(&w->m->fenced) || w->m->twice || w->m->nr_legs > 1 ||
+	return !list_empty(&w->m->fenced) || w->m->nr_twice || w->m->nr_legs > 1 ||
 	       pg_init_pending(w->m);
 }
 
@@ -1304,7 +1304,7 @@ static bool is_worst_time(const struct world *w)
  */
 static void random_worst_time(struct world *w)
 {
-	bool any_lost = !list_empty(&w->m->fenced) || w->m->twice;
+	bool any_lost = !list_empty(&w->m->fenced) || w->m->nr_twice;
 
 	if (w->shut_down || !is_worst_time(w) || !chance(any_lost ? 12 : 5))
 		return;

@@ -235,7 +235,7 @@ static void test_may_write(void)
 	assert(may_write(CMD(0xb5, 1, 0, 1, 0, 0, 0, 0, 2, 0, 0, 0), 512));
 	assert(!may_write(CMD(0xa2, 1, 0, 1, 0, 0, 0, 0, 2, 0, 0, 0), 512));
 	assert(may_write(CMD(0xc1, 0, 0, 0, 0, 0), 0));
-	assert(may_write(CMD(0x2c, 0, 0, 0, 0, 4, 0, 0, 8, 0), 0));	   /* ERASE(10) */
+	assert(may_write(CMD(0x2c, 0, 0, 0, 0, 4, 0, 0, 8, 0), 0)); /* ERASE(10) */
 	assert(!may_write(CMD(0xa3, 0x1f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0));
 	assert(may_write(CMD(0x9f, 0x1f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0));
 }

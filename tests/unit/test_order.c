@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Behind which of the writes that come twice does one wait?  The same as a look at each of them
+ * says, whatever comes and goes.
+ */
+#include <assert.h>
+
+#include "core/multipath.h"
+#include "mpath/scsi.h"
+
+#define NR_IOS	  200
+#define NR_ROUNDS 20000
+
+static struct multipath m;
+static struct mpath_io ios[NR_IOS];
+static uint64_t lost_at[NR_IOS]; /* 0: it is not lost */
+static uint32_t seed = 1;
+
+static uint32_t any(uint32_t below)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % below;
+}
+
+/* Around the ends of chunks (2048 blocks), of few blocks, of a chunk or so, or of many. */
+static void make_write(struct mpath_io *io)
+{
+	uint32_t lba = 8 + any(40) * 2048 - 4 + any(8), nr = any(8);
+	unsigned int i;
+
+	if (any(20) == 0)
+		nr = 2046 + any(4);
+	if (any(100) == 0)
+		nr = any(3) * 40000;
+	*io = (struct mpath_io){
+		.cmd = {.cdb = {0x8a}, .cdb_len = 16, .class = CMD_IDEMPOTENT, .medium = true}};
+	for (i = 0; i < 4; i++) {
+		io->cmd.cdb[9 - i] = (uint8_t)(lba >> 8 * i);
+		io->cmd.cdb[13 - i] = (uint8_t)(nr >> 8 * i);
+	}
+	list_init(&io->node);
+	list_init(&io->flight);
+}
+
+static bool meet(const struct mpath_io *a, const struct mpath_io *b)
+{
+	return scsi_writes_meet(&a->cmd, scsi_written_blocks(&a->cmd), &b->cmd,
+				scsi_written_blocks(&b->cmd));
+}
+
+/* By a look at each. */
+static const struct mpath_io *last_lost(const struct mpath_io *io, uint64_t before)
+{
+	uint64_t last = 0;
+	unsigned int i, found = 0;
+
+	for (i = 0; i < NR_IOS; i++) {
+		if (lost_at[i] <= last || lost_at[i] >= before || !meet(&ios[i], io))
+			continue;
+		last = lost_at[i];
+		found = i;
+	}
+	return last ? &ios[found] : NULL;
+}
+
+static void come_or_go(unsigned int i, unsigned int round)
+{
+	if (lost_at[i]) {
+		comes_no_more(&m, &ios[i]);
+		lost_at[i] = 0;
+	} else {
+		make_write(&ios[i]);
+		comes_twice(&m, &ios[i]);
+		lost_at[i] = round;
+	}
+	assert(order_is_sound(&m));
+}
+
+static void check_all(void)
+{
+	struct mpath_io io;
+	unsigned int i;
+
+	make_write(&io);
+	assert(older_write(&m, &io) == last_lost(&io, UINT64_MAX));
+	for (i = 0; i < NR_IOS; i++)
+		if (lost_at[i])
+			assert(older_write(&m, &ios[i]) == last_lost(&ios[i], lost_at[i]));
+}
+
+int main(void)
+{
+	unsigned int round;
+
+	list_init(&m.let_go);
+	m.twice_number = UINT32_MAX - NR_ROUNDS / 4; /* they begin anew meanwhile */
+	for (round = 1; round <= NR_ROUNDS; round++) {
+		come_or_go(any(round % 2000 < 1000 ? NR_IOS : 20), round);
+		if (round % 16 == 0)
+			check_all();
+	}
+	return 0;
+}
