@@ -11,6 +11,9 @@
  * What was written after its first copy had landed, but before we knew of the loss, nobody has
  * looked at: that would take a look at each write.
  *
+ * So it is with MODE SELECT, START STOP UNIT and the like: a LUN must not be stopped once more
+ * after somebody has been told that it was started.
+ *
  * There may be thousands, lost and waiting.  The lost ones are found by the chunk of the LUN in
  * which they begin, the long ones apart.  Of several who comes waits for the one that was lost
  * last, as that is hardly answered before the others; so with each answer only those are mapped
@@ -45,7 +48,7 @@ void comes_twice(struct multipath *m, struct mpath_io *io)
 {
 	struct mpath_io **chain;
 
-	if (io->twice || io->cmd.class != CMD_IDEMPOTENT || !io->cmd.medium || io->aborted ||
+	if (io->twice || io->cmd.class != CMD_IDEMPOTENT || io->aborted ||
 	    m->settings.fence == FENCE_NONE)
 		return;
 	chain = &m->twice[chain_of(io)];

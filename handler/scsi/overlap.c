@@ -3,8 +3,10 @@
  * To which blocks may a command write?
  *
  * Told are the blocks of what initiators write all the time.  Of any other command it is taken that
- * it may write everywhere (FORMAT UNIT, EXTENDED COPY).  UNMAP has a list of them: its range is
- * from the first block of that to the last, but whether it writes to others' blocks the list tells.
+ * it may write everywhere (FORMAT UNIT, EXTENDED COPY).  What sets something else (MODE SELECT,
+ * START STOP UNIT) meets others of these, and those that may do anything.  UNMAP has a list of
+ * them: its range is from the first block of that to the last, but whether it writes to others'
+ * blocks the list tells.
  */
 #include "mpath/scsi.h"
 
@@ -16,6 +18,8 @@
 
 static const struct block_range all_blocks = {0, UINT64_MAX};
 static const struct block_range no_blocks = {1, 0};
+/* No LUN has this block: it stands for what is set, and is no block. */
+static const struct block_range settings = {UINT64_MAX, UINT64_MAX};
 
 static struct block_range blocks(uint64_t first, uint64_t nr)
 {
@@ -132,6 +136,12 @@ struct block_range scsi_written_blocks(const struct scsi_cmd *cmd)
 	const uint8_t *cdb = cmd->cdb;
 
 	switch (cdb[0]) {
+	case 0x15: /* MODE SELECT(6) */
+	case 0x1b: /* START STOP UNIT */
+	case 0x1e: /* PREVENT ALLOW MEDIUM REMOVAL */
+	case 0x4d: /* LOG SENSE, that saves parameters */
+	case 0x55: /* MODE SELECT(10) */
+		return settings;
 	case 0x0a: /* WRITE(6) */
 		return blocks(get_be32(cdb) & 0x1fffff, cdb[4] ? cdb[4] : 256);
 	case 0x2a: /* WRITE(10) */
@@ -156,6 +166,8 @@ struct block_range scsi_written_blocks(const struct scsi_cmd *cmd)
 	case 0x9a: /* WRITE STREAM(16) */
 	case 0x9c: /* WRITE ATOMIC(16) */
 		return blocks(get_be64(cdb + 2), get_be16(cdb + 12));
+	case 0x9e: /* SERVICE ACTION IN(16) */
+		return (cdb[1] & 0x1f) == 0x15 /* BACKGROUND CONTROL */ ? settings : all_blocks;
 	case 0xaa: /* WRITE(12) */
 	case 0xae: /* WRITE AND VERIFY(12) */
 		return blocks(get_be32(cdb + 2), get_be32(cdb + 6));
@@ -197,5 +209,7 @@ static bool may_erase(const struct scsi_cmd *cmd)
 
 bool scsi_may_write(const struct scsi_cmd *cmd)
 {
-	return cmd->class != CMD_READ && (cmd->medium || is_ata_write(cmd) || may_erase(cmd));
+	if (cmd->class == CMD_ONCE)
+		return cmd->medium || is_ata_write(cmd) || may_erase(cmd);
+	return cmd->class == CMD_IDEMPOTENT;
 }

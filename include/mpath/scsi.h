@@ -195,7 +195,7 @@ bool scsi_lun_answers_capacity(struct mpath_io *io, const struct lun_facts *lun)
 
 /* --- overlap.c --- */
 
-/* May it write to blocks at all? */
+/* May it write to blocks at all, or set something that a command like it sets, too? */
 bool scsi_may_write(const struct scsi_cmd *cmd);
 /* From which to which, if it may write?  Rather more than fewer. */
 struct block_range scsi_written_blocks(const struct scsi_cmd *cmd);

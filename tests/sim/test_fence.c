@@ -225,6 +225,39 @@ static void what_waits_for_a_lost_write(void)
 	world_end(w);
 }
 
+/* What sets something is sent again like a write: a LUN that was started must not be stopped then.
+ */
+static void settings_come_in_their_order(void)
+{
+	const uint8_t stop[6] = {0x1b}, start[6] = {0x1b, 0, 0, 0, 1};
+	const uint8_t mode_select[10] = {0x55, 0x10, [8] = 24};
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *lost, *waits[3], *goes[3];
+	unsigned int i;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	lost = submit_cdb(w, stop, 6, 0);
+	advance(w, 1);
+	waits[0] = submit_cdb(w, start, 6, 0);
+	waits[1] = submit_cdb(w, mode_select, 10, 24);
+	waits[2] = submit_cdb(w, (const uint8_t[16]){0x83, [13] = 16}, 16, 16); /* EXTENDED COPY */
+	goes[0] = submit_write(w, 0, 1);
+	goes[1] = submit_read(w, 1, 1);
+	goes[2] = submit_pr_out(w);
+	advance(w, 5);
+	for (i = 0; i < 3; i++) {
+		expect_good(w, goes[i]);
+		expect_pending(w, waits[i]);
+	}
+	advance(w, 2 * 60 * 1000 + 5); /* its time-out */
+	expect(w, lost->state == SIM_IO_ANSWERED && lost->nr_starts == 2);
+	for (i = 0; i < 3; i++)
+		expect(w, waits[i]->state == SIM_IO_ANSWERED && waits[i]->nr_starts == 1 &&
+				  lost->answered_seq < waits[i]->answered_seq);
+	world_end(w);
+}
+
 /* It has minutes, so who waits for it waits long: that is only for what is in its list. */
 static void a_lost_unmap_holds_what_it_names(void)
 {
@@ -1878,6 +1911,7 @@ int main(void)
 	STORY(who_waits_for_an_older_write);
 	STORY(two_lost_writes_to_one_block);
 	STORY(what_waits_for_a_lost_write);
+	STORY(settings_come_in_their_order);
 	STORY(a_lost_unmap_holds_what_it_names);
 	STORY(an_answer_lets_go_who_waits_for_it);
 	STORY(many_lost_writes_to_one_block);

@@ -121,6 +121,28 @@ static void test_overflow(void)
 	check_range(write_16(UINT64_MAX - 1, UINT32_MAX), UINT64_MAX - 1, UINT64_MAX);
 }
 
+static bool meet_commands(struct scsi_cmd a, struct scsi_cmd b)
+{
+	return both_meet(&a, &b);
+}
+
+/* They are about no block, but meet each other. */
+static void test_settings(void)
+{
+	struct scsi_cmd select_6 = CMD(0x15, 0x10, 0, 0, 24, 0);
+	struct scsi_cmd select_10 = CMD(0x55, 0x10, 0, 0, 0, 0, 0, 0, 24, 0);
+	struct scsi_cmd background = {.cdb = {0x9e, 0x15}, .cdb_len = 16};
+
+	assert(meet_commands(select_6, select_10) && meet_commands(select_6, background));
+	assert(meet_commands(CMD(0x1b, 0, 0, 0, 0, 0), CMD(0x1b, 0, 0, 0, 1, 0)));
+	assert(meet_commands(CMD(0x1e, 0, 0, 0, 0, 0), CMD(0x1e, 0, 0, 0, 1, 0)));
+	assert(meet_commands(CMD(0x4d, 1, 0, 0, 0, 0, 0, 0, 4, 0), select_10));
+	assert(meet_commands(select_10, CMD(0x04, 0, 0, 0, 0, 0)));
+	assert(!meet_commands(select_10, write_16(0, UINT32_MAX)));
+	background.cdb[1] = 0x18; /* REMOVE ELEMENT AND TRUNCATE */
+	check_range(background, 0, UINT64_MAX);
+}
+
 /* Who does not tell, or is not known, may write everywhere. */
 static void test_everywhere(void)
 {
@@ -231,6 +253,10 @@ static void test_may_write(void)
 	ata_32.cdb[23] = 1;
 	assert(may_write(ata_32, 512));
 
+	assert(may_write(CMD(0x1b, 0, 0, 0, 0, 0), 0));
+	assert(may_write(CMD(0x4d, 1, 0, 0, 0, 0, 0, 0, 4, 0), 4));
+	assert(!may_write(CMD(0x4d, 0, 0, 0, 0, 0, 0, 0, 4, 0), 4));
+
 	/* SECURITY PROTOCOL OUT may erase all; what nobody knows may do anything. */
 	assert(may_write(CMD(0xb5, 1, 0, 1, 0, 0, 0, 0, 2, 0, 0, 0), 512));
 	assert(!may_write(CMD(0xa2, 1, 0, 1, 0, 0, 0, 0, 2, 0, 0, 0), 512));
@@ -248,6 +274,7 @@ int main(void)
 	test_no_blocks();
 	test_overflow();
 	test_everywhere();
+	test_settings();
 	test_unmap();
 	test_unmap_and_others();
 	return 0;

@@ -1412,7 +1412,8 @@ static bool may_write(const struct sim_io *io)
 {
 	uint8_t opcode = io->io.cmd.cdb[0];
 
-	if (io->io.cmd.medium || opcode >= 0xc0 /* a vendor's */)
+	if (io->io.cmd.medium || io->io.cmd.class == CMD_IDEMPOTENT ||
+	    opcode >= 0xc0 /* vendors' */)
 		return io->io.cmd.class != CMD_READ;
 	return opcode == 0x85 /* ATA PASS-THROUGH */ || opcode == 0xb5 /* SECURITY PROTOCOL OUT */;
 }
