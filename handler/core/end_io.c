@@ -447,9 +447,11 @@ static __attribute__((noinline)) void hear_fetched_sense(struct multipath *m, st
 /* Not good, whoever has asked: what is to be known of that besides the answer. */
 void path_erred(struct multipath *m, struct path *path, const struct mpath_io *io)
 {
+	enum told_by_both what;
+
 	restart_path_erred(m, path, io);
-	if (tells_of_reset(&io->result))
-		note_reset(m, path, ANSWER_TELLS_RESET);
+	if (is_told_by_both(&io->result, &what))
+		is_second_word(m, path, what, ANSWER_TELLS);
 }
 
 void end_io(struct multipath *m, struct mpath_io *io)

@@ -50,14 +50,15 @@ void doubt_identity(struct multipath *m, const struct path *path, const char *wh
  * A passive path has proved whose it is, too.  Of a LUN that was never seen nobody can have
  * believed anything.
  */
-static void hear_for_initiators(struct multipath *m, struct path *path)
+static void hear_for_initiators(struct multipath *m, struct path *path,
+				const struct scsi_result *result)
 {
 	if (!m->lun.known)
 		return;
 	if (path->identified || path->passive)
-		keep_news(m, &path->probe.result);
+		keep_news(m, result);
 	else
-		keep_until_identified(path, &path->probe.result);
+		keep_until_identified(path, result);
 }
 
 /*
@@ -75,9 +76,17 @@ void listen_for_doubts(struct multipath *m, struct path *path)
 	if (is_capacity_change(&path->probe.result))
 		capacity_changed(m);
 	else if (verdict.verdict == IO_DONE && is_told_once(&path->probe.result))
-		hear_for_initiators(m, path);
+		hear_for_initiators(m, path, &path->probe.result);
 	if (generic.verdict == IO_REIDENTIFY)
 		doubt_identity(m, path, generic.why);
+}
+
+static void hear_from_kernel(struct multipath *m, struct path *path, uint8_t asc, uint8_t ascq)
+{
+	struct scsi_result result;
+
+	scsi_sense_set(&result, 0, 0x06, asc, ascq);
+	hear_for_initiators(m, path, &result);
 }
 
 /* Who had asked did not hear it, and its command may have been executed where it should not. */
@@ -88,7 +97,7 @@ void kernel_has_heard(struct multipath *m, struct path *path, enum mpath_heard h
 	switch (heard) {
 	case HEARD_RESET:
 		want_refresh(m);
-		if (!note_reset(m, path, KERNEL_TELLS_RESET))
+		if (!is_second_word(m, path, TELLS_RESET, KERNEL_TELLS))
 			doubt_identity(m, path, "reset, or a new nexus");
 		tell_reset(m);
 		return;
@@ -101,11 +110,21 @@ void kernel_has_heard(struct multipath *m, struct path *path, enum mpath_heard h
 	case HEARD_CAPACITY:
 		capacity_changed(m);
 		return;
+	case HEARD_MODE:
+		if (!is_second_word(m, path, TELLS_MODE, KERNEL_TELLS))
+			hear_from_kernel(m, path, 0x2a, 0x01);
+		return;
+	case HEARD_SPACE:
+		if (!is_second_word(m, path, TELLS_SPACE, KERNEL_TELLS))
+			hear_from_kernel(m, path, 0x38, 0x07);
+		return;
 	case HEARD_ANYTHING:
 		want_refresh(m);
 		doubt_identity(m, path, "may be another LUN: news of it were lost");
 		tell_reset(m);
 		capacity_changed(m);
+		/* Not that space is running out: an administrator would believe it. */
+		hear_from_kernel(m, path, 0x2a, 0x01);
 		return;
 	}
 }

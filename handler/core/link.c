@@ -51,7 +51,7 @@ void path_opened(struct multipath *m, struct path *path, const struct path_facts
 		notice(m, NOTICE_OTHER, path,
 		       "%s may name another disk after a reboot: use /dev/disk/by-path",
 		       path->address);
-	memset(path->resets, 0, sizeof(path->resets)); /* of another disk, perhaps */
+	memset(path->told, 0, sizeof(path->told)); /* of another disk, perhaps */
 	restart_path_opened(m, path);
 	begin_check(m, path);
 }

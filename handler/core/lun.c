@@ -254,37 +254,58 @@ bool tell_news(struct multipath *m, struct mpath_io *io)
 	return true;
 }
 
-/* The kernel's word of a reset comes through udev, so late at the most. */
+/* The kernel's word comes through udev, so late at the most. */
 #define HEARD_LATE_NS (10 * NSEC_PER_SEC)
 
-static bool take_from_other(const struct multipath *m, struct path *path, enum tells_reset who)
+bool is_told_by_both(const struct scsi_result *result, enum told_by_both *what)
 {
-	enum tells_reset other =
-		who == KERNEL_TELLS_RESET ? ANSWER_TELLS_RESET : KERNEL_TELLS_RESET;
+	struct scsi_sense sense;
 
-	if (!path->resets[other].nr || m->now_ns - path->resets[other].last_ns >= HEARD_LATE_NS)
+	if (!scsi_result_sense(result, &sense) || sense.key != 0x06 || sense.deferred)
 		return false;
-	path->resets[other].nr--;
+	switch (sense.asc << 8 | sense.ascq) {
+	case 0x2a01:
+		*what = TELLS_MODE;
+		return true;
+	case 0x3807:
+		*what = TELLS_SPACE;
+		return true;
+	}
+	*what = TELLS_RESET;
+	return sense.asc == 0x29;
+}
+
+static bool take_from_other(const struct multipath *m, struct path *path, enum told_by_both what,
+			    enum word_from who)
+{
+	struct words_told *others =
+		&path->told[what][who == KERNEL_TELLS ? ANSWER_TELLS : KERNEL_TELLS];
+
+	if (!others->nr || m->now_ns - others->last_ns >= HEARD_LATE_NS)
+		return false;
+	others->nr--;
 	return true;
 }
 
 /*
- * The kernel sees each answer that tells of a reset, and tells that there was one: mostly later,
- * but perhaps before we have read the answer.  True: this is the second word about a reset, and all
- * that was to be done about it is done, or under way.  A disk may be in several groups: its paths
- * are told as one.
+ * The kernel sees each answer that tells of a reset, or of what else it has a word for, and tells
+ * it, too: mostly later, but perhaps before we have read the answer.  True: this is the second word
+ * about the same, and all that was to be done about it is done, or under way.  A disk may be in
+ * several groups: its paths are told as one.
  */
-bool note_reset(struct multipath *m, struct path *path, enum tells_reset who)
+bool is_second_word(struct multipath *m, struct path *path, enum told_by_both what,
+		    enum word_from who)
 {
+	struct words_told *told = &path->told[what][who];
 	struct path *other;
 
 	for_each_path(m, other)
-		if (is_same_disk(other, path) && take_from_other(m, other, who))
+		if (is_same_disk(other, path) && take_from_other(m, other, what, who))
 			return true;
-	if (m->now_ns - path->resets[who].last_ns >= HEARD_LATE_NS)
-		path->resets[who].nr = 0;
-	path->resets[who].nr++;
-	path->resets[who].last_ns = m->now_ns;
+	if (m->now_ns - told->last_ns >= HEARD_LATE_NS)
+		told->nr = 0;
+	told->nr++;
+	told->last_ns = m->now_ns;
 	return false;
 }
 

@@ -624,7 +624,9 @@ bool forget_lun(struct multipath *m);
 void capacity_changed(struct multipath *m);
 bool is_capacity_change(const struct scsi_result *result);
 bool tells_of_reset(const struct scsi_result *result);
-bool note_reset(struct multipath *m, struct path *path, enum tells_reset who);
+bool is_told_by_both(const struct scsi_result *result, enum told_by_both *what);
+bool is_second_word(struct multipath *m, struct path *path, enum told_by_both what,
+		    enum word_from who);
 void tell_reset(struct multipath *m);
 bool is_told_once(const struct scsi_result *result);
 bool tell_news(struct multipath *m, struct mpath_io *io);

@@ -148,6 +148,8 @@ static void device_tell_of_disks(void *arg, const struct disk_news *news)
 	device_tell_paths(arg, &news->doubted, HEARD_IDENTITY);
 	device_tell_paths(arg, &news->states, HEARD_STATES);
 	device_tell_paths(arg, &news->resized, HEARD_CAPACITY);
+	device_tell_paths(arg, &news->modes, HEARD_MODE);
+	device_tell_paths(arg, &news->space, HEARD_SPACE);
 	if (news->disks || news->lost)
 		device_step(arg, &(struct mpath_event){.type = MPATH_DISKS});
 }

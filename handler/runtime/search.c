@@ -104,6 +104,8 @@ static void search_done(struct letter *letter)
 	found_disks_clear(&s->job_news.states);
 	found_disks_clear(&s->job_news.doubted);
 	found_disks_clear(&s->job_news.resized);
+	found_disks_clear(&s->job_news.modes);
+	found_disks_clear(&s->job_news.space);
 	s->running = false;
 	if (s->again)
 		search_start(s);

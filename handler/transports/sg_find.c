@@ -258,6 +258,10 @@ static void take_attention(struct udev_device *scsi, struct disk_news *news)
 		take_node(scsi, news, &news->doubted);
 	if (strcmp(ua, "CAPACITY_DATA_HAS_CHANGED") == 0)
 		take_node(scsi, news, &news->resized);
+	if (strcmp(ua, "MODE_PARAMETERS_CHANGED") == 0)
+		take_node(scsi, news, &news->modes);
+	if (strcmp(ua, "THIN_PROVISIONING_SOFT_THRESHOLD_REACHED") == 0)
+		take_node(scsi, news, &news->space);
 }
 
 /* Somebody had the kernel look at the disk (rescan), and it has another size now. */

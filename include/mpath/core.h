@@ -144,6 +144,8 @@ enum mpath_heard {
 	HEARD_STATES,	/* 2A/06: port groups have changed states */
 	HEARD_IDENTITY, /* 3F/03, 3F/0E: the path may lead to another LUN now */
 	HEARD_CAPACITY, /* 2A/09, or the kernel has read another size */
+	HEARD_MODE,	/* 2A/01: mode pages are not what initiators have read */
+	HEARD_SPACE,	/* 38/07: the space that a thin LUN takes from is running out */
 	HEARD_ANYTHING, /* what it has heard is not known: any of these */
 };
 

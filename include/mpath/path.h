@@ -74,8 +74,9 @@ enum demotion {
 	ON_TRIAL, /* gets one now and then, to see how long that takes */
 };
 
-/* Each reset is told of by both, but for those that the kernel keeps for itself. */
-enum tells_reset { ANSWER_TELLS_RESET, KERNEL_TELLS_RESET, NR_TELL_RESETS };
+/* Of each of these an answer and the kernel tell, but for answers that it keeps for itself. */
+enum told_by_both { TELLS_RESET, TELLS_MODE, TELLS_SPACE, NR_TOLD_BY_BOTH };
+enum word_from { ANSWER_TELLS, KERNEL_TELLS, NR_WORD_FROM };
 
 struct path {
 	/* Every command looks at these, up to the first counters of stats: PATH_HOT_BYTES. */
@@ -184,10 +185,10 @@ struct path {
 	unsigned int probe_retries;
 	bool recheck_identity; /* a unit attention raised a doubt */
 	struct lun_facts seen; /* what the identity check has read so far */
-	struct {
-		unsigned int nr;  /* resets that the other one who tells has not told of yet */
+	struct words_told {
+		unsigned int nr;  /* that the other one who tells has not told of yet */
 		uint64_t last_ns; /* when the last of them was told */
-	} resets[NR_TELL_RESETS];
+	} told[NR_TOLD_BY_BOTH][NR_WORD_FROM];
 	enum read_probe read_probe;
 	struct lun_page limits; /* VPD B0h, as the array's port here has last shown it */
 	bool limits_known;

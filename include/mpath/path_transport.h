@@ -61,6 +61,8 @@ struct disk_news {
 				       so */
 	struct found_disks states;  /* port groups have changed their states */
 	struct found_disks doubted; /* it may lead to another LUN now */
+	struct found_disks modes;   /* its mode parameters have changed */
+	struct found_disks space;   /* the space that it takes from is running out */
 	struct found_disks
 		resized; /* it has another size; also if the kernel has read that itself */
 };

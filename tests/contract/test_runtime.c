@@ -1218,6 +1218,37 @@ static void test_the_kernel_sees_a_disk_grow(void)
 	atomic_store(&disk.nr_blocks, 0);
 }
 
+/* One of the next commands is told so, and those after it nothing more. */
+static void expect_told(struct front *front, uint8_t asc, uint8_t ascq)
+{
+	static struct command command;
+	const struct scsi_result *result = &command.io.result;
+	uint64_t until_ns = clock_now_ns() + SOON_MS * NSEC_PER_MSEC;
+
+	do {
+		assert(clock_now_ns() < until_ns);
+		send_command(front, &command, false, 0);
+		assert(wait_command(&command, SOON_MS));
+	} while (is_good(&command));
+	assert(result->status == SAM_CHECK_CONDITION && result->sense[2] == 0x06);
+	assert(result->sense[12] == asc && result->sense[13] == ascq);
+	round_trip(front, 0, 1);
+}
+
+/* Its scsi_dh_alua has had the command repeated that was told, or it was one of its own. */
+static void test_the_kernel_keeps_a_word(void)
+{
+	struct front front;
+
+	start(&front, TABLE);
+	expect_status("status info", "8:0 A 0");
+	fake_disk_modes_changed("/dev/fake-8:16");
+	expect_told(&front, 0x2a, 0x01);
+	fake_disk_space_runs_out("/dev/fake-8:0");
+	expect_told(&front, 0x38, 0x07);
+	device_stop(front.device);
+}
+
 /* The pinned WWID holds over a restart; after forget_wwid another LUN is taken. */
 static void test_pinned(void)
 {
@@ -2159,6 +2190,7 @@ static const struct {
 	{"news-are-lost", test_news_are_lost},
 	{"nobody-tells-of-disks", test_nobody_tells_of_disks},
 	{"the-kernel-sees-a-disk-grow", test_the_kernel_sees_a_disk_grow},
+	{"the-kernel-keeps-a-word", test_the_kernel_keeps_a_word},
 	{"the-kernel-doubts-a-disk-in-two-groups", test_the_kernel_doubts_a_disk_in_two_groups},
 	{"pinned", test_pinned},
 	{"messages are kept", test_messages_are_kept},

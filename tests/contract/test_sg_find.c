@@ -333,32 +333,44 @@ static void forget(struct disk_news *news)
 	found_disks_clear(&news->states);
 	found_disks_clear(&news->doubted);
 	found_disks_clear(&news->resized);
+	found_disks_clear(&news->modes);
+	found_disks_clear(&news->space);
 }
 
-static void expect_heard(const char *ua, unsigned int resets, unsigned int states,
-			 unsigned int doubted, unsigned int resized)
+enum { RESETS, STATES, DOUBTED, RESIZED, MODES, SPACE, NR_LISTS };
+
+/* sda is on list number @list, and on no other one; NR_LISTS: on none. */
+static void expect_heard(const char *ua, unsigned int list)
 {
 	struct disk_news news;
+	const struct found_disks *lists[NR_LISTS] = {
+		[RESETS] = &news.resets,   [STATES] = &news.states, [DOUBTED] = &news.doubted,
+		[RESIZED] = &news.resized, [MODES] = &news.modes,   [SPACE] = &news.space,
+	};
 
 	hears(ua);
 	news = drain();
 	assert(!news.lost && !news.disks);
-	assert(news.resets.nr == resets && news.states.nr == states && news.doubted.nr == doubted &&
-	       news.resized.nr == resized);
-	if (doubted)
-		assert(strcmp(news.doubted.disks[0].node, "/dev/sda") == 0);
+	for (unsigned int i = 0; i < NR_LISTS; i++) {
+		assert(lists[i]->nr == (i == list));
+		if (i == list)
+			assert(strcmp(lists[i]->disks[0].node, "/dev/sda") == 0);
+	}
 	forget(&news);
 }
 
+/* In the kernel's words, drivers/scsi/scsi_lib.c. */
 static void test_unit_attentions(void)
 {
-	expect_heard("POWER_ON_RESET_OCCURRED", 1, 0, 0, 0);
-	expect_heard("ASYMMETRIC_ACCESS_STATE_CHANGED", 0, 1, 0, 0);
-	expect_heard("INQUIRY_DATA_HAS_CHANGED", 0, 0, 1, 0);
-	expect_heard("REPORTED_LUNS_DATA_HAS_CHANGED", 0, 0, 1, 0);
-	expect_heard("CAPACITY_DATA_HAS_CHANGED", 0, 0, 0, 1);
-	expect_heard("MODE_PARAMETERS_CHANGED", 0, 0, 0, 0);
-	expect_heard(NULL, 0, 0, 0, 0);
+	expect_heard("POWER_ON_RESET_OCCURRED", RESETS);
+	expect_heard("ASYMMETRIC_ACCESS_STATE_CHANGED", STATES);
+	expect_heard("INQUIRY_DATA_HAS_CHANGED", DOUBTED);
+	expect_heard("REPORTED_LUNS_DATA_HAS_CHANGED", DOUBTED);
+	expect_heard("CAPACITY_DATA_HAS_CHANGED", RESIZED);
+	expect_heard("MODE_PARAMETERS_CHANGED", MODES);
+	expect_heard("THIN_PROVISIONING_SOFT_THRESHOLD_REACHED", SPACE);
+	expect_heard("SOMETHING_ELSE", NR_LISTS);
+	expect_heard(NULL, NR_LISTS);
 }
 
 static void test_disks_come_go_and_grow(void)

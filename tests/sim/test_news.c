@@ -382,6 +382,114 @@ static void a_reset_that_the_hardware_handler_hears(void)
 	world_end(w);
 }
 
+/* --- what is the initiators', and only the kernel has heard --- */
+
+static const struct {
+	enum mpath_heard heard;
+	uint8_t asc, ascq;
+} kernel_words[] = {{HEARD_MODE, 0x2a, 0x01}, {HEARD_SPACE, 0x38, 0x07}};
+
+/* scsi_dh_alua has the command repeated that was told of 2A/01; 38/07 a rescan may have met. */
+static void a_word_that_the_kernel_keeps(void)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		uint8_t asc = kernel_words[i].asc, ascq = kernel_words[i].ascq;
+		struct world *w = world_new(FAIL TWO_PATHS);
+
+		world_up(w);
+		kernel_hears(sim_path(w, "8:0"), kernel_words[i].heard);
+		kernel_hears(sim_path(w, "8:16"), kernel_words[i].heard);
+		is_told(w, 0x70, 0x06, asc, ascq);
+		is_told_nothing(w);
+		kernel_hears(sim_path(w, "8:0"), kernel_words[i].heard); /* again, at once */
+		kill_world(w, 0);
+		restart_world(w);
+		advance(w, 100);
+		is_told(w, 0x70, 0x06, asc, ascq);
+		is_told_nothing(w);
+		world_end(w);
+	}
+}
+
+/* Who was told, by his own command or after one of ours, need not be told again. */
+static void a_word_that_the_kernel_hears_of_only(void)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		uint8_t asc = kernel_words[i].asc, ascq = kernel_words[i].ascq;
+		struct world *w = world_new(FAIL ONE_PATH);
+		struct sim_path *p = sim_path(w, "8:0");
+		struct sim_io *io;
+
+		world_up(w);
+		push_ua(p, asc, ascq);
+		io = submit_write(w, 0, 1);
+		advance(w, 20);
+		expect_sense(w, io, 0x06, asc, ascq);
+		kernel_hears(p, kernel_words[i].heard);
+		is_told_nothing(w);
+
+		push_ua(p, asc, ascq); /* the checker hears it */
+		advance(w, 5001);
+		expect(w, !p->nexus.nr_uas);
+		is_told(w, 0x70, 0x06, asc, ascq);
+		kernel_hears(p, kernel_words[i].heard);
+		is_told_nothing(w);
+
+		kernel_hears(p, kernel_words[i].heard); /* once more, and that it has kept */
+		is_told(w, 0x70, 0x06, asc, ascq);
+		is_told_nothing(w);
+		world_end(w);
+	}
+}
+
+/* One word of the kernel's is not taken for another. */
+static void another_word_than_was_told(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_path *p = sim_path(w, "8:0");
+	struct sim_io *io;
+
+	world_up(w);
+	push_ua(p, 0x29, 0x03);
+	io = submit_write(w, 0, 1);
+	advance(w, 20);
+	expect_good(w, io);
+	kernel_hears(p, HEARD_MODE);
+	is_told(w, 0x70, 0x06, 0x2a, 0x01);
+	kernel_hears(p, HEARD_RESET);
+	is_told_nothing(w);
+	world_end(w);
+}
+
+/* It may have been any word; that space is running out nobody is told without knowing it. */
+static void a_word_that_got_lost(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	world_up(w);
+	kernel_hears(sim_path(w, "8:0"), HEARD_ANYTHING);
+	kernel_hears(sim_path(w, "8:16"), HEARD_ANYTHING);
+	is_told(w, 0x70, 0x06, 0x2a, 0x01);
+	is_told_nothing(w);
+	world_end(w);
+}
+
+/* It speaks of another LUN, which the initiators have never seen. */
+static void a_word_about_another_lun(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_path *p = sim_path(w, "8:16");
+
+	world_up(w);
+	exchange_lun(p, 1);
+	kernel_hears(p, HEARD_IDENTITY);
+	advance(w, 1000);
+	expect_notice(w, "8:16: not used: WWID is");
+	kernel_hears(p, HEARD_MODE);
+	is_told_nothing(w);
+	world_end(w);
+}
+
 /* --- REQUEST SENSE --- */
 
 /* Its data is the initiator's, to the last bit; not sent again. */
@@ -478,6 +586,11 @@ int main(void)
 	STORY(a_reset_while_nobody_is_there);
 	STORY(a_disk_comes_again_with_a_new_nexus);
 	STORY(a_reset_that_the_hardware_handler_hears);
+	STORY(a_word_that_the_kernel_keeps);
+	STORY(a_word_that_the_kernel_hears_of_only);
+	STORY(another_word_than_was_told);
+	STORY(a_word_that_got_lost);
+	STORY(a_word_about_another_lun);
 	STORY(an_exchanged_lun_is_told_to_request_sense);
 	STORY(another_size_is_told_to_request_sense);
 	STORY(other_states_are_told_to_request_sense);

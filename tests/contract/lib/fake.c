@@ -521,9 +521,12 @@ struct disk_monitor {
 };
 
 static struct list fake_monitors = {&fake_monitors, &fake_monitors};
-static const char *fake_doubted; /* what the next news is about; NULL: disks have come or gone */
-static const char *fake_resized; /* likewise */
-static bool fake_lost;		 /* or some was lost */
+/* What the next news is about; all NULL: disks have come or gone. */
+static const char *fake_doubted;
+static const char *fake_resized;
+static const char *fake_modes;
+static const char *fake_space;
+static bool fake_lost; /* or some was lost */
 static atomic_int fake_watch_refused;
 
 static int fake_find(const char *wwid, struct found_disks *found)
@@ -577,11 +580,15 @@ static void fake_drain(struct disk_monitor *monitor, struct disk_news *news)
 	}
 	pthread_mutex_lock(&fake_lock);
 	news->lost = fake_lost;
-	news->disks = !fake_doubted && !fake_resized && !fake_lost;
+	news->disks = !fake_doubted && !fake_resized && !fake_modes && !fake_space && !fake_lost;
 	if (fake_doubted)
 		assert(found_disks_add(&news->doubted, fake_doubted, fake_doubted));
 	if (fake_resized)
 		assert(found_disks_add(&news->resized, fake_resized, fake_resized));
+	if (fake_modes)
+		assert(found_disks_add(&news->modes, fake_modes, fake_modes));
+	if (fake_space)
+		assert(found_disks_add(&news->space, fake_space, fake_space));
 	pthread_mutex_unlock(&fake_lock);
 }
 
@@ -594,14 +601,16 @@ static void fake_unwatch(struct disk_monitor *monitor)
 	free(monitor);
 }
 
-static void fake_news(const char *doubted, const char *resized, bool lost)
+/* @about is what the next news is about; NULL: disks have come or gone. */
+static void fake_news(const char **about, const char *node, bool lost)
 {
 	const uint64_t one = 1;
 	struct disk_monitor *monitor;
 
 	pthread_mutex_lock(&fake_lock);
-	fake_doubted = doubted;
-	fake_resized = resized;
+	fake_doubted = fake_resized = fake_modes = fake_space = NULL;
+	if (about)
+		*about = node;
 	fake_lost = lost;
 	list_for_each_entry(monitor, &fake_monitors, node)
 		assert(write(monitor->fd, &one, sizeof(one)) == sizeof(one));
@@ -615,12 +624,22 @@ void fake_disks_changed(void)
 
 void fake_disk_doubted(const char *node)
 {
-	fake_news(node, NULL, false);
+	fake_news(&fake_doubted, node, false);
 }
 
 void fake_disk_resized(const char *node)
 {
-	fake_news(NULL, node, false);
+	fake_news(&fake_resized, node, false);
+}
+
+void fake_disk_modes_changed(const char *node)
+{
+	fake_news(&fake_modes, node, false);
+}
+
+void fake_disk_space_runs_out(const char *node)
+{
+	fake_news(&fake_space, node, false);
 }
 
 void fake_news_lost(void)

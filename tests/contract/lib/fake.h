@@ -67,6 +67,9 @@ void fake_disks_changed(void);
 void fake_disk_doubted(const char *node);
 /* Or has another size. */
 void fake_disk_resized(const char *node);
+/* Or unit attentions 2A/01, 38/07 of it. */
+void fake_disk_modes_changed(const char *node);
+void fake_disk_space_runs_out(const char *node);
 /* Or has heard more than there is room for. */
 void fake_news_lost(void);
 /* Who wants to be told of such things is refused, for this reason; 0: not any more. */

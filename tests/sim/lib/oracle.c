@@ -873,12 +873,27 @@ static void nobody_has_heard(struct world *w, unsigned int code)
 	w->oracle->news_overflow |= w->oracle->nr_untold + w->oracle->nr_early > NEWS_MAX;
 }
 
-/* It may have kept for itself what ends reservations. */
+static void may_be_told(struct world *w, unsigned int code)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->oracle->nr_early; i++)
+		if (w->oracle->early[i] == code)
+			return;
+	oracle_check(w, w->oracle->nr_early < UNTOLD_MAX, "too much that is heard too early");
+	w->oracle->early[w->oracle->nr_early++] = code;
+}
+
+/* It may have kept that for itself, or some command of ours has been told, too. */
 void oracle_kernel_hears(struct world *w, enum mpath_heard heard)
 {
 	if ((heard == HEARD_RESET || heard == HEARD_ANYTHING) && w->m->array_reserves &&
 	    w->now_ns - w->oracle->reset_told_ns >= RESET_KNOWN_NS)
 		nobody_has_heard(w, 0x062900);
+	if (heard == HEARD_MODE || heard == HEARD_ANYTHING)
+		may_be_told(w, 0x062a01);
+	if (heard == HEARD_SPACE)
+		may_be_told(w, 0x063807);
 }
 
 /* What an initiator is to hear, and none of them did. */
@@ -905,17 +920,6 @@ static void hear_loose_leg(struct world *w, const struct scsi_result *result)
 {
 	w->counts.loose_answers++;
 	hear_for_nobody(w, result);
-}
-
-static void may_be_told(struct world *w, unsigned int code)
-{
-	unsigned int i;
-
-	for (i = 0; i < w->oracle->nr_early; i++)
-		if (w->oracle->early[i] == code)
-			return;
-	oracle_check(w, w->oracle->nr_early < UNTOLD_MAX, "too much that is heard too early");
-	w->oracle->early[w->oracle->nr_early++] = code;
 }
 
 static void hear_early(struct world *w, const struct scsi_result *result)
