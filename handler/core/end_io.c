@@ -229,6 +229,12 @@ static void heed(struct multipath *m, struct path *path, const struct scsi_resul
 	capacity_changed(m);
 }
 
+/* LIO or the kernel drops the answer. */
+static bool answers_nobody(const struct multipath *m, const struct mpath_io *io)
+{
+	return io->aborted || past_deadline(m, io);
+}
+
 /*
  * The target's word is the answer.  But LIO sends no status for a command that was aborted, and the
  * kernel takes no answer when cmd_time_out is over: what the array tells once must be told to
@@ -236,7 +242,7 @@ static void heed(struct multipath *m, struct path *path, const struct scsi_resul
  */
 void pass_up(struct multipath *m, struct mpath_io *io)
 {
-	if ((io->aborted || past_deadline(m, io)) && is_told_once(&io->result))
+	if (answers_nobody(m, io) && is_told_once(&io->result))
 		keep_news(m, &io->result);
 	complete_io(m, io);
 }
@@ -425,7 +431,8 @@ void judge_answer(struct multipath *m, struct mpath_io *io, struct path *path)
 
 /*
  * REQUEST SENSE fetches a unit attention as data, with GOOD, and then it is over (SPC-5 6.39): the
- * initiator has it, but what it says of the path and its LUN no other command will hear.
+ * initiator has it, if he gets the data, but what it says of the path and its LUN no other command
+ * will hear.
  */
 static __attribute__((noinline)) void hear_fetched_sense(struct multipath *m, struct mpath_io *io,
 							 struct path *path)
@@ -437,9 +444,13 @@ static __attribute__((noinline)) void hear_fetched_sense(struct multipath *m, st
 	if (!scsi_result_is_good(&io->result))
 		return;
 	told.sense_len = (uint8_t)scsi_iov_read(io, told.sense, sizeof(told.sense));
-	if (!scsi_result_sense(&told, &sense) || sense.deferred || sense.key != 0x06)
+	if (!scsi_result_sense(&told, &sense) || !is_told_once(&told))
 		return;
 	verdict = judge_for(m, &told);
+	if (verdict.verdict == IO_DONE && answers_nobody(m, io))
+		keep_news(m, &told);
+	if (sense.deferred)
+		return;
 	trace(m, "io %02x: has fetched a unit attention on %s", io->cmd.cdb[0], path_name(path));
 	blame_path(m, path, io->start_ns, &told, &verdict);
 }

@@ -556,6 +556,29 @@ static void other_states_are_told_to_request_sense(void)
 	world_end(w);
 }
 
+/* When cmd_time_out is over the kernel takes no data either. */
+static void a_request_sense_that_has_expired_fetches_it(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_path *p = sim_path(w, "8:0");
+	struct sim_io *io;
+
+	w->backstore.cmd_time_out_ms = 10000;
+	w->has_backstore = true;
+	world_up(w);
+	p->latency_ns = 9000 * NSEC_PER_MSEC;
+	io = submit_cdb(w, (const uint8_t[6]){0x03, [4] = 18}, 6, 18);
+	advance(w, 1);
+	p->latency_ns = SIM_LATENCY;
+	advance(w, 8900);
+	push_ua(p, 0x2a, 0x03);
+	advance(w, 200);
+	expect_good(w, io);
+	is_told(w, 0x70, 0x06, 0x2a, 0x03);
+	is_told_nothing(w);
+	world_end(w);
+}
+
 /* What has nothing to say of path and LUN says nothing. */
 static void other_sense_is_not_ours(void)
 {
@@ -594,6 +617,7 @@ int main(void)
 	STORY(an_exchanged_lun_is_told_to_request_sense);
 	STORY(another_size_is_told_to_request_sense);
 	STORY(other_states_are_told_to_request_sense);
+	STORY(a_request_sense_that_has_expired_fetches_it);
 	STORY(other_sense_is_not_ours);
 	STORY(an_aborted_command_hears_it);
 	STORY(a_command_that_has_expired_hears_it);

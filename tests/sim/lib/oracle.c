@@ -949,6 +949,13 @@ static bool is_past_deadline(const struct world *w, const struct sim_io *io)
 	return w->backstore.cmd_time_out_ms && w->now_ns >= deadline_ns(w, io);
 }
 
+/* A REQUEST SENSE that nobody waits for has fetched it. */
+static void hear_fetched(struct world *w, const struct sim_io *io, const struct scsi_result *result)
+{
+	if (io->io.cmd.cdb[0] == 0x03 && scsi_result_is_good(result) && io->buf[2] == 0x06)
+		may_be_told(w, 0x060000u | (unsigned int)io->buf[12] << 8 | io->buf[13]);
+}
+
 void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio)
 {
 	struct sim_io *io = mio->owner;
@@ -967,8 +974,10 @@ void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio
 		hear_loose_leg(w, &mio->result);
 		return;
 	}
-	if (io->tmr || io->overdue || is_past_deadline(w, io))
+	if (io->tmr || io->overdue || is_past_deadline(w, io)) {
 		hear_for_nobody(w, &mio->result);
+		hear_fetched(w, io, &mio->result);
+	}
 	if (is_deferred(&mio->result)) {
 		io->heard_loss = news_of(&mio->result);
 		w->counts.deferred++;
