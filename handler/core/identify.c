@@ -103,17 +103,27 @@ static bool refuse(struct strbuf *reason, const char *why)
 	return false;
 }
 
+static size_t least_of(size_t a, size_t b, size_t c)
+{
+	size_t least = a < b ? a : b;
+
+	return least < c ? least : c;
+}
+
 static bool learn_inquiry(struct lun_facts *seen, const struct scsi_answer *answer,
 			  struct strbuf *reason)
 {
+	size_t end;
+
 	if (answer->len < 36)
 		return refuse(reason, "INQUIRY data is too short");
 	if (answer->data[0] >> 5)
 		return refuse(reason, "the target has no LUN here (INQUIRY peripheral qualifier)");
 	if ((answer->data[0] & 0x1f) != 0)
 		return refuse(reason, "not a disk (INQUIRY peripheral device type)");
-	seen->inquiry_len =
-		(uint8_t)(answer->len < LUN_INQUIRY_MAX ? answer->len : LUN_INQUIRY_MAX);
+	/* Not all adapters tell how much has come; and some targets count too few of these 36. */
+	end = answer->data[4] + 5u > 36 ? answer->data[4] + 5u : 36;
+	seen->inquiry_len = (uint8_t)least_of(answer->len, end, LUN_INQUIRY_MAX);
 	memcpy(seen->inquiry, answer->data, seen->inquiry_len);
 	if (scsi_inquiry_is_ours(seen->inquiry, seen->inquiry_len))
 		return refuse(reason, "a LUN that tcmu-mpath itself exports");
@@ -135,15 +145,22 @@ static void learn_pages(struct lun_facts *seen, const struct scsi_answer *answer
 	seen->nr_vpd_pages = (uint8_t)count;
 }
 
-static void learn_page(struct lun_page *page, const struct scsi_answer *answer)
+/* Another page than the one that was asked for is none; what lies behind its end is not of it. */
+static void learn_page(struct lun_page *page, const struct scsi_answer *answer, uint8_t code)
 {
-	page->len = (uint8_t)(answer->len < LUN_VPD_MAX ? answer->len : LUN_VPD_MAX);
+	size_t end;
+
+	if (answer->len < 4 || answer->data[1] != code)
+		return;
+	end = 4u + (answer->data[2] << 8 | answer->data[3]);
+	page->len = (uint8_t)least_of(answer->len, end, LUN_VPD_MAX);
 	memcpy(page->data, answer->data, page->len);
 }
 
 static void learn_serial(struct path *path, const struct scsi_answer *answer)
 {
-	size_t len = answer->len < 4 ? 0 : answer->len - 4, at = 4;
+	bool is_the_page = answer->len >= 4 && answer->data[1] == VPD_SERIAL;
+	size_t len = is_the_page ? answer->len - 4 : 0, at = 4;
 
 	if (len && answer->data[3] < len)
 		len = answer->data[3];
@@ -194,13 +211,13 @@ static bool learn(struct path *path, const struct scsi_answer *answer, struct st
 		       answer->len < LUN_CAPACITY_LEN ? answer->len : LUN_CAPACITY_LEN);
 		return true;
 	case ASK_LIMITS:
-		learn_page(&seen->limits, answer);
+		learn_page(&seen->limits, answer, VPD_LIMITS);
 		return true;
 	case ASK_FEATURES:
-		learn_page(&seen->features, answer);
+		learn_page(&seen->features, answer, VPD_FEATURES);
 		return true;
 	case ASK_THIN:
-		learn_page(&seen->thin, answer);
+		learn_page(&seen->thin, answer, VPD_THIN);
 		return true;
 	default:
 		learn_serial(path, answer);

@@ -1280,6 +1280,30 @@ static void a_port_without_block_limits(void)
 	world_end(w);
 }
 
+/*
+ * An adapter may not say how much has come: what lies behind the end of a page is not the array's
+ * word.  Nor is another page than the one that was asked for.
+ */
+static void limits_that_are_no_limits(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_nexus *nexus = &sim_path(w, "8:16")->nexus;
+
+	set_limits(w, "8:0", 8, 200, 70);
+	set_limits(w, "8:16", 4, 100, 50);
+	nexus->cuts_limits = true;
+	world_up(w);
+	expect_limits(w, 4, 0, 70);
+	nexus->cuts_limits = false;
+	comes_and_goes(w, "8:16");
+	expect_limits(w, 4, 100, 50);
+	set_limits(w, "8:16", 1, 1, 1);
+	nexus->mistakes_limits = true;
+	comes_and_goes(w, "8:16");
+	expect_limits(w, 4, 100, 50);
+	world_end(w);
+}
+
 /* The limits of a LUN that is forgotten do not count for the next one. */
 static void limits_are_forgotten_with_the_lun(void)
 {
@@ -1446,6 +1470,7 @@ int main(void)
 	STORY(what_all_ports_allow);
 	STORY(nothing_is_promised_that_is_not_kept);
 	STORY(a_port_without_block_limits);
+	STORY(limits_that_are_no_limits);
 	STORY(limits_are_forgotten_with_the_lun);
 	STORY(the_lun_goes_while_it_is_looked_at);
 	STORY(an_answer_that_is_too_short);

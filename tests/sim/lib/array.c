@@ -214,7 +214,8 @@ static void vpd(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi
 	case 0xb0:
 		if (nexus->no_limits || nexus->hides_limits)
 			break;
-		data[3] = 60;
+		data[1] = nexus->mistakes_limits ? 0xb1 : 0xb0;
+		data[3] = nexus->cuts_limits ? 12 : 60;
 		data[5] = nexus->max_caw;
 		put_be(data + 8, 4, nexus->max_transfer ? nexus->max_transfer : 128);
 		put_be(data + 20, 4, nexus->max_unmap);

@@ -104,6 +104,8 @@ struct sim_nexus {
 	uint64_t max_write_same; /* ... and of a WRITE SAME */
 	bool no_limits;		 /* there is no page B0h */
 	bool hides_limits;	 /* there is, but it is refused */
+	bool cuts_limits;	 /* B0h ends after 16 bytes, but what is not its own comes, too */
+	bool mistakes_limits;	 /* it sends B1h for B0h */
 	bool boasts; /* page 86h: it can do all that may be said there; formatted with PI */
 	uint16_t uas[SIM_UAS_MAX]; /* pending unit attentions: asc << 8 | ascq */
 	unsigned int nr_uas;
