@@ -161,10 +161,16 @@ void restart_path_used(struct multipath *m, struct path *path)
 	m->actions->disk_used = true;
 }
 
-/* All that was out there has been answered. */
+/*
+ * All that was out there of ours has been answered.  What a former process has left may be there
+ * still: a next one is told as long as it is feared, also when this one ends.
+ */
 void restart_path_closed(struct multipath *m, struct path *path)
 {
+	bool feared = path->feared;
+
 	forget_foreign(path);
+	path->feared = feared;
 	if (!path->used)
 		return;
 	path->used = false;
@@ -237,6 +243,7 @@ void restart_path_opened(struct multipath *m, struct path *path)
 	tally_begins(path, m->restart_over ? path->facts.errors : 0);
 	path->heard_ns = 0;
 	path->mute = true;
+	path->feared = false;
 	notice_standstill(m);
 	find_former_disk(m, path);
 	if (!may_have_foreign(m, path) || m->now_ns >= wait_over_ns(m))
@@ -482,7 +489,7 @@ void restart_timeout(struct multipath *m)
 	if (m->restart_over)
 		return;
 	for_each_path(m, path)
-		if (path->foreign || path->feared)
+		if (path->foreign || (path->feared && path->link != LINK_CLOSED))
 			look_after(m, path);
 	list_for_each_entry(path, &m->leaving, map_node)
 		if (path->kept_back)

@@ -704,9 +704,6 @@ void device_stop(struct device *d)
 		pthread_cond_wait(&d->changed, &d->lock);
 	pthread_mutex_unlock(&d->lock);
 
-	if (d->keeper.failed) /* the file does not know how it has ended */
-		device_tell_errors(d);
-	else
-		tally_forget(&d->tally);
+	device_leave_word(d);
 	device_free(d);
 }

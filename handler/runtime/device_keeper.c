@@ -90,6 +90,21 @@ void device_tell_errors(struct device *d)
 	tally_tell(&d->tally, &now);
 }
 
+/*
+ * The map has ended, and nobody needs the tally any more; unless the file does not know how it has
+ * ended, or a former process's commands are still feared, on disks whose errors are known.
+ */
+void device_leave_word(struct device *d)
+{
+	struct mpath_error_tally last;
+
+	mpath_tell_errors(d->map, &last);
+	if (d->keeper.failed || last.disks[0].disk)
+		tally_tell(&d->tally, &last);
+	else
+		tally_forget(&d->tally);
+}
+
 void keeper_done(struct letter *letter)
 {
 	struct device *d = container_of(letter, struct device, keeper.job.letter);

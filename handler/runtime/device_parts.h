@@ -134,6 +134,7 @@ void keeper_run(struct job *job);
 void keeper_done(struct letter *letter);
 void keeper_start(struct device *d);
 void device_tell_errors(struct device *d);
+void device_leave_word(struct device *d);
 void device_tell_at_once(struct device *d, const struct mpath_actions *actions);
 void device_keep(struct device *d, const struct mpath_actions *actions);
 void device_open_tally(struct device *d, const char *backstore);

@@ -38,7 +38,7 @@ int tally_open(struct tally *tally, const char *name, const char *boot);
  * no end is another than it was or is.
  */
 void tally_tell(struct tally *tally, const struct mpath_error_tally *now);
-/* The map has ended in order: nobody needs it any more. */
+/* The map has ended in order, and fears nothing: nobody needs it any more. */
 void tally_forget(struct tally *tally);
 /* One that is not open is fine. */
 void tally_close(struct tally *tally);

@@ -1877,6 +1877,38 @@ static void test_told_by_a_former_process(void)
 	assert(access(tally_name(), F_OK) != 0);
 }
 
+/*
+ * It ends in order while commands of a former process are out: the next one is to fear that one's
+ * disks, too, and to know which errors they had.
+ */
+static void test_what_is_feared_is_told_at_the_end(void)
+{
+	static struct command write;
+	struct mpath_error_tally told = {0};
+	struct tally tally = {0};
+	struct front front;
+	struct kept kept;
+
+	forget_state("mpatha");
+	assert(tally_open(&tally, "mpatha", "this") == 0);
+	told.disks[0] = (struct mpath_disk_errors){.disk = fake_disk_number(&paths[0])};
+	tally_tell(&tally, &told);
+	tally_close(&tally);
+	atomic_store(&paths[0].foreign, 1);
+	start(&front, TABLE);
+	device_wait_settled(front.device, SOON_MS);
+	device_stop(front.device);
+	assert(load_state(&kept) && kept.memory.nr_disks == 1);
+	assert(kept.memory.disks[0] == told.disks[0].disk);
+	assert(told_now().disks[0].disk == told.disks[0].disk && !told_now().disks[1].disk);
+	atomic_store(&paths[0].foreign, 0);
+	start(&front, TABLE);
+	send_command(&front, &write, true, 0);
+	assert(wait_command(&write, 3 * SOON_MS) && is_good(&write));
+	device_stop(front.device);
+	assert(load_state(&kept) && kept.memory.nr_disks == 0 && access(tally_name(), F_OK) != 0);
+}
+
 /* The old copy may land, whatever backstore the LUN is in now; but not after a reboot. */
 static void test_fence_of_a_former_process(void)
 {
@@ -2210,6 +2242,7 @@ static const struct {
 	{"fence is kept", test_fence_is_kept},
 	{"fence is told at once", test_fence_is_told_at_once},
 	{"told by a former process", test_told_by_a_former_process},
+	{"what is feared is told at the end", test_what_is_feared_is_told_at_the_end},
 	{"fence is over at the end", test_fence_is_over_at_the_end},
 	{"fence of a former process", test_fence_of_a_former_process},
 	{"news of a former process", test_news_of_a_former_process},

@@ -826,6 +826,70 @@ static void stopped_while_it_keeps_back(void)
 	}
 }
 
+/* As by systemctl restart: what is kept is saved once more, and the tally is forgotten. */
+static void end_in_order(struct world *w)
+{
+	struct mpath_error_tally tally;
+
+	stop_world(w);
+	advance(w, 100);
+	expect(w, w->stopped);
+	mpath_remember(w->m, &w->saved);
+	mpath_tell_errors(w->m, &tally);
+	kill_world(w, 0);
+	if (!tally.disks[0].disk)
+		w->tally = (struct mpath_error_tally){0};
+	w->shut_down = w->stopping = w->stopped = false;
+}
+
+/*
+ * The second process is ended, in order, as its LUN seems to hang: what the first one has left is
+ * out there still, and the third must know of it.
+ */
+static void ended_while_it_keeps_back(void)
+{
+	struct world *w = killed_while_blocked(FENCE_TIME);
+	struct sim_io *write;
+
+	advance(w, 20000);
+	end_in_order(w);
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 200000);
+	expect_pending(w, write);
+	sim_unblock(sim_path(w, "8:0"));
+	advance(w, 1600);
+	expect_good(w, write);
+	expect(w, w->luns[0].stamps[0] == write->stamp);
+	world_end(w);
+}
+
+/* It was found to be gone, and is killed before it looks for the path again. */
+static void killed_while_the_path_is_closed(void)
+{
+	struct world *w = killed_while_blocked(FENCE_TIME);
+	struct sim_path *p = sim_path(w, "8:0");
+	struct sim_io *write;
+
+	advance(w, 20000);
+	p->path->reopen = true;
+	p->open_hangs = true;
+	advance(w, 20000);
+	expect(w, !p->is_open);
+	mpath_remember(w->m, &w->saved); /* with the next tick */
+	mpath_tell_errors(w->m, &w->tally);
+	kill_world(w, 0);
+	p->open_hangs = false;
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 200000);
+	expect_pending(w, write);
+	sim_unblock(p);
+	advance(w, 1600);
+	expect_good(w, write);
+	world_end(w);
+}
+
 /* With fence=none as with dm: the wait has its end. */
 static void nothing_is_kept_back_without_fence(void)
 {
@@ -2130,6 +2194,8 @@ int main(void)
 	STORY(a_third_process_finds_it_kept_back);
 	STORY(the_path_is_removed_while_it_keeps_back);
 	STORY(stopped_while_it_keeps_back);
+	STORY(ended_while_it_keeps_back);
+	STORY(killed_while_the_path_is_closed);
 	STORY(nothing_is_kept_back_without_fence);
 	STORY(the_port_is_lost_while_we_stand_still);
 	STORY(we_stand_still_from_the_beginning);
