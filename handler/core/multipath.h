@@ -216,7 +216,7 @@ struct multipath {
 	unsigned int nr_lost_disks; /* of these, when all paths were looked at: the time decides */
 	uint64_t former_slow_ns;    /* and its slow writes until then, if they are still out */
 	uint32_t former_timeout_ms; /* and those that are not slow had so much at least ... */
-	uint32_t former_longest_ms; /* ... and so much at most; 0: not known */
+	uint32_t former_longest_ms; /* ... and so much at most */
 	uint32_t first_timeout_ms;  /* the least path_timeout_ms so far: a next process knows it */
 	unsigned int nr_slow;	    /* writes that are out and may take longer than that */
 	uint64_t slow_kept_ns;	    /* the end of the last of these, as a next process knows it */

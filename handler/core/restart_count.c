@@ -61,11 +61,8 @@ void forget_foreign(struct path *path)
 static bool counters_prove(const struct multipath *m, const struct path *path)
 {
 	uint64_t from_ns = later(m->started_ns, path->kept_back_ns);
-	uint32_t timeout_ms = m->settings.path_timeout_ms;
 
-	if (m->former_timeout_ms && m->former_timeout_ms < timeout_ms)
-		timeout_ms = m->former_timeout_ms;
-	return m->now_ns < from_ns + timeout_ms * NSEC_PER_MSEC;
+	return m->now_ns < from_ns + restart_least_timeout_ms(m) * NSEC_PER_MSEC;
 }
 
 /*

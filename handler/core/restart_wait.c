@@ -178,6 +178,19 @@ static void tell_writes_out(struct multipath *m, const struct path *path)
 			slow_write_starts(m, io);
 }
 
+/*
+ * It was made shorter since the former process began, before this one did or since: that one's
+ * writes are slow ones now.
+ */
+static void fear_longer_timeouts(struct multipath *m)
+{
+	uint32_t timeout_ms = m->former_longest_ms;
+	uint64_t end_ns = m->started_ns + longest_out_ms(m, timeout_ms) * NSEC_PER_MSEC;
+
+	if (timeout_ms > m->settings.path_timeout_ms && end_ns > m->now_ns)
+		m->former_slow_ns = later(m->former_slow_ns, end_ns);
+}
+
 /* path_timeout_ms may be another one from now on.  If it is longer its writes are slow ones. */
 void restart_takes_timeout(struct multipath *m)
 {
@@ -187,6 +200,7 @@ void restart_takes_timeout(struct multipath *m)
 		return;
 	m->first_timeout_ms = m->settings.path_timeout_ms;
 	m->actions->fence_moved = true;
+	fear_longer_timeouts(m);
 	for_each_path(m, path)
 		tell_writes_out(m, path);
 	list_for_each_entry(path, &m->leaving, map_node)
@@ -203,17 +217,6 @@ uint32_t restart_least_timeout_ms(const struct multipath *m)
 
 /* --- what we fear of a former process --- */
 
-/* It was made shorter since the former process began: that one's writes are slow ones now. */
-static void fear_longer_timeouts(struct multipath *m)
-{
-	uint32_t timeout_ms = m->former_longest_ms;
-
-	if (timeout_ms <= m->settings.path_timeout_ms)
-		return;
-	m->former_slow_ns =
-		later(m->former_slow_ns, m->now_ns + longest_out_ms(m, timeout_ms) * NSEC_PER_MSEC);
-}
-
 /* A time that no fence lasts to is not believed: writes would wait for ever. */
 void restart_begins(struct multipath *m)
 {
@@ -224,6 +227,8 @@ void restart_begins(struct multipath *m)
 	m->nr_recalled_disks = m->nr_former_disks;
 	if (m->nr_former_disks)
 		m->restart_over = false;
+	if (!m->former_longest_ms) /* nobody has said: as ours */
+		m->former_longest_ms = m->settings.path_timeout_ms;
 	fear_longer_timeouts(m);
 	if (m->former_slow_ns > m->now_ns + SLOW_FEARED_MAX_NS)
 		m->former_slow_ns = m->now_ns + SLOW_FEARED_MAX_NS;

@@ -2027,6 +2027,56 @@ static void a_longer_time_out_for_the_next_process(void)
 	world_end(w);
 }
 
+/* Nor is it shorter when the administrator makes it so in the wait: the old write has its own. */
+static void a_shorter_time_out_during_the_wait(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	set_path_timeout(w, 60000);
+	world_up(w);
+	leave_writes(w);
+	kill_world(w, 85000);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 10000);
+	set_path_timeout(w, 20000);
+	expect(w, reload(w, QUEUE TWO_PATHS) == 0);
+	advance(w, 139000); /* 60 + 30 + 60 s */
+	expect_pending(w, write);
+	expect(w, w->counts.orphan_writes == 1);
+	advance(w, 2000);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* Likewise longer; and nobody has left word of it: then it is ours, as we have begun. */
+static void a_longer_time_out_during_the_wait(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	uint64_t now_ns = w->now_ns;
+	struct sim_io *write;
+
+	w->timeouts_untold = true;
+	w->settings.fence = FENCE_TIME;
+	set_path_timeout(w, 20000);
+	sim_late_foreign(sim_path(w, "8:0"), 0, 4711, now_ns + 45 * NSEC_PER_SEC,
+			 now_ns + 20 * NSEC_PER_SEC);
+	world_up(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 5000);
+	set_path_timeout(w, 60000);
+	expect(w, reload(w, QUEUE TWO_PATHS) == 0);
+	advance(w, 100000);
+	expect_pending(w, write);
+	expect(w, w->counts.orphan_writes == 1);
+	advance(w, 46000); /* 60 + 30 + 60 s */
+	expect_good(w, write);
+	world_end(w);
+}
+
 /*
  * The process in between could not map the tally: what it finds there is of the one before it,
  * which had other times.  Its own are in the memory; the next one heeds both.
@@ -2248,6 +2298,8 @@ int main(void)
 	STORY(a_longer_time_out_for_a_while);
 	STORY(a_time_out_of_half_an_hour_for_a_while);
 	STORY(a_shorter_time_out_for_the_next_process);
+	STORY(a_shorter_time_out_during_the_wait);
+	STORY(a_longer_time_out_during_the_wait);
 	STORY(a_tally_with_a_longer_time_out);
 	STORY(a_tally_with_a_shorter_time_out);
 	STORY(a_longer_time_out_for_the_next_process);
