@@ -92,14 +92,15 @@ void device_tell_errors(struct device *d)
 
 /*
  * The map has ended, and nobody needs the tally any more; unless the file does not know how it has
- * ended, or a former process's commands are still feared, on disks whose errors are known.
+ * ended, or a former process's commands are still feared: for a time, and on disks whose errors are
+ * known.
  */
 void device_leave_word(struct device *d)
 {
 	struct mpath_error_tally last;
 
 	mpath_tell_errors(d->map, &last);
-	if (d->keeper.failed || last.disks[0].disk)
+	if (d->keeper.failed || last.fence_end_ns || last.disks[0].disk)
 		tally_tell(&d->tally, &last);
 	else
 		tally_forget(&d->tally);
