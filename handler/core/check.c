@@ -57,6 +57,7 @@ static bool may_rest_unasked(const struct path *path)
 void begin_check(struct multipath *m, struct path *path)
 {
 	path->next_check_ns = 0;
+	path->asked_later = false;
 	tally_check(m, path);
 	if (path->read_probe == READ_WANTED ||
 	    (m->settings.checker && !(path->active && path->recheck_identity)))

@@ -37,6 +37,7 @@ static void end_of_doubt(struct multipath *m, struct path *path)
 		return;
 	path->suspect = false;
 	path->in_transition = false;
+	path->asked_later = false;
 	path->suspect_since_ns = 0;
 	m->nr_suspect--;
 }
@@ -197,7 +198,21 @@ void suspect_path_of(struct multipath *m, struct path *path, uint64_t sent_ns, c
 		return;
 	}
 	begin_doubt(m, path, why);
+	path->asked_later = true;
 	ask_after_a_pause(m, path);
+}
+
+/* A command has found no other path: the sibling has failed since, or has failed the command. */
+void end_pauses(struct multipath *m)
+{
+	struct path *path;
+
+	for_each_path(m, path) {
+		if (!path->asked_later)
+			continue;
+		path->asked_later = false;
+		probe_path_now(m, path);
+	}
 }
 
 bool transition_lasts_too_long(const struct multipath *m, const struct path *path,

@@ -135,6 +135,7 @@ void no_path_for(struct multipath *m, struct mpath_io *io, enum choice choice)
 	case CHOSE_WAIT_FOR_PATH:
 		trace(m, "io %02x: waits for a path in doubt", io->cmd.cdb[0]);
 		hold_io(m, &m->held, io);
+		end_pauses(m);
 		return;
 	case CHOSE_WAIT_FOR_ACTIVATION:
 		trace(m, "io %02x: waits for activation", io->cmd.cdb[0]);

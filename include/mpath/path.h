@@ -201,6 +201,7 @@ struct path {
 	bool was_in_current;	  /* of take_over() alone: in the group in use before the change */
 	bool ghost;		  /* in standby, as the checker last saw it */
 	bool in_transition;	  /* suspect, because its port group changes its state */
+	bool asked_later;	  /* suspect, and its probe has time, as others serve */
 	bool refresh_tried;	  /* its states were asked for in vain this time */
 	bool told_refusal;	  /* of writes, since it was opened */
 	uint16_t untold;	  /* ASC, ASCQ: for initiators, if it leads to the LUN; 0: none */

@@ -789,9 +789,39 @@ static void a_path_that_carries_nothing_but_questions(void)
 	world_end(w);
 }
 
+/*
+ * It has a pause, as the other one serves; but when that fails nobody is left who does, and
+ * commands wait for it.
+ */
+static void a_pause_ends_when_commands_wait(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_path *bad = sim_path(w, "8:0");
+	struct sim_io *ios[4], *io;
+
+	w->settings.recheck_interval_ms = 30 * 1000;
+	world_up(w);
+	for (unsigned int i = 0; i < 4; i++)
+		ios[i] = submit_read(w, i, 1);
+	set_io_mode(bad, MODE_FAULT, 0);
+	reads_go_on(w, ios, 4, 1000);
+	expect(w, bad->path->suspect);
+	set_io_mode(bad, MODE_UP, 0);
+	advance(w, 10);
+	expect(w, bad->path->suspect);
+
+	set_mode(sim_path(w, "8:16"), MODE_LOST);
+	io = submit_read(w, 0, 1);
+	advance(w, 20);
+	expect_good(w, io);
+	expect(w, io->last_path == bad);
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(a_path_that_carries_nothing_but_questions);
+	STORY(a_pause_ends_when_commands_wait);
 	STORY(a_new_map_looks_at_its_paths_first);
 	STORY(round_robin_takes_turns);
 	STORY(a_lost_path_is_left_and_comes_back);
