@@ -29,12 +29,12 @@
 /* --- the lost ones --- */
 
 /* The chains are those of m->twice. */
-static size_t chain_of_chunk(uint64_t chunk)
+static uint8_t chain_of_chunk(uint64_t chunk)
 {
-	return chunk * 0x9e3779b97f4a7c15 >> (64 - TWICE_CHAINS_LOG2);
+	return (uint8_t)(chunk * 0x9e3779b97f4a7c15 >> (64 - TWICE_CHAINS_LOG2));
 }
 
-static size_t chain_of(const struct mpath_io *io)
+static uint8_t chain_of(const struct mpath_io *io)
 {
 	struct block_range written = scsi_written_blocks(&io->cmd);
 
@@ -51,7 +51,8 @@ void comes_twice(struct multipath *m, struct mpath_io *io)
 	if (io->twice || io->cmd.class != CMD_IDEMPOTENT || io->aborted ||
 	    m->settings.fence == FENCE_NONE)
 		return;
-	chain = &m->twice[chain_of(io)];
+	io->twice_chain = chain_of(io);
+	chain = &m->twice[io->twice_chain];
 	io->twice = true;
 	io->twice_number = m->twice_number++;
 	io->next_twice = *chain;
@@ -62,7 +63,7 @@ void comes_twice(struct multipath *m, struct mpath_io *io)
 
 static void take_off_chain(struct multipath *m, struct mpath_io *io)
 {
-	struct mpath_io **at = &m->twice[chain_of(io)];
+	struct mpath_io **at = &m->twice[io->twice_chain];
 
 	while (*at != io)
 		at = &(*at)->next_twice;
@@ -198,7 +199,7 @@ bool order_is_sound(const struct multipath *m)
 
 	for (chain = 0; chain <= LONG_CHAIN; chain++) {
 		for (io = m->twice[chain]; io; io = io->next_twice, n++)
-			if (!io->twice || chain_of(io) != chain ||
+			if (!io->twice || io->twice_chain != chain ||
 			    (io->behind && io->behind->older != io))
 				return false;
 	}
