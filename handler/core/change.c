@@ -567,10 +567,8 @@ static void count_out(struct multipath *m, struct path *path)
 {
 	if (path->suspect)
 		m->nr_suspect--;
-	if (path->active && --m->nr_valid == 0) {
-		no_path_begins(m);
-		release_held_paths(m);
-	}
+	if (path->active && --m->nr_valid == 0)
+		last_path_is_lost(m);
 	if (!path->settled) {
 		m->nr_unsettled--;
 		doubt_groups(m); /* they may have waited for this one only */

@@ -85,7 +85,8 @@ static inline void map(struct multipath *m, struct mpath_io *io, bool on_leg)
 	if (io->waits_behind)
 		wait_behind_nobody(io);
 	older = m->nr_twice ? older_write(m, io) : NULL;
-	if (older) {
+	/* Without a path it is not sent: answered at once is who is not to wait for one. */
+	if (older && (m->nr_valid || may_hold(m, io))) {
 		wait_for_older(m, io, older);
 		return;
 	}

@@ -369,6 +369,8 @@ void run_backlog(struct multipath *m);
 void queues_timeout(struct multipath *m);
 void abort_io(struct multipath *m, struct mpath_io *io);
 void no_path_begins(struct multipath *m); /* so does the time of no_path_timeout_*_ms */
+void last_path_is_lost(struct multipath *m);
+bool may_hold(const struct multipath *m, const struct mpath_io *io);
 void answer_all_busy(struct multipath *m);
 void answer_all_not_ready(struct multipath *m);
 

@@ -61,10 +61,8 @@ static void take_out(struct multipath *m, struct path *path, const char *why)
 	path->read_probe = READ_NONE;
 	path->fail_count++;
 	m->nr_path_faults++;
-	if (--m->nr_valid == 0) {
-		no_path_begins(m);
-		release_held_paths(m);
-	}
+	if (--m->nr_valid == 0)
+		last_path_is_lost(m);
 	/* Who waited for this path's probe, or for room on it, must look again. */
 	if (path->suspect || !list_empty(&m->backlog) ||
 	    (!list_empty(&m->activating) && !pg_init_pending(m)))

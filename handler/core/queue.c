@@ -49,7 +49,19 @@ void no_path_begins(struct multipath *m)
 	m->no_path_since_ns = m->now_ns;
 }
 
-static bool may_hold(const struct multipath *m, const struct mpath_io *io)
+/* Those who wait for another one are looked at again: without a path they may not be held. */
+void last_path_is_lost(struct multipath *m)
+{
+	no_path_begins(m);
+	release_held_paths(m);
+	if (list_empty(&m->restarting))
+		return;
+	list_splice(&m->held, &m->restarting);
+	m->run_held = true;
+}
+
+/* For a path, while there is none. */
+bool may_hold(const struct multipath *m, const struct mpath_io *io)
 {
 	return may_queue(m) && io->cmd.medium && m->lun.known && !lun_is_gone(m) &&
 	       !past_no_path_limit(m, io);

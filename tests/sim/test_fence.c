@@ -225,6 +225,56 @@ static void what_waits_for_a_lost_write(void)
 	world_end(w);
 }
 
+/*
+ * The lost write is held until there is a path, which may be for ever.  What is not held without
+ * one (D15) is answered as it would be otherwise, whenever the last path has gone.
+ */
+static void what_is_not_held_does_not_wait_without_a_path(void)
+{
+	const uint8_t vendors[6] = {0xc1};
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *lost, *held, *before, *after;
+
+	world_up(w);
+	lost = lose_write(w, 2);
+	before = submit_cdb(w, vendors, 6, 0);
+	held = submit_write(w, 2, 1);
+	advance(w, 1);
+	expect_pending(w, before);
+	expect(w, message(w, "fail_path 8:0") == 0);
+	expect(w, message(w, "fail_path 8:16") == 0);
+	advance(w, 1);
+	expect_sense(w, before, 0x02, 0x08, 0x00);
+	after = submit_cdb(w, vendors, 6, 0);
+	advance(w, 1);
+	expect_sense(w, after, 0x02, 0x08, 0x00);
+	expect(w, !before->nr_starts && !after->nr_starts);
+	advance(w, 2 * FENCE_MS);
+	expect_sense(w, submit_cdb(w, vendors, 6, 0), 0x02, 0x08, 0x00);
+	expect_pending(w, lost);
+	expect_pending(w, held);
+	expect(w, message(w, "reinstate_path 8:16") == 0);
+	advance(w, 10);
+	expect_good(w, lost);
+	expect_good(w, held);
+	world_end(w);
+
+	/* And so is a write if nothing is held. */
+	w = new_world("0 " TWO_GROUPS, FENCE_TIME);
+	world_up(w);
+	lost = lose_write(w, 2);
+	held = submit_write(w, 2, 1);
+	advance(w, 1);
+	expect_pending(w, held);
+	expect(w, message(w, "fail_path 8:16") == 0);
+	advance(w, 1);
+	expect_sense(w, held, 0x02, 0x08, 0x00);
+	expect_pending(w, lost);
+	advance(w, FENCE_MS);
+	expect(w, lost->state == SIM_IO_ANSWERED);
+	world_end(w);
+}
+
 /* What sets something is sent again like a write: a LUN that was started must not be stopped then.
  */
 static void settings_come_in_their_order(void)
@@ -1911,6 +1961,7 @@ int main(void)
 	STORY(who_waits_for_an_older_write);
 	STORY(two_lost_writes_to_one_block);
 	STORY(what_waits_for_a_lost_write);
+	STORY(what_is_not_held_does_not_wait_without_a_path);
 	STORY(settings_come_in_their_order);
 	STORY(a_lost_unmap_holds_what_it_names);
 	STORY(an_answer_lets_go_who_waits_for_it);
