@@ -172,9 +172,9 @@ struct mpath_io {
 	bool aborted;	      /* a task management function named it: never submit again */
 	bool twice; /* a write that may have been carried out, and is to be sent again (order.c) */
 	uint8_t twice_chain; /* and so long in that one: an UNMAP's list may change */
-	bool waits_behind; /* a write that may go once an older one is answered (order.c) */
-	bool overdue;	   /* a write that the kernel has answered for us, or may have (fence.c) */
-	bool abandoned;	   /* the transport is giving it up; no answer of the path counts */
+	bool waits_behind;   /* a write that may go once an older one is answered (order.c) */
+	bool overdue;	/* a write that the kernel has answered for us, or may have (fence.c) */
+	bool abandoned; /* the transport is giving it up; no answer of the path counts */
 	void *transport_data; /* the transport's, while the command is on a path */
 	void *owner;	      /* the creator's; the core never looks at it */
 };
