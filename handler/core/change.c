@@ -335,12 +335,15 @@ struct mpath_change *mpath_change_regroup(struct multipath *m, const unsigned in
 	return regroup(m, assignment, NULL, 0, error);
 }
 
-/* The only group, or, where each path has its own (multipathd's failover), a new one. */
+/*
+ * The only group, or, where each path has its own (multipathd's failover), a new one; and so where
+ * groups are formed anew when the path is known.
+ */
 static unsigned int natural_group(const struct multipath *m)
 {
 	if (m->nr_groups == 1)
 		return 1;
-	return m->nr_paths == m->nr_groups ? m->nr_groups + 1 : 0;
+	return m->settings.policy.on || m->nr_paths == m->nr_groups ? m->nr_groups + 1 : 0;
 }
 
 /* What once was the device of a path that is closed may be any disk now. */

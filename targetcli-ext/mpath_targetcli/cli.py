@@ -116,7 +116,8 @@ def add_steering(commands: Commands) -> None:
     command = commands.add_for_path("add", actions.do_add, "add a path to a map in service")
     command.add_argument("-g", "--group", type=positive, default=0, metavar="GROUP",
                          help="the number of its group; one above the last makes a new one (default: "
-                              "the only group, or a new one if each path has its own)")
+                              "the only group, a new one if each path has its own, or the one to "
+                              "which its priority brings it)")
     commands.add_for_path("remove", actions.do_remove, "take a path out of a map in service")
     commands.add_for_group("switch", actions.sends("switch_group"), "use this group from now on")
     commands.add_for_group("enable", actions.sends("enable_group"), "let a group be chosen again")

@@ -855,6 +855,24 @@ static void failback_is_asked_for_once(void)
 	world_end(w);
 }
 
+/* Who adds a path is not asked for its group where the array's word makes the groups. */
+static void an_added_path_finds_its_group(void)
+{
+	struct world *w = alua_world(IMPLICIT, GROUPING_GROUP_BY_PRIO, FAILBACK_IMMEDIATE);
+
+	world_up(w);
+	advance(w, 2000);
+	expect(w, w->m->nr_groups == 2);
+	expect(w, add_path(w, "8:64", 0) == 0);
+	sim_path(w, "8:64")->nexus.group = 1;
+	expect(w, add_path(w, "8:80", 3) == 0);
+	sim_path(w, "8:80")->nexus.group = 2;
+	advance(w, 2000);
+	expect_table(w, HEAD "2 1 round-robin 0 3 1 8:16 1 8:48 1 8:64 1 "
+			     "round-robin 0 3 1 8:0 1 8:32 1 8:80 1 ");
+	world_end(w);
+}
+
 /* The array's word was lost, with a session perhaps, and commands are answered as before. */
 static void a_move_that_nobody_has_told_of(void)
 {
@@ -909,6 +927,7 @@ int main(void)
 	STORY(a_table_is_left_alone);
 	STORY(a_path_that_comes_later);
 	STORY(commands_follow_an_implicit_change);
+	STORY(an_added_path_finds_its_group);
 	STORY(a_move_that_nobody_has_told_of);
 	STORY(the_group_in_use_grows);
 	STORY(commands_follow_where_standby_cannot_be_left);
