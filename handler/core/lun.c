@@ -97,7 +97,8 @@ static void tell_size(struct multipath *m, bool first)
 	notice(m, first ? NOTICE_LUN : NOTICE_LUN_RESIZED, NULL,
 	       "%s %s, %" PRIu64 " blocks of %u bytes", first ? "the LUN is" : "the LUN is now",
 	       m->lun.wwid, m->lun.nr_blocks, m->lun.block_size);
-	if (m->backstore.size && m->backstore.size != bytes)
+	/* When the LUN grows the front sets it, or says that it is another (lun_changed). */
+	if (first && m->backstore.size && m->backstore.size != bytes)
 		notice(m, NOTICE_LUN, NULL,
 		       "the backstore's size is %" PRIu64 " bytes, the LUN's %" PRIu64
 		       ": initiators see the LUN's",

@@ -850,6 +850,22 @@ static void the_backstores_size_is_another(void)
 	world_end(w);
 }
 
+/* Who serves the backstore sets its size anew when the LUN grows: that is nothing to be told. */
+static void the_backstores_size_follows(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+
+	w->backstore.size = 2048 * 512;
+	w->has_backstore = true;
+	world_up(w);
+	grow(w);
+	message(w, "resize");
+	advance(w, 100);
+	expect_notice(w, "4096 blocks of 512 bytes");
+	expect_no_notice(w, "the backstore's size is");
+	world_end(w);
+}
+
 /* LENGTH in the table is at most the LUN's. */
 static void the_tables_length_counts(void)
 {
@@ -1453,6 +1469,7 @@ int main(void)
 	STORY(a_lun_grows_while_a_path_is_down);
 	STORY(the_backstores_block_size_counts);
 	STORY(the_backstores_size_is_another);
+	STORY(the_backstores_size_follows);
 	STORY(the_tables_length_counts);
 	STORY(devices_that_cannot_be_paths);
 	STORY(resets_while_a_path_is_looked_at);
