@@ -507,7 +507,7 @@ static void sizes_must_agree(void)
 	world_end(w);
 }
 
-/* A LUN that grew while nobody used it is taken as it is; one that shrank is not. */
+/* A LUN that grew while nobody used it is taken as it is; one that shrank only if that is meant. */
 static void a_lun_that_grew_is_taken(void)
 {
 	struct world *w = world_new(FAIL TWO_PATHS);
@@ -529,6 +529,10 @@ static void a_lun_that_grew_is_taken(void)
 	world_up(w);
 	expect_notice(w, "8:0: not used: size is 1024 x 512 bytes");
 	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 F 0 8:16 F 0 ");
+	expect(w, message(w, "forget_wwid") == 0);
+	advance(w, 2000);
+	expect(w, mpath_lun(w->m)->nr_blocks == 1024);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 A 0 ");
 	world_end(w);
 }
 
