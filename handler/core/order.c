@@ -141,14 +141,19 @@ static struct mpath_io *next_in_ring(struct mpath_io *io)
 }
 
 /* He may be let go already, and not be mapped yet. */
-void wait_behind_nobody(struct mpath_io *io)
+static void leave_ring(struct mpath_io *io)
 {
 	struct mpath_io *older = io->older;
 
 	if (older && older->behind == io)
 		older->behind = list_empty(&io->flight) ? NULL : next_in_ring(io);
-	io->waits_behind = false;
 	list_del(&io->flight);
+}
+
+void wait_behind_nobody(struct mpath_io *io)
+{
+	leave_ring(io);
+	io->waits_behind = false;
 }
 
 static void let_go(struct multipath *m, struct mpath_io *older)
@@ -156,8 +161,7 @@ static void let_go(struct multipath *m, struct mpath_io *older)
 	struct mpath_io *io;
 
 	while ((io = older->behind)) {
-		wait_behind_nobody(io);
-		io->waits_behind = true;
+		leave_ring(io);
 		io->older = NULL;
 		list_push_back(&m->let_go, &io->flight);
 		m->run_held = true;
