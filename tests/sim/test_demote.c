@@ -394,16 +394,23 @@ static struct world *with_a_silent_path(struct load *l)
 	return w;
 }
 
-static void what_one_peer_has_failed_and_another_has_no_room_for(void)
+static struct sim_io *read_that_one_peer_fails(struct world *w)
 {
-	struct load l;
-	struct world *w = with_a_silent_path(&l);
 	struct sim_io *io;
 
 	set_io_mode(sim_path(w, "8:32"), MODE_FAULT, 1);
 	io = submit_read(w, 0, 1);
 	advance(w, 5);
 	expect_pending(w, io);
+	return io;
+}
+
+static void what_one_peer_has_failed_and_another_has_no_room_for(void)
+{
+	struct load l;
+	struct world *w = with_a_silent_path(&l);
+	struct sim_io *io = read_that_one_peer_fails(w);
+
 	advance(w, 300);
 	expect_good(w, io);
 	expect(w, io->last_path == sim_path(w, "8:0"));
@@ -418,12 +425,8 @@ static void what_one_peer_has_failed_while_it_serves_others(void)
 {
 	struct load l;
 	struct world *w = with_a_silent_path(&l);
-	struct sim_io *io;
+	struct sim_io *io = read_that_one_peer_fails(w);
 
-	set_io_mode(sim_path(w, "8:32"), MODE_FAULT, 1);
-	io = submit_read(w, 0, 1);
-	advance(w, 5);
-	expect_pending(w, io);
 	expect(w, commands_in(&l, 300) == 1);
 	expect_good(w, io);
 	expect(w, io->last_path == sim_path(w, "8:0"));
