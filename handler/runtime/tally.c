@@ -10,9 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TALLY_DIR	"/run/tcmu-mpath"
-#define TALLY_MAGIC	0x32796c6c61746d00ull
-#define EARLIER_VERSION sizeof(((struct mpath_error_tally *)0)->disks)
+#define TALLY_DIR   "/run/tcmu-mpath"
+#define TALLY_MAGIC 0x32796c6c61746d00ull
 
 static const char *tally_dir = TALLY_DIR;
 
@@ -22,20 +21,19 @@ void tally_set_dir(const char *dir)
 }
 
 /* Of another size it is not ours.  With its memory, as there may be none when it is written to. */
-static int tally_size(int fd, bool *is_earlier)
+static int tally_size(int fd)
 {
 	struct stat st;
 
 	if (fstat(fd, &st))
 		return -errno;
-	*is_earlier = st.st_size == EARLIER_VERSION;
-	if (st.st_size != sizeof(struct tally_file) && !*is_earlier && ftruncate(fd, 0))
+	if (st.st_size != sizeof(struct tally_file) && ftruncate(fd, 0))
 		return -errno;
 	return -posix_fallocate(fd, 0, sizeof(struct tally_file));
 }
 
 /* Killed in between, it has left nothing that is believed. */
-static void tally_begin(struct tally_file *file, bool is_earlier, const char *boot)
+static void tally_begin(struct tally_file *file, const char *boot)
 {
 	bool is_good = file->magic == TALLY_MAGIC && memchr(file->boot, '\0', TALLY_BOOT_MAX) &&
 		       strcmp(file->boot, boot) == 0;
@@ -43,8 +41,7 @@ static void tally_begin(struct tally_file *file, bool is_earlier, const char *bo
 	if (is_good)
 		return;
 	__atomic_store_n(&file->magic, 0, __ATOMIC_RELEASE);
-	if (!is_earlier)
-		memset(&file->told, 0, sizeof(file->told));
+	memset(&file->told, 0, sizeof(file->told));
 	g_strlcpy(file->boot, boot, TALLY_BOOT_MAX);
 	__atomic_store_n(&file->magic, TALLY_MAGIC, __ATOMIC_RELEASE);
 }
@@ -53,12 +50,11 @@ static int tally_map(struct tally *tally, const char *boot)
 {
 	int fd = open(tally->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	void *mem = MAP_FAILED;
-	bool is_earlier = false;
 	int err;
 
 	if (fd < 0)
 		return -errno;
-	err = tally_size(fd, &is_earlier);
+	err = tally_size(fd);
 	if (!err) {
 		mem = mmap(NULL, sizeof(*tally->mapped), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		err = mem == MAP_FAILED ? -errno : 0;
@@ -67,7 +63,7 @@ static int tally_map(struct tally *tally, const char *boot)
 	if (err)
 		return err;
 	tally->mapped = mem;
-	tally_begin(tally->mapped, is_earlier, boot);
+	tally_begin(tally->mapped, boot);
 	return 0;
 }
 

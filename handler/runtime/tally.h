@@ -12,12 +12,13 @@
 
 #define TALLY_BOOT_MAX 80
 
-/* Earlier versions had the disks alone. */
+/* One page: each map has its own, in memory, whether it is idle or not. */
 struct tally_file {
 	struct mpath_error_tally told;
 	uint64_t magic;		   /* of this version; else nothing of it is believed */
 	char boot[TALLY_BOOT_MAX]; /* likewise: the start of the machine that the clock is of */
 };
+_Static_assert(sizeof(struct tally_file) <= 4096, "it is one page");
 
 struct tally {
 	char *path;

@@ -19,8 +19,8 @@
 
 #define MEMORY_PATHS_MAX  256 /* what there is more of is not remembered */
 #define MEMORY_GROUPS_MAX 64
-#define MEMORY_DISKS_MAX  256
-#define MEMORY_NEWS_MAX	  6 /* a map keeps no more */
+#define MEMORY_DISKS_MAX  248 /* as many as a page has room for: see runtime/tally.h */
+#define MEMORY_NEWS_MAX	  6   /* a map keeps no more */
 
 enum memory_queueing { MEMORY_QUEUEING_AS_TABLE, MEMORY_QUEUEING_ON, MEMORY_QUEUEING_OFF };
 
@@ -66,7 +66,7 @@ struct mpath_error_tally {
 	uint64_t fence_end_ns;
 	uint64_t slow_end_ns;
 	uint32_t transit_ms;
-	uint32_t timeout_ms; /* 0 in earlier versions, which had transit_ms of 64 bits */
+	uint32_t timeout_ms; /* 0: nobody has told */
 };
 
 #endif

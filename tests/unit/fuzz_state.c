@@ -189,7 +189,7 @@ static void check_facts(const uint8_t *data, size_t size)
 	kept.memory.fence_end_ns = kept.memory.failed[1];
 	kept.memory.transit_ms = (uint32_t)kept.memory.failed[2];
 	kept.memory.timeout_ms = (uint32_t)kept.memory.failed[1];
-	kept.memory.nr_disks = kept.memory.nr_failed;
+	kept.memory.nr_disks = kept.memory.nr_failed % (MEMORY_DISKS_MAX + 1);
 	memcpy(kept.memory.disks, kept.memory.failed, sizeof(kept.memory.disks));
 	kept.memory.slow_end_ns = kept.memory.failed[0];
 	for (unsigned int i = 0; i < kept.memory.nr_news; i++) {
