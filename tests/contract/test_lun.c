@@ -27,6 +27,9 @@ static struct config_paths paths_here;
 #define handler_init	     handler_init_here
 int handler_init_here(void);
 #include "runner/handler.c"
+#include "runner/lun.c"
+#include "runner/lun_commands.c"
+#include "runner/lun_config.c"
 #include "runtime/tally.h"
 
 #define NR_LIVES    3
@@ -370,7 +373,7 @@ static void hand_out(const uint8_t *entry)
 					  .iov_cnt = 1};
 	tcmur_cmd.lib_cmd = &whole->cmd;
 	commands[request.header.cmd_id].is_handed_out = true;
-	assert(handle_cmd(&device, &tcmur_cmd) == TCMU_STS_ASYNC_HANDLED);
+	assert(lun_handle_cmd(&device, &tcmur_cmd) == TCMU_STS_ASYNC_HANDLED);
 }
 
 static __attribute__((noinline)) void walk(void)
@@ -458,7 +461,7 @@ static void end_in_flight(pthread_t cmdproc)
 		put_some();
 	pthread_cancel(cmdproc);
 	pthread_join(cmdproc, NULL);
-	close_device(&device);
+	lun_close(&device);
 	take_answers();
 	assert(nr_handed_out() == 0);
 	memcpy(after, mem, sizeof(mem));
@@ -475,7 +478,7 @@ static void live(void)
 	pthread_t cmdproc;
 
 	begin_ring();
-	assert(!open_device(&device, false));
+	assert(!lun_open(&device, false));
 	assert(!pthread_create(&cmdproc, NULL, cmdproc_run, NULL));
 	serve(NR_COMMANDS);
 	end_in_flight(cmdproc);
@@ -511,7 +514,7 @@ static void test_size_follows(void)
 	strcpy(device.cfgstring, "mpath/n"); /* the other one's initiators are not to hear of it */
 	begin_ring();
 	nr_sizes_refused = 1;
-	assert(!open_device(&device, false));
+	assert(!lun_open(&device, false));
 	wait_for_size(FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE);
 	is_unreadable = true;
 	nr_sizes_refused = 1;
@@ -520,7 +523,7 @@ static void test_size_follows(void)
 	sleep(2);
 	is_unreadable = false;
 	wait_for_size(2 * FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE);
-	close_device(&device);
+	lun_close(&device);
 	assert(!nr_sizes_refused);
 	close(device.fd);
 	close(kernel_fd);

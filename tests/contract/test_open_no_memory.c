@@ -22,6 +22,9 @@ static struct config_paths paths_here;
 #define handler_init	     handler_init_here
 int handler_init_here(void);
 #include "runner/handler.c"
+#include "runner/lun.c"
+#include "runner/lun_commands.c"
+#include "runner/lun_config.c"
 #include "runtime/tally.h"
 
 static char dir[] = "/tmp/mpath-open-no-memory.XXXXXX";
@@ -139,14 +142,14 @@ static void test_open(void)
 		int err;
 
 		fail_allocation(nth);
-		err = open_device(&device, false);
+		err = lun_open(&device, false);
 		failed = allocation_has_failed();
 		fail_allocation(0);
 		if (err) {
 			assert(failed && err < 0 && !device.private);
 			assert(refusals() == ++nr_refused);
 		} else {
-			close_device(&device);
+			lun_close(&device);
 		}
 		assert(!nr_backstores && !device.private);
 	}
@@ -177,12 +180,12 @@ static void test_reconfig(void)
 	int err;
 
 	fake_paths[0].nr_submits = 0;
-	assert(!open_device(&device, false));
+	assert(!lun_open(&device, false));
 	wait_for_quiet();
 	write_file("m.map", "[multipath]\ntable=0 0 1 1 round-robin 0 2 1 8:0 1 8:16 1\n");
 	do {
 		fail_allocation((int)nr_refused + 1);
-		err = reconfig(&device, &info);
+		err = lun_reconfig(&device, &info);
 		assert(!err || allocation_has_failed());
 		fail_allocation(0);
 		nr_refused += err != 0;
@@ -190,7 +193,7 @@ static void test_reconfig(void)
 	} while (err);
 	printf("reconfig: %u refusals\n", nr_refused);
 	assert(nr_refused > 30);
-	close_device(&device);
+	lun_close(&device);
 }
 
 /* When the backstore is made, and at a restart. */
@@ -202,7 +205,7 @@ static void test_check_config(void)
 
 	for (nth = 1; !valid; nth++) {
 		fail_allocation(nth);
-		valid = check_config(device.cfgstring, &reason);
+		valid = lun_check_config(device.cfgstring, &reason);
 		assert(valid == !allocation_has_failed());
 		fail_allocation(0);
 		assert(valid || strstr(reason, "memory"));

@@ -274,7 +274,7 @@ static bool libtcmu_walks(struct tcmulib_cmd **lib_cmd)
 	return false;
 }
 
-/* What handler.c makes of handle_cmd(). */
+/* What lun_commands.c makes of handle_cmd(). */
 static struct ring_cmd *handle(struct tcmulib_cmd *lib_cmd)
 {
 	struct ring_cmd *cmd = ring_cmd_get(&w.pool);

@@ -291,7 +291,7 @@ void sim_ring_flush(struct world *w)
 	}
 }
 
-/* --- libtcmu, and handler.c --- */
+/* --- libtcmu, and lun_commands.c --- */
 
 static const uint8_t *cdb_of(const struct sim_ring *r, uint32_t at)
 {
