@@ -212,7 +212,7 @@ static void path_identified(struct multipath *m, struct path *path, bool passive
 	path_has_proved(m, path);
 	tell_untold(m, path);
 	if (!passive) {
-		lun_identified(m, &path->seen);
+		lun_identified(m, path);
 		learn_limits(path);
 	}
 	clear_suspicion(m, path);

@@ -45,15 +45,10 @@ static void ask_capacity(const struct scsi_question *next)
 	ask_scsi(next, cdb, sizeof(cdb), SCSI_DATA_IN, LUN_CAPACITY_LEN);
 }
 
-static bool has_page(const struct lun_facts *lun, uint8_t page)
-{
-	return memchr(lun->vpd_pages, page, lun->nr_vpd_pages) != NULL;
-}
-
 /* The optional pages, and not those that nobody wants to know. */
 static bool is_asked_for(const struct path *path, uint8_t page)
 {
-	return has_page(&path->seen, page) &&
+	return scsi_lun_has_page(&path->seen, page) &&
 	       (page != VPD_SERIAL || wants_serial(path->m) || shows_array(path->m));
 }
 
@@ -234,7 +229,7 @@ void learn_limits(struct path *path)
 {
 	const struct lun_facts *seen = &path->seen;
 
-	if (!seen->limits.len && (!seen->nr_vpd_pages || has_page(seen, VPD_LIMITS)))
+	if (!seen->limits.len && (!seen->nr_vpd_pages || scsi_lun_has_page(seen, VPD_LIMITS)))
 		return;
 	path->limits = seen->limits;
 	path->limits_known = true;

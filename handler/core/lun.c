@@ -321,29 +321,82 @@ void tell_reset(struct multipath *m)
 }
 
 /*
- * A path has proved to be a way to our LUN.  The first one tells what that LUN is.  Of another size
- * than initiators know, perhaps from a former process, one of them must be told, unless the array
- * has just done it; but then that was about the size which is seen now, and about no later one.
+ * Ports may say other things of the LUN, and for good, or until each of them has its new firmware.
+ * What initiators are shown stays as long as a path that works says it, too; and as long as one did
+ * that has failed, unless a path that works has changed its word.
  */
-void lun_identified(struct multipath *m, const struct lun_facts *seen)
+static bool others_say_what_is_shown(const struct multipath *m, const struct path *path,
+				     uint64_t shown, bool has_changed)
 {
+	const struct path *other;
+
+	for_each_path(m, other)
+		if (other != path && other->words == shown &&
+		    (!has_changed || (other->active && other->identified)))
+			return true;
+	return false;
+}
+
+/* That a page is refused which the path has says nothing of the page: see learn_limits(). */
+static bool has_said_all(const struct lun_facts *seen, bool with_serial)
+{
+	return seen->nr_vpd_pages && (seen->features.len || !scsi_lun_has_page(seen, 0xb1)) &&
+	       (seen->thin.len || !scsi_lun_has_page(seen, 0xb2)) &&
+	       (seen->serial.len || !with_serial || !scsi_lun_has_page(seen, 0x80));
+}
+
+/* True: initiators are to be shown from now on what this path says. */
+static bool hear_words(const struct multipath *m, struct path *path)
+{
+	uint64_t shown = scsi_lun_words(&m->lun), before = path->words, now;
+
+	if (!has_said_all(&path->seen, shows_array(m)))
+		return !m->lun_seen;
+	path->words = now = scsi_lun_words(&path->seen);
+	return !m->lun_seen ||
+	       (now != shown && !others_say_what_is_shown(m, path, shown, before && before != now));
+}
+
+static void take_size(struct lun_facts *lun, const struct lun_facts *seen)
+{
+	lun->nr_blocks = seen->nr_blocks;
+	lun->block_size = seen->block_size;
+}
+
+/*
+ * A path has proved to be a way to our LUN.  The first one tells what that LUN is.  What is not as
+ * initiators know it, perhaps from a former process, one of them must be told, unless the array has
+ * just done it; but then that was about the size which is seen now, and about no later one.
+ */
+void lun_identified(struct multipath *m, struct path *path)
+{
+	const struct lun_facts *seen = &path->seen;
 	bool first = !m->lun.known;
 	bool was_seen = m->lun_seen;
-	bool is_news = !first && m->lun.nr_blocks != seen->nr_blocks && !was_told(m);
+	bool resized = first || m->lun.nr_blocks != seen->nr_blocks;
+	bool size_is_news = !first && resized && !was_told(m);
+	bool takes_words = hear_words(m, path), other_words;
 
 	m->capacity_told_ns = 0;
-	/* Pages may differ from port to port: the first path's are kept; see ports_limits(). */
-	if (m->lun_seen && m->lun.nr_blocks == seen->nr_blocks)
-		return;
 	m->lun_seen = true;
-	if (memcmp(&m->lun, seen, sizeof(m->lun)) == 0)
+	if ((!resized && !takes_words) || memcmp(&m->lun, seen, sizeof(m->lun)) == 0)
 		return;
-	memcpy(&m->lun, seen, sizeof(m->lun)); /* padding too: it is compared above */
+	other_words = takes_words && !first && scsi_lun_words(&m->lun) != scsi_lun_words(seen);
+	if (takes_words)
+		memcpy(&m->lun, seen, sizeof(m->lun)); /* padding too: it is compared above */
+	else
+		take_size(&m->lun, seen);
 	m->actions->lun_changed = true;
 	m->run_held = true;
-	if (is_news)
+	if (size_is_news)
 		keep_unit_attention(m, 0x2a, 0x09);
-	tell_size(m, first);
+	if (other_words)
+		keep_unit_attention(m, 0x3f, 0x03);
+	if (resized)
+		tell_size(m, first);
+	if (other_words)
+		notice(m, NOTICE_LUN, path,
+		       "INQUIRY data or VPD pages have changed: the next command is told");
 	if (!was_seen)
 		tell_identity(m);
 }
@@ -365,6 +418,7 @@ bool forget_lun(struct multipath *m)
 		path->identified = false;
 		path->limits = (struct lun_page){0};
 		path->limits_known = false;
+		path->words = 0;
 		path->tpg.state_known = false;
 		path->untold = 0;
 	}

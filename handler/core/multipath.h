@@ -622,7 +622,7 @@ static inline uint64_t lesser_limit(uint64_t a, uint64_t b)
 /* lun.c: what the map knows of its LUN */
 bool shows_array(const struct multipath *m); /* its names: identity=array (D16) */
 bool lun_answers(struct multipath *m, struct mpath_io *io);
-void lun_identified(struct multipath *m, const struct lun_facts *seen);
+void lun_identified(struct multipath *m, struct path *path);
 bool forget_lun(struct multipath *m);
 void capacity_changed(struct multipath *m);
 bool is_capacity_change(const struct scsi_result *result);

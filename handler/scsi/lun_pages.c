@@ -43,6 +43,7 @@
 #define VERSION_SPC4	  0x06
 #define IEEE_COMPANY_LIO  0x001405
 #define PAGE_BUF_LEN	  512
+#define CAPACITY_SIZE_LEN 12 /* of READ CAPACITY(16) data: how many blocks, and of what length */
 #define SERIAL_MAX	  200
 
 static bool refuse(struct mpath_io *io, uint8_t asc)
@@ -117,7 +118,7 @@ static bool page_is_forwarded(uint8_t page)
 	return page > VPD_THIN && page <= 0xbf; /* referrals, zoned devices, ... */
 }
 
-static bool array_has_page(const struct lun_facts *lun, uint8_t page)
+bool scsi_lun_has_page(const struct lun_facts *lun, uint8_t page)
 {
 	size_t nr_pages = lun->nr_vpd_pages;
 
@@ -145,7 +146,7 @@ static bool page_is_shown(const struct lun_facts *lun, const struct lun_identity
 	case VPD_THIN:
 		return lun->known && lun->thin.len > 0;
 	}
-	return lun->known && page_is_forwarded(page) && array_has_page(lun, page);
+	return lun->known && page_is_forwarded(page) && scsi_lun_has_page(lun, page);
 }
 
 /* Send a page whose length field is still to be set. */
@@ -277,14 +278,14 @@ static bool answer_limits(struct mpath_io *io, const struct lun_facts *lun,
 	return answer_page(io, lun, limits.data, limits.len, VPD_LIMITS);
 }
 
-static bool answer_kept_page(struct mpath_io *io, const struct lun_facts *lun,
-			     const struct lun_page *kept, uint8_t code)
+/* As it is shown, but its header; how long it is. */
+static size_t fit_kept_page(uint8_t page[LUN_VPD_MAX], const struct lun_page *kept, uint8_t code)
 {
-	uint8_t page[LUN_VPD_MAX] = {0};
 	size_t len = kept->len;
 
-	if (len > sizeof(page))
-		len = sizeof(page);
+	memset(page, 0, LUN_VPD_MAX);
+	if (len > LUN_VPD_MAX)
+		len = LUN_VPD_MAX;
 	memcpy(page, kept->data, len);
 	if (len < 4)
 		len = 4;
@@ -293,6 +294,15 @@ static bool answer_kept_page(struct mpath_io *io, const struct lun_facts *lun,
 		page[5] &= 0xfe; /* DP */
 		len = 8;
 	}
+	return len;
+}
+
+static bool answer_kept_page(struct mpath_io *io, const struct lun_facts *lun,
+			     const struct lun_page *kept, uint8_t code)
+{
+	uint8_t page[LUN_VPD_MAX];
+	size_t len = fit_kept_page(page, kept, code);
+
 	return answer_page(io, lun, page, len, code);
 }
 
@@ -431,4 +441,45 @@ bool scsi_lun_answers_capacity(struct mpath_io *io, const struct lun_facts *lun)
 	if (asks_for_capacity_16(cdb))
 		return answer_capacity_16(io, lun);
 	return false;
+}
+
+/* --- when is it said otherwise? --- */
+
+/* FNV-1a, with the length, so that no byte goes from one field to the next. */
+static uint64_t hash_bytes(uint64_t hash, const uint8_t *data, size_t len)
+{
+	hash = (hash ^ len) * 0x100000001b3ull;
+	while (len--)
+		hash = (hash ^ *data++) * 0x100000001b3ull;
+	return hash;
+}
+
+static uint64_t hash_page(uint64_t hash, const struct lun_page *kept, uint8_t code)
+{
+	uint8_t page[LUN_VPD_MAX];
+	size_t len = fit_kept_page(page, kept, code);
+
+	return hash_bytes(hash, page + 4, kept->len ? len - 4 : 0);
+}
+
+uint64_t scsi_lun_words(const struct lun_facts *lun)
+{
+	uint8_t inquiry[INQUIRY_LEN] = {0}, forwarded[256], capacity[LUN_CAPACITY_LEN];
+	uint64_t hash = 0xcbf29ce484222325ull;
+	size_t code;
+
+	put_array_features(inquiry, lun);
+	hash = hash_bytes(hash, inquiry, sizeof(inquiry));
+	for (code = 0; code < sizeof(forwarded); code++)
+		forwarded[code] =
+			page_is_forwarded((uint8_t)code) && scsi_lun_has_page(lun, (uint8_t)code);
+	hash = hash_bytes(hash, forwarded, sizeof(forwarded));
+	hash = hash_page(hash, &lun->features, VPD_FEATURES);
+	hash = hash_page(hash, &lun->thin, VPD_THIN);
+	memcpy(capacity, lun->capacity, sizeof(capacity));
+	fit_capacity_16(capacity);
+	hash = hash_bytes(hash, capacity + CAPACITY_SIZE_LEN, sizeof(capacity) - CAPACITY_SIZE_LEN);
+	hash = hash_bytes(hash, lun->serial.data, lun->serial.len);
+	hash = hash_bytes(hash, lun->designators.data, lun->designators.len);
+	return hash ? hash : 1;
 }

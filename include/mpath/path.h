@@ -192,6 +192,7 @@ struct path {
 	enum read_probe read_probe;
 	struct lun_page limits; /* VPD B0h, as the array's port here has last shown it */
 	bool limits_known;
+	uint64_t words; /* scsi_lun_words() of what it has last said; 0: nothing yet */
 	const struct path_checker_type *checker; /* of PROBE_CHECK */
 	void *checker_context;			 /* as large as any checker wants it */
 	struct list hw_node;	  /* on hw_handler.paths, while the handler is attached */

@@ -192,6 +192,13 @@ bool scsi_lun_answers(struct mpath_io *io, const struct lun_facts *lun,
 void scsi_lun_fit_answer(struct mpath_io *io);
 /* READ CAPACITY from what is kept, for the time when no path is usable.  True as above. */
 bool scsi_lun_answers_capacity(struct mpath_io *io, const struct lun_facts *lun);
+/* Has the array listed it? */
+bool scsi_lun_has_page(const struct lun_facts *lun, uint8_t page);
+/*
+ * A number, never 0, by which to compare what initiators are shown of the array's own words, but
+ * for the size and the block limits.
+ */
+uint64_t scsi_lun_words(const struct lun_facts *lun);
 
 /* --- overlap.c --- */
 

@@ -576,6 +576,44 @@ static void test_capacity_10(void)
 }
 
 /* The array's own data, thin provisioning bits included. */
+/* What the number is made of: all that is shown of the array's words, and nothing else. */
+static void test_words_of_the_array(void)
+{
+	struct world w;
+	uint64_t words;
+
+	setup(&w);
+	words = scsi_lun_words(&w.lun);
+	assert(words && words == scsi_lun_words(&w.lun));
+	memcpy(w.lun.inquiry + 8, "OTHER   ARRAY           0003", 28);
+	w.lun.inquiry[5] &= 0xc8; /* TPGS, PROTECT */
+	w.lun.nr_blocks *= 2;
+	w.lun.capacity[3] = 1;	/* the size, too */
+	w.lun.capacity[12] = 3; /* PROT_EN */
+	w.lun.limits.data[5] = 9;
+	w.lun.vpd_pages[3] = 0x84; /* not shown, as 85h is not */
+	w.lun.features.data[0] = 0;
+	assert(scsi_lun_words(&w.lun) == words);
+
+	w.lun.inquiry[5] &= 0xf7; /* 3PC */
+	assert(scsi_lun_words(&w.lun) != words);
+	setup(&w);
+	w.lun.vpd_pages[4] = 0x84; /* 86h has gone */
+	assert(scsi_lun_words(&w.lun) != words);
+	setup(&w);
+	w.lun.features.data[5] = 2;
+	assert(scsi_lun_words(&w.lun) != words);
+	setup(&w);
+	w.lun.thin = (struct lun_page){0};
+	assert(scsi_lun_words(&w.lun) != words);
+	setup(&w);
+	w.lun.capacity[14] = 0x80; /* LBPME */
+	assert(scsi_lun_words(&w.lun) != words);
+	setup(&w);
+	w.lun.designators = (struct lun_names){.len = 4, .data = {1, 3, 0, 0}};
+	assert(scsi_lun_words(&w.lun) != words);
+}
+
 static void test_capacity_16(void)
 {
 	const uint8_t cdb[16] = {0x9e, 0x10, [13] = 32};
@@ -621,6 +659,7 @@ int main(void)
 	test_no_alua();
 	test_unknown_lun();
 	test_capacity_10();
+	test_words_of_the_array();
 	test_capacity_16();
 	return 0;
 }

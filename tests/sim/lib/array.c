@@ -181,6 +181,8 @@ static void vpd(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi
 			memcpy(data + 3, "\x05\x00\x80\x83\xb0\xb1", 6);
 		if (nexus->boasts)
 			data[4u + data[3]++] = 0x86;
+		if (nexus->provisioning)
+			data[4u + data[3]++] = 0xb2;
 		reply(cmd, result, data, 4u + data[3]);
 		return;
 	case 0x80:
@@ -224,9 +226,19 @@ static void vpd(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi
 		reply(cmd, result, data, 64);
 		return;
 	case 0xb1:
+		if (nexus->hides_features)
+			break;
 		data[3] = 60;
-		put_be(data + 4, 2, 7200);
+		put_be(data + 4, 2, nexus->rotation ? nexus->rotation : 7200);
 		reply(cmd, result, data, 64);
+		return;
+	case 0xb2:
+		if (!nexus->provisioning)
+			break;
+		data[3] = 4;
+		data[5] = nexus->provisioning;
+		data[6] = 2; /* thin */
+		reply(cmd, result, data, 8);
 		return;
 	}
 	sim_check_condition(result, cmd->data_len, 0x05, 0x24, 0x00);
@@ -241,6 +253,8 @@ static void read_capacity_16(struct sim_nexus *nexus, const struct scsi_cmd *cmd
 	put_be(data + 8, 4, nexus->block_size);
 	if (nexus->boasts)
 		data[12] = 0x03; /* P_TYPE 1, PROT_EN */
+	if (nexus->provisioning)
+		data[14] = 0x80; /* LBPME */
 	reply(cmd, result, data, sizeof(data));
 }
 

@@ -106,6 +106,9 @@ struct sim_nexus {
 	bool hides_limits;	 /* there is, but it is refused */
 	bool cuts_limits;	 /* B0h ends after 16 bytes, but what is not its own comes, too */
 	bool mistakes_limits;	 /* it sends B1h for B0h */
+	uint16_t rotation;	 /* page B1h: rounds a minute; 0: 7200 */
+	uint8_t provisioning;	 /* page B2h: LBPU and its like; 0: there is no such page */
+	bool hides_features;	 /* there is a page B1h, but it is refused */
 	bool boasts; /* page 86h: it can do all that may be said there; formatted with PI */
 	uint16_t uas[SIM_UAS_MAX]; /* pending unit attentions: asc << 8 | ascq */
 	unsigned int nr_uas;

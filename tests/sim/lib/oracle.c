@@ -1055,6 +1055,18 @@ static bool was_heard_early(const struct world *w, unsigned int code)
 	return false;
 }
 
+/* Else the LUN's pages are always the same, whoever shows them. */
+static bool pages_may_change(const struct world *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nr_paths; i++)
+		if (w->paths[i].nexus.rotation || w->paths[i].nexus.provisioning ||
+		    w->paths[i].nexus.hides_features)
+			return true;
+	return false;
+}
+
 /* The LUN has grown, or a leg or a probe was told it, and this command is the first one after that.
  */
 static bool tells_news(const struct world *w, const struct sim_io *io)
@@ -1067,7 +1079,8 @@ static bool tells_news(const struct world *w, const struct sim_io *io)
 		if (w->oracle->untold[i].code == code ||
 		    (w->oracle->news_overflow && is_summed_up(code, w->oracle->untold[i].code)))
 			return true;
-	return code == 0x062a09 || was_heard_early(w, code);
+	return code == 0x062a09 || (code == 0x063f03 && pages_may_change(w)) ||
+	       was_heard_early(w, code);
 }
 
 /*

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the array's ports say of the LUN in INQUIRY data, VPD pages and READ CAPACITY may change,
+ * from port to port when there is new firmware: what initiators are shown of it, and when they are
+ * told that it is another.  (Block limits, which are merged, and names: test_identity.c.)
+ */
+#include <string.h>
+
+#include "sim/lib/tables.h"
+#include "sim/lib/world.h"
+
+#define SSD  1	  /* page B1h: it does not rotate */
+#define LBPU 0x80 /* page B2h: UNMAP */
+
+static struct sim_io *submit_vpd(struct world *w, uint8_t page)
+{
+	return submit_cdb(w, (const uint8_t[6]){0x12, 1, page, 0, 255}, 6, 255);
+}
+
+static bool shows_ssd(struct world *w)
+{
+	struct sim_io *io = submit_vpd(w, 0xb1);
+
+	expect_good(w, io);
+	return io->buf[4] == 0 && io->buf[5] == SSD;
+}
+
+static bool shows_thin(struct world *w)
+{
+	struct sim_io *io = submit_vpd(w, 0xb2);
+
+	if (io->io.result.status == SAM_CHECK_CONDITION)
+		return false;
+	expect_good(w, io);
+	return io->buf[5] == LBPU;
+}
+
+static void is_told_of_pages(struct world *w)
+{
+	struct sim_io *io = submit_write(w, 0, 1);
+
+	expect_sense(w, io, 0x06, 0x3f, 0x03);
+	expect(w, !io->nr_starts);
+}
+
+static void is_told_nothing(struct world *w)
+{
+	struct sim_io *io = submit_write(w, 0, 1);
+
+	advance(w, 20);
+	expect_good(w, io);
+}
+
+/* The array tells each nexus. */
+static void becomes_ssd(struct world *w, const char *name)
+{
+	sim_path(w, name)->nexus.rotation = SSD;
+	push_ua(sim_path(w, name), 0x3f, 0x03);
+}
+
+static void fails(struct world *w, const char *name)
+{
+	set_mode(sim_path(w, name), MODE_LUN_GONE);
+	advance(w, 10000);
+	expect(w, !sim_path(w, name)->path->active);
+}
+
+static void comes_back(struct world *w, const char *name)
+{
+	set_mode(sim_path(w, name), MODE_UP);
+	advance(w, 10000);
+	expect(w, sim_path(w, name)->path->active);
+}
+
+/* Who is told looks at once, so the pages come first. */
+static void the_arrays_pages_change(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+
+	world_up(w);
+	expect(w, !shows_ssd(w) && !shows_thin(w));
+	for (unsigned int i = 0; i < w->nr_paths; i++) {
+		w->paths[i].nexus.provisioning = LBPU;
+		becomes_ssd(w, w->paths[i].name);
+	}
+	io = submit_unmap(w, 0, 1); /* it is the array's business whether it can */
+	advance(w, 1);
+	expect(w, !shows_ssd(w));
+	advance(w, 6000);
+	expect_good(w, io);
+	expect(w, shows_ssd(w) && shows_thin(w));
+	expect(w, mpath_lun(w->m)->capacity[14] == 0x80);
+	expect_notice(w, "INQUIRY data or VPD pages have changed: the next command is told");
+	expect(w, w->nr_lun_changes == 2);
+	is_told_of_pages(w);
+	is_told_nothing(w);
+	world_end(w);
+}
+
+/* Not forth and back, and not before the last port is through. */
+static void firmware_comes_port_by_port(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	world_up(w);
+	fails(w, "8:0");
+	sim_path(w, "8:0")->nexus.rotation = SSD;
+	comes_back(w, "8:0");
+	expect(w, !shows_ssd(w));
+	fails(w, "8:16");
+	expect(w, !shows_ssd(w));
+	sim_path(w, "8:16")->nexus.rotation = SSD;
+	comes_back(w, "8:16");
+	expect(w, shows_ssd(w));
+	is_told_of_pages(w);
+	is_told_nothing(w);
+	world_end(w);
+}
+
+/* The one whose pages are shown dies, or the other one. */
+static void two_ports_differ_for_good(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	unsigned int i;
+
+	sim_path(w, "8:16")->nexus.rotation = SSD;
+	world_up(w);
+	for (i = 0; i < 3; i++) {
+		expect(w, !shows_ssd(w));
+		fails(w, "8:0");
+		push_ua(sim_path(w, "8:16"), 0x3f, 0x03);
+		advance(w, 6000);
+		comes_back(w, "8:0");
+		fails(w, "8:16");
+		comes_back(w, "8:16");
+	}
+	is_told_nothing(w);
+	expect(w, w->nr_lun_changes == 1);
+	world_end(w);
+}
+
+/* The dead path still speaks for what it has shown, but not against one that tells of a change. */
+static void pages_change_while_a_path_is_dead(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	world_up(w);
+	fails(w, "8:0");
+	becomes_ssd(w, "8:16");
+	advance(w, 6000);
+	expect(w, shows_ssd(w));
+	is_told_of_pages(w);
+	comes_back(w, "8:0"); /* an old controller */
+	expect(w, shows_ssd(w));
+	becomes_ssd(w, "8:0");
+	advance(w, 6000);
+	is_told_nothing(w);
+	world_end(w);
+}
+
+/* Its port is replaced, and it does not come back: from the next look on they are the others'. */
+static void the_path_that_spoke_for_them_leaves(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	world_up(w);
+	becomes_ssd(w, "8:16");
+	advance(w, 6000);
+	expect(w, !shows_ssd(w));
+	expect(w, reload(w, FAIL "0 1 1 round-robin 0 1 1 8:16 1") == 0);
+	advance(w, 100);
+	push_ua(sim_path(w, "8:16"), 0x3f, 0x03);
+	advance(w, 6000);
+	expect(w, shows_ssd(w));
+	is_told_of_pages(w);
+	is_told_nothing(w);
+	world_end(w);
+}
+
+/* Initiators live through a restart, and have the old pages. */
+static void pages_change_during_a_restart(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	world_up(w);
+	kill_world(w, 0);
+	sim_path(w, "8:0")->nexus.rotation = sim_path(w, "8:16")->nexus.rotation = SSD;
+	restart_world(w);
+	advance(w, 100);
+	expect(w, shows_ssd(w));
+	is_told_of_pages(w);
+	is_told_nothing(w);
+	world_end(w);
+}
+
+/* That a path would not show a page this time is no word about the page. */
+static void a_page_that_is_refused_once(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	unsigned int i;
+
+	world_up(w);
+	for (i = 0; i < w->nr_paths; i++) {
+		w->paths[i].nexus.hides_features = true;
+		push_ua(&w->paths[i], 0x3f, 0x03);
+	}
+	advance(w, 6000);
+	expect(w, !shows_ssd(w));
+	is_told_nothing(w);
+	world_end(w);
+}
+
+/* A LUN that has grown has the same pages, whoever says first how large it is. */
+static void a_lun_grows_whose_ports_differ(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	unsigned int i;
+
+	sim_path(w, "8:16")->nexus.rotation = SSD;
+	sim_path(w, "8:16")->latency_ns = NSEC_PER_MSEC / 10;
+	world_up(w);
+	expect(w, !shows_ssd(w));
+	for (i = 0; i < w->nr_paths; i++)
+		w->paths[i].nexus.nr_blocks = 4096;
+	sim_path(w, "8:0")->latency_ns = 10 * NSEC_PER_MSEC;
+	kernel_hears(sim_path(w, "8:16"), HEARD_CAPACITY);
+	advance(w, 1000);
+	expect(w, mpath_lun(w->m)->nr_blocks == 4096);
+	expect(w, !shows_ssd(w));
+	expect_sense(w, submit_read(w, 0, 1), 0x06, 0x2a, 0x09);
+	is_told_nothing(w);
+	world_end(w);
+}
+
+/* Of the array's own name and revision an initiator sees nothing. */
+static void what_is_not_shown_may_change(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	unsigned int i;
+
+	world_up(w);
+	for (i = 0; i < w->nr_paths; i++) {
+		w->paths[i].nexus.lun->tpgs = 1;
+		w->paths[i].nexus.group = 1;
+		push_ua(&w->paths[i], 0x3f, 0x03);
+	}
+	advance(w, 6000);
+	is_told_nothing(w);
+	expect(w, w->nr_lun_changes == 1);
+	world_end(w);
+}
+
+int main(void)
+{
+	STORY(the_arrays_pages_change);
+	STORY(firmware_comes_port_by_port);
+	STORY(two_ports_differ_for_good);
+	STORY(pages_change_while_a_path_is_dead);
+	STORY(the_path_that_spoke_for_them_leaves);
+	STORY(pages_change_during_a_restart);
+	STORY(a_page_that_is_refused_once);
+	STORY(a_lun_grows_whose_ports_differ);
+	STORY(what_is_not_shown_may_change);
+	return end_of_stories();
+}
