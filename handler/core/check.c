@@ -212,8 +212,9 @@ static void path_identified(struct multipath *m, struct path *path, bool passive
 	path_has_proved(m, path);
 	tell_untold(m, path);
 	if (!passive) {
-		lun_identified(m, path);
 		learn_limits(path);
+		lun_identified(m, path);
+		keep_limits(m);
 	}
 	clear_suspicion(m, path);
 	if (!path->failed_by_message && !is_held_out(m, path))

@@ -357,6 +357,20 @@ static bool hear_words(const struct multipath *m, struct path *path)
 	       (now != shown && !others_say_what_is_shown(m, path, shown, before && before != now));
 }
 
+/* As they are shown: who comes before there is a path again must not believe that more is allowed.
+ */
+void keep_limits(struct multipath *m)
+{
+	struct lun_page limits;
+
+	ports_limits(m, &limits);
+	scsi_limits_fit(&limits, m->lun.block_size, hosts_max_transfer(m));
+	if (memcmp(&m->lun.limits, &limits, sizeof(limits)) == 0)
+		return;
+	m->lun.limits = limits;
+	m->actions->lun_changed = true;
+}
+
 static void take_size(struct lun_facts *lun, const struct lun_facts *seen)
 {
 	lun->nr_blocks = seen->nr_blocks;
@@ -370,13 +384,14 @@ static void take_size(struct lun_facts *lun, const struct lun_facts *seen)
  */
 void lun_identified(struct multipath *m, struct path *path)
 {
-	const struct lun_facts *seen = &path->seen;
+	struct lun_facts *seen = &path->seen;
 	bool first = !m->lun.known;
 	bool was_seen = m->lun_seen;
 	bool resized = first || m->lun.nr_blocks != seen->nr_blocks;
 	bool size_is_news = !first && resized && !was_told(m);
 	bool takes_words = hear_words(m, path), other_words;
 
+	seen->limits = m->lun.limits; /* no path's own: see keep_limits() */
 	m->capacity_told_ns = 0;
 	m->lun_seen = true;
 	if ((!resized && !takes_words) || memcmp(&m->lun, seen, sizeof(m->lun)) == 0)

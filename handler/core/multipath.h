@@ -623,6 +623,7 @@ static inline uint64_t lesser_limit(uint64_t a, uint64_t b)
 bool shows_array(const struct multipath *m); /* its names: identity=array (D16) */
 bool lun_answers(struct multipath *m, struct mpath_io *io);
 void lun_identified(struct multipath *m, struct path *path);
+void keep_limits(struct multipath *m);
 bool forget_lun(struct multipath *m);
 void capacity_changed(struct multipath *m);
 bool is_capacity_change(const struct scsi_result *result);

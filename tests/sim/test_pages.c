@@ -194,6 +194,31 @@ static void pages_change_during_a_restart(void)
 	world_end(w);
 }
 
+/* What no path is there to say is said as it was: initiators do not ask again. */
+static void the_limits_of_all_ports_are_kept(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *before, *after;
+	unsigned int i;
+
+	sim_path(w, "8:0")->nexus.max_caw = 8;
+	sim_path(w, "8:0")->max_transfer_bytes = 48 * 512;
+	sim_path(w, "8:16")->nexus.max_transfer = 64;
+	world_up(w);
+	before = submit_vpd(w, 0xb0);
+	expect_good(w, before);
+	expect(w, before->buf[5] == 0 && before->buf[11] == 48);
+	kill_world(w, 0);
+	for (i = 0; i < w->nr_paths; i++)
+		w->paths[i].refused = "no such device";
+	restart_world(w);
+	advance(w, 100);
+	after = submit_vpd(w, 0xb0);
+	expect_good(w, after);
+	expect(w, memcmp(before->buf, after->buf, 64) == 0);
+	world_end(w);
+}
+
 /* That a path would not show a page this time is no word about the page. */
 static void a_page_that_is_refused_once(void)
 {
@@ -259,6 +284,7 @@ int main(void)
 	STORY(pages_change_while_a_path_is_dead);
 	STORY(the_path_that_spoke_for_them_leaves);
 	STORY(pages_change_during_a_restart);
+	STORY(the_limits_of_all_ports_are_kept);
 	STORY(a_page_that_is_refused_once);
 	STORY(a_lun_grows_whose_ports_differ);
 	STORY(what_is_not_shown_may_change);
