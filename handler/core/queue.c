@@ -103,7 +103,8 @@ static void answer_without_path(struct multipath *m, struct mpath_io *io)
 		complete_io(m, io);
 	else if (lun_is_gone(m))
 		complete_with_sense(m, io, 0x05, 0x25, 0x00);
-	else if (m->lun.known && scsi_lun_answers_capacity(io, &m->lun))
+	else if (m->lun.known &&
+		 (scsi_lun_answers_capacity(io, &m->lun) || scsi_lun_answers_cache(io)))
 		complete_io(m, io);
 	else if (m->lun.known)
 		complete_with_sense(m, io, 0x02, 0x08, 0x00);

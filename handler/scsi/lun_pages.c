@@ -19,7 +19,9 @@
 #include "scsi/our_lun.h"
 
 #define OPCODE_INQUIRY		 0x12
+#define OPCODE_MODE_SENSE_6	 0x1a
 #define OPCODE_READ_CAPACITY_10	 0x25
+#define OPCODE_MODE_SENSE_10	 0x5a
 #define OPCODE_SERVICE_ACTION_IN 0x9e
 #define OPCODE_MAINTENANCE_IN	 0xa3
 #define OPCODE_MAINTENANCE_OUT	 0xa4
@@ -29,6 +31,10 @@
 #define SENSE_ILLEGAL_REQUEST 0x05
 #define ASC_INVALID_OPCODE    0x20
 #define ASC_INVALID_FIELD     0x24
+
+#define MODE_CACHING 0x08
+#define MODE_ALL     0x3f
+#define CACHING_LEN  20
 
 #define VPD_PAGES    0x00
 #define VPD_SERIAL   0x80
@@ -441,6 +447,32 @@ bool scsi_lun_answers_capacity(struct mpath_io *io, const struct lun_facts *lun)
 	if (asks_for_capacity_16(cdb))
 		return answer_capacity_16(io, lun);
 	return false;
+}
+
+/* SPC-5 6.14 and 6.15: the current values of the caching page, or of all pages. */
+static bool asks_for_cache(const uint8_t *cdb)
+{
+	bool all = cdb[2] == MODE_ALL && (cdb[3] == 0 || cdb[3] == 0xff);
+
+	return (cdb[0] == OPCODE_MODE_SENSE_6 || cdb[0] == OPCODE_MODE_SENSE_10) &&
+	       (all || (cdb[2] == MODE_CACHING && cdb[3] == 0));
+}
+
+bool scsi_lun_answers_cache(struct mpath_io *io)
+{
+	const uint8_t *cdb = io->cmd.cdb;
+	size_t header = cdb[0] == OPCODE_MODE_SENSE_6 ? 4 : 8;
+	size_t len = header + CACHING_LEN;
+	uint8_t data[8 + CACHING_LEN] = {0};
+
+	if (!asks_for_cache(cdb))
+		return false;
+	data[header == 4 ? 0 : 1] = (uint8_t)(header == 4 ? len - 1 : len - 2);
+	data[header] = MODE_CACHING;
+	data[header + 1] = CACHING_LEN - 2;
+	data[header + 2] = 0x04; /* WCE */
+	scsi_reply(io, data, len);
+	return true;
 }
 
 /* --- when is it said otherwise? --- */

@@ -192,6 +192,11 @@ bool scsi_lun_answers(struct mpath_io *io, const struct lun_facts *lun,
 void scsi_lun_fit_answer(struct mpath_io *io);
 /* READ CAPACITY from what is kept, for the time when no path is usable.  True as above. */
 bool scsi_lun_answers_capacity(struct mpath_io *io, const struct lun_facts *lun);
+/*
+ * MODE SENSE, when nobody can be asked about the write cache: there may be one.  Who does not get
+ * to know takes it for none, and does not ask again.  True as above.
+ */
+bool scsi_lun_answers_cache(struct mpath_io *io);
 /* Has the array listed it? */
 bool scsi_lun_has_page(const struct lun_facts *lun, uint8_t page);
 /*

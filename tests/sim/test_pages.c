@@ -219,6 +219,51 @@ static void the_limits_of_all_ports_are_kept(void)
 	world_end(w);
 }
 
+/* Byte @at of the caching page that comes behind a header of @header bytes. */
+static uint8_t caching_page(struct world *w, const uint8_t *cdb, size_t cdb_len, uint8_t header,
+			    uint8_t at)
+{
+	struct sim_io *io = submit_cdb(w, cdb, cdb_len, 255);
+
+	expect_good(w, io);
+	expect(w, io->buf[header] == 0x08 && io->buf[header + 1] == 18);
+	return io->buf[header + at];
+}
+
+/*
+ * Linux takes a disk that does not tell for one without a cache, and sends no SYNCHRONIZE CACHE any
+ * more, also when there is a path again: what the array has in its cache would be lost with it.
+ */
+static void a_cache_must_be_feared_without_a_path(void)
+{
+	static const uint8_t page_6[6] = {0x1a, 0x08, 0x08, 0, 255};
+	static const uint8_t all_6[6] = {0x1a, 0, 0x3f, 0, 255};
+	static const uint8_t page_10[10] = {0x5a, 0, 0x08, [8] = 255};
+	static const uint8_t changeable[6] = {0x1a, 0, 0x48, 0, 255};
+	static const uint8_t control[6] = {0x1a, 0, 0x0a, 0, 255};
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *io;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	advance(w, 10000);
+	expect(w, caching_page(w, page_6, 6, 4, 2) == 0x04); /* WCE */
+	expect(w, caching_page(w, all_6, 6, 4, 2) == 0x04);
+	expect(w, caching_page(w, page_10, 10, 8, 2) == 0x04);
+	io = submit_cdb(w, (const uint8_t[6]){0x1a, 0, 0x3f, 0, 4}, 6, 4); /* for WP alone */
+	expect_good(w, io);
+	expect(w, io->buf[0] == 23 && io->buf[2] == 0 && io->buf[3] == 0);
+	expect_sense(w, submit_cdb(w, changeable, 6, 255), 0x02, 0x08, 0x00);
+	expect_sense(w, submit_cdb(w, control, 6, 255), 0x02, 0x08, 0x00);
+	world_end(w);
+
+	w = world_new(FAIL ONE_PATH);
+	sim_path(w, "8:0")->refused = "no such device";
+	world_up(w);
+	expect_sense(w, submit_cdb(w, page_6, 6, 255), 0x02, 0x04, 0x00);
+	world_end(w);
+}
+
 /* That a path would not show a page this time is no word about the page. */
 static void a_page_that_is_refused_once(void)
 {
@@ -285,6 +330,7 @@ int main(void)
 	STORY(the_path_that_spoke_for_them_leaves);
 	STORY(pages_change_during_a_restart);
 	STORY(the_limits_of_all_ports_are_kept);
+	STORY(a_cache_must_be_feared_without_a_path);
 	STORY(a_page_that_is_refused_once);
 	STORY(a_lun_grows_whose_ports_differ);
 	STORY(what_is_not_shown_may_change);

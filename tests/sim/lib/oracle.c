@@ -1020,7 +1020,9 @@ static bool is_kept(const struct sim_io *io)
 {
 	switch (io->io.cmd.cdb[0]) {
 	case 0x12:
+	case 0x1a:
 	case 0x25:
+	case 0x5a:
 	case 0x9e:
 	case 0xa3:
 	case 0xa4:
