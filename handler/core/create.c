@@ -47,8 +47,10 @@ static void take_lun(struct multipath *m, const struct lun_facts *lun)
 	if (!lun || !lun->known)
 		return;
 	m->kept_is_other = m->settings.wwid[0] && strcmp(m->settings.wwid, lun->wwid) != 0;
-	if (m->kept_is_other)
+	if (m->kept_is_other) {
+		m->former_blocks = lun->nr_blocks;
 		return;
+	}
 	m->lun = *lun;
 	meet_hardware(m, &m->lun);
 }

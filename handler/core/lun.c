@@ -388,7 +388,8 @@ void lun_identified(struct multipath *m, struct path *path)
 	bool first = !m->lun.known;
 	bool was_seen = m->lun_seen;
 	bool resized = first || m->lun.nr_blocks != seen->nr_blocks;
-	bool size_is_news = !first && resized && !was_told(m);
+	uint64_t known_blocks = first ? m->former_blocks : m->lun.nr_blocks;
+	bool size_is_news = known_blocks && known_blocks != seen->nr_blocks && !was_told(m);
 	bool takes_words = hear_words(m, path), other_words;
 
 	seen->limits = m->lun.limits; /* no path's own: see keep_limits() */
@@ -396,7 +397,8 @@ void lun_identified(struct multipath *m, struct path *path)
 	m->lun_seen = true;
 	if ((!resized && !takes_words) || memcmp(&m->lun, seen, sizeof(m->lun)) == 0)
 		return;
-	other_words = takes_words && !first && scsi_lun_words(&m->lun) != scsi_lun_words(seen);
+	other_words = first ? m->former_blocks != 0
+			    : takes_words && scsi_lun_words(&m->lun) != scsi_lun_words(seen);
 	if (takes_words)
 		memcpy(&m->lun, seen, sizeof(m->lun)); /* padding too: it is compared above */
 	else
@@ -409,11 +411,12 @@ void lun_identified(struct multipath *m, struct path *path)
 		keep_unit_attention(m, 0x3f, 0x03);
 	if (resized)
 		tell_size(m, first);
-	if (other_words)
+	if (other_words && !first)
 		notice(m, NOTICE_LUN, path,
 		       "INQUIRY data or VPD pages have changed: the next command is told");
 	if (!was_seen)
 		tell_identity(m);
+	m->former_blocks = 0;
 }
 
 /*
@@ -438,6 +441,8 @@ bool forget_lun(struct multipath *m)
 		path->untold = 0;
 	}
 	answer_all_not_ready(m);
+	if (m->lun.known)
+		m->former_blocks = m->lun.nr_blocks;
 	memset(&m->lun, 0, sizeof(m->lun));
 	m->lun_seen = false;
 	m->nr_news = 0;

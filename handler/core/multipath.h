@@ -95,6 +95,7 @@ struct multipath {
 				      reservations began */
 	bool lun_seen;		   /* by this process: lun is not only what was kept */
 	bool kept_is_other;	   /* what was kept is another LUN: the map names this one now */
+	uint64_t former_blocks;	   /* of the one before, which initiators know; 0: there was none */
 
 	struct priority_group *groups;
 	struct list paths;   /* path.map_node, in table order: see for_each_path() */

@@ -1268,7 +1268,7 @@ static void test_pinned(void)
 	expect_log("mpatha/fake-8:0: not used: ");
 	assert(ask(&asked, "mpatha", "forget_wwid") && asked.request.message.error == 0);
 	expect_status("status info", " 8:0 A ");
-	round_trip(&front, 0, 2);
+	expect_told(&front, 0x3f, 0x03);
 	device_stop(front.device);
 	strbuf_init(&error, words, sizeof(words));
 	assert(state_load("mpatha", &kept, &error) == 0 && strstr(kept.lun.wwid, "disk-two"));

@@ -938,6 +938,14 @@ static void forget_wwid_is_refused_while_in_use(void)
 	world_end(w);
 }
 
+/* Initiators take it for the LUN that they know, and its pages and size are other ones. */
+static void is_told_of_the_new_lun(struct world *w, bool resized)
+{
+	if (resized)
+		expect_sense(w, submit_write(w, 0, 1), 0x06, 0x2a, 0x09);
+	expect_sense(w, submit_write(w, 0, 1), 0x06, 0x3f, 0x03);
+}
+
 /* All paths lead to a new LUN: after forget_wwid it is the map's. */
 static void forget_wwid_takes_the_new_lun(void)
 {
@@ -947,6 +955,7 @@ static void forget_wwid_takes_the_new_lun(void)
 	keep_lun(w);
 	sim_path(w, "8:0")->nexus.lun = &w->luns[1];
 	sim_path(w, "8:16")->nexus.lun = &w->luns[1];
+	sim_path(w, "8:0")->nexus.nr_blocks = sim_path(w, "8:16")->nexus.nr_blocks = 1024;
 	world_up(w);
 	expect(w, message(w, "FORGET_wwid") == 0);
 	expect(w, w->nr_forgets == 1);
@@ -955,6 +964,7 @@ static void forget_wwid_takes_the_new_lun(void)
 	advance(w, 3000);
 	expect_notice(w, "the LUN is " WWID_2);
 	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 A 0 ");
+	is_told_of_the_new_lun(w, true);
 	io = submit_write(w, 0, 1);
 	advance(w, 5);
 	expect_good(w, io);
@@ -985,6 +995,7 @@ static void forget_wwid_during_an_outage(void)
 	expect_answer(w, held, SAM_CHECK_CONDITION);
 	expect(w, w->luns[1].nr_writes == 0);
 	expect_notice(w, "the LUN is " WWID_2);
+	is_told_of_the_new_lun(w, false);
 	held = submit_write(w, 0, 1);
 	advance(w, 5);
 	expect_good(w, held);

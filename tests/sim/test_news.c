@@ -143,7 +143,8 @@ static void a_loss_that_nobody_heard_before_the_restart(void)
 	world_end(w);
 }
 
-/* The administrator has named another LUN since: of that one no write is lost. */
+/* The administrator has named another LUN since: of that one no write is lost; but it is another.
+ */
 static void a_loss_of_another_lun(void)
 {
 	struct world *w = world_new(FAIL ONE_PATH);
@@ -157,6 +158,7 @@ static void a_loss_of_another_lun(void)
 	restart_world(w);
 	advance(w, 100);
 	expect_notice(w, "the LUN is");
+	is_told(w, 0x70, 0x06, 0x3f, 0x03);
 	is_told_nothing(w);
 	world_end(w);
 }

@@ -1062,6 +1062,9 @@ static bool pages_may_change(const struct world *w)
 {
 	unsigned int i;
 
+	if (w->nr_forgets || w->m->kept_is_other)
+		return true;
+
 	for (i = 0; i < w->nr_paths; i++)
 		if (w->paths[i].nexus.rotation || w->paths[i].nexus.provisioning ||
 		    w->paths[i].nexus.hides_features)
