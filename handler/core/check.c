@@ -107,7 +107,8 @@ static void path_up(struct multipath *m, struct path *path)
 	bool stays_out = path->failed_by_message || is_held_out(m, path);
 
 	path->lun_gone = false;
-	if (path->recheck_identity || (!path->active && !stays_out)) {
+	if (path->recheck_identity || (!path->active && !stays_out) ||
+	    (path->active && nobody_says_what_is_shown(m, path))) {
 		begin_probe(m, path, PROBE_IDENTIFY);
 	} else if (stays_out) {
 		path_settled(m, path);

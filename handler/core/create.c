@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/multipath.h"
+#include "mpath/scsi.h"
 
 void mpath_settings_init(struct mpath_settings *settings)
 {
@@ -52,6 +53,7 @@ static void take_lun(struct multipath *m, const struct lun_facts *lun)
 		return;
 	}
 	m->lun = *lun;
+	m->words = scsi_lun_words(lun);
 	meet_hardware(m, &m->lun);
 }
 

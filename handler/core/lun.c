@@ -326,15 +326,21 @@ void tell_reset(struct multipath *m)
  * that has failed, unless a path that works has changed its word.
  */
 static bool others_say_what_is_shown(const struct multipath *m, const struct path *path,
-				     uint64_t shown, bool has_changed)
+				     bool has_changed)
 {
 	const struct path *other;
 
 	for_each_path(m, other)
-		if (other != path && other->words == shown &&
+		if (other != path && other->words == m->words &&
 		    (!has_changed || (other->active && other->identified)))
 			return true;
 	return false;
+}
+
+/* Who did has left the map: this path is to say once more what it says. */
+bool nobody_says_what_is_shown(const struct multipath *m, const struct path *path)
+{
+	return path->words && path->words != m->words && !others_say_what_is_shown(m, path, false);
 }
 
 /* That a page is refused which the path has says nothing of the page: see learn_limits(). */
@@ -348,13 +354,13 @@ static bool has_said_all(const struct lun_facts *seen, bool with_serial)
 /* True: initiators are to be shown from now on what this path says. */
 static bool hear_words(const struct multipath *m, struct path *path)
 {
-	uint64_t shown = scsi_lun_words(&m->lun), before = path->words, now;
+	uint64_t before = path->words, now;
 
 	if (!has_said_all(&path->seen, shows_array(m)))
 		return !m->lun_seen;
 	path->words = now = scsi_lun_words(&path->seen);
 	return !m->lun_seen ||
-	       (now != shown && !others_say_what_is_shown(m, path, shown, before && before != now));
+	       (now != m->words && !others_say_what_is_shown(m, path, before && before != now));
 }
 
 /* As they are shown: who comes before there is a path again must not believe that more is allowed.
@@ -391,18 +397,20 @@ void lun_identified(struct multipath *m, struct path *path)
 	uint64_t known_blocks = first ? m->former_blocks : m->lun.nr_blocks;
 	bool size_is_news = known_blocks && known_blocks != seen->nr_blocks && !was_told(m);
 	bool takes_words = hear_words(m, path), other_words;
+	uint64_t words;
 
 	seen->limits = m->lun.limits; /* no path's own: see keep_limits() */
 	m->capacity_told_ns = 0;
 	m->lun_seen = true;
 	if ((!resized && !takes_words) || memcmp(&m->lun, seen, sizeof(m->lun)) == 0)
 		return;
-	other_words = first ? m->former_blocks != 0
-			    : takes_words && scsi_lun_words(&m->lun) != scsi_lun_words(seen);
 	if (takes_words)
 		memcpy(&m->lun, seen, sizeof(m->lun)); /* padding too: it is compared above */
 	else
 		take_size(&m->lun, seen);
+	words = scsi_lun_words(&m->lun);
+	other_words = first ? m->former_blocks != 0 : words != m->words;
+	m->words = words;
 	m->actions->lun_changed = true;
 	m->run_held = true;
 	if (size_is_news)
@@ -444,6 +452,7 @@ bool forget_lun(struct multipath *m)
 	if (m->lun.known)
 		m->former_blocks = m->lun.nr_blocks;
 	memset(&m->lun, 0, sizeof(m->lun));
+	m->words = 0;
 	m->lun_seen = false;
 	m->nr_news = 0;
 	m->actions->memory_changed = true;

@@ -88,6 +88,7 @@ struct multipath {
 	struct mpath_settings settings; /* as said, and what the hardware table has filled in */
 	struct mpath_backstore backstore;
 	struct lun_facts lun;
+	uint64_t words;				 /* scsi_lun_words() of it; 0: not known */
 	struct scsi_result news[NEWS_WITH_SUMS]; /* that the next commands get, each one of them */
 	unsigned int nr_news;
 	uint64_t capacity_told_ns; /* when the array's own 2A/09 went up */
@@ -625,6 +626,7 @@ bool shows_array(const struct multipath *m); /* its names: identity=array (D16) 
 bool lun_answers(struct multipath *m, struct mpath_io *io);
 void lun_identified(struct multipath *m, struct path *path);
 void keep_limits(struct multipath *m);
+bool nobody_says_what_is_shown(const struct multipath *m, const struct path *path);
 bool forget_lun(struct multipath *m);
 void capacity_changed(struct multipath *m);
 bool is_capacity_change(const struct scsi_result *result);

@@ -159,7 +159,7 @@ static void pages_change_while_a_path_is_dead(void)
 	world_end(w);
 }
 
-/* Its port is replaced, and it does not come back: from the next look on they are the others'. */
+/* Its port is replaced, and it does not come back: then they are the others'. */
 static void the_path_that_spoke_for_them_leaves(void)
 {
 	struct world *w = world_new(FAIL TWO_PATHS);
@@ -170,7 +170,7 @@ static void the_path_that_spoke_for_them_leaves(void)
 	expect(w, !shows_ssd(w));
 	expect(w, reload(w, FAIL "0 1 1 round-robin 0 1 1 8:16 1") == 0);
 	advance(w, 100);
-	push_ua(sim_path(w, "8:16"), 0x3f, 0x03);
+	is_told_nothing(w);
 	advance(w, 6000);
 	expect(w, shows_ssd(w));
 	is_told_of_pages(w);
