@@ -129,6 +129,7 @@ void wait_behind(struct mpath_io *io, struct mpath_io *older)
 {
 	io->waits_behind = true;
 	io->older = older;
+	list_init(&io->flight); /* it may never have been on a path */
 	if (older->behind)
 		list_push_back(&older->behind->flight, &io->flight);
 	else

@@ -112,7 +112,6 @@ static void send_and_wait(struct device *device, uint8_t opcode)
 
 	command.io = (struct mpath_io){.arrival_ns = clock_now_ns()};
 	list_init(&command.io.node);
-	list_init(&command.io.flight);
 	memcpy(command.io.cmd.cdb, cdb, sizeof(cdb));
 	command.io.cmd.cdb_len = sizeof(cdb);
 	command.iov = (struct iovec){command.data, CMD_BYTES};

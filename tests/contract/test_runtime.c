@@ -310,7 +310,6 @@ static void prepare_command(struct front *front, struct command *command, const 
 
 	*io = (struct mpath_io){.arrival_ns = clock_now_ns()};
 	list_init(&io->node);
-	list_init(&io->flight);
 	memcpy(io->cmd.cdb, cdb, cdb_len);
 	io->cmd.cdb_len = cdb_len;
 	command->iov[0] = (struct iovec){command->data, 700};

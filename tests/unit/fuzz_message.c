@@ -257,7 +257,6 @@ static void submit(uint8_t how)
 		return;
 	memset(io, 0, sizeof(*io));
 	list_init(&io->node);
-	list_init(&io->flight);
 	memcpy(io->cmd.cdb, cdbs[(how >> 4) % 5], 10);
 	io->cmd.cdb_len = 10;
 	io->cmd.iov = &w.iov;

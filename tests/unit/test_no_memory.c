@@ -242,7 +242,6 @@ static void test_steps_take_no_memory(void)
 				     .path = mpath_path(m, 0),
 				     .reason = "no such device"});
 	list_init(&io.node);
-	list_init(&io.flight);
 	io.cmd.cdb[0] = 0x28;
 	io.cmd.medium = true;
 	step(m, (struct mpath_event){.type = MPATH_SUBMIT, .io = &io});

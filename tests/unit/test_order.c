@@ -39,7 +39,6 @@ static void make_write(struct mpath_io *io)
 		io->cmd.cdb[13 - i] = (uint8_t)(nr >> 8 * i);
 	}
 	list_init(&io->node);
-	list_init(&io->flight);
 }
 
 static bool meet(const struct mpath_io *a, const struct mpath_io *b)
@@ -107,7 +106,6 @@ static void test_list_changes(void)
 	unsigned int i;
 
 	list_init(&io.node);
-	list_init(&io.flight);
 	for (i = 0; i < 64; i++) {
 		list[8 + 6] = 0x40;
 		comes_twice(&m, &io);

@@ -12,6 +12,7 @@
 #include "mpath/scsi.h"
 #include "sim/lib/path.h"
 
+/* No more of its mpath_io is made ready than ring_cmd_get() does. */
 static struct sim_io *new_io(struct world *w, const uint8_t *cdb, size_t cdb_len, size_t data_len)
 {
 	struct sim_io *io = &w->ios[w->nr_ios];
@@ -23,7 +24,6 @@ static struct sim_io *new_io(struct world *w, const uint8_t *cdb, size_t cdb_len
 	io->iov[0] = (struct iovec){io->buf, data_len};
 	io->io.owner = io;
 	list_init(&io->io.node);
-	list_init(&io->io.flight);
 	memcpy(cmd->cdb, cdb, cdb_len);
 	cmd->cdb_len = (uint8_t)cdb_len;
 	cmd->iov = io->iov;
@@ -78,7 +78,6 @@ void submit_again(struct world *w, struct sim_io *io)
 	io->io.cmd = cmd;
 	io->io.cmd.iov = io->iov;
 	list_init(&io->io.node);
-	list_init(&io->io.flight);
 	submit(w, io);
 }
 
