@@ -36,6 +36,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mpath/scsi.h"
 #include "sim/lib/world.h"
 
 struct write_record {
@@ -949,11 +950,16 @@ static bool is_past_deadline(const struct world *w, const struct sim_io *io)
 	return w->backstore.cmd_time_out_ms && w->now_ns >= deadline_ns(w, io);
 }
 
-/* A REQUEST SENSE that nobody waits for has fetched it. */
-static void hear_fetched(struct world *w, const struct sim_io *io, const struct scsi_result *result)
+/* A REQUEST SENSE that nobody waits for has fetched it: into the ring, if there is one. */
+static void hear_fetched(struct world *w, const struct mpath_io *mio)
 {
-	if (io->io.cmd.cdb[0] == 0x03 && scsi_result_is_good(result) && io->buf[2] == 0x06)
-		may_be_told(w, 0x060000u | (unsigned int)io->buf[12] << 8 | io->buf[13]);
+	uint8_t sense[18] = {0};
+
+	if (mio->cmd.cdb[0] != 0x03 || !scsi_result_is_good(&mio->result))
+		return;
+	scsi_iov_read(mio, sense, sizeof(sense));
+	if (sense[2] == 0x06)
+		may_be_told(w, 0x060000u | (unsigned int)sense[12] << 8 | sense[13]);
 }
 
 void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio)
@@ -976,7 +982,7 @@ void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio
 	}
 	if (io->tmr || io->overdue || is_past_deadline(w, io)) {
 		hear_for_nobody(w, &mio->result);
-		hear_fetched(w, io, &mio->result);
+		hear_fetched(w, mio);
 	}
 	if (is_deferred(&mio->result)) {
 		io->heard_loss = news_of(&mio->result);
