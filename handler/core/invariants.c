@@ -136,6 +136,10 @@ static void check_held_wakes(const struct multipath *m)
 		return;
 	for (node = m->held.next; node != &m->held; node = node->next)
 		check_wakes_by(m, no_path_limit(m, container_of(node, struct mpath_io, node)));
+	if (!m->restart_over || m->nr_overdue)
+		return;
+	for (node = m->restarting.next; node != &m->restarting; node = node->next)
+		check_wakes_by(m, no_path_limit(m, container_of(node, struct mpath_io, node)));
 }
 
 static void check_delayed_wakes(const struct multipath *m)

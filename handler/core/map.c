@@ -44,8 +44,7 @@ static __attribute__((noinline)) void wait_for_older(struct multipath *m, struct
 		return;
 	}
 	trace(m, "io %02x: waits for an older write to the same blocks", io->cmd.cdb[0]);
-	wait_behind(io, older);
-	hold_io(m, &m->restarting, io);
+	hold_behind(m, io, older);
 }
 
 /*

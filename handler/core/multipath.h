@@ -364,6 +364,7 @@ bool io_suspects(const struct mpath_io *io, const struct path *path);
 
 /* queue.c: commands that wait */
 void hold_io(struct multipath *m, struct list *queue, struct mpath_io *io);
+void hold_behind(struct multipath *m, struct mpath_io *io, struct mpath_io *older);
 void no_path_for(struct multipath *m, struct mpath_io *io, enum choice choice);
 void answer_too_late(struct multipath *m, struct mpath_io *io);
 void run_queues(struct multipath *m);

@@ -54,10 +54,7 @@ void last_path_is_lost(struct multipath *m)
 {
 	no_path_begins(m);
 	release_held_paths(m);
-	if (list_empty(&m->restarting))
-		return;
-	list_splice(&m->held, &m->restarting);
-	m->run_held = true;
+	m->run_held |= !list_empty(&m->restarting);
 }
 
 /* For a path, while there is none. */
@@ -77,6 +74,17 @@ static void hold_for_path(struct multipath *m, struct mpath_io *io)
 	if (limit)
 		wake_by(m, limit);
 	hold_io(m, &m->held, io);
+}
+
+/* Behind an older write; without a path for no longer than for that. */
+void hold_behind(struct multipath *m, struct mpath_io *io, struct mpath_io *older)
+{
+	uint64_t limit = m->nr_valid ? 0 : no_path_limit(m, io);
+
+	wait_behind(io, older);
+	if (limit)
+		wake_by(m, limit);
+	hold_io(m, &m->restarting, io);
 }
 
 /* It was tried, and what the last target said is no good.  (All 0 is no word yet.) */
@@ -173,6 +181,19 @@ void no_path_for(struct multipath *m, struct mpath_io *io, enum choice choice)
 	}
 }
 
+/* There is no path, so they wait for one, too, and perhaps may not any more. */
+static void take_who_waits_behind(struct multipath *m, struct list *todo)
+{
+	struct mpath_io *io, *next;
+
+	list_for_each_entry_safe(io, next, &m->restarting, node) {
+		if (!io->waits_behind)
+			continue;
+		list_del(&io->node);
+		list_push_back(todo, &io->node);
+	}
+}
+
 /* A path is usable again, or nothing may be held any more: everybody once more. */
 void run_queues(struct multipath *m)
 {
@@ -183,6 +204,8 @@ void run_queues(struct multipath *m)
 	list_init(&todo);
 	m->run_held = false;
 	list_splice(&todo, &m->held);
+	if (!m->nr_valid)
+		take_who_waits_behind(m, &todo);
 	let_go_behind_older(m, &todo);
 	list_splice(&todo, &m->backlog);
 	list_splice(&todo, &m->activating);
@@ -231,21 +254,28 @@ static void expire(struct multipath *m, struct list *queue)
 	}
 }
 
+static void look_at_patience(struct multipath *m, const struct mpath_io *io)
+{
+	uint64_t limit = no_path_limit(m, io);
+
+	if (limit && m->now_ns >= limit)
+		m->run_held = true;
+	else if (limit)
+		wake_by(m, limit);
+}
+
 /* Those that have waited for a path as long as they may are mapped again, which answers them. */
 static void end_of_patience(struct multipath *m)
 {
-	struct mpath_io *io;
+	const struct mpath_io *io;
 
 	if (m->nr_valid || !may_queue(m))
 		return;
-	list_for_each_entry(io, &m->held, node) {
-		uint64_t limit = no_path_limit(m, io);
-
-		if (limit && m->now_ns >= limit)
-			m->run_held = true;
-		else if (limit)
-			wake_by(m, limit);
-	}
+	list_for_each_entry(io, &m->held, node)
+		look_at_patience(m, io);
+	list_for_each_entry(io, &m->restarting, node)
+		if (io->waits_behind)
+			look_at_patience(m, io);
 }
 
 void queues_timeout(struct multipath *m)

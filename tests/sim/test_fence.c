@@ -275,6 +275,43 @@ static void what_is_not_held_does_not_wait_without_a_path(void)
 	world_end(w);
 }
 
+/* Nor for longer than others wait for a path, though the lost write does: its fence may be long. */
+static void who_waits_without_a_path_has_no_more_patience(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *lost, *behind, *other;
+
+	w->settings.no_path_timeout_write_ms = 5000;
+	world_up(w);
+	lost = lose_write(w, 2);
+	expect(w, message(w, "fail_path 8:16") == 0);
+	behind = submit_write(w, 2, 1);
+	other = submit_write(w, 3, 1);
+	advance(w, 4990);
+	expect_pending(w, behind);
+	advance(w, 20);
+	expect_sense(w, other, 0x02, 0x08, 0x00);
+	expect_sense(w, behind, 0x02, 0x08, 0x00);
+	expect_pending(w, lost);
+	advance(w, FENCE_MS);
+	expect(w, lost->state == SIM_IO_ANSWERED && lost->nr_starts == 1);
+	world_end(w);
+
+	/* Or when the administrator does not want anybody to wait. */
+	w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	world_up(w);
+	lost = lose_write(w, 2);
+	expect(w, message(w, "fail_path 8:16") == 0);
+	behind = submit_write(w, 2, 1);
+	advance(w, 10);
+	expect_pending(w, behind);
+	expect(w, message(w, "fail_if_no_path") == 0);
+	expect_sense(w, behind, 0x02, 0x08, 0x00);
+	expect_pending(w, lost);
+	advance(w, FENCE_MS);
+	world_end(w);
+}
+
 /* What sets something is sent again like a write: a LUN that was started must not be stopped then.
  */
 static void settings_come_in_their_order(void)
@@ -1962,6 +1999,7 @@ int main(void)
 	STORY(two_lost_writes_to_one_block);
 	STORY(what_waits_for_a_lost_write);
 	STORY(what_is_not_held_does_not_wait_without_a_path);
+	STORY(who_waits_without_a_path_has_no_more_patience);
 	STORY(settings_come_in_their_order);
 	STORY(a_lost_unmap_holds_what_it_names);
 	STORY(an_answer_lets_go_who_waits_for_it);
