@@ -100,10 +100,20 @@ static bool link_has_room(const struct path_link *link, const struct mpath_io *i
 	return link->nr_busy + link->nr_orphans < depth;
 }
 
+/* The batch may have begun in time, but a write() before it sleep, or the process stand still. */
+static bool is_too_late(const struct path_link *link, const struct mpath_io *io)
+{
+	if (!io->send_by_ns)
+		return false;
+	if (io->cmd.class == CMD_READ)
+		return loop_now_ns(link->loop) >= io->send_by_ns;
+	return clock_now_ns() >= io->send_by_ns;
+}
+
 /* Named by a TMR while it waited, or its time is over: never sent (D9). */
 static bool must_not_be_sent(const struct path_link *link, const struct mpath_io *io)
 {
-	return io->aborted || (io->send_by_ns && loop_now_ns(link->loop) >= io->send_by_ns);
+	return io->aborted || is_too_late(link, io);
 }
 
 /* There is room for it, and an idle slot. */

@@ -57,6 +57,7 @@ static void host_leave_here(struct sg_host *host, unsigned int nr_commands);
 #define SENT_MAX 8192
 #define TUR	 "00 00 00 00 00 00"
 #define READ_1	 "28 00 00 00 00 00 00 00 01 00"
+#define WRITE_1	 "2a 00 00 00 00 00 00 00 01 00"
 #define MARK	 0x5a
 
 /* --- the kernel --- */
@@ -83,7 +84,7 @@ static unsigned int nr_closed_out;
 /* What goes wrong; reset by begin(). */
 static atomic_uint nr_opens_granted; /* before open_error counts */
 static atomic_int open_error, write_error, read_error, watch_error, reserve_error;
-static atomic_uint open_ms;
+static atomic_uint open_ms, write_ms;
 static atomic_bool answers_at_once, may_close;
 
 static void begin(void)
@@ -91,7 +92,7 @@ static void begin(void)
 	nr_sent = nr_reads = nr_closes = nr_reserves = 0;
 	nr_at_device = 0;
 	nr_closed_out = 0;
-	nr_opens_granted = open_ms = 0;
+	nr_opens_granted = open_ms = write_ms = 0;
 	open_error = write_error = read_error = watch_error = reserve_error = 0;
 	answers_at_once = may_close = true;
 }
@@ -163,6 +164,8 @@ static ssize_t write_here(int fd, const struct sg_io_hdr *hdr)
 	struct node *node = &nodes[fd];
 	int error;
 
+	if (write_ms)
+		contract_sleep_ms(write_ms);
 	pthread_mutex_lock(&node_lock);
 	assert(!node->is_out && nr_sent < SENT_MAX);
 	sent[nr_sent++] = fd;
@@ -477,6 +480,40 @@ static void test_write_fails(void)
 		expect_good(path);
 		check(sent[2 * i] == sent[2 * i + 1]);
 	}
+	close_disk(path);
+}
+
+/*
+ * write() sleeps, as there is no memory or no tag: what was to be sent behind it may be too late by
+ * then, although the batch began in time.  Both have a slot.
+ */
+static void test_write_sleeps(void)
+{
+	struct contract_path *path = open_disk();
+	struct contract_shot *shots[2];
+	unsigned int i;
+
+	answers_at_once = false;
+	for (i = 0; i < 2; i++)
+		shots[i] = tur(path);
+	shots_submit(shots, 2);
+	until_sent(2);
+	for (i = 0; i < 2; i++)
+		answer(i);
+	for (i = 0; i < 2; i++)
+		expect(shots[i], TRANSPORT_OK);
+
+	answers_at_once = true;
+	write_ms = 300;
+	for (i = 0; i < 2; i++) {
+		shots[i] = shot_new(path, WRITE_1, SCSI_DATA_OUT, 512, 1, MARK);
+		shot_io(shots[i])->cmd.class = CMD_IDEMPOTENT;
+		shot_io(shots[i])->send_by_ns = clock_now_ns() + 150 * NSEC_PER_MSEC;
+	}
+	shots_submit(shots, 2);
+	expect(shots[0], TRANSPORT_OK);
+	expect(shots[1], TRANSPORT_BUSY);
+	check(nr_sent == 3);
 	close_disk(path);
 }
 
@@ -806,6 +843,7 @@ int main(void)
 		{"no more slots", test_no_more_slots},
 		{"no slot", test_no_slot},
 		{"write fails", test_write_fails},
+		{"write sleeps", test_write_sleeps},
 		{"nobody would hear", test_nobody_would_hear},
 		{"read faults", test_read_faults},
 		{"read fails", test_read_fails},
