@@ -254,6 +254,8 @@ static void device_io_done(struct mpath_io *io)
 {
 	struct device *d = device_path_of(io)->device;
 
+	if (transport_may_land(io->result.transport))
+		loop_read_clock(d->loop); /* its fence begins now: nobody knows since when */
 	if (mpath_end_io_short(d->map, io, device_now_ns(d)))
 		device_complete_io(d, io);
 	else

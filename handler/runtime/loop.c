@@ -68,6 +68,12 @@ uint64_t loop_now_ns(const struct loop *loop)
 	return loop->now_ns;
 }
 
+void loop_read_clock(struct loop *loop)
+{
+	assert(loop_is_current(loop));
+	loop->now_ns = clock_now_ns();
+}
+
 /* --- letters --- */
 
 /* tcmu-runner cancels threads that post: not between a letter and the call that makes it known. */

@@ -1724,6 +1724,47 @@ static void test_fences(void)
 	fence = FENCE_TIME;
 }
 
+struct standstill {
+	struct letter letter;
+	unsigned int ms;
+	uint64_t ends_ns;
+};
+
+static void stand_still(struct letter *letter)
+{
+	struct standstill *still = container_of(letter, struct standstill, letter);
+
+	sleep_ms(still->ms);
+	still->ends_ns = clock_now_ns();
+}
+
+/*
+ * The loop stands still in the midst of a batch, and hears then that a write is lost: nobody knows
+ * when that was, so the fence begins when it is heard, not when the batch began.
+ */
+static void test_fence_after_a_standstill(void)
+{
+	struct standstill first = {{.deliver = stand_still}, 120, 0};
+	struct standstill second = {{.deliver = stand_still}, 400, 0};
+	static struct command write;
+	struct front front;
+
+	forget_state("mpatha");
+	start(&front, TABLE);
+	atomic_store(&paths[0].mode, FAKE_LOSES);
+	atomic_store(&paths[0].delay_ms, 100);
+	send_command(&front, &write, true, 0);
+	sleep_ms(20);
+	loop_post(device_loop(front.device), &first.letter);
+	sleep_ms(40); /* so this one, and the loss, come in the next batch */
+	loop_post(device_loop(front.device), &second.letter);
+	assert(wait_command(&write, SOON_MS) && is_good(&write));
+	assert(clock_now_ns() >= second.ends_ns + 300 * NSEC_PER_MSEC);
+	device_stop(front.device);
+	atomic_store(&paths[0].mode, FAKE_GOOD);
+	atomic_store(&paths[0].delay_ms, 0);
+}
+
 /* The path comes back with the session in which the write was lost, established anew. */
 static void test_fence_and_session(void)
 {
@@ -2238,6 +2279,7 @@ static const struct {
 	{"no-thread-at-the-end", test_no_thread_at_the_end},
 	{"restart-wait", test_restart_wait},
 	{"fences", test_fences},
+	{"fence after a standstill", test_fence_after_a_standstill},
 	{"fence and session", test_fence_and_session},
 	{"fence is kept", test_fence_is_kept},
 	{"fence is told at once", test_fence_is_told_at_once},
