@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Behind which of the writes that come twice does one wait?  The same as a look at each of them
- * says, whatever comes and goes.
+ * says, whatever comes and goes.  And who waits is let go when that is answered.
  */
 #include <assert.h>
 
@@ -116,6 +116,86 @@ static void test_list_changes(void)
 	}
 }
 
+/* --- who waits --- */
+
+#define NR_WAITERS 60
+
+/* They come out of the ring as ring_cmd_get() makes them: flight is all 0. */
+static struct mpath_io waiters[NR_WAITERS];
+static unsigned int came[NR_WAITERS], nr_came; /* 0: it is not there */
+
+static void make_wait(unsigned int i)
+{
+	struct mpath_io *older;
+
+	make_write(&waiters[i]);
+	older = older_write(&m, &waiters[i]);
+	if (!older)
+		return;
+	wait_behind(&waiters[i], older);
+	came[i] = ++nr_came;
+}
+
+/* They are let go, all of them, in the order in which they came; some are aborted before that. */
+static void answer_older(struct mpath_io *older)
+{
+	unsigned int i, nr = 0, last = 0, gone = NR_WAITERS;
+	struct list todo, *node;
+
+	for (i = 0; i < NR_WAITERS; i++)
+		nr += came[i] && waiters[i].older == older;
+	comes_no_more(&m, older);
+	for (i = 0; i < NR_WAITERS && gone == NR_WAITERS; i++)
+		if (came[i] && !waiters[i].older && any(4) == 0)
+			gone = i;
+	if (gone < NR_WAITERS) {
+		wait_behind_nobody(&waiters[gone]);
+		came[gone] = 0;
+		nr--;
+	}
+	list_init(&todo);
+	let_go_behind_older(&m, &todo);
+	while ((node = list_pop(&todo))) {
+		i = (unsigned int)(container_of(node, struct mpath_io, node) - waiters);
+		assert(came[i] > last && !waiters[i].older && !waiters[i].waits_behind);
+		last = came[i];
+		came[i] = 0;
+		nr--;
+	}
+	assert(!nr && order_is_sound(&m));
+}
+
+static void test_who_waits(void)
+{
+	unsigned int round, i;
+
+	for (round = 1; round < NR_ROUNDS; round++) {
+		i = any(NR_IOS);
+		if (!lost_at[i]) {
+			make_write(&ios[i]);
+			comes_twice(&m, &ios[i]);
+			lost_at[i] = round;
+		} else if (any(3) == 0) {
+			answer_older(&ios[i]);
+			lost_at[i] = 0;
+		}
+		i = any(NR_WAITERS);
+		if (came[i]) {
+			wait_behind_nobody(&waiters[i]);
+			came[i] = 0;
+		} else {
+			make_wait(i);
+		}
+		assert(order_is_sound(&m));
+	}
+	for (i = 0; i < NR_IOS; i++)
+		if (lost_at[i])
+			answer_older(&ios[i]);
+	for (i = 0; i < NR_WAITERS; i++)
+		assert(!came[i]);
+	assert(nr_came > NR_ROUNDS / 10);
+}
+
 int main(void)
 {
 	unsigned int round;
@@ -128,5 +208,6 @@ int main(void)
 		if (round % 16 == 0)
 			check_all();
 	}
+	test_who_waits();
 	return 0;
 }
