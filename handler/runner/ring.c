@@ -178,6 +178,29 @@ static void start(struct ring *ring, struct ring_cmd *cmd)
 	ring->ops->submit(ring->arg, &cmd->io);
 }
 
+/*
+ * Of a broken ring nobody knows whose its buffers are by now.  If it was reset the kernel has
+ * answered all commands, and new ones have their place: what waits for a path, or for its fence,
+ * must not be sent with their data, nor a late answer be read into it.  By a tick, as then no step
+ * of the map's is under way.
+ */
+static void abort_all(struct ring *ring)
+{
+	struct list *node, todo;
+
+	ring->given_up = true;
+	for (unsigned int i = 0; i < RING_HASH_SIZE; i++) {
+		list_init(&todo);
+		list_splice(&todo, &ring->by_id[i]);
+		while ((node = list_pop(&todo))) {
+			struct ring_cmd *cmd = container_of(node, struct ring_cmd, by_id);
+
+			list_push_back(&ring->by_id[i], node);
+			ring->ops->abort(ring->arg, &cmd->io);
+		}
+	}
+}
+
 /* The initiator is to come again. */
 static void put_off(struct ring *ring, uint16_t id, uint8_t status)
 {
@@ -410,6 +433,8 @@ void ring_tick(struct ring *ring, uint64_t now_ns)
 	peek(ring);
 	pass_by_idleness(ring, now_ns);
 	ring_flush(ring);
+	if (ring->broken && !ring->given_up)
+		abort_all(ring);
 }
 
 bool ring_busy(const struct ring *ring)

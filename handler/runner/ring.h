@@ -83,6 +83,7 @@ struct ring {
 	uint32_t tail;	    /* the next response goes here */
 	uint32_t published; /* mailbox->tail */
 	bool broken;	    /* what we found there makes no sense: write nothing more */
+	bool given_up;	    /* and so all that is out or held was aborted */
 	bool closing;	    /* nobody is there any more to submit to */
 	unsigned int outstanding;
 	struct list by_id[RING_HASH_SIZE];

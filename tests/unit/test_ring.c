@@ -1112,6 +1112,35 @@ static void test_command_that_is_not_there(void)
 	end();
 }
 
+/*
+ * What is held or out then has been answered by the kernel, and its buffers are others' soon: it
+ * must not be sent any more, nor be read.
+ */
+static void test_reset_while_commands_are_held(void)
+{
+	for (unsigned int at_once = 0; at_once < 2; at_once++) {
+		begin_at(1024, RING_CAN_READ_LEN);
+		w.complete_on_abort = at_once;
+		put_cmd(1, READ_10, 512);
+		put_cmd(2, READ_10, 512);
+		libtcmu_runs();
+		tick();
+		mailbox()->head = mailbox()->tail = 0;
+		tick();
+		assert(w.ring.broken && !w.kicks);
+		expect_said("start 1 op 28\nstart 2 op 28\nabort 1\nabort 2\n");
+		tick();
+		expect_said(""); /* once */
+		assert(w.ring.outstanding == (at_once ? 0 : 2));
+		if (!at_once) {
+			answer(1, SAM_TASK_ABORTED);
+			answer(2, SAM_TASK_ABORTED);
+		}
+		assert(!w.kicks && mailbox()->tail == 0);
+		end();
+	}
+}
+
 /* action/reset_ring was written while we serve: old answers must not go into the new ring. */
 static void test_reset_behind_our_back(void)
 {
@@ -1478,6 +1507,7 @@ int main(void)
 	test_head_that_passes_the_tail();
 	test_command_that_is_not_there();
 	test_reset_behind_our_back();
+	test_reset_while_commands_are_held();
 	test_hostile_mailboxes();
 	test_the_limits_of_a_ring();
 	test_chaos();
