@@ -9,6 +9,7 @@
 
 #include "core/multipath.h"
 #include "core/probe.h"
+#include "core/verdict.h"
 #include "mpath/scsi.h"
 
 /* The first LUN seen is pinned: wait for the path that the table names first. */
@@ -230,6 +231,20 @@ static void path_identified(struct multipath *m, struct path *path, bool passive
 		check_in_turn(m, path);
 }
 
+/*
+ * In a transition the array does not tell a LUN's size, whoever asks: the question stands until
+ * that is over, as the checker's.
+ */
+static void not_identified(struct multipath *m, struct path *path, const char *reason)
+{
+	if (judge(&path->probe.result).verdict != IO_TRANSITIONING) {
+		path_down(m, path, reason);
+		return;
+	}
+	path->recheck_identity = path->active;
+	path_in_transition(m, path);
+}
+
 void identified(struct multipath *m, struct path *path, enum identify_result result,
 		const char *reason)
 {
@@ -262,7 +277,7 @@ void identified(struct multipath *m, struct path *path, enum identify_result res
 		close_link(m, path);
 		return;
 	case IDENTIFY_DOWN:
-		path_down(m, path, reason);
+		not_identified(m, path, reason);
 		return;
 	case IDENTIFY_DOUBTED:
 		begin_probe(m, path, PROBE_IDENTIFY);
@@ -281,7 +296,7 @@ void identified(struct multipath *m, struct path *path, enum identify_result res
 		if (path->hw_explicit)
 			path_identified(m, path, true);
 		else
-			path_down(m, path, reason);
+			not_identified(m, path, reason);
 		return;
 	}
 }

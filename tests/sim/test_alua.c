@@ -515,6 +515,36 @@ static void commands_meet_a_transition(void)
 	world_end(w);
 }
 
+/*
+ * The array's controllers fail over: the ports are told of a reset, and so have to prove whose they
+ * are, which the array cannot tell wholly in a transition.  No path is at fault for that.
+ */
+static void reset_in_a_transition(const char *table, uint8_t tpgs)
+{
+	struct world *w = used_world(table, tpgs, 1);
+	struct sim_io *io;
+
+	set_port_group(w, 1, ALUA_TRANSITIONING, false);
+	push_ua(sim_path(w, "8:0"), 0x29, 0x00);
+	io = submit_read(w, 0, 1);
+	advance(w, 4000);
+	expect_pending(w, io);
+	set_port_group(w, 1, ALUA_OPTIMIZED, false);
+	advance(w, 2100);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:0"));
+	expect(w, sim_path(w, "8:0")->path->fail_count == 0);
+	world_end(w);
+}
+
+static void identified_in_a_transition(void)
+{
+	reset_in_a_transition(FAIL "1 alua 1 1 round-robin 0 1 1 8:0 1", IMPLICIT);
+	reset_in_a_transition(FAIL ONE_PATH, IMPLICIT);
+	reset_in_a_transition(FAIL TWO_GROUPS_ALUA, IMPLICIT);
+	reset_in_a_transition(FAIL TWO_GROUPS_ALUA, EXPLICIT);
+}
+
 /* F27: longer than announced: then the paths fail, and the other group is activated. */
 static void a_transition_takes_too_long(void)
 {
@@ -898,6 +928,7 @@ int main(void)
 	STORY(unit_attentions_that_are_not_about_states);
 	STORY(a_storm_of_resets);
 	STORY(commands_meet_a_transition);
+	STORY(identified_in_a_transition);
 	STORY(a_transition_takes_too_long);
 	STORY(a_transition_takes_too_long_for_two_paths);
 	STORY(a_transition_of_a_busy_array);
