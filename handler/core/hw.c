@@ -179,8 +179,6 @@ static struct verdict verdict_of(struct multipath *m, const struct scsi_sense *s
 	switch (m->hw.type->check_sense(sense)) {
 	case HW_NO_OPINION:
 		return generic;
-	case HW_SENSE_RETRY:
-		return (struct verdict){IO_RETRY, false, "the array is busy"};
 	case HW_SENSE_TRANSITIONING:
 		want_refresh(m);
 		return (struct verdict){IO_TRANSITIONING, false, "port group in transition"};

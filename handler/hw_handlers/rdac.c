@@ -350,14 +350,16 @@ static enum hw_result rdac_go_on(struct hw_handler *hh, struct path *path, uint6
 	return HW_FAIL_PATH;
 }
 
+/* The array moves LUNs, and has commands wait for that, or the new owner is not ready yet. */
 static enum hw_sense_opinion rdac_check_sense(const struct scsi_sense *sense)
 {
 	unsigned int asc = (unsigned int)sense->asc << 8 | sense->ascq;
 
 	switch (sense->key) {
 	case 0x02:
-		if (asc == 0x04a1 || asc == 0xa102) /* quiescence in progress, or achieved */
-			return HW_SENSE_RETRY;
+		/* Becoming ready; quiescence in progress, or achieved. */
+		if (asc == 0x0401 || asc == 0x04a1 || asc == 0xa102)
+			return HW_SENSE_TRANSITIONING;
 		if (asc == 0x0481) /* the controllers' firmware does not match */
 			return HW_SENSE_FAIL_PATH;
 		break;
@@ -367,7 +369,7 @@ static enum hw_sense_opinion rdac_check_sense(const struct scsi_sense *sense)
 		break;
 	case 0x06:
 		if (asc == 0x8b02) /* quiescence */
-			return HW_SENSE_RETRY;
+			return HW_SENSE_TRANSITIONING;
 		break;
 	}
 	return HW_NO_OPINION;

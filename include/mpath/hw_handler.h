@@ -41,8 +41,7 @@ enum hw_purpose {
 /* What a sense means on this array; core/verdict.c has the rules for the rest. */
 enum hw_sense_opinion {
 	HW_NO_OPINION,
-	HW_SENSE_RETRY,		/* try again on the same path */
-	HW_SENSE_TRANSITIONING, /* the port group changes its state: refresh, and wait for it */
+	HW_SENSE_TRANSITIONING, /* the array changes the state or owner: refresh, and wait for it */
 	HW_SENSE_STATE_CHANGED, /* states are not what they were: refresh; else no opinion */
 	HW_SENSE_FAIL_PATH,	/* the path is passive */
 	HW_SENSE_ANSWER,	/* the target's word: pass it up */

@@ -861,6 +861,39 @@ static void a_transition_without_end(void)
 	}
 }
 
+/*
+ * rdac: the array lets nobody at the LUN while it moves it, for as long as it was allowed to (20
+ * s), or a controller that has just taken it over is not ready yet.  The kernel's handler has
+ * commands wait below dm; no initiator knows what to make of these senses.
+ */
+static void an_array_that_is_quiesced(void)
+{
+	static const uint8_t senses[][3] = {
+		{0x02, 0x04, 0xa1}, {0x02, 0xa1, 0x02}, {0x06, 0x8b, 0x02}, {0x02, 0x04, 0x01}};
+
+	for (size_t i = 0; i < sizeof(senses) / sizeof(senses[0]); i++) {
+		struct world *w = used_world("0", MAKE_RDAC, TWO_BY_TWO_PATHS);
+		const uint8_t *s = senses[i];
+		struct sim_io *read, *write;
+
+		answer_with_sense(sim_path(w, "8:0"), s[0], s[1], s[2], 0);
+		answer_with_sense(sim_path(w, "8:16"), s[0], s[1], s[2], 0);
+		read = submit_read(w, 0, 1);
+		write = submit_write(w, 1, 1);
+		advance(w, 20000);
+		expect_pending(w, read);
+		expect_pending(w, write);
+		expect(w, read->nr_starts + write->nr_starts <= 100);
+		set_io_mode(sim_path(w, "8:0"), MODE_UP, 0);
+		set_io_mode(sim_path(w, "8:16"), MODE_UP, 0);
+		advance(w, 1100);
+		expect_good(w, read);
+		expect_good(w, write);
+		expect(w, w->m->nr_path_faults == 0 && lun(w)->nr_moves == 0);
+		world_end(w);
+	}
+}
+
 /* Two transitions with more than the pause between them are two: nobody waits for the second. */
 static void a_transition_and_another(void)
 {
@@ -1147,6 +1180,7 @@ int main(void)
 	STORY(a_lun_that_both_serve);
 	STORY(a_transition_that_the_checker_does_not_see);
 	STORY(a_transition_without_end);
+	STORY(an_array_that_is_quiesced);
 	STORY(a_transition_and_another);
 	STORY(a_path_comes_back_while_another_is_activated);
 	STORY(a_path_is_cleared_while_another_is_activated);

@@ -253,12 +253,12 @@ static void test_opinions(void)
 {
 	const struct hw_handler_type *rdac = &rdac_handler;
 
-	assert(opinion(rdac, 0x2, 0x04, 0xa1) == HW_SENSE_RETRY);
-	assert(opinion(rdac, 0x2, 0xa1, 0x02) == HW_SENSE_RETRY);
-	assert(opinion(rdac, 0x6, 0x8b, 0x02) == HW_SENSE_RETRY);
+	assert(opinion(rdac, 0x2, 0x04, 0xa1) == HW_SENSE_TRANSITIONING);
+	assert(opinion(rdac, 0x2, 0xa1, 0x02) == HW_SENSE_TRANSITIONING);
+	assert(opinion(rdac, 0x6, 0x8b, 0x02) == HW_SENSE_TRANSITIONING);
 	assert(opinion(rdac, 0x2, 0x04, 0x81) == HW_SENSE_FAIL_PATH);
 	assert(opinion(rdac, 0x5, 0x94, 0x01) == HW_SENSE_FAIL_PATH);
-	assert(opinion(rdac, 0x2, 0x04, 0x01) == HW_NO_OPINION);
+	assert(opinion(rdac, 0x2, 0x04, 0x01) == HW_SENSE_TRANSITIONING);
 	assert(opinion(rdac, 0x5, 0x94, 0x02) == HW_NO_OPINION);
 	assert(opinion(rdac, 0x6, 0x29, 0x00) == HW_NO_OPINION);
 	assert(opinion(rdac, 0x4, 0x04, 0xa1) == HW_NO_OPINION);
