@@ -21,6 +21,7 @@ void check_at(struct multipath *m, struct path *path, uint64_t at_ns)
 	wake_by(m, path->next_check_ns);
 }
 
+/* After a pause; but who has asked for the path's state (probe_paths) does not wait for that. */
 void check_again(struct multipath *m, struct path *path)
 {
 	uint64_t interval_ms = path->active && !path->suspect ? m->settings.polling_interval_ms
@@ -100,7 +101,7 @@ static void path_in_transition(struct multipath *m, struct path *path)
 	else if (!path->settled)
 		exclude_path(m, path, why);
 	path_settled(m, path);
-	check_at(m, path, m->now_ns + m->settings.recheck_interval_ms * NSEC_PER_MSEC);
+	check_again(m, path);
 }
 
 static void path_up(struct multipath *m, struct path *path)

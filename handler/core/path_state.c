@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/multipath.h"
+#include "core/probe.h"
 
 /* A path in transition is in doubt for that long, then it has failed; the array may announce it. */
 #define TRANSITION_MAX_S 60
@@ -74,8 +75,7 @@ static void take_out(struct multipath *m, struct path *path, const char *why)
 	set_reason(path, why);
 	pg_init_path_failed(m, path);
 	policy_path_failed(m);
-	path->next_check_ns = m->now_ns + m->settings.recheck_interval_ms * NSEC_PER_MSEC;
-	wake_by(m, path->next_check_ns);
+	check_again(m, path);
 
 	trace(m, "path %s: failed (%s), %u left", path_name(path), why, m->nr_valid);
 	logged = notice(m, NOTICE_PATH_FAILED, path, "failed (%s), %u of %u usable", why,
@@ -138,12 +138,6 @@ static void begin_doubt(struct multipath *m, struct path *path, const char *why)
 	set_reason(path, why);
 }
 
-static void ask_after_a_pause(struct multipath *m, struct path *path)
-{
-	path->next_check_ns = m->now_ns + m->settings.recheck_interval_ms * NSEC_PER_MSEC;
-	wake_by(m, path->next_check_ns);
-}
-
 /*
  * Perhaps the path, perhaps the command: no new command goes there until a probe has told.  The
  * path has not failed.  Without a checker the identity check is the judge.
@@ -197,7 +191,7 @@ void suspect_path_of(struct multipath *m, struct path *path, uint64_t sent_ns, c
 	}
 	begin_doubt(m, path, why);
 	path->asked_later = true;
-	ask_after_a_pause(m, path);
+	check_again(m, path);
 }
 
 /* A command has found no other path: the sibling has failed since, or has failed the command. */
@@ -254,7 +248,7 @@ bool told_transition(struct multipath *m, struct path *path, uint64_t sent_ns, c
 		return false;
 	}
 	begin_doubt(m, path, why);
-	ask_after_a_pause(m, path);
+	check_again(m, path);
 	return true;
 }
 

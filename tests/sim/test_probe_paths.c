@@ -121,6 +121,40 @@ static void a_path_that_hangs(void)
 	world_end(w);
 }
 
+/*
+ * Each probe has let commands go into the same trouble, so the path would have a pause before the
+ * next one.  That spares the commands; who asks for the path's state need not wait for it.
+ */
+static void a_path_that_has_a_pause(void)
+{
+	struct world *w = world_new(FAIL TWO_BY_TWO_ALUA);
+	struct sim_path *p = sim_path(w, "8:0");
+	struct mpath_message msg;
+
+	give_port_groups(w, 3, 2);
+	world_up(w);
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	set_io_mode(p, MODE_FAULT, 0);
+	submit_read(w, 0, 1);
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	expect(w, !p->path->suspect && p->path->cleared_ns);
+
+	p->latency_ns = 20 * NSEC_PER_MSEC;
+	submit_read(w, 0, 1);
+	submit_read(w, 0, 1);
+	want_refresh(w->m);
+	advance(w, 10);
+	expect(w, p->path->probing == PROBE_REFRESH);
+	msg = probe(w);
+	advance(w, 10);
+	expect(w, p->path->asked_later && p->path->read_probe == READ_WANTED);
+	advance(w, 100);
+	expect_done(w, &msg, 0);
+	world_end(w);
+}
+
 /* Two who ask at a time wait for one probe; one that asks during a check waits for that first. */
 static void who_asks_at_the_same_time(void)
 {
@@ -195,6 +229,7 @@ int main(void)
 	STORY(no_path_is_left);
 	STORY(another_group_is_left);
 	STORY(a_path_that_hangs);
+	STORY(a_path_that_has_a_pause);
 	STORY(who_asks_at_the_same_time);
 	STORY(nothing_is_in_use);
 	STORY(a_suspended_map);
