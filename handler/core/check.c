@@ -233,16 +233,18 @@ static void path_identified(struct multipath *m, struct path *path, bool passive
 }
 
 /*
- * In a transition the array does not tell a LUN's size, whoever asks: the question stands until
- * that is over, as the checker's.
+ * In a transition the array does not tell a LUN's size, whoever asks.  Of a path in use the
+ * question stands until that is over, as the checker's; nor is it to be activated for that.
  */
-static void not_identified(struct multipath *m, struct path *path, const char *reason)
+static bool must_be_asked_later(const struct path *path)
 {
-	if (judge(&path->probe.result).verdict != IO_TRANSITIONING) {
-		path_down(m, path, reason);
-		return;
-	}
-	path->recheck_identity = path->active;
+	return path->active && path->identified &&
+	       judge(&path->probe.result).verdict == IO_TRANSITIONING;
+}
+
+static void ask_later(struct multipath *m, struct path *path)
+{
+	path->recheck_identity = true;
 	path_in_transition(m, path);
 }
 
@@ -278,7 +280,10 @@ void identified(struct multipath *m, struct path *path, enum identify_result res
 		close_link(m, path);
 		return;
 	case IDENTIFY_DOWN:
-		not_identified(m, path, reason);
+		if (must_be_asked_later(path))
+			ask_later(m, path);
+		else
+			path_down(m, path, reason);
 		return;
 	case IDENTIFY_DOUBTED:
 		begin_probe(m, path, PROBE_IDENTIFY);
@@ -294,10 +299,12 @@ void identified(struct multipath *m, struct path *path, enum identify_result res
 	case IDENTIFY_PASSIVE:
 		if (!attach_hw_handler(m, path))
 			return;
-		if (path->hw_explicit)
+		if (must_be_asked_later(path))
+			ask_later(m, path);
+		else if (path->hw_explicit)
 			path_identified(m, path, true);
 		else
-			not_identified(m, path, reason);
+			path_down(m, path, reason);
 		return;
 	}
 }

@@ -271,6 +271,27 @@ static bool may_be_another_lun(const struct path *path)
 	return path->suspect && (path->recheck_identity || path->probing == PROBE_IDENTIFY);
 }
 
+static bool serves_already(const struct priority_group *pg)
+{
+	const struct path *path;
+
+	list_for_each_entry(path, &pg->paths, node)
+		if (path->active && !path->suspect && !is_optimized(path))
+			return false;
+	return true;
+}
+
+/* The next group of use has the LUN already, as the array says. */
+static bool need_not_move(const struct multipath *m, const struct priority_group *from)
+{
+	const struct priority_group *pg;
+
+	for_each_group(m, pg)
+		if (pg != from && !pg->bypassed && has_usable_path(pg))
+			return serves_already(pg);
+	return false;
+}
+
 /*
  * The array moves the group: asking for another one would move it once more.  Or a path is perhaps
  * another LUN: that is told in milliseconds, and hardly ever so.  When a LUN is mapped, the array
@@ -280,13 +301,16 @@ static bool may_be_another_lun(const struct path *path)
 static bool will_be_told(const struct multipath *m, const struct priority_group *pg)
 {
 	const struct path *path;
+	bool in_transition = false;
 
 	if (!m->hw.type)
 		return false;
-	list_for_each_entry(path, &pg->paths, node)
-		if (path->in_transition || may_be_another_lun(path))
-			return true;
-	return false;
+	list_for_each_entry(path, &pg->paths, node) {
+		if (path->in_transition ? is_optimized(path) : may_be_another_lun(path))
+			return true; /* what was told of groups is from before that */
+		in_transition |= path->in_transition;
+	}
+	return in_transition && !need_not_move(m, pg);
 }
 
 static struct path *choose(struct multipath *m, struct mpath_io *io, struct misses *misses)

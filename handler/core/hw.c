@@ -222,6 +222,12 @@ struct verdict judge_for(struct multipath *m, const struct scsi_result *result)
 
 /* --- states of port groups --- */
 
+/* As the array has said. */
+bool is_optimized(const struct path *path)
+{
+	return path->tpg.state_known && path->tpg.state == ALUA_OPTIMIZED;
+}
+
 /* All paths of a group have the same state: the first one tells it. */
 void tell_port_groups(struct multipath *m)
 {
@@ -232,6 +238,8 @@ void tell_port_groups(struct multipath *m)
 
 		if (path->told_state == state)
 			continue;
+		if (m->nr_suspect)
+			m->run_held = true; /* who waits for a transition may go elsewhere */
 		trace(m, "port group %u: %s", path->tpg.id, scsi_alua_state_name(path->tpg.state));
 		notice(m, NOTICE_OTHER, NULL, "target port group %u is %s", path->tpg.id,
 		       scsi_alua_state_name(path->tpg.state));

@@ -574,6 +574,7 @@ bool may_have_hw_handler(const struct multipath *m);
 bool hw_attach(struct multipath *m, struct path *path, struct strbuf *reason);
 void hw_detach(struct path *path);
 void hw_conversation_over(struct path *path);
+bool is_optimized(const struct path *path);
 void tell_port_groups(struct multipath *m);
 void want_refresh(struct multipath *m);
 void refresh_timeout(struct multipath *m);

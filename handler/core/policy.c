@@ -96,11 +96,6 @@ static void look_at_failed_paths(struct multipath *m)
 			probe_path_now(m, path);
 }
 
-static bool is_optimized(const struct path *path)
-{
-	return path->tpg.state_known && path->tpg.state == ALUA_OPTIMIZED;
-}
-
 static void learn_priorities(struct multipath *m)
 {
 	bool moved = false;

@@ -516,6 +516,65 @@ static void commands_meet_a_transition(void)
 }
 
 /*
+ * One controller is in transition for long, the other one has the LUN already, as the array says:
+ * nobody has to be moved, and nobody to wait.
+ */
+static void leave_a_transition(const char *table, uint8_t tpgs, uint8_t before, bool with_reset)
+{
+	struct world *w = new_world(table, tpgs, 2);
+	struct sim_io *read, *write;
+
+	lun(w)->groups[1].state = before;
+	world_up(w);
+	read_and_wait(w);
+	set_port_group(w, 1, ALUA_TRANSITIONING, false);
+	set_port_group(w, 2, ALUA_OPTIMIZED, false);
+	if (with_reset) { /* then it has to be identified, too */
+		push_ua(sim_path(w, "8:0"), 0x29, 0x00);
+		push_ua(sim_path(w, "8:16"), 0x29, 0x00);
+	}
+	read = submit_read(w, 0, 1);
+	write = submit_write(w, 1, 1);
+	advance(w, 1500);
+	expect_good(w, read);
+	expect_good(w, write);
+	expect(w, write->last_path->nexus.group == 2);
+	expect(w, lun(w)->nr_stpg == 0);
+	world_end(w);
+}
+
+static void a_transition_while_another_group_is_optimized(void)
+{
+	for (int with_reset = 0; with_reset < 2; with_reset++) {
+		leave_a_transition(FAIL TWO_BY_TWO_ALUA, BOTH, ALUA_OPTIMIZED, with_reset);
+		leave_a_transition(FAIL TWO_BY_TWO_ALUA, BOTH, ALUA_NON_OPTIMIZED, with_reset);
+		leave_a_transition(FAIL TWO_BY_TWO_ALUA, EXPLICIT, ALUA_STANDBY, with_reset);
+		leave_a_transition(FAIL TWO_BY_TWO_ALUA, IMPLICIT, ALUA_STANDBY, with_reset);
+	}
+}
+
+/* What was told of the other group is from before that: it is not asked to take the LUN back. */
+static void a_transition_of_all_groups(void)
+{
+	struct world *w = new_world(FAIL TWO_GROUPS_ALUA, BOTH, 1);
+	struct sim_io *io;
+
+	lun(w)->groups[1].state = ALUA_OPTIMIZED;
+	world_up(w);
+	read_and_wait(w);
+	set_port_group(w, 1, ALUA_TRANSITIONING, false);
+	set_port_group(w, 2, ALUA_STANDBY, false);
+	io = submit_read(w, 0, 1);
+	advance(w, 3000);
+	expect_pending(w, io);
+	set_port_group(w, 1, ALUA_OPTIMIZED, false);
+	advance(w, 1100);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:0") && lun(w)->nr_stpg == 0);
+	world_end(w);
+}
+
+/*
  * The array's controllers fail over: the ports are told of a reset, and so have to prove whose they
  * are, which the array cannot tell wholly in a transition.  No path is at fault for that.
  */
@@ -928,6 +987,8 @@ int main(void)
 	STORY(unit_attentions_that_are_not_about_states);
 	STORY(a_storm_of_resets);
 	STORY(commands_meet_a_transition);
+	STORY(a_transition_while_another_group_is_optimized);
+	STORY(a_transition_of_all_groups);
 	STORY(identified_in_a_transition);
 	STORY(a_transition_takes_too_long);
 	STORY(a_transition_takes_too_long_for_two_paths);
