@@ -120,6 +120,17 @@ static void array_has_said(struct multipath *m, struct path *path, enum hw_resul
 		activation_over(m, path, result);
 }
 
+/*
+ * Commands have left its group, or it has failed, while the array had a question of its activation.
+ * With the answer that is over: nobody waits for what is still to be said, and it would move the
+ * LUN.
+ */
+static bool turn_is_over(const struct multipath *m, const struct path *path)
+{
+	return m->activating_path == path &&
+	       (!path->active || (m->current_pg && path->pg != m->current_pg));
+}
+
 void converse_with_array(struct multipath *m, struct path *path, const struct scsi_answer *answer)
 {
 	struct scsi_question question = new_question(m, path);
@@ -129,6 +140,8 @@ void converse_with_array(struct multipath *m, struct path *path, const struct sc
 	path->resume_ns = 0;
 	path->probe.cmd = (struct scsi_cmd){.timeout_ms = PROBE_TIMEOUT_MS};
 	result = m->hw.type->go_on(&m->hw, path, m->now_ns, answer, &question, &wait_ns);
+	if ((result == HW_SEND || result == HW_WAIT) && turn_is_over(m, path))
+		result = HW_RETRY;
 	if (result == HW_SEND) {
 		send_probe(m, path);
 	} else if (result == HW_WAIT) {
@@ -169,7 +182,7 @@ bool waits_for_room(struct multipath *m, struct path *path)
 	struct mpath_io *io = &path->probe;
 	uint64_t ends_ns;
 
-	if (m->activating_path != path)
+	if (m->activating_path != path || turn_is_over(m, path))
 		return false;
 	if (io->result.transport == TRANSPORT_BUSY) {
 		ends_ns = patience_with_room_ends(

@@ -240,7 +240,7 @@ static void bypass(struct multipath *m, struct priority_group *pg)
  */
 static void try_again(struct multipath *m, struct path *path)
 {
-	if (path->pg != m->current_pg)
+	if (path->pg != m->current_pg || !path->active)
 		return;
 	if (!m->queue_io || m->pg_init_count > m->pg_init_retries) {
 		fail_path(m, path, "activation: tried pg_init_retries times");

@@ -409,6 +409,41 @@ static void a_group_that_waits_for_the_array_is_left(void)
 	leave_with("fail_path 8:16");
 }
 
+/* Likewise if it is left while the array is asked, and says then that it has no time. */
+static void leave_before_the_answer(unsigned int paths, const char *words, uint16_t busy)
+{
+	struct world *w =
+		used_world(paths == 1 ? FAIL TWO_GROUPS_ALUA : FAIL TWO_BY_TWO_ALUA, BOTH, paths);
+	struct sim_path *path = sim_path(w, paths == 1 ? "8:16" : "8:32");
+	struct sim_io *io;
+
+	path->latency_ns = 100 * NSEC_PER_MSEC;
+	if (busy) {
+		path->busy = busy;
+		path->busy_opcode = 0xa3;
+	} else {
+		set_port_group(w, 2, ALUA_TRANSITIONING, false);
+	}
+	message(w, "switch_group 2");
+	io = submit_read(w, 0, 1);
+	advance(w, 50);
+	message(w, words);
+	advance(w, 200);
+	expect_good(w, io);
+	expect(w, io->last_path->nexus.group == 1 && lun(w)->nr_stpg == 0);
+	world_end(w);
+}
+
+static void a_group_is_left_before_the_array_has_answered(void)
+{
+	leave_before_the_answer(1, "switch_group 1", 0);
+	leave_before_the_answer(2, "switch_group 1", 0);
+	leave_before_the_answer(1, "disable_group 2", 0);
+	leave_before_the_answer(1, "fail_path 8:16", 0);
+	leave_before_the_answer(1, "switch_group 1", 1000);
+	leave_before_the_answer(1, "fail_path 8:16", 1000);
+}
+
 /* It was the only one, and without a checker it has no next check that could go on. */
 static void leave_as_the_only_one(unsigned int after_ms)
 {
@@ -982,6 +1017,7 @@ int main(void)
 	STORY(states_change_on_an_idle_map);
 	STORY(states_change_and_the_kernel_has_heard);
 	STORY(a_group_that_waits_for_the_array_is_left);
+	STORY(a_group_is_left_before_the_array_has_answered);
 	STORY(the_only_path_leaves_while_it_is_activated);
 	STORY(a_path_joins_the_group_in_use);
 	STORY(unit_attentions_that_are_not_about_states);

@@ -1001,6 +1001,30 @@ static void a_path_is_cleared_after_its_group_was_activated(void)
 	}
 }
 
+/* Commands go back to their group while the other one is asked whether it has the LUN: it was not
+ * told to take it yet, and is not now. */
+static void a_group_is_left_before_it_was_told(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = used_world("0", *make, GROUPS);
+		struct sim_io *io;
+
+		sim_path(w, "8:16")->latency_ns = 100 * NSEC_PER_MSEC;
+		message(w, "switch_group 2");
+		io = submit_read(w, 0, 1);
+		advance(w, 50);
+		message(w, "switch_group 1");
+		submit_read(w, 1, 1);
+		advance(w, 1000);
+		expect_good(w, io);
+		expect(w, io->last_path == sim_path(w, "8:0"));
+		expect(w, lun(w)->owner == 0 && lun(w)->nr_moves == 0);
+		expect(w, w->m->nr_path_faults == 0);
+		world_end(w);
+	}
+}
+
 /* --- BUSY --- */
 
 /* The checker's INQUIRY is answered BUSY: the path is there, and nobody has to leave it or wait. */
@@ -1185,6 +1209,7 @@ int main(void)
 	STORY(a_path_comes_back_while_another_is_activated);
 	STORY(a_path_is_cleared_while_another_is_activated);
 	STORY(a_path_is_cleared_after_its_group_was_activated);
+	STORY(a_group_is_left_before_it_was_told);
 	STORY(a_checker_that_is_told_to_come_later);
 	STORY(an_array_that_is_busy_when_it_is_to_take_over);
 	STORY(an_array_that_stays_busy);
