@@ -14,13 +14,19 @@
 #define SHORT_PAUSE_NS (50 * NSEC_PER_MSEC)
 #define BUSY_TIME_NS   (5 * NSEC_PER_SEC)
 
-void activate_path(struct multipath *m, struct path *path)
+static void begin_activation(struct multipath *m, struct path *path)
 {
 	trace(m, "path %s: activate", path_name(path));
 	path->probing = PROBE_ACTIVATE;
 	path->probe.short_until_ns = 0;
 	m->hw.type->begin(&m->hw, path, HW_ACTIVATE);
 	converse_with_array(m, path, NULL);
+}
+
+void activate_path(struct multipath *m, struct path *path)
+{
+	path->activation = NOT_ANEW;
+	begin_activation(m, path);
 }
 
 void refresh_path(struct multipath *m, struct path *path)
@@ -88,12 +94,6 @@ static enum hw_result after_activation(enum identify_result result)
 	return HW_FAIL_PATH;
 }
 
-void activation_identified(struct multipath *m, struct path *path, enum identify_result result)
-{
-	if (m->activating_path == path && path->probing == PROBE_NONE)
-		activation_over(m, path, after_activation(result));
-}
-
 /* No answer will come, or none that counts. */
 void conversation_lost(struct multipath *m, struct path *path)
 {
@@ -131,6 +131,36 @@ static bool turn_is_over(const struct multipath *m, const struct path *path)
 	       (!path->active || (m->current_pg && path->pg != m->current_pg));
 }
 
+/*
+ * It may be another LUN, as the array has said meanwhile, perhaps to the very question whether ours
+ * is there: that one is not to be moved.  Once: then the activation begins anew, or goes on.
+ */
+static bool must_be_identified_first(const struct multipath *m, const struct path *path)
+{
+	return m->activating_path == path && path->recheck_identity && path->activation == NOT_ANEW;
+}
+
+static void identify_first(struct multipath *m, struct path *path)
+{
+	end_probe(m, path);
+	path->activation = ANEW_IF_OURS;
+	begin_probe(m, path, PROBE_IDENTIFY);
+}
+
+void activation_identified(struct multipath *m, struct path *path, enum identify_result result)
+{
+	bool is_ours = result == IDENTIFY_OK || result == IDENTIFY_PASSIVE;
+
+	if (m->activating_path != path || path->probing != PROBE_NONE)
+		return;
+	if (path->activation == ANEW_IF_OURS && is_ours && !turn_is_over(m, path)) {
+		path->activation = IS_ANEW;
+		begin_activation(m, path);
+	} else {
+		activation_over(m, path, after_activation(result));
+	}
+}
+
 void converse_with_array(struct multipath *m, struct path *path, const struct scsi_answer *answer)
 {
 	struct scsi_question question = new_question(m, path);
@@ -142,7 +172,9 @@ void converse_with_array(struct multipath *m, struct path *path, const struct sc
 	result = m->hw.type->go_on(&m->hw, path, m->now_ns, answer, &question, &wait_ns);
 	if ((result == HW_SEND || result == HW_WAIT) && turn_is_over(m, path))
 		result = HW_RETRY;
-	if (result == HW_SEND) {
+	if ((result == HW_SEND || result == HW_WAIT) && must_be_identified_first(m, path)) {
+		identify_first(m, path);
+	} else if (result == HW_SEND) {
 		send_probe(m, path);
 	} else if (result == HW_WAIT) {
 		long_answer_is_over(m, path);

@@ -78,6 +78,9 @@ enum demotion {
 enum told_by_both { TELLS_RESET, TELLS_MODE, TELLS_SPACE, NR_TOLD_BY_BOTH };
 enum word_from { ANSWER_TELLS, KERNEL_TELLS, NR_WORD_FROM };
 
+/* array_talk.c: once in an activation it may be asked whose LUN it is. */
+enum path_activation { NOT_ANEW, ANEW_IF_OURS, IS_ANEW };
+
 struct path {
 	/* Every command looks at these, up to the first counters of stats: PATH_HOT_BYTES. */
 	struct priority_group *pg;
@@ -199,18 +202,19 @@ struct path {
 	void *hw_data;		  /* the hardware handler's, type->path_size bytes */
 	bool hw_explicit;	  /* the handler can make this path usable when it is passive */
 	struct list pg_init_node; /* on multipath.pg_init_paths: is to be activated */
-	bool was_in_current;	  /* of take_over() alone: in the group in use before the change */
-	bool ghost;		  /* in standby, as the checker last saw it */
-	bool in_transition;	  /* suspect, because its port group changes its state */
-	bool asked_later;	  /* suspect, and its probe has time, as others serve */
-	bool refresh_tried;	  /* its states were asked for in vain this time */
-	bool told_refusal;	  /* of writes, since it was opened */
-	uint16_t untold;	  /* ASC, ASCQ: for initiators, if it leads to the LUN; 0: none */
-	uint8_t told_state;	  /* of its port group, as it was last told, plus 1 */
-	uint64_t resume_ns;	  /* its conversation waits until then; no command is out */
-	struct port_group tpg;	  /* the hardware handler's, for all to read */
-	int prio;		  /* the last one that was known, or PRIO_UNDEF */
-	bool serial_known;	  /* was asked for: see policy.c */
+	enum path_activation activation;
+	bool was_in_current;   /* of take_over() alone: in the group in use before the change */
+	bool ghost;	       /* in standby, as the checker last saw it */
+	bool in_transition;    /* suspect, because its port group changes its state */
+	bool asked_later;      /* suspect, and its probe has time, as others serve */
+	bool refresh_tried;    /* its states were asked for in vain this time */
+	bool told_refusal;     /* of writes, since it was opened */
+	uint16_t untold;       /* ASC, ASCQ: for initiators, if it leads to the LUN; 0: none */
+	uint8_t told_state;    /* of its port group, as it was last told, plus 1 */
+	uint64_t resume_ns;    /* its conversation waits until then; no command is out */
+	struct port_group tpg; /* the hardware handler's, for all to read */
+	int prio;	       /* the last one that was known, or PRIO_UNDEF */
+	bool serial_known;     /* was asked for: see policy.c */
 	char serial[PATH_SERIAL_MAX]; /* VPD page 80h, without blanks around it; or empty */
 	uint64_t check_us;	      /* mean latency of its checks; 0: not measured */
 	unsigned int nr_checks;	      /* that it is made of */

@@ -436,6 +436,26 @@ static void another_lun_is_not_moved(void)
 	}
 }
 
+/* Nobody knows of that yet, and the first to hear it is the activation. */
+static void another_lun_is_found_by_an_activation(void)
+{
+	FOR_EACH_MAKE(make)
+	{
+		struct world *w = used_world("0", *make, GROUPS);
+		struct sim_path *path = sim_path(w, "8:16");
+		struct sim_io *io;
+
+		exchange_lun(path, 1);
+		message(w, "switch_group 2");
+		io = submit_write(w, 0, 1);
+		advance(w, 1000);
+		expect_good(w, io);
+		expect(w, io->last_path == sim_path(w, "8:0") && !path->path->active);
+		expect(w, w->luns[1].nr_moves == 0);
+		world_end(w);
+	}
+}
+
 /*
  * Whose LUN it is was asked after its group was activated, and the array had no time to tell, when
  * commands went back to the other group: the path is asked once more, also without a checker.
@@ -1188,6 +1208,7 @@ int main(void)
 	STORY(a_doubt_of_identity_moves_nobody);
 	STORY(a_doubt_of_identity_that_is_right);
 	STORY(another_lun_is_not_moved);
+	STORY(another_lun_is_found_by_an_activation);
 	STORY(a_doubt_of_identity_whose_turn_is_over);
 	STORY(two_hosts_fight);
 	STORY(excuses);
