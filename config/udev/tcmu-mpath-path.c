@@ -20,27 +20,30 @@
 /* What is kept of maps, and what the administrator has written. */
 static const char *const places[] = {"/var/lib/tcmu-mpath/*", "/etc/tcmu/mpath.d/*.map"};
 
-static bool read_wwid(const char *directory, char wwid[WWID_MAX])
+struct page {
+	uint8_t bytes[VPD_MAX];
+	size_t len;
+};
+
+static bool read_page(const char *directory, struct page *page)
 {
-	uint8_t page[VPD_MAX];
+	char wwid[WWID_MAX];
 	char name[4096];
 	FILE *file;
-	size_t len;
 
 	snprintf(name, sizeof(name), "%s/device/vpd_pg83", directory);
 	file = fopen(name, "re");
 	if (!file)
 		return false;
-	len = fread(page, 1, sizeof(page), file);
+	page->len = fread(page->bytes, 1, sizeof(page->bytes), file);
 	fclose(file);
-	return scsi_wwid_from_vpd83(page, len, wwid);
+	return scsi_wwid_from_vpd83(page->bytes, page->len, wwid);
 }
 
 /* "wwid=WWID", with blanks where GLib's key files may have some. */
-static bool line_says(char *line, const char *wwid)
+static bool line_says(char *line, const struct page *page)
 {
 	char *value = strchr(line, '=');
-	size_t len;
 
 	if (!value)
 		return false;
@@ -48,11 +51,11 @@ static bool line_says(char *line, const char *wwid)
 	line += strspn(line, BLANKS);
 	line[strcspn(line, BLANKS)] = '\0';
 	value += strspn(value, BLANKS);
-	len = strcspn(value, BLANKS);
-	return strcmp(line, "wwid") == 0 && len == strlen(wwid) && memcmp(value, wwid, len) == 0;
+	value[strcspn(value, BLANKS)] = '\0';
+	return strcmp(line, "wwid") == 0 && scsi_lun_is(page->bytes, page->len, value);
 }
 
-static bool file_says(const char *name, const char *wwid)
+static bool file_says(const char *name, const struct page *page)
 {
 	FILE *file = fopen(name, "re");
 	bool found = false;
@@ -62,13 +65,13 @@ static bool file_says(const char *name, const char *wwid)
 	if (!file)
 		return false;
 	while (!found && getline(&line, &size, file) >= 0)
-		found = line_says(line, wwid);
+		found = line_says(line, page);
 	free(line);
 	fclose(file);
 	return found;
 }
 
-static bool any_file_says(const char *pattern, const char *wwid)
+static bool any_file_says(const char *pattern, const struct page *page)
 {
 	bool found = false;
 	glob_t files;
@@ -76,19 +79,19 @@ static bool any_file_says(const char *pattern, const char *wwid)
 	if (glob(pattern, GLOB_NOSORT, NULL, &files))
 		return false;
 	for (size_t i = 0; i < files.gl_pathc && !found; i++)
-		found = file_says(files.gl_pathv[i], wwid);
+		found = file_says(files.gl_pathv[i], page);
 	globfree(&files);
 	return found;
 }
 
 int main(int argc, char **argv)
 {
-	char wwid[WWID_MAX];
+	struct page page;
 
-	if (argc != 2 || !read_wwid(argv[1], wwid))
+	if (argc != 2 || !read_page(argv[1], &page))
 		return 1;
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if (any_file_says(places[i], wwid))
+		if (any_file_says(places[i], &page))
 			return 0;
 	return 1;
 }

@@ -180,6 +180,25 @@ static void learn_port(struct port_group *tpg, const struct scsi_answer *answer)
 		tpg->state_known = false;
 }
 
+/* The WWID that the LUN must have; empty: it is not known yet. */
+static const char *wanted_wwid(const struct multipath *m)
+{
+	return m->settings.wwid[0] ? m->settings.wwid : m->lun.wwid;
+}
+
+static bool learn_wwid(const struct multipath *m, struct lun_facts *seen,
+		       const struct scsi_answer *answer, struct strbuf *reason)
+{
+	const char *want = wanted_wwid(m);
+
+	if (!scsi_wwid_from_vpd83(answer->data, answer->len, seen->wwid))
+		return refuse(reason, "no WWID: VPD page 83h names no logical unit");
+	/* One that has two names has that by which it is asked for. */
+	if (want[0] && scsi_lun_is(answer->data, answer->len, want))
+		memcpy(seen->wwid, want, sizeof(seen->wwid));
+	return true;
+}
+
 static bool learn(struct path *path, const struct scsi_answer *answer, struct strbuf *reason)
 {
 	struct lun_facts *seen = &path->seen;
@@ -191,8 +210,8 @@ static bool learn(struct path *path, const struct scsi_answer *answer, struct st
 		learn_pages(seen, answer);
 		return true;
 	case ASK_WWID:
-		if (!scsi_wwid_from_vpd83(answer->data, answer->len, seen->wwid))
-			return refuse(reason, "no WWID: VPD page 83h names no logical unit");
+		if (!learn_wwid(path->m, seen, answer, reason))
+			return false;
 		if (shows_array(path->m))
 			scsi_lun_designators(answer->data, answer->len, &seen->designators);
 		learn_port(&path->tpg, answer);
@@ -281,7 +300,7 @@ static bool another_path_is_sure(const struct multipath *m, const struct path *p
 static bool wwid_agrees(const struct multipath *m, const struct lun_facts *seen,
 			struct strbuf *reason)
 {
-	const char *want = m->settings.wwid[0] ? m->settings.wwid : m->lun.wwid;
+	const char *want = wanted_wwid(m);
 
 	if (!want[0] || strcmp(want, seen->wwid) == 0)
 		return true;

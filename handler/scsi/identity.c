@@ -181,6 +181,11 @@ static const uint8_t *next_designator(const uint8_t *page, size_t len, int *off)
 	return *off + 4 + raw[3] <= page_len ? raw : NULL;
 }
 
+static struct designator designator_at(const uint8_t *raw)
+{
+	return (struct designator){.type = raw[1] & 0x0f, .len = raw[3], .id = raw + 4};
+}
+
 bool scsi_wwid_from_vpd83(const uint8_t *page, size_t len, char wwid[WWID_MAX])
 {
 	enum designator_rank best_rank = RANK_USELESS;
@@ -191,7 +196,7 @@ bool scsi_wwid_from_vpd83(const uint8_t *page, size_t len, char wwid[WWID_MAX])
 
 	strbuf_init(&out, wwid, WWID_MAX);
 	while ((raw = next_designator(page, len, &off))) {
-		struct designator d = {.type = raw[1] & 0x0f, .len = raw[3], .id = raw + 4};
+		struct designator d = designator_at(raw);
 
 		if (rank(&d) > best_rank) {
 			best_rank = rank(&d);
@@ -203,6 +208,28 @@ bool scsi_wwid_from_vpd83(const uint8_t *page, size_t len, char wwid[WWID_MAX])
 	spell(&best, &out);
 	/* A name that does not fit would be the name of other LUNs as well. */
 	return !out.truncated;
+}
+
+bool scsi_lun_is(const uint8_t *page, size_t len, const char *wwid)
+{
+	char name[WWID_MAX];
+	const uint8_t *raw;
+	int off = -1;
+
+	if (scsi_wwid_from_vpd83(page, len, name) && strcmp(name, wwid) == 0)
+		return true;
+	while ((raw = next_designator(page, len, &off))) {
+		struct designator d = designator_at(raw);
+		struct strbuf out;
+
+		if (rank(&d) != RANK_NAA_LOCAL)
+			continue;
+		strbuf_init(&out, name, sizeof(name));
+		spell(&d, &out);
+		if (strcmp(name, wwid) == 0)
+			return true;
+	}
+	return false;
 }
 
 void scsi_lun_designators(const uint8_t *page, size_t len, struct lun_names *names)

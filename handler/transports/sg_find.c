@@ -65,7 +65,7 @@ static bool may_be(struct udev_device *disk, const char *wwid, bool *sure)
 		return false;
 	len = read_vpd83(syspath, page);
 	*sure = len > 0 && scsi_wwid_from_vpd83(page, (size_t)len, seen);
-	return !*sure || strcmp(seen, wwid) == 0;
+	return !*sure || scsi_lun_is(page, (size_t)len, wwid);
 }
 
 /*

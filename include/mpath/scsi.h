@@ -147,6 +147,11 @@ const char *scsi_alua_state_name(uint8_t state);
  */
 bool scsi_wwid_from_vpd83(const uint8_t *page, size_t len, char wwid[WWID_MAX]);
 /*
+ * Whether this WWID is the LUN's: the one above, or its locally assigned NAA name, which comes last
+ * there, but first in sysfs' wwid and udev's scsi_id, and so below /dev/disk/by-id.
+ */
+bool scsi_lun_is(const uint8_t *page, size_t len, const char *wwid);
+/*
  * VPD page 83h's designators of the logical unit, as they are, one behind the other; what does not
  * fit whole is left out.
  */

@@ -113,6 +113,23 @@ def test_waits_for_its_paths():
     wait_paths(path)
 
 
+def test_two_names():
+    """A LUN is asked for by its locally assigned name, as sysfs and by-id have it, or by the T10 name of multipath."""
+    runner = Runner()
+    defer(runner.end)
+    runner.start()
+    made = topology.ScsiDebug(2)
+    defer(made.teardown)
+    expect(made.wwid.startswith("333333330"), f"sysfs' name is {made.wwid}")
+    for name in made.wwid, "1Linux_scsi_debug_2000":
+        backstore = lio.UserBackstore(NAME, "wwid=" + name)
+        defer(forget)
+        try:
+            wait_paths(*made.paths)
+        finally:
+            backstore.delete()
+
+
 def test_import():
     """What dm-multipath had is imported once it has it no more, and the map finds the paths."""
     runner = Runner()

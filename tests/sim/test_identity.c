@@ -111,6 +111,49 @@ static void the_configured_wwid_counts(void)
 	world_end(w);
 }
 
+#define LOCAL_WWID "33333333300000001"
+
+static struct world *lun_with_a_local_name(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+
+	memcpy(w->luns[0].local_naa, "\x33\x33\x33\x33\x00\x00\x00\x01", 8);
+	return w;
+}
+
+/* It has two names: sysfs, and udev's links, have the one that is the last here. */
+static void a_lun_may_be_asked_for_by_its_local_name(void)
+{
+	struct lun_facts kept;
+	struct world *w = lun_with_a_local_name();
+
+	world_up(w);
+	expect_notice(w, "the LUN is 1SIM_x1");
+	world_end(w);
+
+	w = lun_with_a_local_name();
+	strcpy(w->settings.wwid, LOCAL_WWID);
+	world_up(w);
+	expect_notice(w, "the LUN is " LOCAL_WWID);
+	expect_info(w, "2 1 0 0 1 1 E 0 1 0 8:0 A 0 ");
+	kept = *mpath_lun(w->m);
+	world_end(w);
+
+	/* So it is called from then on, also when the map does not say so any more. */
+	w = lun_with_a_local_name();
+	w->kept = kept;
+	world_up(w);
+	expect_info(w, "2 1 0 0 1 1 E 0 1 0 8:0 A 0 ");
+	world_end(w);
+
+	w = lun_with_a_local_name();
+	strcpy(w->settings.wwid, "33333333300000002");
+	world_start(w);
+	advance(w, 100);
+	expect_notice(w, "8:0: not used: WWID is 1SIM_x1, the map's is 33333333300000002");
+	world_end(w);
+}
+
 /* A unit attention says that the LUNs have changed (3F/0E): who it is is asked again, before any
  * other command goes there. */
 static void a_changed_lun_list_is_looked_at(void)
@@ -1451,6 +1494,7 @@ int main(void)
 	STORY(the_first_path_that_can_be_had_decides);
 	STORY(the_kept_wwid_is_pinned);
 	STORY(the_configured_wwid_counts);
+	STORY(a_lun_may_be_asked_for_by_its_local_name);
 	STORY(a_changed_lun_list_is_looked_at);
 	STORY(an_exchanged_lun_is_excluded);
 	STORY(a_new_nexus_may_lead_to_another_lun);

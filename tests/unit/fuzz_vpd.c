@@ -48,6 +48,7 @@ static void check_wwid(const uint8_t *data, size_t len)
 		declared = 4 + (size_t)(page[2] << 8 | page[3]);
 		assert(scsi_wwid_from_vpd83(page, declared < len ? declared : len, again));
 		assert(!strcmp(wwid, again));
+		assert(scsi_lun_is(page, len, wwid));
 	}
 	free(page);
 }

@@ -113,6 +113,28 @@ static void test_only_the_lun(void)
 	check(&p, "35001438012345678");
 }
 
+/* sg3-utils-udev takes the locally assigned name last, as above; udev's own scsi_id takes it first.
+ */
+static void test_two_names(void)
+{
+	struct page p;
+
+	start(&p);
+	assert(!scsi_lun_is(p.bytes, p.len, ""));
+	add_hex(&p, PORT, 3, NAA_5);
+	add_hex(&p, LUN, 3, NAA_3);
+	add_hex(&p, LUN, 2, EUI);
+	assert(scsi_lun_is(p.bytes, p.len, "20025385a71b00001"));
+	assert(scsi_lun_is(p.bytes, p.len, "33001438012345678"));
+	assert(!scsi_lun_is(p.bytes, p.len, "3300143801234567"));
+	assert(!scsi_lun_is(p.bytes, p.len, "35001438012345678"));
+	assert(!scsi_lun_is(p.bytes, p.len, ""));
+	/* None but that: what is worth less may be another LUN's, too. */
+	add_hex(&p, LUN, 3, NAA_5);
+	assert(!scsi_lun_is(p.bytes, p.len, "20025385a71b00001"));
+	assert(scsi_lun_is(p.bytes, p.len, "33001438012345678"));
+}
+
 static void check_t10(const char *text, size_t len, const char *expected)
 {
 	struct page p;
@@ -347,6 +369,7 @@ int main(void)
 	test_precedence();
 	test_first_of_equals();
 	test_only_the_lun();
+	test_two_names();
 	test_t10();
 	test_names();
 	test_wrong_lengths();

@@ -197,6 +197,13 @@ static void vpd(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi
 		}
 		memcpy(data + 3, "\x14\x01\x03\x00\x10", 5);
 		memcpy(data + 8, nexus->lun->naa, 16);
+		if (nexus->lun->local_naa[0]) {
+			memcpy(data + 3, "\x1a\x02\x01\x00\x0aSIM     x1", 15);
+			memcpy(data + 18, "\x01\x03\x00\x08", 4);
+			memcpy(data + 22, nexus->lun->local_naa, 8);
+			reply(cmd, result, data, 4u + data[3]);
+			return;
+		}
 		if (nexus->group && !nexus->no_group_id) {
 			data[3] += 16;
 			memcpy(data + 24, "\x61\x94\x00\x04", 4);
