@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import sys
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -186,12 +187,28 @@ def do_release(client: "Client", options: Options) -> None:
         raise reasons[-1]
 
 
+def why_not_used(client: "Client", name: str, address: str) -> str:
+    """Of a path that was added just now; empty if it is used, or nothing is known of it yet."""
+    give_up = time.monotonic() + 2
+    while time.monotonic() < give_up:
+        added = [path for m in client.maps() if m.name == name for path in m.paths
+                 if path["Address"] == address]
+        if any(path.usable or path["Reason"] for path in added):
+            return "; ".join(path["Reason"] for path in added if not path.usable)
+        time.sleep(0.1)
+    return ""
+
+
 def do_add(client: "Client", options: Options) -> None:
     # A map that has the path already knows "sdb"; this one has to be told where it is.
     is_disk = re.fullmatch("sd[a-z]+", options.object)
     address = f"/dev/{options.object}" if is_disk else options.object
     client.map(options.map).add_path(options.group, address)
     tell_reply("", options)
+    # A map takes any name, as its disk may come later.  But a typing error should not wait for ever unseen.
+    reason = why_not_used(client, options.map, address)
+    if reason:
+        print(f"mpathctl: added, but not used: {reason}", file=sys.stderr)
 
 
 def do_remove(client: "Client", options: Options) -> None:
@@ -201,6 +218,8 @@ def do_remove(client: "Client", options: Options) -> None:
 
 def do_reload(client: "Client", options: Options) -> None:
     file = options.file or f"{MAP_DIR}/{options.map}.map"
+    if not options.file:            # a wrong name is no missing file
+        chosen_maps(client, [options.map])
     client.map(options.map).reload(read_file(file))
     tell_reply("", options)
 

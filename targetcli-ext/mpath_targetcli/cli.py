@@ -27,7 +27,8 @@ class Commands:
     def add(self, name: str, run: Callable, help_text: str,
             needs_service: bool = True) -> argparse.ArgumentParser:
         command = self._parsers.add_parser(name, help=help_text, description=help_text)
-        command.add_argument("--json", action="store_true", help="for programs")
+        # Where it was given before the command it must not be forgotten.
+        command.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="for programs")
         command.set_defaults(run=run, needs_service=needs_service)
         return command
 
@@ -151,6 +152,7 @@ def make_parser() -> argparse.ArgumentParser:
         prog="mpathctl", description="See and steer the multipath maps of tcmu-runner.",
         epilog="Exit status: 0 done, 1 refused, 2 usage, 3 no such map, 4 no maps are "
                "served, 5 not permitted, 6 no answer.")
+    parser.add_argument("--json", action="store_true", help="for programs; also behind COMMAND")
     commands = Commands(parser)
     add_seeing(commands)
     add_steering(commands)

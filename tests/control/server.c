@@ -235,6 +235,10 @@ static void answer(struct map *map, struct mpath_message *message)
 	} else if (!strcmp(word, "add_path")) {
 		add_path(map);
 		strcpy(map->paths[map->nr_paths - 1].address, first);
+		if (strstr(first, "nosuch")) {
+			map->paths[map->nr_paths - 1].state = PATH_EXCLUDED;
+			strcpy(map->paths[map->nr_paths - 1].reason, "no such device");
+		}
 		if (message->argc > 2)
 			map->paths[map->nr_paths - 1].group = (unsigned int)atoi(message->argv[2]);
 	} else if (!strcmp(word, "remove_path")) {

@@ -58,6 +58,7 @@ class MpathctlTest(Base):
         maps = self.json("list")["maps"]
         self.assertEqual([(m["name"], m["uuid"], m["nr_paths"]) for m in maps],
                          [("a", "36001405b922ff67a", 2), ("b", "36001405b922ff67a", 2)])
+        self.assertEqual(json.loads(self.mpathctl("--json", "list"))["maps"], maps)
         self.assertIn("unrecognized arguments: nonsense", self.mpathctl("list", "nonsense", status=USAGE))
 
     def monitor_calls(self):
@@ -259,6 +260,11 @@ class MpathctlTest(Base):
         for word, address in (("sdz", "/dev/sdz"), ("8:80", "8:80")):
             self.mpathctl("add", "mpatha", word)
             wait_for(lambda address=address: address in addresses(1) + addresses(2), word)
+        # It is taken, since it may come; but who has mistyped a name is told.
+        process = self.popen("add", "mpatha", "/dev/nosuch")
+        self.assertEqual(process.communicate(timeout=40),
+                         ("", "mpathctl: added, but not used: no such device\n"))
+        self.assertEqual(process.returncode, 0)
         self.assertEqual(self.mpathctl("remove", "mpatha", "8:0"), "")
         wait_for(lambda: "/dev/disk/by-path/0" not in addresses(1), "removed")
         with tempfile.NamedTemporaryFile("w") as f:
@@ -401,6 +407,8 @@ class MpathctlTest(Base):
             words = [] if options else words
             self.assertEqual(self.mpathctl(command, *options, "mpathz", *words, status=NO_SUCH_MAP),
                              "mpathctl: there is no map mpathz\n", command)
+        # It is not the map file that is missing.
+        self.assertEqual(self.mpathctl("reload", "mpathz", status=NO_SUCH_MAP), "mpathctl: there is no map mpathz\n")
 
     def test_not_serving(self):
         self.bus.start()
