@@ -195,8 +195,9 @@ def refuse_active(found: DmMap, sysfs: str = SYSFS) -> None:
             continue
         name = _read(directory + "/dm/name")
         remedy = f"take that away first, with `dmsetup remove {name}` or whatever made it"
-        if _read(directory + "/dm/uuid").startswith("mpath-"):
-            remedy = (f"put its WWID {found.wwid} on the blacklist of /etc/multipath.conf, then "
+        uuid = _read(directory + "/dm/uuid")
+        if uuid.startswith("mpath-"):       # multipathd may know it by another of the LUN's names
+            remedy = (f"put its WWID {uuid.removeprefix('mpath-')} on the blacklist of /etc/multipath.conf, then "
                       f"`multipathd reconfigure` and `multipath -f {name}`")
         raise Mistake(f"device-mapper still has it, as {name}: {remedy}")
 

@@ -478,7 +478,9 @@ size=64M features='0' hwhandler='0' wp=rw
         for name, uuid in (("mpatha", "mpath-36000"), ("renamed", "mpath-36001405b922ff67a")):
             self.put("block/dm-0/dm/name", name)
             self.put("block/dm-0/dm/uuid", uuid)
-            self.refused(importer.parse(LISTED)[0], f"device-mapper still has it, as {name}: .*multipath -f {name}")
+            # That is how multipathd knows it, whichever of the LUN's names we do.
+            self.refused(importer.parse(LISTED)[0], f"device-mapper still has it, as {name}: put its WWID {uuid[6:]} on "
+                                                    f".*multipath -f {name}")
         # A volume of LVM's that happens to have the name is another thing.
         self.put("block/dm-0/dm/name", "mpatha")
         self.put("block/dm-0/dm/uuid", "LVM-1234")
