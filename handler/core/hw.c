@@ -267,7 +267,7 @@ static void ask_anew(struct multipath *m, uint64_t delay_ns)
 	if (m->stopping)
 		return;
 	list_for_each_entry(path, &m->hw.paths, hw_node)
-		path->refresh_tried = false;
+		path->refresh_tried = path->refresh_told = false;
 	m->too_busy_to_tell = false;
 	refresh_at(m, m->now_ns + delay_ns);
 }
@@ -279,14 +279,28 @@ void want_refresh(struct multipath *m)
 		ask_anew(m, REFRESH_DELAY_NS);
 }
 
-/* Through any path: the answer tells of all groups.  Each is tried once, those last that failed. */
+static bool somebody_has_told(const struct multipath *m)
+{
+	const struct path *path;
+
+	list_for_each_entry(path, &m->hw.paths, hw_node)
+		if (path->refresh_told)
+			return true;
+	return false;
+}
+
+/*
+ * Through any path: mostly the answer tells of all groups; some arrays tell of those of the
+ * controller that is asked, and then a path of the others is asked, too, if it works.  Each is
+ * tried once, those last that failed.
+ */
 static struct path *path_to_ask(struct multipath *m, bool *busy)
 {
 	struct path *path, *failed = NULL;
 
 	*busy = false;
 	list_for_each_entry(path, &m->hw.paths, hw_node) {
-		if (path->link != LINK_OPEN || path->refresh_tried)
+		if (path->link != LINK_OPEN || path->refresh_tried || path->refresh_told)
 			continue;
 		if (path->probing != PROBE_NONE)
 			*busy = true;
@@ -295,7 +309,17 @@ static struct path *path_to_ask(struct multipath *m, bool *busy)
 		else if (!failed)
 			failed = path;
 	}
-	return failed;
+	return somebody_has_told(m) ? NULL : failed;
+}
+
+static bool any_in_transition(const struct multipath *m)
+{
+	const struct path *path;
+
+	list_for_each_entry(path, &m->hw.paths, hw_node)
+		if (path->tpg.state == ALUA_TRANSITIONING)
+			return true;
+	return false;
 }
 
 /*
@@ -313,8 +337,10 @@ static void nobody_has_told(struct multipath *m, bool busy)
 		refresh_at(m, m->now_ns + REFRESH_POLL_NS);
 	} else if (busy) {
 		refresh_at(m, m->now_ns + REFRESH_BUSY_NS);
-	} else {
+	} else if (!somebody_has_told(m)) {
 		m->states_owed = true;
+	} else if (any_in_transition(m)) {
+		ask_anew(m, REFRESH_POLL_NS);
 	}
 }
 
@@ -341,30 +367,27 @@ void refresh_timeout(struct multipath *m)
 	refresh_path(m, path);
 }
 
-static bool any_in_transition(const struct multipath *m)
-{
-	const struct path *path;
-
-	list_for_each_entry(path, &m->hw.paths, hw_node)
-		if (path->tpg.state == ALUA_TRANSITIONING)
-			return true;
-	return false;
-}
-
-/* HW_DONE: all is told.  HW_RETRY: the array was too busy. */
+/* HW_DONE: what it knows is told.  HW_RETRY: the array was too busy. */
 void refreshed(struct multipath *m, enum hw_result result)
 {
+	struct path *asked = m->refreshing;
+	bool busy;
+
 	m->refreshing = NULL;
 	if (result != HW_DONE) {
 		m->too_busy_to_tell |= result == HW_RETRY;
 		refresh_at(m, m->now_ns); /* another path may know */
 		return;
 	}
+	if (asked)
+		asked->refresh_told = true; /* also if its own group was not among them */
 	m->states_told_ns = m->now_ns;
 	m->states_owed = false;
 	tell_port_groups(m);
-	if (any_in_transition(m))
+	if (m->refresh_due_ns) /* for what somebody has heard meanwhile: then all are to tell it */
+		ask_anew(m, m->refresh_due_ns > m->now_ns ? m->refresh_due_ns - m->now_ns : 0);
+	else if (path_to_ask(m, &busy) || busy)
+		refresh_at(m, m->now_ns);
+	else if (any_in_transition(m))
 		ask_anew(m, REFRESH_POLL_NS);
-	if (m->refresh_due_ns) /* perhaps for what somebody has heard meanwhile */
-		wake_by(m, m->refresh_due_ns);
 }

@@ -188,7 +188,7 @@ static void set_group_state(struct hw_handler *hh, uint16_t id, uint8_t state)
 }
 
 static void learn_group(struct hw_handler *hh, const struct scsi_port_group *group,
-			uint8_t transition_s)
+			uint8_t transition_s, bool refresh)
 {
 	struct path *path;
 
@@ -196,6 +196,7 @@ static void learn_group(struct hw_handler *hh, const struct scsi_port_group *gro
 	list_for_each_entry(path, &hh->paths, hw_node) {
 		if (path->tpg.id != group->id)
 			continue;
+		path->refresh_told |= refresh;
 		path->tpg.preferred = group->preferred;
 		path->tpg.supported = group->supported;
 		path->tpg.transition_s = transition_s ? transition_s : TRANSITION_DEFAULT_S;
@@ -204,7 +205,7 @@ static void learn_group(struct hw_handler *hh, const struct scsi_port_group *gro
 	}
 }
 
-static void learn_groups(struct hw_handler *hh, const struct scsi_answer *answer)
+static void learn_groups(struct hw_handler *hh, const struct scsi_answer *answer, bool refresh)
 {
 	struct scsi_port_group group;
 	struct rtpg_walk walk;
@@ -212,7 +213,7 @@ static void learn_groups(struct hw_handler *hh, const struct scsi_answer *answer
 	if (!scsi_rtpg_begin(&walk, answer->data, answer->len))
 		return;
 	while (scsi_rtpg_next(&walk, &group))
-		learn_group(hh, &group, walk.transition_s);
+		learn_group(hh, &group, walk.transition_s, refresh);
 }
 
 /* --- and what follows from it --- */
@@ -339,7 +340,7 @@ static enum hw_result states_answered(struct hw_handler *hh, struct path *path, 
 	case OUTCOME_GOOD:
 		if (must_ask_for_more(path->hw_data, last, next))
 			return ask_states(path->hw_data, next);
-		learn_groups(hh, last);
+		learn_groups(hh, last, alua_of(path)->purpose == HW_REFRESH);
 		return judge_state(hh, path, now_ns, next, wait_ns);
 	case OUTCOME_AGAIN:
 		return try_again(path->hw_data, wait_ns);

@@ -208,6 +208,7 @@ struct path {
 	bool in_transition;    /* suspect, because its port group changes its state */
 	bool asked_later;      /* suspect, and its probe has time, as others serve */
 	bool refresh_tried;    /* its states were asked for in vain this time */
+	bool refresh_told;     /* an answer of this time has told of its port group */
 	bool told_refusal;     /* of writes, since it was opened */
 	uint16_t untold;       /* ASC, ASCQ: for initiators, if it leads to the LUN; 0: none */
 	uint8_t told_state;    /* of its port group, as it was last told, plus 1 */

@@ -716,6 +716,59 @@ static void a_transition_of_a_busy_array(void)
 	world_end(w);
 }
 
+static void expect_states(struct world *w, uint8_t first, uint8_t second)
+{
+	expect(w, sim_path(w, "8:0")->path->tpg.state_known);
+	expect(w, sim_path(w, "8:0")->path->tpg.state == first);
+	expect(w, sim_path(w, "8:32")->path->tpg.state_known);
+	expect(w, sim_path(w, "8:32")->path->tpg.state == second);
+}
+
+/* Each controller tells of its own ports only: who has not been told of is asked, once each time.
+ */
+static void each_controller_tells_of_itself(void)
+{
+	struct world *w = new_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+	unsigned int before, i;
+
+	lun(w)->tells_own_group = true;
+	set_port_group(w, 1, ALUA_NON_OPTIMIZED, false);
+	world_up(w);
+	want_refresh(w->m);
+	advance(w, 1000);
+	expect_states(w, ALUA_NON_OPTIMIZED, ALUA_STANDBY);
+
+	before = lun(w)->nr_rtpg;
+	set_port_group(w, 1, ALUA_OPTIMIZED, false);
+	set_port_group(w, 2, ALUA_NON_OPTIMIZED, false);
+	want_refresh(w->m);
+	advance(w, 1000);
+	expect_states(w, ALUA_OPTIMIZED, ALUA_NON_OPTIMIZED);
+	expect(w, lun(w)->nr_rtpg == before + 2);
+
+	/* What is heard while the second one is asked is asked of both once more. */
+	want_refresh(w->m);
+	for (i = 0; i < 2000 && w->m->refreshing != sim_path(w, "8:32")->path; i++)
+		advance(w, 1);
+	expect(w, w->m->refreshing == sim_path(w, "8:32")->path);
+	set_port_group(w, 1, ALUA_STANDBY, false);
+	want_refresh(w->m);
+	advance(w, 1000);
+	expect_states(w, ALUA_STANDBY, ALUA_NON_OPTIMIZED);
+
+	/* A path that has failed keeps nobody waiting, and is not asked while another one tells. */
+	set_mode(sim_path(w, "8:32"), MODE_LOST);
+	set_mode(sim_path(w, "8:48"), MODE_LOST);
+	advance(w, 20000);
+	before = lun(w)->nr_rtpg;
+	set_port_group(w, 1, ALUA_OPTIMIZED, false);
+	want_refresh(w->m);
+	advance(w, 1500);
+	expect_states(w, ALUA_OPTIMIZED, ALUA_NON_OPTIMIZED);
+	expect(w, lun(w)->nr_rtpg == before + 1 && !w->m->refresh_due_ns);
+	world_end(w);
+}
+
 /* F30: the path that heard of it is dead: another one is asked, each once. */
 static void states_are_asked_for_through_another_path(void)
 {
@@ -1029,6 +1082,7 @@ int main(void)
 	STORY(a_transition_takes_too_long);
 	STORY(a_transition_takes_too_long_for_two_paths);
 	STORY(a_transition_of_a_busy_array);
+	STORY(each_controller_tells_of_itself);
 	STORY(states_are_asked_for_through_another_path);
 	STORY(the_array_is_too_busy_to_tell);
 	STORY(the_only_path_is_too_busy_to_tell);

@@ -417,12 +417,15 @@ static void report_port_groups(struct sim_nexus *nexus, const struct scsi_cmd *c
 		data[4] = 0x10;
 		data[5] = lun->announced_s;
 	}
-	for (i = 0; i < lun->nr_groups; i++, at += 12) {
+	for (i = 0; i < lun->nr_groups; i++) {
+		if (lun->tells_own_group && i + 1 != nexus->group)
+			continue;
 		data[at] = (uint8_t)(lun->groups[i].state | (lun->groups[i].preferred ? 0x80 : 0));
 		data[at + 1] = 0xcf;
 		put_be(data + at + 2, 2, lun->groups[i].id);
 		data[at + 7] = 1;
 		put_be(data + at + 10, 2, i + 1);
+		at += 12;
 	}
 	put_be(data, 4, at - 4);
 	lun->nr_rtpg++;

@@ -55,6 +55,8 @@ struct sim_lun {
 	uint8_t tpgs;		/* as in INQUIRY data */
 	uint8_t announced_s;	/* how long a transition may take */
 	bool no_extended_header;
+	bool tells_own_group;	/* REPORT TARGET PORT GROUPS: only the one of the port that is asked
+				 */
 	bool tur_in_transition; /* TEST UNIT READY is answered in a transition, too */
 	enum sim_stpg stpg;
 	bool reserved;	      /* by another host, as with RESERVE(6) of SPC-2 */
