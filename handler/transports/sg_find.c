@@ -54,9 +54,8 @@ static ssize_t read_vpd83(const char *syspath, uint8_t *page)
 }
 
 /* True: it has that WWID, or cannot tell now. */
-static bool may_be(struct udev_device *disk, const char *wwid, bool *sure)
+static bool may_be(const char *syspath, const char *wwid, bool *sure)
 {
-	const char *syspath = udev_device_get_syspath(disk);
 	uint8_t page[VPD_MAX];
 	char seen[WWID_MAX];
 	ssize_t len;
@@ -93,18 +92,15 @@ static int find_stable_name(struct udev_device *disk, const char **name)
  * A disk that could not be looked at is not gone, and nothing is known of it: a path whose disk is
  * not found leaves its map.  libudev may leave the reason of what it could do without in errno.
  */
-static int take_disk(struct udev_device *disk, const char *wwid, struct found_disks *found)
+static int take_disk(struct udev_device *disk, bool sure, struct found_disks *found)
 {
 	const char *node, *link;
-	bool sure;
 	int err;
 
 	errno = 0;
 	node = udev_device_get_devnode(disk);
 	if (!node)
 		return shortage_in_errno();
-	if (!may_be(disk, wwid, &sure))
-		return 0;
 	err = find_stable_name(disk, &link);
 	if (err)
 		return err;
@@ -114,44 +110,60 @@ static int take_disk(struct udev_device *disk, const char *wwid, struct found_di
 	return 0;
 }
 
-static int take_disks(struct udev_enumerate *all, const char *wwid, struct found_disks *found)
+static int look_at(struct udev *udev, const char *name, const char *wwid, struct found_disks *found)
 {
-	struct udev *udev = udev_enumerate_get_udev(all);
-	struct udev_list_entry *entry;
-	int err = 0;
+	struct udev_device *disk;
+	char path[300];
+	bool sure;
+	int err;
 
-	udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(all)) {
-		struct udev_device *disk;
-
-		errno = 0;
-		disk = udev_device_new_from_syspath(udev, udev_list_entry_get_name(entry));
-		err = disk ? take_disk(disk, wwid, found)
-			   : shortage_in_errno(); /* or it has just gone */
-		udev_device_unref(disk);
-		if (err)
-			return err;
-	}
-	return 0;
+	snprintf(path, sizeof(path), "%s/%s", sysfs_block, name);
+	if (!may_be(path, wwid, &sure))
+		return 0;
+	errno = 0;
+	disk = udev_device_new_from_syspath(udev, path);
+	err = disk ? take_disk(disk, sure, found) : shortage_in_errno(); /* or it has just gone */
+	udev_device_unref(disk);
+	return err;
 }
 
+static int is_sd(const struct dirent *entry)
+{
+	return strncmp(entry->d_name, "sd", 2) == 0;
+}
+
+/* sda, sdb, ... sdaa: as the kernel has found them. */
+static int by_age(const struct dirent **a, const struct dirent **b)
+{
+	size_t len_a = strlen((*a)->d_name), len_b = strlen((*b)->d_name);
+
+	return len_a == len_b ? strcmp((*a)->d_name, (*b)->d_name) : len_a < len_b ? -1 : 1;
+}
+
+/*
+ * libudev hears of the disks that fit, and of no other: it asks sysfs a hundred things of each, and
+ * where there are many disks there are many maps, each of which looks at all.
+ */
 static int sg_find(const char *wwid, struct found_disks *found)
 {
 	struct udev *udev = udev_new();
-	struct udev_enumerate *all = udev ? udev_enumerate_new(udev) : NULL;
-	int err = all ? 0 : -ENOMEM;
+	struct dirent **disks = NULL;
+	int nr, err = 0;
 
 	*found = (struct found_disks){0};
-	if (!err)
-		err = udev_enumerate_add_match_subsystem(all, "block");
-	if (!err)
-		err = udev_enumerate_add_match_property(all, "DEVTYPE", "disk");
-	if (!err)
-		err = udev_enumerate_scan_devices(all);
-	if (err >= 0)
-		err = take_disks(all, wwid, found);
+	if (!udev)
+		return -ENOMEM;
+	nr = scandir(sysfs_block, &disks, is_sd, by_age);
+	if (nr < 0)
+		err = -errno;
+	for (int i = 0; i < nr; i++) {
+		if (!err)
+			err = look_at(udev, disks[i]->d_name, wwid, found);
+		free(disks[i]);
+	}
+	free(disks);
 	if (err)
 		found_disks_clear(found);
-	udev_enumerate_unref(all);
 	udev_unref(udev);
 	return err;
 }

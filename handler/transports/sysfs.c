@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+const char *sysfs_block = "/sys/block";
+
 #define FORMAT_PATH(path, format)                                                                  \
 	do {                                                                                       \
 		va_list args;                                                                      \

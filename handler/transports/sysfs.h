@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Where the kernel lists its disks; a test's is another place. */
+extern const char *sysfs_block;
+
 /* The first line of a file, without its end.  False: it cannot be read. */
 __attribute__((format(printf, 3, 4))) bool sysfs_read(char *text, size_t size, const char *format,
 						      ...);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "mpath/path_transport.h"
+#include "transports/sysfs.h"
 
 #define WWID "36001405000000000000000000000000a"
 
@@ -30,6 +31,8 @@ struct udev_device {
 
 static char dir[] = "/tmp/mpath-sg-find.XXXXXX";
 static struct udev_device disks[2] = {{.node = "/dev/sda"}, {.node = "/dev/sdb"}};
+static struct udev_device other = {.node = "/dev/sdc"}; /* of another LUN */
+static unsigned int nr_asked;				/* how often libudev was, for a disk */
 
 static const uint8_t vpd83[] = {0x00, 0x83, 0x00, 0x14, 0x01, 0x03, 0x00, 0x10,
 				0x60, 0x01, 0x40, 0x50, 0,    0,    0,	  0,
@@ -37,6 +40,7 @@ static const uint8_t vpd83[] = {0x00, 0x83, 0x00, 0x14, 0x01, 0x03, 0x00, 0x10,
 
 static void make_disk(struct udev_device *disk)
 {
+	uint8_t page[sizeof(vpd83)];
 	char path[100];
 	FILE *file;
 
@@ -53,7 +57,9 @@ static void make_disk(struct udev_device *disk)
 	assert(mkdir(path, 0700) == 0);
 	snprintf(path, sizeof(path), "%s/device/vpd_pg83", disk->syspath);
 	file = fopen(path, "w");
-	assert(file && fwrite(vpd83, sizeof(vpd83), 1, file) == 1 && fclose(file) == 0);
+	memcpy(page, vpd83, sizeof(page));
+	page[sizeof(page) - 1] ^= disk == &other;
+	assert(file && fwrite(page, sizeof(page), 1, file) == 1 && fclose(file) == 0);
 }
 
 /* --- libudev --- */
@@ -72,49 +78,6 @@ struct udev *udev_unref(struct udev *udev)
 {
 	(void)udev;
 	return NULL;
-}
-
-struct udev_enumerate *udev_enumerate_new(struct udev *udev)
-{
-	return (struct udev_enumerate *)udev;
-}
-
-struct udev_enumerate *udev_enumerate_unref(struct udev_enumerate *all)
-{
-	(void)all;
-	return NULL;
-}
-
-struct udev *udev_enumerate_get_udev(struct udev_enumerate *all)
-{
-	return (struct udev *)all;
-}
-
-int udev_enumerate_add_match_subsystem(struct udev_enumerate *all, const char *subsystem)
-{
-	(void)all;
-	return strcmp(subsystem, "block") == 0 ? 0 : -EINVAL;
-}
-
-int udev_enumerate_add_match_property(struct udev_enumerate *all, const char *name,
-				      const char *value)
-{
-	(void)all;
-	(void)name;
-	(void)value;
-	return 0;
-}
-
-int udev_enumerate_scan_devices(struct udev_enumerate *all)
-{
-	(void)all;
-	return 0;
-}
-
-struct udev_list_entry *udev_enumerate_get_list_entry(struct udev_enumerate *all)
-{
-	(void)all;
-	return (struct udev_list_entry *)&disks[0];
 }
 
 struct udev_list_entry *udev_list_entry_get_next(struct udev_list_entry *entry)
@@ -140,6 +103,7 @@ struct udev_device *udev_device_new_from_syspath(struct udev *udev, const char *
 	struct udev_device *disk = strcmp(syspath, disks[0].syspath) == 0 ? &disks[0] : &disks[1];
 
 	(void)udev;
+	nr_asked++;
 	return is_refused(disk, DEVICE) ? NULL : disk;
 }
 
@@ -192,7 +156,31 @@ static void test_all_is_well(void)
 	unsigned int nr;
 
 	refused = NOTHING;
+	nr_asked = 0;
 	assert(look(&nr) == 0 && nr == 2);
+	/* To ask of each disk of a large machine would take each map seconds. */
+	assert(nr_asked == 2);
+}
+
+/* As the kernel has found them. */
+static void test_in_their_order(void)
+{
+	struct found_disks found;
+
+	refused = NOTHING;
+	assert(sg_finder.find(WWID, &found) == 0 && found.nr == 2);
+	assert(strcmp(found.disks[0].node, "/dev/sda") == 0);
+	assert(strcmp(found.disks[1].node, "/dev/sdb") == 0);
+	found_disks_clear(&found);
+}
+
+static void test_the_disks_cannot_be_listed(void)
+{
+	unsigned int nr;
+
+	sysfs_block = "/nonsense";
+	assert(look(&nr) == -ENOENT && nr == 0);
+	sysfs_block = dir;
 }
 
 static void test_a_disk_has_just_gone(void)
@@ -455,9 +443,13 @@ int main(void)
 
 	monitor_fd = eventfd(0, EFD_SEMAPHORE | EFD_NONBLOCK);
 	assert(monitor_fd >= 0 && mkdtemp(dir));
-	make_disk(&disks[0]);
+	sysfs_block = dir;
+	make_disk(&other);
 	make_disk(&disks[1]);
+	make_disk(&disks[0]);
 	test_all_is_well();
+	test_in_their_order();
+	test_the_disks_cannot_be_listed();
 	test_a_disk_has_just_gone();
 	test_a_disk_cannot_be_looked_at();
 	test_unit_attentions();
