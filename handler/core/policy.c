@@ -119,8 +119,8 @@ static void learn_priorities(struct multipath *m)
 
 /*
  * As multipathd asks for priorities with each check: the unit attention that told of a move may
- * have been lost, and commands are answered on the slower paths, too.  One answer tells of all
- * groups.
+ * have been lost, and commands are answered on the slower paths, too.  Mostly one answer tells of
+ * all groups.
  */
 void policy_path_checked(struct multipath *m)
 {
