@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #include "mpath/scsi.h"
+#include "sim/lib/dice.h"
+#include "sim/lib/restart_dice.h"
 #include "sim/lib/world.h"
 
 #define SEEDS_DEFAULT 1000
@@ -28,85 +30,7 @@
 /* In fewer a rare episode may be missing by chance. */
 #define WORLDS_TO_TELL 500
 
-/* --- dice: one in an expression, as C does not say which of two is rolled first --- */
-
-/*
- * What worlds learned later has dice of its own, and is not in all of them: so the worlds of the
- * seeds that are kept stay the same.
- */
-enum extra {
-	NO_EXTRA,
-	EXTRA_KEPT_BACK,
-	EXTRA_STANDSTILL,
-	EXTRA_DEFERRED,
-	EXTRA_BUSY,
-	EXTRA_COMMANDS,
-	EXTRA_REFUSED, /* what EXTRA_KEPT_BACK keeps back, it does without a word */
-	EXTRA_WORST_TIME,
-	EXTRA_PIECES,
-	EXTRA_KINDS, /* of commands, that EXTRA_COMMANDS does not have */
-	NR_EXTRAS
-};
-#define FIRST_OF_LATER EXTRA_WORST_TIME
-
-static uint64_t dice[NR_EXTRAS];
-static enum extra hand; /* whose turn it is */
-static bool has[NR_EXTRAS];
-
-static uint64_t roll(void)
-{
-	uint64_t z = dice[hand] += 0x9e3779b97f4a7c15;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
-}
-
-static unsigned int below(unsigned int n)
-{
-	return (unsigned int)(roll() % n);
-}
-
-static bool chance(unsigned int percent)
-{
-	return below(100) < percent;
-}
-
-/*
- * No seed that was kept before there were extras leaves such a remainder; nor, of the second kind,
- * one that was kept before there were the later ones.
- */
-static bool may_have(enum extra extra, uint64_t seed)
-{
-	static const uint8_t first[] = {1, 2, 6, 9, 11, 12, 14, 15, 17, 21, 24, 26, 27, 28, 30};
-	static const uint8_t later[] = {3,  5,	7,  8,	9,  13, 17, 18, 19, 21,
-					24, 25, 26, 27, 29, 34, 35, 39, 42, 44};
-
-	if (extra < FIRST_OF_LATER)
-		return memchr(first, (int)(seed % 31), sizeof(first)) != NULL;
-	return memchr(later, (int)(seed % 47), sizeof(later)) != NULL;
-}
-
-static void shake(uint64_t seed)
-{
-	for (hand = NR_EXTRAS; hand-- > NO_EXTRA;) {
-		dice[hand] = (seed + ((uint64_t)hand << 56)) * 0x2545f4914f6cdd1d;
-		has[hand] = hand && may_have(hand, seed) && chance(40);
-	}
-	hand = NO_EXTRA;
-}
-
-/* Whatever it meets rolls these dice, too. */
-static void with_dice_of(enum extra extra, struct world *w, void (*play)(struct world *w))
-{
-	enum extra before = hand;
-
-	if (!has[extra])
-		return;
-	hand = extra;
-	play(w);
-	hand = before;
-}
+/* --- what a world rolls by itself --- */
 
 static bool coin(struct world *w)
 {
@@ -146,13 +70,12 @@ static uint64_t lands_later_ns(struct world *w, const struct scsi_cmd *cmd)
 /* Seldom full blocks. */
 static size_t piece(struct world *w, size_t left)
 {
-	enum extra before = hand;
+	enum extra before = take_dice_of(EXTRA_PIECES);
 	size_t n;
 
 	(void)w;
-	hand = EXTRA_PIECES;
 	n = chance(70) ? 1 + below(chance(50) ? 20 : 700) : SIM_BLOCK_SIZE;
-	hand = before;
+	take_dice_of(before);
 	return n < left ? n : left;
 }
 
@@ -304,6 +227,11 @@ static const struct {
 	{"lost writes were aborted", offsetof(struct sim_counts, aborts_of_lost), 10},
 	{"hedged reads were aborted", offsetof(struct sim_counts, aborts_of_hedged), 4},
 	{"held commands were aborted", offsetof(struct sim_counts, aborts_of_held), 150},
+	{"ends in order while writes were feared", offsetof(struct sim_counts, ends_in_order), 10},
+	{"restarts with an old file, or none", offsetof(struct sim_counts, old_words), 50},
+	{"restarts without a tally", offsetof(struct sim_counts, lost_tallies), 30},
+	{"deaths before all paths were looked at", offsetof(struct sim_counts, early_deaths), 10},
+	{"restarts with another time-out", offsetof(struct sim_counts, other_timeouts), 50},
 };
 #define NR_TALLIES (sizeof(tallies) / sizeof(tallies[0]))
 
@@ -524,6 +452,11 @@ static void random_controllers(struct world *w)
 	memcpy(w->settings.wwid, w->luns[0].wwid, sizeof(w->luns[0].wwid));
 }
 
+static void begin_restarts(struct world *w)
+{
+	restarts_begin(w, lun_may_change);
+}
+
 static struct world *random_world(void)
 {
 	struct world *w = random_table();
@@ -575,6 +508,7 @@ static struct world *random_world(void)
 	if (chance(30))
 		random_foreign(w);
 	with_dice_of(EXTRA_PIECES, w, cut_buffers);
+	with_dice_of(EXTRA_RESTARTS, w, begin_restarts);
 	return w;
 }
 
@@ -627,26 +561,6 @@ static void random_submit(struct world *w)
 		submit_read(w, lba, n);
 		return;
 	}
-}
-
-static bool is_seen(const struct sim_path *p)
-{
-	bool was_missed = !p->path || p->path->settled;
-
-	/* Else nobody could know of its foreign commands. */
-	return p->nr_opens || !p->foreign || (was_missed && p->foreign == p->hidden);
-}
-
-/* Is it known to the process that lives? */
-static bool is_known_to_be_blocked(const struct sim_path *p)
-{
-	return p->silent ? p->path && p->path->kept_back : p->seen_blocked;
-}
-
-/* What the kernel keeps back it has to itself. */
-static bool may_be_disturbed(const struct sim_path *p)
-{
-	return is_seen(p) && !p->blocked;
 }
 
 /* Arrays of two controllers know no transition: the LUN is here, or there. */
@@ -891,141 +805,6 @@ static void random_abort(struct world *w)
 			abort_task(w, io);
 			return;
 		}
-	}
-}
-
-static void random_crash(struct world *w);
-
-/* Another death, soon; what the kernel gives up in between, only the dead one has seen. */
-static void random_death_in_the_wait(struct world *w)
-{
-	unsigned int i;
-
-	advance(w, below(3000));
-	for (i = 0; i < w->nr_paths; i++)
-		if (chance(50) && may_be_disturbed(&w->paths[i]))
-			sim_late_lose(&w->paths[i]);
-	random_crash(w);
-}
-
-/*
- * What is out there can be seen when the new process opens the path; or it cannot be opened, or is
- * another disk by then, or the table does not name it any more; or it was away, and is back, and
- * only a counter tells.  Nothing is drawn for that: as above.
- */
-static void random_first_look(struct sim_path *p)
-{
-	struct world *w = p->w;
-
-	p->nr_opens = 0;
-	p->not_in_table = false;
-	if (!p->foreign && !p->blocked)
-		return;
-	p->refused = NULL;
-	p->open_hangs = false;
-	if (p->blocked)
-		return;
-	if (p->mode == MODE_GONE)
-		p->mode = MODE_UP;
-	if ((w->seq + p->id) % 3)
-		return;
-	sim_late_lose(p);
-	switch (w->seq / 3 % 5) {
-	case 0:
-		p->refused = "No such device or address";
-		return;
-	case 1:
-		p->mode = MODE_GONE;
-		return;
-	case 2:
-		p->disk = ++w->nr_disks;
-		return;
-	case 3:
-		p->not_in_table = p->id < w->nr_table_paths;
-		return;
-	}
-}
-
-/* So long after its time-out an orphan lands at the latest; 2 s of it the process is down. */
-static uint64_t lands_late_max_ms(const struct world *w)
-{
-	uint64_t ms = w->settings.restart_wait_ms - w->settings.path_timeout_ms - 2000;
-
-	if (w->settings.fence == FENCE_NONE)
-		return ms;
-	return ms + (w->settings.fence_time_ms ? w->settings.fence_time_ms
-					       : w->settings.path_timeout_ms);
-}
-
-/*
- * The port is back, or the disk goes, and all that the kernel has kept back there.  A process that
- * is in its wait has seen by then that something is kept back: no port is lost for a moment only.
- */
-static void random_end_of_block(struct sim_path *p)
-{
-	struct world *w = p->w;
-	uint64_t late_ms = lands_late_max_ms(w);
-
-	if (!p->blocked || (p->foreign && !w->killed && !is_known_to_be_blocked(p)))
-		return;
-	if (chance(15))
-		sim_block_ends(p);
-	else
-		sim_let_go(p, w->killed ? 0 : below(500),
-			   chance(70) || !late_ms ? 0 : 1 + below((unsigned int)late_ms));
-}
-
-static void random_ends_of_blocks(struct world *w)
-{
-	unsigned int i;
-
-	for (i = 0; i < w->nr_paths; i++)
-		if (chance(30))
-			random_end_of_block(&w->paths[i]);
-}
-
-static void random_crash(struct world *w)
-{
-	uint64_t wait_ms = lands_late_max_ms(w);
-	unsigned int i;
-
-	for (i = 0; i < w->nr_paths; i++)
-		if (!is_seen(&w->paths[i]))
-			return;
-	kill_world(w, chance(70) || !wait_ms ? 0 : 1 + below((unsigned int)wait_ms));
-	advance(w, below(2000));
-	with_dice_of(EXTRA_KEPT_BACK, w, random_ends_of_blocks);
-	for (i = 0; i < w->nr_paths; i++)
-		random_first_look(&w->paths[i]);
-	restart_world(w);
-	if (chance(30))
-		random_death_in_the_wait(w);
-}
-
-/*
- * The kernel loses a port, and has what is sent there wait for it, be it over a death of ours.  Of
- * that fence=none knows nothing: the old write would land on newer data, as with dm.
- */
-static void random_block(struct world *w)
-{
-	struct sim_path *p = &w->paths[below(w->nr_paths)];
-
-	if (w->settings.fence == FENCE_NONE)
-		return;
-	if (p->blocked) {
-		if (chance(4))
-			random_end_of_block(p);
-		else if (chance(4) && !w->shut_down)
-			random_crash(w);
-		else if (chance(10))
-			advance(w, below(30000));
-	} else if (p->is_open && p->path && is_seen(p) && !p->refused && p->mode == MODE_UP &&
-		   chance(p->foreign ? 20 : 2)) {
-		p->io_mode = MODE_UP;
-		if (has[EXTRA_REFUSED] && !p->foreign) /* what was counted is with the device */
-			sim_refuse(p);
-		else
-			sim_block(p);
 	}
 }
 
@@ -1443,7 +1222,8 @@ static struct sim_lun *lun_of_map(struct world *w)
 /* All is well again: everything is answered, and every path of the LUN is back in use. */
 static void heal(struct world *w)
 {
-	unsigned int patience = has[EXTRA_KINDS] ? 80 : has[EXTRA_COMMANDS] ? 40 : 10;
+	bool is_slow = has_extra(EXTRA_KINDS) || has_extra(EXTRA_RESTARTS);
+	unsigned int patience = is_slow ? 80 : has_extra(EXTRA_COMMANDS) ? 40 : 10;
 	unsigned int i, g;
 
 	for (i = 0; i < w->nr_paths; i++) {
@@ -1567,6 +1347,7 @@ static void live_once(uint64_t seed, bool only_long_way)
 		with_dice_of(EXTRA_WORST_TIME, w, random_worst_time);
 		with_dice_of(EXTRA_PIECES, w, random_part);
 		with_dice_of(EXTRA_KINDS, w, random_kind);
+		with_dice_of(EXTRA_RESTARTS, w, random_deaths);
 	}
 	if (chance(50)) {
 		heal(w);

@@ -826,22 +826,6 @@ static void stopped_while_it_keeps_back(void)
 	}
 }
 
-/* As by systemctl restart: what is kept is saved once more, and the tally is forgotten. */
-static void end_in_order(struct world *w)
-{
-	struct mpath_error_tally tally;
-
-	stop_world(w);
-	advance(w, 100);
-	expect(w, w->stopped);
-	mpath_remember(w->m, &w->saved);
-	mpath_tell_errors(w->m, &tally);
-	kill_world(w, 0);
-	if (!tally.disks[0].disk)
-		w->tally = (struct mpath_error_tally){0};
-	w->shut_down = w->stopping = w->stopped = false;
-}
-
 /*
  * The second process is ended, in order, as its LUN seems to hang: what the first one has left is
  * out there still, and the third must know of it.
@@ -852,7 +836,7 @@ static void ended_while_it_keeps_back(void)
 	struct sim_io *write;
 
 	advance(w, 20000);
-	end_in_order(w);
+	expect(w, end_in_order(w, 100, 0));
 	restart_world(w);
 	write = submit_write(w, 0, 1);
 	advance(w, 200000);
@@ -1986,7 +1970,7 @@ static void a_shorter_time_out_for_the_next_process(void)
 		leave_writes(w);
 		set_path_timeout(w, 20000);
 		expect(w, i != 1 || reload(w, QUEUE TWO_PATHS) == 0);
-		kill_world(w, 98000);
+		kill_world(w, 58000);
 		set_mode(sim_path(w, "8:0"), MODE_UP);
 		restart_world(w);
 		if (i == 2) {

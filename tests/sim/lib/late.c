@@ -75,6 +75,20 @@ void sim_late_orphan(struct sim_path *p, const struct scsi_cmd *cmd, struct sim_
 	wait_until(late, lands_ns < hides_ns ? lands_ns : hides_ns);
 }
 
+uint32_t sim_orphan_timeout_ms(const struct world *w, const struct scsi_cmd *cmd)
+{
+	bool has_own = cmd && cmd->timeout_ms && !cmd->needs_ms;
+
+	return has_own ? cmd->timeout_ms : w->settings.path_timeout_ms;
+}
+
+uint64_t sim_orphan_late_ns(const struct world *w, uint32_t timeout_ms, uint64_t late_ms)
+{
+	uint64_t max_ms = w->late_max_ms ? w->late_max_ms(w, timeout_ms) : late_ms;
+
+	return (late_ms < max_ms ? late_ms : max_ms) * NSEC_PER_MSEC;
+}
+
 void sim_late_foreign(struct sim_path *p, uint64_t lba, uint64_t stamp, uint64_t lands_ns,
 		      uint64_t hides_ns)
 {
@@ -226,22 +240,30 @@ void sim_unblock(struct sim_path *p)
 	set_blocked(p, false, MODE_UP);
 }
 
+static void let_go(struct sim_event *e, struct sim_late *late, uint64_t lands_late_ms)
+{
+	const struct world *w = late->path->w;
+	uint32_t timeout_ms = sim_orphan_timeout_ms(w, &late->cmd);
+	uint64_t late_ns = sim_orphan_late_ns(w, timeout_ms, lands_late_ms);
+	uint64_t timeout_ns = timeout_ms * NSEC_PER_MSEC;
+	uint64_t lands_ns = late_ns ? timeout_ns + late_ns : 1 + e->seq * 7919 % timeout_ns;
+
+	/* Who is dead cannot count from now on. */
+	if (w->killed && w->timeouts_untold)
+		timeout_ns += down_max_ns(w);
+	land_at(e, late, w->now_ns + lands_ns, w->now_ns + timeout_ns);
+}
+
 void sim_let_go(struct sim_path *p, uint64_t uncounted_ms, uint64_t lands_late_ms)
 {
 	struct world *w = p->w;
-	uint64_t timeout_ns = w->settings.path_timeout_ms * NSEC_PER_MSEC;
 	struct sim_late *late;
 	unsigned int i;
 
 	tell(w, "the kernel lets go what was on %s, bit by bit", p->name);
-	for (i = 0; i < w->nr_events; i++) {
-		struct sim_event *e = &w->events[i];
-		uint64_t lands_ns = lands_late_ms ? timeout_ns + lands_late_ms * NSEC_PER_MSEC
-						  : 1 + e->seq * 7919 % timeout_ns;
-
-		if ((late = kept_back_by(e, sim_disk_of(p))))
-			land_at(e, late, w->now_ns + lands_ns, w->now_ns + timeout_ns);
-	}
+	for (i = 0; i < w->nr_events; i++)
+		if ((late = kept_back_by(&w->events[i], sim_disk_of(p))))
+			let_go(&w->events[i], late, lands_late_ms);
 	p->uncounted_until_ns = w->now_ns + uncounted_ms * NSEC_PER_MSEC;
 	set_blocked(p, false, MODE_UP);
 }

@@ -466,6 +466,33 @@ static uint64_t kept_back_ends_ns(const struct world *w, uint64_t let_go_ns)
 	return let_go_ns + (wait_ms + fence_ms(w, &longest, slow_ms)) * NSEC_PER_MSEC;
 }
 
+/*
+ * The longest that a process may fear what another one has left, if that may have had another
+ * time-out: it takes what is kept back there for a slow write then.
+ */
+static uint64_t longest_wait_ends_ns(const struct world *w, uint64_t let_go_ns)
+{
+	struct sim_path longest = {.transit_ms = w->longest_transit_ms};
+	uint32_t timeout_ms = let_go_ns ? SLOW_MAX_MS : w->longest_timeout_ms;
+	uint64_t ms = timeout_ms + KERNEL_ERROR_HANDLING_MS + fence_ms(w, &longest, timeout_ms);
+
+	if (!w->longest_timeout_ms)
+		return 0;
+	return (let_go_ns > w->start_ns ? let_go_ns : w->start_ns) + ms * NSEC_PER_MSEC;
+}
+
+/* Whoever has sent it, and whatever was counted: it lands in its time. */
+static void check_no_orphan(struct world *w, const struct sim_io *io)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nr_paths; i++)
+		oracle_check(w, !sim_late_has_orphan_write(&w->paths[i]),
+			     "io %u: a write is sent while one of a dead process may land through "
+			     "%s",
+			     io->id, w->paths[i].name);
+}
+
 static void check_restart(struct world *w, const struct sim_io *io)
 {
 	unsigned int i;
@@ -484,6 +511,8 @@ static void check_restart(struct world *w, const struct sim_io *io)
 			     "io %u: a write is sent while one that the kernel had kept back on %s "
 			     "may land",
 			     io->id, w->paths[i].name);
+	if (w->late_max_ms)
+		check_no_orphan(w, io);
 	if (w->now_ns >= restart_ends_ns(w))
 		return;
 	for (i = 0; i < w->nr_paths; i++)
@@ -1328,9 +1357,29 @@ void oracle_killed(struct world *w)
 	}
 	all_go_to(w, NULL);
 	w->oracle->hedge_credit = 0;
-	/* What was heard early may have become something to tell, and been saved. */
-	if (w->cannot_save)
-		w->oracle->nr_untold = 0;
+	if (w->file_is_old)
+		oracle_word_is_old(w);
+}
+
+/*
+ * What was not saved is lost with the process.  What was, the next one tells, also if the dead one
+ * has told it since, once more.
+ */
+void oracle_word_is_old(struct world *w)
+{
+	struct oracle *oracle = w->oracle;
+	unsigned int i;
+
+	oracle->news_overflow = false;
+	for (i = 0; i < w->memory.nr_news; i++) {
+		const struct mpath_news *news = &w->memory.news[i];
+		struct scsi_result result = {.sense_len = news->len};
+
+		memcpy(result.sense, news->sense, news->len);
+		oracle->untold[i].code = news_of(&result);
+		oracle->untold[i].heard_seq = ++w->seq;
+	}
+	oracle->nr_untold = w->memory.nr_news;
 }
 
 /* What the former LUN has told is not said of the next one. */
@@ -1406,6 +1455,8 @@ static bool is_starting(const struct world *w, const struct sim_io *io)
 {
 	uint64_t ends_ns = changes(io) ? restart_ends_ns(w) : w->start_ns + NSEC_PER_SEC;
 
+	if (changes(io) && w->now_ns < longest_wait_ends_ns(w, told_let_go_ns(w)))
+		return !w->m->restart_over;
 	if (changes(io) && (w->now_ns < kept_back_ends_ns(w, told_let_go_ns(w)) ||
 			    w->now_ns < w->oracle->looks_until_ns))
 		return !w->m->restart_over;

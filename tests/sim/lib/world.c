@@ -235,23 +235,6 @@ static void meet_paths(struct world *w)
 	oracle_check(w, !mpath_path(w->m, nr), "more paths than the table has");
 }
 
-/* For the oracle: what is kept of the former process, in one place or in the other. */
-static void recall_tally(struct world *w)
-{
-	struct mpath_memory *memory = &w->memory;
-
-	if (memory->fence_end_ns < w->tally.fence_end_ns)
-		memory->fence_end_ns = w->tally.fence_end_ns;
-	if (memory->slow_end_ns < w->tally.slow_end_ns)
-		memory->slow_end_ns = w->tally.slow_end_ns;
-	if (memory->transit_ms < w->tally.transit_ms)
-		memory->transit_ms = w->tally.transit_ms;
-	w->former_timeout_ms = memory->timeout_ms;
-	if (memory->timeout_ms < w->tally.timeout_ms)
-		w->former_timeout_ms = w->tally.timeout_ms;
-	memory->nr_disks += w->tally.disks[0].disk != 0; /* how many is of no interest */
-}
-
 void world_start(struct world *w)
 {
 	struct mpath_event timeout = {.type = MPATH_TIMEOUT};
@@ -264,10 +247,7 @@ void world_start(struct world *w)
 	oracle_check(w, w->m, "mpath_create: %s", w->text);
 	if (w->kept.known && !mpath_lun(w->m)->known)
 		oracle_lun_forgotten(w); /* the settings name another one */
-	mpath_recall(w->m, &w->memory);
-	mpath_recall_errors(w->m, &w->tally);
-	w->saved = w->memory;
-	recall_tally(w);
+	world_recall(w);
 	mpath_table_free(table);
 	meet_paths(w);
 	mpath_set_trace(w->m, world_trace, w);
@@ -318,86 +298,6 @@ void world_end(struct world *w)
 	free(w->notices);
 	free(w->told);
 	free(w);
-}
-
-/* --- the death of the process --- */
-
-/*
- * D9 takes the counters for a proof until the paths' time-out has passed since the start, so the
- * orphans stay countable so long here: systemd starts the next process within that time.
- */
-#define DOWN_MAX_NS (2 * NSEC_PER_SEC)
-
-/* A path that joined the map later: the next process finds it by its name in the table. */
-static struct sim_path *path_in_table(struct world *w, struct sim_path *p)
-{
-	unsigned int i;
-
-	for (i = 0; i < w->nr_table_paths; i++)
-		if (strcmp(w->paths[i].name, p->name) == 0)
-			return &w->paths[i];
-	fail_at(w, __FILE__, __LINE__, "%s is not in the table", p->name);
-}
-
-static void orphan(struct world *w, const struct sim_event *e, uint64_t lands_late_ms)
-{
-	uint64_t hides_ns = w->now_ns + w->settings.path_timeout_ms * NSEC_PER_MSEC + DOWN_MAX_NS;
-	uint64_t lands_ns = lands_late_ms ? hides_ns + lands_late_ms * NSEC_PER_MSEC
-					  : w->now_ns + 1 + e->seq * 7919 % (hides_ns - w->now_ns);
-	struct sim_io *io = e->io->is_probe ? NULL : e->io->owner;
-	bool lands = io && !e->executed && io->io.cmd.class != CMD_READ;
-
-	list_del(&e->io->node);
-	if (io)
-		io->sent = io->nr_legs = 0;
-	sim_late_orphan(path_in_table(w, e->path), lands ? &e->io->cmd : NULL, io, lands_ns,
-			hides_ns);
-}
-
-void kill_world(struct world *w, uint64_t lands_late_ms)
-{
-	unsigned int i;
-
-	tell(w, "the process is killed");
-	w->kept = *mpath_lun(w->m);
-	w->memory = w->saved; /* what was in no hurry is lost */
-	w->suspended_seq = 0;
-	w->last_notice_seq = 0;
-	for (i = w->nr_events; i-- > 0;) {
-		struct sim_event e = w->events[i];
-
-		if (e.type == SIM_LATE)
-			continue;
-		sim_event_remove(w, &w->events[i]);
-		if (e.type == SIM_COMMAND || e.type == SIM_ABANDONED)
-			orphan(w, &e, lands_late_ms);
-	}
-	for (i = 0; i < w->nr_paths; i++) {
-		w->paths[i].is_open = false;
-		w->paths[i].seen_blocked = false;
-		w->paths[i].opening = false;
-		w->paths[i].nr_out = 0;
-		w->paths[i].path = NULL;
-	}
-	w->killed = true;
-	oracle_killed(w);
-	if (w->ring)
-		sim_ring_killed(w);
-	w->wake_ns = 0;
-	w->m->nr_ios = 0; /* a process that is dead keeps nothing in order */
-	mpath_destroy(w->m);
-	w->m = NULL;
-}
-
-void restart_world(struct world *w)
-{
-	tell(w, "the process starts again");
-	w->killed = false;
-	w->counts.restarts++;
-	w->counts.fences_kept += w->now_ns < w->lost_until_ns;
-	if (w->ring)
-		sim_ring_begin(w, 0);
-	world_start(w);
 }
 
 /* --- events --- */
@@ -642,7 +542,6 @@ void world_answered(struct world *w, struct sim_io *io)
 static void perform(struct world *w, struct mpath_actions *a)
 {
 	struct list *node;
-	bool is_saved;
 
 	while ((node = list_pop(&a->open)))
 		sim_path_begin_open(path_of_action(node));
@@ -676,11 +575,7 @@ static void perform(struct world *w, struct mpath_actions *a)
 	w->nr_fences_over += a->fence_over;
 	w->nr_disks_used += a->disk_used;
 	w->nr_disks_left += a->disk_left;
-	is_saved = (a->memory_changed || a->fence_moved || a->disk_used) && !w->cannot_save;
-	if (is_saved)
-		mpath_remember(w->m, &w->saved);
-	if (is_saved || a->errors_told || a->fence_moved || a->fence_over || a->disk_used)
-		mpath_tell_errors(w->m, &w->tally);
+	world_keep(w, a);
 	oracle_check(w, !a->stopped || w->stopping, "stopped, but nobody asked for it");
 	w->stopped = a->stopped;
 }

@@ -229,6 +229,11 @@ struct sim_counts {
 	unsigned long aborts_of_lost;
 	unsigned long aborts_of_hedged;
 	unsigned long aborts_of_held;
+	unsigned long ends_in_order;  /* while writes of a dead process were feared */
+	unsigned long old_words;      /* the next process read an old file, or none */
+	unsigned long lost_tallies;   /* or no tally, or that of another process */
+	unsigned long early_deaths;   /* restarts of who had not looked at all paths */
+	unsigned long other_timeouts; /* restarts with another time-out than the former process's */
 };
 
 struct world {
@@ -277,8 +282,14 @@ struct world {
 	unsigned int nr_disks_used;
 	unsigned int nr_disks_left;
 	struct mpath_memory saved;	/* as of the last time that it was to be kept at once */
+	struct lun_facts saved_lun;	/* likewise */
 	bool cannot_save;		/* the disk is full, or does not answer */
+	bool file_is_old;		/* as something was not saved */
 	struct mpath_error_tally tally; /* kept at each change */
+	bool tally_unmapped;		/* this process can neither read nor write it */
+	bool tally_is_old;		/* as a process did not write it, or it was lost */
+	uint64_t down_max_ns;		/* no process starts later after a death; 0: as usual */
+	uint32_t longest_timeout_ms;	/* of the paths so far; 0: it is always the same */
 	uint32_t former_timeout_ms;	/* the longer one of memory and tally */
 	uint64_t let_go_ns;	  /* when the kernel has last let go of what it had kept back */
 	uint64_t told_blocked_ns; /* when the map was last told that it does */
@@ -296,6 +307,8 @@ struct world {
 	bool (*is_slow)(struct world *w); /* libtcmu reads the ring when time moves, not at once */
 	/* When does a command in doubt that does not land at once land all the same?  0: never. */
 	uint64_t (*lands_later_ns)(struct world *w, const struct scsi_cmd *cmd);
+	/* So long after it is hidden an orphan lands at the latest that had this time-out. */
+	uint64_t (*late_max_ms)(const struct world *w, uint32_t timeout_ms);
 
 	/* For a core that does wrong (test_oracle.c); each may be NULL. */
 	void (*before)(struct world *w, struct mpath_event *event);
@@ -334,8 +347,24 @@ void world_end(struct world *w);
  * with @lands_late_ms so long after it.  The kernel answers what was out, as it resets the ring.
  */
 void kill_world(struct world *w, uint64_t lands_late_ms);
+/*
+ * SIGTERM, as by systemctl restart, and all that is kept is saved.  Who does not end in time is
+ * killed: false.
+ */
+bool end_in_order(struct world *w, uint64_t patience_ms, uint64_t lands_late_ms);
 /* Then systemd starts the process again. */
 void restart_world(struct world *w);
+/* In between: the file is this one, an old one; or there is no tally.  The other one is right. */
+void lose_the_file(struct world *w, const struct lun_facts *lun, const struct mpath_memory *memory);
+void lose_the_tally(struct world *w);
+/* The file has all that is to be kept. */
+void world_save(struct world *w);
+
+/* For world.c. */
+void world_keep(struct world *w, const struct mpath_actions *actions);
+void world_tell_tally(struct world *w);
+void world_recall(struct world *w);
+uint64_t down_max_ns(const struct world *w);
 
 /* --- time and events --- */
 
@@ -388,7 +417,10 @@ void sim_late_copy(struct sim_path *path, const struct mpath_io *io, uint64_t la
  */
 void sim_late_orphan(struct sim_path *path, const struct scsi_cmd *cmd, struct sim_io *io,
 		     uint64_t lands_ns, uint64_t hides_ns);
-/* As above, a write of one block that no initiator of this world knows of. */
+/* What the kernel gives an orphan; NULL: one without a CDB.  And so long it lands after that. */
+uint32_t sim_orphan_timeout_ms(const struct world *w, const struct scsi_cmd *cmd);
+uint64_t sim_orphan_late_ns(const struct world *w, uint32_t timeout_ms, uint64_t late_ms);
+/* As sim_late_orphan(), a write of one block that no initiator of this world knows of. */
 void sim_late_foreign(struct sim_path *path, uint64_t lba, uint64_t stamp, uint64_t lands_ns,
 		      uint64_t hides_ns);
 /*
@@ -587,6 +619,8 @@ void oracle_foreign_write(struct world *w, uint64_t lba, uint64_t stamp);
 /* A write of another gateway, from its beginning to its end. */
 void oracle_gateway_write(struct world *w, uint64_t lba, uint64_t stamp);
 void oracle_killed(struct world *w);
+/* What the next process will read is w->memory, which is not the last word of the former one. */
+void oracle_word_is_old(struct world *w);
 void oracle_lun_forgotten(struct world *w);
 void oracle_regrouped(struct world *w);
 void oracle_event(struct world *w, const struct mpath_notice *notice);
