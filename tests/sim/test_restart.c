@@ -1962,14 +1962,16 @@ static void a_shorter_time_out_for_the_next_process(void)
 	struct world *w;
 	unsigned int i;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		w = world_new(QUEUE TWO_PATHS);
 		w->settings.fence = FENCE_TIME;
 		set_path_timeout(w, 60000);
 		world_up(w);
+		if (i == 3)
+			advance(w, 200000); /* what was before it is feared no more */
 		leave_writes(w);
 		set_path_timeout(w, 20000);
-		expect(w, i != 1 || reload(w, QUEUE TWO_PATHS) == 0);
+		expect(w, i % 2 == 0 || reload(w, QUEUE TWO_PATHS) == 0);
 		kill_world(w, 58000);
 		set_mode(sim_path(w, "8:0"), MODE_UP);
 		restart_world(w);
@@ -2174,6 +2176,84 @@ static void a_slow_write_that_could_not_be_saved(void)
 	world_end(w);
 }
 
+/* The file is of the process before, whose time-out was shorter: the tally's is the longer one. */
+static void a_longer_time_out_that_could_not_be_saved(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	set_path_timeout(w, 20000);
+	world_up(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 1000);
+	expect_good(w, write);
+	kill_world(w, 0);
+	w->cannot_save = true;
+	set_path_timeout(w, 60000);
+	restart_world(w);
+	advance(w, 1000);
+	write = submit_write(w, 0, 1);
+	advance(w, 1000);
+	expect_good(w, write);
+	leave_writes(w);
+	kill_world(w, 85000);
+	expect(w, w->memory.timeout_ms == 20000 && w->tally.timeout_ms == 60000);
+	set_path_timeout(w, 20000);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	expect_to_wait(w, write, 149000, 2000); /* 60 + 30 + 60 s */
+	world_end(w);
+}
+
+/* The tally was lost: that a disk is not in it does not say that it had no errors. */
+static void the_tally_is_lost(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	leave_writes(w);
+	kill_world(w, 58000);
+	lose_the_tally(w);
+	sim_late_lose(sim_path(w, "8:0"));
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 69000); /* 20 + 30 + 20 s */
+	expect_pending(w, write);
+	advance(w, 2000);
+	expect_good(w, write);
+	world_end(w);
+}
+
+/* That an initiator was told could not be saved: the next process tells it once more. */
+static void it_was_told_and_could_not_be_saved(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *read;
+
+	world_up(w);
+	push_ua(sim_path(w, "8:0"), 0x2a, 0x01);
+	advance(w, 6000);
+	expect(w, w->saved.nr_news == 1);
+	w->cannot_save = true;
+	read = submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_sense(w, read, 0x06, 0x2a, 0x01);
+	killed_in_peace(w);
+	advance(w, 1000);
+	read = submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_sense(w, read, 0x06, 0x2a, 0x01);
+	read = submit_read(w, 0, 1);
+	advance(w, 100);
+	expect_good(w, read);
+	world_end(w);
+}
+
 /* A disk that left in order, and that was saved, is not feared. */
 static void a_disk_that_has_left_is_not_told(void)
 {
@@ -2216,6 +2296,9 @@ int main(void)
 	STORY(the_foreign_path_becomes_another_lun_unseen);
 	STORY(a_lost_write_that_could_not_be_saved);
 	STORY(a_slow_write_that_could_not_be_saved);
+	STORY(a_longer_time_out_that_could_not_be_saved);
+	STORY(the_tally_is_lost);
+	STORY(it_was_told_and_could_not_be_saved);
 	STORY(a_disk_that_has_left_is_not_told);
 	STORY(it_lets_go_of_a_write);
 	STORY(it_lets_go_while_a_probe_is_out);

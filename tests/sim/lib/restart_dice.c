@@ -292,6 +292,12 @@ static bool may_die(const struct world *w)
 	return true;
 }
 
+static void random_writes(struct world *w, unsigned int nr)
+{
+	while (nr-- > 0)
+		submit_write(w, below(8), 1 + below(3));
+}
+
 static void random_restart(struct world *w)
 {
 	unsigned int i;
@@ -308,8 +314,7 @@ static void random_restart(struct world *w)
 	for (i = 0; i < w->nr_paths; i++)
 		random_first_look(&w->paths[i]);
 	restart_world(w);
-	for (i = below(4); i > 0; i--)
-		submit_write(w, below(8), 1 + below(3));
+	random_writes(w, below(4));
 	advance(w, chance(50) ? below(40) : below(4000));
 	for (i = 0; i < w->nr_paths; i++)
 		if (chance(20) && may_be_disturbed(&w->paths[i]))
@@ -320,6 +325,8 @@ static void random_restarts(struct world *w)
 {
 	unsigned int n = chance(50) ? 1 : 2 + below(2);
 
+	random_writes(w, below(8)); /* most are on their way, and are left behind */
+	advance_us(w, below(1000));
 	while (n-- > 0 && may_die(w))
 		random_restart(w);
 }
