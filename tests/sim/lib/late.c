@@ -101,6 +101,7 @@ void sim_late_foreign(struct sim_path *p, uint64_t lba, uint64_t stamp, uint64_t
 		.iov = &iov,
 		.iov_cnt = 1,
 		.data_len = sizeof(data),
+		.timeout_ms = p->w->settings.path_timeout_ms,
 	};
 
 	sim_put_stamp(data, 0, stamp);

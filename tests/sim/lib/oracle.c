@@ -90,6 +90,7 @@ struct oracle {
 	const struct priority_group *before;	/* the same when the step began */
 	const struct priority_group *perhaps;	/* where one has stayed since */
 	uint64_t awake_ns;			/* when the loop went on after it had stood still */
+	bool waited; /* for a former process; another time-out from then on makes it no longer */
 	uint64_t looks_until_ns; /* for what the kernel keeps back, as it was for long */
 	uint64_t hedge_credit;	 /* one hundredth of a hedge each */
 	bool told_disabled[SIM_PATHS_MAX + 1]; /* by events, so far; by the groups' numbers */
@@ -513,7 +514,7 @@ static void check_restart(struct world *w, const struct sim_io *io)
 			     io->id, w->paths[i].name);
 	if (w->late_max_ms)
 		check_no_orphan(w, io);
-	if (w->now_ns >= restart_ends_ns(w))
+	if (w->oracle->waited || w->now_ns >= restart_ends_ns(w))
 		return;
 	for (i = 0; i < w->nr_paths; i++)
 		oracle_check(w, !may_have_orphans(&w->paths[i]),
@@ -1357,6 +1358,7 @@ void oracle_killed(struct world *w)
 	}
 	all_go_to(w, NULL);
 	w->oracle->hedge_credit = 0;
+	w->oracle->waited = false;
 	if (w->file_is_old)
 		oracle_word_is_old(w);
 }
@@ -1628,6 +1630,7 @@ void oracle_stepped(struct world *w)
 	if (w->oracle->first_out == w->nr_ios)
 		check_all_quiet(w);
 	check_events(w);
+	w->oracle->waited |= w->longest_timeout_ms && w->now_ns >= restart_ends_ns(w);
 	for (i = w->oracle->first_out; i < w->nr_ios; i++) {
 		struct sim_io *io = &w->ios[i];
 
