@@ -254,12 +254,13 @@ static void device_io_done(struct mpath_io *io)
 {
 	struct device *d = device_path_of(io)->device;
 
+	if (mpath_end_io_short(d->map, io, device_now_ns(d))) {
+		device_complete_io(d, io);
+		return;
+	}
 	if (transport_may_land(io->result.transport))
 		loop_read_clock(d->loop); /* its fence begins now: nobody knows since when */
-	if (mpath_end_io_short(d->map, io, device_now_ns(d)))
-		device_complete_io(d, io);
-	else
-		device_step(d, &(struct mpath_event){.type = MPATH_END_IO, .io = io});
+	device_step(d, &(struct mpath_event){.type = MPATH_END_IO, .io = io});
 }
 
 static void device_io_abandoned(struct mpath_io *io)

@@ -853,6 +853,8 @@ static void random_busy(struct world *w)
 	p->busy = chance(50) ? 1 + below(8) : below(400);
 	p->busy_opcode = opcodes[below(sizeof(opcodes))];
 	p->busy_status = statuses[below(sizeof(statuses))];
+	if (p->busy_opcode == 0x12 && p->busy_status == SAM_RESERVATION_CONFLICT)
+		p->busy_status = SAM_BUSY; /* SPC-2 5.5.1: it is carried out all the same */
 }
 
 /* What changes blocks otherwise than by WRITE; and a target that says GOOD, and has done nothing.
