@@ -20,10 +20,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mpath/core.h"
 #include "runtime/thread.h"
 
 #define LOOP_EVENTS_MAX 128
 #define LOOPS_MAX	64
+
+/* A timer that is so late was held up by a standstill: of this thread, or of the whole machine. */
+#define LOOP_LATE_NS (100 * NSEC_PER_MSEC)
+/* In so many batches in a row the kernel tells of all that is ready, 8192 descriptors. */
+#define LOOP_FULL_MAX 64
 
 struct loop {
 	struct list node;
@@ -41,7 +47,10 @@ struct loop {
 	struct list batch_ends;
 	struct epoll_event events[LOOP_EVENTS_MAX];
 	int nr_events;
-	int next_event; /* those from here on are still to be looked at */
+	int next_event;	      /* those from here on are still to be looked at */
+	unsigned int nr_full; /* batches in a row that had no room for more events */
+	uint64_t looks_ns;    /* it was not later when the kernel was asked what is ready ... */
+	uint64_t heard_ns;    /* ... and what was ready by then is heard in this batch */
 };
 
 static pthread_mutex_t loops_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -204,6 +213,24 @@ void loop_timer_set(struct loop *loop, struct timer *timer, uint64_t due_ns)
 	loop_queue_timer(loop, timer);
 }
 
+/* n < 0: EINTR, from a debugger, or as the process was stopped: nothing was told. */
+static void loop_note_heard(struct loop *loop, int n)
+{
+	if (n < 0 || (n == LOOP_EVENTS_MAX && ++loop->nr_full < LOOP_FULL_MAX))
+		return;
+	loop->nr_full = 0;
+	loop->heard_ns = loop->looks_ns;
+}
+
+/*
+ * Timers end patience.  One that is late finds unanswered what was answered in time, if that is
+ * ready and was not heard yet: so it waits until the kernel was asked once more.
+ */
+static bool loop_may_fire(const struct loop *loop, const struct timer *timer)
+{
+	return timer->queued_ns <= loop->heard_ns || loop->now_ns - timer->queued_ns < LOOP_LATE_NS;
+}
+
 static void loop_fire_timers(struct loop *loop)
 {
 	struct list due, *node;
@@ -213,7 +240,7 @@ static void loop_fire_timers(struct loop *loop)
 	while (!list_empty(&loop->timers)) {
 		struct timer *first = list_first_entry(&loop->timers, struct timer, node);
 
-		if (first->queued_ns > loop->now_ns)
+		if (first->queued_ns > loop->now_ns || !loop_may_fire(loop, first))
 			break;
 		list_del(&first->node);
 		list_push_back(&due, &first->node);
@@ -234,12 +261,14 @@ static int loop_timeout_ms(struct loop *loop)
 	struct timer *first;
 	uint64_t ms, now_ns;
 
+	loop->looks_ns = loop->now_ns;
 	if (loop->posted_to_self)
 		return 0;
 	if (list_empty(&loop->timers))
 		return -1;
 	first = list_first_entry(&loop->timers, struct timer, node);
 	now_ns = clock_now_ns();
+	loop->looks_ns = now_ns;
 	if (first->queued_ns <= now_ns)
 		return 0;
 	ms = (first->queued_ns - now_ns + 999999) / 1000000;
@@ -278,7 +307,8 @@ static void *loop_run(void *arg)
 		int n = epoll_wait(loop->epoll_fd, loop->events, LOOP_EVENTS_MAX,
 				   loop_timeout_ms(loop));
 
-		loop->nr_events = n < 0 ? 0 : n; /* EINTR, from a debugger: look around */
+		loop_note_heard(loop, n);
+		loop->nr_events = n < 0 ? 0 : n;
 		loop->next_event = 0;
 		loop_begin_batch(loop, &letters);
 		loop_deliver(&letters);

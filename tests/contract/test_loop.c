@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -477,6 +478,151 @@ static void test_edges(void)
 	free(end);
 }
 
+/* --- standstills --- */
+
+/* More than the loop is told of at once. */
+#define NR_ANSWERS 300
+
+struct question {
+	struct timer patience;
+	struct watch answers[NR_ANSWERS];
+	unsigned int nr_answered;
+	int nr_unanswered; /* when patience ended; -1: it has not */
+	unsigned int nr_asked;
+	sem_t end;
+};
+
+static struct question question;
+
+static void hear_answer(struct watch *watch, uint32_t events)
+{
+	(void)watch;
+	(void)events;
+	question.nr_answered++;
+}
+
+static void patience_ends(struct timer *timer, uint64_t now_ns)
+{
+	(void)timer;
+	(void)now_ns;
+	question.nr_unanswered = (int)(question.nr_asked - question.nr_answered);
+	sem_post(&question.end);
+}
+
+static void ask(void *arg)
+{
+	unsigned int i;
+
+	(void)arg;
+	for (i = 0; i < question.nr_asked; i++) {
+		question.answers[i].ready = hear_answer;
+		question.answers[i].fd = eventfd(0, EFD_NONBLOCK);
+		assert(question.answers[i].fd >= 0);
+		assert(loop_watch(loop, &question.answers[i]) == 0);
+	}
+	loop_timer_set(loop, &question.patience, loop_now_ns(loop) + 200 * MSEC);
+}
+
+static void all_answer(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < question.nr_asked; i++)
+		eventfd_write(question.answers[i].fd, 1);
+}
+
+static void ask_questions(unsigned int nr)
+{
+	memset(&question, 0, sizeof(question));
+	question.patience.fire = patience_ends;
+	list_init(&question.patience.node);
+	question.nr_asked = nr;
+	question.nr_unanswered = -1;
+	sem_init(&question.end, 0, 0);
+	on_owner(ask, NULL);
+}
+
+static void forget_questions(void *arg)
+{
+	unsigned int i;
+
+	(void)arg;
+	for (i = 0; i < question.nr_asked; i++) {
+		loop_unwatch(loop, &question.answers[i]);
+		close(question.answers[i].fd);
+	}
+}
+
+static void expect_all_heard(void)
+{
+	sem_wait(&question.end);
+	assert(question.nr_unanswered == 0);
+	on_owner(forget_questions, NULL);
+	sem_destroy(&question.end);
+}
+
+static void answer_in_a_standstill(void *arg)
+{
+	all_answer();
+	sleep_ms(500);
+	if (arg)
+		loop_read_clock(loop);
+}
+
+/*
+ * Patience ends while the loop stands still, and the answers came in time: they are heard first,
+ * also if the loop knows in the midst of its batch how late it is, or is not told of all at once.
+ */
+static void test_answers_in_a_standstill(void)
+{
+	unsigned int nr;
+
+	for (nr = 1; nr <= NR_ANSWERS; nr += NR_ANSWERS - 1) {
+		ask_questions(nr);
+		on_owner(answer_in_a_standstill, NULL);
+		expect_all_heard();
+		ask_questions(nr);
+		on_owner(answer_in_a_standstill, &question);
+		expect_all_heard();
+	}
+}
+
+static void be_stopped(void)
+{
+	pid_t stopped = getpid(), child;
+
+	loop = loop_acquire();
+	assert(loop);
+	ask_questions(1);
+	child = fork();
+	assert(child >= 0);
+	if (child) {
+		expect_all_heard();
+		_exit(0);
+	}
+	kill(stopped, SIGSTOP);
+	sleep_ms(100);
+	all_answer();
+	sleep_ms(400);
+	kill(stopped, SIGCONT);
+	_exit(0);
+}
+
+/*
+ * The threads of a stopped process wake up from epoll_wait() without being told of anything.  A
+ * process of its own, so that no shell takes its terminal back from this one.
+ */
+static void test_answers_to_a_stopped_process(void)
+{
+	pid_t child = fork();
+	int status;
+
+	assert(child >= 0);
+	if (!child)
+		be_stopped();
+	assert(waitpid(child, &status, 0) == child && status == 0);
+}
+
 /* --- batches --- */
 
 static struct batch_end batch_end;
@@ -744,6 +890,7 @@ static void test_few_workers(void)
 
 int main(void)
 {
+	test_answers_to_a_stopped_process(); /* before there are threads */
 	loop = loop_acquire();
 	assert(loop && workers_ready());
 	test_letters();
@@ -757,6 +904,7 @@ int main(void)
 	test_timer_again();
 	test_unwatch_in_batch();
 	test_edges();
+	test_answers_in_a_standstill();
 	test_batch_end();
 	test_batch_number();
 	test_jobs();
