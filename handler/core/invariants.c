@@ -96,7 +96,7 @@ static uint64_t patience_ends_ns(const struct multipath *m, const struct path *p
 		ms = m->settings.checker_timeout_ms;
 	if (ms < m->settings.recheck_interval_ms)
 		ms = m->settings.recheck_interval_ms;
-	return path->probe.start_ns + ms * NSEC_PER_MSEC;
+	return path->probe_waits_ns + ms * NSEC_PER_MSEC;
 }
 
 static void check_path_wakes(const struct multipath *m, const struct path *path)

@@ -274,6 +274,7 @@ struct multipath {
 	uint64_t nr_steps;
 	uint64_t now_ns;	       /* of the current step */
 	uint64_t wake_ns;	       /* the earliest time that somebody asked for */
+	bool woken_late;	       /* long after it, by the last MPATH_TIMEOUT */
 	struct mpath_actions *actions; /* of the current step */
 
 	struct kept_notices notices; /* those of this step, and what nobody has taken yet */

@@ -126,6 +126,7 @@ void send_probe(struct multipath *m, struct path *path)
 	set_buffer(m, path);
 	io->path = path;
 	io->start_ns = m->now_ns;
+	path->probe_waits_ns = m->now_ns;
 	path->flow++;
 	list_push_back(&m->actions->start, &io->node);
 	wake_by(m, m->now_ns + probe_patience_ns(m, path));
@@ -297,6 +298,23 @@ static void resume(struct multipath *m, struct path *path)
 		converse(m, path, NULL);
 }
 
+/*
+ * Nobody has looked when its time was over: the loop stood still, perhaps before it sent the probe,
+ * or the whole machine did, and the answer is still on its way.  With all paths asked at the same
+ * time all of them would fail for nothing.
+ */
+static bool has_time_once_more(const struct multipath *m, const struct path *path)
+{
+	return m->woken_late && path->probe_waits_ns == path->probe.start_ns;
+}
+
+static void give_time_once_more(struct multipath *m, struct path *path)
+{
+	trace(m, "path %s: the probe has its time once more", path_name(path));
+	path->probe_waits_ns = m->now_ns;
+	wake_by(m, m->now_ns + probe_patience_ns(m, path));
+}
+
 static void probe_timeout(struct multipath *m, struct path *path)
 {
 	uint64_t due_ns;
@@ -304,11 +322,13 @@ static void probe_timeout(struct multipath *m, struct path *path)
 	if (path->probe.abandoned)
 		return;
 	due_ns = path->resume_ns ? path->resume_ns
-				 : path->probe.start_ns + probe_patience_ns(m, path);
+				 : path->probe_waits_ns + probe_patience_ns(m, path);
 	if (m->now_ns < due_ns)
 		wake_by(m, due_ns);
 	else if (path->resume_ns)
 		resume(m, path);
+	else if (has_time_once_more(m, path))
+		give_time_once_more(m, path);
 	else
 		probe_hung(m, path);
 }

@@ -7,6 +7,8 @@
 #include "core/multipath.h"
 
 #define SHORT_PATIENCE_NS (2 * NSEC_PER_SEC)
+/* Who is woken so late stood still, or the whole machine did. */
+#define LATE_NS (500 * NSEC_PER_MSEC)
 
 void mpath_actions_init(struct mpath_actions *actions)
 {
@@ -136,6 +138,7 @@ static void timeout(struct multipath *m)
 		restart_begins(m);
 	}
 
+	m->woken_late = m->wake_ns && m->now_ns >= m->wake_ns + LATE_NS;
 	/* Whoever still needs to be woken says so again. */
 	m->wake_ns = 0;
 	paths_timeout(m);

@@ -182,7 +182,8 @@ struct path {
 	unsigned int log_suppressed; /* ... with the count of what was left out */
 	uint64_t log_excluded_ns;    /* when the path was last logged as excluded */
 
-	struct mpath_io probe; /* at most one of our own commands is out on a path */
+	struct mpath_io probe;	 /* at most one of our own commands is out on a path */
+	uint64_t probe_waits_ns; /* patience with it begins then */
 	enum probe_purpose probing;
 	unsigned int probe_step;
 	unsigned int probe_retries;

@@ -331,6 +331,48 @@ static void a_hung_path_is_left(void)
 	world_end(w);
 }
 
+/* Both probes are out, and the whole machine stands still: their answers need not be there when it
+ * goes on.  They get their time once more, and no path fails for nothing. */
+static void a_machine_that_stood_still_waits_once_more(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *read;
+	unsigned int i;
+
+	world_up(w);
+	for (i = 0; i < 2; i++)
+		w->paths[i].latency_ns = 8000 * NSEC_PER_MSEC;
+	advance(w, 4910);
+	expect(w, w->paths[0].path->probing && w->paths[1].path->probing);
+	forget_trace(w);
+	stand_still(w, 6000);
+	for (i = 0; i < 2; i++)
+		w->paths[i].latency_ns = NSEC_PER_MSEC;
+	read = submit_read(w, 0, 1);
+	advance(w, 2);
+	expect_good(w, read);
+	expect_trace(w, "...\n"
+			"[11010] path 8:0: the probe has its time once more\n"
+			"[11010] path 8:16: the probe has its time once more\n"
+			"[11011] io 28: good\n");
+	advance(w, 2000);
+	expect_info(w, "2 0 0 0 1 1 A 0 2 0 8:0 A 0 8:16 A 0 ");
+
+	/* Once: who swallows commands is left, only later. */
+	set_mode(&w->paths[0], MODE_HUNG);
+	advance(w, 2000);
+	expect(w, w->paths[0].path->probing);
+	stand_still(w, 6000);
+	advance(w, 4000);
+	stand_still(w, 3000);
+	forget_trace(w);
+	advance(w, 1);
+	expect_trace(w, "...\n"
+			"[28012] path 8:0: failed (checker: no answer), 1 left\n");
+	set_mode(&w->paths[0], MODE_UP);
+	world_end(w);
+}
+
 /* Half of 16 paths hang: a command on a healthy path is answered as ever, and no path takes more
  * than its queue depth (issue 1, measure 7). */
 static void half_of_sixteen_paths_hang(void)
@@ -835,6 +877,7 @@ int main(void)
 	STORY(a_reused_name_is_another_lun);
 	STORY(an_offline_device_sends_nothing);
 	STORY(a_hung_path_is_left);
+	STORY(a_machine_that_stood_still_waits_once_more);
 	STORY(half_of_sixteen_paths_hang);
 	STORY(a_port_in_standby_is_not_used);
 	STORY(a_stopped_lun_keeps_its_paths);
