@@ -23,6 +23,7 @@
  * With fence=none the write goes on at once, as in dm-multipath.
  */
 #include "core/multipath.h"
+#include "core/restart.h"
 
 /* A path is seldom lost with one write only: one reset for all of them. */
 #define RESET_GATHER_NS (50 * NSEC_PER_MSEC)
@@ -43,10 +44,11 @@
 /* When does the kernel's part end, so that nothing more is sent? */
 static uint64_t given_up_ns(const struct multipath *m, const struct mpath_io *io)
 {
-	uint64_t at =
-		io->start_ns + (io->cmd.timeout_ms + KERNEL_ERROR_HANDLING_MS) * NSEC_PER_MSEC;
+	uint64_t lasts_ns = (io->cmd.timeout_ms + KERNEL_ERROR_HANDLING_MS) * NSEC_PER_MSEC;
 
-	return io->result.transport == TRANSPORT_ORPHANED && at > m->now_ns ? at : m->now_ns;
+	if (io->result.transport != TRANSPORT_ORPHANED)
+		return m->now_ns;
+	return later(m->now_ns, later(io->start_ns, io->sent_ns) + lasts_ns);
 }
 
 static uint64_t fence_ms(const struct multipath *m, uint32_t transit_ms, uint32_t timeout_ms)

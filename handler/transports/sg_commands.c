@@ -58,6 +58,9 @@ static void link_send(struct path_link *link, struct sg_slot *slot, struct mpath
 		sg_fail_io(link, io, error);
 		return;
 	}
+	/* Again: write() may have slept, and only then does the kernel's time-out begin. */
+	if (io->cmd.class != CMD_READ)
+		slot->sent_ns = clock_now_ns();
 	io->transport_data = slot;
 	slot->io = io;
 	slot->state = SLOT_BUSY;

@@ -34,6 +34,7 @@ struct sg_slot {
 	bool watched;
 	int reserve;	     /* bytes of the fd's buffer */
 	struct mpath_io *io; /* NULL: none */
+	uint64_t sent_ns;    /* a write: the kernel had it by then */
 	uint64_t hung_up_ns; /* the device went away meanwhile; 0: no */
 	bool abandoned;	     /* nobody waits for the answer; else it is reported as lost */
 	struct job closer;

@@ -63,11 +63,18 @@ static void slot_closer_run(struct job *job)
 	close(container_of(job, struct sg_slot, closer)->watch.fd);
 }
 
+static void link_lose(struct path_link *link, struct mpath_io *io, uint64_t sent_ns)
+{
+	io->sent_ns = sent_ns;
+	sg_fail_io(link, io, TRANSPORT_ORPHANED);
+}
+
 static void slot_closed(struct letter *letter)
 {
 	struct sg_slot *slot = container_of(letter, struct sg_slot, closer.letter);
 	struct path_link *link = slot->link;
 	struct mpath_io *io = slot->io;
+	uint64_t sent_ns = slot->sent_ns;
 	bool abandoned = slot->abandoned;
 
 	free(slot);
@@ -75,7 +82,7 @@ static void slot_closed(struct letter *letter)
 	if (io && abandoned)
 		sg_release_io(link, io);
 	else if (io)
-		sg_fail_io(link, io, TRANSPORT_ORPHANED);
+		link_lose(link, io, sent_ns);
 	sg_start_waiting(link);
 	sg_check_closed(link);
 }

@@ -153,9 +153,12 @@ struct mpath_io {
 	struct mpath_io *next_twice; /* in the chain of those that come twice; NULL: the last */
 	uint32_t twice_number;	     /* the less, the sooner was it lost first */
 	unsigned int preferred_id;   /* if it prefers: retry on that path, should it be usable */
-	uint64_t arrived_ns;   /* while fenced: an old copy is at the target by then, or nowhere */
-	uint64_t fence_ns;     /* while fenced: it cannot land any more; 0: not fenced */
-	uint64_t lost_ns;      /* while fenced: since when */
+	uint64_t arrived_ns; /* while fenced: an old copy is at the target by then, or nowhere */
+	uint64_t fence_ns;   /* while fenced: it cannot land any more; 0: not fenced */
+	union {
+		uint64_t sent_ns; /* TRANSPORT_ORPHANED: the kernel had it by then */
+		uint64_t lost_ns; /* while fenced: since when */
+	};
 	uint64_t lost_session; /* and in which session of its path; 0: that proves nothing */
 	struct suspicion suspicions[IO_SUSPICIONS_MAX];
 	bool prefers;

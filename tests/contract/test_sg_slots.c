@@ -667,6 +667,26 @@ static void test_lost_while_the_device_goes(void)
 	close_disk(path);
 }
 
+/* write() has slept before that: the kernel's time-out of the command began later than the try. */
+static void test_sent_late_and_lost(void)
+{
+	struct contract_path *path = open_disk();
+	uint64_t begin_ns = clock_now_ns();
+	struct contract_shot *shot;
+
+	answers_at_once = false;
+	write_ms = 300;
+	shot = shot_new(path, WRITE_1, SCSI_DATA_OUT, 512, 1, MARK);
+	shot_io(shot)->cmd.class = CMD_IDEMPOTENT;
+	shots_submit(&shot, 1);
+	until_sent(1);
+	hang_up(0);
+	check(shot_wait(shot, SOON_MS));
+	check(shot_io(shot)->sent_ns >= begin_ns + 300 * NSEC_PER_MSEC);
+	expect(shot, TRANSPORT_ORPHANED);
+	close_disk(path);
+}
+
 /* No memory for a larger buffer: the command goes all the same, and nobody asks each time. */
 static void test_no_reserve(void)
 {
@@ -852,6 +872,7 @@ int main(void)
 		{"probe given up", test_probe_given_up},
 		{"answered while the device goes", test_answered_while_the_device_goes},
 		{"lost while the device goes", test_lost_while_the_device_goes},
+		{"sent late and lost", test_sent_late_and_lost},
 		{"no reserve", test_no_reserve},
 		{"close while a slot opens", test_close_while_a_slot_opens},
 		{"random", test_random},

@@ -661,6 +661,25 @@ static void an_orphan_is_the_kernels_first(void)
 	world_end(w);
 }
 
+/* write() has slept for 25 s, as the host had no tag left, before the kernel had the write: its
+ * time begins with that. */
+static void an_orphan_that_was_sent_late(void)
+{
+	struct world *w = new_world(QUEUE TWO_GROUPS, FENCE_TIME);
+	struct sim_io *write;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_ORPHANED);
+	sim_path(w, "8:0")->write_sleeps_ns = 25 * NSEC_PER_SEC;
+	sim_path(w, "8:0")->latency_ns = 26 * NSEC_PER_SEC;
+	write = submit_write(w, 0, 1);
+	advance(w, 25000 + 20000 + 30000 + FENCE_MS - 1);
+	expect_pending(w, write);
+	advance(w, 3);
+	expect_good(w, write);
+	world_end(w);
+}
+
 /* A task management function names the write while it waits: it is not repeated, and its answer
  * waits, so that ABORT TASK is not complete while the write may still land. */
 static void an_aborted_write_is_answered_after_its_fence(void)
@@ -2013,6 +2032,7 @@ int main(void)
 	STORY(the_way_may_hold_it);
 	STORY(the_fence_time_is_what_was_set);
 	STORY(an_orphan_is_the_kernels_first);
+	STORY(an_orphan_that_was_sent_late);
 	STORY(an_aborted_write_is_answered_after_its_fence);
 	STORY(a_deadline_does_not_break_the_fence);
 	STORY(the_end_waits_for_fences);

@@ -450,12 +450,13 @@ static void land_or_not(struct sim_path *p, struct mpath_io *io)
 }
 
 /* An orphan within its time-out and 30 s; had the kernel one for longer, then until now. */
-static uint64_t kernel_gives_up_ns(const struct world *w, const struct mpath_io *io,
+static uint64_t kernel_gives_up_ns(const struct sim_path *p, const struct mpath_io *io,
 				   enum transport_error error)
 {
-	uint64_t at = io->start_ns + (io->cmd.timeout_ms + 30000) * NSEC_PER_MSEC;
+	uint64_t has_it_ns = io->start_ns + p->write_sleeps_ns;
+	uint64_t at = has_it_ns + (io->cmd.timeout_ms + 30000) * NSEC_PER_MSEC;
 
-	return error == TRANSPORT_ORPHANED && at > w->now_ns ? at : w->now_ns;
+	return error == TRANSPORT_ORPHANED && at > p->w->now_ns ? at : p->w->now_ns;
 }
 
 static void in_doubt(struct sim_path *p, struct mpath_io *io, enum transport_error error,
@@ -463,7 +464,7 @@ static void in_doubt(struct sim_path *p, struct mpath_io *io, enum transport_err
 {
 	if (!io->is_probe && io->owner) {
 		((struct sim_io *)io->owner)->nr_doubts++;
-		oracle_lost(p->w, io->owner, p, kernel_gives_up_ns(p->w, io, error),
+		oracle_lost(p->w, io->owner, p, kernel_gives_up_ns(p, io, error),
 			    error == TRANSPORT_LOST);
 	}
 	if (!executed)
@@ -555,6 +556,7 @@ static void carry(struct sim_path *p, const struct sim_event *e)
 		in_doubt(p, io, TRANSPORT_LOST, e->executed);
 		return;
 	case MODE_ORPHANED:
+		io->sent_ns = io->start_ns + p->write_sleeps_ns;
 		in_doubt(p, io, TRANSPORT_ORPHANED, e->executed);
 		return;
 	case MODE_FAULT:

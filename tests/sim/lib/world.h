@@ -60,7 +60,8 @@ struct sim_path {
 	struct scsi_result answer; /* of MODE_ANSWER */
 	bool lands;		   /* what ends in doubt was carried out all the same */
 	uint64_t latency_ns;
-	const char *refused; /* open is refused, for that reason; NULL: it is not */
+	uint64_t write_sleeps_ns; /* so long after it was sent the kernel has a command */
+	const char *refused;	  /* open is refused, for that reason; NULL: it is not */
 	bool open_hangs;
 	uint64_t open_latency_ns;
 	bool unstable_name;
