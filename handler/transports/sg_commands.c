@@ -103,14 +103,21 @@ static bool link_has_room(const struct path_link *link, const struct mpath_io *i
 	return link->nr_busy + link->nr_orphans < depth;
 }
 
-/* The batch may have begun in time, but a write() before it sleep, or the process stand still. */
+/*
+ * The batch may have begun in time, but a write() before it sleep, or the process stand still. What
+ * the core has reckoned from the try's begin, and told to a next process, is wrong then for a write
+ * that has no deadline, too: it decides anew.
+ */
 static bool is_too_late(const struct path_link *link, const struct mpath_io *io)
 {
-	if (!io->send_by_ns)
-		return false;
+	uint64_t now_ns;
+
 	if (io->cmd.class == CMD_READ)
-		return loop_now_ns(link->loop) >= io->send_by_ns;
-	return clock_now_ns() >= io->send_by_ns;
+		return io->send_by_ns && loop_now_ns(link->loop) >= io->send_by_ns;
+	now_ns = clock_now_ns();
+	if (io->send_by_ns && now_ns >= io->send_by_ns)
+		return true;
+	return !io->is_probe && now_ns - io->start_ns >= SG_WAIT_MAX_NS;
 }
 
 /* Named by a TMR while it waited, or its time is over: never sent (D9). */

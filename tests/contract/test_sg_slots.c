@@ -514,6 +514,17 @@ static void test_write_sleeps(void)
 	expect(shots[0], TRANSPORT_OK);
 	expect(shots[1], TRANSPORT_BUSY);
 	check(nr_sent == 3);
+
+	/* Nor has one that has no deadline been told of to a next process as sent so late. */
+	write_ms = 1200;
+	for (i = 0; i < 2; i++) {
+		shots[i] = shot_new(path, WRITE_1, SCSI_DATA_OUT, 512, 1, MARK);
+		shot_io(shots[i])->cmd.class = CMD_IDEMPOTENT;
+	}
+	shots_submit(shots, 2);
+	expect(shots[0], TRANSPORT_OK);
+	expect(shots[1], TRANSPORT_BUSY);
+	check(nr_sent == 4);
 	close_disk(path);
 }
 
