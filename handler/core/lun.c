@@ -66,9 +66,9 @@ bool shows_array(const struct multipath *m)
 }
 
 /* What is kept of a LUN that showed LIO's identity so far lacks the array's. */
-static bool knows_names(const struct multipath *m)
+static bool has_names(const struct multipath *m)
 {
-	return m->lun.known && (!shows_array(m) || m->lun_seen || m->lun.designators.len > 0);
+	return m->lun.known && (!shows_array(m) || m->lun.designators.len > 0);
 }
 
 /*
@@ -84,7 +84,7 @@ bool lun_answers(struct multipath *m, struct mpath_io *io)
 					.limits = &limits,
 					.max_transfer_bytes = hosts_max_transfer(m)};
 
-	if (!knows_names(m) && still_settling(m))
+	if (!has_names(m) && !m->lun_seen && still_settling(m))
 		return false;
 	ports_limits(m, &limits);
 	return scsi_lun_answers(io, &m->lun, &identity);
@@ -357,7 +357,7 @@ static bool hear_words(const struct multipath *m, struct path *path)
 	uint64_t before = path->words, now;
 
 	if (!has_said_all(&path->seen, shows_array(m)))
-		return !m->lun_seen;
+		return !m->lun_seen && !has_names(m);
 	path->words = now = scsi_lun_words(&path->seen);
 	return !m->lun_seen ||
 	       (now != m->words && !others_say_what_is_shown(m, path, before && before != now));

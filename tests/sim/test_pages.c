@@ -281,6 +281,32 @@ static void a_page_that_is_refused_once(void)
 	world_end(w);
 }
 
+/* Nor is it one of the first words that a next process hears. */
+static void a_page_that_is_refused_after_a_restart(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+	unsigned int i;
+
+	for (i = 0; i < w->nr_paths; i++)
+		w->paths[i].nexus.rotation = SSD;
+	world_up(w);
+	kill_world(w, 0);
+	for (i = 0; i < w->nr_paths; i++)
+		w->paths[i].nexus.hides_features = true;
+	restart_world(w);
+	advance(w, 6000);
+	expect(w, shows_ssd(w));
+	is_told_nothing(w);
+	for (i = 0; i < w->nr_paths; i++) {
+		w->paths[i].nexus.hides_features = false;
+		push_ua(&w->paths[i], 0x3f, 0x03);
+	}
+	advance(w, 6000);
+	expect(w, shows_ssd(w));
+	is_told_nothing(w);
+	world_end(w);
+}
+
 /* A LUN that has grown has the same pages, whoever says first how large it is. */
 static void a_lun_grows_whose_ports_differ(void)
 {
@@ -332,6 +358,7 @@ int main(void)
 	STORY(the_limits_of_all_ports_are_kept);
 	STORY(a_cache_must_be_feared_without_a_path);
 	STORY(a_page_that_is_refused_once);
+	STORY(a_page_that_is_refused_after_a_restart);
 	STORY(a_lun_grows_whose_ports_differ);
 	STORY(what_is_not_shown_may_change);
 	return end_of_stories();
