@@ -68,9 +68,14 @@ static bool ends(const struct mpath_event *event, uint8_t opcode)
 
 static void answer_twice(struct world *w, struct mpath_event *event, struct mpath_actions *actions)
 {
+	struct mpath_io *io = first(&actions->complete);
+
 	(void)event;
-	if (first(&actions->complete))
-		world_complete(w, first(&actions->complete));
+	if (!io)
+		return;
+	list_del(&io->node);
+	world_complete(w, io);
+	list_push_back(&actions->complete, &io->node);
 }
 
 static void a_command_is_answered_twice(void)

@@ -85,6 +85,23 @@ static void cut_buffers(struct world *w)
 	world_cut_buffers(w);
 }
 
+/* Of workers: mostly at once, or nearly. */
+static uint64_t work_ns(struct world *w)
+{
+	enum extra before = take_dice_of(EXTRA_SLOW_WORK);
+	uint64_t ns;
+
+	(void)w;
+	ns = chance(80) ? below(3) * SIM_LATENCY : below(5000) * NSEC_PER_MSEC;
+	take_dice_of(before);
+	return ns;
+}
+
+static void slow_work(struct world *w)
+{
+	w->work_ns = work_ns;
+}
+
 /* --- what must have happened, so that no run is empty --- */
 
 static const struct {
@@ -225,6 +242,7 @@ static const struct {
 	{"somebody acted at the worst time", offsetof(struct sim_counts, worst_acts), 500},
 	{"settings changed at the worst time", offsetof(struct sim_counts, worst_settings), 80},
 	{"lost writes were aborted", offsetof(struct sim_counts, aborts_of_lost), 10},
+	{"the kernel told of what it has heard", offsetof(struct sim_counts, heard), 500},
 	{"hedged reads were aborted", offsetof(struct sim_counts, aborts_of_hedged), 4},
 	{"held commands were aborted", offsetof(struct sim_counts, aborts_of_held), 150},
 	{"ends in order while writes were feared", offsetof(struct sim_counts, ends_in_order), 10},
@@ -509,6 +527,7 @@ static struct world *random_world(void)
 		random_foreign(w);
 	with_dice_of(EXTRA_PIECES, w, cut_buffers);
 	with_dice_of(EXTRA_RESTARTS, w, begin_restarts);
+	with_dice_of(EXTRA_SLOW_WORK, w, slow_work);
 	return w;
 }
 
@@ -1122,6 +1141,29 @@ static void random_worst_time(struct world *w)
 	}
 }
 
+/*
+ * As the kernel tells of it, of one disk, or after news were lost of all; and of disks that come
+ * and go.  A path that leaves the map is told nothing any more.
+ */
+static void random_heard(struct world *w)
+{
+	enum mpath_heard heard = (enum mpath_heard)below(HEARD_ANYTHING + 1);
+	bool any = heard == HEARD_ANYTHING;
+	unsigned int i, which = below(w->nr_paths);
+
+	if (!chance(6))
+		return;
+	w->counts.heard++;
+	for (i = 0; i < w->nr_paths; i++) {
+		struct sim_path *p = &w->paths[i];
+
+		if (p->path && !p->path->leaving && (any || i == which))
+			kernel_hears(p, heard);
+	}
+	if (any || chance(20))
+		disks_changed(w);
+}
+
 static void random_time(struct world *w)
 {
 	switch (below(20)) {
@@ -1350,6 +1392,7 @@ static void live_once(uint64_t seed, bool only_long_way)
 		with_dice_of(EXTRA_PIECES, w, random_part);
 		with_dice_of(EXTRA_KINDS, w, random_kind);
 		with_dice_of(EXTRA_RESTARTS, w, random_deaths);
+		with_dice_of(EXTRA_HEARD, w, random_heard);
 	}
 	if (chance(50)) {
 		heal(w);

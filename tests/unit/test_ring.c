@@ -254,8 +254,9 @@ static bool libtcmu_walks(struct tcmulib_cmd **lib_cmd)
 		if ((request.header.len_op & RING_OP_MASK) != RING_OP_CMD || libtcmu_drops(offset))
 			continue;
 
-		*lib_cmd = calloc(1, sizeof(**lib_cmd) + 2 * sizeof(struct iovec) + 16);
+		*lib_cmd = malloc(sizeof(**lib_cmd) + 2 * sizeof(struct iovec) + 16);
 		assert(*lib_cmd);
+		memset(*lib_cmd, STALE, sizeof(**lib_cmd)); /* libtcmu does not clear it */
 		(*lib_cmd)->cmd_id = request.header.cmd_id;
 		(*lib_cmd)->iov_cnt = request.iov_cnt;
 		(*lib_cmd)->iovec = (struct iovec *)(void *)(*lib_cmd + 1);

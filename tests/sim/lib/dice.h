@@ -23,8 +23,10 @@ enum extra {
 	EXTRA_REFUSED, /* what EXTRA_KEPT_BACK keeps back, it does without a word */
 	EXTRA_WORST_TIME,
 	EXTRA_PIECES,
-	EXTRA_KINDS,	/* of commands, that EXTRA_COMMANDS does not have */
-	EXTRA_RESTARTS, /* one after the other, and what they leave is old, or missing */
+	EXTRA_KINDS,	 /* of commands, that EXTRA_COMMANDS does not have */
+	EXTRA_RESTARTS,	 /* one after the other, and what they leave is old, or missing */
+	EXTRA_HEARD,	 /* the kernel tells of what it has heard */
+	EXTRA_SLOW_WORK, /* to give up, or to close, takes a while */
 	NR_EXTRAS
 };
 

@@ -918,9 +918,16 @@ static void may_be_told(struct world *w, unsigned int code)
 /* It may have kept that for itself, or some command of ours has been told, too. */
 void oracle_kernel_hears(struct world *w, enum mpath_heard heard)
 {
-	if ((heard == HEARD_RESET || heard == HEARD_ANYTHING) && w->m->array_reserves &&
-	    w->now_ns - w->oracle->reset_told_ns >= RESET_KNOWN_NS)
-		nobody_has_heard(w, 0x062900);
+	/* A path that was identified meanwhile may have told it first. */
+	bool is_new = w->now_ns - w->oracle->reset_told_ns >= RESET_KNOWN_NS &&
+		      w->now_ns - w->m->reset_told_ns >= RESET_KNOWN_NS;
+
+	if ((heard == HEARD_RESET || heard == HEARD_ANYTHING) && w->m->array_reserves) {
+		if (is_new)
+			nobody_has_heard(w, 0x062900);
+		else
+			may_be_told(w, 0x062900); /* by a process that has begun since */
+	}
 	if (heard == HEARD_MODE || heard == HEARD_ANYTHING)
 		may_be_told(w, 0x062a01);
 	if (heard == HEARD_SPACE)
@@ -1098,8 +1105,8 @@ static bool pages_may_change(const struct world *w)
 {
 	unsigned int i;
 
-	if (w->nr_forgets || w->m->kept_is_other)
-		return true;
+	if (w->nr_forgets || w->m->kept_is_other || w->counts.busy_probes)
+		return true; /* or a path would not say all of them when it was asked first */
 
 	for (i = 0; i < w->nr_paths; i++)
 		if (w->paths[i].nexus.rotation || w->paths[i].nexus.provisioning ||

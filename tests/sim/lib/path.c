@@ -166,7 +166,7 @@ void sim_path_begin_close(struct sim_path *p)
 			     "%s is closed while it is busy", p->name);
 	p->is_open = false;
 	p->seen_blocked = false;
-	sim_event_add(p->w, SIM_CLOSED, p, NULL, p->w->now_ns + SIM_LATENCY);
+	sim_event_add(p->w, SIM_CLOSED, p, NULL, p->w->now_ns + sim_work_ns(p->w));
 }
 
 void sim_path_close(struct sim_path *p)
@@ -209,6 +209,8 @@ int64_t sim_path_count(struct sim_path *p, const struct sim_event *e, uint64_t *
 
 	*errors = (is_late ? sim_disk_of(p)->nr_errors : e->errors) - p->errors_at_open;
 	outstanding = is_late ? count_now(p) : e->outstanding;
+	if (outstanding < 0)
+		*errors = e->seq; /* of the count before */
 	if (outstanding == -EAGAIN) {
 		p->seen_blocked = true;
 		p->w->told_blocked_ns = p->w->now_ns;
@@ -539,11 +541,10 @@ static enum sim_mode mode_at_the_end(struct sim_path *p, const struct sim_event 
 	return mode == MODE_GONE || mode == MODE_NOT_SENT ? MODE_LOST : MODE_UP;
 }
 
-static void carry(struct sim_path *p, const struct sim_event *e)
+static void bring_result(struct sim_path *p, const struct sim_event *e)
 {
 	struct mpath_io *io = e->io;
 
-	io->result = (struct scsi_result){0};
 	switch (mode_at_the_end(p, e)) {
 	case MODE_UP:
 	case MODE_HUNG: /* set while the answer was on its way */
@@ -596,6 +597,33 @@ static void carry(struct sim_path *p, const struct sim_event *e)
 		answer(p, io);
 		return;
 	}
+}
+
+static void leave_rubbish(const struct scsi_cmd *cmd)
+{
+	for (size_t i = 0; i < cmd->iov_cnt; i++)
+		memset(cmd->iov[i].iov_base, 0xa5, cmd->iov[i].iov_len);
+}
+
+/*
+ * As sg leaves it: behind the sense there is what was there before; of what was not done the driver
+ * says that nothing is missing, or something, and what is in the buffers is no data.
+ */
+static void carry(struct sim_path *p, const struct sim_event *e)
+{
+	static const uint32_t halves[] = {0, 1, 2}; /* of the data, that are missing */
+	struct mpath_io *io = e->io;
+	struct scsi_result *result = &io->result;
+
+	*result = (struct scsi_result){0};
+	bring_result(p, e);
+	memset(result->sense + result->sense_len, 0xa5, SCSI_SENSE_MAX - result->sense_len);
+	if (scsi_is_done(result) || transport_never_sent(result->transport))
+		return;
+	if (io->cmd.dir == SCSI_DATA_IN && e->seq % 2)
+		leave_rubbish(&io->cmd);
+	if (result->transport == TRANSPORT_OK)
+		result->residual = (uint32_t)io->cmd.data_len / 2 * halves[e->seq % 3];
 }
 
 /* An answer after which the command, not the path, may be at fault. */
@@ -659,12 +687,6 @@ void sim_path_answer(struct sim_path *p, const struct sim_event *e)
 		return; /* a leg that nobody waits for */
 	sio->nr_faults += is_fault(&io->result) || was_short(io);
 	sim_io_is_back(sio, io);
-}
-
-static void leave_rubbish(const struct scsi_cmd *cmd)
-{
-	for (size_t i = 0; i < cmd->iov_cnt; i++)
-		memset(cmd->iov[i].iov_base, 0xa5, cmd->iov[i].iov_len);
 }
 
 /*

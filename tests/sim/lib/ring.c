@@ -315,10 +315,13 @@ static struct tcmulib_cmd *hand_out(struct sim_ring *r, uint32_t at)
 	struct ring_request request;
 	struct tcmulib_cmd *lib_cmd;
 	struct iovec *iov;
+	size_t size;
 	uint32_t i;
 
 	memcpy(&request, entry(r, at), sizeof(request));
-	lib_cmd = calloc(1, sizeof(*lib_cmd) + request.iov_cnt * sizeof(*iov) + SCSI_CDB_MAX);
+	size = sizeof(*lib_cmd) + request.iov_cnt * sizeof(*iov) + SCSI_CDB_MAX;
+	lib_cmd = malloc(size);
+	memset(lib_cmd, 0xa5, size); /* libtcmu does not clear it */
 	lib_cmd->cmd_id = request.header.cmd_id;
 	lib_cmd->iov_cnt = request.iov_cnt;
 	lib_cmd->iovec = iov = (struct iovec *)(void *)(lib_cmd + 1);

@@ -486,6 +486,12 @@ static void perform_start(struct world *w, struct mpath_io *io)
 	sim_path_submit(p, io);
 }
 
+/* Workers may have to wait for others, or for the kernel. */
+uint64_t sim_work_ns(struct world *w)
+{
+	return w->work_ns ? w->work_ns(w) : SIM_LATENCY;
+}
+
 static void perform_abandon(struct world *w, struct mpath_io *io)
 {
 	struct sim_event *e = sim_event_of(w, io);
@@ -495,7 +501,7 @@ static void perform_abandon(struct world *w, struct mpath_io *io)
 	oracle_check(w, e->path->carried.next->prev == &e->path->carried,
 		     "a command was torn out of its transport's list");
 	e->type = SIM_ABANDONED;
-	e->due_ns = w->now_ns + SIM_LATENCY;
+	e->due_ns = w->now_ns + sim_work_ns(w);
 }
 
 void world_complete(struct world *w, struct mpath_io *mio)
@@ -529,6 +535,17 @@ void world_cut_buffers(struct world *w)
 		w->areas = many(w, (size_t)SIM_IOS_MAX * SIM_AREA_BYTES);
 }
 
+/* Its memory is another command's by now: what was there leads nowhere. */
+static void forget_links(struct mpath_io *io)
+{
+	memset(&io->node, 0xa5, sizeof(io->node));
+	memset(&io->flight, 0xa5, sizeof(io->flight));
+	memset(&io->path, 0xa5, sizeof(io->path));
+	memset(&io->older, 0xa5, sizeof(io->older));
+	memset(&io->leg, 0xa5, sizeof(io->leg));
+	memset(&io->next_twice, 0xa5, sizeof(io->next_twice));
+}
+
 void world_answered(struct world *w, struct sim_io *io)
 {
 	tell(w, "io %u is answered, status %02x", io->id, io->io.result.status);
@@ -537,6 +554,7 @@ void world_answered(struct world *w, struct sim_io *io)
 		take_pieces(w, io);
 	oracle_answered(w, io);
 	io->state = SIM_IO_ANSWERED;
+	forget_links(&io->io);
 }
 
 static void perform(struct world *w, struct mpath_actions *a)

@@ -227,6 +227,7 @@ struct sim_counts {
 	unsigned long loose_answers;   /* of legs for which nobody waited any more */
 	unsigned long worst_acts;      /* while lost writes waited, and the like */
 	unsigned long worst_settings;  /* of these, changes of settings */
+	unsigned long heard;	       /* by the kernel, and not by us */
 	unsigned long aborts_of_lost;
 	unsigned long aborts_of_hedged;
 	unsigned long aborts_of_held;
@@ -310,6 +311,7 @@ struct world {
 	uint64_t (*lands_later_ns)(struct world *w, const struct scsi_cmd *cmd);
 	/* So long after it is hidden an orphan lands at the latest that had this time-out. */
 	uint64_t (*late_max_ms)(const struct world *w, uint32_t timeout_ms);
+	uint64_t (*work_ns)(struct world *w); /* to give up or to close; NULL: SIM_LATENCY */
 
 	/* For a core that does wrong (test_oracle.c); each may be NULL. */
 	void (*before)(struct world *w, struct mpath_event *event);
@@ -382,6 +384,7 @@ __attribute__((format(printf, 2, 3))) void tell(const struct world *w, const cha
 void world_step(struct world *w, struct mpath_event *event);
 /* The core has answered @io. */
 void world_complete(struct world *w, struct mpath_io *io);
+uint64_t sim_work_ns(struct world *w);
 /* And the initiator has the answer. */
 void world_answered(struct world *w, struct sim_io *io);
 uint64_t now_ms(const struct world *w);
