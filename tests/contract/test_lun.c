@@ -357,20 +357,21 @@ static void hand_out(const uint8_t *entry)
 		struct tcmulib_cmd cmd;
 		struct iovec iov;
 		uint8_t cdb[16];
-	} *whole = calloc(1, sizeof(*whole));
+	} *whole = malloc(sizeof(*whole));
 	struct ring_request request;
 	struct tcmur_cmd tcmur_cmd;
 	struct ring_iovec iov;
 
 	assert(whole);
+	memset(whole, 0xa5, sizeof(*whole)); /* libtcmu does not clear it */
 	memcpy(&request, entry, sizeof(request));
 	memcpy(&iov, entry + sizeof(request), sizeof(iov));
 	memcpy(whole->cdb, mem + request.cdb_off, sizeof(whole->cdb));
 	whole->iov = (struct iovec){mem + iov.offset, iov.len};
-	whole->cmd = (struct tcmulib_cmd){.cmd_id = request.header.cmd_id,
-					  .cdb = whole->cdb,
-					  .iovec = &whole->iov,
-					  .iov_cnt = 1};
+	whole->cmd.cmd_id = request.header.cmd_id;
+	whole->cmd.cdb = whole->cdb;
+	whole->cmd.iovec = &whole->iov;
+	whole->cmd.iov_cnt = 1;
 	tcmur_cmd.lib_cmd = &whole->cmd;
 	commands[request.header.cmd_id].is_handed_out = true;
 	assert(lun_handle_cmd(&device, &tcmur_cmd) == TCMU_STS_ASYNC_HANDLED);
@@ -389,6 +390,13 @@ static __attribute__((noinline)) void walk(void)
 	}
 }
 
+/* As tcmu-runner does it, in the midst of its cancellation. */
+static void cmdproc_ends(void *arg)
+{
+	(void)arg;
+	lun_close(&device);
+}
+
 /* Nothing on the stack of who is cancelled: it is never left, as ASan would see. */
 static void *cmdproc_run(void *arg)
 {
@@ -398,12 +406,14 @@ static void *cmdproc_run(void *arg)
 	(void)arg;
 	uio = (struct pollfd){.fd = device.fd, .events = POLLIN};
 	prctl(PR_SET_NAME, "cmdproc-uio0");
+	pthread_cleanup_push(cmdproc_ends, NULL);
 	for (;;) {
 		while (recv(device.fd, &event, sizeof(event), MSG_DONTWAIT) > 0)
 			;
 		walk();
 		ppoll(&uio, 1, NULL, NULL);
 	}
+	pthread_cleanup_pop(0);
 	return NULL;
 }
 
@@ -461,7 +471,6 @@ static void end_in_flight(pthread_t cmdproc)
 		put_some();
 	pthread_cancel(cmdproc);
 	pthread_join(cmdproc, NULL);
-	lun_close(&device);
 	take_answers();
 	assert(nr_handed_out() == 0);
 	memcpy(after, mem, sizeof(mem));
