@@ -277,7 +277,7 @@ static bool fits(const struct multipath *m, const struct mpath_table *table,
 	}
 	if (!m->lun.known)
 		return true;
-	if (settings->wwid[0] && strcmp(settings->wwid, m->lun.wwid) != 0) {
+	if (settings->wwid[0] && !lun_is_called(&m->lun, settings->wwid)) {
 		strbuf_printf(error, "wwid is %s, expected the map's: %s", settings->wwid,
 			      m->lun.wwid);
 		return false;

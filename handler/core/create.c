@@ -47,7 +47,7 @@ static void take_lun(struct multipath *m, const struct lun_facts *lun)
 {
 	if (!lun || !lun->known)
 		return;
-	m->kept_is_other = m->settings.wwid[0] && strcmp(m->settings.wwid, lun->wwid) != 0;
+	m->kept_is_other = m->settings.wwid[0] && !lun_is_called(lun, m->settings.wwid);
 	if (m->kept_is_other) {
 		m->former_blocks = lun->nr_blocks;
 		return;

@@ -180,22 +180,13 @@ static void learn_port(struct port_group *tpg, const struct scsi_answer *answer)
 		tpg->state_known = false;
 }
 
-/* The WWID that the LUN must have; empty: it is not known yet. */
-static const char *wanted_wwid(const struct multipath *m)
+static bool learn_wwid(struct lun_facts *seen, const struct scsi_answer *answer,
+		       struct strbuf *reason)
 {
-	return m->settings.wwid[0] ? m->settings.wwid : m->lun.wwid;
-}
-
-static bool learn_wwid(const struct multipath *m, struct lun_facts *seen,
-		       const struct scsi_answer *answer, struct strbuf *reason)
-{
-	const char *want = wanted_wwid(m);
-
 	if (!scsi_wwid_from_vpd83(answer->data, answer->len, seen->wwid))
 		return refuse(reason, "no WWID: VPD page 83h names no logical unit");
-	/* One that has two names has that by which it is asked for. */
-	if (want[0] && scsi_lun_is(answer->data, answer->len, want))
-		memcpy(seen->wwid, want, sizeof(seen->wwid));
+	if (!scsi_local_name_from_vpd83(answer->data, answer->len, seen->local_name))
+		seen->local_name[0] = '\0';
 	return true;
 }
 
@@ -210,7 +201,7 @@ static bool learn(struct path *path, const struct scsi_answer *answer, struct st
 		learn_pages(seen, answer);
 		return true;
 	case ASK_WWID:
-		if (!learn_wwid(path->m, seen, answer, reason))
+		if (!learn_wwid(seen, answer, reason))
 			return false;
 		if (shows_array(path->m))
 			scsi_lun_designators(answer->data, answer->len, &seen->designators);
@@ -254,12 +245,19 @@ void learn_limits(struct path *path)
 	path->limits_known = true;
 }
 
+/* Other LUNs do not have that name. */
+static bool is_one_luns(const char *wwid)
+{
+	return wwid[0] && !scsi_is_local_name(wwid);
+}
+
 /* The map pins the first LUN that it sees: the table's first path that can be had decides. */
 static bool an_earlier_path_decides(const struct multipath *m, const struct path *path)
 {
 	const struct path *earlier;
 
-	if (m->lun.known || m->settings.wwid[0] || m->now_ns - m->started_ns >= FIRST_PATH_MAX_NS)
+	if (m->lun.known || is_one_luns(m->settings.wwid) ||
+	    m->now_ns - m->started_ns >= FIRST_PATH_MAX_NS)
 		return false;
 	for_each_path(m, earlier) {
 		if (earlier == path)
@@ -297,14 +295,21 @@ static bool another_path_is_sure(const struct multipath *m, const struct path *p
 	return false;
 }
 
+/* The map may ask for the LUN by either name; which LUN it is, is told by the WWID alone. */
 static bool wwid_agrees(const struct multipath *m, const struct lun_facts *seen,
 			struct strbuf *reason)
 {
-	const char *want = wanted_wwid(m);
+	const char *asked_for = m->settings.wwid;
 
-	if (!want[0] || strcmp(want, seen->wwid) == 0)
+	if (asked_for[0] && !lun_is_called(seen, asked_for)) {
+		strbuf_printf(reason, "WWID is %s, the map's is %s", seen->wwid, asked_for);
+		return false;
+	}
+	if (!m->lun.known || strcmp(seen->wwid, m->lun.wwid) == 0)
 		return true;
-	strbuf_printf(reason, "WWID is %s, the map's is %s", seen->wwid, want);
+	strbuf_printf(reason, "WWID is %s, the map's is %s", seen->wwid, m->lun.wwid);
+	if (asked_for[0])
+		strbuf_printf(reason, ", and both LUNs are called %s", asked_for);
 	return false;
 }
 

@@ -13,6 +13,11 @@ const struct lun_facts *mpath_lun(const struct multipath *m)
 	return &m->lun;
 }
 
+bool lun_is_called(const struct lun_facts *lun, const char *wwid)
+{
+	return strcmp(lun->wwid, wwid) == 0 || strcmp(lun->local_name, wwid) == 0;
+}
+
 uint64_t path_max_transfer(const struct path *path)
 {
 	return lesser_limit(path->facts.max_transfer_bytes,

@@ -625,6 +625,7 @@ static inline uint64_t lesser_limit(uint64_t a, uint64_t b)
 }
 
 /* lun.c: what the map knows of its LUN */
+bool lun_is_called(const struct lun_facts *lun, const char *wwid); /* either of its names */
 bool shows_array(const struct multipath *m); /* its names: identity=array (D16) */
 bool lun_answers(struct multipath *m, struct mpath_io *io);
 void lun_identified(struct multipath *m, struct path *path);

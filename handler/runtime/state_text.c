@@ -27,7 +27,8 @@
  * Where writes may still land it does not depend on this file alone: see tally.h.
  * [lun] is missing while no LUN was seen; news_1 and the like while there is nothing to be told;
  * fence_end_ns, slow_end_ns, used_disks, used_transit_ms, used_timeout_ms and array_reserves in
- * files of earlier versions; the array's names (serial, designators) without identity=array.
+ * files of earlier versions; the array's names (serial, designators) without identity=array;
+ * local_name where the LUN has none.
  * Bytes, hashes and the numbers of disks are hexadecimal.
  */
 #include "runtime/state_text.h"
@@ -133,6 +134,8 @@ static bool state_get_number(GKeyFile *file, const char *group, const char *key,
 static void state_set_lun(GKeyFile *file, const struct lun_facts *lun)
 {
 	g_key_file_set_string(file, GROUP_LUN, "wwid", lun->wwid);
+	if (lun->local_name[0])
+		g_key_file_set_string(file, GROUP_LUN, "local_name", lun->local_name);
 	g_key_file_set_uint64(file, GROUP_LUN, "nr_blocks", lun->nr_blocks);
 	g_key_file_set_uint64(file, GROUP_LUN, "block_size", lun->block_size);
 	state_set_bytes(file, GROUP_LUN, "inquiry", lun->inquiry, lun->inquiry_len);
@@ -145,17 +148,26 @@ static void state_set_lun(GKeyFile *file, const struct lun_facts *lun)
 	state_set_names(file, "designators", &lun->designators);
 }
 
+static bool state_get_name(GKeyFile *file, const char *key, char *name, size_t size)
+{
+	char *text = g_key_file_get_string(file, GROUP_LUN, key, NULL);
+	bool ok = text && text[0] && strlen(text) < size;
+
+	if (ok)
+		snprintf(name, size, "%s", text);
+	g_free(text);
+	return ok;
+}
+
 static bool state_get_lun(GKeyFile *file, struct lun_facts *lun)
 {
-	char *wwid = g_key_file_get_string(file, GROUP_LUN, "wwid", NULL);
 	int inquiry_len, nr_pages;
 	uint64_t block_size;
 	bool ok;
 
-	ok = wwid && wwid[0] && strlen(wwid) < sizeof(lun->wwid);
-	if (ok)
-		snprintf(lun->wwid, sizeof(lun->wwid), "%s", wwid);
-	g_free(wwid);
+	ok = state_get_name(file, "wwid", lun->wwid, sizeof(lun->wwid));
+	if (ok && state_has(file, GROUP_LUN, "local_name"))
+		ok = state_get_name(file, "local_name", lun->local_name, sizeof(lun->local_name));
 	inquiry_len =
 		state_get_bytes(file, GROUP_LUN, "inquiry", lun->inquiry, sizeof(lun->inquiry));
 	nr_pages = state_get_bytes(file, GROUP_LUN, "vpd_pages", lun->vpd_pages,

@@ -210,26 +210,35 @@ bool scsi_wwid_from_vpd83(const uint8_t *page, size_t len, char wwid[WWID_MAX])
 	return !out.truncated;
 }
 
-bool scsi_lun_is(const uint8_t *page, size_t len, const char *wwid)
+bool scsi_local_name_from_vpd83(const uint8_t *page, size_t len, char name[LOCAL_NAME_MAX])
 {
-	char name[WWID_MAX];
 	const uint8_t *raw;
 	int off = -1;
 
-	if (scsi_wwid_from_vpd83(page, len, name) && strcmp(name, wwid) == 0)
-		return true;
 	while ((raw = next_designator(page, len, &off))) {
 		struct designator d = designator_at(raw);
 		struct strbuf out;
 
 		if (rank(&d) != RANK_NAA_LOCAL)
 			continue;
-		strbuf_init(&out, name, sizeof(name));
+		strbuf_init(&out, name, LOCAL_NAME_MAX);
 		spell(&d, &out);
-		if (strcmp(name, wwid) == 0)
-			return true;
+		return true;
 	}
 	return false;
+}
+
+bool scsi_is_local_name(const char *wwid)
+{
+	return strncmp(wwid, "33", 2) == 0 && strlen(wwid) == LOCAL_NAME_MAX - 1;
+}
+
+bool scsi_lun_is(const uint8_t *page, size_t len, const char *wwid)
+{
+	char best[WWID_MAX], local[LOCAL_NAME_MAX];
+
+	return (scsi_wwid_from_vpd83(page, len, best) && strcmp(best, wwid) == 0) ||
+	       (scsi_local_name_from_vpd83(page, len, local) && strcmp(local, wwid) == 0);
 }
 
 void scsi_lun_designators(const uint8_t *page, size_t len, struct lun_names *names)

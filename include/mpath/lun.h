@@ -14,6 +14,7 @@
 #define LUN_INQUIRY_MAX	 96
 #define LUN_VPD_MAX	 64 /* bytes kept of each of the pages B0h, B1h, B2h */
 #define LUN_CAPACITY_LEN 32
+#define LOCAL_NAME_MAX	 18  /* with NUL */
 #define LUN_NAMES_MAX	 252 /* bytes kept of the names that the array gives the LUN */
 
 struct lun_page {
@@ -29,6 +30,7 @@ struct lun_names {
 struct lun_facts {
 	bool known;	     /* false: the map never saw its LUN; nothing below is valid */
 	char wwid[WWID_MAX]; /* spelt as "multipath -ll" prints it */
+	char local_name[LOCAL_NAME_MAX]; /* by which it may be asked for, or empty */
 	uint64_t nr_blocks;
 	uint32_t block_size; /* bytes */
 	uint8_t inquiry_len;

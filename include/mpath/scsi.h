@@ -147,9 +147,14 @@ const char *scsi_alua_state_name(uint8_t state);
  */
 bool scsi_wwid_from_vpd83(const uint8_t *page, size_t len, char wwid[WWID_MAX]);
 /*
- * Whether this WWID is the LUN's: the one above, or its locally assigned NAA name, which comes last
- * there, but first in sysfs' wwid and udev's scsi_id, and so below /dev/disk/by-id.
+ * Its locally assigned NAA name, spelt likewise, which comes last there, but first in sysfs' wwid
+ * and udev's scsi_id, and so below /dev/disk/by-id.  Nobody keeps such names apart: other LUNs may
+ * have the same one.
  */
+bool scsi_local_name_from_vpd83(const uint8_t *page, size_t len, char name[LOCAL_NAME_MAX]);
+/* Such a name, and not one of those that no other LUN has. */
+bool scsi_is_local_name(const char *wwid);
+/* Whether it may be asked for by this WWID: it is the first of these, or the second. */
 bool scsi_lun_is(const uint8_t *page, size_t len, const char *wwid);
 /*
  * VPD page 83h's designators of the logical unit, as they are, one behind the other; what does not

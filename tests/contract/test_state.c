@@ -41,6 +41,7 @@ static struct lun_facts some_lun(void)
 	for (i = 0; i < sizeof(lun.capacity); i++)
 		lun.capacity[i] = (uint8_t)~i;
 	strcpy(lun.wwid, "3600 \\odd=\"wwid\"; [x] ");
+	strcpy(lun.local_name, "33333333300000001");
 	return lun;
 }
 
@@ -139,6 +140,7 @@ static void test_round_trip(void)
 	memset(&back, 0xee, sizeof(back));
 	assert(load("map", &back) == 0);
 	assert(strcmp(lun->wwid, back.lun.wwid) == 0);
+	assert(strcmp(lun->local_name, back.lun.local_name) == 0);
 	assert(back.lun.known && back.lun.nr_blocks == lun->nr_blocks &&
 	       back.lun.block_size == lun->block_size);
 	assert(back.lun.inquiry_len == 36 && memcmp(back.lun.inquiry, lun->inquiry, 96) == 0);
@@ -155,8 +157,10 @@ static void test_round_trip(void)
 
 	lun->serial.len = 0; /* without identity=array */
 	strcpy(lun->wwid, "other");
+	lun->local_name[0] = '\0';
 	assert(state_save("map", &k) == 0 && load("map", &back) == 0);
 	assert(strcmp(back.lun.wwid, "other") == 0 && back.lun.serial.len == 0);
+	assert(back.lun.local_name[0] == '\0');
 	assert(access(path_of("map.tmp~"), F_OK) != 0);
 }
 

@@ -113,11 +113,22 @@ static void the_configured_wwid_counts(void)
 
 #define LOCAL_WWID "33333333300000001"
 
+static void give_local_names(struct world *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		memcpy(w->luns[i].local_naa, "\x33\x33\x33\x33\x00\x00\x00\x01", 8);
+		w->luns[i].t10_number = (uint8_t)i;
+		snprintf(w->luns[i].wwid, sizeof(w->luns[i].wwid), "1SIM_x%u", i + 1);
+	}
+}
+
 static struct world *lun_with_a_local_name(void)
 {
 	struct world *w = world_new(FAIL ONE_PATH);
 
-	memcpy(w->luns[0].local_naa, "\x33\x33\x33\x33\x00\x00\x00\x01", 8);
+	give_local_names(w);
 	return w;
 }
 
@@ -127,22 +138,27 @@ static void a_lun_may_be_asked_for_by_its_local_name(void)
 	struct lun_facts kept;
 	struct world *w = lun_with_a_local_name();
 
-	world_up(w);
-	expect_notice(w, "the LUN is 1SIM_x1");
-	world_end(w);
-
-	w = lun_with_a_local_name();
 	strcpy(w->settings.wwid, LOCAL_WWID);
 	world_up(w);
-	expect_notice(w, "the LUN is " LOCAL_WWID);
+	expect_notice(w, "the LUN is 1SIM_x1");
 	expect_info(w, "2 1 0 0 1 1 E 0 1 0 8:0 A 0 ");
 	kept = *mpath_lun(w->m);
 	world_end(w);
 
-	/* So it is called from then on, also when the map does not say so any more. */
+	/* What was kept is that LUN, by whichever of its names the map asks for it now. */
 	w = lun_with_a_local_name();
 	w->kept = kept;
-	world_up(w);
+	world_start(w);
+	expect(w, mpath_lun(w->m)->known);
+	advance(w, 100);
+	expect_info(w, "2 1 0 0 1 1 E 0 1 0 8:0 A 0 ");
+	world_end(w);
+	w = lun_with_a_local_name();
+	w->kept = kept;
+	strcpy(w->settings.wwid, LOCAL_WWID);
+	world_start(w);
+	expect(w, mpath_lun(w->m)->known);
+	advance(w, 100);
 	expect_info(w, "2 1 0 0 1 1 E 0 1 0 8:0 A 0 ");
 	world_end(w);
 
@@ -151,6 +167,49 @@ static void a_lun_may_be_asked_for_by_its_local_name(void)
 	world_start(w);
 	advance(w, 100);
 	expect_notice(w, "8:0: not used: WWID is 1SIM_x1, the map's is 33333333300000002");
+	world_end(w);
+}
+
+static struct world *two_luns_with_a_local_name(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	give_local_names(w);
+	strcpy(w->settings.wwid, LOCAL_WWID);
+	return w;
+}
+
+/* Nobody keeps such names apart: two LUNs that have the same one are two LUNs all the same. */
+static void a_local_name_is_perhaps_not_the_only_ones(void)
+{
+	struct world *w = two_luns_with_a_local_name();
+	struct lun_facts kept;
+
+	sim_path(w, "8:16")->nexus.lun = &w->luns[1];
+	world_up(w);
+	expect_notice(w, "8:16: not used: WWID is 1SIM_x2, the map's is 1SIM_x1, and both LUNs are "
+			 "called " LOCAL_WWID);
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 F 0 ");
+	kept = *mpath_lun(w->m);
+	world_end(w);
+
+	/* Also when the other one's path comes first the next time. */
+	w = two_luns_with_a_local_name();
+	w->kept = kept;
+	sim_path(w, "8:0")->nexus.lun = &w->luns[1];
+	world_up(w);
+	expect_notice(w, "8:0: not used: WWID is 1SIM_x2");
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 F 0 8:16 A 0 ");
+	world_end(w);
+
+	/* In a new map the first path decides, though the other one is faster. */
+	w = two_luns_with_a_local_name();
+	sim_path(w, "8:0")->nexus.lun = &w->luns[1];
+	sim_path(w, "8:0")->latency_ns = 20 * NSEC_PER_MSEC;
+	world_start(w);
+	advance(w, 1000);
+	expect_notice(w, "the LUN is 1SIM_x2");
+	expect_info(w, "2 1 0 0 1 1 E 0 2 0 8:0 A 0 8:16 F 0 ");
 	world_end(w);
 }
 
@@ -1495,6 +1554,7 @@ int main(void)
 	STORY(the_kept_wwid_is_pinned);
 	STORY(the_configured_wwid_counts);
 	STORY(a_lun_may_be_asked_for_by_its_local_name);
+	STORY(a_local_name_is_perhaps_not_the_only_ones);
 	STORY(a_changed_lun_list_is_looked_at);
 	STORY(an_exchanged_lun_is_excluded);
 	STORY(a_new_nexus_may_lead_to_another_lun);

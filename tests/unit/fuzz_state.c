@@ -75,6 +75,7 @@ static bool pages_are_same(const struct lun_page *a, const struct lun_page *b)
 static void check_same(const struct lun_facts *a, const struct lun_facts *b)
 {
 	assert(!strcmp(a->wwid, b->wwid));
+	assert(!strcmp(a->local_name, b->local_name));
 	assert(a->nr_blocks == b->nr_blocks && a->block_size == b->block_size);
 	assert(a->inquiry_len == b->inquiry_len && !memcmp(a->inquiry, b->inquiry, a->inquiry_len));
 	assert(!memcmp(a->capacity, b->capacity, sizeof(a->capacity)));
@@ -202,6 +203,7 @@ static void check_facts(const uint8_t *data, size_t size)
 		if (!lun->wwid[0])
 			lun->wwid[0] = '3';
 		make_printable(lun->wwid, sizeof(lun->wwid));
+		make_printable(lun->local_name, sizeof(lun->local_name));
 		lun->inquiry_len %= LUN_INQUIRY_MAX + 1;
 		lun->nr_vpd_pages %= sizeof(lun->vpd_pages) + 1;
 		lun->limits.len %= LUN_VPD_MAX + 1;

@@ -129,6 +129,8 @@ static void test_two_names(void)
 	assert(!scsi_lun_is(p.bytes, p.len, "3300143801234567"));
 	assert(!scsi_lun_is(p.bytes, p.len, "35001438012345678"));
 	assert(!scsi_lun_is(p.bytes, p.len, ""));
+	assert(scsi_is_local_name("33001438012345678"));
+	assert(!scsi_is_local_name("35001438012345678") && !scsi_is_local_name("3300143801234567"));
 	/* None but that: what is worth less may be another LUN's, too. */
 	add_hex(&p, LUN, 3, NAA_5);
 	assert(!scsi_lun_is(p.bytes, p.len, "20025385a71b00001"));

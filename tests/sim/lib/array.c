@@ -199,6 +199,7 @@ static void vpd(struct sim_nexus *nexus, const struct scsi_cmd *cmd, struct scsi
 		memcpy(data + 8, nexus->lun->naa, 16);
 		if (nexus->lun->local_naa[0]) {
 			memcpy(data + 3, "\x1a\x02\x01\x00\x0aSIM     x1", 15);
+			data[17] = (uint8_t)(data[17] + nexus->lun->t10_number);
 			memcpy(data + 18, "\x01\x03\x00\x08", 4);
 			memcpy(data + 22, nexus->lun->local_naa, 8);
 			reply(cmd, result, data, 4u + data[3]);

@@ -45,6 +45,7 @@ struct sim_lun {
 	uint8_t naa[16];
 	char wwid[40];		     /* as "multipath -ll" prints it */
 	uint8_t local_naa[8];	     /* if set: its names are this, and T10's "SIM x1" */
+	uint8_t t10_number;	     /* added to that 1 */
 	uint64_t stamps[SIM_BLOCKS]; /* as a read sees them: the cache of all controllers */
 	uint64_t stable[SIM_BLOCKS]; /* what a loss of power leaves of them */
 	uint64_t nr_writes;
