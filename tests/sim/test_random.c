@@ -475,6 +475,11 @@ static void begin_restarts(struct world *w)
 	restarts_begin(w, lun_may_change);
 }
 
+static void begin_groups(struct world *w)
+{
+	w->luns[0].tells_own_group = chance(80);
+}
+
 static struct world *random_world(void)
 {
 	struct world *w = random_table();
@@ -528,6 +533,7 @@ static struct world *random_world(void)
 	with_dice_of(EXTRA_PIECES, w, cut_buffers);
 	with_dice_of(EXTRA_RESTARTS, w, begin_restarts);
 	with_dice_of(EXTRA_SLOW_WORK, w, slow_work);
+	with_dice_of(EXTRA_GROUPS, w, begin_groups);
 	return w;
 }
 
@@ -1263,6 +1269,28 @@ static struct sim_lun *lun_of_map(struct world *w)
 	return strcmp(mpath_lun(w->m)->wwid, w->luns[1].wwid) ? &w->luns[0] : &w->luns[1];
 }
 
+static void tell_groups(struct world *w)
+{
+	unsigned int g;
+
+	for (g = 1; g <= w->luns[0].nr_groups; g++)
+		set_port_group(w, g, ALUA_OPTIMIZED, true);
+}
+
+/* Whoever tells of them, and of however many: all have been asked. */
+static void check_groups(struct world *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nr_paths; i++) {
+		const struct path *path = w->paths[i].path;
+
+		if (path && !path->leaving && path->tpg.state_known)
+			oracle_check(w, path->tpg.state == ALUA_OPTIMIZED,
+				     "%s is not known to be optimized", w->paths[i].name);
+	}
+}
+
 /* All is well again: everything is answered, and every path of the LUN is back in use. */
 static void heal(struct world *w)
 {
@@ -1309,6 +1337,7 @@ static void heal(struct world *w)
 	/* An answer that was on its way may have shown another LUN first. */
 	for (i = 0; i < w->nr_paths; i++)
 		w->paths[i].nexus.lun = lun_of_map(w);
+	with_dice_of(EXTRA_GROUPS, w, tell_groups);
 	advance(w, 89000);
 	/* The kernel's orphans, and their fences; of an UNMAP 10.5 minutes after it was let go,
 	 * and a copy may take as long by itself. */
@@ -1323,6 +1352,7 @@ static void heal(struct world *w)
 			     !w->paths[i].path || w->paths[i].path->leaving ||
 				     (w->paths[i].path->active && !w->paths[i].path->suspect),
 			     "%s is not used though all is well", w->paths[i].name);
+	with_dice_of(EXTRA_GROUPS, w, check_groups);
 	expect(w, mpath_lun(w->m)->known);
 }
 

@@ -27,6 +27,7 @@ enum extra {
 	EXTRA_RESTARTS,	 /* one after the other, and what they leave is old, or missing */
 	EXTRA_HEARD,	 /* the kernel tells of what it has heard */
 	EXTRA_SLOW_WORK, /* to give up, or to close, takes a while */
+	EXTRA_GROUPS,	 /* a controller tells of its own port group only */
 	NR_EXTRAS
 };
 
