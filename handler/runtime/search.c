@@ -2,8 +2,9 @@
 /*
  * The search for paths: when, and for whom.
  *
- * One look at a time, and however many disks come and go, not more than one in a moment: each looks
- * at all disks of the machine, and there may be many such maps.
+ * One look at a time, and however many disks come and go, not more than one in a moment: there may
+ * be many disks.  There may be as many such maps, so they look at the same moments, and the
+ * transport need not look for each: one look will do for all that were woken before it began.
  */
 #include "runtime/search.h"
 
@@ -38,7 +39,7 @@ static void search_run(struct job *job)
 		s->finder->drain(s->monitor, &s->job_news);
 	else
 		listen_at_last(s);
-	s->error = s->job_wwid[0] ? s->finder->find(s->job_wwid, &s->seen) : 0;
+	s->error = s->job_wwid[0] ? s->finder->find(s->job_wwid, s->began_ns, &s->seen) : 0;
 }
 
 static void search_start(struct search *s)
@@ -87,6 +88,16 @@ static void take_monitor(struct search *s)
 	s->watch.fd = s->job_fd;
 }
 
+/* What this map has heard in its job may have happened after the look, if that was another map's.
+ */
+static void look_once_more(struct search *s)
+{
+	const struct disk_news *news = &s->job_news;
+
+	if (s->on && (news->disks || news->lost || news->doubted.nr))
+		loop_timer_set(s->loop, &s->timer, loop_now_ns(s->loop) + PAUSE_NS);
+}
+
 static void search_done(struct letter *letter)
 {
 	struct search *s = container_of(letter, struct search, job.letter);
@@ -98,8 +109,10 @@ static void search_done(struct letter *letter)
 	if (!s->error && s->on && strcmp(s->wwid, s->job_wwid) == 0)
 		finder_compare(&s->known, &s->seen, &s->ops->paths, s->arg);
 	found_disks_clear(&s->seen);
-	if (!s->stopped)
+	if (!s->stopped) {
+		look_once_more(s);
 		s->ops->news(s->arg, &s->job_news);
+	}
 	found_disks_clear(&s->job_news.resets);
 	found_disks_clear(&s->job_news.states);
 	found_disks_clear(&s->job_news.doubted);
@@ -115,13 +128,22 @@ static void search_done(struct letter *letter)
 
 /* --- when? --- */
 
+/* For all maps at once; the first time after 15 to 45 s. */
+static uint64_t full_interval_ns(uint64_t now_ns)
+{
+	uint64_t due_ns = now_ns + INTERVAL_NS + INTERVAL_NS / 2;
+
+	return due_ns - due_ns % INTERVAL_NS;
+}
+
 /* Who only listens, and can, is woken by what he hears. */
 static void search_again_later(struct search *s, uint64_t now_ns)
 {
-	uint64_t in_ns = s->watched ? INTERVAL_NS : DEAF_NS;
-	bool is_needed = s->on || !s->watched;
+	uint64_t due_ns = s->on ? full_interval_ns(now_ns) : 0;
 
-	loop_timer_set(s->loop, &s->timer, is_needed ? full_second_ns(now_ns + in_ns) : 0);
+	if (!s->watched)
+		due_ns = full_second_ns(now_ns + DEAF_NS);
+	loop_timer_set(s->loop, &s->timer, due_ns);
 }
 
 static void search_fire(struct timer *timer, uint64_t now_ns)
@@ -175,7 +197,7 @@ void search_first(struct search *s)
 	static const struct finder_ops first_ops = {.leads_to = leads_nowhere_yet, .add = take};
 	struct found_disks seen;
 
-	s->error = s->finder->find(s->wwid, &seen);
+	s->error = s->finder->find(s->wwid, clock_now_ns(), &seen);
 	tell_error(s);
 	if (s->error)
 		return;

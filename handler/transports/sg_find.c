@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <libudev.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +20,13 @@
 
 #include "mpath/path_transport.h"
 #include "mpath/scsi.h"
+#include "runtime/loop.h"
 #include "transports/sysfs.h"
 
-#define VPD_MAX	  4096
-#define BY_PATH	  "/dev/disk/by-path/"
-#define UDEV_RUNS "/run/udev/control"
+#define VPD_MAX	    4096
+#define SYSPATH_MAX 64
+#define BY_PATH	    "/dev/disk/by-path/"
+#define UDEV_RUNS   "/run/udev/control"
 
 /* Room for what the kernel tells while a worker is busy: some thousand disks at once. */
 #define ROOM (8 * 1024 * 1024)
@@ -53,18 +56,110 @@ static ssize_t read_vpd83(const char *syspath, uint8_t *page)
 	return len;
 }
 
-/* True: it has that WWID, or cannot tell now. */
-static bool may_be(const char *syspath, const char *wwid, bool *sure)
+struct seen_disk {
+	char syspath[SYSPATH_MAX];
+	bool sure; /* false: it cannot tell its names now */
+	char wwid[WWID_MAX];
+	char local_name[LOCAL_NAME_MAX];
+};
+
+/*
+ * Where there are many disks there are many maps, and all are woken when one comes or goes: a look
+ * at all disks is for every map that was woken before it began.
+ */
+static pthread_mutex_t look_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+	uint64_t began_ns; /* 0: nothing is known */
+	struct seen_disk *disks;
+	unsigned int nr;
+} look;
+
+static void see(const char *name)
 {
+	struct seen_disk *disk = &look.disks[look.nr];
 	uint8_t page[VPD_MAX];
-	char seen[WWID_MAX];
 	ssize_t len;
 
-	if (!is_scsi(syspath))
-		return false;
-	len = read_vpd83(syspath, page);
-	*sure = len > 0 && scsi_wwid_from_vpd83(page, (size_t)len, seen);
-	return !*sure || scsi_lun_is(page, (size_t)len, wwid);
+	snprintf(disk->syspath, sizeof(disk->syspath), "%s/%s", sysfs_block, name);
+	if (!is_scsi(disk->syspath))
+		return;
+	len = read_vpd83(disk->syspath, page);
+	disk->sure = len > 0 && scsi_wwid_from_vpd83(page, (size_t)len, disk->wwid);
+	if (!disk->sure || !scsi_local_name_from_vpd83(page, (size_t)len, disk->local_name))
+		disk->local_name[0] = '\0';
+	look.nr++;
+}
+
+static int is_sd(const struct dirent *entry)
+{
+	return strncmp(entry->d_name, "sd", 2) == 0;
+}
+
+/* sda, sdb, ... sdaa: as the kernel has found them. */
+static int by_age(const struct dirent **a, const struct dirent **b)
+{
+	size_t len_a = strlen((*a)->d_name), len_b = strlen((*b)->d_name);
+
+	return len_a == len_b ? strcmp((*a)->d_name, (*b)->d_name) : len_a < len_b ? -1 : 1;
+}
+
+static int look_at_all(void)
+{
+	uint64_t now_ns = clock_now_ns();
+	struct dirent **entries;
+	int nr;
+
+	free(look.disks);
+	memset(&look, 0, sizeof(look));
+	nr = scandir(sysfs_block, &entries, is_sd, by_age);
+	if (nr < 0)
+		return -errno;
+	look.disks = calloc((size_t)nr + 1, sizeof(*look.disks));
+	for (int i = 0; i < nr; i++) {
+		if (look.disks)
+			see(entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	if (!look.disks)
+		return -ENOMEM;
+	look.began_ns = now_ns;
+	return 0;
+}
+
+/* It has that WWID, or cannot tell now. */
+static bool may_be(const struct seen_disk *disk, const char *wwid)
+{
+	return !disk->sure || strcmp(disk->wwid, wwid) == 0 || strcmp(disk->local_name, wwid) == 0;
+}
+
+static int copy_those(const char *wwid, struct seen_disk **those)
+{
+	struct seen_disk *copy;
+	int nr = 0;
+
+	for (unsigned int i = 0; i < look.nr; i++)
+		nr += may_be(&look.disks[i], wwid);
+	*those = copy = calloc((size_t)nr + 1, sizeof(*copy));
+	for (unsigned int i = 0; i < look.nr && copy; i++)
+		if (may_be(&look.disks[i], wwid))
+			*copy++ = look.disks[i];
+	return *those ? nr : -ENOMEM;
+}
+
+/* How many, or -errno.  Nobody waits here for who waits for udev. */
+static int see_those(const char *wwid, uint64_t since_ns, struct seen_disk **those)
+{
+	int result = 0;
+
+	*those = NULL;
+	pthread_mutex_lock(&look_lock);
+	if (!look.began_ns || look.began_ns < since_ns)
+		result = look_at_all();
+	if (!result)
+		result = copy_those(wwid, those);
+	pthread_mutex_unlock(&look_lock);
+	return result;
 }
 
 /*
@@ -110,58 +205,34 @@ static int take_disk(struct udev_device *disk, bool sure, struct found_disks *fo
 	return 0;
 }
 
-static int look_at(struct udev *udev, const char *name, const char *wwid, struct found_disks *found)
+/* libudev hears of the disks that fit, and of no other: it asks sysfs a hundred things of each. */
+static int ask_udev(struct udev *udev, const struct seen_disk *seen, struct found_disks *found)
 {
 	struct udev_device *disk;
-	char path[300];
-	bool sure;
 	int err;
 
-	snprintf(path, sizeof(path), "%s/%s", sysfs_block, name);
-	if (!may_be(path, wwid, &sure))
-		return 0;
 	errno = 0;
-	disk = udev_device_new_from_syspath(udev, path);
-	err = disk ? take_disk(disk, sure, found) : shortage_in_errno(); /* or it has just gone */
+	disk = udev_device_new_from_syspath(udev, seen->syspath);
+	err = disk ? take_disk(disk, seen->sure, found)
+		   : shortage_in_errno(); /* or it has just gone */
 	udev_device_unref(disk);
 	return err;
 }
 
-static int is_sd(const struct dirent *entry)
-{
-	return strncmp(entry->d_name, "sd", 2) == 0;
-}
-
-/* sda, sdb, ... sdaa: as the kernel has found them. */
-static int by_age(const struct dirent **a, const struct dirent **b)
-{
-	size_t len_a = strlen((*a)->d_name), len_b = strlen((*b)->d_name);
-
-	return len_a == len_b ? strcmp((*a)->d_name, (*b)->d_name) : len_a < len_b ? -1 : 1;
-}
-
-/*
- * libudev hears of the disks that fit, and of no other: it asks sysfs a hundred things of each, and
- * where there are many disks there are many maps, each of which looks at all.
- */
-static int sg_find(const char *wwid, struct found_disks *found)
+static int sg_find(const char *wwid, uint64_t since_ns, struct found_disks *found)
 {
 	struct udev *udev = udev_new();
-	struct dirent **disks = NULL;
-	int nr, err = 0;
+	struct seen_disk *those;
+	int nr, err;
 
 	*found = (struct found_disks){0};
 	if (!udev)
 		return -ENOMEM;
-	nr = scandir(sysfs_block, &disks, is_sd, by_age);
-	if (nr < 0)
-		err = -errno;
-	for (int i = 0; i < nr; i++) {
-		if (!err)
-			err = look_at(udev, disks[i]->d_name, wwid, found);
-		free(disks[i]);
-	}
-	free(disks);
+	nr = see_those(wwid, since_ns, &those);
+	err = nr < 0 ? nr : 0;
+	for (int i = 0; i < nr && !err; i++)
+		err = ask_udev(udev, &those[i], found);
+	free(those);
 	if (err)
 		found_disks_clear(found);
 	udev_unref(udev);

@@ -72,10 +72,11 @@ struct disk_monitor;
 struct disk_finder {
 	/*
 	 * Worker, or before the map is in service.  All disks with @wwid, spelt as "multipath -ll"
-	 * prints it, and those that cannot tell now; our own LUNs may be among them.  0, or -errno:
-	 * nothing is known.  @found is the caller's.
+	 * prints it, and those that cannot tell now; our own LUNs may be among them.  As they are,
+	 * or were at some moment after @since_ns.  0, or -errno: nothing is known.  @found is the
+	 * caller's.
 	 */
-	int (*find)(const char *wwid, struct found_disks *found);
+	int (*find)(const char *wwid, uint64_t since_ns, struct found_disks *found);
 	/*
 	 * Worker, or before the map is in service.  *fd becomes readable when there is news, maybe
 	 * of others' disks.  0 with *monitor set, or -errno: it cannot be told now.

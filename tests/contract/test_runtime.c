@@ -982,6 +982,23 @@ static void test_finds_paths(void)
 	device_stop(front.device);
 }
 
+/* One look is for all maps: what one has heard in its job may be younger than the look. */
+static void test_a_disk_comes_after_the_look(void)
+{
+	char wwid[WWID_MAX];
+	struct front front;
+
+	learn_wwid(wwid);
+	paths[1].mode = FAKE_GONE;
+	start_finding(&front, wwid, GROUPING_FAILOVER);
+	expect_status("status info", " 1 1 E 0 1 0 8:0 A 0 ");
+	fake_disks_changed();
+	sleep_ms(100); /* that has been heard; there will be one more look */
+	fake_comes_after_the_look(&paths[1]);
+	expect_status("status info", " 2 1 E 0 1 0 8:0 A 0 E 0 1 0 8:16 A 0 ");
+	device_stop(front.device);
+}
+
 /* What is named takes over from what is found, and the other way round: no path is opened anew. */
 static void test_found_and_named(void)
 {
@@ -2254,6 +2271,7 @@ static const struct {
 	{"changes-under-load", test_changes_under_load},
 	{"suspend", test_suspend},
 	{"finds-paths", test_finds_paths},
+	{"a-disk-comes-after-the-look", test_a_disk_comes_after_the_look},
 	{"found-and-named", test_found_and_named},
 	{"name-changes-hands", test_name_changes_hands},
 	{"name-of-two-paths", test_name_of_two_paths},

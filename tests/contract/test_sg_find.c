@@ -6,6 +6,7 @@
  * libudev is played here: these functions take the place of the library's.
  */
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <libudev.h>
 #include <stdio.h>
@@ -17,9 +18,11 @@
 #include <unistd.h>
 
 #include "mpath/path_transport.h"
+#include "runtime/loop.h"
 #include "transports/sysfs.h"
 
-#define WWID "36001405000000000000000000000000a"
+#define WWID	   "36001405000000000000000000000000a"
+#define OTHER_WWID "36001405000000000000000000000000b"
 
 /* --- a machine with two disks that lead to the LUN, sda and sdb --- */
 
@@ -139,10 +142,23 @@ struct udev_list_entry *udev_device_get_devlinks_list_entry(struct udev_device *
 
 /* --- looking for disks --- */
 
+static unsigned int nr_looks; /* at all disks */
+
+int __real_scandir(const char *path, struct dirent ***entries, int (*filter)(const struct dirent *),
+		   int (*compare)(const struct dirent **, const struct dirent **));
+int __wrap_scandir(const char *path, struct dirent ***entries, int (*filter)(const struct dirent *),
+		   int (*compare)(const struct dirent **, const struct dirent **));
+int __wrap_scandir(const char *path, struct dirent ***entries, int (*filter)(const struct dirent *),
+		   int (*compare)(const struct dirent **, const struct dirent **))
+{
+	nr_looks++;
+	return __real_scandir(path, entries, filter, compare);
+}
+
 static int look(unsigned int *nr_found)
 {
 	struct found_disks found;
-	int err = sg_finder.find(WWID, &found);
+	int err = sg_finder.find(WWID, clock_now_ns(), &found);
 
 	*nr_found = found.nr;
 	for (unsigned int i = 0; i < found.nr; i++)
@@ -168,10 +184,52 @@ static void test_in_their_order(void)
 	struct found_disks found;
 
 	refused = NOTHING;
-	assert(sg_finder.find(WWID, &found) == 0 && found.nr == 2);
+	assert(sg_finder.find(WWID, clock_now_ns(), &found) == 0 && found.nr == 2);
 	assert(strcmp(found.disks[0].node, "/dev/sda") == 0);
 	assert(strcmp(found.disks[1].node, "/dev/sdb") == 0);
 	found_disks_clear(&found);
+}
+
+/* There are many maps where there are many disks, and all are woken at once. */
+static void test_one_look_for_all(void)
+{
+	static const char *const luns[] = {WWID, OTHER_WWID};
+	uint64_t woken_ns = clock_now_ns();
+	struct found_disks found;
+
+	refused = NOTHING;
+	nr_looks = nr_asked = 0;
+	for (unsigned int map = 0; map < 64; map++) {
+		assert(sg_finder.find(luns[map % 2], woken_ns, &found) == 0);
+		assert(found.nr == (map % 2 ? 1 : 2) && found.disks[0].sure);
+		found_disks_clear(&found);
+	}
+	assert(nr_looks == 1 && nr_asked == 32 * 3);
+}
+
+/* Who was woken while others were looking is woken by what they have not seen. */
+static void test_a_disk_comes_after_the_look(void)
+{
+	static struct udev_device late = {.node = "/dev/sdd"};
+	uint64_t before_ns = clock_now_ns();
+	struct found_disks found;
+	unsigned int nr;
+	char path[100];
+
+	refused = NOTHING;
+	assert(look(&nr) == 0 && nr == 2);
+	make_disk(&late);
+	assert(sg_finder.find(WWID, before_ns, &found) == 0 && found.nr == 2);
+	found_disks_clear(&found);
+	assert(look(&nr) == 0 && nr == 3);
+	snprintf(path, sizeof(path), "%s/device/vpd_pg83", late.syspath);
+	assert(unlink(path) == 0);
+	assert(sg_finder.find(WWID, clock_now_ns(), &found) == 0 && found.nr == 3);
+	assert(!found.disks[2].sure);
+	found_disks_clear(&found);
+	snprintf(path, sizeof(path), "rm -r %s", late.syspath);
+	assert(system(path) == 0);
+	assert(look(&nr) == 0 && nr == 2);
 }
 
 static void test_the_disks_cannot_be_listed(void)
@@ -449,6 +507,8 @@ int main(void)
 	make_disk(&disks[0]);
 	test_all_is_well();
 	test_in_their_order();
+	test_one_look_for_all();
+	test_a_disk_comes_after_the_look();
 	test_the_disks_cannot_be_listed();
 	test_a_disk_has_just_gone();
 	test_a_disk_cannot_be_looked_at();

@@ -528,10 +528,14 @@ static const char *fake_modes;
 static const char *fake_space;
 static bool fake_lost; /* or some was lost */
 static atomic_int fake_watch_refused;
+static struct fake_path *fake_coming;	    /* under the lock */
+static const struct fake_path *fake_unseen; /* by the next look */
 
-static int fake_find(const char *wwid, struct found_disks *found)
+static int fake_find(const char *wwid, uint64_t since_ns, struct found_disks *found)
 {
 	struct fake_path *path;
+
+	(void)since_ns;
 
 	*found = (struct found_disks){0};
 	pthread_mutex_lock(&fake_lock);
@@ -539,13 +543,14 @@ static int fake_find(const char *wwid, struct found_disks *found)
 		bool silent = atomic_load(&path->silent);
 		char node[64];
 
-		if (atomic_load(&path->mode) == FAKE_GONE ||
+		if (atomic_load(&path->mode) == FAKE_GONE || path == fake_unseen ||
 		    (!silent && !strstr(wwid, path->disk->serial)))
 			continue;
 		snprintf(node, sizeof(node), "/dev/fake-%s", number_of(path));
 		assert(found_disks_add(found, path->address, node));
 		found->disks[found->nr - 1].sure = !silent;
 	}
+	fake_unseen = NULL;
 	pthread_mutex_unlock(&fake_lock);
 	return 0;
 }
@@ -570,12 +575,33 @@ void fake_refuse_watch(int err)
 	atomic_store(&fake_watch_refused, err);
 }
 
+void fake_comes_after_the_look(struct fake_path *path)
+{
+	pthread_mutex_lock(&fake_lock);
+	fake_coming = path;
+	pthread_mutex_unlock(&fake_lock);
+}
+
+/* Under the lock. */
+static bool somebody_comes_now(void)
+{
+	if (!fake_coming)
+		return false;
+	atomic_store(&fake_coming->mode, FAKE_GOOD);
+	fake_unseen = fake_coming;
+	fake_coming = NULL;
+	return true;
+}
+
 static void fake_drain(struct disk_monitor *monitor, struct disk_news *news)
 {
 	uint64_t nr;
 
 	if (read(monitor->fd, &nr, sizeof(nr)) != sizeof(nr)) {
 		assert(errno == EAGAIN);
+		pthread_mutex_lock(&fake_lock);
+		news->disks = somebody_comes_now();
+		pthread_mutex_unlock(&fake_lock);
 		return;
 	}
 	pthread_mutex_lock(&fake_lock);

@@ -72,6 +72,9 @@ void fake_disk_modes_changed(const char *node);
 void fake_disk_space_runs_out(const char *node);
 /* Or has heard more than there is room for. */
 void fake_news_lost(void);
+/* It is there, and a map hears so in a job of its own, but has seen the disks of a look before it.
+ */
+void fake_comes_after_the_look(struct fake_path *path);
 /* Who wants to be told of such things is refused, for this reason; 0: not any more. */
 void fake_refuse_watch(int err);
 
