@@ -110,7 +110,8 @@ def add_steering(commands: Commands) -> None:
                                    "send a map a message, as dmsetup message does")
     command.add_argument("word", metavar="WORD", help="for example fail_path")
     # The rest may look like options: it is the map's to judge.
-    command.add_argument("words", metavar="WORD", nargs=argparse.REMAINDER, help="for example 8:16")
+    words = command.add_argument("words", metavar="WORD", nargs=argparse.REMAINDER, help="for example 8:16")
+    words.required = False      # else who gives no word is told that two are missing
 
     commands.add_for_path("fail", actions.sends("fail_path"), "take a path out of service")
     commands.add_for_path("reinstate", actions.sends("reinstate_path"), "let a path be used again")

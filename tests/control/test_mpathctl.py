@@ -407,6 +407,7 @@ class MpathctlTest(Base):
             words = [] if options else words
             self.assertEqual(self.mpathctl(command, *options, "mpathz", *words, status=NO_SUCH_MAP),
                              "mpathctl: there is no map mpathz\n", command)
+        self.assertIn("the following arguments are required: WORD\n", self.mpathctl("message", "a", status=USAGE))
         # It is not the map file that is missing.
         self.assertEqual(self.mpathctl("reload", "mpathz", status=NO_SUCH_MAP), "mpathctl: there is no map mpathz\n")
 
