@@ -345,12 +345,13 @@ void recall_disk(struct multipath *m, uint64_t disk)
 }
 
 /*
- * How long commands may be out on these disks; 0: nobody said.  Memory and tally may be of
- * different processes, if one of them could not be kept for a while: so both count, each way.
+ * How long commands may be out on these disks, or on those that could not be asked any more, so
+ * that word of a wait is all that was left; 0: nobody said.  Memory and tally may be of different
+ * processes, if one of them could not be kept for a while: so both count, each way.
  */
 void recall_times(struct multipath *m, uint32_t transit_ms, uint32_t timeout_ms)
 {
-	if (!m->nr_former_disks)
+	if (!m->nr_former_disks && !m->former_fence_ns)
 		return;
 	if (m->longest_transit_ms < transit_ms)
 		m->longest_transit_ms = transit_ms;

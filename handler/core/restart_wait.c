@@ -232,6 +232,7 @@ void restart_begins(struct multipath *m)
 	fear_longer_timeouts(m);
 	if (m->former_slow_ns > m->now_ns + SLOW_FEARED_MAX_NS)
 		m->former_slow_ns = m->now_ns + SLOW_FEARED_MAX_NS;
+	max_ns = later(max_ns, m->former_slow_ns); /* its wait was for these, too */
 	if (m->former_fence_ns > max_ns)
 		m->former_fence_ns = max_ns;
 	if (m->former_fence_ns <= m->now_ns) {

@@ -2064,6 +2064,58 @@ static void a_longer_time_out_during_the_wait(void)
 }
 
 /*
+ * The disk is lost, or with @all each of them, so word of the second process's wait is all that is
+ * left.  To the third one that is longer than restart_wait_ms, by which the kernel gives up what
+ * gets path_timeout_ms; but not what was sent with a longer one, or is slow.
+ */
+static void third_process_without_a_fence(struct world *w, bool all, uint64_t ms, uint32_t next_ms)
+{
+	sim_late_lose(sim_path(w, "8:0"));
+	set_mode(sim_path(w, "8:0"), MODE_GONE);
+	if (all)
+		set_mode(sim_path(w, "8:16"), MODE_GONE);
+	restart_world(w);
+	advance(w, 2000);
+	expect_notice(w, all ? "2 disks that a former process" : "1 disk that a former process");
+	expect(w, message(w, "fail_if_no_path") == 0); /* which is saved with the rest */
+	kill_world(w, 0);
+	set_mode(sim_path(w, "8:16"), MODE_UP);
+	set_path_timeout(w, next_ms);
+	third_process_waits(w, ms);
+}
+
+static void a_shorter_time_out_and_no_fence(void)
+{
+	struct world *w;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		w = world_new(QUEUE TWO_GROUPS);
+		w->settings.fence = FENCE_NONE;
+		set_path_timeout(w, 45000);
+		world_up(w);
+		set_mode(sim_path(w, "8:0"), MODE_HUNG);
+		submit_write(w, 0, 1);
+		kill_world(w, 20000);
+		if (i % 2)
+			set_path_timeout(w, 8000);
+		third_process_without_a_fence(w, i / 2, 72700, 8000);
+	}
+}
+
+static void an_unmap_and_no_fence(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+
+	w->settings.fence = FENCE_NONE;
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	submit_cdb(w, (const uint8_t[10]){0x42, [8] = 24}, 10, 24);
+	kill_world(w, 20000);
+	third_process_without_a_fence(w, false, 207700, 20000); /* see slow_write_starts() */
+}
+
+/*
  * The process in between could not map the tally: what it finds there is of the one before it,
  * which had other times.  Its own are in the memory; the next one heeds both.
  */
@@ -2367,6 +2419,8 @@ int main(void)
 	STORY(a_shorter_time_out_for_the_next_process);
 	STORY(a_shorter_time_out_during_the_wait);
 	STORY(a_longer_time_out_during_the_wait);
+	STORY(a_shorter_time_out_and_no_fence);
+	STORY(an_unmap_and_no_fence);
 	STORY(a_tally_with_a_longer_time_out);
 	STORY(a_tally_with_a_shorter_time_out);
 	STORY(a_longer_time_out_for_the_next_process);
