@@ -219,10 +219,6 @@ static void choose_timeout(struct world *w)
 	uint32_t more_ms = w->settings.restart_wait_ms - w->settings.path_timeout_ms;
 	uint32_t timeout_ms = timeouts[below(sizeof(timeouts) / sizeof(timeouts[0]))];
 
-	/* There no word of a wait is believed beyond restart_wait_ms, which a shorter one makes
-	 * less. */
-	if (w->settings.fence == FENCE_NONE)
-		return;
 	w->settings.path_timeout_ms = timeout_ms;
 	w->settings.restart_wait_ms = timeout_ms + more_ms;
 	if (w->longest_timeout_ms < timeout_ms)
