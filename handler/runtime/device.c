@@ -479,7 +479,7 @@ static void device_handle_stop(struct letter *letter)
 
 	d->stopping = true;
 	search_stop(&d->search);
-	if (d->keeper.later)
+	if (d->keeper.later || d->keeper.failed)
 		keeper_start(d);
 	device_step(d, &(struct mpath_event){.type = MPATH_STOP});
 }

@@ -1816,6 +1816,32 @@ static bool load_state(struct kept *kept)
 	return state_load("mpatha", kept, &error) == 0;
 }
 
+/*
+ * It can be written again just before the end, and nobody has tried since.  Most maps have a disk
+ * to tell that it is left then; but not one that has never had a path, and what messages have set
+ * is there all the same.
+ */
+static void test_state_writable_at_the_end(void)
+{
+	struct front front;
+	struct kept kept;
+	struct asked asked;
+	char blocked[160];
+
+	forget_state("mpatha");
+	atomic_store(&paths[0].mode, FAKE_GONE);
+	atomic_store(&paths[1].mode, FAKE_GONE);
+	snprintf(blocked, sizeof(blocked), "%s.tmp~", state_file());
+	assert(mkdir(blocked, 0700) == 0);
+	log_clear();
+	start(&front, TABLE);
+	assert(ask(&asked, "mpatha", "queue_if_no_path"));
+	expect_log("WWID and state of the LUN cannot be kept over a restart");
+	assert(rmdir(blocked) == 0);
+	device_stop(front.device);
+	assert(load_state(&kept) && kept.memory.queueing == MEMORY_QUEUEING_ON);
+}
+
 /* A write waits for its fence: that is on disk soon, and is not any more when it is over. */
 static void test_fence_is_kept(void)
 {
@@ -2289,6 +2315,7 @@ static const struct {
 	{"garbage-state", test_garbage_state},
 	{"state-not-readable", test_state_not_readable},
 	{"state-not-writable", test_state_not_writable},
+	{"state-writable-at-the-end", test_state_writable_at_the_end},
 	{"backstore-not-readable", test_backstore_not_readable},
 	{"backstore", test_backstore},
 	{"lun change not heard", test_lun_change_not_heard},
