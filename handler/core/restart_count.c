@@ -266,14 +266,18 @@ static bool is_another_lun(const struct multipath *m, const struct lun_facts *se
 }
 
 /*
- * Not our LUN: what is out there is somebody else's, and no write of ours will meet it.  What was
- * seen of a device that had the name before is not forgotten: restart_path_lost().
+ * Not our LUN: what is out there is somebody else's, and no write of ours will meet it; unless the
+ * former process has used the disk, when it led to ours.  What was seen of a device that had the
+ * name before is not forgotten: restart_path_lost().
  */
 void restart_path_is_other(struct multipath *m, struct path *path)
 {
 	if (!path->foreign || !is_another_lun(m, &path->seen))
 		return;
-	forget_foreign(path);
+	if (path->feared)
+		restart_path_lost(m, path);
+	else
+		forget_foreign(path);
 	restart_reconsider(m);
 }
 

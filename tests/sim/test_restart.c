@@ -1563,6 +1563,30 @@ static void the_disk_comes_in_by_message(void)
 	world_end(w);
 }
 
+/*
+ * The array shows another LUN behind the disk when the next process looks, and the kernel ends
+ * after that what the dead process has sent there: it was meant for ours.
+ */
+static void the_disk_in_use_becomes_another_lun(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	submit_write(w, 0, 1);
+	kill_world(w, 8000);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	sim_path(w, "8:0")->nexus.lun = &w->luns[1];
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 100);
+	expect_detail(w, "WWID is 36000d310000000000000000000000002");
+	sim_late_lose(sim_path(w, "8:0"));
+	expect_to_wait(w, write, 69700, 300);
+	world_end(w);
+}
 /* The kernel has removed the disk, and found it again: the counters are new, too. */
 static void another_disk_is_at_its_place(void)
 {
@@ -2398,6 +2422,7 @@ int main(void)
 	STORY(the_wait_ends_before_all_are_looked_at);
 	STORY(the_disk_is_looked_at_late);
 	STORY(the_disk_comes_in_by_message);
+	STORY(the_disk_in_use_becomes_another_lun);
 	STORY(another_disk_is_at_its_place);
 	STORY(the_disk_is_not_in_the_table_any_more);
 	STORY(the_table_has_other_words_for_the_disks);
