@@ -848,6 +848,35 @@ static void ended_while_it_keeps_back(void)
 	world_end(w);
 }
 
+static void block_with_an_error(struct sim_path *p)
+{
+	sim_block(p);
+	p->nr_errors++;
+}
+
+/*
+ * Likewise, and the kernel has ended another command with an error: so the second process has not
+ * taken the disk for found, nor come to use it, but fears it all the same.
+ */
+static void ended_where_it_was_never_used(void)
+{
+	struct world *w = killed_while(block_with_an_error, FENCE_TIME);
+	struct sim_io *write;
+
+	advance(w, 20000);
+	expect(w, sim_path(w, "8:0")->path->feared && !sim_path(w, "8:0")->path->used);
+	expect(w, end_in_order(w, 100, 0));
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 200000);
+	expect_pending(w, write);
+	sim_unblock(sim_path(w, "8:0"));
+	advance(w, 71000);
+	expect_good(w, write);
+	expect(w, w->luns[0].stamps[0] == write->stamp);
+	world_end(w);
+}
+
 /* It was found to be gone, and is killed before it looks for the path again. */
 static void killed_while_the_path_is_closed(void)
 {
@@ -2388,6 +2417,7 @@ int main(void)
 	STORY(the_path_is_removed_while_it_keeps_back);
 	STORY(stopped_while_it_keeps_back);
 	STORY(ended_while_it_keeps_back);
+	STORY(ended_where_it_was_never_used);
 	STORY(killed_while_the_path_is_closed);
 	STORY(nothing_is_kept_back_without_fence);
 	STORY(the_port_is_lost_while_we_stand_still);
