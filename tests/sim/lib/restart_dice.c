@@ -40,6 +40,22 @@ static void random_death_in_the_wait(struct world *w)
 	random_crash(w);
 }
 
+/* It is to be looked at for the first time.  Is anything of the dead process out there? */
+static bool first_look(struct sim_path *p)
+{
+	p->nr_opens = 0;
+	p->not_in_table = false;
+	if (!p->foreign && !p->blocked)
+		return false;
+	p->refused = NULL;
+	p->open_hangs = false;
+	if (p->blocked)
+		return false;
+	if (p->mode == MODE_GONE)
+		p->mode = MODE_UP;
+	return true;
+}
+
 /*
  * What is out there can be seen when the new process opens the path; or it cannot be opened, or is
  * another disk by then, or the table does not name it any more; or it was away, and is back, and
@@ -49,16 +65,8 @@ static void random_first_look(struct sim_path *p)
 {
 	struct world *w = p->w;
 
-	p->nr_opens = 0;
-	p->not_in_table = false;
-	if (!p->foreign && !p->blocked)
+	if (!first_look(p))
 		return;
-	p->refused = NULL;
-	p->open_hangs = false;
-	if (p->blocked)
-		return;
-	if (p->mode == MODE_GONE)
-		p->mode = MODE_UP;
 	if ((w->seq + p->id) % 3)
 		return;
 	sim_late_lose(p);
@@ -258,7 +266,7 @@ static void random_word(struct world *w)
 	w->counts.old_words += w->file_is_old;
 	if (!w->tally_is_old && chance(30)) {
 		random_old_file(w);
-	} else if (!w->file_is_old && chance(30)) {
+	} else if (!w->file_is_old && chance(40)) {
 		w->counts.lost_tallies++;
 		w->tally_unmapped = !w->cannot_save && chance(50);
 		if (!w->tally_unmapped)
@@ -298,10 +306,44 @@ static void random_writes(struct world *w, unsigned int nr)
 		submit_write(w, below(8), 1 + below(3));
 }
 
-static void random_restart(struct world *w)
+/* All disks are there, and but for an error nothing tells of what the kernel has ended. */
+static void only_errors_tell(struct world *w)
+{
+	unsigned int percent = chance(50) ? 100 : below(100), i;
+
+	for (i = 0; i < w->nr_paths; i++) {
+		bool was_seen = is_seen(&w->paths[i]);
+
+		if (first_look(&w->paths[i]) && was_seen && chance(percent))
+			sim_late_lose(&w->paths[i]);
+	}
+}
+
+static void random_first_looks(struct world *w)
 {
 	unsigned int i;
 
+	/* The more where nobody has told how many there were. */
+	if (chance(w->tally_is_old ? 80 : 30)) {
+		only_errors_tell(w);
+		return;
+	}
+	for (i = 0; i < w->nr_paths; i++)
+		random_first_look(&w->paths[i]);
+}
+
+/* And so it is between two looks. */
+static void random_losses(struct world *w)
+{
+	unsigned int percent = chance(30) ? 100 : 20, i;
+
+	for (i = 0; i < w->nr_paths; i++)
+		if (chance(percent) && may_be_disturbed(&w->paths[i]))
+			sim_late_lose(&w->paths[i]);
+}
+
+static void random_restart(struct world *w)
+{
 	random_end(w);
 	random_word(w);
 	if (chance(30)) {
@@ -311,20 +353,20 @@ static void random_restart(struct world *w)
 	advance(w, below(2000));
 	if (chance(50))
 		with_dice_of(EXTRA_KEPT_BACK, w, random_ends_of_blocks);
-	for (i = 0; i < w->nr_paths; i++)
-		random_first_look(&w->paths[i]);
+	random_first_looks(w);
 	restart_world(w);
 	random_writes(w, below(4));
 	advance(w, chance(50) ? below(40) : below(4000));
-	for (i = 0; i < w->nr_paths; i++)
-		if (chance(20) && may_be_disturbed(&w->paths[i]))
-			sim_late_lose(&w->paths[i]);
+	random_losses(w);
+	advance(w, chance(50) ? 0 : below(4000));
 }
 
 static void random_restarts(struct world *w)
 {
 	unsigned int n = chance(50) ? 1 : 2 + below(2);
 
+	if (chance(30))
+		advance(w, 80000);  /* nothing is feared any more of what was lost before */
 	random_writes(w, below(8)); /* most are on their way, and are left behind */
 	advance_us(w, below(1000));
 	while (n-- > 0 && may_die(w))
