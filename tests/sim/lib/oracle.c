@@ -91,6 +91,8 @@ struct oracle {
 	const struct priority_group *perhaps;	/* where one has stayed since */
 	uint64_t awake_ns;			/* when the loop went on after it had stood still */
 	bool waited; /* for a former process; another time-out from then on makes it no longer */
+	bool lacked_page; /* the map has shown its LUN without one that the array has refused once
+			   */
 	uint64_t looks_until_ns; /* for what the kernel keeps back, as it was for long */
 	uint64_t hedge_credit;	 /* one hundredth of a hedge each */
 	bool told_disabled[SIM_PATHS_MAX + 1]; /* by events, so far; by the groups' numbers */
@@ -1100,13 +1102,19 @@ static bool was_heard_early(const struct world *w, unsigned int code)
 	return false;
 }
 
+static bool lacks_page(const struct lun_facts *lun)
+{
+	return lun->known && ((!lun->features.len && scsi_lun_has_page(lun, 0xb1)) ||
+			      (!lun->thin.len && scsi_lun_has_page(lun, 0xb2)));
+}
+
 /* Else the LUN's pages are always the same, whoever shows them. */
 static bool pages_may_change(const struct world *w)
 {
 	unsigned int i;
 
-	if (w->nr_forgets || w->m->kept_is_other || w->counts.busy_probes)
-		return true; /* or a path would not say all of them when it was asked first */
+	if (w->nr_forgets || w->m->kept_is_other || w->oracle->lacked_page)
+		return true;
 
 	for (i = 0; i < w->nr_paths; i++)
 		if (w->paths[i].nexus.rotation || w->paths[i].nexus.provisioning ||
@@ -1637,6 +1645,7 @@ void oracle_stepped(struct world *w)
 	if (w->oracle->first_out == w->nr_ios)
 		check_all_quiet(w);
 	check_events(w);
+	w->oracle->lacked_page |= lacks_page(mpath_lun(w->m));
 	w->oracle->waited |= w->longest_timeout_ms && w->now_ns >= restart_ends_ns(w);
 	for (i = w->oracle->first_out; i < w->nr_ios; i++) {
 		struct sim_io *io = &w->ios[i];
