@@ -93,11 +93,18 @@ static bool target_spoke(const struct mpath_io *io)
 	return io->result.transport == TRANSPORT_OK && io->result.status != SAM_GOOD;
 }
 
+/* That a path was in standby is no answer to who asks what the LUN is. */
+static bool answers_from_memory(const struct multipath *m, struct mpath_io *io)
+{
+	return m->lun.known && !lun_is_gone(m) &&
+	       (scsi_lun_answers_capacity(io, &m->lun) || scsi_lun_answers_cache(io));
+}
+
 /* D10: a target's word is better than ours. */
 void answer_too_late(struct multipath *m, struct mpath_io *io)
 {
 	trace(m, "io %02x: deadline passed", io->cmd.cdb[0]);
-	if (target_spoke(io))
+	if (answers_from_memory(m, io) || target_spoke(io))
 		complete_io(m, io);
 	else
 		complete_with_sense(m, io, 0x02, 0x08, 0x00);
@@ -107,13 +114,10 @@ void answer_too_late(struct multipath *m, struct mpath_io *io)
 static void answer_without_path(struct multipath *m, struct mpath_io *io)
 {
 	trace(m, "io %02x: no path", io->cmd.cdb[0]);
-	if (target_spoke(io))
+	if (answers_from_memory(m, io) || target_spoke(io))
 		complete_io(m, io);
 	else if (lun_is_gone(m))
 		complete_with_sense(m, io, 0x05, 0x25, 0x00);
-	else if (m->lun.known &&
-		 (scsi_lun_answers_capacity(io, &m->lun) || scsi_lun_answers_cache(io)))
-		complete_io(m, io);
 	else if (m->lun.known)
 		complete_with_sense(m, io, 0x02, 0x08, 0x00);
 	else

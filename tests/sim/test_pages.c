@@ -264,6 +264,52 @@ static void a_cache_must_be_feared_without_a_path(void)
 	world_end(w);
 }
 
+/* The array says such things until it has found its feet; its word must not hide the cache. */
+static void a_cache_must_be_feared_whatever_the_last_path_says(void)
+{
+	static const uint8_t page_6[6] = {0x1a, 0x08, 0x08, 0, 255};
+	static const uint8_t control[6] = {0x1a, 0, 0x0a, 0, 255};
+	struct world *w = world_new(FAIL TWO_PATHS);
+	struct sim_io *io;
+	unsigned int i;
+
+	world_up(w);
+	for (i = 0; i < w->nr_paths; i++)
+		set_mode(&w->paths[i], MODE_STANDBY);
+	io = submit_cdb(w, page_6, 6, 255);
+	advance(w, 100);
+	expect_good(w, io);
+	expect(w, io->nr_starts == 2);
+	expect(w, io->buf[4] == 0x08 && io->buf[6] == 0x04);
+	world_end(w);
+
+	w = world_new(FAIL ONE_PATH);
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_STANDBY);
+	io = submit_cdb(w, control, 6, 255);
+	advance(w, 100);
+	expect_sense(w, io, 0x02, 0x04, 0x0b);
+	world_end(w);
+
+	w = world_new(FAIL ONE_PATH);
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LUN_GONE);
+	io = submit_cdb(w, page_6, 6, 255);
+	advance(w, 10000);
+	expect_sense(w, io, 0x05, 0x25, 0x00);
+	expect_sense(w, submit_cdb(w, page_6, 6, 255), 0x05, 0x25, 0x00);
+	world_end(w);
+
+	w = world_new(FAIL ONE_PATH);
+	set_cmd_time_out(w, 10);
+	world_up(w);
+	message(w, "suspend");
+	io = submit_cdb(w, page_6, 6, 255);
+	advance(w, 8100);
+	expect_good(w, io);
+	world_end(w);
+}
+
 /* That a path would not show a page this time is no word about the page. */
 static void a_page_that_is_refused_once(void)
 {
@@ -357,6 +403,7 @@ int main(void)
 	STORY(pages_change_during_a_restart);
 	STORY(the_limits_of_all_ports_are_kept);
 	STORY(a_cache_must_be_feared_without_a_path);
+	STORY(a_cache_must_be_feared_whatever_the_last_path_says);
 	STORY(a_page_that_is_refused_once);
 	STORY(a_page_that_is_refused_after_a_restart);
 	STORY(a_lun_grows_whose_ports_differ);
