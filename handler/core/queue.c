@@ -100,6 +100,27 @@ static bool answers_from_memory(const struct multipath *m, struct mpath_io *io)
 	       (scsi_lun_answers_capacity(io, &m->lun) || scsi_lun_answers_cache(io));
 }
 
+/*
+ * The LUN's state is why a command ends.  REQUEST SENSE has asked for that, and is GOOD with it as
+ * its data (SPC-5 6.39).  INQUIRY is for any state (SPC-5 6.7.1), so what only a path can answer
+ * was aborted, and may be sent again.
+ */
+static void answer_state(struct multipath *m, struct mpath_io *io, uint8_t key, uint8_t asc)
+{
+	switch (io->cmd.cdb[0]) {
+	case 0x03:
+		scsi_reply_sense(io, key, asc, 0x00);
+		complete_io(m, io);
+		return;
+	case 0x12:
+		complete_with_sense(m, io, key == 0x02 ? 0x0b : key, asc, 0x00);
+		return;
+	default:
+		complete_with_sense(m, io, key, asc, 0x00);
+		return;
+	}
+}
+
 /* D10: a target's word is better than ours. */
 void answer_too_late(struct multipath *m, struct mpath_io *io)
 {
@@ -107,7 +128,7 @@ void answer_too_late(struct multipath *m, struct mpath_io *io)
 	if (answers_from_memory(m, io) || target_spoke(io))
 		complete_io(m, io);
 	else
-		complete_with_sense(m, io, 0x02, 0x08, 0x00);
+		answer_state(m, io, 0x02, 0x08);
 }
 
 /* There is nothing to wait for: answer with what the last path said, else in our own words. */
@@ -117,11 +138,11 @@ static void answer_without_path(struct multipath *m, struct mpath_io *io)
 	if (answers_from_memory(m, io) || target_spoke(io))
 		complete_io(m, io);
 	else if (lun_is_gone(m))
-		complete_with_sense(m, io, 0x05, 0x25, 0x00);
+		answer_state(m, io, 0x05, 0x25);
 	else if (m->lun.known)
-		complete_with_sense(m, io, 0x02, 0x08, 0x00);
+		answer_state(m, io, 0x02, 0x08);
 	else
-		complete_with_sense(m, io, 0x02, 0x04, 0x00);
+		answer_state(m, io, 0x02, 0x04);
 }
 
 /* It has tried one already, or was there before. */
@@ -360,5 +381,5 @@ void answer_all_not_ready(struct multipath *m)
 
 	take_all(m, &todo);
 	while ((node = list_pop(&todo)))
-		complete_with_sense(m, container_of(node, struct mpath_io, node), 0x02, 0x04, 0x00);
+		answer_state(m, container_of(node, struct mpath_io, node), 0x02, 0x04);
 }

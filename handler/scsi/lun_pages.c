@@ -315,9 +315,8 @@ static bool answer_kept_page(struct mpath_io *io, const struct lun_facts *lun,
 static bool answer_vpd(struct mpath_io *io, const struct lun_facts *lun,
 		       const struct lun_identity *identity, uint8_t code)
 {
-	/* Before the LUN was seen nobody can say which pages it has. */
 	if (!page_is_shown(lun, identity, code))
-		return lun->known && refuse(io, ASC_INVALID_FIELD);
+		return refuse(io, ASC_INVALID_FIELD);
 
 	switch (code) {
 	case VPD_PAGES:

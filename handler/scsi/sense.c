@@ -16,6 +16,7 @@
 #define SENSE_DESCRIPTOR	   0x72
 #define SENSE_DESCRIPTOR_DEFERRED  0x73
 #define SENSE_FIXED_LEN		   18
+#define SENSE_DESCRIPTOR_LEN	   8
 #define DESCRIPTOR_INFORMATION	   0x00
 #define DESCRIPTOR_INFORMATION_LEN 0x0a
 
@@ -109,6 +110,19 @@ void scsi_sense_set(struct scsi_result *result, uint32_t data_len, uint8_t key, 
 	result->sense[7] = SENSE_FIXED_LEN - 8;
 	result->sense[12] = asc;
 	result->sense[13] = ascq;
+}
+
+void scsi_reply_sense(struct mpath_io *io, uint8_t key, uint8_t asc, uint8_t ascq)
+{
+	const uint8_t descriptor[SENSE_DESCRIPTOR_LEN] = {SENSE_DESCRIPTOR, key, asc, ascq};
+	struct scsi_result fixed;
+
+	if (io->cmd.cdb[1] & 0x01) { /* DESC */
+		scsi_reply(io, descriptor, sizeof(descriptor));
+		return;
+	}
+	scsi_sense_set(&fixed, 0, key, asc, ascq);
+	scsi_reply(io, fixed.sense, fixed.sense_len);
 }
 
 static uint64_t get_be(const uint8_t *p, unsigned int width)

@@ -64,6 +64,8 @@ bool scsi_is_deferred(const struct scsi_result *result);
 /* Fixed-format sense into a result, with CHECK CONDITION and the whole transfer as residual. */
 void scsi_sense_set(struct scsi_result *result, uint32_t data_len, uint8_t key, uint8_t asc,
 		    uint8_t ascq);
+/* Answer REQUEST SENSE: GOOD, with that as its data, in the format that was asked for. */
+void scsi_reply_sense(struct mpath_io *io, uint8_t key, uint8_t asc, uint8_t ascq);
 /*
  * Take back the VALID bit of the information field, unless the field names @lba.  To an initiator
  * it says that all blocks of a read before the named one have arrived.

@@ -811,6 +811,81 @@ static void nobody_waits_for_room_on_a_path_in_doubt(void)
 	world_end(w);
 }
 
+/* SPC-5 6.39: it asks for the LUN's state, and that is its data; an error would be its own. */
+static void fetches(struct world *w, uint8_t key, uint8_t asc, uint8_t ascq)
+{
+	struct sim_io *fixed = submit_cdb(w, (const uint8_t[6]){0x03, [4] = 252}, 6, 252);
+	struct sim_io *descriptor = submit_cdb(w, (const uint8_t[6]){0x03, 1, [4] = 252}, 6, 252);
+
+	expect_good(w, fixed);
+	expect(w, fixed->buf[0] == 0x70 && fixed->buf[2] == key && fixed->buf[7] == 10);
+	expect(w, fixed->buf[12] == asc && fixed->buf[13] == ascq);
+	expect(w, fixed->io.result.residual == 252 - 18);
+	expect_good(w, descriptor);
+	expect(w, descriptor->buf[0] == 0x72 && descriptor->buf[1] == key);
+	expect(w, descriptor->buf[2] == asc && descriptor->buf[3] == ascq && !descriptor->buf[7]);
+	expect(w, descriptor->io.result.residual == 252 - 8);
+}
+
+static void request_sense_without_a_path(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	advance(w, 10000);
+	fetches(w, 0x02, 0x08, 0x00);
+	set_mode(sim_path(w, "8:0"), MODE_LUN_GONE);
+	advance(w, 10000);
+	fetches(w, 0x05, 0x25, 0x00);
+	world_end(w);
+
+	w = world_new(QUEUE ONE_PATH);
+	sim_path(w, "8:0")->refused = "no such device";
+	world_up(w);
+	fetches(w, 0x02, 0x04, 0x00);
+	world_end(w);
+}
+
+/*
+ * SPC-5 6.7.1: no state of the LUN is a reason not to answer INQUIRY.  What only the array can say
+ * may be asked for again; and a LUN that nobody knows has no more pages than it lists.
+ */
+static void inquiry_without_a_path(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+	struct sim_io *list;
+	unsigned int page;
+
+	sim_path(w, "8:0")->nexus.boasts = true;
+	world_up(w);
+	list = submit_cdb(w, (const uint8_t[6]){0x12, 1, 0, 0, 255}, 6, 255);
+	expect_good(w, list);
+	expect(w, memchr(list->buf + 4, 0x86, list->buf[3]));
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	advance(w, 10000);
+	expect_good(w, submit_inquiry(w));
+	for (page = 0; page < 256; page++) {
+		const uint8_t cdb[6] = {0x12, 1, (uint8_t)page, 0, 255};
+		struct sim_io *io = submit_cdb(w, cdb, 6, 255);
+
+		if (!memchr(list->buf + 4, (int)page, list->buf[3]))
+			expect_sense(w, io, 0x05, 0x24, 0x00);
+		else if (page == 0x86)
+			expect_sense(w, io, 0x0b, 0x08, 0x00);
+		else
+			expect_good(w, io);
+	}
+	world_end(w);
+
+	w = world_new(QUEUE ONE_PATH);
+	sim_path(w, "8:0")->refused = "no such device";
+	world_up(w);
+	expect_sense(w, submit_cdb(w, (const uint8_t[6]){0x12, 1, 0xb0, 0, 255}, 6, 255), 0x05,
+		     0x24, 0x00);
+	world_end(w);
+}
+
 int main(void)
 {
 	STORY(the_last_path_fails_while_queueing);
@@ -846,5 +921,7 @@ int main(void)
 	STORY(nobody_waits_behind_a_suspicious_command);
 	STORY(a_suspicious_command_waits_behind_nobody);
 	STORY(nobody_waits_for_room_on_a_path_in_doubt);
+	STORY(request_sense_without_a_path);
+	STORY(inquiry_without_a_path);
 	return end_of_stories();
 }

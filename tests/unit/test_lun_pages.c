@@ -546,10 +546,12 @@ static void test_unknown_lun(void)
 	assert(w.len == 7 && !memcmp(w.data + 4, "\x00\x80\x83", 3));
 	vpd(&w, 0x80, 0x20);
 	vpd(&w, 0x83, 0x20);
-	/* Which other pages it has is not known yet. */
+	/* It has no other pages than it lists. */
 	w.identity.max_transfer_bytes = 65536;
-	assert(!ask_inquiry(&w, 1, 0xb0, 255));
-	assert(!ask_inquiry(&w, 1, 0xc0, 255));
+	assert(ask_inquiry(&w, 1, 0xb0, 255));
+	check_refused(&w, 0x24);
+	assert(ask_inquiry(&w, 1, 0xc0, 255));
+	check_refused(&w, 0x24);
 	assert(!ask(&w, (uint8_t[16]){0x25}, 8, capacity_answers));
 	assert(!ask(&w, (uint8_t[16]){0x9e, 0x10, [13] = 32}, 32, capacity_answers));
 }

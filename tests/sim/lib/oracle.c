@@ -1076,6 +1076,18 @@ static bool is_kept(const struct sim_io *io)
 	return false;
 }
 
+static bool fetches_sense(const struct sim_io *io)
+{
+	return io->io.cmd.cdb[0] == 0x03;
+}
+
+/* And what it has got is about one. */
+static bool is_for_any_state(const struct sim_io *io)
+{
+	return (fetches_sense(io) || io->io.cmd.cdb[0] == 0x12) &&
+	       key_and_code(&io->io.result) >> 16 == 0x02;
+}
+
 /* What stands for news that there was no room for: a reset, or a write that is lost (deferred). */
 #define SUM_OF_CHANGES 0x062900u
 #define SUM_OF_LOSSES  0x01030c00u
@@ -1194,9 +1206,9 @@ static bool is_documented(struct world *w, const struct sim_io *io)
 
 	switch (result->status) {
 	case SAM_GOOD:
-		return is_kept(io);
+		return is_kept(io) || fetches_sense(io);
 	case SAM_CHECK_CONDITION:
-		return is_kept(io) || is_documented_sense(w, io);
+		return (is_kept(io) || is_documented_sense(w, io)) && !is_for_any_state(io);
 	case SAM_TASK_ABORTED:
 		return io->tmr;
 	case SAM_BUSY: /* the end, or this host has been short of something for long */
