@@ -325,6 +325,12 @@ void tell_reset(struct multipath *m)
 		keep_unit_attention(m, 0x29, 0x00);
 }
 
+/* A new process knows what is shown, but not who says it until all paths were looked at. */
+static bool may_say_what_is_shown(const struct multipath *m, const struct path *path)
+{
+	return path->words ? path->words == m->words : !path->settled;
+}
+
 /*
  * Ports may say other things of the LUN, and for good, or until each of them has its new firmware.
  * What initiators are shown stays as long as a path that works says it, too; and as long as one did
@@ -336,7 +342,7 @@ static bool others_say_what_is_shown(const struct multipath *m, const struct pat
 	const struct path *other;
 
 	for_each_path(m, other)
-		if (other != path && other->words == m->words &&
+		if (other != path && may_say_what_is_shown(m, other) &&
 		    (!has_changed || (other->active && other->identified)))
 			return true;
 	return false;
@@ -364,8 +370,9 @@ static bool hear_words(const struct multipath *m, struct path *path)
 	if (!has_said_all(&path->seen, shows_array(m)))
 		return !m->lun_seen && !has_names(m);
 	path->words = now = scsi_lun_words(&path->seen);
-	return !m->lun_seen ||
-	       (now != m->words && !others_say_what_is_shown(m, path, before && before != now));
+	if (now == m->words)
+		return !m->lun_seen;
+	return !has_names(m) || !others_say_what_is_shown(m, path, before && before != now);
 }
 
 /* As they are shown: who comes before there is a path again must not believe that more is allowed.

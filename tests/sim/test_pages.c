@@ -194,6 +194,37 @@ static void pages_change_during_a_restart(void)
 	world_end(w);
 }
 
+/* A new process knows what initiators are shown, but not yet which port says it. */
+static void ports_that_differ_for_good_over_restarts(void)
+{
+	struct world *w = world_new(FAIL TWO_PATHS);
+
+	sim_path(w, "8:16")->nexus.rotation = SSD;
+	world_up(w);
+	expect(w, !shows_ssd(w));
+	kill_world(w, 0);
+	sim_path(w, "8:0")->latency_ns = 10 * NSEC_PER_MSEC;
+	restart_world(w);
+	advance(w, 20);
+	expect(w, sim_path(w, "8:16")->path->identified && !sim_path(w, "8:0")->path->identified);
+	expect(w, !shows_ssd(w));
+	advance(w, 1000);
+	expect(w, !shows_ssd(w));
+	is_told_nothing(w);
+
+	kill_world(w, 0);
+	sim_path(w, "8:0")->refused = "no such device";
+	restart_world(w);
+	advance(w, 10000);
+	expect(w, shows_ssd(w)); /* nobody is left who says it otherwise */
+	is_told_of_pages(w);
+	sim_path(w, "8:0")->refused = NULL;
+	advance(w, 100000);
+	expect(w, shows_ssd(w));
+	is_told_nothing(w);
+	world_end(w);
+}
+
 /* What no path is there to say is said as it was: initiators do not ask again. */
 static void the_limits_of_all_ports_are_kept(void)
 {
@@ -401,6 +432,7 @@ int main(void)
 	STORY(pages_change_while_a_path_is_dead);
 	STORY(the_path_that_spoke_for_them_leaves);
 	STORY(pages_change_during_a_restart);
+	STORY(ports_that_differ_for_good_over_restarts);
 	STORY(the_limits_of_all_ports_are_kept);
 	STORY(a_cache_must_be_feared_without_a_path);
 	STORY(a_cache_must_be_feared_whatever_the_last_path_says);
