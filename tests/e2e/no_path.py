@@ -16,7 +16,7 @@ from lib import case, cuts, fio, lio, scsi, topology
 from lib.case import count, defer, expect, expect_equal, expect_in_time, limit, note
 from lib.mpath import Map
 from lib.runner import Runner
-from lib.system import run, wait_for
+from lib.system import modprobe, read, run, wait_for, write
 
 CUT = cuts.TRANSPORT_STATUS
 LBA = 2048
@@ -336,6 +336,52 @@ def test_delete_while_held():
     for path in world.paths:
         fd = os.open(path.dev, os.O_RDONLY | os.O_EXCL | os.O_NONBLOCK)
         os.close(fd)
+
+
+def start_no_disks():
+    """Linux starts a disk that is NOT READY when it finds it, and waits 100 s for that."""
+    BLIST_NOSTARTONADD = 0x1000
+    flags = "/sys/module/scsi_mod/parameters/default_dev_flags"
+
+    modprobe("sd_mod")
+    defer(write, flags, read(flags))
+    write(flags, BLIST_NOSTARTONADD)
+
+
+def test_scanned_without_a_path():
+    """sd must think of a cache when nobody can be asked, and flush it, also when paths are back."""
+    start_no_disks()
+    world = World(features=())
+    lun = world.lun
+
+    def is_attached():
+        return read(f"/sys/class/scsi_disk/{lun.hctl}/cache_type", "").strip()
+
+    def attributes():
+        return (is_attached(), read(f"/sys/block/{lun.sd}/queue/write_cache").strip(),
+                read(f"/sys/block/{lun.sd}/ro").strip(), lun.sectors)
+
+    before = attributes()
+    expect_equal(before[0], "write through", "the array's cache")
+    wanted = ("write back", "write back", *before[2:])
+    world.cut_all()
+    write(lun.device + "/rescan", 1)
+    expect_equal(attributes(), wanted, "rescanned without a path")
+    write(lun.device + "/delete", 1)
+    lio.scan_host(lun.host)
+    lun.wait()
+    wait_for(is_attached, 5, "sd has looked at the disk")
+    wait_for(lambda: attributes() == wanted, 5, f"{wanted} of the disk found without a path")
+    answer = scsi.cdb(lun, bytes((0x03, 0, 0, 0, 18, 0)), data_in=18)
+    expect(answer.good and answer.data[2] == 2, f"REQUEST SENSE: {answer}")
+    world.restore()
+    world.map.wait_in_use()
+    expect_equal(attributes(), wanted, "with paths again")
+    fd = os.open(lun.dev, os.O_RDWR)
+    defer(os.close, fd)
+    os.pwrite(fd, NEW, LBA * 512)
+    os.fsync(fd)
+    expect(world.read(world.other_way) == NEW, "what was synchronized is not on the array")
 
 
 def test_defeated_queueing():
