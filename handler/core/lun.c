@@ -389,10 +389,38 @@ void keep_limits(struct multipath *m)
 	m->actions->lun_changed = true;
 }
 
-static void take_size(struct lun_facts *lun, const struct lun_facts *seen)
+/* For initiators, unless the array has just told them. */
+static bool is_size_news(const struct multipath *m, uint64_t nr_blocks)
 {
-	lun->nr_blocks = seen->nr_blocks;
-	lun->block_size = seen->block_size;
+	uint64_t known = m->lun.known ? m->lun.nr_blocks : m->former_blocks;
+
+	return known && known != nr_blocks && !was_told(m);
+}
+
+/* All that was seen, or only how large it is.  True: initiators know it otherwise. */
+static bool take_facts(struct multipath *m, const struct lun_facts *seen, bool with_words)
+{
+	bool first = !m->lun.known;
+	uint64_t before = m->words;
+
+	if (with_words) {
+		memcpy(&m->lun, seen, sizeof(m->lun)); /* padding too: it is compared */
+	} else {
+		m->lun.nr_blocks = seen->nr_blocks;
+		m->lun.block_size = seen->block_size;
+	}
+	m->words = scsi_lun_words(&m->lun);
+	m->actions->lun_changed = true;
+	m->run_held = true;
+	return first ? m->former_blocks != 0 : m->words != before;
+}
+
+static void tell_pages(struct multipath *m, struct path *path, bool first)
+{
+	keep_unit_attention(m, 0x3f, 0x03);
+	if (!first)
+		notice(m, NOTICE_LUN, path,
+		       "INQUIRY data or VPD pages have changed: the next command is told");
 }
 
 /*
@@ -403,40 +431,27 @@ static void take_size(struct lun_facts *lun, const struct lun_facts *seen)
 void lun_identified(struct multipath *m, struct path *path)
 {
 	struct lun_facts *seen = &path->seen;
-	bool first = !m->lun.known;
-	bool was_seen = m->lun_seen;
+	bool first = !m->lun.known, first_look = !m->lun_seen;
 	bool resized = first || m->lun.nr_blocks != seen->nr_blocks;
-	uint64_t known_blocks = first ? m->former_blocks : m->lun.nr_blocks;
-	bool size_is_news = known_blocks && known_blocks != seen->nr_blocks && !was_told(m);
-	bool takes_words = hear_words(m, path), other_words;
-	uint64_t words;
+	bool size_is_news = is_size_news(m, seen->nr_blocks);
+	bool takes_words = hear_words(m, path);
+	bool pages_are_news;
 
 	seen->limits = m->lun.limits; /* no path's own: see keep_limits() */
 	m->capacity_told_ns = 0;
 	m->lun_seen = true;
 	if ((!resized && !takes_words) || memcmp(&m->lun, seen, sizeof(m->lun)) == 0)
 		return;
-	if (takes_words)
-		memcpy(&m->lun, seen, sizeof(m->lun)); /* padding too: it is compared above */
-	else
-		take_size(&m->lun, seen);
-	words = scsi_lun_words(&m->lun);
-	other_words = first ? m->former_blocks != 0 : words != m->words;
-	m->words = words;
-	m->actions->lun_changed = true;
-	m->run_held = true;
+	pages_are_news = take_facts(m, seen, takes_words);
+	m->former_blocks = 0;
 	if (size_is_news)
 		keep_unit_attention(m, 0x2a, 0x09);
-	if (other_words)
-		keep_unit_attention(m, 0x3f, 0x03);
 	if (resized)
 		tell_size(m, first);
-	if (other_words && !first)
-		notice(m, NOTICE_LUN, path,
-		       "INQUIRY data or VPD pages have changed: the next command is told");
-	if (!was_seen)
+	if (pages_are_news)
+		tell_pages(m, path, first);
+	if (first_look)
 		tell_identity(m);
-	m->former_blocks = 0;
 }
 
 /*
