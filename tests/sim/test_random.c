@@ -227,6 +227,7 @@ static const struct {
 	{"probes were answered BUSY", offsetof(struct sim_counts, busy_probes), 1000},
 	{"blocks were unmapped, or written the same", offsetof(struct sim_counts, unmaps), 1500},
 	{"answers without data to what has some", offsetof(struct sim_counts, short_answers), 500},
+	{"initiators were told of other pages", offsetof(struct sim_counts, pages_told), 20},
 	{"unit attentions were fetched by REQUEST SENSE", offsetof(struct sim_counts, fetched), 50},
 	{"reads were hedged", offsetof(struct sim_counts, hedges), 300},
 	{"legs came in when their read was answered", offsetof(struct sim_counts, loose_answers),
@@ -1396,6 +1397,11 @@ static void close_short_way(struct world *w, struct mpath_event *event)
 	w->m->calm = false;
 }
 
+static void random_page(struct world *w)
+{
+	random_pages(w, roll());
+}
+
 static void live_once(uint64_t seed, bool only_long_way)
 {
 	struct world *w;
@@ -1423,6 +1429,7 @@ static void live_once(uint64_t seed, bool only_long_way)
 		with_dice_of(EXTRA_KINDS, w, random_kind);
 		with_dice_of(EXTRA_RESTARTS, w, random_deaths);
 		with_dice_of(EXTRA_HEARD, w, random_heard);
+		with_dice_of(EXTRA_PAGES, w, random_page);
 	}
 	if (chance(50)) {
 		heal(w);

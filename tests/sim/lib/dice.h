@@ -28,6 +28,7 @@ enum extra {
 	EXTRA_HEARD,	 /* the kernel tells of what it has heard */
 	EXTRA_SLOW_WORK, /* to give up, or to close, takes a while */
 	EXTRA_GROUPS,	 /* a controller tells of its own port group only */
+	EXTRA_PAGES,	 /* of the LUN change */
 	NR_EXTRAS
 };
 

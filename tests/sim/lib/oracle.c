@@ -110,6 +110,9 @@ struct oracle {
 	/* Said to probes of paths that might lead elsewhere: is told if it turns out otherwise. */
 	unsigned int early[UNTOLD_MAX];
 	unsigned int nr_early;
+	unsigned int page_changes; /* of ports, and of those who may speak for them */
+	unsigned int pages_told;   /* 06/3F/03 */
+	bool refused_page; /* not to all who asked: so who has changed its word is told later */
 };
 
 /* So long a command may pause for reasons of its own: its last retry comes after 0.8 s. */
@@ -660,6 +663,18 @@ void oracle_event(struct world *w, const struct mpath_notice *notice)
 	check_switch(w, notice->group);
 }
 
+/* Each may be told once, and not before. */
+void oracle_pages_change(struct world *w)
+{
+	w->oracle->page_changes++;
+}
+
+/* Ports that differ: whose word counts is decided anew. */
+static void speakers_change(struct world *w)
+{
+	w->oracle->page_changes += w->oracle->page_changes != 0;
+}
+
 /* An administrator has spoken of groups: they are chosen from anew (dm clears current_pg). */
 void oracle_regrouped(struct world *w)
 {
@@ -669,6 +684,8 @@ void oracle_regrouped(struct world *w)
 /* Another layout takes over; it keeps the group in use. */
 void oracle_changes(struct world *w, bool begins)
 {
+	if (begins)
+		speakers_change(w);
 	w->oracle->any_group = begins;
 	w->oracle->changed_ns = w->now_ns;
 	all_go_to(w, w->m->current_pg);
@@ -1001,12 +1018,21 @@ static void hear_fetched(struct world *w, const struct mpath_io *mio)
 		may_be_told(w, 0x060000u | (unsigned int)sense[12] << 8 | sense[13]);
 }
 
+static bool is_refused_page(const struct mpath_io *mio)
+{
+	const uint8_t *cdb = mio->cmd.cdb;
+
+	return cdb[0] == 0x12 && cdb[1] & 0x01 && cdb[2] != 0xb0 &&
+	       mio->result.transport == TRANSPORT_OK && mio->result.status != SAM_GOOD;
+}
+
 void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio)
 {
 	struct sim_io *io = mio->owner;
 	bool bad = is_bad_for_path(p->nexus.lun, &mio->result);
 
 	if (mio->is_probe) {
+		w->oracle->refused_page |= is_refused_page(mio);
 		hear_probe(w, p, &mio->result);
 		/* With a hardware handler a passive path is up, and activated when it is wanted. */
 		if (mio->result.transport == TRANSPORT_OK && (!bad || may_have_hw_handler(w->m)))
@@ -1127,6 +1153,8 @@ static bool pages_may_change(const struct world *w)
 
 	if (w->nr_forgets || w->m->kept_is_other || w->oracle->lacked_page)
 		return true;
+	if (w->oracle->page_changes)
+		return w->oracle->refused_page || w->oracle->pages_told < w->oracle->page_changes;
 
 	for (i = 0; i < w->nr_paths; i++)
 		if (w->paths[i].nexus.rotation || w->paths[i].nexus.provisioning ||
@@ -1160,6 +1188,10 @@ static void was_told_news(struct world *w, const struct sim_io *io)
 {
 	unsigned int code = news_of(&io->io.result), i, kept = 0;
 
+	if (code == 0x063f03) {
+		w->oracle->pages_told++;
+		w->counts.pages_told++;
+	}
 	for (i = 0; i < w->oracle->nr_untold; i++) {
 		unsigned int other = w->oracle->untold[i].code;
 
@@ -1369,6 +1401,7 @@ void oracle_killed(struct world *w)
 {
 	unsigned int i;
 
+	speakers_change(w);
 	memset(w->oracle->told_disabled, 0, sizeof(w->oracle->told_disabled));
 	w->oracle->told_in_use = 0;
 	for (i = w->oracle->first_out; i < w->nr_ios; i++) {

@@ -218,6 +218,7 @@ struct sim_counts {
 	unsigned long copies;	       /* likewise */
 	unsigned long syncs_at_once;   /* IMMED */
 	unsigned long in_pieces;       /* commands whose buffers were */
+	unsigned long pages_told;      /* initiators have heard of other pages */
 	unsigned long fetched;	       /* unit attentions that REQUEST SENSE has brought */
 	unsigned long standstills;     /* of the loop */
 	unsigned long held_up;	       /* what it would have heard meanwhile */
@@ -596,6 +597,11 @@ int end_of_stories(void);
 /* How to replay what is running, for the message of a failure. */
 extern const char *sim_replay;
 
+/* --- page_dice.c --- */
+
+/* With this number of his dice. */
+void random_pages(struct world *w, uint64_t roll);
+
 /* --- oracle.c --- */
 
 void oracle_new(struct world *w);
@@ -631,6 +637,7 @@ void oracle_event(struct world *w, const struct mpath_notice *notice);
 void oracle_missed_events(struct world *w);
 void oracle_changes(struct world *w, bool begins);
 void oracle_power_lost(struct world *w);
+void oracle_pages_change(struct world *w);
 void oracle_kernel_hears(struct world *w, enum mpath_heard heard);
 /* A target has answered; @io may be a probe. */
 void oracle_told(struct world *w, struct sim_path *path, const struct mpath_io *io);
