@@ -106,6 +106,7 @@ struct oracle {
 	} untold[UNTOLD_MAX];
 	unsigned int nr_untold;
 	bool news_overflow;	/* they were too many to be told one by one */
+	bool news_full;		/* once there was no room for one more, be it that pages changed */
 	uint64_t reset_told_ns; /* when an initiator was told of one last, or is to be */
 	/* Said to probes of paths that might lead elsewhere: is told if it turns out otherwise. */
 	unsigned int early[UNTOLD_MAX];
@@ -921,6 +922,7 @@ static void nobody_has_heard(struct world *w, unsigned int code)
 	w->oracle->untold[w->oracle->nr_untold++].heard_seq = ++w->seq;
 	/* What was heard early may be among what the map keeps. */
 	w->oracle->news_overflow |= w->oracle->nr_untold + w->oracle->nr_early > NEWS_MAX;
+	w->oracle->news_full |= w->oracle->nr_untold + w->oracle->nr_early >= NEWS_MAX;
 }
 
 static void may_be_told(struct world *w, unsigned int code)
@@ -1175,8 +1177,9 @@ static bool tells_news(const struct world *w, const struct sim_io *io)
 		if (w->oracle->untold[i].code == code ||
 		    (w->oracle->news_overflow && is_summed_up(code, w->oracle->untold[i].code)))
 			return true;
-	return code == 0x062a09 || (code == 0x063f03 && pages_may_change(w)) ||
-	       was_heard_early(w, code);
+	if (code == 0x063f03 || (code == SUM_OF_CHANGES && w->oracle->news_full))
+		return pages_may_change(w) || was_heard_early(w, code);
+	return code == 0x062a09 || was_heard_early(w, code);
 }
 
 /*

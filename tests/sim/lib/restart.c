@@ -32,11 +32,24 @@ static struct sim_path *path_in_table(struct world *w, struct sim_path *p)
 	fail_at(w, __FILE__, __LINE__, "%s is not in the table", p->name);
 }
 
+/* The kernel ends it by then: what hung for long before the death has not its whole time anew. */
+static uint64_t given_up_ns(const struct world *w, const struct mpath_io *io, uint32_t timeout_ms)
+{
+	uint64_t from_death_ns = w->now_ns + timeout_ms * NSEC_PER_MSEC, ends_ns;
+
+	if (io->is_probe)
+		return from_death_ns;
+	ends_ns = io->start_ns + (timeout_ms + KERNEL_ERROR_HANDLING_MS) * NSEC_PER_MSEC;
+	if (ends_ns < w->now_ns)
+		ends_ns = w->now_ns;
+	return ends_ns < from_death_ns ? ends_ns : from_death_ns;
+}
+
 static void orphan(struct world *w, const struct sim_event *e, uint64_t lands_late_ms)
 {
 	struct sim_io *io = e->io->is_probe ? NULL : e->io->owner;
 	uint32_t timeout_ms = sim_orphan_timeout_ms(w, io ? &e->io->cmd : NULL);
-	uint64_t hides_ns = w->now_ns + timeout_ms * NSEC_PER_MSEC + down_max_ns(w);
+	uint64_t hides_ns = given_up_ns(w, e->io, timeout_ms) + down_max_ns(w);
 	uint64_t late_ns = sim_orphan_late_ns(w, timeout_ms, lands_late_ms);
 	uint64_t lands_ns = late_ns ? hides_ns + late_ns
 				    : w->now_ns + 1 + e->seq * 7919 % (hides_ns - w->now_ns);
