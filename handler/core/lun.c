@@ -375,8 +375,7 @@ static bool hear_words(const struct multipath *m, struct path *path)
 	return !has_names(m) || !others_say_what_is_shown(m, path, before && before != now);
 }
 
-/* As they are shown: who comes before there is a path again must not believe that more is allowed.
- */
+/* As they are shown: who comes before there is a path again must not be allowed more. */
 void keep_limits(struct multipath *m)
 {
 	struct lun_page limits;

@@ -61,8 +61,7 @@ bool loop_is_current(const struct loop *loop);
 
 /* Owner thread.  loop_now_ns() is read once per batch ... */
 uint64_t loop_now_ns(const struct loop *loop);
-/* ... and again for what must not seem to be earlier than it is: the thread may have stood still.
- */
+/* ... and again for what must not seem earlier than it is: the thread may have stood still. */
 void loop_read_clock(struct loop *loop);
 /* What is not in a hurry comes at full seconds, so that an idle machine wakes up once for all. */
 static inline uint64_t full_second_ns(uint64_t ns)
