@@ -595,7 +595,7 @@ def test_sequences():
     """Random messages, suspends, reloads, losses of paths and reads: the lines are the same after each."""
     twins = Twins()
     choice = random.Random(SEED + 1)
-    walks, steps = count(40, 200), 30
+    walks, steps = count(20, 200), 30
     for _ in range(0, walks, WALKS_OF_A_MAP):
         table = next_table(choice)
         maps = Maps(twins, table)
