@@ -185,8 +185,7 @@ static bool learn_wwid(struct lun_facts *seen, const struct scsi_answer *answer,
 {
 	if (!scsi_wwid_from_vpd83(answer->data, answer->len, seen->wwid))
 		return refuse(reason, "no WWID: VPD page 83h names no logical unit");
-	if (!scsi_local_name_from_vpd83(answer->data, answer->len, seen->local_name))
-		seen->local_name[0] = '\0';
+	scsi_local_name_from_vpd83(answer->data, answer->len, seen->local_name);
 	return true;
 }
 

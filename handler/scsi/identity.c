@@ -210,11 +210,12 @@ bool scsi_wwid_from_vpd83(const uint8_t *page, size_t len, char wwid[WWID_MAX])
 	return !out.truncated;
 }
 
-bool scsi_local_name_from_vpd83(const uint8_t *page, size_t len, char name[LOCAL_NAME_MAX])
+void scsi_local_name_from_vpd83(const uint8_t *page, size_t len, char name[LOCAL_NAME_MAX])
 {
 	const uint8_t *raw;
 	int off = -1;
 
+	name[0] = '\0';
 	while ((raw = next_designator(page, len, &off))) {
 		struct designator d = designator_at(raw);
 		struct strbuf out;
@@ -223,9 +224,8 @@ bool scsi_local_name_from_vpd83(const uint8_t *page, size_t len, char name[LOCAL
 			continue;
 		strbuf_init(&out, name, LOCAL_NAME_MAX);
 		spell(&d, &out);
-		return true;
+		return;
 	}
-	return false;
 }
 
 bool scsi_is_local_name(const char *wwid)
@@ -237,8 +237,10 @@ bool scsi_lun_is(const uint8_t *page, size_t len, const char *wwid)
 {
 	char best[WWID_MAX], local[LOCAL_NAME_MAX];
 
-	return (scsi_wwid_from_vpd83(page, len, best) && strcmp(best, wwid) == 0) ||
-	       (scsi_local_name_from_vpd83(page, len, local) && strcmp(local, wwid) == 0);
+	if (scsi_wwid_from_vpd83(page, len, best) && strcmp(best, wwid) == 0)
+		return true;
+	scsi_local_name_from_vpd83(page, len, local);
+	return local[0] && strcmp(local, wwid) == 0;
 }
 
 void scsi_lun_designators(const uint8_t *page, size_t len, struct lun_names *names)

@@ -85,8 +85,8 @@ static void see(const char *name)
 		return;
 	len = read_vpd83(disk->syspath, page);
 	disk->sure = len > 0 && scsi_wwid_from_vpd83(page, (size_t)len, disk->wwid);
-	if (!disk->sure || !scsi_local_name_from_vpd83(page, (size_t)len, disk->local_name))
-		disk->local_name[0] = '\0';
+	if (disk->sure)
+		scsi_local_name_from_vpd83(page, (size_t)len, disk->local_name);
 	look.nr++;
 }
 

@@ -151,9 +151,9 @@ bool scsi_wwid_from_vpd83(const uint8_t *page, size_t len, char wwid[WWID_MAX]);
 /*
  * Its locally assigned NAA name, spelt likewise, which comes last there, but first in sysfs' wwid
  * and udev's scsi_id, and so below /dev/disk/by-id.  Nobody keeps such names apart: other LUNs may
- * have the same one.
+ * have the same one.  Empty: it has none.
  */
-bool scsi_local_name_from_vpd83(const uint8_t *page, size_t len, char name[LOCAL_NAME_MAX]);
+void scsi_local_name_from_vpd83(const uint8_t *page, size_t len, char name[LOCAL_NAME_MAX]);
 /* Such a name, and not one of those that no other LUN has. */
 bool scsi_is_local_name(const char *wwid);
 /* Whether it may be asked for by this WWID: it is the first of these, or the second. */

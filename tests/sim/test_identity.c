@@ -132,6 +132,20 @@ static struct world *lun_with_a_local_name(void)
 	return w;
 }
 
+/* What was kept is that LUN, by whichever of its names the map asks for it now. */
+static void expect_to_know_kept(const struct lun_facts *kept, const char *asked_for)
+{
+	struct world *w = lun_with_a_local_name();
+
+	w->kept = *kept;
+	strcpy(w->settings.wwid, asked_for);
+	world_start(w);
+	expect(w, mpath_lun(w->m)->known);
+	advance(w, 100);
+	expect_info(w, "2 1 0 0 1 1 E 0 1 0 8:0 A 0 ");
+	world_end(w);
+}
+
 /* It has two names: sysfs, and udev's links, have the one that is the last here. */
 static void a_lun_may_be_asked_for_by_its_local_name(void)
 {
@@ -145,22 +159,8 @@ static void a_lun_may_be_asked_for_by_its_local_name(void)
 	kept = *mpath_lun(w->m);
 	world_end(w);
 
-	/* What was kept is that LUN, by whichever of its names the map asks for it now. */
-	w = lun_with_a_local_name();
-	w->kept = kept;
-	world_start(w);
-	expect(w, mpath_lun(w->m)->known);
-	advance(w, 100);
-	expect_info(w, "2 1 0 0 1 1 E 0 1 0 8:0 A 0 ");
-	world_end(w);
-	w = lun_with_a_local_name();
-	w->kept = kept;
-	strcpy(w->settings.wwid, LOCAL_WWID);
-	world_start(w);
-	expect(w, mpath_lun(w->m)->known);
-	advance(w, 100);
-	expect_info(w, "2 1 0 0 1 1 E 0 1 0 8:0 A 0 ");
-	world_end(w);
+	expect_to_know_kept(&kept, "");
+	expect_to_know_kept(&kept, LOCAL_WWID);
 
 	w = lun_with_a_local_name();
 	strcpy(w->settings.wwid, "33333333300000002");
