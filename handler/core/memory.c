@@ -81,20 +81,6 @@ static bool take_out(uint64_t *hashes, unsigned int *nr, uint64_t hash)
 	return false;
 }
 
-static uint64_t last_end_ns(const struct multipath *m)
-{
-	/* Never both: while the former one holds, no write is sent that could be lost. */
-	uint64_t fence_ns = m->fence_kept_ns ? m->fence_kept_ns : m->former_fence_ns;
-
-	return fence_ns > m->wait_kept_ns ? fence_ns : m->wait_kept_ns;
-}
-
-void tell_ends(const struct multipath *m, uint64_t *fence_end_ns, uint64_t *slow_end_ns)
-{
-	*fence_end_ns = last_end_ns(m);
-	*slow_end_ns = m->slow_kept_ns > m->former_slow_ns ? m->slow_kept_ns : m->former_slow_ns;
-}
-
 static void tell_disk(const struct path *path, disk_in_use_fn *tell, void *to)
 {
 	if (path->used || path->feared)

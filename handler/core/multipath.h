@@ -414,6 +414,7 @@ void slow_write_ends(struct multipath *m, struct mpath_io *io);
 void slow_timeout(struct multipath *m);
 void restart_takes_timeout(struct multipath *m);
 uint32_t restart_least_timeout_ms(const struct multipath *m);
+void tell_ends(const struct multipath *m, uint64_t *fence_end_ns, uint64_t *slow_end_ns);
 void restart_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *out);
 
 /* memory.c: what waits for paths and groups that are to come */
@@ -425,7 +426,6 @@ void memory_new_table(struct multipath *m);
 /* memory.c: the disks that writes may be out on; two paths may tell of the same */
 typedef void disk_in_use_fn(void *to, const struct mpath_disk_errors *in_use);
 void tell_disks_in_use(const struct multipath *m, disk_in_use_fn *tell, void *to);
-void tell_ends(const struct multipath *m, uint64_t *fence_end_ns, uint64_t *slow_end_ns);
 
 /* memory.c: a disk that a former process used; 0: those that there is no room for */
 void recall_disk(struct multipath *m, uint64_t disk);

@@ -215,6 +215,28 @@ uint32_t restart_least_timeout_ms(const struct multipath *m)
 	return former_ms && former_ms < m->first_timeout_ms ? former_ms : m->first_timeout_ms;
 }
 
+static uint64_t last_end_ns(const struct multipath *m)
+{
+	/* Never both: while the former one holds, no write is sent that could be lost. */
+	uint64_t fence_ns = m->fence_kept_ns ? m->fence_kept_ns : m->former_fence_ns;
+
+	return later(fence_ns, m->wait_kept_ns);
+}
+
+/*
+ * Until when what may land of ours, or of what we wait for.  If that had more time than the next
+ * process is told, it is slow to it.
+ */
+void tell_ends(const struct multipath *m, uint64_t *fence_end_ns, uint64_t *slow_end_ns)
+{
+	bool had_more = m->former_longest_ms > restart_least_timeout_ms(m);
+
+	*fence_end_ns = last_end_ns(m);
+	*slow_end_ns = later(m->slow_kept_ns, m->former_slow_ns);
+	if (had_more)
+		*slow_end_ns = later(*slow_end_ns, m->wait_kept_ns);
+}
+
 /* --- what we fear of a former process --- */
 
 /* A time that no fence lasts to is not believed: writes would wait for ever. */

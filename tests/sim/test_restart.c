@@ -2156,6 +2156,32 @@ static void a_shorter_time_out_and_no_fence(void)
 	}
 }
 
+/*
+ * Nor if it had that time-out from its beginning, and what is told of it beside that is of a
+ * process with a shorter one.  That one is what the second process tells the third, for counts.
+ */
+static void a_time_out_between_two_shorter_ones_and_no_fence(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct mpath_error_tally stale;
+
+	w->settings.fence = FENCE_NONE;
+	set_path_timeout(w, 20000);
+	world_up(w);
+	submit_write(w, 0, 1);
+	advance(w, 1000);
+	kill_world(w, 0);
+	stale = w->tally;
+	set_path_timeout(w, 45000);
+	restart_world(w);
+	advance(w, 1000);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	submit_write(w, 0, 1);
+	kill_world(w, 20000);
+	w->tally = stale;
+	third_process_without_a_fence(w, true, 72700, 8000);
+}
+
 static void an_unmap_and_no_fence(void)
 {
 	struct world *w = world_new(QUEUE TWO_GROUPS);
@@ -2475,6 +2501,7 @@ int main(void)
 	STORY(a_shorter_time_out_during_the_wait);
 	STORY(a_longer_time_out_during_the_wait);
 	STORY(a_shorter_time_out_and_no_fence);
+	STORY(a_time_out_between_two_shorter_ones_and_no_fence);
 	STORY(an_unmap_and_no_fence);
 	STORY(a_tally_with_a_longer_time_out);
 	STORY(a_tally_with_a_shorter_time_out);
