@@ -46,9 +46,10 @@ static bool lun_check_size(struct lun *lun, const struct lun_facts *facts)
 		return true;
 	if (!backstore_read(&lun->backstore, &attributes))
 		return false;
-	/* tcmu-runner compares with this when a size is restored. */
-	tcmu_dev_set_num_lbas(lun->dev, size / lun->block_size);
 	follows = !attributes.size || attributes.size == lun->size;
+	/* The backstore's: to restore that is nothing new for tcmu-runner, which does not ask us.
+	 */
+	tcmu_dev_set_num_lbas(lun->dev, (follows ? size : attributes.size) / lun->block_size);
 	err = follows && attributes.size != size ? backstore_set_size(&lun->backstore, size) : 0;
 	if (is_shortage(err))
 		return false;

@@ -37,7 +37,7 @@ struct lun {
 	uint64_t arrival_ns;
 	unsigned int arrival_batch;
 	uint32_t block_size;
-	uint64_t size; /* of the LUN when it was looked at last, 0: never */
+	_Atomic uint64_t size; /* of the LUN when it was looked at last, 0: never */
 
 	struct device *device;
 	struct loop *loop; /* the device's */

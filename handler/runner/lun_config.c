@@ -137,12 +137,10 @@ static int lun_reload(struct lun *lun, const char *cfgstring, struct strbuf *err
 	return err;
 }
 
-static bool same_size(struct tcmu_device *dev, uint64_t size)
-{
-	return size / tcmu_dev_get_block_size(dev) == tcmu_dev_get_num_lbas(dev);
-}
-
-/* Each restore of a saved configuration writes the attributes as they are: that must succeed. */
+/*
+ * Each restore of a saved configuration writes the attributes as they are: that must succeed.  A
+ * size that the backstore has already does not come here.
+ */
 int lun_reconfig(struct tcmu_device *dev, struct tcmulib_cfg_info *cfg)
 {
 	struct lun *lun = tcmur_dev_get_private(dev);
@@ -156,7 +154,7 @@ int lun_reconfig(struct tcmu_device *dev, struct tcmulib_cfg_info *cfg)
 		err = lun_reload(lun, cfg->data.dev_cfgstring, &why);
 		break;
 	case TCMULIB_CFG_DEV_SIZE:
-		if (same_size(dev, cfg->data.dev_size))
+		if (cfg->data.dev_size == lun->size)
 			return 0;
 		err = -EOPNOTSUPP;
 		strbuf_printf(&why, "the size is the LUN's and cannot be set");

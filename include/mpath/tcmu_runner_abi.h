@@ -112,7 +112,6 @@ const char *tcmu_dev_get_uio_name(struct tcmu_device *dev); /* "uio0" */
 char *tcmu_dev_get_memory_info(struct tcmu_device *dev, void **base, size_t *len, off_t *offset);
 uint32_t tcmu_dev_get_block_size(struct tcmu_device *dev); /* hw_block_size */
 void tcmu_dev_set_num_lbas(struct tcmu_device *dev, uint64_t num_lbas);
-uint64_t tcmu_dev_get_num_lbas(struct tcmu_device *dev);
 void tcmu_dev_set_write_cache_enabled(struct tcmu_device *dev, bool enabled);
 
 __attribute__((format(printf, 4, 5))) void

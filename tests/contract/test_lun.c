@@ -551,6 +551,50 @@ static void test_size_follows(void)
 	backstore_size = FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE;
 }
 
+/* attrib/dev_size is written, as the kernel and tcmu-runner do it. */
+static int write_size(uint64_t size)
+{
+	struct tcmulib_cfg_info info = {.type = TCMULIB_CFG_DEV_SIZE, .data.dev_size = size};
+	int err = 0;
+
+	if (size / FAKE_BLOCK_SIZE != device.num_lbas)
+		err = lun_reconfig(&device, &info);
+	if (err)
+		return err;
+	device.num_lbas = size / FAKE_BLOCK_SIZE;
+	backstore_size = size;
+	return 0;
+}
+
+/*
+ * The LUN has grown since targetcli saved its configuration, and the machine was started anew: the
+ * restore writes the old size, which the backstore has.  An administrator then sets the LUN's.
+ */
+static void test_size_of_old_is_restored(void)
+{
+	const uint64_t lun_size = FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE, old_size = lun_size / 2;
+
+	write_file("old.map", MAP_FILE);
+	strcpy(device.cfgstring, "mpath/old");
+	for (unsigned int life = 0; life < 2; life++) { /* the second knows the LUN */
+		backstore_size = old_size;
+		device.num_lbas = old_size / FAKE_BLOCK_SIZE;
+		begin_ring();
+		assert(!lun_open(&device, false));
+		while (((struct lun *)device.private)->size != lun_size)
+			usleep(1000);
+		assert(!write_size(old_size));
+		assert(write_size(old_size / 2) == -EOPNOTSUPP);
+		assert(!write_size(lun_size));
+		assert(!write_size(lun_size));
+		assert(backstore_size == lun_size);
+		lun_close(&device);
+		close(device.fd);
+		close(kernel_fd);
+	}
+	strcpy(device.cfgstring, "mpath/m");
+}
+
 int main(void)
 {
 	assert(mkdtemp(dir) && !chdir(dir));
@@ -566,6 +610,8 @@ int main(void)
 		written[i] = -1;
 	test_size_follows();
 	printf("ok   the size follows\n");
+	test_size_of_old_is_restored();
+	printf("ok   an old size is restored\n");
 	for (unsigned int i = 0; i < NR_LIVES; i++) {
 		live();
 		printf("ok   life %u, %u aborted so far\n", i + 1, nr_aborted);

@@ -46,14 +46,7 @@ uint32_t tcmu_dev_get_block_size(struct tcmu_device *dev)
 
 void tcmu_dev_set_num_lbas(struct tcmu_device *dev, uint64_t num_lbas)
 {
-	(void)dev;
-	(void)num_lbas;
-}
-
-uint64_t tcmu_dev_get_num_lbas(struct tcmu_device *dev)
-{
-	(void)dev;
-	return FAKE_NR_BLOCKS;
+	dev->num_lbas = num_lbas;
 }
 
 void tcmu_dev_set_write_cache_enabled(struct tcmu_device *dev, bool enabled)

@@ -14,6 +14,7 @@ struct tcmu_device {
 	char cfgstring[64];
 	void *shared; /* the mailbox and what belongs to it: the test's */
 	size_t shared_len;
+	_Atomic uint64_t num_lbas;
 };
 
 #endif
