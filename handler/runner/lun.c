@@ -47,8 +47,7 @@ static bool lun_check_size(struct lun *lun, const struct lun_facts *facts)
 	if (!backstore_read(&lun->backstore, &attributes))
 		return false;
 	follows = !attributes.size || attributes.size == lun->size;
-	/* The backstore's: to restore that is nothing new for tcmu-runner, which does not ask us.
-	 */
+	/* The backstore's: tcmu-runner compares with it, and asks us only for another one. */
 	tcmu_dev_set_num_lbas(lun->dev, (follows ? size : attributes.size) / lun->block_size);
 	err = follows && attributes.size != size ? backstore_set_size(&lun->backstore, size) : 0;
 	if (is_shortage(err))

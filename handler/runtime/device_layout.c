@@ -250,6 +250,12 @@ static bool is_in_service(const struct device *d, const struct device_layout *la
 	return layout->said && d->said && strcmp(layout->said, d->said) == 0;
 }
 
+static void set_said(struct device *d, const char *said)
+{
+	free(d->said);
+	d->said = said ? strdup(said) : NULL; /* without memory nobody knows */
+}
+
 static void device_take_layout(struct device *d, const struct device_layout *layout,
 			       struct mpath_message *message)
 {
@@ -261,8 +267,7 @@ static void device_take_layout(struct device *d, const struct device_layout *lay
 		return;
 	if (!layout->find_selector)
 		search_end(&d->search);
-	free(d->said);
-	d->said = layout->said ? strdup(layout->said) : NULL; /* without memory nobody knows */
+	set_said(d, layout->said);
 }
 
 void device_reload(struct device *d, const struct device_layout *layout,
@@ -319,5 +324,7 @@ bool device_change_message(struct device *d, struct mpath_message *message)
 			      message);
 	else
 		return false;
+	if (!message->error)
+		set_said(d, NULL); /* no file says that */
 	return true;
 }

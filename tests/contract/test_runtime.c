@@ -852,6 +852,10 @@ static void test_the_same_layout(void)
 	assert(reload_as("0 999999 multipath " TABLE, "other", NULL) == -EINVAL);
 	assert(reload_as(TABLE, "file", NULL) == 0);
 	expect_status("status info", " 8:0 A 0 ");
+
+	assert(ask(&asked, "mpatha", "remove_path 8:0") && asked.request.message.error == 0);
+	assert(reload_as(TABLE, "file", NULL) == 0);
+	expect_status("status info", " 8:0 A 0 ");
 	device_stop(front.device);
 }
 
