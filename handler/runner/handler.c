@@ -44,12 +44,26 @@ static struct tcmur_handler mpath_handler = {
 /*
  * tcmu-runner, told to end, waits until the rings are empty, without a word to us.  What is held
  * because there is no path has to be answered, or it would wait until systemd kills it.
+ *
+ * While tcmu-runner opens its devices, at its start, it does not listen yet, and what ends other
+ * processes ends it no more, as we do listen.  This is called when it runs; so it is told again.
  */
-static gboolean on_signal(gpointer data)
+static gboolean on_signal(gpointer signal)
 {
-	(void)data;
+	static bool sent_on;
+
 	device_shutdown_all();
+	if (!sent_on) {
+		sent_on = true;
+		raise(GPOINTER_TO_INT(signal));
+	}
 	return G_SOURCE_CONTINUE;
+}
+
+static void listen_for_signals(void)
+{
+	g_unix_signal_add(SIGTERM, on_signal, GINT_TO_POINTER(SIGTERM));
+	g_unix_signal_add(SIGINT, on_signal, GINT_TO_POINTER(SIGINT));
 }
 
 /* One fd per command in flight (hazards.md H2) is more than the usual soft limit. */
@@ -83,7 +97,6 @@ __attribute__((visibility("default"))) int handler_init(void)
 	raise_fd_limit();
 	lock_memory_begin();
 	control_start(&control_hooks);
-	g_unix_signal_add(SIGTERM, on_signal, NULL);
-	g_unix_signal_add(SIGINT, on_signal, NULL);
+	listen_for_signals();
 	return 0;
 }

@@ -595,6 +595,37 @@ static void test_size_of_old_is_restored(void)
 	strcpy(device.cfgstring, "mpath/m");
 }
 
+static gboolean quit(gpointer loop)
+{
+	g_main_loop_quit(loop);
+	return G_SOURCE_CONTINUE;
+}
+
+static gboolean give_up(gpointer data)
+{
+	(void)data;
+	assert(!"tcmu-runner does not end");
+	return G_SOURCE_REMOVE;
+}
+
+/*
+ * It is told to end while it opens its devices, when it does not listen yet: it ends all the same.
+ * GLib's own thread has told all who listened by the time the others come.
+ */
+static void test_signal_at_start(void)
+{
+	GMainLoop *loop = g_main_loop_new(NULL, FALSE);
+
+	listen_for_signals();
+	raise(SIGTERM);
+	usleep(300 * 1000);
+	g_unix_signal_add(SIGINT, quit, loop);
+	g_unix_signal_add(SIGTERM, quit, loop);
+	g_timeout_add(WAIT_MS, give_up, NULL);
+	g_main_loop_run(loop);
+	g_main_loop_unref(loop);
+}
+
 int main(void)
 {
 	assert(mkdtemp(dir) && !chdir(dir));
@@ -617,5 +648,7 @@ int main(void)
 		printf("ok   life %u, %u aborted so far\n", i + 1, nr_aborted);
 	}
 	fake_forget_paths();
+	test_signal_at_start();
+	printf("ok   a signal at the start\n");
 	return 0;
 }
