@@ -233,13 +233,14 @@ static void path_identified(struct multipath *m, struct path *path, bool passive
 }
 
 /*
- * In a transition the array does not tell a LUN's size, whoever asks.  Of a path in use the
- * question stands until that is over, as the checker's; nor is it to be activated for that.
+ * In a transition, or in what the hardware handler takes for one, the array does not tell a LUN's
+ * size, whoever asks.  Of a path in use the question stands until that is over, as the checker's;
+ * nor is it to be activated for that.
  */
-static bool must_be_asked_later(const struct path *path)
+static bool must_be_asked_later(struct multipath *m, const struct path *path)
 {
 	return path->active && path->identified &&
-	       judge(&path->probe.result).verdict == IO_TRANSITIONING;
+	       judge_for(m, &path->probe.result).verdict == IO_TRANSITIONING;
 }
 
 static void ask_later(struct multipath *m, struct path *path)
@@ -280,7 +281,7 @@ void identified(struct multipath *m, struct path *path, enum identify_result res
 		close_link(m, path);
 		return;
 	case IDENTIFY_DOWN:
-		if (must_be_asked_later(path))
+		if (must_be_asked_later(m, path))
 			ask_later(m, path);
 		else
 			path_down(m, path, reason);
@@ -299,7 +300,7 @@ void identified(struct multipath *m, struct path *path, enum identify_result res
 	case IDENTIFY_PASSIVE:
 		if (!attach_hw_handler(m, path))
 			return;
-		if (must_be_asked_later(path))
+		if (must_be_asked_later(m, path))
 			ask_later(m, path);
 		else if (path->hw_explicit)
 			path_identified(m, path, true);

@@ -914,6 +914,30 @@ static void an_array_that_is_quiesced(void)
 	}
 }
 
+/*
+ * The controllers fail over: their ports are told of a reset, and so have to prove whose they are,
+ * which a LUN that is not ready yet cannot tell wholly.  No path is at fault for that, nor is the
+ * LUN to be moved for it.
+ */
+static void identified_while_the_owner_is_not_ready(void)
+{
+	struct world *w = used_world("0", MAKE_RDAC, GROUPS);
+	struct sim_io *io;
+
+	lun(w)->is_shy = true;
+	lun(w)->starting = true;
+	push_ua(sim_path(w, "8:0"), 0x29, 0x00);
+	io = submit_read(w, 0, 1);
+	advance(w, 20000);
+	expect_pending(w, io);
+	lun(w)->starting = false;
+	advance(w, 2100);
+	expect_good(w, io);
+	expect(w, io->last_path == sim_path(w, "8:0"));
+	expect(w, w->m->nr_path_faults == 0 && lun(w)->nr_moves == 0);
+	world_end(w);
+}
+
 /* Two transitions with more than the pause between them are two: nobody waits for the second. */
 static void a_transition_and_another(void)
 {
@@ -1226,6 +1250,7 @@ int main(void)
 	STORY(a_transition_that_the_checker_does_not_see);
 	STORY(a_transition_without_end);
 	STORY(an_array_that_is_quiesced);
+	STORY(identified_while_the_owner_is_not_ready);
 	STORY(a_transition_and_another);
 	STORY(a_path_comes_back_while_another_is_activated);
 	STORY(a_path_is_cleared_while_another_is_activated);
