@@ -362,6 +362,7 @@ void refresh_timeout(struct multipath *m)
 		return;
 	}
 	path->refresh_tried = true;
+	m->states_asked_ns = m->now_ns;
 	m->refreshing = path;
 	trace(m, "path %s: asked for the states of port groups", path_name(path));
 	refresh_path(m, path);
@@ -381,7 +382,6 @@ void refreshed(struct multipath *m, enum hw_result result)
 	}
 	if (asked)
 		asked->refresh_told = true; /* also if its own group was not among them */
-	m->states_told_ns = m->now_ns;
 	m->states_owed = false;
 	tell_port_groups(m);
 	if (m->refresh_due_ns) /* for what somebody has heard meanwhile: then all are to tell it */

@@ -146,9 +146,9 @@ struct multipath {
 	/* hw.c: states of target port groups */
 	uint64_t refresh_due_ns; /* 0: no need */
 	struct path *refreshing;
-	uint64_t states_told_ns; /* when the array has last told them */
-	bool too_busy_to_tell;	 /* for one of those that were asked since they were wanted */
-	bool states_owed;	 /* nobody has told them then */
+	uint64_t states_asked_ns; /* when a path was last asked for them */
+	bool too_busy_to_tell;	  /* for one of those that were asked since they were wanted */
+	bool states_owed;	  /* nobody has told them then */
 
 	/* policy.c */
 	bool groups_formed;	  /* until then commands wait */

@@ -120,14 +120,14 @@ static void learn_priorities(struct multipath *m)
 /*
  * As multipathd asks for priorities with each check: the unit attention that told of a move may
  * have been lost, and commands are answered on the slower paths, too.  Mostly one answer tells of
- * all groups.
+ * all groups; but if nobody tells, all paths have been asked.
  */
 void policy_path_checked(struct multipath *m)
 {
 	uint64_t interval_ns = m->settings.polling_interval_ms * NSEC_PER_MSEC;
 
 	if (m->settings.policy.on && by_alua(m) && !m->refreshing &&
-	    m->now_ns - m->states_told_ns >= interval_ns)
+	    m->now_ns - m->states_asked_ns >= interval_ns)
 		want_refresh(m);
 }
 

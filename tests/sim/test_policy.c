@@ -75,6 +75,43 @@ static void an_idle_map_asks_once_in_an_interval(void)
 	world_end(w);
 }
 
+static unsigned int asked_in_vain(struct world *w, uint8_t status, unsigned int seconds)
+{
+	unsigned int i, left = 0;
+
+	for (i = 0; i < w->nr_paths; i++) {
+		w->paths[i].busy = 1000000;
+		w->paths[i].busy_status = status;
+		w->paths[i].busy_opcode = 0xa3;
+	}
+	advance(w, seconds * 1000);
+	for (i = 0; i < w->nr_paths; i++)
+		left += w->paths[i].busy;
+	return w->nr_paths * 1000000 - left;
+}
+
+/* Nobody tells: each path is asked once in an interval, and not with each check of another one. */
+static void who_does_not_tell_is_asked_once_in_an_interval(void)
+{
+	struct world *w = alua_world(BOTH, GROUPING_GROUP_BY_PRIO, FAILBACK_MANUAL);
+	unsigned int asked;
+
+	world_up(w);
+	advance(w, 10000);
+	asked = asked_in_vain(w, 0x22, 60); /* COMMAND TERMINATED: refused */
+	expect(w, asked >= 9 * w->nr_paths && asked <= 12 * w->nr_paths);
+	expect(w, w->m->nr_valid == w->nr_paths);
+	world_end(w);
+
+	/* One that is too busy is asked once more each second, six times each path. */
+	w = alua_world(BOTH, GROUPING_GROUP_BY_PRIO, FAILBACK_MANUAL);
+	world_up(w);
+	advance(w, 10000);
+	asked = asked_in_vain(w, SAM_TASK_SET_FULL, 60);
+	expect(w, asked <= 60 * 6 * w->nr_paths);
+	world_end(w);
+}
+
 /* --- groups --- */
 
 /* The only path leaves before anybody has looked at it: there is no group to wait for. */
@@ -909,6 +946,7 @@ static void the_group_in_use_grows(void)
 int main(void)
 {
 	STORY(an_idle_map_asks_once_in_an_interval);
+	STORY(who_does_not_tell_is_asked_once_in_an_interval);
 	STORY(no_group_without_a_path);
 	STORY(groups_are_formed_by_alua_priority);
 	STORY(groups_are_formed_by_port_group);
