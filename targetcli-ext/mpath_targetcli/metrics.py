@@ -67,11 +67,11 @@ def _errors(things: Things) -> list[Sample]:
 
 
 def _latency(things: Things) -> list[Sample]:
-    """0 means that there were no commands: then there is no quantile."""
-    return [({**labels, "quantile": quantile}, thing[key] / 1e6)
+    """0 means that there were no commands: then there is none.  The label "quantile" is a summary's."""
+    return [({**labels, "percentile": percentile}, thing[key] / 1e6)
             for labels, thing in things
-            for key, quantile in (("LatencyP50", "0.5"), ("LatencyP99", "0.99"),
-                                  ("LatencyP999", "0.999")) if thing[key]]
+            for key, percentile in (("LatencyP50", "50"), ("LatencyP99", "99"),
+                                    ("LatencyP999", "99.9")) if thing[key]]
 
 
 def _statistics(prefix: str, things: Things) -> list[str]:
