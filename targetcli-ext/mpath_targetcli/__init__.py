@@ -11,3 +11,5 @@ show.py top.py events.py metrics.py importer.py as_json.py text.py     one subje
 hook.py      brings ui.py into targetcli
 ui.py        what targetcli has more below /backstores/user:mpath
 """
+
+VERSION = "0.1.0"       # the project's in CMakeLists.txt; the handler's own is on D-Bus

@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 
-from . import actions
+from . import VERSION, actions
 
 # Exit codes, as the manual page lists them; USAGE is argparse's.
 OK, REFUSED, USAGE, NO_SUCH_MAP, NOT_SERVING, NOT_PERMITTED, NO_ANSWER = 0, 1, 2, 3, 4, 5, 6
@@ -153,6 +153,8 @@ def make_parser() -> argparse.ArgumentParser:
         prog="mpathctl", description="See and steer the multipath maps of tcmu-runner.",
         epilog="Exit status: 0 done, 1 refused, 2 usage, 3 no such map, 4 no maps are "
                "served, 5 not permitted, 6 no answer.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s (tcmu-mpath) {VERSION}",
+                        help="print the version and end")
     parser.add_argument("--json", action="store_true", help="for programs; also behind COMMAND")
     commands = Commands(parser)
     add_seeing(commands)

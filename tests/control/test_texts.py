@@ -654,6 +654,19 @@ class DocumentsTest(unittest.TestCase):
                               stdout=subprocess.PIPE, env=dict(os.environ, SHOWN=shown))
         return done.stdout
 
+    def test_version(self):
+        """Told without tcmu-runner, and the package's: Python is installed as it is, so it is written twice."""
+        with open(f"{REPO}/CMakeLists.txt") as f:
+            version = re.search(r"(?m)^project\(tcmu-mpath VERSION ([0-9.]+) ", f.read())[1]
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out), self.assertRaises(SystemExit) as ended:
+            cli.make_parser().parse_args(["--version"])
+        self.assertEqual((ended.exception.code, out.getvalue()), (0, f"mpathctl (tcmu-mpath) {version}\n"))
+        self.assertEqual(self.complete("--v"), ["--version"])
+        self.assertEqual(self.complete("list", "--"), ["--help", "--json"])
+        with open(f"{REPO}/config/man/mpathctl.8") as f:
+            self.assertIn(".B \\-\\-version\n", f.read())
+
     def test_completion_of_files(self):
         """A slash, and no blank, behind a directory; and what is odd in a name is quoted."""
         for words in (("check", ""), ("check", "x", ""), ("import", ""), ("reload", "a", ""), ("import", "-d", ""),
