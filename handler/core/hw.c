@@ -235,6 +235,7 @@ void tell_port_groups(struct multipath *m)
 
 	list_for_each_entry(path, &m->hw.paths, hw_node) {
 		uint8_t state = path->tpg.state_known ? (uint8_t)(path->tpg.state + 1) : 0;
+		bool is_over = path->told_state == ALUA_TRANSITIONING + 1;
 
 		if (path->told_state == state)
 			continue;
@@ -248,6 +249,8 @@ void tell_port_groups(struct multipath *m)
 		list_for_each_entry(other, &m->hw.paths, hw_node)
 			if (other->tpg.id == path->tpg.id)
 				other->told_state = state;
+		if (is_over)
+			policy_transition_over(m, path);
 	}
 	doubt_groups(m);
 }

@@ -133,12 +133,24 @@ void policy_path_checked(struct multipath *m)
 
 /* --- the better group --- */
 
+/* As the array says, whatever the checker: who went there would wait for its end. */
+static bool is_in_transition(const struct priority_group *pg)
+{
+	const struct path *path;
+
+	list_for_each_entry(path, &pg->paths, node)
+		if (path->active && !path->suspect &&
+		    !(path->tpg.state_known && path->tpg.state == ALUA_TRANSITIONING))
+			return false;
+	return true;
+}
+
 static struct priority_group *best_group(const struct multipath *m)
 {
 	struct priority_group *pg;
 
 	for_each_group(m, pg)
-		if (!pg->bypassed && has_usable_path(pg))
+		if (!pg->bypassed && has_usable_path(pg) && !is_in_transition(pg))
 			return pg;
 	return NULL;
 }
@@ -276,6 +288,16 @@ void policy_path_cleared(struct multipath *m, const struct path *path, bool by_a
 	if (is_better(m, path->pg))
 		m->failback_due_ns = 0;
 	may_fail_back(m, path, !by_array);
+}
+
+/*
+ * Of the path's port group, as the array says.  If it has not come back the array has moved the
+ * LUN.  Where groups are formed anew for that, they are looked at then.
+ */
+void policy_transition_over(struct multipath *m, const struct path *path)
+{
+	if (!m->settings.policy.on && is_optimized(path))
+		may_fail_back(m, path, false);
 }
 
 /* The administrator wants another group: a path that came up before is no reason to leave it. */

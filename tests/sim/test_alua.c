@@ -588,6 +588,34 @@ static void a_transition_while_another_group_is_optimized(void)
 	}
 }
 
+/*
+ * The checker does not see that the group that was left is in transition still: commands do not go
+ * back there, to wait for its end, before it is over.
+ */
+static void no_failback_into_a_transition(void)
+{
+	struct world *w = new_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+	struct sim_io *io;
+
+	w->settings.policy.failback = FAILBACK_IMMEDIATE;
+	lun(w)->tur_in_transition = true;
+	world_up(w);
+	read_and_wait(w);
+	set_port_group(w, 1, ALUA_TRANSITIONING, false);
+	set_port_group(w, 2, ALUA_OPTIMIZED, false);
+	for (int i = 0; i < 20; i++) {
+		io = submit_read(w, 0, 1);
+		advance(w, 500);
+		expect_good(w, io);
+		expect(w, io->last_path->nexus.group == 2);
+	}
+	set_port_group(w, 1, ALUA_OPTIMIZED, false);
+	advance(w, 2100);
+	io = read_and_wait(w);
+	expect(w, io->last_path->nexus.group == 1);
+	world_end(w);
+}
+
 /* What was told of the other group is from before that: it is not asked to take the LUN back. */
 static void a_transition_of_all_groups(void)
 {
@@ -1077,6 +1105,7 @@ int main(void)
 	STORY(a_storm_of_resets);
 	STORY(commands_meet_a_transition);
 	STORY(a_transition_while_another_group_is_optimized);
+	STORY(no_failback_into_a_transition);
 	STORY(a_transition_of_all_groups);
 	STORY(identified_in_a_transition);
 	STORY(a_transition_takes_too_long);

@@ -547,6 +547,39 @@ static void commands_in_flight_are_not_touched(void)
 	world_end(w);
 }
 
+/*
+ * One port group is in transition for long, the other one is optimized: commands wait for nothing,
+ * although the checker does not see the transition, and whatever groups are formed of that.
+ */
+static void a_long_transition(void)
+{
+	static const enum grouping groupings[] = {GROUPING_GROUP_BY_PRIO, GROUPING_GROUP_BY_TPG,
+						  GROUPING_MULTIBUS};
+
+	for (size_t i = 0; i < sizeof(groupings) / sizeof(groupings[0]); i++) {
+		struct world *w = alua_world(BOTH, groupings[i], FAILBACK_IMMEDIATE);
+		unsigned int before, after;
+
+		w->luns[0].tur_in_transition = true;
+		world_up(w);
+		advance(w, 2000);
+		before = path_of_read(w)->nexus.group;
+		set_port_group(w, before, ALUA_TRANSITIONING, false);
+		set_port_group(w, 3 - before, ALUA_OPTIMIZED, false);
+		submit_read(w, 0, 1);
+		advance(w, 50);
+		for (int j = 0; j < 20; j++) {
+			struct sim_io *io = submit_read(w, 0, 1);
+
+			advance(w, 500);
+			expect_good(w, io);
+			after = io->last_path->nexus.group;
+			expect(w, after == 3 - before);
+		}
+		world_end(w);
+	}
+}
+
 /* --- failback --- */
 
 /* The first path has failed, commands have gone to the second, the first is back. */
@@ -972,6 +1005,7 @@ int main(void)
 	STORY(a_path_that_the_array_has_left_is_not_activated);
 	STORY(a_flapping_array_is_no_storm);
 	STORY(commands_in_flight_are_not_touched);
+	STORY(a_long_transition);
 	STORY(failback_at_once);
 	STORY(failback_by_hand);
 	STORY(failback_after_a_while);
