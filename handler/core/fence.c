@@ -545,8 +545,10 @@ static void look_at_reset(struct multipath *m)
 
 void path_was_reset(struct multipath *m, struct path *path, int error)
 {
+	bool is_for_none = list_empty(&m->fenced); /* it came too late, and nobody looks at it */
+
 	path->resetting = false;
-	set_reset_state(m, error ? RESET_IDLE : RESET_IS_ANSWERED);
+	set_reset_state(m, error || is_for_none ? RESET_IDLE : RESET_IS_ANSWERED);
 	if (path->link == LINK_CLOSING)
 		close_link_if_idle(m, path);
 	if (error) {
@@ -556,7 +558,7 @@ void path_was_reset(struct multipath *m, struct path *path, int error)
 		m->reset_again_ns = m->now_ns + RESET_AGAIN_NS;
 		return;
 	}
-	if (path_with_reset(m))
+	if (!is_for_none && path_with_reset(m))
 		ask_for_proof(m, path);
 }
 

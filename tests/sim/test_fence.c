@@ -1905,6 +1905,35 @@ static void a_reset_that_hangs(void)
 	world_end(w);
 }
 
+/*
+ * When it is answered nothing is lost any more.  What is lost an hour later has a reset of its own,
+ * and need not wait until the old one is found to prove nothing.
+ */
+static void a_reset_that_is_answered_too_late(void)
+{
+	struct world *w = new_world(QUEUE TWO_BY_TWO, FENCE_LU_RESET);
+	struct sim_io *lost, *later;
+
+	sim_path(w, "8:16")->reset_latency_ns = 60 * NSEC_PER_SEC;
+	world_up(w);
+	lost = lose_write(w, 0);
+	advance(w, FENCE_MS + 100);
+	expect_good(w, lost);
+	advance(w, 3600000);
+	expect(w, count_resets(w) == 1);
+
+	forget_notices(w);
+	set_io_mode(sim_path(w, "8:16"), MODE_LOST, 1);
+	later = submit_write(w, 3, 1);
+	advance(w, 10);
+	expect_no_notice(w, "LOGICAL UNIT RESET may have gone to another LUN");
+	expect_no_notice(w, "LOGICAL UNIT RESET: the lost writes cannot land any more");
+	advance(w, 90);
+	expect_good(w, later);
+	expect(w, count_resets(w) == 2);
+	world_end(w);
+}
+
 /* Its path fails while it is out: nobody waits for it any longer. */
 static void a_reset_whose_path_fails(void)
 {
@@ -2081,6 +2110,7 @@ int main(void)
 	STORY(a_reset_that_another_lun_may_have_got);
 	STORY(a_reset_whose_path_is_lost_then);
 	STORY(a_reset_that_hangs);
+	STORY(a_reset_that_is_answered_too_late);
 	STORY(a_reset_whose_path_fails);
 	STORY(closed_while_a_reset_is_out);
 	STORY(cmd_time_out_and_the_fence);
