@@ -150,7 +150,8 @@ void random_crash(struct world *w)
 
 /*
  * The kernel loses a port, and has what is sent there wait for it, be it over a death of ours.  Of
- * that fence=none knows nothing: the old write would land on newer data, as with dm.
+ * that fence=none knows nothing: the old write would land on newer data, as with dm.  Nor can a
+ * path be asked that is being closed as it has left the map: there the time is all there is.
  */
 void random_block(struct world *w)
 {
@@ -166,7 +167,7 @@ void random_block(struct world *w)
 		else if (chance(10))
 			advance(w, below(30000));
 	} else if (p->is_open && p->path && is_seen(p) && !p->refused && p->mode == MODE_UP &&
-		   chance(p->foreign ? 20 : 2)) {
+		   !(p->foreign && p->path->leaving) && chance(p->foreign ? 20 : 2)) {
 		p->io_mode = MODE_UP;
 		if (has_extra(EXTRA_REFUSED) &&
 		    !p->foreign) /* what was counted is with the device */
