@@ -175,7 +175,7 @@ static void learn_port(struct port_group *tpg, const struct scsi_answer *answer)
 {
 	uint16_t id_before = tpg->id;
 
-	tpg->known = scsi_port_from_vpd83(answer->data, answer->len, &tpg->id, &tpg->port);
+	tpg->known = scsi_port_group_from_vpd83(answer->data, answer->len, &tpg->id);
 	if (!tpg->known || tpg->id != id_before)
 		tpg->state_known = false;
 }

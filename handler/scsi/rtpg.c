@@ -22,7 +22,6 @@
 #define EXT_HEADER_LEN 8
 #define DESCRIPTOR_LEN 8 /* without its ports, of 4 bytes each */
 
-#define DESIGNATOR_PORT	      0x4
 #define DESIGNATOR_PORT_GROUP 0x5
 #define ASSOCIATION_PORT      1
 
@@ -99,35 +98,28 @@ void scsi_stpg_ask(const struct scsi_question *next, uint16_t group)
 	ask_scsi(next, cdb, sizeof(cdb), SCSI_DATA_OUT, sizeof(data));
 }
 
-/* The two bytes of the first designator of that type that names the port. */
-static bool find_port_designator(const uint8_t *page, int page_len, int type, uint16_t *value)
+/* Of the first designator that names it. */
+bool scsi_port_group_from_vpd83(const uint8_t *page, size_t len, uint16_t *group)
 {
-	int off = -1;
-
-	while (sg_vpd_dev_id_iter(page + 4, page_len, &off, ASSOCIATION_PORT, type, 1) == 0) {
-		const uint8_t *d = page + 4 + off;
-
-		if (off + 8 > page_len)
-			return false;
-		if (d[3] < 4)
-			continue;
-		*value = get_be16(d + 6);
-		return true;
-	}
-	return false;
-}
-
-bool scsi_port_from_vpd83(const uint8_t *page, size_t len, uint16_t *group, uint16_t *port)
-{
-	int page_len;
+	int page_len, off = -1;
 
 	if (len < 4 || page[1] != 0x83)
 		return false;
 	page_len = get_be16(page + 2);
 	if ((size_t)page_len > len - 4)
 		page_len = (int)(len - 4);
-	return find_port_designator(page, page_len, DESIGNATOR_PORT_GROUP, group) &&
-	       find_port_designator(page, page_len, DESIGNATOR_PORT, port);
+	while (sg_vpd_dev_id_iter(page + 4, page_len, &off, ASSOCIATION_PORT, DESIGNATOR_PORT_GROUP,
+				  1) == 0) {
+		const uint8_t *d = page + 4 + off;
+
+		if (off + 8 > page_len)
+			return false;
+		if (d[3] < 4)
+			continue;
+		*group = get_be16(d + 6);
+		return true;
+	}
+	return false;
 }
 
 const char *scsi_alua_state_name(uint8_t state)

@@ -56,9 +56,8 @@ struct path_facts {
 
 /* The target port group behind a path (ALUA); the same for all paths of the group. */
 struct port_group {
-	bool known; /* the path told its group: id and port are valid */
+	bool known; /* the path told its group: id is valid */
 	uint16_t id;
-	uint16_t port;	  /* relative target port identifier */
 	uint8_t tpgs;	  /* TPGS_IMPLICIT | TPGS_EXPLICIT: who changes states */
 	bool state_known; /* the target has told the state; else it is taken for optimized */
 	uint8_t state;	  /* enum alua_state */

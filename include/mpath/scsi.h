@@ -135,8 +135,8 @@ bool scsi_rtpg_begin(struct rtpg_walk *walk, const uint8_t *data, size_t len);
 bool scsi_rtpg_next(struct rtpg_walk *walk, struct scsi_port_group *group);
 /* SET TARGET PORT GROUPS: @group to active/optimized; the others are the target's choice. */
 void scsi_stpg_ask(const struct scsi_question *next, uint16_t group);
-/* The port that brought this page 83h: its group and its number.  False: it does not say. */
-bool scsi_port_from_vpd83(const uint8_t *page, size_t len, uint16_t *group, uint16_t *port);
+/* The group of the port that brought this page 83h.  False: it does not say. */
+bool scsi_port_group_from_vpd83(const uint8_t *page, size_t len, uint16_t *group);
 /* "active/optimized", as multipath-tools and sysfs spell it. */
 const char *scsi_alua_state_name(uint8_t state);
 

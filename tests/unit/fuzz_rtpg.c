@@ -29,7 +29,7 @@ static void check_walk(const uint8_t *data, size_t size)
 	uint8_t *copy = malloc(size ? size : 1); /* with nothing behind it */
 	struct scsi_port_group group;
 	struct rtpg_walk walk;
-	uint16_t id, port;
+	uint16_t id;
 	size_t n = 0;
 
 	assert(copy);
@@ -41,7 +41,7 @@ static void check_walk(const uint8_t *data, size_t size)
 		}
 		assert(n <= size / 8);
 	}
-	scsi_port_from_vpd83(copy, size, &id, &port);
+	scsi_port_group_from_vpd83(copy, size, &id);
 	free(copy);
 }
 

@@ -26,8 +26,7 @@ static void start(struct talk *t, uint8_t tpgs)
 
 	talk_init(t, &alua_handler);
 	for (i = 0; i < TALK_PATHS; i++) {
-		t->paths[i].tpg = (struct port_group){
-			.known = true, .id = (uint16_t)(1 + i / 2), .port = (uint16_t)(1 + i)};
+		t->paths[i].tpg = (struct port_group){.known = true, .id = (uint16_t)(1 + i / 2)};
 		assert(talk_attach(t, i, "ACME    DISK", tpgs));
 	}
 }
@@ -78,7 +77,7 @@ static void test_attach(void)
 	struct talk t;
 
 	talk_init(&t, &alua_handler);
-	t.paths[0].tpg = (struct port_group){.known = true, .id = 1, .port = 1};
+	t.paths[0].tpg = (struct port_group){.known = true, .id = 1};
 	assert(!talk_attach(&t, 0, "ACME    DISK", 0));
 	assert(!strcmp(t.reason, "alua: the target has no target port groups (TPGS is 0)"));
 	assert(talk_attach(&t, 0, "ACME    DISK", IMPLICIT) && !t.paths[0].hw_explicit);

@@ -130,24 +130,36 @@ static const uint8_t page83[] = {
 static void test_the_port_of_a_path(void)
 {
 	uint8_t page[sizeof(page83)];
-	uint16_t group = 0, port = 0;
+	uint16_t group = 0;
 	size_t len;
 
 	memcpy(page, page83, sizeof(page));
 	page[3] = sizeof(page) - 4;
-	assert(scsi_port_from_vpd83(page, sizeof(page), &group, &port));
-	assert(group == 0x8002 && port == 261);
+	assert(scsi_port_group_from_vpd83(page, sizeof(page), &group));
+	assert(group == 0x8002);
 	for (len = 0; len < sizeof(page); len++)
-		assert(!scsi_port_from_vpd83(page, len, &group, &port));
+		assert(!scsi_port_group_from_vpd83(page, len, &group));
 
 	page[1] = 0x80;
-	assert(!scsi_port_from_vpd83(page, sizeof(page), &group, &port));
+	assert(!scsi_port_group_from_vpd83(page, sizeof(page), &group));
 	page[1] = 0x83;
 	page[sizeof(page) - 5] = 3; /* too short to hold a number */
-	assert(!scsi_port_from_vpd83(page, sizeof(page), &group, &port));
+	assert(!scsi_port_group_from_vpd83(page, sizeof(page), &group));
 	page[sizeof(page) - 5] = 4;
 	page[sizeof(page) - 7] = 0x85; /* of the LUN, not of the port */
-	assert(!scsi_port_from_vpd83(page, sizeof(page), &group, &port));
+	assert(!scsi_port_group_from_vpd83(page, sizeof(page), &group));
+}
+
+/* Not all targets number their ports, and scsi_dh_alua does not want to know. */
+static void test_the_group_of_a_port_without_a_number(void)
+{
+	uint8_t page[sizeof(page83)];
+	uint16_t group = 0;
+
+	memcpy(page, page83, sizeof(page));
+	page[25] = 0x93; /* a name of the port instead */
+	assert(scsi_port_group_from_vpd83(page, sizeof(page), &group));
+	assert(group == 0x8002);
 }
 
 static void test_names_of_states(void)
@@ -219,6 +231,7 @@ int main(void)
 	test_lengths_that_lie();
 	test_nothing_behind_the_groups_that_fit();
 	test_the_port_of_a_path();
+	test_the_group_of_a_port_without_a_number();
 	test_names_of_states();
 	test_outcomes();
 	return 0;
