@@ -1278,12 +1278,12 @@ static void tell_groups(struct world *w)
 		set_port_group(w, g, ALUA_OPTIMIZED, true);
 }
 
-/* Whoever tells of them, and of however many: all have been asked. */
+/* Whoever tells of them, and of however many: all have been asked, if a check has met the news. */
 static void check_groups(struct world *w)
 {
 	unsigned int i;
 
-	for (i = 0; i < w->nr_paths; i++) {
+	for (i = 0; w->settings.checker && i < w->nr_paths; i++) {
 		const struct path *path = w->paths[i].path;
 
 		if (path && !path->leaving && path->tpg.state_known)

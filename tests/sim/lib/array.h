@@ -12,7 +12,7 @@
 #define SIM_BLOCKS	 64 /* that can be read and written */
 #define SIM_TRANSFER_MAX (8 * SIM_BLOCK_SIZE)
 #define SIM_NR_BLOCKS	 2048 /* that a LUN says it has, unless told otherwise */
-#define SIM_UAS_MAX	 16
+#define SIM_UAS_MAX	 32
 
 #define SIM_GROUPS_MAX 4
 
