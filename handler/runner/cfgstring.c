@@ -68,6 +68,12 @@ static struct strbuf *error_of_path(struct strbuf *error, const char *where, uns
 	return error;
 }
 
+/* Key files have no comment at the end of a line, and a path of that name would never come. */
+static bool has_comment(const char *word)
+{
+	return strstr(word, " #") || strstr(word, "\t#");
+}
+
 static int check_path_word(const struct path_list *list, unsigned int i, const char *where,
 			   struct strbuf *error)
 {
@@ -79,6 +85,9 @@ static int check_path_word(const struct path_list *list, unsigned int i, const c
 	if (has_two_paths(word))
 		return mpath_refuse_word(error_of_path(error, where, i), word,
 					 "expected ; between two paths");
+	if (has_comment(word))
+		return mpath_refuse_word(error_of_path(error, where, i), word,
+					 "expected a comment on a line of its own");
 	for (unsigned int k = 0; k < i; k++)
 		if (strcmp(list->words[k], word) == 0)
 			return mpath_refuse_word(error_of_path(error, where, i), word,

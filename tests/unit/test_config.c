@@ -860,7 +860,11 @@ static void test_values_refused(void)
 	refuse_map("[multipath]\npaths=/dev/a;/dev/b \t/dev/c\n",
 		   "D/maps/m.map: paths: path 2 is \"/dev/b \\x09/dev/c\", expected ; between two "
 		   "paths");
-	write_map("[multipath]\npaths=/dev/disk/by-id/a,b c\n");
+	/* It would be waited for, in vain. */
+	refuse_map("[multipath]\npaths=/dev/a;/dev/b  # the other one\n",
+		   "D/maps/m.map: paths: path 2 is \"/dev/b  # the other one\", expected a comment "
+		   "on a line of its own");
+	write_map("[multipath]\npaths=/dev/disk/by-id/a,b c#d\n");
 	map_config_free(accept("mpath/m"));
 
 	refuse_map("[multipath]\npaths=/dev/a\ngrouping=all\n",
