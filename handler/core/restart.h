@@ -15,6 +15,7 @@ static inline uint64_t later(uint64_t a_ns, uint64_t b_ns)
 
 /* restart_wait.c */
 uint64_t wait_over_ns(const struct multipath *m);
+void wait_begins(struct multipath *m);
 uint64_t kept_back_lasts_ms(const struct multipath *m);
 void notice_standstill(struct multipath *m);
 

@@ -248,7 +248,7 @@ void restart_path_opened(struct multipath *m, struct path *path)
 	path->foreign = true;
 	path->feared = was_in_use(m, path);
 	path->nr_errors = 0;
-	m->restart_over = false;
+	wait_begins(m);
 	wake_by(m, m->now_ns);
 	if (path->facts.kept_back)
 		note_kept_back(m, path, m->started_ns);

@@ -171,10 +171,11 @@ void slow_timeout(struct multipath *m)
 /* Writes that are out have more time than those of a next process, or of this one from now on. */
 static void tell_writes_out(struct multipath *m, const struct path *path)
 {
+	uint32_t told_ms = restart_least_timeout_ms(m);
 	struct mpath_io *io;
 
 	list_for_each_entry(io, &path->flying, flight)
-		if (!io->slow && is_slow_write(m, io))
+		if (!io->slow && io->cmd.class != CMD_READ && io->cmd.timeout_ms > told_ms)
 			slow_write_starts(m, io);
 }
 
@@ -191,20 +192,34 @@ static void fear_longer_timeouts(struct multipath *m)
 		m->former_slow_ns = later(m->former_slow_ns, end_ns);
 }
 
-/* path_timeout_ms may be another one from now on.  If it is longer its writes are slow ones. */
-void restart_takes_timeout(struct multipath *m)
+static void tell_all_writes_out(struct multipath *m)
 {
 	const struct path *path;
 
+	for_each_path(m, path)
+		tell_writes_out(m, path);
+	list_for_each_entry(path, &m->leaving, map_node)
+		tell_writes_out(m, path);
+}
+
+/* path_timeout_ms may be another one from now on.  If it is longer its writes are slow ones. */
+void restart_takes_timeout(struct multipath *m)
+{
 	if (m->settings.path_timeout_ms >= m->first_timeout_ms)
 		return;
 	m->first_timeout_ms = m->settings.path_timeout_ms;
 	m->actions->fence_moved = true;
 	fear_longer_timeouts(m);
-	for_each_path(m, path)
-		tell_writes_out(m, path);
-	list_for_each_entry(path, &m->leaving, map_node)
-		tell_writes_out(m, path);
+	tell_all_writes_out(m);
+}
+
+/* Once more, perhaps: the time-out that is told is again that of a former process, too. */
+void wait_begins(struct multipath *m)
+{
+	if (!m->restart_over)
+		return;
+	m->restart_over = false;
+	tell_all_writes_out(m);
 }
 
 /* For the next process: what it finds there may be from before us, too. */

@@ -2244,6 +2244,43 @@ static void a_tally_with_a_shorter_time_out(void)
 	times_of_the_process_before_that(20000, 60000, 20000);
 }
 
+/*
+ * The second process has a longer time-out, and has seen that nothing is left of the first.  Then a
+ * path is found that shows somebody's commands, so it waits once more, and what it tells is the
+ * shorter time-out, for counts.  To the third one its write, which is out, is a slow one.
+ */
+static void it_waits_once_more_while_its_write_is_out(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	sim_path(w, "8:16")->refused = "no such device";
+	set_path_timeout(w, 10000);
+	world_up(w);
+	kill_world(w, 0);
+	set_path_timeout(w, 45000);
+	restart_world(w);
+	advance(w, 60000);
+	leave_writes(w);
+	sim_path(w, "8:16")->refused = NULL;
+	sim_path(w, "8:16")->foreign = 1;
+	advance(w, 6000);
+	expect(w, !w->m->restart_over && w->saved.timeout_ms == 10000);
+	kill_world(w, 55000);
+	sim_path(w, "8:16")->foreign = 0;
+	set_path_timeout(w, 10000);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 113000); /* 6 s before: 45 + 30 + 45 s */
+	expect_pending(w, write);
+	expect(w, w->counts.orphan_writes == 2);
+	advance(w, 28000); /* see slow_write_starts() */
+	expect_good(w, write);
+	world_end(w);
+}
+
 /* --- what could not be saved --- */
 
 /* Nothing could be saved: what is told at once is there all the same. */
@@ -2505,6 +2542,7 @@ int main(void)
 	STORY(an_unmap_and_no_fence);
 	STORY(a_tally_with_a_longer_time_out);
 	STORY(a_tally_with_a_shorter_time_out);
+	STORY(it_waits_once_more_while_its_write_is_out);
 	STORY(a_longer_time_out_for_the_next_process);
 	return end_of_stories();
 }
