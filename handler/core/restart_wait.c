@@ -247,7 +247,9 @@ void tell_ends(const struct multipath *m, uint64_t *fence_end_ns, uint64_t *slow
 	bool had_more = m->former_longest_ms > restart_least_timeout_ms(m);
 
 	*fence_end_ns = last_end_ns(m);
-	*slow_end_ns = later(m->slow_kept_ns, m->former_slow_ns);
+	*slow_end_ns = m->slow_kept_ns;
+	if (!m->restart_over)
+		*slow_end_ns = later(*slow_end_ns, m->former_slow_ns);
 	if (had_more)
 		*slow_end_ns = later(*slow_end_ns, m->wait_kept_ns);
 }
@@ -298,10 +300,10 @@ static void keep_wait(struct multipath *m)
 	m->actions->fence_moved = true;
 }
 
-/* At once: else a next process waits in vain. */
+/* At once: else a next process waits in vain, and tells the one after it of slow writes, too. */
 static void forget_wait(struct multipath *m)
 {
-	if (!m->wait_kept_ns)
+	if (!m->wait_kept_ns && !m->former_slow_ns)
 		return;
 	m->wait_kept_ns = 0;
 	m->actions->fence_moved = true;

@@ -1941,6 +1941,29 @@ static void an_unmap_that_has_ended(void)
 	world_end(w);
 }
 
+/* The second process has seen it end: to the third, what is stuck then is like any other write. */
+static void an_unmap_that_the_process_before_has_seen_end(void)
+{
+	struct world *w = killed_with_unmap(0);
+	struct sim_io *write = submit_write(w, 0, 1);
+
+	advance(w, 20000);
+	expect_good(w, write);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	submit_write(w, 0, 1);
+	submit_write(w, 0, 1);
+	advance(w, 1);
+	kill_world(w, 1000);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 69000);
+	expect_pending(w, write);
+	advance(w, 2000);
+	expect_good(w, write);
+	world_end(w);
+}
+
 /* path_timeout_ms was longer for a while, which the next process does not read anywhere. */
 static void a_longer_time_out_for_a_while(void)
 {
@@ -2532,6 +2555,7 @@ int main(void)
 	STORY(an_unmap_is_out_for_long);
 	STORY(an_unmap_ends_soon);
 	STORY(an_unmap_that_has_ended);
+	STORY(an_unmap_that_the_process_before_has_seen_end);
 	STORY(a_longer_time_out_for_a_while);
 	STORY(a_time_out_of_half_an_hour_for_a_while);
 	STORY(a_shorter_time_out_for_the_next_process);
