@@ -11,6 +11,7 @@ import fcntl
 import glob
 import os
 import random
+import re
 import struct
 
 from lib import case, cuts, dbus, fio, lio, scsi, system, topology
@@ -197,14 +198,15 @@ def expect_reported(program, text):
     program = "import ctypes; c = ctypes.CDLL(None); c.malloc.restype = ctypes.c_void_p; " + program
     os.makedirs(REPORTS, exist_ok=True)
     system.run("python3", "-c", program, check=False, env=dict(os.environ, **ENVIRONMENT))
-    expect(text in reports(), f"expected {text!r} in the reports:\n{reports()[:2000]}")
+    expect(re.search(text, reports()), f"expected {text!r} in the reports:\n{reports()[:2000]}")
 
 
 def test_reports_are_seen():
     """A bad access and a leak by way of the same options end in a report: we are not blind."""
     expect_reported("p = c.malloc(64); c.free(ctypes.c_void_p(p)); c.memset(ctypes.c_void_p(p), 1, 64)",
                     "heap-use-after-free")
-    expect_reported("c.malloc(12345)", "leak of 12345 byte(s)")
+    # Many, as of a few Python keeps the address somewhere for a while: these are no leaks.
+    expect_reported("[c.malloc(1000) and None for _ in range(1000)]", r"leak of \d{3,}000 byte")
 
 
 def test_nothing_left():
