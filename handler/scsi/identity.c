@@ -14,6 +14,7 @@
 
 #include "scsi/big_endian.h"
 #include "scsi/our_lun.h"
+#include "scsi/vpd83.h"
 
 #define DESIGNATOR_T10	0x1
 #define DESIGNATOR_EUI	0x2
@@ -166,17 +167,13 @@ static void spell(const struct designator *d, struct strbuf *out)
 /* The next designator of the logical unit, whole; NULL: none is left.  @off is -1 at first. */
 static const uint8_t *next_designator(const uint8_t *page, size_t len, int *off)
 {
+	int page_len = vpd83_designators_len(page, len);
 	const uint8_t *raw;
-	int page_len;
 
-	if (len < 4 || page[1] != 0x83)
+	if (page_len < 0 || sg_vpd_dev_id_iter(page + VPD83_HEADER_LEN, page_len, off,
+					       ASSOCIATION_LUN, -1, -1) != 0)
 		return NULL;
-	page_len = get_be16(page + 2);
-	if ((size_t)page_len > len - 4)
-		page_len = (int)(len - 4);
-	if (sg_vpd_dev_id_iter(page + 4, page_len, off, ASSOCIATION_LUN, -1, -1) != 0)
-		return NULL;
-	raw = page + 4 + *off;
+	raw = page + VPD83_HEADER_LEN + *off;
 	/* Else it is cut off, or the target lied about its length. */
 	return *off + 4 + raw[3] <= page_len ? raw : NULL;
 }

@@ -11,6 +11,7 @@
 #include "mpath/scsi.h"
 
 #include "scsi/big_endian.h"
+#include "scsi/vpd83.h"
 
 #define MAINTENANCE_IN	0xa3
 #define MAINTENANCE_OUT 0xa4
@@ -101,16 +102,12 @@ void scsi_stpg_ask(const struct scsi_question *next, uint16_t group)
 /* Of the first designator that names it. */
 bool scsi_port_group_from_vpd83(const uint8_t *page, size_t len, uint16_t *group)
 {
-	int page_len, off = -1;
+	int page_len = vpd83_designators_len(page, len), off = -1;
 
-	if (len < 4 || page[1] != 0x83)
-		return false;
-	page_len = get_be16(page + 2);
-	if ((size_t)page_len > len - 4)
-		page_len = (int)(len - 4);
-	while (sg_vpd_dev_id_iter(page + 4, page_len, &off, ASSOCIATION_PORT, DESIGNATOR_PORT_GROUP,
-				  1) == 0) {
-		const uint8_t *d = page + 4 + off;
+	while (page_len > 0 &&
+	       sg_vpd_dev_id_iter(page + VPD83_HEADER_LEN, page_len, &off, ASSOCIATION_PORT,
+				  DESIGNATOR_PORT_GROUP, 1) == 0) {
+		const uint8_t *d = page + VPD83_HEADER_LEN + off;
 
 		if (off + 8 > page_len)
 			return false;
