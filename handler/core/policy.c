@@ -133,16 +133,16 @@ void policy_path_checked(struct multipath *m)
 
 /* --- the better group --- */
 
-/* As the array says, whatever the checker: who went there would wait for its end. */
-static bool is_in_transition(const struct priority_group *pg)
+/* Not one in transition, as the array says, whatever the checker: it would wait for its end. */
+static bool may_take_commands(const struct priority_group *pg)
 {
 	const struct path *path;
 
 	list_for_each_entry(path, &pg->paths, node)
 		if (path->active && !path->suspect &&
 		    !(path->tpg.state_known && path->tpg.state == ALUA_TRANSITIONING))
-			return false;
-	return true;
+			return true;
+	return false;
 }
 
 static struct priority_group *best_group(const struct multipath *m)
@@ -150,7 +150,7 @@ static struct priority_group *best_group(const struct multipath *m)
 	struct priority_group *pg;
 
 	for_each_group(m, pg)
-		if (!pg->bypassed && has_usable_path(pg) && !is_in_transition(pg))
+		if (!pg->bypassed && may_take_commands(pg))
 			return pg;
 	return NULL;
 }
