@@ -25,10 +25,16 @@ static inline void set_timeout(const struct multipath *m, struct mpath_io *io)
 	io->cmd.timeout_ms = timeout_ms < io->cmd.needs_ms ? io->cmd.needs_ms : timeout_ms;
 }
 
-/* It may be out for longer than a next process expects of a write. */
+/* It may be out for longer than a next process that is told of @told_ms expects of a write. */
+static inline bool outlasts(const struct mpath_io *io, uint32_t told_ms)
+{
+	return io->cmd.timeout_ms > told_ms && io->cmd.class != CMD_READ;
+}
+
+/* restart_least_timeout_ms() when writes are sent: nothing is told of a former process then. */
 static inline bool is_slow_write(const struct multipath *m, const struct mpath_io *io)
 {
-	return io->cmd.timeout_ms > m->first_timeout_ms && io->cmd.class != CMD_READ;
+	return outlasts(io, m->first_timeout_ms);
 }
 
 static inline void put_on_path(struct multipath *m, struct mpath_io *io, struct path *path)

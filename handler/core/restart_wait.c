@@ -175,7 +175,7 @@ static void tell_writes_out(struct multipath *m, const struct path *path)
 	struct mpath_io *io;
 
 	list_for_each_entry(io, &path->flying, flight)
-		if (!io->slow && io->cmd.class != CMD_READ && io->cmd.timeout_ms > told_ms)
+		if (!io->slow && outlasts(io, told_ms))
 			slow_write_starts(m, io);
 }
 
