@@ -1909,11 +1909,36 @@ static void an_unmap_ends_soon(void)
 	world_end(w);
 }
 
+/* What is out then has the time-out that it was sent with. */
+static void leave_writes(struct world *w)
+{
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	submit_write(w, 0, 1);
+	submit_write(w, 0, 1);
+	advance(w, 1);
+}
+
+/* The writes of a process that dies are stuck, and nothing else is: the next one waits as usual. */
+static void expect_the_usual_wait(struct world *w)
+{
+	struct sim_io *write;
+
+	leave_writes(w);
+	kill_world(w, 1000);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 69000);
+	expect_pending(w, write);
+	advance(w, 2000);
+	expect_good(w, write);
+	world_end(w);
+}
+
 /* It had ended before: the usual wait for a write that is stuck. */
 static void an_unmap_that_has_ended(void)
 {
 	struct world *w = world_new(QUEUE TWO_PATHS);
-	struct sim_io *write;
 
 	w->settings.fence = FENCE_TIME;
 	world_up(w);
@@ -1927,18 +1952,7 @@ static void an_unmap_that_has_ended(void)
 	expect(w, w->nr_fences_moved == 1 && w->nr_fences_over == 1);
 	mpath_remember(w->m, &w->saved);
 	expect(w, w->saved.slow_end_ns == 0);
-	set_mode(sim_path(w, "8:0"), MODE_HUNG);
-	submit_write(w, 0, 1);
-	submit_write(w, 0, 1);
-	kill_world(w, 1000);
-	set_mode(sim_path(w, "8:0"), MODE_UP);
-	restart_world(w);
-	write = submit_write(w, 0, 1);
-	advance(w, 69000);
-	expect_pending(w, write);
-	advance(w, 2000);
-	expect_good(w, write);
-	world_end(w);
+	expect_the_usual_wait(w);
 }
 
 /* The second process has seen it end: to the third, what is stuck then is like any other write. */
@@ -1949,19 +1963,7 @@ static void an_unmap_that_the_process_before_has_seen_end(void)
 
 	advance(w, 20000);
 	expect_good(w, write);
-	set_mode(sim_path(w, "8:0"), MODE_HUNG);
-	submit_write(w, 0, 1);
-	submit_write(w, 0, 1);
-	advance(w, 1);
-	kill_world(w, 1000);
-	set_mode(sim_path(w, "8:0"), MODE_UP);
-	restart_world(w);
-	write = submit_write(w, 0, 1);
-	advance(w, 69000);
-	expect_pending(w, write);
-	advance(w, 2000);
-	expect_good(w, write);
-	world_end(w);
+	expect_the_usual_wait(w);
 }
 
 /* path_timeout_ms was longer for a while, which the next process does not read anywhere. */
@@ -1974,10 +1976,7 @@ static void a_longer_time_out_for_a_while(void)
 	world_up(w);
 	w->settings.path_timeout_ms = 60000;
 	expect(w, reload(w, QUEUE TWO_PATHS) == 0);
-	set_mode(sim_path(w, "8:0"), MODE_HUNG);
-	submit_write(w, 0, 1);
-	submit_write(w, 0, 1);
-	advance(w, 1);
+	leave_writes(w);
 	kill_world(w, 58000);
 	w->settings.path_timeout_ms = 20000;
 	set_mode(sim_path(w, "8:0"), MODE_UP);
@@ -1988,15 +1987,6 @@ static void a_longer_time_out_for_a_while(void)
 	advance(w, 32000);
 	expect_good(w, write);
 	world_end(w);
-}
-
-/* What is out then has the time-out that it was sent with. */
-static void leave_writes(struct world *w)
-{
-	set_mode(sim_path(w, "8:0"), MODE_HUNG);
-	submit_write(w, 0, 1);
-	submit_write(w, 0, 1);
-	advance(w, 1);
 }
 
 static void set_path_timeout(struct world *w, uint32_t ms)
