@@ -13,7 +13,7 @@ A file for the VM may say in a line of its own what it wants:
     # tests/run: -m 2048 -t 900 --systemd       these options of tests/vm/run
     # tests/run: host                           it runs on the host and starts VMs by itself
     # tests/run: host long                      and only with --long, or if the pattern names it
-    # tests/run: late                           after the others, when little else runs beside it:
+    # tests/run: late                           after the others, and two at a time instead of three:
                                                 for bounds of a second
 
 What it prints is kept in build/tests/SUITE-NAME/; if it writes /out/results.json, its cases are
@@ -23,6 +23,7 @@ counted one by one, else it is one case that passes with exit status 0 and is sk
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import json
 import os
 import re
@@ -40,6 +41,8 @@ SUITES = ("unit", "sim", "contract", "e2e", "bench")
 SKIPPED = 77
 VM_MEMORY = 2048
 VM_SECONDS = 1500
+# VMs at a time on two CPUs, as they wait half of their time; and of those that count seconds.
+VM_JOBS, VM_JOBS_LATE = 3, 2
 LONG_TIMES = 5      # the big counts may take so many times longer
 
 # A VM case that was too slow is run so many times more, with no other guest beside it.
@@ -368,14 +371,14 @@ def available_mib():
 
 
 def vm_jobs(suite, files):
-    """Two VMs at a time if there is room; figures want the machine for themselves."""
+    """Three VMs at a time if there is room; figures want the machine for themselves."""
     if suite == "bench":
         return 1
     if "MPATH_VM_JOBS" in os.environ:
         return int(os.environ["MPATH_VM_JOBS"])
-    biggest = sorted((f.memory for f in files), reverse=True)[:2]
+    biggest = sorted((f.memory for f in files), reverse=True)[:VM_JOBS]
     room = available_mib() > sum(biggest) + 1024 * len(biggest)
-    return 2 if room and (os.cpu_count() or 1) > 1 else 1
+    return VM_JOBS if room and (os.cpu_count() or 1) > 1 else 1
 
 
 def build_for_guests(builds):
@@ -388,8 +391,14 @@ def build_for_guests(builds):
 
 
 def run_in_guests(suite, files, results, long):
+    late = threading.Semaphore(VM_JOBS_LATE)
+
+    def run(f):
+        with late if f.late else contextlib.nullcontext():
+            f.run(results, long)
+
     with concurrent.futures.ThreadPoolExecutor(vm_jobs(suite, files)) as pool:
-        for future in [pool.submit(f.run, results, long) for f in files]:
+        for future in [pool.submit(run, f) for f in files]:
             future.result()
 
 
