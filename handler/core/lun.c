@@ -241,12 +241,15 @@ void tell_untold(struct multipath *m, struct path *path)
 	path->untold = 0;
 }
 
-/* Unless it is one that never gets a unit attention (SAM-5 5.14). */
+/*
+ * Unless it is one that never gets a unit attention (SAM-5 5.14), or comes when the kernel takes no
+ * answer for it any more.
+ */
 bool tell_news(struct multipath *m, struct mpath_io *io)
 {
 	uint8_t opcode = io->cmd.cdb[0];
 
-	if (opcode == 0x12 || opcode == 0xa0 || opcode == 0x03)
+	if (opcode == 0x12 || opcode == 0xa0 || opcode == 0x03 || past_deadline(m, io))
 		return false;
 	io->result = m->news[0];
 	io->result.residual = (uint32_t)io->cmd.data_len;

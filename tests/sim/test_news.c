@@ -96,6 +96,31 @@ static void a_command_that_has_expired_hears_it(void)
 	world_end(w);
 }
 
+/*
+ * We have stood still (a machine that was halted), and it has waited in the ring: the kernel has
+ * answered it already.
+ */
+static void a_command_that_comes_too_late_is_not_told(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *io;
+
+	w->backstore.cmd_time_out_ms = 10000;
+	w->has_backstore = true;
+	world_up(w);
+	push_ua(sim_path(w, "8:0"), 0x2a, 0x03);
+	io = slow_write(w, 10);
+	abort_task(w, io);
+	advance(w, 20);
+	w->came_ago_ns = 11 * NSEC_PER_SEC;
+	io = submit_write(w, 0, 1);
+	w->came_ago_ns = 0;
+	expect_sense(w, io, 0x02, 0x08, 0x00);
+	is_told(w, 0x70, 0x06, 0x2a, 0x03);
+	is_told_nothing(w);
+	world_end(w);
+}
+
 /* --- more than is kept one by one --- */
 
 /* A reset is what makes initiators take nothing for granted, whatever it was that changed. */
@@ -623,6 +648,7 @@ int main(void)
 	STORY(other_sense_is_not_ours);
 	STORY(an_aborted_command_hears_it);
 	STORY(a_command_that_has_expired_hears_it);
+	STORY(a_command_that_comes_too_late_is_not_told);
 	STORY(more_unit_attentions_than_are_kept);
 	STORY(more_losses_than_are_kept);
 	STORY(a_loss_that_nobody_heard_before_the_restart);

@@ -39,7 +39,7 @@ static struct sim_io *submit(struct world *w, struct sim_io *io)
 {
 	struct mpath_event event = {.type = MPATH_SUBMIT, .io = &io->io};
 
-	io->io.arrival_ns = w->now_ns;
+	io->io.arrival_ns = w->now_ns - w->came_ago_ns;
 	io->io.cpu = w->cpu;
 	io->state = SIM_IO_OUT;
 	tell(w, "io %u (%02x) comes, block %llu + %u", io->id, io->io.cmd.cdb[0],

@@ -269,6 +269,7 @@ struct world {
 	bool timeouts_untold;	     /* before Linux 6.2, which has no iotmo_cnt */
 	uint32_t longest_transit_ms; /* of all paths that this process knows to have been opened */
 	int cpu;		     /* where the initiators' commands come from */
+	uint64_t came_ago_ns;	     /* and for how long they have waited in the ring */
 	uint64_t seq;
 	unsigned int steps_at_once;
 	bool shut_down;
