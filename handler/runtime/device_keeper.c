@@ -192,6 +192,12 @@ static void recall_the_array(struct mpath_memory *memory, const struct mpath_mem
 	memcpy(memory->news, kept->news, sizeof(memory->news));
 }
 
+static void fear_any_disk(struct mpath_memory *memory)
+{
+	memory->disks[0] = 0;
+	memory->nr_disks += !memory->nr_disks;
+}
+
 /*
  * Like dm's, what messages have set ends with the backstore.  A write that was lost, or left
  * behind, may land whatever backstore the LUN is in by now, until a reboot, which also begins
@@ -211,8 +217,8 @@ void device_recall(const struct device *d, struct multipath *map,
 	if (!is_known || strcmp(kept->backstore, config->backstore) != 0)
 		forget_messages(&memory);
 	/* Nobody knows what the former process has told there: it is feared like a lost disk. */
-	if (!d->tally.mapped && memory.nr_disks)
-		memory.disks[0] = 0;
+	if (!d->tally.mapped && (memory.nr_disks || tally_is_left(&d->tally)))
+		fear_any_disk(&memory);
 	mpath_recall(map, &memory);
 	if (d->tally.mapped)
 		mpath_recall_errors(map, &d->tally.mapped->told);

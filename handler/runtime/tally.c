@@ -75,6 +75,15 @@ int tally_open(struct tally *tally, const char *name, const char *boot)
 	return tally_map(tally, boot);
 }
 
+/* Of another size it is what we have begun ourselves, and had no room for. */
+bool tally_is_left(const struct tally *tally)
+{
+	struct stat st;
+
+	return tally->path && stat(tally->path, &st) == 0 &&
+	       st.st_size == sizeof(struct tally_file);
+}
+
 /* Killed in between, it has left an entry that says less: 0, or the disk's own number. */
 static void tell(struct mpath_disk_errors *kept, const struct mpath_disk_errors *now)
 {

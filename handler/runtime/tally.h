@@ -8,6 +8,8 @@
 #ifndef MPATH_TALLY_H
 #define MPATH_TALLY_H
 
+#include <stdbool.h>
+
 #include "mpath/memory.h"
 
 #define TALLY_BOOT_MAX 80
@@ -34,6 +36,8 @@ void tally_set_dir(const char *dir);
  * -errno: then none is kept, and what a next process finds is what it must fear most.
  */
 int tally_open(struct tally *tally, const char *name, const char *boot);
+/* Has a former process of this start of the machine left one, be it that it cannot be mapped? */
+bool tally_is_left(const struct tally *tally);
 /*
  * Owner thread; no system call.  Killed at any moment, no disk has more errors than @now says, and
  * no end is another than it was or is.

@@ -88,6 +88,13 @@ int unlink(const char *path)
 	return unlinkat(AT_FDCWD, path, 0);
 }
 
+static bool is_short; /* of what it takes to have what a former process has told */
+
+int posix_fallocate(int fd, off_t offset, off_t len)
+{
+	return is_short ? ENOMEM : ftruncate(fd, offset + len) ? errno : 0;
+}
+
 static atomic_bool refuse_threads;
 
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *arg),
@@ -1965,6 +1972,29 @@ static void test_told_by_a_former_process(void)
 	assert(access(tally_name(), F_OK) != 0);
 }
 
+/* And this one cannot read it: it may have been a disk that nobody can ask. */
+static void test_told_by_a_former_process_in_vain(void)
+{
+	const struct mpath_error_tally told = {.disks = {{4711, 0}}};
+	static struct command write;
+	uint64_t begin_ns = clock_now_ns();
+	struct tally tally = {0};
+	struct front front;
+
+	forget_state("mpatha");
+	assert(tally_open(&tally, "mpatha", "this") == 0);
+	tally_tell(&tally, &told);
+	tally_close(&tally);
+	is_short = true;
+	start(&front, TABLE);
+	is_short = false;
+	send_command(&front, &write, true, 0);
+	assert(wait_command(&write, 3 * SOON_MS) && is_good(&write));
+	assert(clock_now_ns() - begin_ns >= 1800 * NSEC_PER_MSEC); /* restart_wait_ms, the fence */
+	device_stop(front.device);
+	assert(access(tally_name(), F_OK) != 0);
+}
+
 /*
  * It ends in order while commands of a former process are out: the next one is to fear that one's
  * disks, too, and to know which errors they had.
@@ -2333,6 +2363,7 @@ static const struct {
 	{"fence is kept", test_fence_is_kept},
 	{"fence is told at once", test_fence_is_told_at_once},
 	{"told by a former process", test_told_by_a_former_process},
+	{"told by a former process in vain", test_told_by_a_former_process_in_vain},
 	{"what is feared is told at the end", test_what_is_feared_is_told_at_the_end},
 	{"fence is over at the end", test_fence_is_over_at_the_end},
 	{"fence of a former process", test_fence_of_a_former_process},

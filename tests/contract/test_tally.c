@@ -5,6 +5,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,13 @@ static const struct mpath_error_tally second = {.disks = {{17, 4}, {18, 7}},
 						.timeout_ms = 20000};
 
 static const struct mpath_error_tally nothing;
+
+static bool is_full; /* /run */
+
+int posix_fallocate(int fd, off_t offset, off_t len)
+{
+	return is_full ? ENOSPC : ftruncate(fd, offset + len) ? errno : 0;
+}
 
 static void expect_left(const struct mpath_error_tally *expected)
 {
@@ -131,12 +139,31 @@ static void test_earlier_version(void)
 	expect_left(&second);
 }
 
+/* What there was no room for was never told. */
+static void test_no_room(void)
+{
+	struct tally tally = {0};
+
+	leave(&first, "boot");
+	is_full = true;
+	assert(tally_open(&tally, "map", "boot") == -ENOSPC && !tally.mapped);
+	assert(tally_is_left(&tally));
+	tally_forget(&tally);
+	tally_close(&tally);
+	assert(tally_open(&tally, "map", "boot") == -ENOSPC && !tally.mapped);
+	assert(!tally_is_left(&tally));
+	tally_close(&tally);
+	is_full = false;
+	expect_left(&nothing);
+}
+
 static void test_cannot_be_kept(void)
 {
 	struct tally tally = {0};
 
 	tally_set_dir("/proc/nowhere");
 	assert(tally_open(&tally, "map", "boot") < 0);
+	assert(!tally_is_left(&tally));
 	tally_tell(&tally, &first);
 	tally_forget(&tally);
 	tally_close(&tally);
@@ -159,6 +186,7 @@ int main(void)
 	test_another_boot();
 	test_garbage();
 	test_earlier_version();
+	test_no_room();
 	test_cannot_be_kept();
 	assert(rmdir(dir) == 0);
 	return 0;
