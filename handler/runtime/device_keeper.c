@@ -13,14 +13,18 @@
 #include "runtime/log.h"
 #include "runtime/state.h"
 
+/*
+ * The front first: a next process takes a backstore's size that is not the one which is kept for
+ * the administrator's.
+ */
 void keeper_run(struct job *job)
 {
 	struct device *d = container_of(job, struct device, keeper.job);
 	struct keeper *keeper = &d->keeper;
 
-	keeper->error = state_save(d->state_name, keeper->kept);
 	keeper->not_told = keeper->tell_front && keeper->kept->lun.known && d->ops->lun_changed &&
 			   !d->ops->lun_changed(d->front, &keeper->kept->lun);
+	keeper->error = state_save(d->state_name, keeper->kept);
 }
 
 /* Without the pinned WWID on disk, a restart could take another LUN for ours: say so, try again. */

@@ -102,9 +102,23 @@ bool backstore_read(const struct backstore *backstore, struct mpath_backstore *a
 	return !is_unreadable;
 }
 
+static bool is_kept_first; /* the LUN's size, before the backstore has it */
+
+static void look_for_kept_size(uint64_t size)
+{
+	char text[200];
+	struct strbuf ignored;
+	struct kept kept;
+
+	strbuf_init(&ignored, text, sizeof(text));
+	is_kept_first |=
+		!state_load("k", &kept, &ignored) && kept.lun.nr_blocks * FAKE_BLOCK_SIZE == size;
+}
+
 int backstore_set_size(const struct backstore *backstore, uint64_t size)
 {
 	(void)backstore;
+	look_for_kept_size(size);
 	if (nr_sizes_refused) {
 		nr_sizes_refused--;
 		return -EMFILE;
@@ -551,6 +565,31 @@ static void test_size_follows(void)
 	backstore_size = FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE;
 }
 
+/*
+ * Killed when it has kept the LUN's size, it has told the backstore before: the next process would
+ * take the old size for one that the administrator has set.
+ */
+static void test_size_is_told_before_it_is_kept(void)
+{
+	write_file("k.map", MAP_FILE);
+	strcpy(device.cfgstring, "mpath/k");
+	backstore_size = 0;
+	begin_ring();
+	assert(!lun_open(&device, false));
+	wait_for_size(FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE);
+	is_kept_first = false;
+	atomic_store(&disk.nr_blocks, 2 * FAKE_NR_BLOCKS);
+	fake_disk_resized("/dev/fake-8:0");
+	wait_for_size(2 * FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE);
+	assert(!is_kept_first);
+	lun_close(&device);
+	close(device.fd);
+	close(kernel_fd);
+	strcpy(device.cfgstring, "mpath/m");
+	atomic_store(&disk.nr_blocks, 0);
+	backstore_size = FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE;
+}
+
 /* attrib/dev_size is written, as the kernel and tcmu-runner do it. */
 static int write_size(uint64_t size)
 {
@@ -641,6 +680,8 @@ int main(void)
 		written[i] = -1;
 	test_size_follows();
 	printf("ok   the size follows\n");
+	test_size_is_told_before_it_is_kept();
+	printf("ok   the size is told before it is kept\n");
 	test_size_of_old_is_restored();
 	printf("ok   an old size is restored\n");
 	for (unsigned int i = 0; i < NR_LIVES; i++) {
