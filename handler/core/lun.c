@@ -445,6 +445,7 @@ void lun_identified(struct multipath *m, struct path *path)
 	if ((!resized && !takes_words) || memcmp(&m->lun, seen, sizeof(m->lun)) == 0)
 		return;
 	pages_are_news = take_facts(m, seen, takes_words);
+	m->actions->memory_changed |= m->former_blocks != 0;
 	m->former_blocks = 0;
 	if (size_is_news)
 		keep_unit_attention(m, 0x2a, 0x09);

@@ -173,6 +173,7 @@ void mpath_remember(struct multipath *m, struct mpath_memory *memory)
 	remember_paths(m, memory);
 	remember_news(m, memory);
 	memory->array_reserves = m->array_reserves;
+	memory->former_blocks = m->former_blocks;
 	memory->transit_ms = m->longest_transit_ms;
 	memory->timeout_ms = restart_least_timeout_ms(m);
 	tell_disks_in_use(m, remember_disk, memory);
@@ -389,6 +390,8 @@ void mpath_recall(struct multipath *m, const struct mpath_memory *memory)
 	m->former_slow_ns = memory->slow_end_ns;
 	recall_news(m, memory);
 	m->array_reserves = memory->array_reserves;
+	if (!m->lun.known && !m->kept_is_other)
+		m->former_blocks = memory->former_blocks;
 	recall_queueing(m, memory->queueing);
 	recall_messages(m, memory);
 }

@@ -192,6 +192,7 @@ static void forget_messages(struct mpath_memory *memory)
 static void recall_the_array(struct mpath_memory *memory, const struct mpath_memory *kept)
 {
 	memory->array_reserves = kept->array_reserves;
+	memory->former_blocks = kept->former_blocks;
 	memory->nr_news = kept->nr_news;
 	memcpy(memory->news, kept->news, sizeof(memory->news));
 }

@@ -18,6 +18,7 @@
  *   used_transit_ms=0
  *   used_timeout_ms=0
  *   array_reserves=0
+ *   former_blocks=131072
  *   news_1=...
  *   ...
  *   sha256=...
@@ -25,7 +26,8 @@
  * The last line is the checksum of everything before it.  A file that is torn, was edited or is of
  * another version is not believed: the map then pins the LUN anew, as if it had never seen one.
  * Where writes may still land it does not depend on this file alone: see tally.h.
- * [lun] is missing while no LUN was seen; news_1 and the like while there is nothing to be told;
+ * [lun] is missing while no LUN was seen; former_blocks, if none was forgotten since the last one
+ * was; news_1 and the like while there is nothing to be told;
  * fence_end_ns, slow_end_ns, used_disks, used_transit_ms, used_timeout_ms and array_reserves in
  * files of earlier versions; the array's names (serial, designators) without identity=array;
  * local_name where the LUN has none.
@@ -273,6 +275,8 @@ static void state_set_memory(GKeyFile *file, const struct kept *kept)
 	g_key_file_set_uint64(file, GROUP_SET, "used_transit_ms", memory->transit_ms);
 	g_key_file_set_uint64(file, GROUP_SET, "used_timeout_ms", memory->timeout_ms);
 	g_key_file_set_uint64(file, GROUP_SET, "array_reserves", memory->array_reserves);
+	if (memory->former_blocks)
+		g_key_file_set_uint64(file, GROUP_SET, "former_blocks", memory->former_blocks);
 	state_set_news(file, memory);
 }
 
@@ -348,6 +352,7 @@ static bool state_get_memory(GKeyFile *file, struct kept *kept)
 	       state_get_later_number(file, "fence_end_ns", UINT64_MAX, &memory->fence_end_ns) &&
 	       state_get_later_number(file, "slow_end_ns", UINT64_MAX, &memory->slow_end_ns) &&
 	       state_get_disks(file, memory) && state_get_reserves(file, memory) &&
+	       state_get_later_number(file, "former_blocks", UINT64_MAX, &memory->former_blocks) &&
 	       state_get_news(file, memory);
 }
 

@@ -40,7 +40,8 @@ struct mpath_memory {
 	uint64_t failed[MEMORY_PATHS_MAX]; /* paths that failed by message, in the map's order */
 	uint64_t disabled[MEMORY_GROUPS_MAX];
 	unsigned int nr_disks;
-	bool array_reserves; /* reservations are the array's: who has one must hear of resets */
+	bool array_reserves;	/* reservations are the array's: who has one must hear of resets */
+	uint64_t former_blocks; /* of a LUN that is forgotten, which initiators know; 0: none */
 	unsigned int nr_news;
 	struct mpath_news news[MEMORY_NEWS_MAX];
 	uint32_t transit_ms; /* the longest way to one of them, as in path_facts */

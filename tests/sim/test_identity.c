@@ -1104,6 +1104,41 @@ static void forget_wwid_during_an_outage(void)
 	world_end(w);
 }
 
+/* As is usual when a LUN is replaced, everything is started anew before the new one is seen. */
+static void a_restart_between_forget_wwid_and_the_new_lun(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *io;
+	unsigned int i;
+
+	world_up(w);
+	for (i = 0; i < 2; i++)
+		set_mode(&w->paths[i], MODE_LOST);
+	submit_write(w, 0, 1);
+	advance(w, 1000);
+	expect(w, message(w, "forget_wwid") == 0);
+	kill_world(w, 0);
+	restart_world(w);
+	advance(w, 1000);
+	kill_world(w, 0);
+	for (i = 0; i < 2; i++) {
+		exchange_lun(&w->paths[i], 1);
+		w->paths[i].nexus.nr_blocks = 1024;
+		set_mode(&w->paths[i], MODE_UP);
+	}
+	restart_world(w);
+	advance(w, 120000);
+	expect_notice(w, "the LUN is " WWID_2);
+	is_told_of_the_new_lun(w, true);
+	kill_world(w, 0);
+	restart_world(w);
+	advance(w, 120000);
+	io = submit_write(w, 0, 1);
+	advance(w, 5);
+	expect_good(w, io);
+	world_end(w);
+}
+
 /* --- no path yet --- */
 
 /* A map that never saw its LUN: INQUIRY with qualifier 001b, everything else NOT READY, nothing
@@ -1595,6 +1630,7 @@ int main(void)
 	STORY(forget_wwid_is_refused_while_in_use);
 	STORY(forget_wwid_takes_the_new_lun);
 	STORY(forget_wwid_during_an_outage);
+	STORY(a_restart_between_forget_wwid_and_the_new_lun);
 	STORY(a_lun_that_was_never_seen);
 	STORY(a_lun_that_was_kept_answers);
 	STORY(the_lun_shows_the_arrays_names);

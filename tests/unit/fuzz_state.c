@@ -123,6 +123,7 @@ static void check_saved(const struct kept *kept)
 	assert(kept->memory.nr_news == again.memory.nr_news &&
 	       !memcmp(kept->memory.news, again.memory.news, sizeof(kept->memory.news)));
 	assert(kept->memory.array_reserves == again.memory.array_reserves);
+	assert(kept->memory.former_blocks == again.memory.former_blocks);
 	assert(kept->memory.transit_ms == again.memory.transit_ms);
 	assert(kept->memory.timeout_ms == again.memory.timeout_ms);
 	assert(kept->memory.nr_disks == again.memory.nr_disks &&
@@ -176,6 +177,7 @@ static void check_facts(const uint8_t *data, size_t size)
 		return;
 	lun->known = data[0] & 1;
 	kept.memory.array_reserves = data[0] & 2;
+	kept.memory.former_blocks = kept.memory.array_reserves ? data[0] : 0;
 	kept.memory.nr_news = data[0] % 2 * (data[3] % (MEMORY_NEWS_MAX + 1));
 	kept.memory.queueing = data[1] % (MEMORY_QUEUEING_OFF + 1);
 	kept.memory.nr_failed = data[2] * 2u % (MEMORY_PATHS_MAX + 1);
