@@ -168,6 +168,7 @@ void mpath_remember(struct multipath *m, struct mpath_memory *memory)
 	tell_ends(m, &memory->fence_end_ns, &memory->slow_end_ns);
 	if (queues != m->queue_in_table)
 		memory->queueing = queues ? MEMORY_QUEUEING_ON : MEMORY_QUEUEING_OFF;
+	memory->suspended = m->is_to_resume;
 	memory->current_group = hash_in_use(m);
 	remember_groups(m, memory);
 	remember_paths(m, memory);
@@ -394,4 +395,6 @@ void mpath_recall(struct multipath *m, const struct mpath_memory *memory)
 		m->former_blocks = memory->former_blocks;
 	recall_queueing(m, memory->queueing);
 	recall_messages(m, memory);
+	if (memory->suspended)
+		recall_suspension(m);
 }

@@ -41,6 +41,8 @@ void suspend_map(struct multipath *m, bool noflush)
 	trace(m, "suspend: %s", noflush ? "what waits goes on waiting" : "what waits is ended");
 	m->suspend = SUSPENDING;
 	m->noflush = noflush;
+	m->is_to_resume = true;
+	m->actions->memory_changed = true;
 	if (noflush)
 		hold_all(m);
 	if (!noflush || m->queue_mode == QUEUE_MODE_BIO)
@@ -59,8 +61,22 @@ static void let_suspended_go(struct multipath *m)
 	m->run_held = true;
 }
 
+/* Nothing waits yet, so it does not matter how it was. */
+void recall_suspension(struct multipath *m)
+{
+	m->suspend = SUSPENDED;
+	m->noflush = true;
+	m->is_to_resume = true;
+	if (m->queue_mode == QUEUE_MODE_BIO)
+		put_queueing_aside(m);
+	notice(m, NOTICE_SUSPENDED, NULL, "suspended, as before the restart");
+}
+
+/* Also after SHUTDOWN, when it is in name only: the next process is not to hold anything. */
 void resume_map(struct multipath *m)
 {
+	m->actions->memory_changed |= m->is_to_resume;
+	m->is_to_resume = false;
 	if (m->suspend == NOT_SUSPENDED)
 		return;
 	trace(m, "resume");

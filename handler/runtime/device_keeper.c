@@ -184,6 +184,7 @@ static bool same_boot(const char *backstore, const char *other)
 static void forget_messages(struct mpath_memory *memory)
 {
 	memory->queueing = MEMORY_QUEUEING_AS_TABLE;
+	memory->suspended = false;
 	memory->current_group = 0;
 	memory->nr_failed = 0;
 	memory->nr_disabled = 0;

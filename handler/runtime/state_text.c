@@ -11,6 +11,7 @@
  *   [set]
  *   backstore=...
  *   queueing=off
+ *   suspended=1
  *   failed_paths=...
  *   fence_end_ns=0
  *   slow_end_ns=0
@@ -26,8 +27,8 @@
  * The last line is the checksum of everything before it.  A file that is torn, was edited or is of
  * another version is not believed: the map then pins the LUN anew, as if it had never seen one.
  * Where writes may still land it does not depend on this file alone: see tally.h.
- * [lun] is missing while no LUN was seen; former_blocks, if none was forgotten since the last one
- * was; news_1 and the like while there is nothing to be told;
+ * [lun] is missing while no LUN was seen; suspended, if it is not; former_blocks, if none was
+ * forgotten since the last one was; news_1 and the like while there is nothing to be told;
  * fence_end_ns, slow_end_ns, used_disks, used_transit_ms, used_timeout_ms and array_reserves in
  * files of earlier versions; the array's names (serial, designators) without identity=array;
  * local_name where the LUN has none.
@@ -266,6 +267,8 @@ static void state_set_memory(GKeyFile *file, const struct kept *kept)
 
 	g_key_file_set_string(file, GROUP_SET, "backstore", kept->backstore);
 	g_key_file_set_string(file, GROUP_SET, "queueing", queueing_words[memory->queueing]);
+	if (memory->suspended)
+		g_key_file_set_uint64(file, GROUP_SET, "suspended", 1);
 	state_set_hashes(file, "current_group", &memory->current_group, 1);
 	state_set_hashes(file, "failed_paths", memory->failed, memory->nr_failed);
 	state_set_hashes(file, "disabled_groups", memory->disabled, memory->nr_disabled);
@@ -327,12 +330,12 @@ static bool state_get_disks(GKeyFile *file, struct mpath_memory *memory)
 				       &memory->nr_disks));
 }
 
-static bool state_get_reserves(GKeyFile *file, struct mpath_memory *memory)
+static bool state_get_flag(GKeyFile *file, const char *key, bool *flag)
 {
-	uint64_t reserves;
-	bool ok = state_get_later_number(file, "array_reserves", 1, &reserves);
+	uint64_t number;
+	bool ok = state_get_later_number(file, key, 1, &number);
 
-	memory->array_reserves = ok && reserves;
+	*flag = ok && number;
 	return ok;
 }
 
@@ -351,7 +354,9 @@ static bool state_get_memory(GKeyFile *file, struct kept *kept)
 				&memory->nr_disabled) &&
 	       state_get_later_number(file, "fence_end_ns", UINT64_MAX, &memory->fence_end_ns) &&
 	       state_get_later_number(file, "slow_end_ns", UINT64_MAX, &memory->slow_end_ns) &&
-	       state_get_disks(file, memory) && state_get_reserves(file, memory) &&
+	       state_get_disks(file, memory) &&
+	       state_get_flag(file, "array_reserves", &memory->array_reserves) &&
+	       state_get_flag(file, "suspended", &memory->suspended) &&
 	       state_get_later_number(file, "former_blocks", UINT64_MAX, &memory->former_blocks) &&
 	       state_get_news(file, memory);
 }

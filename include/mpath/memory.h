@@ -32,6 +32,7 @@ struct mpath_news {
 
 struct mpath_memory {
 	enum memory_queueing queueing; /* by message, other than the table says */
+	bool suspended;		       /* likewise */
 	uint64_t current_group;	       /* the one that is used or was asked for; 0: none */
 	uint64_t fence_end_ns; /* lost writes may land until then; by the core's clock; 0: none */
 	uint64_t slow_end_ns;  /* likewise, slow writes that are out, should the process die */

@@ -58,6 +58,7 @@ static struct kept kept(void)
 			   .disabled = {1, UINT64_MAX},
 			   .array_reserves = true,
 			   .former_blocks = UINT64_MAX,
+			   .suspended = true,
 			   .nr_news = MEMORY_NEWS_MAX,
 			   .transit_ms = UINT32_MAX,
 			   .timeout_ms = 20000,
@@ -232,6 +233,7 @@ static void test_not_understood(void)
 		{"used_timeout_ms=20000", "used_timeout_ms=20 s",
 		 "a value is missing or not understood"},
 		{"array_reserves=1", "array_reserves=2", "a value is missing or not understood"},
+		{"suspended=1", "suspended=no", "a value is missing or not understood"},
 		{"former_blocks=18446744073709551615", "former_blocks=many",
 		 "a value is missing or not understood"},
 		{"news_3=72", "news_3=7x", "a value is missing or not understood"},
@@ -264,12 +266,14 @@ static void test_earlier_versions(void)
 	k.memory.nr_disks = 1;
 	assert(state_save("map", &k) == 0);
 	read_file("map");
+	change_text("suspended=1\n", "");
 	change_text("array_reserves=1\nformer_blocks=18446744073709551615\n", "");
 	change_text("used_timeout_ms=20000\n", "");
 	change_text("used_disks=ffffffffffffffff\nused_transit_ms=4294967295\n", "");
 	write_file("map", text, strlen(text));
 	assert(load("map", &back) == 0);
 	assert(!back.memory.array_reserves && !back.memory.former_blocks);
+	assert(!back.memory.suspended);
 	assert(back.memory.timeout_ms == 0);
 	assert(back.memory.nr_disks == 0 && back.memory.transit_ms == 0);
 	assert(back.memory.fence_end_ns == UINT64_MAX - 1 && back.lun.known);

@@ -446,6 +446,62 @@ static void test_limits_and_cmd_time_out(void)
 	world_end(w);
 }
 
+/* Somebody copies the LUN, and nothing is to be written meanwhile, whoever is killed. */
+static void stays_suspended(const char *how, bool in_order)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *io;
+
+	world_up(w);
+	message(w, how);
+	expect(w, is_suspended(w));
+	if (in_order)
+		expect(w, end_in_order(w, 1000, 0));
+	else
+		kill_world(w, 0);
+	restart_world(w);
+	expect(w, is_suspended(w));
+	expect_notice(w, "mpatha: suspended, as before the restart");
+	io = submit_write(w, 0, 1);
+	advance(w, 60000);
+	expect_pending(w, io);
+	expect_table(w, QUEUE TWO_PATHS " ");
+	kill_world(w, 0);
+	restart_world(w);
+	expect(w, is_suspended(w));
+	expect(w, message(w, "resume") == 0);
+	io = submit_write(w, 0, 1);
+	advance(w, 60000);
+	expect_good(w, io);
+	kill_world(w, 0);
+	restart_world(w);
+	expect(w, !is_suspended(w));
+	world_end(w);
+}
+
+/* tcmu-runner is told to end, and has not ended yet. */
+static void is_resumed_at_the_end(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+
+	world_up(w);
+	message(w, "suspend");
+	message(w, "release");
+	message(w, "resume");
+	kill_world(w, 0);
+	restart_world(w);
+	expect(w, !is_suspended(w));
+	world_end(w);
+}
+
+static void test_restart_while_suspended(void)
+{
+	is_resumed_at_the_end();
+	stays_suspended("suspend", false);
+	stays_suspended("suspend", true);
+	stays_suspended("suspend noflush", false);
+}
+
 int main(void)
 {
 	STORY(test_flush);
@@ -463,6 +519,7 @@ int main(void)
 	STORY(test_no_command_waits_for_ever);
 	STORY(test_no_suspension_after_shutdown);
 	STORY(test_reload_while_suspended);
+	STORY(test_restart_while_suspended);
 	STORY(test_no_path_timeouts);
 	STORY(test_no_path_from_the_start);
 	STORY(test_limits_and_cmd_time_out);

@@ -124,6 +124,7 @@ static void check_saved(const struct kept *kept)
 	       !memcmp(kept->memory.news, again.memory.news, sizeof(kept->memory.news)));
 	assert(kept->memory.array_reserves == again.memory.array_reserves);
 	assert(kept->memory.former_blocks == again.memory.former_blocks);
+	assert(kept->memory.suspended == again.memory.suspended);
 	assert(kept->memory.transit_ms == again.memory.transit_ms);
 	assert(kept->memory.timeout_ms == again.memory.timeout_ms);
 	assert(kept->memory.nr_disks == again.memory.nr_disks &&
@@ -177,6 +178,7 @@ static void check_facts(const uint8_t *data, size_t size)
 		return;
 	lun->known = data[0] & 1;
 	kept.memory.array_reserves = data[0] & 2;
+	kept.memory.suspended = data[0] & 4;
 	kept.memory.former_blocks = kept.memory.array_reserves ? data[0] : 0;
 	kept.memory.nr_news = data[0] % 2 * (data[3] % (MEMORY_NEWS_MAX + 1));
 	kept.memory.queueing = data[1] % (MEMORY_QUEUEING_OFF + 1);

@@ -69,7 +69,6 @@ void kill_world(struct world *w, uint64_t lands_late_ms)
 	tell(w, "the process is killed");
 	w->kept = *mpath_lun(w->m);
 	w->memory = w->saved; /* what was in no hurry is lost */
-	w->suspended_seq = 0;
 	w->last_notice_seq = 0;
 	for (i = w->nr_events; i-- > 0;) {
 		struct sim_event e = w->events[i];
@@ -218,6 +217,7 @@ void world_recall(struct world *w)
 		if (w->memory.nr_disks)
 			w->memory.disks[0] = 0;
 	}
+	w->suspended_seq = w->memory.suspended ? ++w->seq : 0;
 	mpath_recall(w->m, &w->memory);
 	if (w->tally_unmapped)
 		return;
