@@ -1312,6 +1312,7 @@ static void test_messages_are_kept(void)
 	assert(ask(&asked, "mpatha", "disable_group 1") && asked.request.message.error == 0);
 	assert(ask(&asked, "mpatha", "fail_path 8:0") && asked.request.message.error == 0);
 	round_trip(&front, 0, 1);
+	assert(ask(&asked, "mpatha", "suspend") && asked.request.message.error == 0);
 	device_stop(front.device);
 
 	start(&front, TABLE);
@@ -1319,7 +1320,10 @@ static void test_messages_are_kept(void)
 	expect_log("mpatha/-: as before the restart, disabled priority group 1");
 	expect_status("status table", "1 queue_if_no_path 0 2 2 ");
 	expect_status("status info", "D 0 1 0 8:0 F 0 ");
+	expect_log("mpatha/-: suspended, as before the restart");
+	assert(ask(&asked, "mpatha", "resume") && asked.request.message.error == 0);
 	round_trip(&front, 0, 2);
+	assert(ask(&asked, "mpatha", "suspend") && asked.request.message.error == 0);
 	device_stop(front.device);
 
 	log_clear();
