@@ -99,7 +99,7 @@ void mpath_tell_errors(const struct multipath *m, struct mpath_error_tally *tall
 	tell_disks_in_use(m, add_disk, tally);
 }
 
-/* Who was killed while entries moved may have left two: the lesser is right for certain. */
+/* An earlier version may have left two, for it moved entries: the lesser is right for certain. */
 static uint64_t errors_of(const struct mpath_error_tally *tally, uint64_t disk)
 {
 	uint64_t errors = UINT64_MAX;

@@ -84,20 +84,57 @@ bool tally_is_left(const struct tally *tally)
 	       st.st_size == sizeof(struct tally_file);
 }
 
-/* Killed in between, it has left an entry that says less: 0, or the disk's own number. */
-static void tell(struct mpath_disk_errors *kept, const struct mpath_disk_errors *now)
+/* MEMORY_DISKS_MAX: it is not there.  Mostly it is at @i. */
+static unsigned int place_of(const struct mpath_disk_errors *disks, uint64_t disk, unsigned int i)
 {
-	if (kept->disk != now->disk) {
-		__atomic_store_n(&kept->errors, 0, __ATOMIC_RELEASE);
-		__atomic_store_n(&kept->disk, now->disk, __ATOMIC_RELEASE);
+	if (disks[i].disk == disk)
+		return i;
+	for (i = 0; i < MEMORY_DISKS_MAX && disks[i].disk != disk; i++)
+		;
+	return i;
+}
+
+static void tell_disk(struct mpath_disk_errors *kept, uint64_t disk)
+{
+	__atomic_store_n(&kept->disk, disk, __ATOMIC_RELEASE);
+}
+
+static void tell_errors(struct mpath_disk_errors *kept, uint64_t errors)
+{
+	__atomic_store_n(&kept->errors, errors, __ATOMIC_RELEASE);
+}
+
+/*
+ * A disk that is told keeps its place as long as it is: moved, it would be in neither for a moment.
+ * Then there is room for the others.
+ */
+static void tell_disks(struct mpath_disk_errors *kept, const struct mpath_disk_errors *now)
+{
+	bool is_told[MEMORY_DISKS_MAX + 1] = {false};
+	unsigned int i, place, room = 0;
+
+	for (i = 0; i < MEMORY_DISKS_MAX; i++) {
+		if (!kept[i].disk)
+			continue;
+		place = place_of(now, kept[i].disk, i);
+		if (place == MEMORY_DISKS_MAX || is_told[place])
+			tell_disk(&kept[i], 0);
+		else
+			tell_errors(&kept[i], now[place].errors);
+		is_told[place] = true;
 	}
-	__atomic_store_n(&kept->errors, now->errors, __ATOMIC_RELEASE);
+	for (i = 0; i < MEMORY_DISKS_MAX; i++) {
+		if (!now[i].disk || is_told[i])
+			continue;
+		room = place_of(kept, 0, room);
+		tell_errors(&kept[room], now[i].errors);
+		tell_disk(&kept[room], now[i].disk);
+	}
 }
 
 void tally_tell(struct tally *tally, const struct mpath_error_tally *now)
 {
 	struct mpath_error_tally *told;
-	unsigned int i;
 
 	if (!tally->mapped)
 		return;
@@ -106,8 +143,7 @@ void tally_tell(struct tally *tally, const struct mpath_error_tally *now)
 	__atomic_store_n(&told->slow_end_ns, now->slow_end_ns, __ATOMIC_RELEASE);
 	__atomic_store_n(&told->transit_ms, now->transit_ms, __ATOMIC_RELEASE);
 	__atomic_store_n(&told->timeout_ms, now->timeout_ms, __ATOMIC_RELEASE);
-	for (i = 0; i < MEMORY_DISKS_MAX; i++)
-		tell(&told->disks[i], &now->disks[i]);
+	tell_disks(told->disks, now->disks);
 }
 
 void tally_forget(struct tally *tally)

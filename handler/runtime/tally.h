@@ -39,8 +39,8 @@ int tally_open(struct tally *tally, const char *name, const char *boot);
 /* Has a former process of this start of the machine left one, be it that it cannot be mapped? */
 bool tally_is_left(const struct tally *tally);
 /*
- * Owner thread; no system call.  Killed at any moment, no disk has more errors than @now says, and
- * no end is another than it was or is.
+ * Owner thread; no system call.  Killed at any moment, no disk has more errors than @now says, none
+ * that was told and is now is missing, and no end is another than it was or is.
  */
 void tally_tell(struct tally *tally, const struct mpath_error_tally *now);
 /* The map has ended in order, and fears nothing: nobody needs it any more. */
