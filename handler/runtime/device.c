@@ -307,9 +307,6 @@ static bool backstore_equal(const struct mpath_backstore *a, const struct mpath_
 	       strcmp(a->serial, b->serial) == 0;
 }
 
-/* One after another: configfs answers from memory, and a worker for each would be too many. */
-static struct job_queue refreshes = JOB_QUEUE_INIT(refreshes);
-
 static void refresh_run(struct job *job)
 {
 	struct device *d = container_of(job, struct device, refresh.job);
@@ -359,7 +356,7 @@ static void refresh_fire(struct timer *timer, uint64_t now_ns)
 	}
 	d->refresh.running = true;
 	d->refresh.overtaken = false;
-	device_start_job(d, &refreshes, &d->refresh.job);
+	device_start_job(d, &d->refresh.jobs, &d->refresh.job);
 }
 
 void device_set_backstore(struct device *d, const struct mpath_backstore *backstore)
@@ -569,6 +566,7 @@ static void device_init_parts(struct device *d)
 
 	list_init(&d->refresh.timer.node);
 	d->refresh.timer.fire = refresh_fire;
+	job_queue_init(&d->refresh.jobs);
 	job_init(&d->refresh.job, d->loop, refresh_run, refresh_done);
 
 	search_attach(&d->search, d->loop);

@@ -47,6 +47,7 @@ struct device_path {
 struct refresh {
 	struct timer timer;
 	struct job job;
+	struct job_queue jobs; /* so a backstore that hangs holds up only itself */
 	bool running;
 	bool valid;	/* the last reading succeeded */
 	bool overtaken; /* the map was told meanwhile by who may have read later */

@@ -23,10 +23,6 @@ struct job {
 	void (*run)(struct job *job); /* a worker; may block */
 };
 
-#define JOB_QUEUE_INIT(queue)                                                                      \
-	{                                                                                          \
-		{&(queue).jobs, &(queue).jobs}, {&(queue).node, &(queue).node}, false              \
-	}
 void job_queue_init(struct job_queue *queue);
 void job_init(struct job *job, struct loop *loop, void (*run)(struct job *job),
 	      void (*deliver)(struct letter *letter));

@@ -1558,6 +1558,33 @@ static void test_backstore_read_too_early(void)
 	device_stop(front.device);
 }
 
+/* Nobody can read the backstore of one map: others are told of theirs, and end, as always. */
+static void test_another_backstore_hangs(void)
+{
+	struct front front, hanging = {.backstore.block_size = BLOCK};
+	struct timespec end;
+	struct strbuf error;
+	char words[200];
+
+	strbuf_init(&error, words, sizeof(words));
+	start(&front, TABLE_QUEUEING);
+	assert(start_named(&hanging, "mpathb", TABLE, &error));
+	pthread_mutex_lock(&lock);
+	hanging.holds_reads = true;
+	pthread_mutex_unlock(&lock);
+	wait_held(&hanging, 1);
+	log_clear();
+	pthread_mutex_lock(&lock);
+	front.backstore.cmd_time_out_ms = 30000;
+	pthread_mutex_unlock(&lock);
+	expect_log("queue_if_no_path is limited by the backstore's cmd_time_out of 30 s");
+	end = in_ms(SOON_MS);
+	device_stop(front.device);
+	assert(in_ms(0).tv_sec <= end.tv_sec);
+	let_reads_go(&hanging, UINT_MAX);
+	device_stop(hanging.device);
+}
+
 struct hanging_job {
 	struct job job;
 	struct job_queue queue;
@@ -2358,6 +2385,7 @@ static const struct {
 	{"backstore", test_backstore},
 	{"lun change not heard", test_lun_change_not_heard},
 	{"backstore read too early", test_backstore_read_too_early},
+	{"another-backstore-hangs", test_another_backstore_hangs},
 	{"no-thread-for-a-while", test_no_thread_for_a_while},
 	{"no-thread-at-the-end", test_no_thread_at_the_end},
 	{"restart-wait", test_restart_wait},
