@@ -7,14 +7,22 @@
  * and no more than CALLS_MAX are let in until all of them were dispatched and what was sent has
  * left the process; of one client CLIENT_CALLS_MAX, once half of the room is taken.  Signals wait
  * in the same way, after SIGNALS_MAX of them, and whoever sends them keeps only the newest.
+ *
+ * Calls are served one after another, and nearly all take no time.  To tell everything of all maps
+ * takes as long as some hundred others, and everybody may ask for it: there is room for a few.
  */
 #include "control/gate.h"
+
+#include <string.h>
 
 #include "control/bell.h"
 
 #define CALLS_MAX	 512
 #define CLIENT_CALLS_MAX 16
-#define SIGNALS_MAX	 512
+/* Likewise, of those that ask for everything: who has not called yet gets the second half. */
+#define ALL_MAX	       8
+#define CLIENT_ALL_MAX 1
+#define SIGNALS_MAX    512
 /* So many more are told to try again, which is short; then calls are dropped. */
 #define REFUSED_MAX 10000
 
@@ -31,6 +39,7 @@ static struct {
 	/* since the gate was last opened, under the lock */
 	GMutex lock;
 	unsigned int let_in;
+	unsigned int let_in_for_all;
 	unsigned int refused;
 	GHashTable *clients; /* unique name -> calls that were let in */
 } gate;
@@ -40,6 +49,7 @@ static void open_gate(void)
 	gate.signals = 0;
 	g_mutex_lock(&gate.lock);
 	gate.let_in = 0;
+	gate.let_in_for_all = 0;
 	gate.refused = 0;
 	g_hash_table_remove_all(gate.clients);
 	g_mutex_unlock(&gate.lock);
@@ -47,16 +57,24 @@ static void open_gate(void)
 
 enum pass { PASS_IN, PASS_REFUSED, PASS_DROPPED };
 
+static bool is_room(unsigned int let_in, unsigned int max, unsigned int calls,
+		    unsigned int client_max)
+{
+	return let_in < max / 2 || (let_in < max && calls < client_max);
+}
+
 /* Who wants no reply is dropped instead of refused, which costs nothing. */
-static enum pass count_call(const char *client, bool wants_reply)
+static enum pass count_call(const char *client, bool wants_reply, bool wants_all)
 {
 	enum pass pass = PASS_IN;
 	unsigned int calls;
 
 	g_mutex_lock(&gate.lock);
 	calls = GPOINTER_TO_UINT(g_hash_table_lookup(gate.clients, client));
-	if (gate.let_in < CALLS_MAX / 2 || (gate.let_in < CALLS_MAX && calls < CLIENT_CALLS_MAX)) {
+	if (is_room(gate.let_in, CALLS_MAX, calls, CLIENT_CALLS_MAX) &&
+	    (!wants_all || is_room(gate.let_in_for_all, ALL_MAX, calls, CLIENT_ALL_MAX))) {
 		gate.let_in++;
+		gate.let_in_for_all += wants_all;
 		g_hash_table_replace(gate.clients, g_strdup(client), GUINT_TO_POINTER(calls + 1));
 	} else {
 		pass = wants_reply && gate.refused++ < REFUSED_MAX ? PASS_REFUSED : PASS_DROPPED;
@@ -79,14 +97,16 @@ static GDBusMessage *filter(GDBusConnection *connection, GDBusMessage *message, 
 			    gpointer data)
 {
 	const char *sender = g_dbus_message_get_sender(message);
-	bool wants_reply;
+	const char *method = g_dbus_message_get_member(message);
+	bool wants_reply, wants_all;
 
 	(void)data;
 	if (!incoming ||
 	    g_dbus_message_get_message_type(message) != G_DBUS_MESSAGE_TYPE_METHOD_CALL)
 		return message;
 	wants_reply = !(g_dbus_message_get_flags(message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
-	switch (count_call(sender ? sender : "", wants_reply)) {
+	wants_all = method && strcmp(method, "GetManagedObjects") == 0;
+	switch (count_call(sender ? sender : "", wants_reply, wants_all)) {
 	case PASS_IN:
 		bell_ring(gate.idle);
 		return message;

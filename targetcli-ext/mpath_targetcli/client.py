@@ -11,6 +11,7 @@ The interface is described in config/dbus/org.tcmu.Mpath1.xml.
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,7 @@ ERROR_PREFIX = "org.tcmu.Mpath1.Error."
 RUNNER_NAME = "org.kernel.TCMUService1"     # tcmu-runner's own
 
 TIMEOUT_S = 30.0
+BUSY_PAUSE_S = 0.1
 
 # Around each wait for an answer; during it Python itself hears of no signal.
 waiting: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
@@ -199,9 +201,16 @@ class Client:
 
     def maps(self, timeout_s: float | None = None) -> list[model.Map]:
         """All maps, groups and paths as they are now, with one call however many there are."""
-        objects, = self.call(ROOT_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
-                             None, timeout_s)
-        return model.maps_of(objects)
+        end = time.monotonic() + (timeout_s or TIMEOUT_S)
+        while True:
+            try:
+                objects, = self.call(ROOT_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
+                                     None, timeout_s)
+                return model.maps_of(objects)
+            except Refused as error:
+                if error.name != "Busy" or time.monotonic() + BUSY_PAUSE_S > end:
+                    raise
+            time.sleep(BUSY_PAUSE_S)        # others ask, too: it says to try again
 
     def manager(self) -> model.Properties:
         """The properties of the service itself."""

@@ -765,6 +765,42 @@ class ControlTest(unittest.TestCase):
         client.close_sync()
         self.assertEqual(self.mpathctl("message", "mpatha", "echo", "y"), "[y]\n")
 
+    def ask_for_all(self, clients):
+        """Each of them asks a hundred times for all objects; then the service sees it all at once."""
+        replies, errors = [0] * clients, []
+
+        def ended(bus, result, i):
+            try:
+                bus.call_finish(result)
+                replies[i] += 1
+            except GLib.Error as error:
+                errors.append(Gio.DBusError.get_remote_error(error))
+
+        self.server.process.send_signal(signal.SIGSTOP)
+        askers = [self.client() for _ in range(clients)]
+        for i, asker in enumerate(askers):
+            for _ in range(100):
+                asker.bus.call("org.tcmu.Mpath1", ROOT, *MANAGED.rsplit(".", 1), None, None,
+                               Gio.DBusCallFlags.NONE, 60000, None, ended, i)
+            asker.bus.flush_sync()
+        return askers, replies, errors
+
+    def test_many_ask_for_all(self):
+        """What is told of all maps takes long: whoever asks for it again and again gets it a few times at
+        once, and who has not asked yet does not wait for long, or hears to try again, as mpathctl does."""
+        self.start(*(f"m{i}" for i in range(20)))
+        askers, replies, errors = self.ask_for_all(6)
+        list_maps = self.popen("list")
+        time.sleep(3)       # it asks, too
+        self.server.process.send_signal(signal.SIGCONT)
+        wait_for(lambda: askers[0].iterate() or sum(replies) + len(errors) == 600, "all are answered")
+        self.assertEqual(set(errors), {"org.tcmu.Mpath1.Error.Busy"})
+        self.assertLess(sum(replies), 100)
+        self.assertGreater(replies[0], 1)
+        out, err = list_maps.communicate(timeout=40)
+        self.assertEqual((list_maps.returncode, err), (0, ""))
+        self.assertEqual(len(out.splitlines()), 20)
+
     def test_a_map_that_hangs(self):
         """What it is asked again and again is not answered, but other maps are."""
         client = self.start_client("mpatha", "mpathb")
