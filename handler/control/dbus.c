@@ -31,9 +31,11 @@
 #define FIRST_TRY_MAX_US (2 * G_USEC_PER_SEC)
 
 /* The D-Bus specification's, of the method RequestName. */
-#define REQUEST_NAME_DO_NOT_QUEUE  4u
-#define REQUEST_NAME_PRIMARY_OWNER 1u
-#define REQUEST_NAME_ALREADY_OWNER 4u
+#define REQUEST_NAME_ALLOW_REPLACEMENT 1u
+#define REQUEST_NAME_REPLACE_EXISTING  2u
+#define REQUEST_NAME_DO_NOT_QUEUE      4u
+#define REQUEST_NAME_PRIMARY_OWNER     1u
+#define REQUEST_NAME_ALREADY_OWNER     4u
 
 static struct {
 	const struct control_hooks *hooks;
@@ -41,6 +43,7 @@ static struct {
 	GDBusConnection *connection;	    /* NULL: there is none */
 	GDBusConnection *runner_connection; /* the one that tcmu-runner shares with us */
 	bool serving;			    /* the name is ours */
+	bool left;			    /* we have closed the last connection */
 	bool retrying;			    /* the next try is coming */
 	bool complained;		    /* about no bus or no name: once, not every second */
 
@@ -242,25 +245,32 @@ static void on_name_reply(GObject *source, GAsyncResult *result, gpointer data)
 	retry_later();
 }
 
-/* Nobody can take the name from us afterwards, so there is nothing to watch but the connection. */
+/*
+ * Only a connection of ours that follows one takes the name from it, as a dbus-daemon that reads
+ * nothing from us (gate.c) does not see that we have closed the former one.  So there is nothing to
+ * watch but the connection.
+ */
 static void request_name(void)
 {
+	guint32 flags = REQUEST_NAME_ALLOW_REPLACEMENT | REQUEST_NAME_DO_NOT_QUEUE;
+
+	if (service.left)
+		flags |= REQUEST_NAME_REPLACE_EXISTING;
 	g_dbus_connection_call(service.connection, "org.freedesktop.DBus", "/org/freedesktop/DBus",
 			       "org.freedesktop.DBus", "RequestName",
-			       g_variant_new("(su)", BUS_NAME, REQUEST_NAME_DO_NOT_QUEUE),
-			       G_VARIANT_TYPE("(u)"), G_DBUS_CALL_FLAGS_NONE, -1, NULL,
-			       on_name_reply, NULL);
+			       g_variant_new("(su)", BUS_NAME, flags), G_VARIANT_TYPE("(u)"),
+			       G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_name_reply, NULL);
 }
 
 static void on_closed(GDBusConnection *connection, gboolean by_peer, GError *error, gpointer data)
 {
 	(void)connection;
-	(void)by_peer;
 	(void)data;
 	complain("connection lost", error ? error->message : "closed");
 	show_objects(NULL);
 	g_clear_object(&service.connection);
 	service.serving = false;
+	service.left = !by_peer;
 	retry_later();
 }
 

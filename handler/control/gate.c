@@ -10,12 +10,17 @@
  *
  * Calls are served one after another, and nearly all take no time.  To tell everything of all maps
  * takes as long as some hundred others, and everybody may ask for it: there is room for a few.
+ *
+ * dbus-daemon reads no more from a process of which 127 MB are on their way, and a client that
+ * asks, and does not read what it is told, has them on their way for as long as it likes.  Who
+ * comes anew is read again.
  */
 #include "control/gate.h"
 
 #include <string.h>
 
 #include "control/bell.h"
+#include "runtime/log.h"
 
 #define CALLS_MAX	 512
 #define CLIENT_CALLS_MAX 16
@@ -25,12 +30,14 @@
 #define SIGNALS_MAX    512
 /* So many more are told to try again, which is short; then calls are dropped. */
 #define REFUSED_MAX 10000
+#define FLUSH_S	    15 /* what was sent leaves in milliseconds */
 
 #define BUSY_ERROR "org.tcmu.Mpath1.Error.Busy"
 
 static struct {
 	/* the control thread's */
 	GSource *idle; /* a bell, answered when nothing else is to be done */
+	GSource *late; /* likewise, when what was sent has not left in time */
 	void (*reopened)(void);
 	GDBusConnection *connection;
 	bool flushing;
@@ -120,15 +127,34 @@ static GDBusMessage *filter(GDBusConnection *connection, GDBusMessage *message, 
 	return NULL;
 }
 
+static void end_flush(void)
+{
+	gate.flushing = false;
+	bell_ring_at(gate.late, -1); /* never */
+	open_gate();
+}
+
 static void on_flushed(GObject *source, GAsyncResult *result, gpointer data)
 {
 	(void)data;
 	g_dbus_connection_flush_finish(G_DBUS_CONNECTION(source), result, NULL);
 	if (G_DBUS_CONNECTION(source) != gate.connection)
 		return; /* its successor has a state of its own */
-	gate.flushing = false;
-	open_gate();
+	end_flush();
 	gate.reopened();
+}
+
+/* "closed" tells the others, who see to it that there is a connection again. */
+static void leave_the_bus(void *arg)
+{
+	(void)arg;
+	if (!gate.flushing)
+		return;
+	mpath_log(MPATH_LOG_WARN, NULL, NULL,
+		  "D-Bus: nothing was taken from us for %d s (a client that does not read its "
+		  "answers?)",
+		  FLUSH_S);
+	g_dbus_connection_close(gate.connection, NULL, NULL, NULL);
 }
 
 /* Of low priority: the calls that were let in have been dispatched. */
@@ -138,6 +164,7 @@ static void start_flush(void *arg)
 	if (!gate.connection || gate.flushing)
 		return;
 	gate.flushing = true;
+	bell_ring_at(gate.late, g_get_monotonic_time() + FLUSH_S * G_USEC_PER_SEC);
 	g_dbus_connection_flush(gate.connection, NULL, on_flushed, NULL);
 }
 
@@ -146,13 +173,13 @@ void gate_init(GMainContext *context, void (*reopened)(void))
 	gate.reopened = reopened;
 	gate.clients = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	gate.idle = bell_new(context, G_PRIORITY_LOW, start_flush, NULL);
+	gate.late = bell_new(context, G_PRIORITY_DEFAULT, leave_the_bus, NULL);
 }
 
 void gate_watch(GDBusConnection *connection)
 {
 	gate.connection = connection;
-	gate.flushing = false;
-	open_gate();
+	end_flush();
 	if (connection)
 		g_dbus_connection_add_filter(connection, filter, NULL, NULL);
 }

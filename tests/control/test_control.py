@@ -124,22 +124,30 @@ class Client:
             time.sleep(0.01)
 
 
-def flood(path, reads, count):
-    """A client that calls so often, as fast as it can, and reads what comes back, or does not."""
-    def message(number, *what):
-        call = Gio.DBusMessage.new_method_call(*what)
-        call.set_serial(number)
-        # Of calls that want a reply dbus-daemon itself lets only 128 through.
-        call.set_flags(Gio.DBusMessageFlags.NO_REPLY_EXPECTED if number > 1 else 0)
-        return call.to_blob(Gio.DBusCapabilityFlags.NONE)
+def message(number, flags, *what):
+    call = Gio.DBusMessage.new_method_call(*what)
+    call.set_serial(number)
+    call.set_flags(flags)
+    return call.to_blob(Gio.DBusCapabilityFlags.NONE)
 
+
+def connect(path):
+    """A client's socket: GDBus reads whatever comes."""
     uid = str(os.geteuid()).encode().hex().encode()
-    hello = message(1, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                    "Hello")
-    calls = message(2, "org.tcmu.Mpath1", ROOT, *MANAGED.rsplit(".", 1)) * count
+    hello = message(1, Gio.DBusMessageFlags.NONE, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                    "org.freedesktop.DBus", "Hello")
     client = socket.socket(socket.AF_UNIX)   # closed by the end of this process
     client.connect(path)
     client.sendall(b"\0AUTH EXTERNAL " + uid + b"\r\nBEGIN\r\n" + hello)
+    return client
+
+
+def flood(path, reads, count):
+    """A client that calls so often, as fast as it can, and reads what comes back, or does not."""
+    # Of calls that want a reply dbus-daemon itself lets only 128 through.
+    calls = message(2, Gio.DBusMessageFlags.NO_REPLY_EXPECTED, "org.tcmu.Mpath1", ROOT,
+                    *MANAGED.rsplit(".", 1)) * count
+    client = connect(path)
     client.settimeout(0.2)
     try:
         while calls:
@@ -149,6 +157,15 @@ def flood(path, reads, count):
                 client.recv(1 << 20)
     except OSError:
         pass    # dbus-daemon has thrown us out
+
+
+def ask_and_not_read(path):
+    """A client that asks for everything again and again, and never reads what it is told."""
+    client = connect(path)
+    for number in range(2, 10000):
+        client.sendall(message(number, Gio.DBusMessageFlags.NONE, "org.tcmu.Mpath1", ROOT,
+                               *MANAGED.rsplit(".", 1)))
+        time.sleep(0.05)
 
 
 class Bus:
@@ -731,6 +748,23 @@ class ControlTest(unittest.TestCase):
             self.assertEqual(client.call(path, method, "(s)", text + "x"),
                              "LimitsExceeded: a map has at most 1 MiB")
             self.assertNotIn("LimitsExceeded", client.call(path, method, "(s)", text) or "")
+
+    def test_a_client_does_not_read(self):
+        """dbus-daemon reads no more from who has too much on its way, which are answers that nobody
+        reads: others are answered again before long."""
+        self.bus.start(ALLOW_ALL, '<limit name="max_incoming_bytes">500000</limit>')
+        self.start_server(*(f"m{i}" for i in range(8)))
+        self.server.serving()
+        lazy = multiprocessing.get_context("fork").Process(
+            target=ask_and_not_read, args=(f"{self.bus.dir.name}/bus",))
+        lazy.start()
+        self.addCleanup(lazy.join)
+        self.addCleanup(lazy.kill)
+        wait_for(lambda: "nothing was taken from us" in self.server.log_text(), "noticed")
+        os.kill(lazy.pid, signal.SIGSTOP)   # it has what it has, and does not ask the next one
+        self.server.serving(2)
+        self.assertEqual(self.client().call("/map/m3", "Map.Status", "(s)", "info"),
+                         "the info of this map")
 
     def test_flood(self):
         """More calls than a client may have under way (dbus-daemon itself allows 128): some are
