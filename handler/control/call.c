@@ -9,7 +9,8 @@
  *
  * Memory is bounded whatever clients do: a call holds one reply buffer, and there are at most
  * CALLS_MAX of them; of one map CALLS_OF_MAP_MAX, once half of the room is taken, so that one that
- * does not answer leaves room for the others'.
+ * does not answer leaves room for the others'.  As many more ask for the status, which everybody
+ * may: they leave room for root's.
  */
 #include "control/call.h"
 
@@ -33,6 +34,7 @@ struct call {
 	GSource *answer; /* runs call_answered() on the control thread */
 	GDBusMethodInvocation *invocation;
 	enum call_reply kind;
+	bool asks; /* for the status */
 	char *map;
 	char **words; /* NULL: none are sent */
 	struct device_layout layout;
@@ -46,7 +48,7 @@ static const struct control_hooks *call_hooks;
 
 /* The control thread's. */
 static struct list calls = {&calls, &calls};
-static unsigned int calls_in_flight;
+static unsigned int calls_in_flight[2]; /* those that ask are the second */
 
 void call_init(GMainContext *context, const struct control_hooks *hooks)
 {
@@ -108,8 +110,8 @@ static void call_free(struct call *call)
 	g_strfreev(call->words);
 	g_free(call->map);
 	list_del(&call->node);
+	calls_in_flight[call->asks]--;
 	g_free(call);
-	calls_in_flight--;
 }
 
 static void call_reply(struct call *call)
@@ -139,9 +141,7 @@ static void call_refreshed(struct refresh *refresh, const struct mpath_snapshot 
 
 static bool may_have_changed(const struct call *call)
 {
-	bool asks = call->words && strcmp(call->words[0], "status") == 0;
-
-	return !call->request.message.error && !asks;
+	return !call->request.message.error && !call->asks;
 }
 
 static gboolean call_answered(gpointer data)
@@ -161,34 +161,35 @@ static void call_done(struct device_request *request)
 	g_source_attach(call->answer, call_context);
 }
 
-static unsigned int calls_of(const char *map)
+static unsigned int calls_of(const char *map, bool asks)
 {
 	const struct call *call;
 	unsigned int n = 0;
 
 	list_for_each_entry(call, &calls, node)
-		n += strcmp(call->map, map) == 0;
+		n += call->asks == asks && strcmp(call->map, map) == 0;
 	return n;
 }
 
-static bool is_room_for(const char *map)
+static bool is_room_for(const char *map, bool asks)
 {
-	return calls_in_flight < CALLS_MAX / 2 ||
-	       (calls_in_flight < CALLS_MAX && calls_of(map) < CALLS_OF_MAP_MAX);
+	return calls_in_flight[asks] < CALLS_MAX / 2 ||
+	       (calls_in_flight[asks] < CALLS_MAX && calls_of(map, asks) < CALLS_OF_MAP_MAX);
 }
 
 /* NULL: too many; the invocation was answered. */
 static struct call *call_new(GDBusMethodInvocation *invocation, const char *map,
-			     const char *const *words)
+			     const char *const *words, bool asks)
 {
-	struct call *call = is_room_for(map) ? g_try_new(struct call, 1) : NULL;
+	struct call *call = is_room_for(map, asks) ? g_try_new(struct call, 1) : NULL;
 
 	if (!call) {
 		call_refuse(invocation, -EBUSY, "too many calls at once, try again");
 		return NULL;
 	}
 	list_push_back(&calls, &call->node);
-	calls_in_flight++;
+	calls_in_flight[asks]++;
+	call->asks = asks;
 	call->invocation = invocation;
 	call->layout_owner = NULL;
 	call->map = g_strdup(map);
@@ -244,7 +245,7 @@ void call_map(GDBusMethodInvocation *invocation, const char *map, const char *co
 		call_refuse(invocation, -E2BIG, "a message has at most 32 words and 4096 bytes");
 		return;
 	}
-	call = call_new(invocation, map, words);
+	call = call_new(invocation, map, words, strcmp(words[0], "status") == 0);
 	if (!call)
 		return;
 	call_send_words(call, kind);
@@ -253,7 +254,7 @@ void call_map(GDBusMethodInvocation *invocation, const char *map, const char *co
 void call_path(GDBusMethodInvocation *invocation, const char *map, const char *const *words,
 	       unsigned int path_id)
 {
-	struct call *call = call_new(invocation, map, words);
+	struct call *call = call_new(invocation, map, words, false);
 
 	if (!call)
 		return;
@@ -269,7 +270,7 @@ void call_reload(GDBusMethodInvocation *invocation, const char *map, const char 
 
 	if (!call_takes_text(invocation, text))
 		return;
-	call = call_new(invocation, map, NULL);
+	call = call_new(invocation, map, NULL, false);
 	if (!call)
 		return;
 	message = &call->request.message;
@@ -302,7 +303,7 @@ static void call_text(struct refresh *refresh, const struct mpath_snapshot *snap
 void call_snapshot(GDBusMethodInvocation *invocation, const char *map,
 		   char *(*text)(const char *map, const struct mpath_snapshot *snapshot))
 {
-	struct call *call = call_new(invocation, map, NULL);
+	struct call *call = call_new(invocation, map, NULL, true);
 
 	if (!call)
 		return;

@@ -849,6 +849,20 @@ class ControlTest(unittest.TestCase):
                          "the info of this map")
         self.assertIsNone(client.call("/map/mpathb/path/0", "Path.Fail"))
 
+    def test_everybody_asks(self):
+        """Of maps that do not answer everybody may ask the status: that leaves room for root's messages."""
+        client = self.start_client(*(f"m{i}" for i in range(20)))
+        for i in range(1, 20):
+            self.server.say("hang", f"m{i}")
+            self.server.did(f"hang m{i}", 1)
+            for _ in range(4):
+                client.bus.call("org.tcmu.Mpath1", f"{ROOT}/map/m{i}", "org.tcmu.Mpath1.Map", "Status",
+                                GLib.Variant("(s)", ("info",)), None, Gio.DBusCallFlags.NONE, 60000,
+                                None)
+        self.assertEqual(client.call("/map/m0", "Map.Status", "(s)", "info"),
+                         "Busy: too many calls at once, try again")
+        self.assertIsNone(client.call("/map/m0/path/0", "Path.Fail"))
+
     def test_client_leaves(self):
         """A client that does not wait for its answer, and a map that goes before it gives one."""
         self.start("mpatha")
