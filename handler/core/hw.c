@@ -315,7 +315,7 @@ static struct path *path_to_ask(struct multipath *m, bool *busy)
 	return somebody_has_told(m) ? NULL : failed;
 }
 
-static bool any_in_transition(const struct multipath *m)
+bool any_in_transition(const struct multipath *m)
 {
 	const struct path *path;
 

@@ -580,6 +580,7 @@ void hw_conversation_over(struct path *path);
 bool is_optimized(const struct path *path);
 void tell_port_groups(struct multipath *m);
 void want_refresh(struct multipath *m);
+bool any_in_transition(const struct multipath *m);
 void refresh_timeout(struct multipath *m);
 void refreshed(struct multipath *m, enum hw_result result);
 

@@ -120,13 +120,15 @@ static void learn_priorities(struct multipath *m)
 /*
  * As multipathd asks for priorities with each check: the unit attention that told of a move may
  * have been lost, and commands are answered on the slower paths, too.  Mostly one answer tells of
- * all groups; but if nobody tells, all paths have been asked.
+ * all groups; but if nobody tells, all paths have been asked.  Where priorities are nobody's
+ * business, failback may still wait for the end of a transition: an activation has met it, or
+ * nobody has told since.
  */
 void policy_path_checked(struct multipath *m)
 {
 	uint64_t interval_ns = m->settings.polling_interval_ms * NSEC_PER_MSEC;
 
-	if (m->settings.policy.on && by_alua(m) && !m->refreshing &&
+	if (((m->settings.policy.on && by_alua(m)) || any_in_transition(m)) && !m->refreshing &&
 	    m->now_ns - m->states_asked_ns >= interval_ns)
 		want_refresh(m);
 }

@@ -616,6 +616,38 @@ static void no_failback_into_a_transition(void)
 	world_end(w);
 }
 
+/*
+ * The paths of the group in use are lost, and the array has it in transition, as the activation of
+ * the other group is told.  They are back, and so is the group, and nobody says so: commands go
+ * back there all the same.
+ */
+static void the_end_of_a_transition_that_an_activation_has_met(void)
+{
+	struct world *w = new_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+	struct sim_io *io;
+
+	w->settings.policy.failback = FAILBACK_IMMEDIATE;
+	lun(w)->tur_in_transition = true;
+	world_up(w);
+	read_and_wait(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	set_mode(sim_path(w, "8:16"), MODE_LOST);
+	set_port_group(w, 1, ALUA_TRANSITIONING, false);
+	set_port_group(w, 2, ALUA_OPTIMIZED, false);
+	submit_read(w, 0, 1);
+	submit_read(w, 0, 1);
+	advance(w, 3000);
+	io = read_and_wait(w);
+	expect(w, io->last_path->nexus.group == 2);
+	set_port_group(w, 1, ALUA_OPTIMIZED, false);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	set_mode(sim_path(w, "8:16"), MODE_UP);
+	advance(w, 30000);
+	io = read_and_wait(w);
+	expect(w, io->last_path->nexus.group == 1);
+	world_end(w);
+}
+
 /* What was told of the other group is from before that: it is not asked to take the LUN back. */
 static void a_transition_of_all_groups(void)
 {
@@ -1106,6 +1138,7 @@ int main(void)
 	STORY(commands_meet_a_transition);
 	STORY(a_transition_while_another_group_is_optimized);
 	STORY(no_failback_into_a_transition);
+	STORY(the_end_of_a_transition_that_an_activation_has_met);
 	STORY(a_transition_of_all_groups);
 	STORY(identified_in_a_transition);
 	STORY(a_transition_takes_too_long);
