@@ -920,8 +920,9 @@ static void nobody_has_heard(struct world *w, unsigned int code)
 		w->oracle->reset_told_ns = w->now_ns;
 	w->oracle->untold[w->oracle->nr_untold].code = code;
 	w->oracle->untold[w->oracle->nr_untold++].heard_seq = ++w->seq;
-	/* What was heard early may be among what the map keeps. */
-	w->oracle->news_overflow |= w->oracle->nr_untold + w->oracle->nr_early > NEWS_MAX;
+	/* The map keeps what was heard early, too, and what it has found out itself. */
+	w->oracle->news_overflow |=
+		w->oracle->nr_untold + w->oracle->nr_early > NEWS_MAX || w->m->nr_news >= NEWS_MAX;
 	w->oracle->news_full |= w->oracle->nr_untold + w->oracle->nr_early >= NEWS_MAX;
 }
 
