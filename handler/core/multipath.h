@@ -599,7 +599,7 @@ void policy_path_checked(struct multipath *m);
 void doubt_groups(struct multipath *m);
 void policy_timeout(struct multipath *m);
 void policy_path_known(struct multipath *m, const struct path *path);
-void policy_path_up(struct multipath *m, const struct path *path, bool was_down);
+void policy_path_up(struct multipath *m, struct path *path, bool was_down);
 void policy_path_cleared(struct multipath *m, const struct path *path, bool by_array);
 void policy_transition_over(struct multipath *m, const struct path *path);
 void policy_told_to_switch(struct multipath *m);

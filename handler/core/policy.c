@@ -135,14 +135,19 @@ void policy_path_checked(struct multipath *m)
 
 /* --- the better group --- */
 
-/* Not one in transition, as the array says, whatever the checker: it would wait for its end. */
+/* As the array says, whatever the checker. */
+static bool is_in_transition(const struct path *path)
+{
+	return path->tpg.state_known && path->tpg.state == ALUA_TRANSITIONING;
+}
+
+/* Not one in transition: they would wait for its end. */
 static bool may_take_commands(const struct priority_group *pg)
 {
 	const struct path *path;
 
 	list_for_each_entry(path, &pg->paths, node)
-		if (path->active && !path->suspect &&
-		    !(path->tpg.state_known && path->tpg.state == ALUA_TRANSITIONING))
+		if (path->active && !path->suspect && !is_in_transition(path))
 			return true;
 	return false;
 }
@@ -202,12 +207,13 @@ bool may_begin_with(const struct multipath *m, const struct priority_group *pg)
 	return !m->settings.policy.on || !by_alua(m) || is_optimized(first_path(pg));
 }
 
+/* One that has come up in a transition could not have commands yet, and so it is as if just now. */
 static bool has_another_usable_path(const struct priority_group *pg, unsigned int path_id)
 {
 	const struct path *path;
 
 	list_for_each_entry(path, &pg->paths, node)
-		if (path->active && !path->suspect && path->id != path_id)
+		if (path->active && !path->suspect && path->id != path_id && !path->too_early)
 			return true;
 	return false;
 }
@@ -253,17 +259,26 @@ static bool is_moved_to(struct multipath *m, const struct priority_group *pg)
 	return true;
 }
 
+static void forget_the_early(struct multipath *m)
+{
+	struct path *path;
+
+	for_each_path(m, path)
+		path->too_early &= is_in_transition(path);
+}
+
 static void look_for_better_group(struct multipath *m)
 {
 	struct priority_group *best = best_group(m);
 	bool moved = best && is_moved_to(m, best);
 
-	if (!is_worth_asking_for(m, best))
-		return;
-	if (moved)
-		use_group(m, best, "the array has moved the LUN to");
-	else
-		fail_back(m, best);
+	if (is_worth_asking_for(m, best)) {
+		if (moved)
+			use_group(m, best, "the array has moved the LUN to");
+		else
+			fail_back(m, best);
+	}
+	forget_the_early(m);
 }
 
 /*
@@ -278,8 +293,9 @@ static void may_fail_back(struct multipath *m, const struct path *path, bool was
 }
 
 /* As in multipathd the time until failback begins anew with each. */
-void policy_path_up(struct multipath *m, const struct path *path, bool was_down)
+void policy_path_up(struct multipath *m, struct path *path, bool was_down)
 {
+	path->too_early = was_down && is_in_transition(path);
 	m->failback_due_ns = 0;
 	may_fail_back(m, path, was_down);
 }
@@ -299,12 +315,16 @@ void policy_path_cleared(struct multipath *m, const struct path *path, bool by_a
 void policy_transition_over(struct multipath *m, const struct path *path)
 {
 	if (!m->settings.policy.on && is_optimized(path))
-		may_fail_back(m, path, false);
+		may_fail_back(m, path, path->too_early);
 }
 
 /* The administrator wants another group: a path that came up before is no reason to leave it. */
 void policy_told_to_switch(struct multipath *m)
 {
+	struct path *path;
+
+	for_each_path(m, path)
+		path->too_early = false;
 	m->came_up_id = NO_PATH_ID;
 	m->next_is_ours = false;
 }

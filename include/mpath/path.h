@@ -121,6 +121,7 @@ struct path {
 	bool settled;	  /* was looked at once since the map was created */
 	bool moved_to;	  /* the array has made it optimized, and commands have not followed yet */
 	bool was_down;	  /* not only for commands: so a check has found it, or it is new */
+	bool too_early;	  /* it has come up in a transition: commands could not follow yet */
 	bool reopen;	  /* the device went away: close the link and resolve the address anew */
 	bool foreign;	  /* commands of a dead process may still be out there (D9 Restart) */
 	bool feared;	  /* ... or may have been lost there: does the kernel keep some back? */

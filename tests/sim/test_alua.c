@@ -648,6 +648,55 @@ static void the_end_of_a_transition_that_an_activation_has_met(void)
 	world_end(w);
 }
 
+/*
+ * A controller starts anew: its paths come up before the transition is over, and cannot have the
+ * commands yet.  Then they come back to it, but once: what the administrator wants after that
+ * holds.
+ */
+static void followover_when_a_transition_is_over(void)
+{
+	for (int in_list = 0; in_list < 2; in_list++) {
+		struct world *w = new_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+		struct sim_io *io;
+
+		w->settings.policy.failback = FAILBACK_FOLLOWOVER;
+		w->settings.policy.on = w->lists_paths = in_list;
+		w->settings.policy.grouping = GROUPING_GROUP_BY_TPG;
+		w->settings.policy.prio = PRIO_ALUA;
+		lun(w)->tur_in_transition = true;
+		lun(w)->groups[1].state = ALUA_NON_OPTIMIZED;
+		lun(w)->stpg = STPG_REFUSES;
+		world_up(w);
+		read_and_wait(w);
+		set_mode(sim_path(w, "8:0"), MODE_LOST);
+		set_mode(sim_path(w, "8:16"), MODE_LOST);
+		set_port_group(w, 1, ALUA_TRANSITIONING, false);
+		advance(w, 12000);
+		io = read_and_wait(w);
+		expect(w, io->last_path->nexus.group == 2);
+		set_mode(sim_path(w, "8:0"), MODE_UP);
+		advance(w, 3000);
+		set_mode(sim_path(w, "8:16"), MODE_UP);
+		advance(w, 10000);
+		expect(w, sim_path(w, "8:16")->path->active);
+		io = read_and_wait(w);
+		expect(w, io->last_path->nexus.group == 2);
+		set_port_group(w, 1, ALUA_OPTIMIZED, false);
+		advance(w, 10000);
+		io = read_and_wait(w);
+		expect(w, io->last_path->nexus.group == 1);
+		message(w, "switch_group 2");
+		read_and_wait(w);
+		set_port_group(w, 1, ALUA_TRANSITIONING, false);
+		advance(w, 10000);
+		set_port_group(w, 1, ALUA_OPTIMIZED, false);
+		advance(w, 10000);
+		io = read_and_wait(w);
+		expect(w, io->last_path->nexus.group == 2);
+		world_end(w);
+	}
+}
+
 /* What was told of the other group is from before that: it is not asked to take the LUN back. */
 static void a_transition_of_all_groups(void)
 {
@@ -1139,6 +1188,7 @@ int main(void)
 	STORY(a_transition_while_another_group_is_optimized);
 	STORY(no_failback_into_a_transition);
 	STORY(the_end_of_a_transition_that_an_activation_has_met);
+	STORY(followover_when_a_transition_is_over);
 	STORY(a_transition_of_all_groups);
 	STORY(identified_in_a_transition);
 	STORY(a_transition_takes_too_long);
