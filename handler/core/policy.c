@@ -300,21 +300,27 @@ void policy_path_up(struct multipath *m, struct path *path, bool was_down)
 	may_fail_back(m, path, was_down);
 }
 
-/* It was only in doubt.  Where commands are that is no reason to stay there for longer. */
+/* It was only in doubt.  Where commands are that is no reason to stay there for longer, or to go.
+ */
 void policy_path_cleared(struct multipath *m, const struct path *path, bool by_array)
 {
-	if (is_better(m, path->pg))
-		m->failback_due_ns = 0;
+	if (!is_better(m, path->pg))
+		return;
+	m->failback_due_ns = 0;
 	may_fail_back(m, path, !by_array);
 }
 
 /*
  * Of the path's port group, as the array says.  If it has not come back the array has moved the
- * LUN.  Where groups are formed anew for that, they are looked at then.
+ * LUN; nor is it about a better group if it was the one in use that has waited for that.  Where
+ * groups are formed anew for that, they are looked at then.
  */
 void policy_transition_over(struct multipath *m, const struct path *path)
 {
-	if (!m->settings.policy.on && is_optimized(path))
+	const struct priority_group *best = best_group(m);
+
+	if (!m->settings.policy.on && best && first_path(best)->tpg.id == path->tpg.id &&
+	    is_optimized(path))
 		may_fail_back(m, path, path->too_early);
 }
 

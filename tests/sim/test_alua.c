@@ -697,6 +697,38 @@ static void followover_when_a_transition_is_over(void)
 	}
 }
 
+/*
+ * The administrator wants the other group, which the array takes its time for: he is obeyed,
+ * whether or not the checker sees that, too.
+ */
+static void a_transition_that_was_asked_for(void)
+{
+	for (int unseen = 0; unseen < 2; unseen++) {
+		struct world *w = new_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+		struct sim_io *io;
+
+		w->settings.policy.failback = FAILBACK_IMMEDIATE;
+		lun(w)->tur_in_transition = unseen;
+		world_up(w);
+		read_and_wait(w);
+		message(w, "switch_group 2");
+		set_port_group(w, 2, ALUA_TRANSITIONING, true);
+		io = submit_read(w, 0, 1);
+		advance(w, 12000);
+		expect_notice(w, "target port group 2 is transitioning");
+		expect_pending(w, io);
+		set_port_group(w, 1, ALUA_NON_OPTIMIZED, false);
+		set_port_group(w, 2, ALUA_OPTIMIZED, false);
+		advance(w, 10000);
+		expect_good(w, io);
+		expect(w, io->last_path->nexus.group == 2);
+		io = read_and_wait(w);
+		expect(w, io->last_path->nexus.group == 2);
+		expect(w, lun(w)->nr_stpg == 0);
+		world_end(w);
+	}
+}
+
 /* What was told of the other group is from before that: it is not asked to take the LUN back. */
 static void a_transition_of_all_groups(void)
 {
@@ -1189,6 +1221,7 @@ int main(void)
 	STORY(no_failback_into_a_transition);
 	STORY(the_end_of_a_transition_that_an_activation_has_met);
 	STORY(followover_when_a_transition_is_over);
+	STORY(a_transition_that_was_asked_for);
 	STORY(a_transition_of_all_groups);
 	STORY(identified_in_a_transition);
 	STORY(a_transition_takes_too_long);
