@@ -81,17 +81,23 @@ static uint64_t usual_wait_over_ns(const struct multipath *m)
 		       NSEC_PER_MSEC;
 }
 
-/* What was kept back may last so long from then on, a slow one, too, if there may be one. */
+/*
+ * What was kept back may last so long from then on: it has all of its time, also if that is longer
+ * than ours by now, and a slow one, too, if there may be one.
+ */
 uint64_t kept_back_lasts_ms(const struct multipath *m)
 {
 	const struct mpath_settings *s = &m->settings;
-	uint32_t slow_ms = m->former_longest_ms > SLOW_MAX_MS ? m->former_longest_ms : SLOW_MAX_MS;
-	uint64_t given_up_ms = (uint64_t)slow_ms + KERNEL_ERROR_HANDLING_MS;
+	uint32_t timeout_ms = m->former_longest_ms;
+	uint64_t given_up_ms;
 
-	if (!m->former_slow_ns)
+	if (!m->former_slow_ns && timeout_ms <= s->path_timeout_ms)
 		return s->restart_wait_ms + longest_fence_ms(m, s->path_timeout_ms);
+	if (m->former_slow_ns && timeout_ms < SLOW_MAX_MS)
+		timeout_ms = SLOW_MAX_MS;
+	given_up_ms = (uint64_t)timeout_ms + KERNEL_ERROR_HANDLING_MS;
 	return (s->restart_wait_ms > given_up_ms ? s->restart_wait_ms : given_up_ms) +
-	       longest_fence_ms(m, slow_ms);
+	       longest_fence_ms(m, timeout_ms);
 }
 
 uint64_t wait_over_ns(const struct multipath *m)

@@ -2104,6 +2104,35 @@ static void a_shorter_time_out_during_the_wait(void)
 	world_end(w);
 }
 
+/*
+ * The administrator makes the time-out shorter when a kept back write is feared for longer than the
+ * old one already: when it is let go it has that all the same.
+ */
+static void a_shorter_time_out_while_it_is_kept_back(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	set_path_timeout(w, 60000);
+	world_up(w);
+	sim_block(sim_path(w, "8:0"));
+	submit_write(w, 0, 1);
+	kill_world(w, 0);
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 200000);
+	set_path_timeout(w, 20000);
+	expect(w, reload(w, QUEUE TWO_GROUPS) == 0);
+	advance(w, 5000);
+	sim_let_go(sim_path(w, "8:0"), 0, 85000);
+	sim_path(w, "8:0")->nr_errors++;
+	advance(w, 149000); /* 60 + 30 + 60 s */
+	expect_pending(w, write);
+	expect(w, w->counts.orphan_writes == 1);
+	world_end(w);
+}
+
 /* Likewise longer; and nobody has left word of it: then it is ours, as we have begun. */
 static void a_longer_time_out_during_the_wait(void)
 {
@@ -2550,6 +2579,7 @@ int main(void)
 	STORY(a_time_out_of_half_an_hour_for_a_while);
 	STORY(a_shorter_time_out_for_the_next_process);
 	STORY(a_shorter_time_out_during_the_wait);
+	STORY(a_shorter_time_out_while_it_is_kept_back);
 	STORY(a_longer_time_out_during_the_wait);
 	STORY(a_shorter_time_out_and_no_fence);
 	STORY(a_time_out_between_two_shorter_ones_and_no_fence);
