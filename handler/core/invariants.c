@@ -163,8 +163,8 @@ static void check_wakes(const struct multipath *m)
 	check_queue_wakes(m, &m->fenced);
 	check_queue_wakes(m, &m->activating);
 	check_queue_wakes(m, &m->suspended);
-	if (m->slow_kept_ns && !m->nr_slow)
-		check_wakes_by(m, m->slow_idle_ns);
+	if (m->slow_kept_ns)
+		check_wakes_by(m, m->nr_slow ? m->slow_due_ns : m->slow_idle_ns);
 	if (m->reset_state > RESET_HANGS || !m->restart_over)
 		assert(m->wake_ns);
 	if (m->stopping)

@@ -223,6 +223,7 @@ struct multipath {
 	uint32_t first_timeout_ms;  /* the least path_timeout_ms so far: a next process knows it */
 	unsigned int nr_slow;	    /* writes that are out and may take longer than that */
 	uint64_t slow_kept_ns;	    /* the end of the last of these, as a next process knows it */
+	uint64_t slow_due_ns;	    /* that end is too early then for who is still out */
 	uint64_t slow_idle_ns;	    /* it is over then, if none comes */
 	uint64_t awaited_group;	    /* in use then; 0: none, or commands use one by now */
 	struct awaited *awaited;    /* owned; NULL: there is nothing else */

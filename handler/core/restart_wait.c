@@ -136,20 +136,28 @@ static uint64_t longest_out_ms(const struct multipath *m, uint32_t timeout_ms)
  * Told to the next process at once, and for half of its time more than needed, so that not each of
  * many is news for it.
  */
+static void keep_slow(struct multipath *m, uint32_t timeout_ms)
+{
+	uint64_t end_ns = m->now_ns + longest_out_ms(m, timeout_ms) * NSEC_PER_MSEC;
+	uint64_t due_ns;
+
+	if (end_ns >= m->slow_kept_ns) {
+		m->slow_kept_ns = end_ns + timeout_ms / 2 * NSEC_PER_MSEC;
+		m->actions->fence_moved = true;
+	}
+	due_ns = m->now_ns + (m->slow_kept_ns - end_ns);
+	if (m->slow_due_ns <= m->now_ns || due_ns < m->slow_due_ns)
+		m->slow_due_ns = due_ns;
+	wake_by(m, m->slow_due_ns);
+}
+
 void slow_write_starts(struct multipath *m, struct mpath_io *io)
 {
-	uint32_t timeout_ms = io->cmd.timeout_ms;
-	uint64_t end_ns;
-
 	if (io->cmd.needs_ms > SLOW_MAX_MS)
 		return;
 	io->slow = true;
 	m->nr_slow++;
-	end_ns = m->now_ns + longest_out_ms(m, timeout_ms) * NSEC_PER_MSEC;
-	if (end_ns <= m->slow_kept_ns)
-		return;
-	m->slow_kept_ns = end_ns + timeout_ms / 2 * NSEC_PER_MSEC;
-	m->actions->fence_moved = true;
+	keep_slow(m, io->cmd.timeout_ms);
 }
 
 void slow_write_ends(struct multipath *m, struct mpath_io *io)
@@ -161,9 +169,38 @@ void slow_write_ends(struct multipath *m, struct mpath_io *io)
 	wake_by(m, m->slow_idle_ns);
 }
 
+static uint32_t slowest_timeout_ms(const struct path *path, uint32_t least_ms)
+{
+	const struct mpath_io *io;
+
+	list_for_each_entry(io, &path->flying, flight)
+		if (io->slow && io->cmd.timeout_ms > least_ms)
+			least_ms = io->cmd.timeout_ms;
+	return least_ms;
+}
+
+/* One that is still out may have been kept back, and has all of its time when it is let go. */
+static void tell_slow_once_more(struct multipath *m)
+{
+	uint32_t timeout_ms = 0;
+	const struct path *path;
+
+	if (m->now_ns < m->slow_due_ns) {
+		wake_by(m, m->slow_due_ns);
+		return;
+	}
+	for_each_path(m, path)
+		timeout_ms = slowest_timeout_ms(path, timeout_ms);
+	list_for_each_entry(path, &m->leaving, map_node)
+		timeout_ms = slowest_timeout_ms(path, timeout_ms);
+	keep_slow(m, timeout_ms);
+}
+
 /* Where there was one there will be another. */
 void slow_timeout(struct multipath *m)
 {
+	if (m->nr_slow)
+		tell_slow_once_more(m);
 	if (!m->slow_kept_ns || m->nr_slow)
 		return;
 	if (m->now_ns < m->slow_idle_ns) {

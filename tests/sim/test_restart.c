@@ -1966,6 +1966,35 @@ static void an_unmap_that_the_process_before_has_seen_end(void)
 	expect_the_usual_wait(w);
 }
 
+/*
+ * The kernel has kept an UNMAP back for longer than it could be out otherwise, and has just let it
+ * go when the process dies: it has all of its time still.
+ */
+static void a_slow_write_that_was_kept_back_for_long(void)
+{
+	for (int ms = 30000; ms <= 1000000; ms += 65000) {
+		struct world *w = world_new(QUEUE TWO_GROUPS);
+		struct sim_io *write;
+
+		w->settings.fence = FENCE_TIME;
+		world_up(w);
+		set_mode(sim_path(w, "8:0"), MODE_HUNG);
+		submit_unmap(w, 0, 1);
+		advance(w, ms);
+		kill_world(w, 145000);
+		set_mode(sim_path(w, "8:0"), MODE_UP);
+		sim_path(w, "8:0")->nr_errors++;
+		restart_world(w);
+		write = submit_write(w, 0, 1);
+		advance(w, 269000); /* 120 + 30 + 120 s */
+		expect_pending(w, write);
+		expect(w, w->counts.orphan_writes == 1);
+		advance(w, 62000); /* not each of many is told */
+		expect_good(w, write);
+		world_end(w);
+	}
+}
+
 /* path_timeout_ms was longer for a while, which the next process does not read anywhere. */
 static void a_longer_time_out_for_a_while(void)
 {
@@ -2575,6 +2604,7 @@ int main(void)
 	STORY(an_unmap_ends_soon);
 	STORY(an_unmap_that_has_ended);
 	STORY(an_unmap_that_the_process_before_has_seen_end);
+	STORY(a_slow_write_that_was_kept_back_for_long);
 	STORY(a_longer_time_out_for_a_while);
 	STORY(a_time_out_of_half_an_hour_for_a_while);
 	STORY(a_shorter_time_out_for_the_next_process);
