@@ -445,10 +445,12 @@ static void send_reset(struct multipath *m, struct path *path)
 	list_push_back(&m->actions->reset, &path->reset_node);
 }
 
-/* Others do not wait meanwhile. */
+/* Others do not wait meanwhile.  Who is in doubt may not be able to prove anything for minutes. */
 static void prepare_reset(struct multipath *m)
 {
-	if (!wants_reset(m) || !path_with_reset(m)) {
+	struct path *path = path_with_reset(m);
+
+	if (!wants_reset(m) || !path || !is_usable(path)) {
 		m->reset_state = RESET_IDLE;
 		begin_reset(m);
 	} else if (m->reset_proved) {

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "mpath/scsi.h"
 #include "sim/lib/tables.h"
 #include "sim/lib/world.h"
 
@@ -1809,6 +1810,29 @@ static void a_reset_does_not_go_to_another_lun(void)
 	world_end(w);
 }
 
+/* The path that is to bring the reset cannot prove whose LUN it is in a transition: another one
+ * can. */
+static void a_reset_does_not_wait_for_a_transition(void)
+{
+	struct world *w = new_world(QUEUE "1 alua 3 1 round-robin 0 1 1 8:0 1 round-robin 0 1 1 "
+					  "8:16 1 round-robin 0 1 1 8:32 1",
+				    FENCE_LU_RESET);
+
+	give_port_groups(w, 1, 1);
+	w->luns[0].groups[1].state = ALUA_OPTIMIZED;
+	w->luns[0].groups[2].state = ALUA_OPTIMIZED;
+	w->luns[0].tur_in_transition = true;
+	world_up(w);
+	submit_read(w, 0, 1);
+	advance(w, 10);
+	lose_write(w, 0);
+	set_port_group(w, 2, ALUA_TRANSITIONING, false);
+	advance(w, 5000);
+	expect(w, sim_path(w, "8:32")->nr_resets == 1);
+	expect_notice(w, "8:32: LOGICAL UNIT RESET: the lost writes cannot land any more");
+	world_end(w);
+}
+
 /* The LUN is exchanged while the reset is on its way: perhaps that has hit the other one. */
 static void a_reset_that_another_lun_may_have_got(void)
 {
@@ -2107,6 +2131,7 @@ int main(void)
 	STORY(a_reset_waits_for_a_path);
 	STORY(a_reset_is_for_what_was_lost_before);
 	STORY(a_reset_does_not_go_to_another_lun);
+	STORY(a_reset_does_not_wait_for_a_transition);
 	STORY(a_reset_that_another_lun_may_have_got);
 	STORY(a_reset_whose_path_is_lost_then);
 	STORY(a_reset_that_hangs);
