@@ -235,7 +235,7 @@ void tell_port_groups(struct multipath *m)
 
 	list_for_each_entry(path, &m->hw.paths, hw_node) {
 		uint8_t state = path->tpg.state_known ? (uint8_t)(path->tpg.state + 1) : 0;
-		bool is_over = path->told_state == ALUA_TRANSITIONING + 1;
+		bool is_change = path->told_state;
 
 		if (path->told_state == state)
 			continue;
@@ -244,13 +244,13 @@ void tell_port_groups(struct multipath *m)
 		trace(m, "port group %u: %s", path->tpg.id, scsi_alua_state_name(path->tpg.state));
 		notice(m, NOTICE_OTHER, NULL, "target port group %u is %s", path->tpg.id,
 		       scsi_alua_state_name(path->tpg.state));
-		if (!path->told_state)
-			not_for_the_log(m); /* no change */
+		if (!is_change)
+			not_for_the_log(m);
 		list_for_each_entry(other, &m->hw.paths, hw_node)
 			if (other->tpg.id == path->tpg.id)
 				other->told_state = state;
-		if (is_over)
-			policy_transition_over(m, path);
+		if (is_change)
+			policy_state_changed(m, path);
 	}
 	doubt_groups(m);
 }

@@ -602,7 +602,7 @@ void policy_timeout(struct multipath *m);
 void policy_path_known(struct multipath *m, const struct path *path);
 void policy_path_up(struct multipath *m, struct path *path, bool was_down);
 void policy_path_cleared(struct multipath *m, const struct path *path, bool by_array);
-void policy_transition_over(struct multipath *m, const struct path *path);
+void policy_state_changed(struct multipath *m, const struct path *path);
 void policy_told_to_switch(struct multipath *m);
 bool may_begin_with(const struct multipath *m, const struct priority_group *pg);
 void policy_path_failed(struct multipath *m);

@@ -311,11 +311,12 @@ void policy_path_cleared(struct multipath *m, const struct path *path, bool by_a
 }
 
 /*
- * Of the path's port group, as the array says.  If it has not come back the array has moved the
- * LUN; nor is it about a better group if it was the one in use that has waited for that.  Where
- * groups are formed anew for that, they are looked at then.
+ * Of the path's port group, as the array says: a transition is over in which commands could not
+ * follow, or it has given the LUN back.  If the group is not optimized the array has moved the LUN;
+ * nor is it about a better group if it was the one in use that has waited for that.  Where groups
+ * are formed anew for that, they are looked at then.
  */
-void policy_transition_over(struct multipath *m, const struct path *path)
+void policy_state_changed(struct multipath *m, const struct path *path)
 {
 	const struct priority_group *best = best_group(m);
 

@@ -698,6 +698,43 @@ static void followover_when_a_transition_is_over(void)
 }
 
 /*
+ * A controller starts anew: its paths come up in the transition, after which it is not optimized at
+ * first.  When the array has given the LUN back to it, commands follow.
+ */
+static void failback_when_the_array_gives_the_lun_back(void)
+{
+	for (int i = 0; i < 2; i++) {
+		struct world *w = new_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+		struct sim_io *io;
+
+		w->settings.policy.failback = i ? FAILBACK_FOLLOWOVER : FAILBACK_IMMEDIATE;
+		lun(w)->tur_in_transition = true;
+		world_up(w);
+		read_and_wait(w);
+		set_mode(sim_path(w, "8:0"), MODE_LOST);
+		set_mode(sim_path(w, "8:16"), MODE_LOST);
+		set_port_group(w, 1, ALUA_TRANSITIONING, false);
+		set_port_group(w, 2, ALUA_OPTIMIZED, false);
+		advance(w, 12000);
+		read_and_wait(w);
+		set_mode(sim_path(w, "8:0"), MODE_UP);
+		set_mode(sim_path(w, "8:16"), MODE_UP);
+		advance(w, 6000);
+		set_port_group(w, 1, ALUA_NON_OPTIMIZED, false);
+		advance(w, 6000);
+		io = read_and_wait(w);
+		expect(w, io->last_path->nexus.group == 2);
+		set_port_group(w, 1, ALUA_OPTIMIZED, false);
+		set_port_group(w, 2, ALUA_NON_OPTIMIZED, true);
+		read_and_wait(w);
+		advance(w, 100);
+		io = read_and_wait(w);
+		expect(w, io->last_path->nexus.group == 1 && lun(w)->nr_stpg == 0);
+		world_end(w);
+	}
+}
+
+/*
  * The administrator wants the other group, which the array takes its time for: he is obeyed,
  * whether or not the checker sees that, too.
  */
@@ -1221,6 +1258,7 @@ int main(void)
 	STORY(no_failback_into_a_transition);
 	STORY(the_end_of_a_transition_that_an_activation_has_met);
 	STORY(followover_when_a_transition_is_over);
+	STORY(failback_when_the_array_gives_the_lun_back);
 	STORY(a_transition_that_was_asked_for);
 	STORY(a_transition_of_all_groups);
 	STORY(identified_in_a_transition);
