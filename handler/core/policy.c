@@ -310,6 +310,16 @@ void policy_path_cleared(struct multipath *m, const struct path *path, bool by_a
 	may_fail_back(m, path, !by_array);
 }
 
+static bool is_about(const struct path *told, const struct priority_group *pg)
+{
+	const struct path *path;
+
+	list_for_each_entry(path, &pg->paths, node)
+		if (path->tpg.known && path->tpg.id == told->tpg.id)
+			return true;
+	return false;
+}
+
 /*
  * Of the path's port group, as the array says: a transition is over in which commands could not
  * follow, or it has given the LUN back.  If the group is not optimized the array has moved the LUN;
@@ -320,8 +330,7 @@ void policy_state_changed(struct multipath *m, const struct path *path)
 {
 	const struct priority_group *best = best_group(m);
 
-	if (!m->settings.policy.on && best && first_path(best)->tpg.id == path->tpg.id &&
-	    is_optimized(path))
+	if (!m->settings.policy.on && best && is_about(path, best) && is_optimized(path))
 		may_fail_back(m, path, path->too_early);
 }
 

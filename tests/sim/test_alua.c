@@ -590,15 +590,17 @@ static void a_transition_while_another_group_is_optimized(void)
 
 /*
  * The checker does not see that the group that was left is in transition still: commands do not go
- * back there, to wait for its end, before it is over.
+ * back there, to wait for its end, before it is over; also if one of its paths was never there.
  */
-static void no_failback_into_a_transition(void)
+static void failback_waits_for_a_transition(bool first_is_there)
 {
 	struct world *w = new_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
 	struct sim_io *io;
 
 	w->settings.policy.failback = FAILBACK_IMMEDIATE;
 	lun(w)->tur_in_transition = true;
+	if (!first_is_there)
+		set_mode(sim_path(w, "8:0"), MODE_LOST);
 	world_up(w);
 	read_and_wait(w);
 	set_port_group(w, 1, ALUA_TRANSITIONING, false);
@@ -614,6 +616,16 @@ static void no_failback_into_a_transition(void)
 	io = read_and_wait(w);
 	expect(w, io->last_path->nexus.group == 1);
 	world_end(w);
+}
+
+static void no_failback_into_a_transition(void)
+{
+	failback_waits_for_a_transition(true);
+}
+
+static void no_failback_into_a_transition_of_one_path(void)
+{
+	failback_waits_for_a_transition(false);
 }
 
 /*
@@ -1256,6 +1268,7 @@ int main(void)
 	STORY(commands_meet_a_transition);
 	STORY(a_transition_while_another_group_is_optimized);
 	STORY(no_failback_into_a_transition);
+	STORY(no_failback_into_a_transition_of_one_path);
 	STORY(the_end_of_a_transition_that_an_activation_has_met);
 	STORY(followover_when_a_transition_is_over);
 	STORY(failback_when_the_array_gives_the_lun_back);
