@@ -212,6 +212,7 @@ static void path_identified(struct multipath *m, struct path *path, bool passive
 {
 	path->identified = !passive;
 	path->passive = passive;
+	path->asked_size = false;
 	path_has_proved(m, path);
 	tell_untold(m, path);
 	if (!passive) {
@@ -275,6 +276,8 @@ void identified(struct multipath *m, struct path *path, enum identify_result res
 		path->tpg.state_known = false;
 		path->untold = 0;
 		exclude_path(m, path, reason);
+		if (shows_larger_lun(path))
+			doubt_size(m);
 		restart_path_is_other(m, path);
 		path_settled(m, path);
 		/* Perhaps it is somebody else's disk: he is to find it free. */

@@ -283,15 +283,35 @@ static bool another_path_may_tell(const struct multipath *m, const struct path *
  * Who is asked at the same time, or is about to be, does not speak for the old size.  Nor who has
  * failed: what it knows is from before that.
  */
+bool is_sure_of_size(const struct path *path)
+{
+	return path->active && path->identified && !path->recheck_identity &&
+	       path->probing != PROBE_IDENTIFY;
+}
+
+/* But who is asked because of what this path may show does, until it shows that, too. */
 static bool another_path_is_sure(const struct multipath *m, const struct path *path)
 {
 	const struct path *other;
 
 	for_each_path(m, other)
-		if (other != path && other->active && other->identified &&
-		    !other->recheck_identity && other->probing != PROBE_IDENTIFY)
+		if (other != path && (is_sure_of_size(other) || other->asked_size))
 			return true;
 	return false;
+}
+
+static bool is_larger(const struct multipath *m, const struct lun_facts *seen)
+{
+	return m->lun.block_size == seen->block_size && seen->nr_blocks > m->lun.nr_blocks;
+}
+
+/* Our LUN, but not as large as the map, whose paths in use may not have heard of it yet. */
+bool shows_larger_lun(const struct path *path)
+{
+	const struct lun_facts *seen = &path->seen;
+
+	return seen->known && path->m->lun.known && strcmp(seen->wwid, path->m->lun.wwid) == 0 &&
+	       is_larger(path->m, seen);
 }
 
 /* The map may ask for the LUN by either name; which LUN it is, is told by the WWID alone. */
@@ -312,11 +332,13 @@ static bool wwid_agrees(const struct multipath *m, const struct lun_facts *seen,
 	return false;
 }
 
-/* A LUN may have grown while nobody used it; it never shrinks, and all paths must agree. */
+/*
+ * A LUN may have grown while nobody used it, or a path in use shows it, too, and no array's word
+ * was heard; it never shrinks, and all paths must agree.
+ */
 static bool size_agrees(const struct multipath *m, const struct path *path, struct strbuf *reason)
 {
 	const struct lun_facts *seen = &path->seen;
-	bool grew = m->lun.block_size == seen->block_size && seen->nr_blocks > m->lun.nr_blocks;
 
 	if (m->backstore.block_size && seen->block_size != m->backstore.block_size) {
 		strbuf_printf(reason,
@@ -334,7 +356,7 @@ static bool size_agrees(const struct multipath *m, const struct path *path, stru
 	if (!m->lun.known ||
 	    (m->lun.block_size == seen->block_size && m->lun.nr_blocks == seen->nr_blocks))
 		return true;
-	if (grew && !another_path_is_sure(m, path))
+	if (is_larger(m, seen) && (path->asked_size || !another_path_is_sure(m, path)))
 		return true;
 	strbuf_printf(reason, "size is %llu x %u bytes, the map's is %llu x %u",
 		      (unsigned long long)seen->nr_blocks, seen->block_size,

@@ -131,9 +131,46 @@ void capacity_changed(struct multipath *m)
 	for_each_path(m, path) {
 		if (!path->active && path->probing != PROBE_IDENTIFY)
 			continue;
+		path->asked_size = false;
 		path->recheck_identity = true;
 		probe_path_now(m, path);
 	}
+}
+
+static void ask_size(struct multipath *m, struct path *path)
+{
+	path->asked_size = true;
+	path->recheck_identity = true;
+	probe_path_now(m, path);
+}
+
+/* Not with each path that shows a LUN which is larger for good. */
+#define DOUBT_SIZE_NS (5 * NSEC_PER_SEC)
+
+/*
+ * A path that is not in use shows a larger LUN than those that are, and no unit attention was
+ * heard.  They stay in use, and until one of them shows the same they speak for the old size.
+ */
+void doubt_size(struct multipath *m)
+{
+	struct path *path;
+
+	if (m->size_doubted_ns && m->now_ns - m->size_doubted_ns < DOUBT_SIZE_NS)
+		return;
+	m->size_doubted_ns = m->now_ns;
+	for_each_path(m, path)
+		if (is_sure_of_size(path))
+			ask_size(m, path);
+}
+
+/* Those that have just shown the old size, while another one did not. */
+static void ask_those_that_were_sure(struct multipath *m)
+{
+	struct path *path;
+
+	for_each_path(m, path)
+		if (is_sure_of_size(path) && path->seen.nr_blocks != m->lun.nr_blocks)
+			ask_size(m, path);
 }
 
 bool is_capacity_change(const struct scsi_result *result)
@@ -449,8 +486,10 @@ void lun_identified(struct multipath *m, struct path *path)
 	m->former_blocks = 0;
 	if (size_is_news)
 		keep_unit_attention(m, 0x2a, 0x09);
-	if (resized)
+	if (resized) {
 		tell_size(m, first);
+		ask_those_that_were_sure(m);
+	}
 	if (pages_are_news)
 		tell_pages(m, path, first);
 	if (first_look)

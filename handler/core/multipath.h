@@ -92,6 +92,7 @@ struct multipath {
 	struct scsi_result news[NEWS_WITH_SUMS]; /* that the next commands get, each one of them */
 	unsigned int nr_news;
 	uint64_t capacity_told_ns; /* when the array's own 2A/09 went up */
+	uint64_t size_doubted_ns;  /* when paths in use were last asked, as another one is larger */
 	uint64_t reset_told_ns;	   /* when a 29/xx did, or was kept for the next command; or
 				      reservations began */
 	bool lun_seen;		   /* by this process: lun is not only what was kept */
@@ -622,6 +623,8 @@ enum identify_result {
 enum identify_result identify(struct path *path, const struct scsi_answer *last,
 			      const struct scsi_question *next, struct strbuf *reason);
 void learn_limits(struct path *path); /* after IDENTIFY_OK */
+bool is_sure_of_size(const struct path *path);
+bool shows_larger_lun(const struct path *path);
 
 /* The smaller of two limits; 0 is none. */
 static inline uint64_t lesser_limit(uint64_t a, uint64_t b)
@@ -638,6 +641,7 @@ void keep_limits(struct multipath *m);
 bool nobody_says_what_is_shown(const struct multipath *m, const struct path *path);
 bool forget_lun(struct multipath *m);
 void capacity_changed(struct multipath *m);
+void doubt_size(struct multipath *m);
 bool is_capacity_change(const struct scsi_result *result);
 bool tells_of_reset(const struct scsi_result *result);
 bool is_told_by_both(const struct scsi_result *result, enum told_by_both *what);

@@ -59,6 +59,7 @@ static void take_out(struct multipath *m, struct path *path, const char *why)
 	bool logged;
 
 	path->active = false;
+	path->asked_size = false;
 	path->read_probe = READ_NONE;
 	path->fail_count++;
 	m->nr_path_faults++;

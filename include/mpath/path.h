@@ -117,6 +117,7 @@ struct path {
 	/* ours */
 	bool selectable;  /* the selector counts it among its valid paths */
 	bool identified;  /* WWID and size were the map's, and nothing raised a doubt since */
+	bool asked_size;  /* in use, it is identified anew, as another path shows a larger LUN */
 	bool lun_gone;	  /* the target says that there is no such LUN (05/25/00) */
 	bool settled;	  /* was looked at once since the map was created */
 	bool moved_to;	  /* the array has made it optimized, and commands have not followed yet */

@@ -926,6 +926,75 @@ static void a_lun_grows_while_a_path_is_down(void)
 	world_end(w);
 }
 
+/* The array says nothing: a path that comes back shows it, and who is in use is asked as well. */
+static void a_lun_grows_and_nobody_tells(void)
+{
+	struct world *w = world_new(FAIL TWO_BY_TWO);
+	unsigned int i;
+
+	world_up(w);
+	for (i = 0; i < w->nr_paths; i++)
+		w->paths[i].nexus.nr_blocks = 4096;
+	for (i = 0; i < w->nr_paths; i++) {
+		set_mode(&w->paths[i], MODE_LOST);
+		advance(w, 6000);
+		set_mode(&w->paths[i], MODE_UP);
+		advance(w, 8000);
+		expect(w, w->paths[i].path->active && w->paths[i].path->fail_count == 1);
+		expect(w, mpath_lun(w->m)->nr_blocks == 4096 && w->m->nr_valid == 4);
+	}
+	expect_notice(w, "the LUN is now " WWID_1 ", 4096 blocks of 512 bytes");
+	one_command_is_told_of_the_size(w);
+	world_end(w);
+}
+
+/* Those that come back do not speak for the others, however late these answer. */
+static void paths_that_alone_show_more(void)
+{
+	struct world *w = world_new(FAIL TWO_BY_TWO);
+	unsigned int i;
+
+	world_up(w);
+	for (i = 2; i < 4; i++) {
+		w->paths[i].nexus.nr_blocks = 4096;
+		set_mode(&w->paths[i], MODE_LOST);
+	}
+	advance(w, 6000);
+	w->paths[0].latency_ns = w->paths[1].latency_ns = 700 * NSEC_PER_MSEC;
+	set_mode(&w->paths[2], MODE_UP);
+	advance(w, 500);
+	set_mode(&w->paths[3], MODE_UP);
+	advance(w, 60000);
+	expect(w, mpath_lun(w->m)->nr_blocks == SIM_NR_BLOCKS);
+	expect_info(w, "2 1 0 0 2 1 E 0 2 0 8:0 A 0 8:16 A 0 E 0 2 0 8:32 F 1 8:48 F 1 ");
+	expect_notice(w, "8:48: not used: size is 4096 x 512 bytes, the map's is 2048 x 512");
+	world_end(w);
+}
+
+/* Two are as large as they say; one has not been told yet, and is used again once it was. */
+static void a_port_hears_late_that_the_lun_has_grown(void)
+{
+	struct world *w = world_new(FAIL TWO_BY_TWO);
+	unsigned int i;
+
+	world_up(w);
+	set_mode(&w->paths[3], MODE_LOST);
+	advance(w, 6000);
+	for (i = 1; i < 4; i++)
+		w->paths[i].nexus.nr_blocks = 4096;
+	w->paths[1].latency_ns = w->paths[2].latency_ns = 50 * NSEC_PER_MSEC;
+	set_mode(&w->paths[3], MODE_UP);
+	advance(w, 6000);
+	w->paths[1].latency_ns = w->paths[2].latency_ns = SIM_LATENCY;
+	expect(w, mpath_lun(w->m)->nr_blocks == 4096);
+	expect_info(w, "2 1 0 0 2 1 E 0 2 0 8:0 F 1 8:16 A 0 E 0 2 0 8:32 A 0 8:48 A 1 ");
+	one_command_is_told_of_the_size(w);
+	w->paths[0].nexus.nr_blocks = 4096;
+	advance(w, 6000);
+	expect(w, w->m->nr_valid == 4);
+	world_end(w);
+}
+
 /* 4Kn LUNs need a backstore of that block size; the reason says what to type. */
 static void the_backstores_block_size_counts(void)
 {
@@ -1621,6 +1690,9 @@ int main(void)
 	STORY(a_lun_grows_during_a_restart);
 	STORY(a_lun_grows_during_an_outage);
 	STORY(a_lun_grows_while_a_path_is_down);
+	STORY(a_lun_grows_and_nobody_tells);
+	STORY(paths_that_alone_show_more);
+	STORY(a_port_hears_late_that_the_lun_has_grown);
 	STORY(the_backstores_block_size_counts);
 	STORY(the_backstores_size_is_another);
 	STORY(the_backstores_size_follows);
