@@ -701,6 +701,7 @@ static void take_settings(struct multipath *m, struct mpath_change *change)
 	restart_takes_timeout(m);
 	hw_take_table(m);
 	hedge_settings_changed(m);
+	wake_by(m, m->now_ns); /* by the new settings somebody's time may be over */
 }
 
 /* The next check, if it would come too late, or never, by the new intervals. */

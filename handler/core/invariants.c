@@ -101,6 +101,8 @@ static uint64_t patience_ends_ns(const struct multipath *m, const struct path *p
 
 static void check_path_wakes(const struct multipath *m, const struct path *path)
 {
+	uint64_t due_ns;
+
 	if (path->log_suppressed)
 		check_wakes_by(m, path->log_quiet_until_ns);
 	if (path->resting && !path->counting) /* the answer ends it, too */
@@ -109,7 +111,8 @@ static void check_path_wakes(const struct multipath *m, const struct path *path)
 		check_wakes_by(m, path->next_check_ns);
 	if (path->link != LINK_OPEN || path->probing == PROBE_NONE || path->probe.abandoned)
 		return;
-	check_wakes_by(m, path->resume_ns ? path->resume_ns : patience_ends_ns(m, path));
+	due_ns = path->resume_ns ? path->resume_ns : patience_ends_ns(m, path);
+	check_wakes_by(m, due_ns > m->now_ns ? due_ns : m->now_ns); /* settings may have changed */
 }
 
 static void check_command_wakes(const struct multipath *m, const struct mpath_io *io)

@@ -265,6 +265,23 @@ static void test_settings_change(void)
 	world_end(w);
 }
 
+/* The probe that is out is not waited for as long as it was to be. */
+static void test_a_shorter_checker_timeout(void)
+{
+	struct world *w = world_new(FAIL TWO_GROUPS);
+
+	w->settings.checker_timeout_ms = 60000;
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	advance(w, 20000);
+	expect(w, sim_path(w, "8:0")->path->active);
+	w->settings.checker_timeout_ms = 3000;
+	expect(w, reload(w, FAIL TWO_GROUPS) == 0);
+	advance(w, 1);
+	expect(w, !sim_path(w, "8:0")->path->active);
+	world_end(w);
+}
+
 /* What does not fit the LUN is refused, and nothing has changed. */
 static void test_refused(void)
 {
@@ -666,6 +683,7 @@ int main(void)
 	STORY(a_table_with_the_name_of_a_dead_path);
 	STORY(test_settings_change);
 	STORY(test_another_time_out);
+	STORY(test_a_shorter_checker_timeout);
 	STORY(test_refused);
 	STORY(test_add_and_remove);
 	STORY(test_several_are_removed);
