@@ -49,11 +49,12 @@ static void go_on_checking(struct multipath *m, struct path *path)
 
 /*
  * Ends a conversation in which the array is given time.  False: it is not in such a pause.  A doubt
- * whose LUN it is stands until that has been told.
+ * whose LUN it is, or how large, stands until that has been told.
  */
 bool stop_waiting(struct multipath *m, struct path *path)
 {
-	bool is_doubted = path->probing == PROBE_IDENTIFY && path->suspect;
+	bool is_doubted = path->probing == PROBE_IDENTIFY && path->active &&
+			  (path->suspect || path->identified);
 
 	if (!path->resume_ns || path->link != LINK_OPEN)
 		return false;

@@ -491,6 +491,37 @@ static void a_doubt_of_identity_whose_turn_is_over(void)
 	}
 }
 
+/* Likewise how large it is: a path that has not grown with the others is not used any more. */
+static void a_question_of_size_whose_turn_is_over(void)
+{
+	struct world *w = new_world("0", MAKE_EMC, GROUPS);
+	struct sim_path *path = sim_path(w, "8:16");
+
+	w->settings.checker = NULL;
+	world_up(w);
+	read_and_wait(w, 20);
+	message(w, "switch_group 2");
+	submit_read(w, 0, 1);
+	while (path->path->probing != PROBE_ACTIVATE)
+		advance(w, 1);
+	sim_path(w, "8:0")->nexus.nr_blocks = 4096;
+	kernel_hears(path, HEARD_CAPACITY);
+	while (path->path->probing != PROBE_IDENTIFY)
+		advance(w, 1);
+	path->busy = 1000;
+	path->busy_opcode = 0x12;
+	while (!path->path->resume_ns)
+		advance(w, 1);
+	message(w, "switch_group 1");
+	read_and_wait(w, 100);
+	expect(w, mpath_lun(w->m)->nr_blocks == 4096);
+	path->busy = 0;
+	advance(w, 100);
+	expect(w, !path->path->active);
+	expect_notice(w, "8:16: not used: size is 2048 x 512 bytes, the map's is 4096 x 512");
+	world_end(w);
+}
+
 /* F25: it does so again and again: nothing fails, and the array is not told without a pause. */
 static void two_hosts_fight(void)
 {
@@ -1234,6 +1265,7 @@ int main(void)
 	STORY(another_lun_is_not_moved);
 	STORY(another_lun_is_found_by_an_activation);
 	STORY(a_doubt_of_identity_whose_turn_is_over);
+	STORY(a_question_of_size_whose_turn_is_over);
 	STORY(two_hosts_fight);
 	STORY(excuses);
 	STORY(an_upgrade_of_the_firmware);
