@@ -120,7 +120,6 @@ static void leave_handler(struct multipath *m, struct path *path)
 	hw_conversation_over(path);
 	list_del(&path->hw_node);
 	path->hw_explicit = false;
-	path->tpg.state_known = false;
 	if (path->probing == PROBE_ACTIVATE || path->probing == PROBE_REFRESH)
 		abandon_probe(m, path);
 }
@@ -142,6 +141,8 @@ void hw_take_table(struct multipath *m)
 	if (type != m->hw.type) {
 		list_for_each_entry_safe(path, next, &m->hw.paths, hw_node)
 			leave_handler(m, path);
+		for_each_path(m, path)
+			path->tpg.state_known = false; /* of one that was away, too */
 		m->activating_path = NULL;
 		m->refreshing = NULL;
 		m->refresh_due_ns = 0;

@@ -176,6 +176,29 @@ static void another_table_begins_anew(void)
 	world_end(w);
 }
 
+/* What a handler that is gone has learned of a path that was away is not true for ever. */
+static void a_path_is_away_when_the_handler_goes(void)
+{
+	struct world *w = used_world(QUEUE TWO_GROUPS_ALUA, BOTH, 1);
+	struct sim_path *p = sim_path(w, "8:16");
+
+	set_port_group(w, 2, ALUA_TRANSITIONING, true);
+	advance(w, 6000);
+	expect_detail(w, "target port group 2 transitioning");
+	p->refused = "no such device";
+	set_mode(p, MODE_GONE);
+	advance(w, 6000);
+	expect(w, !p->is_open && p->path->tpg.state_known);
+	expect(w, reload(w, QUEUE TWO_GROUPS) == 0);
+	p->refused = NULL;
+	set_mode(p, MODE_UP);
+	set_port_group(w, 2, ALUA_OPTIMIZED, true);
+	advance(w, 10000);
+	expect(w, p->path->active);
+	expect_no_detail(w, "target port group 2");
+	world_end(w);
+}
+
 /* The same handler: what it knows stays, and the new table's group is activated. */
 static void another_table_during_an_activation(void)
 {
@@ -1247,6 +1270,7 @@ int main(void)
 	STORY(an_old_target);
 	STORY(another_table_with_another_handler);
 	STORY(another_table_begins_anew);
+	STORY(a_path_is_away_when_the_handler_goes);
 	STORY(another_table_during_an_activation);
 	STORY(a_path_leaves_during_its_activation);
 	STORY(standby_paths_are_active_where_access_is_explicit);
