@@ -37,6 +37,8 @@ static void check_path(const struct path *path, unsigned int *in_flight)
 	assert(!path->suspect || path->active);
 	assert(!path->active || path->identified || path->passive || path->recheck_identity ||
 	       path->link != LINK_OPEN);
+	assert(!path->asked_size || path->recheck_identity || path->probing == PROBE_IDENTIFY ||
+	       path->link != LINK_OPEN);
 	assert(!path->active || !path->failed_by_message);
 	assert(!path->active || path->used || path->link == LINK_CLOSED);
 	assert(!path->used || path->link == LINK_OPEN || path->link == LINK_CLOSING);
@@ -130,12 +132,18 @@ static void check_queue_wakes(const struct multipath *m, const struct list *queu
 		check_command_wakes(m, container_of(node, struct mpath_io, node));
 }
 
+/* Who waits for a path in doubt waits until that is over, and then is looked at again. */
+static bool may_improve(const struct multipath *m)
+{
+	return m->nr_suspect || still_settling(m) || groups_to_come(m);
+}
+
 static void check_held_wakes(const struct multipath *m)
 {
 	const struct list *node;
 
 	check_queue_wakes(m, &m->held);
-	if (m->nr_valid || !may_queue(m))
+	if (m->nr_valid || !may_queue(m) || may_improve(m))
 		return;
 	for (node = m->held.next; node != &m->held; node = node->next)
 		check_wakes_by(m, no_path_limit(m, container_of(node, struct mpath_io, node)));
