@@ -102,6 +102,22 @@ static void slow_work(struct world *w)
 	w->work_ns = work_ns;
 }
 
+/* Mostly it is the CPU that is wanted by others, seldom a page. */
+static uint64_t falls_behind_ms(struct world *w)
+{
+	enum extra before = take_dice_of(EXTRA_LATE_SENDS);
+	uint64_t ms = chance(97) ? 0 : chance(70) ? 1 + below(300) : 1 + below(4000);
+
+	(void)w;
+	take_dice_of(before);
+	return ms;
+}
+
+static void late_sends(struct world *w)
+{
+	w->falls_behind_ms = falls_behind_ms;
+}
+
 /* --- what must have happened, so that no run is empty --- */
 
 static const struct {
@@ -110,11 +126,11 @@ static const struct {
 } episodes[] = {
 	{": start on", 100000},
 	{": good", 50000},
-	{": failed (transport lost)", 300},
+	{": failed (transport lost)", 250},
 	{": failed (device gone)", 100},
 	{": failed (standby)", 100},
 	{": failed (checker: down)", 200},
-	{": failed (fail_path message)", 200},
+	{": failed (fail_path message)", 150},
 	{": the probe is not answered", 500},
 	{": given up on", 200},
 	{": reinstated", 2000},
@@ -225,7 +241,7 @@ static const struct {
 	{"deferred errors were heard by probes", offsetof(struct sim_counts, deferred_to_probes),
 	 20},
 	{"probes were answered BUSY", offsetof(struct sim_counts, busy_probes), 1000},
-	{"blocks were unmapped, or written the same", offsetof(struct sim_counts, unmaps), 1500},
+	{"blocks were unmapped, or written the same", offsetof(struct sim_counts, unmaps), 1300},
 	{"answers without data to what has some", offsetof(struct sim_counts, short_answers), 500},
 	{"initiators were told of other pages", offsetof(struct sim_counts, pages_told), 20},
 	{"unit attentions were fetched by REQUEST SENSE", offsetof(struct sim_counts, fetched), 50},
@@ -251,6 +267,15 @@ static const struct {
 	{"restarts without a tally", offsetof(struct sim_counts, lost_tallies), 30},
 	{"deaths before all paths were looked at", offsetof(struct sim_counts, early_deaths), 10},
 	{"restarts with another time-out", offsetof(struct sim_counts, other_timeouts), 50},
+	{"other tables", offsetof(struct sim_counts, tables), 1000},
+	{"other tables with another hardware handler", offsetof(struct sim_counts, handlers), 100},
+	{"changes that nothing came of", offsetof(struct sim_counts, dropped_changes), 100},
+	{"the loop fell behind before it sent", offsetof(struct sim_counts, late_sends), 500},
+	{"writes were not sent as it was too late", offsetof(struct sim_counts, too_late), 50},
+	{"the LUN grew", offsetof(struct sim_counts, growths), 200},
+	{"the LUN grew, and nobody told", offsetof(struct sim_counts, silent_growths), 100},
+	{"a reset ended commands in silence", offsetof(struct sim_counts, swallowed), 50},
+	{"a reset ended commands with TASK ABORTED", offsetof(struct sim_counts, task_aborts), 100},
 };
 #define NR_TALLIES (sizeof(tallies) / sizeof(tallies[0]))
 
@@ -481,6 +506,11 @@ static void begin_groups(struct world *w)
 	w->luns[0].tells_own_group = chance(80);
 }
 
+static void begin_tables(struct world *w)
+{
+	tables_begin(w, &(struct table_dice){make == MAKE_SIM, alua, random_handler()});
+}
+
 static struct world *random_world(void)
 {
 	struct world *w = random_table();
@@ -535,6 +565,9 @@ static struct world *random_world(void)
 	with_dice_of(EXTRA_RESTARTS, w, begin_restarts);
 	with_dice_of(EXTRA_SLOW_WORK, w, slow_work);
 	with_dice_of(EXTRA_GROUPS, w, begin_groups);
+	with_dice_of(EXTRA_TABLES, w, begin_tables);
+	with_dice_of(EXTRA_LATE_SENDS, w, late_sends);
+	with_dice_of(EXTRA_ARRAY, w, arrays_begin);
 	return w;
 }
 
@@ -1309,6 +1342,8 @@ static void heal(struct world *w)
 			advance(w, 10);
 	set_cmd_time_out(w, 0);
 	message(w, "resume");
+	with_dice_of(EXTRA_TABLES, w, tables_end);
+	with_dice_of(EXTRA_ARRAY, w, arrays_end);
 	reload(w, w->table); /* with all its paths */
 	for (i = 0; i < SIM_LUNS_MAX; i++) {
 		w->luns[i].stpg = STPG_OBEYS;
@@ -1430,6 +1465,8 @@ static void live_once(uint64_t seed, bool only_long_way)
 		with_dice_of(EXTRA_RESTARTS, w, random_deaths);
 		with_dice_of(EXTRA_HEARD, w, random_heard);
 		with_dice_of(EXTRA_PAGES, w, random_page);
+		with_dice_of(EXTRA_TABLES, w, random_tables);
+		with_dice_of(EXTRA_ARRAY, w, random_arrays);
 	}
 	if (chance(50)) {
 		heal(w);

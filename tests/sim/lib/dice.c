@@ -27,8 +27,8 @@ bool chance(unsigned int percent)
 }
 
 /*
- * No seed that was kept before there were extras leaves such a remainder; nor, of the second and
- * third kind, one that was kept before there were these.
+ * No seed that was kept before there were extras leaves such a remainder; nor, of the later
+ * kinds, one that was kept before there were these.
  */
 static bool may_have(enum extra extra, uint64_t seed)
 {
@@ -37,12 +37,17 @@ static bool may_have(enum extra extra, uint64_t seed)
 					24, 25, 26, 27, 29, 34, 35, 39, 42, 44};
 	static const uint8_t last[] = {0,  1,  4,  5,  7,  8,  9,  10, 13, 17, 19, 23, 24,
 				       25, 26, 27, 32, 33, 35, 36, 37, 43, 45, 46, 51};
+	static const uint8_t newest[] = {1,  3,	 4,  5,	 6,  7,	 8,  12, 13, 14, 15, 16,
+					 18, 19, 20, 21, 29, 30, 31, 34, 35, 37, 38, 40,
+					 42, 45, 47, 48, 50, 51, 53, 54, 58, 60};
 
 	if (extra < EXTRA_WORST_TIME)
 		return memchr(first, (int)(seed % 31), sizeof(first)) != NULL;
 	if (extra < EXTRA_RESTARTS)
 		return memchr(later, (int)(seed % 47), sizeof(later)) != NULL;
-	return memchr(last, (int)(seed % 53), sizeof(last)) != NULL;
+	if (extra < EXTRA_TABLES)
+		return memchr(last, (int)(seed % 53), sizeof(last)) != NULL;
+	return memchr(newest, (int)(seed % 61), sizeof(newest)) != NULL;
 }
 
 void shake(uint64_t seed)

@@ -23,12 +23,15 @@ enum extra {
 	EXTRA_REFUSED, /* what EXTRA_KEPT_BACK keeps back, it does without a word */
 	EXTRA_WORST_TIME,
 	EXTRA_PIECES,
-	EXTRA_KINDS,	 /* of commands, that EXTRA_COMMANDS does not have */
-	EXTRA_RESTARTS,	 /* one after the other, and what they leave is old, or missing */
-	EXTRA_HEARD,	 /* the kernel tells of what it has heard */
-	EXTRA_SLOW_WORK, /* to give up, or to close, takes a while */
-	EXTRA_GROUPS,	 /* a controller tells of its own port group only */
-	EXTRA_PAGES,	 /* of the LUN change */
+	EXTRA_KINDS,	  /* of commands, that EXTRA_COMMANDS does not have */
+	EXTRA_RESTARTS,	  /* one after the other, and what they leave is old, or missing */
+	EXTRA_HEARD,	  /* the kernel tells of what it has heard */
+	EXTRA_SLOW_WORK,  /* to give up, or to close, takes a while */
+	EXTRA_GROUPS,	  /* a controller tells of its own port group only */
+	EXTRA_PAGES,	  /* of the LUN change */
+	EXTRA_TABLES,	  /* another table, and other settings, take over */
+	EXTRA_LATE_SENDS, /* the loop stands still between a step and what that asks for */
+	EXTRA_ARRAY,	  /* the LUN grows; a reset aborts what others have sent */
 	NR_EXTRAS
 };
 

@@ -234,6 +234,12 @@ static bool names_a_group(const struct world *w, const struct mpath_message *msg
 	return strstr(msg->argv[0], "_group") && nr >= 1 && nr <= w->m->nr_groups;
 }
 
+static bool begins_waiting_anew(const struct world *w, const struct mpath_message *msg)
+{
+	return msg->argc && (strcmp(msg->argv[0], "queue_if_no_path") == 0 ||
+			     (strcmp(msg->argv[0], "resume") == 0 && w->m->suspend));
+}
+
 int message(struct world *w, const char *words)
 {
 	const char *argv[8];
@@ -250,6 +256,8 @@ int message(struct world *w, const char *words)
 	strbuf_init(&msg.reply, w->text, sizeof(w->text));
 	if (names_a_group(w, &msg) && w->m->suspend != SUSPENDED)
 		oracle_regrouped(w);
+	if (begins_waiting_anew(w, &msg))
+		oracle_waits_anew(w);
 	if (msg.argc && strcmp(argv[0], "resume") == 0)
 		w->suspended_seq = 0;
 	world_step(w, &event);
@@ -269,15 +277,13 @@ static struct sim_path *path_that_joins(struct world *w, const char *address)
 	return sim_path_add(w, address, 0);
 }
 
-/* One step, as the runtime does it; NULL: it was refused. */
-static int change(struct world *w, struct mpath_change *change)
+/* One step, as the runtime does it. */
+static void bring_about(struct world *w, struct mpath_change *change)
 {
 	struct mpath_event event = {.type = MPATH_CHANGE, .change = change};
 	struct path *path;
 	unsigned int i;
 
-	if (!change)
-		return -EINVAL;
 	for (i = 0; (path = mpath_change_path(change, i)); i++) {
 		struct sim_path *p = path_that_joins(w, path->address);
 
@@ -288,6 +294,19 @@ static int change(struct world *w, struct mpath_change *change)
 	world_step(w, &event);
 	oracle_changes(w, false);
 	mpath_change_free(change);
+}
+
+/* NULL: it was refused.  Or nothing comes of it, as memory is short (device_reload.c). */
+static int change(struct world *w, struct mpath_change *change)
+{
+	if (!change)
+		return -EINVAL;
+	if (w->drops_change && w->drops_change(w)) {
+		w->counts.dropped_changes++;
+		mpath_change_free(change);
+		return -ENOMEM;
+	}
+	bring_about(w, change);
 	return 0;
 }
 
@@ -368,7 +387,7 @@ void regroup_by_policy(struct world *w)
 	w->nr_regroups_asked++;
 	w->nr_regroups += by_policy != NULL;
 	if (by_policy)
-		change(w, by_policy);
+		bring_about(w, by_policy);
 	else
 		world_step(w, &right);
 }

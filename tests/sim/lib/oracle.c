@@ -105,9 +105,10 @@ struct oracle {
 		uint64_t heard_seq;
 	} untold[UNTOLD_MAX];
 	unsigned int nr_untold;
-	bool news_overflow;	/* they were too many to be told one by one */
-	bool news_full;		/* once there was no room for one more, be it that pages changed */
-	uint64_t reset_told_ns; /* when an initiator was told of one last, or is to be */
+	bool news_overflow; /* they were too many to be told one by one */
+	bool news_full;	    /* once there was no room for one more, be it that pages changed */
+	uint64_t no_path_since_ns; /* 0: there is one */
+	uint64_t reset_told_ns;	   /* when an initiator was told of one last, or is to be */
 	/* Said to probes of paths that might lead elsewhere: is told if it turns out otherwise. */
 	unsigned int early[UNTOLD_MAX];
 	unsigned int nr_early;
@@ -294,6 +295,12 @@ static bool queues(const struct world *w)
 {
 	return may_wait(w) && !w->settings.no_path_timeout_read_ms &&
 	       !w->settings.no_path_timeout_write_ms;
+}
+
+/* By resume, or queue_if_no_path. */
+void oracle_waits_anew(struct world *w)
+{
+	w->oracle->no_path_since_ns = 0;
 }
 
 void oracle_submitted(struct world *w, struct sim_io *io)
@@ -801,7 +808,16 @@ static void check_untold(struct world *w, const struct sim_io *io)
 			     io->id, w->oracle->untold[i].code);
 }
 
-void oracle_started(struct world *w, const struct mpath_io *mio, struct sim_path *p)
+/* A READ may come late (path_transport.h), as it changes nothing. */
+static bool may_be_sent_at(const struct world *w, const struct mpath_io *mio,
+			   const struct sim_io *io, bool too_late)
+{
+	uint64_t at_ns = too_late || mio->cmd.class == CMD_READ ? mio->start_ns : w->now_ns;
+
+	return !w->backstore.cmd_time_out_ms || at_ns < deadline_ns(w, io);
+}
+
+void oracle_started(struct world *w, const struct mpath_io *mio, struct sim_path *p, bool too_late)
 {
 	const struct path *path = p->path;
 	struct sim_io *io = mio->owner;
@@ -815,8 +831,8 @@ void oracle_started(struct world *w, const struct mpath_io *mio, struct sim_path
 	oracle_check(w, !w->stopping, "io %u is sent after STOP", io->id);
 	oracle_check(w, !w->suspended_seq || io->submitted_seq < w->suspended_seq || w->shut_down,
 		     "io %u is sent while the map is suspended", io->id);
-	oracle_check(w, !w->backstore.cmd_time_out_ms || w->now_ns < deadline_ns(w, io),
-		     "io %u is sent after its deadline", io->id);
+	oracle_check(w, may_be_sent_at(w, mio, io, too_late), "io %u is sent after its deadline",
+		     io->id);
 	oracle_check(w, mio->send_by_ns == (core_has_deadline(w) ? deadline_ns(w, io) : 0),
 		     "io %u is sent, and its transport does not know its deadline", io->id);
 	oracle_check(w, !runs_once(io) || !io->nr_doubts,
@@ -833,9 +849,11 @@ void oracle_started(struct world *w, const struct mpath_io *mio, struct sim_path
 		     p->name);
 	check_time_out(w, io, &mio->cmd);
 	check_untold(w, io);
-	check_restart(w, io);
-	check_fence(w, io, "sent again");
-	check_overdue(w, io);
+	if (!too_late) {
+		check_restart(w, io);
+		check_fence(w, io, "sent again");
+		check_overdue(w, io);
+	}
 	check_group(w, io, p);
 	check_demoted(w, io, p);
 	if (!p->nr_out)
@@ -850,14 +868,16 @@ void oracle_started(struct world *w, const struct mpath_io *mio, struct sim_path
 
 /* --- what targets say, and what it says of the path --- */
 
-static bool is_path_sense(const struct sim_lun *lun, const struct scsi_result *result)
+/* What only the array's own handler understands goes up without it, as any answer does. */
+static bool is_path_sense(const struct world *w, const struct sim_lun *lun,
+			  const struct scsi_result *result)
 {
 	const uint8_t *sense = result->sense;
 	unsigned int code = (unsigned int)(sense[12] << 8 | sense[13]);
 
 	if (result->status != SAM_CHECK_CONDITION || (sense[0] & 0x7f) != 0x70)
 		return false;
-	if (sim_vendor_passive_sense(lun, (unsigned int)sense[2] << 16 | code))
+	if (w->m->hw.type && sim_vendor_passive_sense(lun, (unsigned int)sense[2] << 16 | code))
 		return true;
 	switch (sense[2] & 0x0f) {
 	case 0x02: /* the target port group is not active */
@@ -871,11 +891,12 @@ static bool is_path_sense(const struct sim_lun *lun, const struct scsi_result *r
 	return false;
 }
 
-static bool is_bad_for_path(const struct sim_lun *lun, const struct scsi_result *result)
+static bool is_bad_for_path(const struct world *w, const struct sim_lun *lun,
+			    const struct scsi_result *result)
 {
 	switch (result->transport) {
 	case TRANSPORT_OK:
-		return is_path_sense(lun, result);
+		return is_path_sense(w, lun, result);
 	case TRANSPORT_BUSY:
 	case TRANSPORT_REFUSED:
 		return false;
@@ -908,6 +929,38 @@ static bool is_deferred(const struct scsi_result *result)
 	       (result->sense[0] & 0x7d) == 0x71;
 }
 
+static bool lacks_page(const struct lun_facts *lun)
+{
+	return lun->known && ((!lun->features.len && scsi_lun_has_page(lun, 0xb1)) ||
+			      (!lun->thin.len && scsi_lun_has_page(lun, 0xb2)));
+}
+
+/* Else the LUN's pages are always the same, whoever shows them. */
+static bool pages_may_change(const struct world *w)
+{
+	unsigned int i;
+
+	if (w->nr_forgets || w->m->kept_is_other || w->oracle->lacked_page)
+		return true;
+	if (w->oracle->page_changes)
+		return w->oracle->refused_page || w->oracle->pages_told < w->oracle->page_changes;
+
+	for (i = 0; i < w->nr_paths; i++)
+		if (w->paths[i].nexus.rotation || w->paths[i].nexus.provisioning ||
+		    w->paths[i].nexus.hides_features)
+			return true;
+	return false;
+}
+
+/*
+ * What the map may keep for the next commands.  That the LUN has grown it works out itself, and
+ * that its pages have changed, which take room, too.
+ */
+static unsigned int may_keep(const struct world *w)
+{
+	return w->oracle->nr_untold + w->oracle->nr_early + (w->grown_to != 0);
+}
+
 static void nobody_has_heard(struct world *w, unsigned int code)
 {
 	unsigned int i;
@@ -921,9 +974,8 @@ static void nobody_has_heard(struct world *w, unsigned int code)
 	w->oracle->untold[w->oracle->nr_untold].code = code;
 	w->oracle->untold[w->oracle->nr_untold++].heard_seq = ++w->seq;
 	/* The map keeps what was heard early, too, and what it has found out itself. */
-	w->oracle->news_overflow |=
-		w->oracle->nr_untold + w->oracle->nr_early > NEWS_MAX || w->m->nr_news >= NEWS_MAX;
-	w->oracle->news_full |= w->oracle->nr_untold + w->oracle->nr_early >= NEWS_MAX;
+	w->oracle->news_overflow |= may_keep(w) + pages_may_change(w) > NEWS_MAX;
+	w->oracle->news_full |= may_keep(w) >= NEWS_MAX;
 }
 
 static void may_be_told(struct world *w, unsigned int code)
@@ -956,14 +1008,21 @@ void oracle_kernel_hears(struct world *w, enum mpath_heard heard)
 		may_be_told(w, 0x063807);
 }
 
+/* Mode pages, space: no hardware handler has a use for it. */
+static bool is_for_initiators_only(unsigned int code)
+{
+	return code == 0x062a01 || code == 0x063807;
+}
+
 /* What an initiator is to hear, and none of them did. */
 static void hear_unit_attention(struct world *w, const struct scsi_result *result)
 {
 	unsigned int code = key_and_code(result);
 
 	if (result->transport != TRANSPORT_OK || result->status != SAM_CHECK_CONDITION ||
-	    code >> 16 != 0x06 || is_kept_from_initiators(w, code) ||
-	    (may_have_hw_handler(w->m) && !is_reset(code)))
+	    code >> 16 != 0x06 || is_kept_from_initiators(w, code))
+		return;
+	if (may_have_hw_handler(w->m) && !is_reset(code) && !is_for_initiators_only(code))
 		return;
 	nobody_has_heard(w, news_of(result));
 }
@@ -1032,7 +1091,7 @@ static bool is_refused_page(const struct mpath_io *mio)
 void oracle_told(struct world *w, struct sim_path *p, const struct mpath_io *mio)
 {
 	struct sim_io *io = mio->owner;
-	bool bad = is_bad_for_path(p->nexus.lun, &mio->result);
+	bool bad = is_bad_for_path(w, p->nexus.lun, &mio->result);
 
 	if (mio->is_probe) {
 		w->oracle->refused_page |= is_refused_page(mio);
@@ -1143,29 +1202,6 @@ static bool was_heard_early(const struct world *w, unsigned int code)
 	return false;
 }
 
-static bool lacks_page(const struct lun_facts *lun)
-{
-	return lun->known && ((!lun->features.len && scsi_lun_has_page(lun, 0xb1)) ||
-			      (!lun->thin.len && scsi_lun_has_page(lun, 0xb2)));
-}
-
-/* Else the LUN's pages are always the same, whoever shows them. */
-static bool pages_may_change(const struct world *w)
-{
-	unsigned int i;
-
-	if (w->nr_forgets || w->m->kept_is_other || w->oracle->lacked_page)
-		return true;
-	if (w->oracle->page_changes)
-		return w->oracle->refused_page || w->oracle->pages_told < w->oracle->page_changes;
-
-	for (i = 0; i < w->nr_paths; i++)
-		if (w->paths[i].nexus.rotation || w->paths[i].nexus.provisioning ||
-		    w->paths[i].nexus.hides_features)
-			return true;
-	return false;
-}
-
 /* The LUN has grown, or a leg or a probe was told it, and this command is the first one after that.
  */
 static bool tells_news(const struct world *w, const struct sim_io *io)
@@ -1179,7 +1215,8 @@ static bool tells_news(const struct world *w, const struct sim_io *io)
 		    (w->oracle->news_overflow && is_summed_up(code, w->oracle->untold[i].code)))
 			return true;
 	if (code == 0x063f03 || (code == SUM_OF_CHANGES && w->oracle->news_full))
-		return pages_may_change(w) || was_heard_early(w, code);
+		return (code == SUM_OF_CHANGES && w->grown_to) || pages_may_change(w) ||
+		       was_heard_early(w, code);
 	return code == 0x062a09 || was_heard_early(w, code);
 }
 
@@ -1361,6 +1398,8 @@ void oracle_answered(struct world *w, struct sim_io *io)
 	if (result->status == SAM_CHECK_CONDITION && is_reset(key_and_code(result)))
 		w->oracle->reset_told_ns = w->now_ns;
 	oracle_check(w, io->state == SIM_IO_OUT, "io %u is answered twice", io->id);
+	oracle_check(w, result->status != SAM_TASK_ABORTED || io->tmr || !io->hit_by_our_reset,
+		     "io %u is told of a reset that was our own", io->id);
 	oracle_check(w, io->sent == io->nr_legs, "io %u is answered while it is on %s", io->id,
 		     io->last_path->name);
 	io->sent = io->nr_legs = 0;
@@ -1423,6 +1462,7 @@ void oracle_killed(struct world *w)
 	all_go_to(w, NULL);
 	w->oracle->hedge_credit = 0;
 	w->oracle->waited = false;
+	w->oracle->no_path_since_ns = 0;
 	if (w->file_is_old)
 		oracle_word_is_old(w);
 }
@@ -1496,12 +1536,22 @@ static bool could_run(struct world *w, const struct sim_io *io)
 	return any;
 }
 
-/* No path, none in doubt, and no leave to wait for one. */
+/* As the administrator has set it: from when the last path was lost, or waiting began anew. */
+static bool is_past_no_path_limit(const struct world *w, const struct sim_io *io)
+{
+	uint64_t ms = io->io.cmd.class == CMD_READ ? w->settings.no_path_timeout_read_ms
+						   : w->settings.no_path_timeout_write_ms;
+
+	return ms && w->oracle->no_path_since_ns &&
+	       w->now_ns >= w->oracle->no_path_since_ns + ms * NSEC_PER_MSEC;
+}
+
+/* No path, none in doubt, and no leave to wait for one, or no longer. */
 static bool waits_for_nothing(struct world *w, const struct sim_io *io)
 {
 	unsigned int i;
 
-	if (may_wait(w) && io->io.cmd.medium)
+	if (may_wait(w) && io->io.cmd.medium && !is_past_no_path_limit(w, io))
 		return false;
 	for (i = 0; i < w->nr_paths; i++)
 		if (is_in_map(&w->paths[i]) &&
@@ -1695,6 +1745,10 @@ void oracle_stepped(struct world *w)
 		check_all_quiet(w);
 	check_events(w);
 	w->oracle->lacked_page |= lacks_page(mpath_lun(w->m));
+	if (w->m->nr_valid)
+		w->oracle->no_path_since_ns = 0;
+	else if (!w->oracle->no_path_since_ns)
+		w->oracle->no_path_since_ns = w->now_ns;
 	w->oracle->waited |= w->longest_timeout_ms && w->now_ns >= restart_ends_ns(w);
 	for (i = w->oracle->first_out; i < w->nr_ios; i++) {
 		struct sim_io *io = &w->ios[i];

@@ -60,6 +60,8 @@ struct sim_path *sim_path_add(struct world *w, const char *address, unsigned int
 		 p->id < 26 ? '\0' : 'a' + (int)p->id - 26);
 	p->nexus = (struct sim_nexus){
 		.lun = &w->luns[0], .nr_blocks = SIM_NR_BLOCKS, .block_size = SIM_BLOCK_SIZE};
+	if (w->grown_to)
+		p->nexus.nr_blocks = w->grown_to;
 	p->nexus.group = port_group_of(p);
 	p->nexus.controller = controller_of(p, controller);
 	p->disk = sim_disk_of(p) == p ? ++w->nr_disks : sim_disk_of(p)->disk;
@@ -244,6 +246,7 @@ int sim_path_reset(struct sim_path *p, uint64_t sent_ns)
 		return p->reset_error;
 	if (strcmp(p->nexus.lun->wwid, p->w->m->lun.wwid) == 0)
 		oracle_reset(p->w, sent_ns);
+	sim_reset_ends(p->w, p->nexus.lun, true);
 	sim_late_reset_lun(p->w, p->nexus.lun, sent_ns);
 	for (i = 0; i < p->w->nr_paths; i++)
 		if (p->w->paths[i].nexus.lun == p->nexus.lun &&
@@ -299,10 +302,20 @@ static uint64_t due_ns(struct sim_path *p, const struct mpath_io *io)
 
 static void execute(struct sim_path *p, struct mpath_io *io, struct scsi_result *result);
 
+/* As sg does it (transports/sg_commands.c), which takes the step's time for a READ. */
+static bool is_sent_too_late(const struct world *w, const struct mpath_io *io)
+{
+	if (io->is_probe || io->cmd.class == CMD_READ)
+		return false;
+	return (io->send_by_ns && w->now_ns >= io->send_by_ns) ||
+	       w->now_ns - io->start_ns >= NSEC_PER_SEC;
+}
+
 /* Where the array is quick and the way back long, a command is done long before it is answered. */
 static void run_early(struct sim_path *p, struct sim_event *e)
 {
-	if (!p->w->runs_early || mode_for(p, e->io) != MODE_UP || !p->w->runs_early(p->w))
+	if (!p->w->runs_early || e->too_late || mode_for(p, e->io) != MODE_UP ||
+	    !p->w->runs_early(p->w))
 		return;
 	sim_path_run(p, e);
 	p->w->counts.early_runs++;
@@ -310,7 +323,7 @@ static void run_early(struct sim_path *p, struct sim_event *e)
 
 void sim_path_run(struct sim_path *p, struct sim_event *e)
 {
-	if (mode_for(p, e->io) != MODE_UP)
+	if (e->too_late || mode_for(p, e->io) != MODE_UP)
 		return;
 	e->executed = true;
 	execute(p, e->io, &e->result);
@@ -318,7 +331,9 @@ void sim_path_run(struct sim_path *p, struct sim_event *e)
 
 void sim_path_submit(struct sim_path *p, struct mpath_io *io)
 {
-	uint64_t due = due_ns(p, io);
+	bool too_late = is_sent_too_late(p->w, io);
+	uint64_t due = too_late ? p->w->now_ns + SIM_LATENCY : due_ns(p, io);
+	struct sim_event *e;
 
 	oracle_check(p->w, !sim_event_of(p->w, io), "a command is started twice");
 	oracle_check(p->w, io->cmd.cdb_len, "a command without a CDB is started");
@@ -328,13 +343,17 @@ void sim_path_submit(struct sim_path *p, struct mpath_io *io)
 		p->nr_probes++;
 		oracle_probed(p->w, p);
 	} else {
-		oracle_started(p->w, io, p);
+		oracle_started(p->w, io, p, too_late);
 		p->nr_out++;
 		if (p->nr_out > p->max_out)
 			p->max_out = p->nr_out;
 	}
 	list_push_back(&p->carried, &io->node);
-	run_early(p, sim_event_add(p->w, SIM_COMMAND, p, io, due));
+	e = sim_event_add(p->w, SIM_COMMAND, p, io, due);
+	e->sent_ns = p->w->now_ns;
+	e->too_late = too_late;
+	p->w->counts.too_late += too_late;
+	run_early(p, e);
 }
 
 static bool is_read_or_write(const struct mpath_io *io)
@@ -455,7 +474,7 @@ static void land_or_not(struct sim_path *p, struct mpath_io *io)
 static uint64_t kernel_gives_up_ns(const struct sim_path *p, const struct mpath_io *io,
 				   enum transport_error error)
 {
-	uint64_t has_it_ns = io->start_ns + p->write_sleeps_ns;
+	uint64_t has_it_ns = io->sent_ns;
 	uint64_t at = has_it_ns + (io->cmd.timeout_ms + 30000) * NSEC_PER_MSEC;
 
 	return error == TRANSPORT_ORPHANED && at > p->w->now_ns ? at : p->w->now_ns;
@@ -545,6 +564,14 @@ static void bring_result(struct sim_path *p, const struct sim_event *e)
 {
 	struct mpath_io *io = e->io;
 
+	if (e->too_late) {
+		not_sent(io, TRANSPORT_BUSY);
+		return;
+	}
+	if (e->swallowed) {
+		in_doubt(p, io, TRANSPORT_TIMEOUT, true);
+		return;
+	}
 	switch (mode_at_the_end(p, e)) {
 	case MODE_UP:
 	case MODE_HUNG: /* set while the answer was on its way */
@@ -557,7 +584,7 @@ static void bring_result(struct sim_path *p, const struct sim_event *e)
 		in_doubt(p, io, TRANSPORT_LOST, e->executed);
 		return;
 	case MODE_ORPHANED:
-		io->sent_ns = io->start_ns + p->write_sleeps_ns;
+		io->sent_ns = e->sent_ns + p->write_sleeps_ns;
 		in_doubt(p, io, TRANSPORT_ORPHANED, e->executed);
 		return;
 	case MODE_FAULT:
@@ -717,7 +744,7 @@ static void share_fate(struct sim_path *p)
 	for (i = 0; i < w->nr_events; i++) {
 		struct sim_event *e = &w->events[i];
 
-		if (e->path == p && e->type == SIM_COMMAND)
+		if (e->path == p && e->type == SIM_COMMAND && !e->swallowed && !e->too_late)
 			e->due_ns = due_ns(p, e->io);
 		if (e->path == p && e->type == SIM_OPENED && !e->due_ns && !p->open_hangs)
 			e->due_ns = w->now_ns + SIM_LATENCY;

@@ -557,6 +557,17 @@ void world_answered(struct world *w, struct sim_io *io)
 	forget_links(&io->io);
 }
 
+/* The clock was read for the step, and is not read again before its actions are done. */
+static void fall_behind(struct world *w)
+{
+	uint64_t ms = w->falls_behind_ms ? w->falls_behind_ms(w) : 0;
+
+	if (!ms)
+		return;
+	stand_still(w, ms);
+	w->counts.late_sends++;
+}
+
 static void perform(struct world *w, struct mpath_actions *a)
 {
 	struct list *node;
@@ -565,12 +576,16 @@ static void perform(struct world *w, struct mpath_actions *a)
 		sim_path_begin_open(path_of_action(node));
 	while ((node = list_pop(&a->count)))
 		sim_path_begin_count(path_of_action(node));
-	while ((node = list_pop(&a->reset)))
+	while ((node = list_pop(&a->reset))) {
+		fall_behind(w);
 		sim_path_begin_reset(container_of(node, struct path, reset_node)->transport_data);
+	}
 	while ((node = list_pop(&a->session)))
 		sim_path_begin_ask(container_of(node, struct path, session_node)->transport_data);
-	while ((node = list_pop(&a->start)))
+	while ((node = list_pop(&a->start))) {
+		fall_behind(w);
 		perform_start(w, container_of(node, struct mpath_io, node));
+	}
 	while ((node = list_pop(&a->abandon)))
 		perform_abandon(w, container_of(node, struct mpath_io, node));
 	while ((node = list_pop(&a->close)))

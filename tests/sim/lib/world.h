@@ -132,6 +132,7 @@ struct sim_io {
 	bool orphaned;	      /* the process died that had it */
 	bool queueing_lapsed; /* see oracle.c */
 	bool overdue;	      /* oracle.c: the kernel answers it while it may still land */
+	bool hit_by_our_reset;
 	unsigned int heard_loss; /* oracle.c: a deferred error, which nobody else is told */
 	uint64_t held_up_ns;	 /* oracle.c: so long the loop stood still since it came */
 	unsigned int nr_starts;
@@ -178,7 +179,9 @@ struct sim_event {
 	uint64_t errors;
 	uint64_t sent_ns;
 	struct sim_late *late;
-	bool executed; /* the command: its result is there, and waits for the way back */
+	bool executed;	/* the command: its result is there, and waits for the way back */
+	bool swallowed; /* the command: a reset has ended it, and no answer comes */
+	bool too_late;	/* the command: its transport did not send it */
 	struct scsi_result result;
 };
 
@@ -237,6 +240,15 @@ struct sim_counts {
 	unsigned long lost_tallies;   /* or no tally, or that of another process */
 	unsigned long early_deaths;   /* restarts of who had not looked at all paths */
 	unsigned long other_timeouts; /* restarts with another time-out than the former process's */
+	unsigned long tables;	      /* that were others than the one before */
+	unsigned long handlers;	      /* of these, such as have another hardware handler */
+	unsigned long dropped_changes; /* memory was short for what comes behind them */
+	unsigned long late_sends;      /* standstills between a step and what it asks for */
+	unsigned long too_late;	       /* sends that were not done for that */
+	unsigned long growths;	       /* of the LUN */
+	unsigned long silent_growths;  /* of these, such as no unit attention tells of */
+	unsigned long swallowed;       /* commands that a reset has ended without a word */
+	unsigned long task_aborts;     /* and those that were answered TASK ABORTED */
 };
 
 struct world {
@@ -251,6 +263,7 @@ struct world {
 	struct sim_lun luns[SIM_LUNS_MAX];
 	struct sim_path paths[SIM_PATHS_MAX];
 	unsigned int nr_paths;
+	uint64_t grown_to;	     /* blocks; 0: the LUN never has */
 	uint64_t nr_disks;	     /* that there ever were */
 	unsigned int nr_table_paths; /* the first ones; the others joined later */
 	struct sim_io *ios;
@@ -314,6 +327,10 @@ struct world {
 	/* So long after it is hidden an orphan lands at the latest that had this time-out. */
 	uint64_t (*late_max_ms)(const struct world *w, uint32_t timeout_ms);
 	uint64_t (*work_ns)(struct world *w); /* to give up or to close; NULL: SIM_LATENCY */
+	uint64_t (*falls_behind_ms)(struct world *w); /* before it does what a step asks for */
+	bool (*drops_change)(struct world *w); /* memory is short for what the caller needs */
+	bool (*aborts)(struct world *w); /* does a reset have a command end TASK ABORTED, not in
+					    silence?  NULL: it finds none */
 
 	/* For a core that does wrong (test_oracle.c); each may be NULL. */
 	void (*before)(struct world *w, struct mpath_event *event);
@@ -598,6 +615,25 @@ int end_of_stories(void);
 /* How to replay what is running, for the message of a failure. */
 extern const char *sim_replay;
 
+/* --- table_dice.c --- */
+
+struct table_dice {
+	bool is_sim; /* the array has no controllers */
+	bool alua;
+	const char *own_handler; /* of the array of controllers, as the table names it */
+};
+void tables_begin(struct world *w, const struct table_dice *dice);
+void random_tables(struct world *w);
+void tables_end(struct world *w);
+
+/* --- array_dice.c --- */
+
+void arrays_begin(struct world *w);
+void random_arrays(struct world *w);
+void arrays_end(struct world *w);
+/* A LOGICAL UNIT RESET has ended what it found there, @p's own nexus or all but that. */
+void sim_reset_ends(struct world *w, const struct sim_lun *lun, bool ours);
+
 /* --- page_dice.c --- */
 
 /* With this number of his dice. */
@@ -607,8 +643,11 @@ void random_pages(struct world *w, uint64_t roll);
 
 void oracle_new(struct world *w);
 void oracle_free(struct world *w);
+void oracle_waits_anew(struct world *w); /* for a path */
 void oracle_submitted(struct world *w, struct sim_io *io);
-void oracle_started(struct world *w, const struct mpath_io *io, struct sim_path *path);
+/* @too_late: it stays with the transport. */
+void oracle_started(struct world *w, const struct mpath_io *io, struct sim_path *path,
+		    bool too_late);
 /* It may have been carried out, or may still be: from now on, or once the kernel has given it up.
  */
 void oracle_lost(struct world *w, struct sim_io *io, struct sim_path *path, uint64_t from_ns,
