@@ -954,6 +954,58 @@ static void a_command_is_held_though_the_map_does_not_queue(void)
 	advance(w, 3000);
 }
 
+/* The core does not hear of the limit that the administrator has set. */
+static void forget_limit(struct world *w, struct mpath_event *event)
+{
+	(void)event;
+	w->m->settings.no_path_timeout_read_ms = 0;
+}
+
+static void a_command_is_held_for_longer_than_it_may(void)
+{
+	struct world *w = world_new(QUEUE ONE_PATH);
+
+	w->settings.no_path_timeout_read_ms = 3000;
+	world_up(w);
+	w->before = forget_limit;
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	submit_read(w, 0, 1);
+	advance(w, 5000);
+}
+
+static bool tells_all(struct world *w)
+{
+	(void)w;
+	return true;
+}
+
+static void pass_on_our_reset(struct world *w, struct mpath_event *event,
+			      struct mpath_actions *actions)
+{
+	struct mpath_io *io = first(&actions->complete);
+
+	(void)w;
+	(void)event;
+	if (io && ((struct sim_io *)io->owner)->hit_by_our_reset)
+		io->result = (struct scsi_result){.status = SAM_TASK_ABORTED};
+}
+
+static void an_initiator_is_told_of_our_reset(void)
+{
+	struct world *w = world_new(QUEUE TWO_BY_TWO);
+
+	w->settings.fence = FENCE_LU_RESET;
+	w->aborts = tells_all;
+	w->after = pass_on_our_reset;
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	submit_write(w, 0, 1);
+	sim_path(w, "8:16")->latency_ns = 5000 * NSEC_PER_MSEC;
+	submit_read(w, 1, 1);
+	sim_path(w, "8:16")->latency_ns = SIM_LATENCY;
+	advance(w, 6000);
+}
+
 static void lose_wake(struct world *w, struct mpath_event *event, struct mpath_actions *actions)
 {
 	(void)w;
@@ -1287,6 +1339,8 @@ int main(void)
 	CATCH(a_write_does_not_wait_for_a_former_fence, "what a dead process had lost may land");
 	CATCH(a_command_is_sent_in_spite_of_suspend, "is sent while the map is suspended");
 	CATCH(a_command_is_held_though_the_map_does_not_queue, "waits for nothing");
+	CATCH(a_command_is_held_for_longer_than_it_may, "waits for nothing");
+	CATCH(an_initiator_is_told_of_our_reset, "is told of a reset that was our own");
 	CATCH(a_retry_is_forgotten, "waits for nothing");
 	CATCH(a_command_waits_after_shutdown, "waits after SHUTDOWN");
 	CATCH(a_write_is_given_up, "a write is abandoned");
