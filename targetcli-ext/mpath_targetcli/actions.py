@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from . import as_json, text
@@ -54,6 +54,19 @@ def read_file(name: str, limit: int = MAP_FILE_MAX) -> str:
         raise Mistake(f"{name}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise Mistake(f"{name}: is no UTF-8 text") from None
+
+
+@contextlib.contextmanager
+def told_of(file: str) -> Iterator[None]:
+    """The handler gets a text, and calls it "the map": who has several files wants to know which it is."""
+    from .client import Refused
+    try:
+        yield
+    except Refused as error:
+        its = "the map: "
+        if not str(error).startswith(its) or file == "-":
+            raise
+        raise Refused(error.name, f"{file}: {str(error)[len(its):]}") from None
 
 
 # --- to see -------------------------------------------------------------------------------------
@@ -155,7 +168,7 @@ def tell_reply(reply: str, options: Options) -> None:
 
 def do_message(client: "Client", options: Options) -> None:
     # As dmsetup takes it: all of it quoted is no message with a blank in its name.
-    words = [options.word, *options.words] if options.words else options.word.split() or [""]
+    words = options.words if len(options.words) > 1 else options.words[0].split() or [""]
     tell_reply(client.map(options.map).message(words), options)
 
 
@@ -220,7 +233,8 @@ def do_reload(client: "Client", options: Options) -> None:
     file = options.file or f"{MAP_DIR}/{options.map}.map"
     if not options.file:            # a wrong name is no missing file
         chosen_maps(client, [options.map])
-    client.map(options.map).reload(read_file(file))
+    with told_of(file):
+        client.map(options.map).reload(read_file(file))
     tell_reply("", options)
 
 
@@ -229,7 +243,8 @@ def do_check(client: "Client", options: Options) -> None:
     is_file = len(words) == 1 and (words[0] == "-" or os.path.exists(words[0]))
     if len(words) == 1 and not is_file and " " not in words[0]:
         raise Mistake(f"{words[0]}: there is no such file, and it is no table")
-    report = client.check(read_file(words[0]) if is_file else " ".join(words))
+    with told_of(words[0] if is_file else "-"):
+        report = client.check(read_file(words[0]) if is_file else " ".join(words))
     if options.json:
         print(as_json.document(report=report))
     else:

@@ -108,10 +108,8 @@ def add_seeing(commands: Commands) -> None:
 def add_steering(commands: Commands) -> None:
     command = commands.add_for_map("message", actions.do_message,
                                    "send a map a message, as dmsetup message does")
-    command.add_argument("word", metavar="WORD", help="for example fail_path")
-    # The rest may look like options: it is the map's to judge.
-    words = command.add_argument("words", metavar="WORD", nargs=argparse.REMAINDER, help="for example 8:16")
-    words.required = False      # else who gives no word is told that two are missing
+    # From the first on they may look like options, also "--": it is the map's to judge.
+    command.add_argument("words", metavar="WORD", nargs=argparse.PARSER, help="for example fail_path 8:16")
 
     commands.add_for_path("fail", actions.sends("fail_path"), "take a path out of service")
     commands.add_for_path("reinstate", actions.sends("reinstate_path"), "let a path be used again")

@@ -37,7 +37,7 @@ def size(nr_bytes: int) -> str:
     """As multipath -ll has it: 64M, 1.5G."""
     value, unit = float(nr_bytes), ""
     for larger in "KMGTPE":
-        if value < 1024:
+        if value < 1023.5:      # what is more would be rounded to 1024
             break
         value, unit = value / 1024, larger
     text = f"{value:.1f}".rstrip("0").rstrip(".") if value < 100 else f"{value:.0f}"

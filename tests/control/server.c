@@ -376,8 +376,19 @@ static void command(const char *verb, const char *name, unsigned int n)
 		watcher->removed(name);
 }
 
+/* What the handler says of a text begins so, as it knows of no file. */
+static bool is_mistake(const char *text, struct strbuf *error)
+{
+	if (strncmp(text, "the map: ", 9) != 0)
+		return false;
+	strbuf_printf(error, "%s", text);
+	return true;
+}
+
 static int check(const char *text, struct strbuf *report)
 {
+	if (is_mistake(text, report))
+		return -EINVAL;
 	strbuf_printf(report,
 		      strcmp(text, "good") ? "word 1 is \"%s\", expected good" : "groups: %s",
 		      strcmp(text, "good") ? text : "2");
@@ -390,8 +401,10 @@ static int load(const char *text, struct device_layout *layout, void **owner, st
 {
 	struct mpath_settings *settings;
 
+	*owner = NULL;
+	if (is_mistake(text, error))
+		return -EINVAL;
 	if (!strcmp(text, "bad")) {
-		*owner = NULL;
 		strbuf_printf(error, "word 1 is bad");
 		return -EINVAL;
 	}

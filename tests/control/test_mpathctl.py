@@ -215,6 +215,7 @@ class MpathctlTest(Base):
     def test_message(self):
         self.start("mpatha")
         self.assertEqual(self.mpathctl("message", "mpatha", "echo", "a", "--json"), "[a][--json]\n")
+        self.assertEqual(self.mpathctl("message", "mpatha", "echo", "--", "a", "--"), "[--][a][--]\n")
         self.assertEqual(self.json("message", "mpatha", "echo", "a"), {"map": "mpatha", "reply": "[a]"})
         self.assertEqual(self.mpathctl("message", "mpatha", "echo a  b"), "[a][b]\n")
         self.assertEqual(self.mpathctl("message", "mpatha", "echo", "a b"), "[a b]\n")
@@ -379,6 +380,17 @@ class MpathctlTest(Base):
             self.assertIn('word 1 is "good and more"', self.mpathctl("check", f.name, status=1))
         self.assertEqual(self.mpathctl("check", "/none", status=1),
                          "mpathctl: /none: there is no such file, and it is no table\n")
+
+    def test_whose_mistake_it_is(self):
+        """The handler gets a text; only here it is known of which file."""
+        self.start("mpatha")
+        with tempfile.NamedTemporaryFile("w") as f:
+            f.write("the map: a key is wrong")
+            f.flush()
+            for words in (("check",), ("reload", "mpatha")):
+                self.assertEqual(self.mpathctl(*words, f.name, status=1), f"mpathctl: {f.name}: a key is wrong\n")
+        self.assertEqual(self.mpathctl("check", "the map: a word is wrong", status=1),
+                         "mpathctl: the map: a word is wrong\n")
 
     def test_files_that_are_no_text(self):
         """Nothing of such a file is sent: half of a map file may be a map, too."""

@@ -89,7 +89,8 @@ class ModelTest(unittest.TestCase):
 class TextTest(unittest.TestCase):
     def test_units(self):
         for number, wanted in ((0, "0"), (1023, "1023"), (1024, "1K"), (1536, "1.5K"),
-                               (64 << 20, "64M"), (3 << 40, "3T"), (200 << 30, "200G")):
+                               (64 << 20, "64M"), (3 << 40, "3T"), (200 << 30, "200G"),
+                               (1023 << 10, "1023K"), ((1 << 20) - 1, "1M"), ((1 << 40) - (1 << 20), "1T")):
             self.assertEqual(text.size(number), wanted)
         for time_us, wanted in ((0, "-"), (1, "1us"), (999, "999us"), (1000, "1ms"),
                                 (3120, "3.12ms"), (999_499, "999ms"), (999_500, "1s"),
