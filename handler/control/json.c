@@ -180,6 +180,7 @@ static GVariant *map_json(const char *name, const struct mpath_snapshot *s)
 	add_number(&map, "cmd_time_out_needed_ms", s->cmd_time_out_needed_ms);
 	add_number(&map, "in_flight", s->in_flight);
 	add_number(&map, "held", s->held + s->restarting);
+	add_text(&map, "writes_wait", s->writes_wait);
 	add_number(&map, "waiting", s->waiting);
 	add_number(&map, "delayed", s->delayed);
 	add_number(&map, "fenced", s->fenced);

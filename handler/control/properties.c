@@ -241,6 +241,7 @@ void tell_map(struct teller *t, const char *name, const struct mpath_snapshot *s
 	}
 	u32(t, "InFlight", s->in_flight);
 	u32(t, "Held", s->held + s->restarting);
+	text(t, "WritesWait", s->writes_wait);
 	u32(t, "Waiting", s->waiting);
 	u32(t, "Delayed", s->delayed);
 	u32(t, "Fenced", s->fenced);

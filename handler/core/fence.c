@@ -114,7 +114,7 @@ static void tell_fenced(struct multipath *m, const struct mpath_io *io, struct p
 		return;
 	m->fence_told = true;
 	m->fence_told_ns = m->now_ns;
-	notice(m, NOTICE_OTHER, path,
+	notice(m, NOTICE_WRITES_WAIT, path,
 	       "a write was lost and may still land: it waits for %s, at most %llu ms",
 	       waits_for(m, io), (unsigned long long)((io->fence_ns - m->now_ns) / NSEC_PER_MSEC));
 }
@@ -298,7 +298,7 @@ static void check_overdue(struct multipath *m, struct mpath_io *io)
 	trace(m, "io %02x: overdue, and may still land: other writes wait", io->cmd.cdb[0]);
 	io->overdue = true;
 	if (m->nr_overdue++ == 0)
-		notice(m, NOTICE_OTHER, NULL,
+		notice(m, NOTICE_WRITES_WAIT, NULL,
 		       "a write is not answered within cmd_time_out, so the kernel answers it, but "
 		       "it may still land: other writes wait");
 }

@@ -419,7 +419,10 @@ void slow_timeout(struct multipath *m);
 void restart_takes_timeout(struct multipath *m);
 uint32_t restart_least_timeout_ms(const struct multipath *m);
 void tell_ends(const struct multipath *m, uint64_t *fence_end_ns, uint64_t *slow_end_ns);
-void restart_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *out);
+/* Why writes wait, where there is more to say than that they do; empty: there is not. */
+void restart_reasons(const struct multipath *m, uint64_t now_ns, const char *between,
+		     struct strbuf *out);
+unsigned long long restart_lasts_ms(const struct multipath *m, uint64_t now_ns);
 
 /* memory.c: what waits for paths and groups that are to come */
 void recall_groups(struct multipath *m);
@@ -662,6 +665,9 @@ enum path_state path_state(const struct path *path);
 enum group_state group_state(const struct multipath *m, const struct priority_group *pg);
 void status_features(const struct multipath *m, struct strbuf *out);
 void status_warning(const struct multipath *m, struct strbuf *out);
+/* Why, and at most for how long; empty: they do not. */
+void status_writes_wait(const struct multipath *m, uint64_t now_ns, const char *between,
+			struct strbuf *out);
 unsigned int queue_length(const struct list *queue);
 
 /* change.c */

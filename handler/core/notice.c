@@ -381,6 +381,8 @@ const char *mpath_notice_name(enum mpath_notice_kind kind)
 		return "reloaded";
 	case NOTICE_REFUSED:
 		return "refused";
+	case NOTICE_WRITES_WAIT:
+		return "writes-wait";
 	case NOTICE_OTHER:
 		return "other";
 	}

@@ -86,11 +86,11 @@ static void tell_lost_unseen(struct multipath *m, struct path *path, uint64_t kn
 {
 	trace(m, "restart: %s had errors that nobody was told of", path_name(path));
 	if (path->facts.errors == ERRORS_UNKNOWN)
-		notice(m, NOTICE_OTHER, path,
+		notice(m, NOTICE_WRITES_WAIT, path,
 		       "commands may have ended with an error while no process ran, their number "
 		       "is not known: they may still land");
 	else
-		notice(m, NOTICE_OTHER, path,
+		notice(m, NOTICE_WRITES_WAIT, path,
 		       "%llu commands may have ended with an error while no process ran: they may "
 		       "still land",
 		       (unsigned long long)(path->facts.errors - known));
@@ -182,7 +182,7 @@ static void tell_kept_back(struct multipath *m, struct path *path)
 		return;
 	m->told_kept_back = true;
 	trace(m, "restart: the kernel keeps commands back on %s", path_name(path));
-	notice(m, NOTICE_OTHER, path,
+	notice(m, NOTICE_WRITES_WAIT, path,
 	       "the kernel keeps commands of a former process back: writes wait until it lets "
 	       "them go, or gives them up, and then at most %llu ms",
 	       (unsigned long long)kept_back_lasts_ms(m));
@@ -254,9 +254,11 @@ void restart_path_opened(struct multipath *m, struct path *path)
 		note_kept_back(m, path, m->started_ns);
 	if (path->kept_back || !path->facts.foreign)
 		return;
-	notice(m, NOTICE_OTHER, path,
-	       "%llu commands of a former process are still out: writes wait for them",
-	       (unsigned long long)path->facts.foreign);
+	m->told_waiting = true;
+	notice(m, NOTICE_WRITES_WAIT, path,
+	       "%llu commands of a former process are still out: writes wait for them, at most "
+	       "%llu ms",
+	       (unsigned long long)path->facts.foreign, restart_lasts_ms(m, m->now_ns));
 }
 
 static bool is_another_lun(const struct multipath *m, const struct lun_facts *seen)

@@ -322,7 +322,7 @@ void restart_begins(struct multipath *m)
 		return;
 	}
 	m->restart_over = false;
-	notice(m, NOTICE_OTHER, NULL,
+	notice(m, NOTICE_WRITES_WAIT, NULL,
 	       "a former process lost writes that may still land: writes wait, at most %llu ms",
 	       ms_until(m->former_fence_ns, m->now_ns));
 }
@@ -352,11 +352,22 @@ static void forget_wait(struct multipath *m)
 	m->actions->fence_moved = true;
 }
 
+static void tell_end(struct multipath *m)
+{
+	if (m->told_waiting || m->told_slow || m->told_kept_back || m->nr_lost_disks)
+		notice(m, NOTICE_OTHER, NULL,
+		       "writes wait no longer for commands of a former process");
+	m->told_waiting = false;
+	m->told_slow = false;
+	m->told_kept_back = false;
+}
+
 static void end_of_wait(struct multipath *m, const char *why)
 {
 	struct path *path;
 
 	forget_wait(m);
+	tell_end(m);
 	m->restart_over = true;
 	/* Its disks are told already, and so nobody tells that our writes have another time-out. */
 	if (m->former_timeout_ms && m->former_timeout_ms != m->first_timeout_ms)
@@ -384,7 +395,7 @@ static void former_disks_are_lost(struct multipath *m)
 	m->nr_former_disks = 0;
 	m->foreign_left = true;
 	trace(m, "restart: %u disks cannot be asked", m->nr_lost_disks);
-	notice(m, NOTICE_OTHER, NULL,
+	notice(m, NOTICE_WRITES_WAIT, NULL,
 	       "%u disk%s that a former process used cannot be asked for its writes: writes wait, "
 	       "at most %llu ms",
 	       m->nr_lost_disks, noun_s(m->nr_lost_disks), ms_until(wait_over_ns(m), m->now_ns));
@@ -395,7 +406,7 @@ static void tell_slow(struct multipath *m)
 	if (m->told_slow || m->kept_back_ns || m->now_ns < usual_wait_over_ns(m))
 		return;
 	m->told_slow = true;
-	notice(m, NOTICE_OTHER, NULL,
+	notice(m, NOTICE_WRITES_WAIT, NULL,
 	       "an UNMAP or another slow command of a former process may still be out: writes "
 	       "wait, at most %llu ms",
 	       ms_until(wait_over_ns(m), m->now_ns));
@@ -408,7 +419,7 @@ static void tell_waiting(struct multipath *m)
 	    m->now_ns < m->started_ns + LOOK_AFTER_NS)
 		return;
 	m->told_waiting = true;
-	notice(m, NOTICE_OTHER, NULL,
+	notice(m, NOTICE_WRITES_WAIT, NULL,
 	       "writes wait for commands that a former process may have left, at most %llu ms",
 	       ms_until(wait_over_ns(m), m->now_ns));
 }
@@ -471,39 +482,68 @@ void restart_reconsider(struct multipath *m)
 	}
 }
 
-static void kept_back_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *out)
+static void kept_back_reason(const struct multipath *m, uint64_t now_ns, struct strbuf *out)
 {
 	if (m->restart_over || !m->kept_back_ns)
 		return;
 	if (any_kept_back(m))
 		strbuf_printf(out,
-			      "  the kernel keeps commands of a former process back: writes wait "
-			      "until it lets them go, or gives them up, and then at most %llu ms\n",
+			      "the kernel keeps commands of a former process back: writes wait "
+			      "until it lets them go, or gives them up, and then at most %llu ms",
 			      (unsigned long long)kept_back_lasts_ms(m));
 	else
 		strbuf_printf(out,
-			      "  the kernel has kept commands of a former process back: writes "
-			      "wait, at most %llu ms\n",
+			      "the kernel has kept commands of a former process back: writes "
+			      "wait, at most %llu ms",
 			      ms_until(wait_over_ns(m), now_ns));
 }
 
-void restart_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *out)
+static void lost_disks_reason(const struct multipath *m, uint64_t now_ns, struct strbuf *out)
 {
-	kept_back_detail(m, now_ns, out);
 	if (m->nr_lost_disks)
 		strbuf_printf(out,
-			      "  %u disk%s that a former process used cannot be asked for its "
-			      "writes: writes wait, at most %llu ms\n",
+			      "%u disk%s that a former process used cannot be asked for its "
+			      "writes: writes wait, at most %llu ms",
 			      m->nr_lost_disks, noun_s(m->nr_lost_disks),
 			      ms_until(wait_over_ns(m), now_ns));
+}
+
+static void slow_reason(const struct multipath *m, uint64_t now_ns, struct strbuf *out)
+{
 	if (!m->restart_over && m->told_slow)
 		strbuf_printf(out,
-			      "  an UNMAP or another slow command of a former process may still be "
-			      "out: writes wait, at most %llu ms\n",
+			      "an UNMAP or another slow command of a former process may still be "
+			      "out: writes wait, at most %llu ms",
 			      ms_until(wait_over_ns(m), now_ns));
+}
+
+static void former_fence_reason(const struct multipath *m, uint64_t now_ns, struct strbuf *out)
+{
 	if (now_ns < m->former_fence_ns)
 		strbuf_printf(out,
-			      "  a former process lost writes that may still land: writes wait, at "
-			      "most %llu ms\n",
+			      "a former process lost writes that may still land: writes wait, at "
+			      "most %llu ms",
 			      ms_until(m->former_fence_ns, now_ns));
+}
+
+void restart_reasons(const struct multipath *m, uint64_t now_ns, const char *between,
+		     struct strbuf *out)
+{
+	static void (*const reasons[])(const struct multipath *m, uint64_t now_ns,
+				       struct strbuf *out) = {kept_back_reason, lost_disks_reason,
+							      slow_reason, former_fence_reason};
+	char text[200];
+	struct strbuf reason;
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		strbuf_init(&reason, text, sizeof(text));
+		reasons[i](m, now_ns, &reason);
+		if (text[0])
+			strbuf_printf(out, "%s%s", out->len ? between : "", text);
+	}
+}
+
+unsigned long long restart_lasts_ms(const struct multipath *m, uint64_t now_ns)
+{
+	return ms_until(wait_over_ns(m), now_ns);
 }

@@ -151,7 +151,7 @@ static void print_failback(const struct mpath_policy *policy, struct strbuf *out
 
 static void snapshot_map(struct multipath *m, uint64_t now_ns, struct mpath_snapshot *s)
 {
-	struct strbuf features, warning, failback;
+	struct strbuf features, warning, writes_wait, failback;
 
 	latency_turn_window(&m->stats.latency, now_ns);
 	*s = (struct mpath_snapshot){
@@ -192,6 +192,8 @@ static void snapshot_map(struct multipath *m, uint64_t now_ns, struct mpath_snap
 	print_failback(&m->settings.policy, &failback);
 	strbuf_init(&warning, s->warning, sizeof(s->warning));
 	status_warning(m, &warning);
+	strbuf_init(&writes_wait, s->writes_wait, sizeof(s->writes_wait));
+	status_writes_wait(m, now_ns, "; ", &writes_wait);
 	snapshot_lun(&m->lun, s);
 	snapshot_limits(m, s);
 }

@@ -208,15 +208,13 @@ void status_warning(const struct multipath *m, struct strbuf *out)
 			      needed_s);
 }
 
-/* Those of @queue; nothing if there are none. */
-static void waiting_detail(const struct list *queue, const char *what, const char *for_what,
-			   struct strbuf *out)
+static void activating_detail(const struct multipath *m, struct strbuf *out)
 {
-	unsigned int n = queue_length(queue);
+	unsigned int n = queue_length(&m->activating);
 
 	if (n)
-		strbuf_printf(out, "  %u %s%s wait%s for %s\n", n, what, noun_s(n), verb_s(n),
-			      for_what);
+		strbuf_printf(out, "  %u command%s wait%s for the activation of a group\n", n,
+			      noun_s(n), verb_s(n));
 }
 
 static const char *what_writes_wait_for(const struct multipath *m)
@@ -228,11 +226,29 @@ static const char *what_writes_wait_for(const struct multipath *m)
 	return "commands of a former process";
 }
 
+void status_writes_wait(const struct multipath *m, uint64_t now_ns, const char *between,
+			struct strbuf *out)
+{
+	unsigned int n = queue_length(&m->restarting);
+	struct strbuf reasons;
+	char text[640];
+
+	strbuf_init(&reasons, text, sizeof(text));
+	restart_reasons(m, now_ns, between, &reasons);
+	if (n)
+		strbuf_printf(out, "%u write%s wait%s for %s", n, noun_s(n), verb_s(n),
+			      what_writes_wait_for(m));
+	if (text[0])
+		strbuf_printf(out, "%s%s", n ? between : "", text);
+	else if (n && !m->restart_over && !m->nr_overdue)
+		strbuf_printf(out, ", at most %llu ms", restart_lasts_ms(m, now_ns));
+}
+
 static void queue_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out)
 {
-	struct strbuf warning;
+	struct strbuf warning, waits;
 	unsigned int nr_suspended;
-	char text[128];
+	char text[128], why[768];
 
 	strbuf_printf(out, "  commands: %u in flight, %u held, %u waiting for room, %u delayed\n",
 		      m->nr_in_flight, queue_length(&m->held) + queue_length(&m->suspended),
@@ -244,15 +260,17 @@ static void queue_detail(struct multipath *m, uint64_t now_ns, struct strbuf *ou
 	status_warning(m, &warning);
 	if (text[0])
 		strbuf_printf(out, "  warning: %s\n", text);
-	waiting_detail(&m->activating, "command", "the activation of a group", out);
+	activating_detail(m, out);
 	nr_suspended = queue_length(&m->suspended);
 	if (m->suspend != NOT_SUSPENDED)
 		strbuf_printf(out, "  %s: %u command%s wait%s for resume\n",
 			      m->suspend == SUSPENDED ? "suspended" : "being suspended",
 			      nr_suspended, noun_s(nr_suspended), verb_s(nr_suspended));
-	waiting_detail(&m->restarting, "write", what_writes_wait_for(m), out);
+	strbuf_init(&waits, why, sizeof(why));
+	status_writes_wait(m, now_ns, "\n  ", &waits);
+	if (why[0])
+		strbuf_printf(out, "  %s\n", why);
 	hedge_detail(m, out);
-	restart_detail(m, now_ns, out);
 	fence_detail(m, now_ns, out);
 }
 

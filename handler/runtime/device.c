@@ -121,6 +121,7 @@ static enum log_level notice_level(enum mpath_notice_kind kind)
 	case NOTICE_PATH_SLOW:
 	case NOTICE_NO_PATH:
 	case NOTICE_REFUSED:
+	case NOTICE_WRITES_WAIT:
 		return MPATH_LOG_WARN;
 	case NOTICE_PATH_REINSTATED:
 	case NOTICE_PATH_USABLE:

@@ -36,8 +36,9 @@ enum mpath_notice_kind {
 	NOTICE_LUN_RESIZED,
 	NOTICE_SUSPENDED,
 	NOTICE_RESUMED,
-	NOTICE_RELOADED, /* another table has taken over */
-	NOTICE_REFUSED,	 /* what configfs was told is refused, and nothing has changed */
+	NOTICE_RELOADED,    /* another table has taken over */
+	NOTICE_REFUSED,	    /* what configfs was told is refused, and nothing has changed */
+	NOTICE_WRITES_WAIT, /* for what may still land; why, and at most how long */
 	NOTICE_OTHER,
 };
 

@@ -92,6 +92,7 @@ struct mpath_snapshot {
 	uint32_t cmd_time_out_ms;
 	uint32_t cmd_time_out_needed_ms; /* see mpath_time_out_needed_s() */
 	char warning[320];		 /* what the administrator should look after, or empty */
+	char writes_wait[320]; /* for what may still land: why, at most how long; or empty */
 
 	unsigned int in_flight;
 	unsigned int held;

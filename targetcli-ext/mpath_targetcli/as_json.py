@@ -63,7 +63,7 @@ def map_fields(m: Map) -> dict[str, Any]:
             "switch_grp": m["GroupSwitches"], "hedged_reads": m["HedgedReads"],
             "hedged": m["Hedged"], "hedges_won": m["HedgesWon"], "state": m["State"], "size": m["Size"],
             "block_size": m["BlockSize"], "nr_paths": m["NrPaths"], "group": m["CurrentGroup"],
-            "next_group": m["NextGroup"], "held": m["Held"], "waiting": m["Waiting"],
+            "next_group": m["NextGroup"], "held": m["Held"], "writes_wait": m["WritesWait"], "waiting": m["Waiting"],
             "delayed": m["Delayed"], "fenced": m["Fenced"], "queue_depth": m["QueueDepth"],
             "max_transfer": m["MaxTransfer"], "cmd_time_out_ms": m["CmdTimeOut"],
             "cmd_time_out_needed_ms": m["CmdTimeOutNeeded"],

@@ -26,6 +26,8 @@ def _map_lines(m: Map, paint: Paint) -> list[str]:
     errors = text.counts(m["Errors"])
     if errors:
         lines.append(f"answers: {errors}")
+    if m["WritesWait"]:
+        lines.append(paint(f"held: {m['WritesWait']}", "yellow"))
     if m["Warning"]:
         lines.append(paint(f"warning: {m['Warning']}", "yellow"))
     return lines

@@ -116,11 +116,11 @@ static size_t log_len;
 
 static void log_sink(enum log_level level, const char *map, const char *path, const char *text)
 {
-	(void)level;
 	pthread_mutex_lock(&lock);
 	if (log_len + LOG_TEXT_MAX + 200 < sizeof(log_text))
-		log_len += (size_t)sprintf(log_text + log_len, "%s/%s: %s\n", map ? map : "-",
-					   path ? path : "-", text);
+		log_len += (size_t)sprintf(log_text + log_len, "%s%s/%s: %s\n",
+					   level == MPATH_LOG_WARN ? "warning: " : "",
+					   map ? map : "-", path ? path : "-", text);
 	pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&lock);
 }
@@ -1998,7 +1998,8 @@ static void test_told_by_a_former_process(void)
 	send_command(&front, &write, true, 0);
 	assert(wait_command(&write, SOON_MS) && is_good(&write));
 	assert(clock_now_ns() - begin_ns >= 700 * NSEC_PER_MSEC);
-	expect_log("mpatha/-: a former process lost writes that may still land: writes wait");
+	expect_log("warning: mpatha/-: a former process lost writes that may still land: writes "
+		   "wait");
 	device_stop(front.device);
 	assert(access(tally_name(), F_OK) != 0);
 }
@@ -2062,7 +2063,8 @@ static void test_what_is_feared_is_told_at_the_end(void)
 static void test_fence_of_a_former_process(void)
 {
 	assert(ms_after_kill("this one", 700) >= 700);
-	expect_log("mpatha/-: a former process lost writes that may still land: writes wait");
+	expect_log("warning: mpatha/-: a former process lost writes that may still land: writes "
+		   "wait");
 	expect_log("mpatha/-: no write that a former process lost can land any more");
 	assert(ms_after_kill("this other", 700) >= 700);
 	log_clear();
@@ -2125,7 +2127,8 @@ static void test_disks_of_a_former_process(void)
 {
 	assert(ms_after_kill_with_disk("this one", 4711) >=
 	       1800); /* restart_wait_ms and the fence */
-	expect_log("mpatha/-: 1 disk that a former process used cannot be asked for its writes");
+	expect_log("warning: mpatha/-: 1 disk that a former process used cannot be asked for its "
+		   "writes");
 	log_clear();
 	assert(ms_after_kill_with_disk("this one", fake_disk_number(&paths[1])) < 1500);
 	assert(ms_after_kill_with_disk("another one", 4711) < 1500); /* before a reboot */

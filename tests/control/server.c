@@ -164,6 +164,7 @@ static void take_snapshot(struct map *map, struct mpath_snapshot *s)
 		.cmd_time_out_ms = 30000,
 		.cmd_time_out_needed_ms = 42000,
 		.warning = "look after this",
+		.writes_wait = "writes wait",
 		.next_group = map->next_group,
 		.last_event = map->last_event,
 		.counters.good[SCSI_DATA_IN] = map->reads,

@@ -343,6 +343,7 @@ class ControlTest(unittest.TestCase):
             "MaxTransfer": 0, "CmdTimeOut": 30000, "CmdTimeOutNeeded": 42000,
             "Warning": "look after this", "LastEvent": 0,
             "PathFaults": 0, "GroupSwitches": 0, "HedgedReads": 4, "Hedged": 2, "HedgesWon": 1, "InFlight": 0, "Held": 0, "Waiting": 0,
+            "WritesWait": "writes wait",
             "Delayed": 0, "Fenced": 4, "Reads": 3, "ReadBytes": 1536, "LatencyP50": 1000, "LatencyP99": 2000,
             "LatencyP999": 3000, "Errors": self.TARGET_ERRORS, **self.STATISTICS})
         self.assertEqual(objects["/map/mpatha/group/2"], {"Group": {

@@ -117,6 +117,7 @@ a (36001405aa) LIO-ORG,disk active
 size=64M features='1 queue_if_no_path' hwhandler='0' paths=2/3 in-flight=3 held=1 fenced=2
 iops=1200 read=4M/s write=0/s p50=640us p99=3.1ms p99.9=2.5s path-faults=2 switches=1 hedged=8 won=6
 answers: 3 check-condition
+held: 1 write waits for commands of a former process, at most 4000 ms
 warning: cmd_time_out limits "queue_if_no_path"
 |-+- group 1: policy='round-robin' prio=50 status=active paths=1/1
 | `- sda   8:0     active   active/optimized prio=50 in-flight=3 iops=1200 p50=600us p99=- p99.9=- failed=0

@@ -433,6 +433,7 @@ static void test_the_words_for_events(void)
 		[NOTICE_RESUMED] = "resumed",
 		[NOTICE_RELOADED] = "reloaded",
 		[NOTICE_REFUSED] = "refused",
+		[NOTICE_WRITES_WAIT] = "writes-wait",
 		[NOTICE_OTHER] = "other",
 	};
 

@@ -449,6 +449,62 @@ static void a_map_with_a_hardware_handler(void)
 }
 
 /* Too little memory: what fits is filled, and the counts are true. */
+/* Why, and how long at most: who only sees that commands are held would look for a path. */
+static void writes_that_wait_after_a_crash(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	look(w);
+	expect(w, !*shot.writes_wait);
+	sim_path(w, "8:0")->foreign = 2;
+	kill_world(w, 0);
+	restart_world(w);
+	advance(w, 100);
+	expect_notice(w, "8:0: 2 commands of a former process are still out: writes wait for them");
+	look(w);
+	expect(w, !*shot.writes_wait);
+	submit_write(w, 0, 1);
+	advance(w, 100);
+	look(w);
+	expect(w, shot.restarting == 1);
+	expect(w, strstr(shot.writes_wait,
+			 "1 write waits for commands of a former process, at most "));
+	expect_detail(w, "  1 write waits for commands of a former process, at most ");
+	forget_notices(w);
+	sim_path(w, "8:0")->foreign = 0;
+	advance(w, 1500);
+	expect_notice(w, "mpatha: writes wait no longer for commands of a former process");
+	look(w);
+	expect(w, !*shot.writes_wait);
+	world_end(w);
+}
+
+/* A disk is away, too: each reason on its line for people, and one line for a property. */
+static void two_reasons_why_writes_wait(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	submit_write(w, 0, 1);
+	advance(w, 5);
+	kill_world(w, 0);
+	sim_path(w, "8:0")->refused = "No such device";
+	restart_world(w);
+	submit_write(w, 0, 1);
+	advance(w, 3000);
+	look(w);
+	expect(w, strstr(shot.writes_wait,
+			 "1 write waits for commands of a former process; 1 disk that a former "
+			 "process used cannot be asked for its writes: writes wait, at most "));
+	expect(w, !strchr(shot.writes_wait, '\n'));
+	expect_detail(w,
+		      "  1 write waits for commands of a former process\n  1 disk that a former ");
+	world_end(w);
+}
+
 static void a_snapshot_that_is_too_small(void)
 {
 	struct world *w = world_new(FAIL TWO_BY_TWO);
@@ -501,6 +557,8 @@ int main(void)
 	STORY(the_status_for_people);
 	STORY(port_groups);
 	STORY(a_map_with_a_hardware_handler);
+	STORY(writes_that_wait_after_a_crash);
+	STORY(two_reasons_why_writes_wait);
 	STORY(a_snapshot_that_is_too_small);
 	STORY(the_line_for_integrity_measurement);
 	STORY(after_release);
