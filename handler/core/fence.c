@@ -595,14 +595,13 @@ static void kind_detail(const struct multipath *m, struct strbuf *out)
 	}
 }
 
-void fence_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out)
+void fence_reason(const struct multipath *m, uint64_t now_ns, struct strbuf *out)
 {
 	const char *last_waits_for = "time";
 	const struct mpath_io *io;
 	uint64_t last = now_ns;
 	unsigned int n = 0;
 
-	kind_detail(m, out);
 	list_for_each_entry(io, &m->fenced, node) {
 		n++;
 		if (io->fence_ns <= last)
@@ -611,10 +610,20 @@ void fence_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out)
 		last_waits_for = waits_for(m, io);
 	}
 	if (n)
-		strbuf_printf(out,
-			      "  %u write%s lost and may still land: %s for %s, at most %llu "
-			      "ms\n",
+		strbuf_printf(out, "%u write%s lost and may still land: %s for %s, at most %llu ms",
 			      n, n == 1 ? " was" : "s were", n == 1 ? "it waits" : "they wait",
 			      last_waits_for,
 			      (unsigned long long)((last - now_ns) / NSEC_PER_MSEC));
+}
+
+void fence_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *out)
+{
+	struct strbuf reason;
+	char text[160];
+
+	kind_detail(m, out);
+	strbuf_init(&reason, text, sizeof(text));
+	fence_reason(m, now_ns, &reason);
+	if (text[0])
+		strbuf_printf(out, "  %s\n", text);
 }

@@ -457,7 +457,9 @@ void path_has_answered(struct multipath *m, struct path *path, uint64_t sent_ns)
 void path_told_session(struct multipath *m, struct path *path, uint64_t session);
 uint64_t longest_fence_ms(const struct multipath *m, uint32_t timeout_ms);
 uint64_t longest_former_fence_ms(const struct multipath *m);
-void fence_detail(struct multipath *m, uint64_t now_ns, struct strbuf *out);
+/* What lost writes wait for; empty: there are none. */
+void fence_reason(const struct multipath *m, uint64_t now_ns, struct strbuf *out);
+void fence_detail(const struct multipath *m, uint64_t now_ns, struct strbuf *out);
 
 /* order.c: writes that may have been carried out already, and who comes behind them */
 void comes_twice(struct multipath *m, struct mpath_io *io);

@@ -149,9 +149,24 @@ static void print_failback(const struct mpath_policy *policy, struct strbuf *out
 	}
 }
 
+/* Of this process, and of a former one. */
+static void snapshot_writes_wait(const struct multipath *m, uint64_t now_ns,
+				 struct mpath_snapshot *s)
+{
+	struct strbuf why, lost;
+	char text[160];
+
+	strbuf_init(&why, s->writes_wait, sizeof(s->writes_wait));
+	status_writes_wait(m, now_ns, "; ", &why);
+	strbuf_init(&lost, text, sizeof(text));
+	fence_reason(m, now_ns, &lost);
+	if (text[0])
+		strbuf_printf(&why, "%s%s", why.len ? "; " : "", text);
+}
+
 static void snapshot_map(struct multipath *m, uint64_t now_ns, struct mpath_snapshot *s)
 {
-	struct strbuf features, warning, writes_wait, failback;
+	struct strbuf features, warning, failback;
 
 	latency_turn_window(&m->stats.latency, now_ns);
 	*s = (struct mpath_snapshot){
@@ -192,8 +207,7 @@ static void snapshot_map(struct multipath *m, uint64_t now_ns, struct mpath_snap
 	print_failback(&m->settings.policy, &failback);
 	strbuf_init(&warning, s->warning, sizeof(s->warning));
 	status_warning(m, &warning);
-	strbuf_init(&writes_wait, s->writes_wait, sizeof(s->writes_wait));
-	status_writes_wait(m, now_ns, "; ", &writes_wait);
+	snapshot_writes_wait(m, now_ns, s);
 	snapshot_lun(&m->lun, s);
 	snapshot_limits(m, s);
 }

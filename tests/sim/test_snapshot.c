@@ -481,6 +481,23 @@ static void writes_that_wait_after_a_crash(void)
 	world_end(w);
 }
 
+/* `fenced=1` alone does not say what for, and for how long. */
+static void writes_that_wait_for_a_fence(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	submit_write(w, 0, 1);
+	advance(w, 5);
+	look(w);
+	expect(w, shot.fenced == 1);
+	expect(w, !strncmp(shot.writes_wait,
+			   "1 write was lost and may still land: it waits for time, at most ", 64));
+	world_end(w);
+}
+
 /* A disk is away, too: each reason on its line for people, and one line for a property. */
 static void two_reasons_why_writes_wait(void)
 {
@@ -558,6 +575,7 @@ int main(void)
 	STORY(port_groups);
 	STORY(a_map_with_a_hardware_handler);
 	STORY(writes_that_wait_after_a_crash);
+	STORY(writes_that_wait_for_a_fence);
 	STORY(two_reasons_why_writes_wait);
 	STORY(a_snapshot_that_is_too_small);
 	STORY(the_line_for_integrity_measurement);
