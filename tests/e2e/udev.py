@@ -69,13 +69,13 @@ def test_by_map_file():
     file = map_file(wwid=made.wwid, paths=";".join(path.dev for path in made.paths))
     look_again(disk, disk + "1", made.paths[1].dev)
     for device in (disk, made.paths[1].dev, disk + "1"):
-        expect_marks(device, OURS, None)
+        expect_marks(device, OURS, "mpath_member")
     with open(file) as f:
         lines = f.read().replace("=", " = ")
     with open(file, "w", newline="\r\n") as f:       # as an editor elsewhere writes it
         f.write(lines)
     look_again(disk)
-    expect_marks(disk, OURS, None)
+    expect_marks(disk, OURS, "mpath_member")
     # The map is given up: the disk is like any other again.
     os.unlink(file)
     look_again(disk, disk + "1")
@@ -96,7 +96,7 @@ def test_by_memory():
         m.wait_in_use()
         runner.stop()
         look_again(disk)
-        expect_marks(disk, OURS, None)
+        expect_marks(disk, OURS, "mpath_member")
         # It is free now, as at boot: still LVM is not told of it.
         os.close(os.open(disk, os.O_RDONLY | os.O_EXCL))
         runner.start()
@@ -132,7 +132,7 @@ def test_t10_name():
     for name in "1Linux_scsi_debug_2000", made.wwid:
         file = map_file(wwid=name, paths=disk)
         look_again(disk)
-        expect_marks(disk, OURS, None)
+        expect_marks(disk, OURS, "mpath_member")
         os.unlink(file)
 
 
