@@ -8,6 +8,7 @@ from different packages, and agree in what is used here.
 import contextlib
 import glob
 import os
+import readline
 import stat
 import time
 from collections.abc import Iterator
@@ -69,6 +70,14 @@ def _why_refused(map: str) -> str:
 def _only(words: list[str]) -> list[str]:
     """Completions as configshell takes them: a space behind the only one."""
     return [words[0] + " "] if len(words) == 1 and not words[0].endswith("/") else words
+
+
+def _let_lists_be_completed() -> None:
+    """For configshell a word to complete begins behind a comma, and is of no parameter then.
+
+    Nothing else that it completes has a comma in it.
+    """
+    readline.set_completer_delims(readline.get_completer_delims().replace(",", ""))
 
 
 def extend(stock: Any) -> None:
@@ -198,6 +207,7 @@ def extend(stock: Any) -> None:
 
         def refresh(self) -> None:
             self.so_cls = MpathStorageObject
+            _let_lists_be_completed()
             super().refresh()
 
         def ui_command_create(self, name: str, size: str = "0", cfgstring: str | None = None,
@@ -259,7 +269,8 @@ def extend(stock: Any) -> None:
 
         def ui_complete_create(self, _parameters: dict, typed: str, current_param: str) -> list[str]:
             if current_param == "paths":
-                return _only(stock.complete_path(typed, stat.S_ISBLK))
+                before, comma, last = typed.rpartition(",")
+                return _only([before + comma + path for path in stock.complete_path(last, stat.S_ISBLK)])
             if current_param == "map":
                 names = [os.path.basename(file)[:-len(".map")]
                          for file in glob.glob(MAP_DIR + "/*.map")]

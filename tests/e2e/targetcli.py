@@ -226,6 +226,9 @@ def test_completion():
     terminal = Terminal()
     terminal.wait(r"/> ")
     terminal.complete(f"{NODE} create name=x map=mp", "map=mpatha")
+    os.symlink(b.dev, "/dev/mpath-only")
+    defer(os.unlink, "/dev/mpath-only")
+    terminal.complete(f"{NODE} create name=x paths={a.dev},/dev/mpath-o", f"paths={a.dev},/dev/mpath-only ")
     terminal.complete(f"{NODE}/lun0 message reins", "message reinstate_path")
     terminal.complete(f"{NODE}/lun0 fail s", rf"(?s){a.sd}.*{b.sd}", tabs=3)
 
