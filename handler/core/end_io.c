@@ -320,7 +320,7 @@ static void write_refused(struct multipath *m, struct mpath_io *io, struct path 
 		return;
 	}
 	if (!path->told_refusal)
-		notice(m, NOTICE_OTHER, path,
+		notice(m, NOTICE_WARNING, path,
 		       "refuses writes that the LUN takes through other paths: they go there");
 	path->told_refusal = true;
 	go_elsewhere(m, io, path, false);

@@ -58,7 +58,7 @@ static void hold_out(struct multipath *m, struct path *path)
 		 m->settings.flaky.recovery_s);
 	path->held_out_ns = m->now_ns;
 	trace(m, "path %s: held out", path_name(path));
-	notice(m, NOTICE_OTHER, path, "%s", path->reason);
+	notice(m, NOTICE_WARNING, path, "%s", path->reason);
 }
 
 /* The path is up: may it be used? */

@@ -48,7 +48,7 @@ void path_opened(struct multipath *m, struct path *path, const struct path_facts
 		return;
 	}
 	if (facts->unstable_name && !path->settled)
-		notice(m, NOTICE_OTHER, path,
+		notice(m, NOTICE_WARNING, path,
 		       "%s may name another disk after a reboot: use /dev/disk/by-path",
 		       path->address);
 	memset(path->told, 0, sizeof(path->told)); /* of another disk, perhaps */

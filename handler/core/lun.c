@@ -104,7 +104,7 @@ static void tell_size(struct multipath *m, bool first)
 	       m->lun.wwid, m->lun.nr_blocks, m->lun.block_size);
 	/* When the LUN grows the front sets it, or says that it is another (lun_changed). */
 	if (first && m->backstore.size && m->backstore.size != bytes)
-		notice(m, NOTICE_LUN, NULL,
+		notice(m, NOTICE_WARNING, NULL,
 		       "the backstore's size is %" PRIu64 " bytes, the LUN's %" PRIu64
 		       ": initiators see the LUN's",
 		       m->backstore.size, bytes);

@@ -275,7 +275,7 @@ static struct awaited *keep_waiting(struct multipath *m, const struct awaited *a
 	if (kept)
 		*kept = *awaited;
 	else
-		notice(m, NOTICE_OTHER, NULL,
+		notice(m, NOTICE_WARNING, NULL,
 		       "not enough memory: what messages have set for paths and groups that come "
 		       "later is forgotten");
 	return kept;

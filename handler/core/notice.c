@@ -383,6 +383,8 @@ const char *mpath_notice_name(enum mpath_notice_kind kind)
 		return "refused";
 	case NOTICE_WRITES_WAIT:
 		return "writes-wait";
+	case NOTICE_WARNING:
+		return "warning";
 	case NOTICE_OTHER:
 		return "other";
 	}

@@ -80,12 +80,12 @@ uint32_t mpath_time_out_short_s(const struct multipath *m)
 static void tell_time_out(struct multipath *m, uint32_t needed_s)
 {
 	if (needed_s)
-		notice(m, NOTICE_POLICY, NULL,
+		notice(m, NOTICE_WARNING, NULL,
 		       "the backstore's cmd_time_out of %u s is over before a lost write may be "
 		       "answered: set attribute cmd_time_out to at least %u",
 		       m->backstore.cmd_time_out_ms / 1000, needed_s);
 	else
-		notice(m, NOTICE_POLICY, NULL,
+		notice(m, NOTICE_WARNING, NULL,
 		       "queue_if_no_path is limited by the backstore's cmd_time_out of %u s: "
 		       "set attribute cmd_time_out=0 before the LUN is exported",
 		       m->backstore.cmd_time_out_ms / 1000);

@@ -122,6 +122,7 @@ static enum log_level notice_level(enum mpath_notice_kind kind)
 	case NOTICE_NO_PATH:
 	case NOTICE_REFUSED:
 	case NOTICE_WRITES_WAIT:
+	case NOTICE_WARNING:
 		return MPATH_LOG_WARN;
 	case NOTICE_PATH_REINSTATED:
 	case NOTICE_PATH_USABLE:

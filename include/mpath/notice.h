@@ -39,6 +39,7 @@ enum mpath_notice_kind {
 	NOTICE_RELOADED,    /* another table has taken over */
 	NOTICE_REFUSED,	    /* what configfs was told is refused, and nothing has changed */
 	NOTICE_WRITES_WAIT, /* for what may still land; why, and at most how long */
+	NOTICE_WARNING,	    /* what the administrator should look after */
 	NOTICE_OTHER,
 };
 

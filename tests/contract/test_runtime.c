@@ -1459,7 +1459,8 @@ static void test_backstore(void)
 	pthread_mutex_lock(&lock);
 	front.backstore.cmd_time_out_ms = 30000;
 	pthread_mutex_unlock(&lock);
-	expect_log("queue_if_no_path is limited by the backstore's cmd_time_out of 30 s");
+	expect_log("warning: mpatha/-: queue_if_no_path is limited by the backstore's cmd_time_out "
+		   "of 30 s");
 	reads = atomic_load(&front.nr_reads);
 	assert(reads >= 2);
 	sleep_ms(2200);

@@ -434,6 +434,7 @@ static void test_the_words_for_events(void)
 		[NOTICE_RELOADED] = "reloaded",
 		[NOTICE_REFUSED] = "refused",
 		[NOTICE_WRITES_WAIT] = "writes-wait",
+		[NOTICE_WARNING] = "warning",
 		[NOTICE_OTHER] = "other",
 	};
 
