@@ -168,7 +168,7 @@ static const struct {
 	{": its old copy cannot land any more (time)", 200},
 	{": its old copy cannot land any more (LOGICAL UNIT RESET)", 40},
 	{": LOGICAL UNIT RESET failed", 5},
-	{": its old copy cannot land any more (new session)", 5},
+	{": its old copy cannot land any more (new session)", 2},
 	{": its old copy is not on its way any more", 5},
 	{": may have been executed, not repeated", 100},
 	{": overdue, and may still land", 20},
