@@ -66,7 +66,11 @@ static inline void map(struct multipath *m, struct mpath_io *io, bool on_leg)
 		answer_too_late(m, io);
 		return;
 	}
-	if (must_wait_for_resume(m, io) && !m->shutdown) {
+	if (must_wait_for_resume(m, io)) {
+		if (m->shutdown) {
+			complete_with_status(m, io, SAM_BUSY);
+			return;
+		}
 		trace(m, "io %02x: waits for resume", io->cmd.cdb[0]);
 		hold_io(m, &m->suspended, io);
 		return;

@@ -168,7 +168,7 @@ void mpath_remember(struct multipath *m, struct mpath_memory *memory)
 	tell_ends(m, &memory->fence_end_ns, &memory->slow_end_ns);
 	if (queues != m->queue_in_table)
 		memory->queueing = queues ? MEMORY_QUEUEING_ON : MEMORY_QUEUEING_OFF;
-	memory->suspended = m->is_to_resume;
+	memory->suspended = m->suspend != NOT_SUSPENDED;
 	memory->current_group = hash_in_use(m);
 	remember_groups(m, memory);
 	remember_paths(m, memory);

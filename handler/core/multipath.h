@@ -202,7 +202,6 @@ struct multipath {
 	unsigned int nr_unsettled; /* paths that were not looked at yet */
 	enum suspend_state suspend;
 	bool noflush;
-	bool is_to_resume;	     /* by message; a next process, too, if there was none */
 	bool saved_queue_if_no_path; /* dm's SAVED_QUEUE_IF_NO_PATH: resume sets it again */
 	uint64_t no_path_since_ns;   /* the limits of the settings count from then */
 
@@ -387,6 +386,7 @@ uint64_t no_path_limit(const struct multipath *m, const struct mpath_io *io); /*
 void suspend_map(struct multipath *m, bool noflush);
 void resume_map(struct multipath *m);
 void recall_suspension(struct multipath *m);
+void suspend_shut_down(struct multipath *m);
 void check_suspended(struct multipath *m);
 bool suspend_is_done(const struct multipath *m, struct mpath_message *message);
 

@@ -160,7 +160,7 @@ void shut_down(struct multipath *m)
 	if (!m->shutdown)
 		trace(m, "shutdown: nothing is held any more");
 	m->shutdown = true;
-	m->suspend = NOT_SUSPENDED;
+	suspend_shut_down(m);
 	answer_all_busy(m);
 }
 

@@ -41,7 +41,6 @@ void suspend_map(struct multipath *m, bool noflush)
 	trace(m, "suspend: %s", noflush ? "what waits goes on waiting" : "what waits is ended");
 	m->suspend = SUSPENDING;
 	m->noflush = noflush;
-	m->is_to_resume = true;
 	m->actions->memory_changed = true;
 	if (noflush)
 		hold_all(m);
@@ -66,20 +65,29 @@ void recall_suspension(struct multipath *m)
 {
 	m->suspend = SUSPENDED;
 	m->noflush = true;
-	m->is_to_resume = true;
 	if (m->queue_mode == QUEUE_MODE_BIO)
 		put_queueing_aside(m);
 	notice(m, NOTICE_SUSPENDED, NULL, "suspended, as before the restart");
 }
 
-/* Also after SHUTDOWN, when it is in name only: the next process is not to hold anything. */
+/*
+ * Nothing is held any more, nor is it sent: nobody is to write.  Who still waits for the suspension
+ * is told that it has failed, so the next process is not to hold anything.
+ */
+void suspend_shut_down(struct multipath *m)
+{
+	if (m->suspend != SUSPENDING)
+		return;
+	m->suspend = NOT_SUSPENDED;
+	m->actions->memory_changed = true;
+}
+
 void resume_map(struct multipath *m)
 {
-	m->actions->memory_changed |= m->is_to_resume;
-	m->is_to_resume = false;
 	if (m->suspend == NOT_SUSPENDED)
 		return;
 	trace(m, "resume");
+	m->actions->memory_changed = true;
 	m->suspend = NOT_SUSPENDED;
 	if (m->saved_queue_if_no_path)
 		m->queue_if_no_path = true;

@@ -494,8 +494,52 @@ static void is_resumed_at_the_end(void)
 	world_end(w);
 }
 
+/* Who has asked for it is told that it has failed, and does not resume what was not suspended. */
+static void was_not_suspended_at_the_end(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct mpath_message asked;
+	struct sim_io *io;
+
+	world_up(w);
+	submit_write(w, 0, 1);
+	ask_to_suspend(w, &asked);
+	expect(w, asked.pending);
+	expect(w, end_in_order(w, 1000, 0));
+	restart_world(w);
+	expect(w, !is_suspended(w));
+	io = submit_write(w, 0, 1);
+	advance(w, 60000);
+	expect_good(w, io);
+	world_end(w);
+}
+
+/* tcmu-runner is told to end, and waits until its rings are empty: what was held comes again. */
+static void is_not_written_to_at_the_end(const char *how)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+	struct sim_io *io;
+
+	world_up(w);
+	message(w, how);
+	io = submit_write(w, 0, 1);
+	shut_down_world(w);
+	expect_answer(w, io, SAM_BUSY);
+	io = submit_write(w, 0, 1);
+	expect_answer(w, io, SAM_BUSY);
+	expect(w, w->luns[0].stamps[0] == 0);
+	expect(w, message(w, "resume") == 0);
+	io = submit_write(w, 0, 1);
+	advance(w, 10);
+	expect_good(w, io);
+	world_end(w);
+}
+
 static void test_restart_while_suspended(void)
 {
+	was_not_suspended_at_the_end();
+	is_not_written_to_at_the_end("suspend");
+	is_not_written_to_at_the_end("suspend noflush");
 	is_resumed_at_the_end();
 	stays_suspended("suspend", false);
 	stays_suspended("suspend", true);
