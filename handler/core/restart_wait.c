@@ -146,7 +146,7 @@ static void keep_slow(struct multipath *m, uint32_t timeout_ms)
 		m->actions->fence_moved = true;
 	}
 	due_ns = m->now_ns + (m->slow_kept_ns - end_ns);
-	if (m->slow_due_ns <= m->now_ns || due_ns < m->slow_due_ns)
+	if (due_ns < m->slow_due_ns)
 		m->slow_due_ns = due_ns;
 	wake_by(m, m->slow_due_ns);
 }
@@ -156,7 +156,8 @@ void slow_write_starts(struct multipath *m, struct mpath_io *io)
 	if (io->cmd.needs_ms > SLOW_MAX_MS)
 		return;
 	io->slow = true;
-	m->nr_slow++;
+	if (!m->nr_slow++)
+		m->slow_due_ns = UINT64_MAX;
 	keep_slow(m, io->cmd.timeout_ms);
 }
 
@@ -193,6 +194,7 @@ static void tell_slow_once_more(struct multipath *m)
 		timeout_ms = slowest_timeout_ms(path, timeout_ms);
 	list_for_each_entry(path, &m->leaving, map_node)
 		timeout_ms = slowest_timeout_ms(path, timeout_ms);
+	m->slow_due_ns = UINT64_MAX;
 	keep_slow(m, timeout_ms);
 }
 

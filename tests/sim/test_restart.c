@@ -1995,6 +1995,42 @@ static void a_slow_write_that_was_kept_back_for_long(void)
 	}
 }
 
+/*
+ * Likewise, with all the time that a write has by a longer path_timeout_ms; and when that was to be
+ * told on the loop was late, and saw an UNMAP first, which has less time.
+ */
+static void a_slow_write_is_told_on_though_another_came_late(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	w->settings.path_timeout_ms = 600000;
+	expect(w, reload(w, QUEUE TWO_GROUPS) == 0);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	submit_write(w, 0, 1);
+	advance(w, 1);
+	w->settings.path_timeout_ms = 20000;
+	expect(w, reload(w, QUEUE TWO_GROUPS) == 0);
+	advance(w, 299000);
+	stand_still(w, 2000);
+	submit_unmap(w, 1, 1);
+	advance(w, 600000);
+	mpath_remember(w->m, &w->saved);
+	expect(w, w->saved.slow_end_ns > w->now_ns + 1230 * NSEC_PER_SEC);
+	kill_world(w, 700000);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	sim_path(w, "8:0")->nr_errors++;
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 1229000); /* 600 + 30 + 600 s */
+	expect_pending(w, write);
+	advance(w, 302000);
+	expect_good(w, write);
+	world_end(w);
+}
+
 /* path_timeout_ms was longer for a while, which the next process does not read anywhere. */
 static void a_longer_time_out_for_a_while(void)
 {
@@ -2605,6 +2641,7 @@ int main(void)
 	STORY(an_unmap_that_has_ended);
 	STORY(an_unmap_that_the_process_before_has_seen_end);
 	STORY(a_slow_write_that_was_kept_back_for_long);
+	STORY(a_slow_write_is_told_on_though_another_came_late);
 	STORY(a_longer_time_out_for_a_while);
 	STORY(a_time_out_of_half_an_hour_for_a_while);
 	STORY(a_shorter_time_out_for_the_next_process);
