@@ -535,8 +535,47 @@ static void is_not_written_to_at_the_end(const char *how)
 	world_end(w);
 }
 
+/*
+ * A write is lost, and the process dies while it waits for its fence, in a map that is being
+ * suspended.  Resumed before there is a path, the next one still waits for what may land.
+ */
+static void fears_what_was_lost_before(void)
+{
+	struct world *w = world_new("3 queue_if_no_path queue_mode bio " TWO_PATHS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	w->settings.no_path_timeout_write_ms = 5000;
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	set_mode(sim_path(w, "8:16"), MODE_HUNG);
+	write = submit_write(w, 0, 1);
+	message(w, "suspend noflush");
+	advance(w, 25000);
+	expect_pending(w, write);
+	kill_world(w, 10000);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	set_mode(sim_path(w, "8:16"), MODE_LOST);
+	restart_world(w);
+	expect(w, is_suspended(w));
+	write = submit_write(w, 0, 1);
+	advance(w, 6000);
+	expect_pending(w, write);
+	expect(w, reload(w, "3 queue_if_no_path queue_mode bio " TWO_PATHS) == 0);
+	expect(w, message(w, "resume") == 0);
+	advance(w, 4000);
+	expect_pending(w, write);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	advance(w, 3000);
+	expect_pending(w, write);
+	advance(w, 60000);
+	expect_good(w, write);
+	world_end(w);
+}
+
 static void test_restart_while_suspended(void)
 {
+	fears_what_was_lost_before();
 	was_not_suspended_at_the_end();
 	is_not_written_to_at_the_end("suspend");
 	is_not_written_to_at_the_end("suspend noflush");
