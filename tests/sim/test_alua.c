@@ -683,6 +683,22 @@ static void the_end_of_a_transition_that_an_activation_has_met(void)
 	world_end(w);
 }
 
+static struct world *followover_world(bool in_list)
+{
+	struct world *w = new_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+
+	w->settings.policy.failback = FAILBACK_FOLLOWOVER;
+	w->settings.policy.on = w->lists_paths = in_list;
+	w->settings.policy.grouping = GROUPING_GROUP_BY_TPG;
+	w->settings.policy.prio = PRIO_ALUA;
+	lun(w)->tur_in_transition = true;
+	lun(w)->groups[1].state = ALUA_NON_OPTIMIZED;
+	lun(w)->stpg = STPG_REFUSES;
+	world_up(w);
+	read_and_wait(w);
+	return w;
+}
+
 /*
  * A controller starts anew: its paths come up before the transition is over, and cannot have the
  * commands yet.  Then they come back to it, but once: what the administrator wants after that
@@ -691,18 +707,9 @@ static void the_end_of_a_transition_that_an_activation_has_met(void)
 static void followover_when_a_transition_is_over(void)
 {
 	for (int in_list = 0; in_list < 2; in_list++) {
-		struct world *w = new_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+		struct world *w = followover_world(in_list);
 		struct sim_io *io;
 
-		w->settings.policy.failback = FAILBACK_FOLLOWOVER;
-		w->settings.policy.on = w->lists_paths = in_list;
-		w->settings.policy.grouping = GROUPING_GROUP_BY_TPG;
-		w->settings.policy.prio = PRIO_ALUA;
-		lun(w)->tur_in_transition = true;
-		lun(w)->groups[1].state = ALUA_NON_OPTIMIZED;
-		lun(w)->stpg = STPG_REFUSES;
-		world_up(w);
-		read_and_wait(w);
 		set_mode(sim_path(w, "8:0"), MODE_LOST);
 		set_mode(sim_path(w, "8:16"), MODE_LOST);
 		set_port_group(w, 1, ALUA_TRANSITIONING, false);
@@ -728,6 +735,59 @@ static void followover_when_a_transition_is_over(void)
 		advance(w, 10000);
 		io = read_and_wait(w);
 		expect(w, io->last_path->nexus.group == 2);
+		world_end(w);
+	}
+}
+
+static void comes_up_in_a_transition(struct world *w)
+{
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	set_mode(sim_path(w, "8:16"), MODE_LOST);
+	set_port_group(w, 1, ALUA_TRANSITIONING, false);
+	advance(w, 12000);
+	read_and_wait(w);
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	set_mode(sim_path(w, "8:16"), MODE_UP);
+	advance(w, 10000);
+	expect(w, sim_path(w, "8:0")->path->active && sim_path(w, "8:16")->path->active);
+	expect(w, read_and_wait(w)->last_path->nexus.group == 2);
+}
+
+/* While it lasts the administrator says where he wants the commands. */
+static void no_followover_for_who_wants_another_group(void)
+{
+	for (int in_list = 0; in_list < 2; in_list++) {
+		struct world *w = followover_world(in_list);
+
+		comes_up_in_a_transition(w);
+		message(w, "switch_group 2");
+		read_and_wait(w);
+		set_port_group(w, 1, ALUA_OPTIMIZED, false);
+		advance(w, 10000);
+		expect(w, read_and_wait(w)->last_path->nexus.group == 2);
+		world_end(w);
+	}
+}
+
+/* Nor is one followed that was not down, be it reinstated in a transition. */
+static void no_followover_for_who_was_not_down(void)
+{
+	for (int in_list = 0; in_list < 2; in_list++) {
+		struct world *w = followover_world(in_list);
+
+		set_port_group(w, 1, ALUA_TRANSITIONING, true);
+		message(w, "fail_path 8:0");
+		message(w, "fail_path 8:16");
+		expect(w, read_and_wait(w)->last_path->nexus.group == 2);
+		advance(w, 3000);
+		expect_notice(w, "target port group 1 is transitioning");
+		message(w, "reinstate_path 8:0");
+		message(w, "reinstate_path 8:16");
+		advance(w, 3000);
+		set_port_group(w, 1, ALUA_OPTIMIZED, false);
+		advance(w, 10000);
+		expect(w, sim_path(w, "8:0")->path->active && sim_path(w, "8:16")->path->active);
+		expect(w, read_and_wait(w)->last_path->nexus.group == 2);
 		world_end(w);
 	}
 }
@@ -1295,6 +1355,8 @@ int main(void)
 	STORY(no_failback_into_a_transition_of_one_path);
 	STORY(the_end_of_a_transition_that_an_activation_has_met);
 	STORY(followover_when_a_transition_is_over);
+	STORY(no_followover_for_who_wants_another_group);
+	STORY(no_followover_for_who_was_not_down);
 	STORY(failback_when_the_array_gives_the_lun_back);
 	STORY(a_transition_that_was_asked_for);
 	STORY(a_transition_of_all_groups);
