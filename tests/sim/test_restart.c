@@ -735,6 +735,34 @@ static void it_keeps_a_slow_write_back(void)
 	world_end(w);
 }
 
+/* Longer than any command needs by itself, and so is what the process before told of. */
+static void it_keeps_a_write_of_half_an_hour_back(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+	struct sim_io *write;
+
+	w->settings.fence = FENCE_TIME;
+	w->settings.path_timeout_ms = 1800000;
+	world_up(w);
+	sim_block(sim_path(w, "8:0"));
+	submit_write(w, 0, 1);
+	kill_world(w, 0);
+	w->settings.path_timeout_ms = 20000;
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 400000);
+	expect_pending(w, write);
+	expect_detail(w, "and then at most 3630000 ms");
+	sim_let_go(sim_path(w, "8:0"), 0, 1795000);
+	sim_path(w, "8:0")->nr_errors++;
+	advance(w, 3629000);
+	expect_pending(w, write);
+	expect(w, w->counts.orphan_writes == 1);
+	advance(w, 1100);
+	expect_good(w, write);
+	world_end(w);
+}
+
 /* Killed again meanwhile, and when the next one looks nothing is kept back any more: it waits as
  * long as the one before would have.  What is left for it is seldom news. */
 static void killed_while_it_keeps_back(void)
@@ -2582,6 +2610,7 @@ int main(void)
 	STORY(it_keeps_back_later);
 	STORY(it_keeps_reads_back_too);
 	STORY(it_keeps_a_slow_write_back);
+	STORY(it_keeps_a_write_of_half_an_hour_back);
 	STORY(killed_while_it_keeps_back);
 	STORY(a_third_process_finds_it_kept_back);
 	STORY(the_path_is_removed_while_it_keeps_back);
