@@ -2059,6 +2059,23 @@ static void a_slow_write_is_told_on_though_another_came_late(void)
 	world_end(w);
 }
 
+/* Nor does it matter that its path is leaving the map. */
+static void a_slow_write_is_told_on_though_its_path_leaves(void)
+{
+	struct world *w = world_new(QUEUE TWO_GROUPS);
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_HUNG);
+	submit_unmap(w, 0, 1);
+	advance(w, 1);
+	expect(w, reload(w, QUEUE "0 1 1 round-robin 0 1 1 8:16 1") == 0);
+	advance(w, 61000);
+	mpath_remember(w->m, &w->saved);
+	expect(w, w->saved.slow_end_ns > w->now_ns + 270 * NSEC_PER_SEC); /* 120 + 30 + 120 s */
+	world_end(w);
+}
+
 /* path_timeout_ms was longer for a while, which the next process does not read anywhere. */
 static void a_longer_time_out_for_a_while(void)
 {
@@ -2671,6 +2688,7 @@ int main(void)
 	STORY(an_unmap_that_the_process_before_has_seen_end);
 	STORY(a_slow_write_that_was_kept_back_for_long);
 	STORY(a_slow_write_is_told_on_though_another_came_late);
+	STORY(a_slow_write_is_told_on_though_its_path_leaves);
 	STORY(a_longer_time_out_for_a_while);
 	STORY(a_time_out_of_half_an_hour_for_a_while);
 	STORY(a_shorter_time_out_for_the_next_process);
