@@ -152,7 +152,8 @@ def test_kills():
     load.finish()
     note(f"{load.writes} writes of fio, the longest stall {load.stall:.2f} s")
     expect_equal(restarts() - before, KILLS, "restarts by systemd")
-    expect(load.writes > 10 * KILLS, f"hardly any load: {load.writes} writes")
+    # Some 10 for each kill, on a busy machine: they have only the moments in which it is served.
+    expect(load.writes > 3 * KILLS, f"hardly any load: {load.writes} writes")
     expect(out > KILLS, f"hardly any commands were out: {out}")
     # From kill -9 to a read's data: systemd, the start, the paths, the map.  Half of the restarts take
     # 1.7 s in an emulated guest; the bound leaves room for a busy machine, not for a wait of seconds.
