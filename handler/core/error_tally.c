@@ -13,6 +13,10 @@
  * So with each check of the path the kernel's number is taken over: from a count, when all that was
  * out at that time has been answered.
  *
+ * Errors that a former process has left unexplained are not told as known before the end of the
+ * wait for them is (restart_wait.c): then they are, as who waits sends no write.  So the next
+ * process, should this one die, has what is left of that wait, and all of it for newer errors only.
+ *
  * What is told of this is there for the next process at once, while what memory.c has must be
  * written to a disk, which takes its time, and may fail.  So the end of fences and slow writes, and
  * the disks in use, are told here, too.
@@ -24,10 +28,18 @@ static void tell(struct multipath *m, const struct path *path)
 	m->actions->errors_told |= path->used;
 }
 
-void tally_begins(struct path *path, uint64_t errors)
+void tally_begins(struct path *path, bool explained)
 {
-	path->errors_known = errors == ERRORS_UNKNOWN ? 0 : errors;
+	bool counted = path->facts.errors != ERRORS_UNKNOWN;
+
+	path->errors_known = counted ? path->facts.errors : 0;
+	path->errors_feared = !explained;
 	path->errors_next_ns = 0;
+}
+
+uint64_t told_errors(const struct path *path)
+{
+	return path->errors_feared ? 0 : path->errors_known;
 }
 
 /* Of what was out when the count was taken nobody knows whether that has it. */

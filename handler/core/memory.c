@@ -84,7 +84,7 @@ static bool take_out(uint64_t *hashes, unsigned int *nr, uint64_t hash)
 static void tell_disk(const struct path *path, disk_in_use_fn *tell, void *to)
 {
 	if (path->used || path->feared)
-		tell(to, &(struct mpath_disk_errors){path->facts.disk, path->errors_known});
+		tell(to, &(struct mpath_disk_errors){path->facts.disk, told_errors(path)});
 }
 
 /* Those of a former process, too, as long as its writes are feared. */

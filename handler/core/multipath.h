@@ -439,7 +439,8 @@ void recall_disk(struct multipath *m, uint64_t disk);
 void recall_times(struct multipath *m, uint32_t transit_ms, uint32_t timeout_ms);
 
 /* error_tally.c: what the disk has ended with an error, and we know of */
-void tally_begins(struct path *path, uint64_t errors);
+void tally_begins(struct path *path, bool explained);
+uint64_t told_errors(const struct path *path); /* to the next process */
 void tally_answered(struct multipath *m, struct path *path, const struct mpath_io *io);
 void tally_counted(struct multipath *m, struct path *path, uint64_t errors);
 void tally_check(struct multipath *m, struct path *path);

@@ -131,7 +131,7 @@ static void find_former_disk(struct multipath *m, struct path *path)
 			continue;
 		if (lost_unseen(m, path, &m->former_disks[i]))
 			return;
-		tally_begins(path, path->facts.errors);
+		tally_begins(path, true);
 		swap_disks(&m->former_disks[i], &m->former_disks[--m->nr_former_disks]);
 		path->used = true;
 		return;
@@ -234,10 +234,13 @@ static bool may_have_foreign(const struct multipath *m, const struct path *path)
 	return path->facts.foreign || (!m->restart_over && was_in_use(m, path));
 }
 
-/* What it has had so far is known, unless there are errors of a former process among it. */
+/*
+ * What it has had so far is known, unless there are errors of a former process among it, and the
+ * next one is not told yet how long these are feared.
+ */
 void restart_path_opened(struct multipath *m, struct path *path)
 {
-	tally_begins(path, m->restart_over ? path->facts.errors : 0);
+	tally_begins(path, m->restart_over || m->wait_kept_ns);
 	path->heard_ns = 0;
 	path->mute = true;
 	path->feared = false;

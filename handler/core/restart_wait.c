@@ -336,9 +336,19 @@ static void former_fence_ends(struct multipath *m)
 	notice(m, NOTICE_OTHER, NULL, "no write that a former process lost can land any more");
 }
 
+/* That end is told: what has ended with an error before is not on its way for longer. */
+static void explain_errors(struct multipath *m)
+{
+	struct path *path;
+
+	for_each_path(m, path)
+		path->errors_feared = false;
+}
+
 /* Killed while it waits, too: the next process cannot see what the kernel gives up meanwhile. */
 static void keep_wait(struct multipath *m)
 {
+	explain_errors(m);
 	if (m->wait_kept_ns >= wait_over_ns(m))
 		return;
 	m->wait_kept_ns = wait_over_ns(m) + (m->kept_back_ns ? KEEP_AHEAD_NS : 0);
@@ -364,11 +374,22 @@ static void tell_end(struct multipath *m)
 	m->told_kept_back = false;
 }
 
+/*
+ * Only what a former process has told of is feared any more, and no disk shows anything: that wait
+ * does not begin anew for who comes next.
+ */
+static void forget_own_wait(struct multipath *m)
+{
+	if (m->wait_kept_ns && !m->nr_unsettled && !any_foreign(m))
+		forget_wait(m);
+}
+
 static void end_of_wait(struct multipath *m, const char *why)
 {
 	struct path *path;
 
 	forget_wait(m);
+	explain_errors(m);
 	tell_end(m);
 	m->restart_over = true;
 	/* Its disks are told already, and so nobody tells that our writes have another time-out. */
@@ -396,6 +417,7 @@ static void former_disks_are_lost(struct multipath *m)
 	m->nr_lost_disks = m->nr_former_disks;
 	m->nr_former_disks = 0;
 	m->foreign_left = true;
+	m->actions->errors_told = true; /* those of the disks that are there: explain_errors() */
 	trace(m, "restart: %u disks cannot be asked", m->nr_lost_disks);
 	notice(m, NOTICE_WRITES_WAIT, NULL,
 	       "%u disk%s that a former process used cannot be asked for its writes: writes wait, "
@@ -468,6 +490,7 @@ void restart_reconsider(struct multipath *m)
 	if ((any_seen(m) || may_be_away(m)) && m->now_ns < wait_over_ns(m))
 		keep_wait(m);
 	if (m->now_ns < m->former_fence_ns) {
+		forget_own_wait(m);
 		wake_by(m, m->former_fence_ns);
 		return;
 	}

@@ -142,6 +142,7 @@ struct path {
 	uint64_t heard_ns;	   /* its first answer since it was opened; 0: none yet */
 	uint64_t nr_errors;	   /* answers that were not GOOD, since foreign was set */
 	uint64_t errors_known;	   /* of the disk: see error_tally.c */
+	bool errors_feared;	   /* some of these may be a former process's */
 	uint64_t errors_next;	   /* the same from a newer count, once all before it is answered */
 	uint64_t errors_next_ns;   /* when that was taken; 0: there is none */
 	uint64_t suspect_since_ns; /* 0: not suspect, not transitioning */

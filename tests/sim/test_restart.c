@@ -787,9 +787,10 @@ static void killed_while_it_keeps_back(void)
 
 /*
  * Killed again meanwhile by one that had not used the disk, as something had been ended with an
- * error there: the third process fears what is kept back there as the second did.
+ * error there: the third process fears what is kept back there as the second did, and that for as
+ * long as the second would have.
  */
-static void a_third_process_finds_it_kept_back(void)
+static void third_process_finds_it_kept_back(uint64_t ms, uint64_t then_waits_ms)
 {
 	struct world *w = world_new(QUEUE TWO_GROUPS);
 	struct sim_io *write;
@@ -808,12 +809,18 @@ static void a_third_process_finds_it_kept_back(void)
 	advance(w, 1000);
 	restart_world(w);
 	write = submit_write(w, 0, 1);
-	advance(w, 200000);
+	advance(w, ms);
 	expect_pending(w, write);
 	sim_unblock(sim_path(w, "8:0"));
-	expect_to_wait(w, write, 69000, 1200);
+	expect_to_wait(w, write, then_waits_ms, 12000);
 	expect(w, sim_path(w, "8:0")->path->used && !sim_path(w, "8:0")->path->feared);
 	world_end(w);
+}
+
+static void a_third_process_finds_it_kept_back(void)
+{
+	third_process_finds_it_kept_back(200000, 900);
+	third_process_finds_it_kept_back(10000, 58000);
 }
 
 /* The administrator takes the dead path away, where the write is kept back all the same. */
@@ -1804,6 +1811,57 @@ static void the_disk_hangs_for_the_second_process(void)
 	third_process_waits(w, 67800);
 }
 
+/*
+ * A crash loop: each process finds the error that nobody was told of, and is killed after 10 s.
+ * None of them has written, so what may land is the first one's, and that is over when the second
+ * one's wait would have been.
+ */
+static void a_crash_loop_does_not_wait_for_ever(void)
+{
+	struct world *w = killed_with_a_write();
+	unsigned int i;
+
+	for (i = 0; i < 6; i++) {
+		restart_world(w);
+		advance(w, 10000);
+		kill_world(w, 0);
+	}
+	third_process_waits(w, 9900);
+}
+
+/* Likewise when each of them leaves reads, which are seen to end before anything else is over. */
+static void a_crash_loop_under_reads(void)
+{
+	struct world *w = killed_with_a_write();
+	unsigned int i;
+
+	for (i = 0; i < 6; i++) {
+		sim_path(w, "8:16")->foreign++;
+		restart_world(w);
+		advance(w, 500);
+		sim_path(w, "8:16")->foreign--;
+		advance(w, 9500);
+		kill_world(w, 0);
+	}
+	third_process_waits(w, 9900);
+}
+
+/* But an error that comes while one of them waits is news to the next one, which has all its time.
+ */
+static void an_error_in_a_crash_loop(void)
+{
+	struct world *w = killed_with_a_write();
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		restart_world(w);
+		advance(w, 10000);
+		sim_path(w, "8:0")->nr_errors += i == 2;
+		kill_world(w, 0);
+	}
+	third_process_waits(w, 59900);
+}
+
 /* No fence: the kernel's own time it is, in which it may still send what it has. */
 static void without_a_fence_the_kernels_time_counts(void)
 {
@@ -2677,6 +2735,9 @@ int main(void)
 	STORY(what_is_used_is_kept_at_once);
 	STORY(killed_before_the_disk_was_missed);
 	STORY(the_disk_is_back_for_the_third_process);
+	STORY(a_crash_loop_does_not_wait_for_ever);
+	STORY(a_crash_loop_under_reads);
+	STORY(an_error_in_a_crash_loop);
 	STORY(the_disk_hangs_for_the_second_process);
 	STORY(without_a_fence_the_kernels_time_counts);
 	STORY(the_missing_disk_was_far_away);
