@@ -201,7 +201,7 @@ static void abort_all(struct ring *ring)
 	}
 }
 
-/* The initiator is to come again. */
+/* The initiator is to come again.  It gets the buffer, too: see ring_response_fill(). */
 static void put_off(struct ring *ring, uint16_t id, uint8_t status)
 {
 	const struct ring_response response = {.scsi_status = status};
@@ -249,15 +249,11 @@ static struct ring_cmd *dropped_cmd(struct ring *ring, const struct ring_entry *
 
 static void start_dropped(struct ring *ring, const struct ring_entry *entry)
 {
-	struct ring_cmd *cmd;
+	struct ring_cmd *cmd = ring->closing ? NULL : dropped_cmd(ring, entry);
 
-	if (ring->closing) {
-		put_off(ring, entry->id, SAM_BUSY);
-		return;
-	}
-	cmd = dropped_cmd(ring, entry);
 	if (!cmd) {
-		put_off(ring, entry->id, SAM_TASK_SET_FULL);
+		ring_entry_zero_data(&ring->view, entry);
+		put_off(ring, entry->id, ring->closing ? SAM_BUSY : SAM_TASK_SET_FULL);
 		return;
 	}
 	ring->ops->prepare(ring->arg, cmd);
@@ -362,8 +358,10 @@ void ring_take(struct ring *ring, struct ring_cmd *cmd)
 
 void ring_take_overflow(struct ring *ring, struct tcmulib_cmd *lib_cmd)
 {
-	if (pass_until(ring, lib_cmd->cmd_id))
+	if (pass_until(ring, lib_cmd->cmd_id)) {
+		scsi_iov_zero_from(lib_cmd->iovec, lib_cmd->iov_cnt, 0);
 		put_off(ring, lib_cmd->cmd_id, SAM_TASK_SET_FULL);
+	}
 	free(lib_cmd);
 }
 

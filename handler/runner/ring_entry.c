@@ -183,27 +183,46 @@ size_t ring_entry_cdb(const struct ring_view *view, const struct ring_entry *ent
 	return len;
 }
 
+static bool nth_iov(const struct ring_view *view, const struct ring_entry *entry, size_t i,
+		    struct iovec *iov)
+{
+	const uint8_t *from = entry_bytes(view, entry->at) + offsetof(struct ring_request, iov);
+	struct ring_iovec ri;
+
+	memcpy(&ri, from + i * sizeof(ri), sizeof(ri));
+	if (ri.offset > view->len || ri.len > view->len - ri.offset ||
+	    ri.offset < (uint64_t)view->ring_off + view->ring_size)
+		return false;
+	*iov = (struct iovec){view->base + ri.offset, ri.len};
+	return true;
+}
+
 size_t ring_entry_iov(const struct ring_view *view, const struct ring_entry *entry,
 		      struct iovec *iov, size_t max)
 {
 	size_t room = (entry->len - sizeof(struct ring_request)) / sizeof(struct ring_iovec);
-	const uint8_t *from = entry_bytes(view, entry->at) + offsetof(struct ring_request, iov);
 	struct ring_request request;
+	struct iovec nth;
 
 	read_request(view, entry->at, &request);
 	if (request.iov_cnt > room)
 		return 0;
 	for (size_t i = 0; i < request.iov_cnt; i++) {
-		struct ring_iovec ri;
-
-		memcpy(&ri, from + i * sizeof(ri), sizeof(ri));
-		if (ri.offset > view->len || ri.len > view->len - ri.offset ||
-		    ri.offset < (uint64_t)view->ring_off + view->ring_size)
+		if (!nth_iov(view, entry, i, &nth))
 			return 0;
 		if (iov && i < max)
-			iov[i] = (struct iovec){view->base + ri.offset, ri.len};
+			iov[i] = nth;
 	}
 	return request.iov_cnt;
+}
+
+void ring_entry_zero_data(const struct ring_view *view, const struct ring_entry *entry)
+{
+	size_t iov_cnt = ring_entry_iov(view, entry, NULL, 0);
+	struct iovec iov;
+
+	for (size_t i = 0; i < iov_cnt && nth_iov(view, entry, i, &iov); i++)
+		memset(iov.iov_base, 0, iov.iov_len);
 }
 
 /*

@@ -69,6 +69,8 @@ size_t ring_entry_cdb(const struct ring_view *view, const struct ring_entry *ent
  */
 size_t ring_entry_iov(const struct ring_view *view, const struct ring_entry *entry,
 		      struct iovec *iov, size_t max);
+/* Likewise: nothing of another command's is left there. */
+void ring_entry_zero_data(const struct ring_view *view, const struct ring_entry *entry);
 
 /* Bytes of a CDB as libtcmu hands it over; 0: it drops the opcode.  At least 8 are readable. */
 size_t ring_libtcmu_cdb_len(const uint8_t *cdb);

@@ -717,17 +717,28 @@ static void test_libtcmu_that_knows_more(void)
 	end();
 }
 
+/* With any status but CHECK CONDITION the initiator gets command 1's buffer, too. */
+static void expect_nothing_stale(size_t len)
+{
+	const uint8_t *data = w.mem + DATA_OFF + 512;
+
+	for (size_t i = 0; i < len; i++)
+		assert(data[i] == 0);
+	assert(data[len] == STALE);
+}
+
 /* No memory for a command: the initiator is asked to come again. */
 static void test_no_memory(void)
 {
 	struct tcmulib_cmd *lib_cmd;
 
 	begin();
-	put_cmd(1, READ_10, 0);
+	put_cmd(1, READ_10, 512);
 	assert(libtcmu_walks(&lib_cmd));
 	ring_take_overflow(&w.ring, lib_cmd);
 	ring_flush(&w.ring);
 	kernel_takes("1=28");
+	expect_nothing_stale(512);
 	expect_said("");
 	end();
 }
@@ -757,6 +768,7 @@ static void test_close_with_a_dropped_opcode(void)
 	ring_close(&w.ring);
 	expect_said("");
 	kernel_takes("1=08");
+	expect_nothing_stale(512);
 	end();
 }
 
