@@ -14,10 +14,14 @@
 #define SHORT_PAUSE_NS (50 * NSEC_PER_MSEC)
 #define BUSY_TIME_NS   (5 * NSEC_PER_SEC)
 
+/* An array has no more than some dozen things to say at a time that it says once. */
+#define OTHER_NEWS_MAX 16
+
 static void begin_activation(struct multipath *m, struct path *path)
 {
 	trace(m, "path %s: activate", path_name(path));
 	path->probing = PROBE_ACTIVATE;
+	path->probe_retries = 0;
 	path->probe.short_until_ns = 0;
 	m->hw.type->begin(&m->hw, path, HW_ACTIVATE);
 	converse_with_array(m, path, NULL);
@@ -32,6 +36,7 @@ void activate_path(struct multipath *m, struct path *path)
 void refresh_path(struct multipath *m, struct path *path)
 {
 	path->probing = PROBE_REFRESH;
+	path->probe_retries = 0;
 	m->hw.type->begin(&m->hw, path, HW_REFRESH);
 	converse_with_array(m, path, NULL);
 }
@@ -162,6 +167,18 @@ void activation_identified(struct multipath *m, struct path *path, enum identify
 	}
 }
 
+/*
+ * The array has not looked at the question, and the next answer may be another such: they are none
+ * of the few tries that a handler gives an array that is busy.
+ */
+static bool was_told_other_news(struct path *path, const struct scsi_answer *answer)
+{
+	struct scsi_sense sense;
+
+	return answer && scsi_outcome(answer, &sense) == OUTCOME_AGAIN &&
+	       is_told_once(answer->result) && path->probe_retries++ < OTHER_NEWS_MAX;
+}
+
 void converse_with_array(struct multipath *m, struct path *path, const struct scsi_answer *answer)
 {
 	struct scsi_question question = new_question(m, path);
@@ -170,6 +187,8 @@ void converse_with_array(struct multipath *m, struct path *path, const struct sc
 
 	path->resume_ns = 0;
 	path->probe.cmd = (struct scsi_cmd){.timeout_ms = PROBE_TIMEOUT_MS};
+	if (was_told_other_news(path, answer))
+		answer = NULL; /* as after a pause: the same question */
 	result = m->hw.type->go_on(&m->hw, path, m->now_ns, answer, &question, &wait_ns);
 	if ((result == HW_SEND || result == HW_WAIT) && turn_is_over(m, path))
 		result = HW_RETRY;

@@ -77,7 +77,8 @@ struct hw_handler_type {
 	void (*begin)(struct hw_handler *hh, struct path *path, enum hw_purpose purpose);
 	/*
 	 * The next step; @last is NULL for the first, and after HW_WAIT.  Also when there was no
-	 * room for the command, here or at the array: what is wanted by now is asked for anew.
+	 * room for the command, here or at the array, or the array has said something else that it
+	 * says once (a unit attention): what is wanted by now is asked for anew.
 	 */
 	enum hw_result (*go_on)(struct hw_handler *hh, struct path *path, uint64_t now_ns,
 				const struct scsi_answer *last, const struct scsi_question *next,

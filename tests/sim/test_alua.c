@@ -989,6 +989,24 @@ static void a_transition_of_a_busy_array(void)
 	world_end(w);
 }
 
+/* The array has much to say that it says once: none of that is a try, of which there are five. */
+static void an_activation_hears_of_many_things(void)
+{
+	struct world *w = used_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+	struct sim_io *io;
+	uint8_t i;
+
+	set_port_group(w, 2, ALUA_STANDBY, false);
+	for (i = 0; i < 8; i++)
+		push_ua(sim_path(w, "8:32"), 0x2a, 0x06 + i % 2);
+	expect(w, message(w, "switch_group 2") == 0);
+	io = submit_read(w, 0, 1);
+	advance(w, 200);
+	expect_good(w, io);
+	expect(w, io->last_path->nexus.group == 2 && sim_path(w, "8:32")->path->active);
+	world_end(w);
+}
+
 static void expect_states(struct world *w, uint8_t first, uint8_t second)
 {
 	expect(w, sim_path(w, "8:0")->path->tpg.state_known);
@@ -1039,6 +1057,22 @@ static void each_controller_tells_of_itself(void)
 	advance(w, 1500);
 	expect_states(w, ALUA_OPTIMIZED, ALUA_NON_OPTIMIZED);
 	expect(w, lun(w)->nr_rtpg == before + 1 && !w->m->refresh_due_ns);
+	world_end(w);
+}
+
+/* It hears of a change, too, and may not be told by whom it asks what the other group's is. */
+static void an_activation_hears_that_states_have_changed(void)
+{
+	struct world *w = used_world(FAIL TWO_BY_TWO_ALUA, BOTH, 2);
+
+	lun(w)->tells_own_group = true;
+	set_port_group(w, 1, ALUA_NON_OPTIMIZED, false);
+	set_port_group(w, 2, ALUA_OPTIMIZED, false);
+	push_ua(sim_path(w, "8:32"), 0x2a, 0x06);
+	expect(w, message(w, "switch_group 2") == 0);
+	submit_read(w, 0, 1);
+	advance(w, 200);
+	expect_states(w, ALUA_NON_OPTIMIZED, ALUA_OPTIMIZED);
 	world_end(w);
 }
 
@@ -1364,7 +1398,9 @@ int main(void)
 	STORY(a_transition_takes_too_long);
 	STORY(a_transition_takes_too_long_for_two_paths);
 	STORY(a_transition_of_a_busy_array);
+	STORY(an_activation_hears_of_many_things);
 	STORY(each_controller_tells_of_itself);
+	STORY(an_activation_hears_that_states_have_changed);
 	STORY(states_are_asked_for_through_another_path);
 	STORY(the_array_is_too_busy_to_tell);
 	STORY(the_only_path_is_too_busy_to_tell);

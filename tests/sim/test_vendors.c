@@ -595,7 +595,7 @@ static void excuses(void)
 	static const struct excuse rows[] = {
 		/* A unit attention: it was not even looked at. */
 		{MAKE_EMC, 0x06, 0x2a, 0x01, 2, 20, 3, 1, NULL},
-		{MAKE_EMC, 0x06, 0x2a, 0x01, 0, 30, 4, 0, "activation failed"},
+		{MAKE_EMC, 0x06, 0x2a, 0x01, 0, 30, 20, 0, "activation failed"},
 		/* A copy within the array, and an upgrade: the other group has to do. */
 		{MAKE_EMC, 0x05, 0x04, 0x00, 0, 5, 1, 0, "the array is busy, bypassing"},
 		{MAKE_EMC, 0x02, 0x04, 0x03, 0, 5, 1, 0, "the array is busy, bypassing"},
