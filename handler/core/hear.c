@@ -9,8 +9,8 @@
 #include "mpath/scsi.h"
 
 /*
- * Who talks about the states of port groups needs no other to be told of them, and a path in
- * standby says so whenever it is asked.
+ * Who talks about the states of port groups is told of them, and a path in standby says so whenever
+ * it is asked.
  */
 static bool may_be_news(const struct path *path)
 {
@@ -73,6 +73,8 @@ void listen_for_doubts(struct multipath *m, struct path *path)
 		verdict = judge_for(m, &path->probe.result);
 	else
 		verdict = judge_reset(m, &path->probe.result, generic);
+	if (path->probing == PROBE_ACTIVATE)
+		hear_of_states(m, &path->probe.result);
 	if (is_capacity_change(&path->probe.result))
 		capacity_changed(m);
 	else if (verdict.verdict == IO_DONE && is_told_once(&path->probe.result))

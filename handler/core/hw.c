@@ -283,6 +283,17 @@ void want_refresh(struct multipath *m)
 		ask_anew(m, REFRESH_DELAY_NS);
 }
 
+/* By an activation.  It asks for the states itself, but some arrays tell it of their own only. */
+void hear_of_states(struct multipath *m, const struct scsi_result *result)
+{
+	const struct hw_handler_type *type = m->hw.type;
+	struct scsi_sense sense;
+
+	if (type->check_sense && scsi_result_sense(result, &sense) && !sense.deferred &&
+	    type->check_sense(&sense) == HW_SENSE_STATE_CHANGED)
+		want_refresh(m);
+}
+
 static bool somebody_has_told(const struct multipath *m)
 {
 	const struct path *path;

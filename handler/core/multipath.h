@@ -588,6 +588,7 @@ void hw_conversation_over(struct path *path);
 bool is_optimized(const struct path *path);
 void tell_port_groups(struct multipath *m);
 void want_refresh(struct multipath *m);
+void hear_of_states(struct multipath *m, const struct scsi_result *result);
 bool any_in_transition(const struct multipath *m);
 void refresh_timeout(struct multipath *m);
 void refreshed(struct multipath *m, enum hw_result result);
