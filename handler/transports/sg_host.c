@@ -7,6 +7,9 @@
  * (hazards.md H8).  So our links count together what they have on a host, and stay below its
  * can_queue.  And no link may have more than what it leaves free: a path whose commands all hang
  * leaves half of the host to the others, the next one a quarter, and so on.
+ *
+ * A number means one host as long as a link has it: the kernel gives it away anew when the host is
+ * released, and each open descriptor of its disks holds the host, whatever has become of it.
  */
 #include "transports/sg_host.h"
 
