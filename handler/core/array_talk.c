@@ -179,6 +179,36 @@ static bool was_told_other_news(struct path *path, const struct scsi_answer *ans
 	       is_told_once(answer->result) && path->probe_retries++ < OTHER_NEWS_MAX;
 }
 
+static bool was_asked_to_move(const struct priority_group *pg)
+{
+	const struct path *path;
+
+	list_for_each_entry(path, &pg->paths, node)
+		if (path->hw_has_moved)
+			return true;
+	return false;
+}
+
+/*
+ * The array was changing its states before it was asked to, which may take minutes.  Commands need
+ * not wait for that, unless the administrator wants them here.
+ */
+static bool is_kept_waiting(const struct multipath *m, const struct path *path)
+{
+	return m->activating_path == path && path->tpg.state_known &&
+	       path->tpg.state == ALUA_TRANSITIONING && !m->current_is_asked_for &&
+	       !was_asked_to_move(path->pg) && need_not_move(m, path->pg);
+}
+
+/* As if a command had been told.  It is activated once that is over, if commands are here then. */
+static void leave_transition(struct multipath *m, struct path *path)
+{
+	pg_init_path_failed(m, path);
+	tell_port_groups(m);
+	told_transition(m, path, m->now_ns, "port group in transition");
+	path->needs_activation = path->suspect;
+}
+
 void converse_with_array(struct multipath *m, struct path *path, const struct scsi_answer *answer)
 {
 	struct scsi_question question = new_question(m, path);
@@ -202,6 +232,8 @@ void converse_with_array(struct multipath *m, struct path *path, const struct sc
 			m->pg_init_busy_ns = 0; /* it has time to say that this takes time */
 		path->resume_ns = m->now_ns + wait_ns;
 		wake_by(m, path->resume_ns);
+		if (is_kept_waiting(m, path))
+			leave_transition(m, path);
 	} else {
 		array_has_said(m, path, result);
 	}

@@ -164,6 +164,7 @@ static void switch_group(struct multipath *m, struct priority_group *pg)
 		m->nr_group_switches++;
 	m->used_pg = pg;
 	m->current_pg = pg;
+	m->current_is_asked_for = false;
 	m->awaited_group = 0;
 	m->actions->group_changed = true;
 	pg_init_switched(m);
@@ -282,7 +283,7 @@ static bool serves_already(const struct priority_group *pg)
 }
 
 /* The next group of use has the LUN already, as the array says. */
-static bool need_not_move(const struct multipath *m, const struct priority_group *from)
+bool need_not_move(const struct multipath *m, const struct priority_group *from)
 {
 	const struct priority_group *pg;
 
@@ -323,8 +324,10 @@ static struct path *choose(struct multipath *m, struct mpath_io *io, struct miss
 		if (must_wait(misses) && !path)
 			return NULL; /* it is still asked for */
 		m->next_pg = NULL;
-		if (path)
+		if (path) {
+			m->current_is_asked_for = !m->next_is_ours;
 			return path;
+		}
 	}
 	if (m->current_pg) {
 		path = try_group(m, m->current_pg, io, misses);

@@ -160,6 +160,7 @@ struct multipath {
 	uint64_t failback_due_ns; /* 0: not to be */
 	unsigned int came_up_id;  /* of the path that came up last, and had been down */
 	bool next_is_ours;	  /* next_pg was asked for by the policies */
+	bool current_is_asked_for; /* current_pg, and not by them */
 
 	struct io_stats stats; /* of commands, as their initiators see them */
 	uint64_t nr_path_faults;
@@ -322,6 +323,7 @@ bool kept_notices_init(struct kept_notices *kept, unsigned int nr_paths);
 unsigned int kept_notices_clear(struct kept_notices *kept);
 
 /* choose.c: which path? */
+bool need_not_move(const struct multipath *m, const struct priority_group *from);
 enum choice {
 	CHOSE_PATH,
 	CHOSE_WAIT_FOR_ROOM, /* usable paths, but each has all the commands that it takes */

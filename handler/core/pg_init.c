@@ -39,9 +39,13 @@ static void leave_waiting(struct multipath *m)
 /* Commands use another group from now on, or this one anew (dm: __switch_pg). */
 void pg_init_switched(struct multipath *m)
 {
+	struct path *path;
+
 	forget_waiting(m);
 	if (m->activating_path && m->activating_path->pg != m->current_pg)
 		leave_waiting(m);
+	list_for_each_entry(path, &m->current_pg->paths, node)
+		path->hw_has_moved = false;
 	m->pg_init_count = 0;
 	m->queue_io = m->hw.type != NULL;
 	m->pg_init_required = m->hw.type != NULL;

@@ -155,11 +155,12 @@ static bool must_ask_for_more(struct alua_path *alua, const struct scsi_answer *
 	return alua->asked_len < RTPG_LONG && alua->asked_len < next->room;
 }
 
-static enum hw_result ask_for_activation(struct alua_path *alua, const struct path *path,
+static enum hw_result ask_for_activation(struct alua_path *alua, struct path *path,
 					 const struct scsi_question *next)
 {
 	alua->asked = ASKED_STPG;
 	alua->stpg_done = true;
+	path->hw_has_moved = true;
 	scsi_stpg_ask(next, path->tpg.id);
 	next->cmd->timeout_ms = STPG_TIMEOUT_MS;
 	return HW_SEND;

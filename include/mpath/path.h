@@ -204,6 +204,7 @@ struct path {
 	struct list hw_node;	  /* on hw_handler.paths, while the handler is attached */
 	void *hw_data;		  /* the hardware handler's, type->path_size bytes */
 	bool hw_explicit;	  /* the handler can make this path usable when it is passive */
+	bool hw_has_moved;	  /* and has asked the array for that since its group is in use */
 	struct list pg_init_node; /* on multipath.pg_init_paths: is to be activated */
 	enum path_activation activation;
 	bool was_in_current;   /* of take_over() alone: in the group in use before the change */

@@ -861,6 +861,46 @@ static void a_transition_that_was_asked_for(void)
 	}
 }
 
+/*
+ * The paths of a controller that starts anew are back before anybody has told of the transition,
+ * and commands would go there: because of failback, or as all paths had failed.  The answer that
+ * tells of it says that the other group serves: then nobody waits for the end.
+ */
+static void an_activation_meets_a_transition(void)
+{
+	for (unsigned int nr_lost = 2; nr_lost <= 4; nr_lost += 2) {
+		struct world *w = new_world(QUEUE TWO_BY_TWO_ALUA, BOTH, 2);
+		struct sim_io *io;
+		unsigned int i;
+
+		w->settings.policy.failback = FAILBACK_IMMEDIATE;
+		lun(w)->tur_in_transition = true;
+		lun(w)->groups[1].state = ALUA_OPTIMIZED;
+		world_up(w);
+		read_and_wait(w);
+		for (i = 0; i < nr_lost; i++)
+			set_mode(&w->paths[i], MODE_LOST);
+		advance(w, 12000);
+		set_port_group(w, 1, ALUA_TRANSITIONING, false);
+		io = submit_read(w, 0, 1);
+		for (i = 0; i < nr_lost; i++)
+			set_mode(&w->paths[i], MODE_UP);
+		advance(w, 6000);
+		expect_good(w, io);
+		for (i = 0; i < 600; i++) {
+			io = submit_read(w, 0, 1);
+			advance(w, 50);
+			expect_good(w, io);
+			expect(w, io->last_path->nexus.group == 2);
+		}
+		set_port_group(w, 1, ALUA_OPTIMIZED, false);
+		advance(w, 12000);
+		io = read_and_wait(w);
+		expect(w, io->last_path->nexus.group == 1 && lun(w)->nr_stpg == 0);
+		world_end(w);
+	}
+}
+
 /* What was told of the other group is from before that: it is not asked to take the LUN back. */
 static void a_transition_of_all_groups(void)
 {
@@ -1393,6 +1433,7 @@ int main(void)
 	STORY(no_followover_for_who_was_not_down);
 	STORY(failback_when_the_array_gives_the_lun_back);
 	STORY(a_transition_that_was_asked_for);
+	STORY(an_activation_meets_a_transition);
 	STORY(a_transition_of_all_groups);
 	STORY(identified_in_a_transition);
 	STORY(a_transition_takes_too_long);
