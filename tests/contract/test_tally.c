@@ -206,6 +206,23 @@ static void test_earlier_version(void)
 	expect_left(&second);
 }
 
+/* It has left one disk twice, and now there are as many as there is room for. */
+static void test_one_disk_twice(void)
+{
+	struct mpath_error_tally full = second;
+	struct tally tally = {0};
+	unsigned int i;
+
+	leave(&first, "boot");
+	for (i = 0; i < MEMORY_DISKS_MAX; i++)
+		full.disks[i] = (struct mpath_disk_errors){17 + i, i};
+	assert(tally_open(&tally, "map", "boot") == 0);
+	tally.mapped->told.disks[3] = tally.mapped->told.disks[0];
+	tally_tell(&tally, &full);
+	tally_close(&tally);
+	expect_left(&full);
+}
+
 /* What there was no room for was never told. */
 static void test_no_room(void)
 {
@@ -254,6 +271,7 @@ int main(void)
 	test_another_boot();
 	test_garbage();
 	test_earlier_version();
+	test_one_disk_twice();
 	test_no_room();
 	test_cannot_be_kept();
 	assert(rmdir(dir) == 0);
