@@ -445,16 +445,27 @@ static void send_reset(struct multipath *m, struct path *path)
 	list_push_back(&m->actions->reset, &path->reset_node);
 }
 
-/* Others do not wait meanwhile.  Who is in doubt may not be able to prove anything for minutes. */
+static void choose_another_for_reset(struct multipath *m)
+{
+	m->reset_state = RESET_IDLE;
+	begin_reset(m);
+}
+
+/*
+ * Others do not wait meanwhile.  Who is in doubt may not be able to prove anything for minutes; but
+ * if all are, time and again, they are not asked in turn as fast as they answer.
+ */
 static void prepare_reset(struct multipath *m)
 {
 	struct path *path = path_with_reset(m);
 
-	if (!wants_reset(m) || !path || !is_usable(path)) {
-		m->reset_state = RESET_IDLE;
-		begin_reset(m);
+	if (!wants_reset(m) || !path) {
+		choose_another_for_reset(m);
 	} else if (m->reset_proved) {
 		set_reset_state(m, RESET_DRAINS);
+	} else if (!is_usable(path) && path_for_reset(m)) {
+		m->reset_again_ns = m->now_ns + RESET_AGAIN_NS;
+		choose_another_for_reset(m);
 	}
 }
 

@@ -257,7 +257,7 @@ struct multipath {
 	unsigned int last_reset_id; /* of the path through which it is, or was, sent */
 	uint64_t reset_state_ns;    /* since when commands wait, or do not any more */
 	uint64_t reset_sent_ns;	    /* the last one */
-	uint64_t reset_again_ns;    /* the last one failed: not before */
+	uint64_t reset_again_ns;    /* the last one failed, or its path was in doubt: not before */
 	uint64_t fence_due_ns;	    /* no fence is over by time before that; 0: nobody knows */
 	uint64_t fence_told_ns;	    /* when the log last said that writes are fenced */
 	unsigned int nr_overdue;    /* writes that the kernel has answered in our place */

@@ -1833,6 +1833,39 @@ static void a_reset_does_not_wait_for_a_transition(void)
 	world_end(w);
 }
 
+/*
+ * The array answers all questions in a transition, and no command: a path is cleared, and in doubt
+ * again, while it proves whose LUN it is.  It is not asked for that again and again, nor are two of
+ * them in turn.
+ */
+static void a_reset_in_a_transition_of_all_paths(void)
+{
+	static const char *const tables[] = {
+		QUEUE "0 1 1 round-robin 0 1 1 8:0 1",
+		QUEUE "0 1 1 round-robin 0 2 1 8:0 1 8:16 1",
+	};
+
+	for (unsigned int i = 0; i < 2; i++) {
+		struct world *w = new_world(tables[i], FENCE_LU_RESET);
+		unsigned int n;
+
+		world_up(w);
+		lose_write(w, 0);
+		for (n = 0; n < w->nr_paths; n++) {
+			struct sim_path *p = &w->paths[n];
+
+			p->latency_ns = 4 * NSEC_PER_MSEC;
+			set_mode(p, MODE_UP);
+			answer_with_sense(p, 0x02, 0x04, 0x0a, 100000);
+		}
+		for (n = 0; n < 50; n++) {
+			submit_read(w, n, 1);
+			advance(w, 100);
+		}
+		world_end(w);
+	}
+}
+
 /* The LUN is exchanged while the reset is on its way: perhaps that has hit the other one. */
 static void a_reset_that_another_lun_may_have_got(void)
 {
@@ -2132,6 +2165,7 @@ int main(void)
 	STORY(a_reset_is_for_what_was_lost_before);
 	STORY(a_reset_does_not_go_to_another_lun);
 	STORY(a_reset_does_not_wait_for_a_transition);
+	STORY(a_reset_in_a_transition_of_all_paths);
 	STORY(a_reset_that_another_lun_may_have_got);
 	STORY(a_reset_whose_path_is_lost_then);
 	STORY(a_reset_that_hangs);
