@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/run: -s 2 -t 600
+# tests/run: -s 2 -t 600 late
 """Another map takes over while fio is at work: through configfs, and through D-Bus."""
 
 import errno
