@@ -137,6 +137,15 @@ static void leave_write(struct world *w, uint64_t counted_ms)
 			 w->now_ns + counted_ms * NSEC_PER_MSEC);
 }
 
+/* For @ms; then @write goes. */
+static void expect_held(struct world *w, const struct sim_io *write, uint64_t ms, uint64_t then_ms)
+{
+	advance(w, ms);
+	expect_pending(w, write);
+	advance(w, then_ms);
+	expect_good(w, write);
+}
+
 /* For @ms, in which the dead process's write lands; then @write goes, and is what remains. */
 static void expect_to_wait(struct world *w, const struct sim_io *write, uint64_t ms,
 			   uint64_t then_ms)
@@ -305,10 +314,7 @@ static void the_foreign_path_is_lost_for_a_moment(void)
 	advance(w, 3000);
 	sim_path(w, "8:0")->foreign = 0;
 	write = submit_write(w, 0, 1);
-	advance(w, 46000);
-	expect_pending(w, write);
-	advance(w, 1000);
-	expect_good(w, write);
+	expect_held(w, write, 46000, 1000);
 	world_end(w);
 }
 
@@ -322,10 +328,7 @@ static void counters_that_cannot_be_read(void)
 	world_up(w);
 	sim_path(w, "8:0")->uncountable = true;
 	write = submit_write(w, 0, 1);
-	advance(w, 49000);
-	expect_pending(w, write);
-	advance(w, 1000);
-	expect_good(w, write);
+	expect_held(w, write, 49000, 1000);
 	world_end(w);
 }
 
@@ -340,10 +343,7 @@ static void the_wait_has_an_end(void)
 	sim_path(w, "8:16")->foreign = 5;
 	world_up(w);
 	write = submit_write(w, 0, 1);
-	advance(w, 6899);
-	expect_pending(w, write);
-	advance(w, 2);
-	expect_good(w, write);
+	expect_held(w, write, 6899, 2);
 	expect_good(w, submit_inquiry(w));
 	world_end(w);
 }
@@ -382,10 +382,7 @@ static void a_path_that_cannot_be_looked_at(void)
 	sim_path(w, "8:16")->foreign = 1;
 	world_start(w);
 	write = submit_write(w, 0, 1);
-	advance(w, 49000);
-	expect_pending(w, write);
-	advance(w, 1100);
-	expect_good(w, write);
+	expect_held(w, write, 49000, 1100);
 	world_end(w);
 }
 
@@ -431,10 +428,7 @@ static void the_foreign_path_vanishes(void)
 	advance(w, 3000);
 	expect_pending(w, write);
 	sim_path(w, "8:0")->foreign = 0;
-	advance(w, 43000);
-	expect_pending(w, write);
-	advance(w, 1000);
-	expect_good(w, write);
+	expect_held(w, write, 43000, 1000);
 	world_end(w);
 }
 
@@ -643,10 +637,7 @@ static void it_gives_the_disk_up(void)
 	struct sim_io *write = write_waits_for_it(w);
 
 	sim_block_ends(sim_path(w, "8:0"));
-	advance(w, 69000);
-	expect_pending(w, write);
-	advance(w, 1500);
-	expect_good(w, write);
+	expect_held(w, write, 69000, 1500);
 	world_end(w);
 }
 
@@ -728,10 +719,7 @@ static void it_keeps_a_slow_write_back(void)
 	expect_detail(w, "and then at most 1230000 ms");
 	sim_unblock(sim_path(w, "8:0"));
 	sim_path(w, "8:0")->nr_errors++;
-	advance(w, 1229000);
-	expect_pending(w, write);
-	advance(w, 1100);
-	expect_good(w, write);
+	expect_held(w, write, 1229000, 1100);
 	world_end(w);
 }
 
@@ -778,10 +766,7 @@ static void killed_while_it_keeps_back(void)
 	advance(w, 1000);
 	restart_world(w);
 	write = submit_write(w, 0, 1);
-	advance(w, 68000);
-	expect_pending(w, write);
-	advance(w, 12000);
-	expect_good(w, write);
+	expect_held(w, write, 68000, 12000);
 	world_end(w);
 }
 
@@ -944,10 +929,7 @@ static void nothing_is_kept_back_without_fence(void)
 	struct world *w = killed_while_blocked(FENCE_NONE);
 	struct sim_io *write = submit_write(w, 0, 1);
 
-	advance(w, 49900);
-	expect_pending(w, write);
-	advance(w, 200);
-	expect_good(w, write);
+	expect_held(w, write, 49900, 200);
 	world_end(w);
 }
 
@@ -1039,10 +1021,7 @@ static void a_stranger_is_kept_back(void)
 	sim_block(sim_path(w, "8:0"));
 	world_up(w);
 	write = submit_write(w, 0, 1);
-	advance(w, 68000);
-	expect_pending(w, write);
-	advance(w, 2000);
-	expect_good(w, write);
+	expect_held(w, write, 68000, 2000);
 	world_end(w);
 }
 
@@ -1244,10 +1223,7 @@ static void nothing_was_refused_without_fence(void)
 	struct world *w = killed_while_refused(FENCE_NONE);
 	struct sim_io *write = submit_write(w, 0, 1);
 
-	advance(w, 49900);
-	expect_pending(w, write);
-	advance(w, 200);
-	expect_good(w, write);
+	expect_held(w, write, 49900, 200);
 	world_end(w);
 }
 
@@ -1383,10 +1359,7 @@ static void errors_after_the_last_check(void)
 	expect_notice(w, ": 1 commands may have ended with an error while no process ran: they may "
 			 "still land");
 	write = submit_write(w, 0, 1);
-	advance(w, 5000);
-	expect_pending(w, write);
-	advance(w, 65000);
-	expect_good(w, write);
+	expect_held(w, write, 5000, 65000);
 
 	advance(w, w->settings.polling_interval_ms); /* and is explained */
 	forget_notices(w);
@@ -1432,10 +1405,7 @@ static void errors_that_cannot_be_counted(void)
 	expect_notice(w, "8:0: commands may have ended with an error while no process ran, their "
 			 "number is not known: they may still land");
 	write = submit_write(w, 0, 1);
-	advance(w, 5000);
-	expect_pending(w, write);
-	advance(w, 65000);
-	expect_good(w, write);
+	expect_held(w, write, 5000, 65000);
 	world_end(w);
 }
 
@@ -1527,10 +1497,7 @@ static void the_disk_is_offline_at_the_first_look(void)
 	advance(w, 3000);
 	expect(w, sim_path(w, "8:0")->is_open);
 	write = submit_write(w, 0, 1);
-	advance(w, 66700);
-	expect_pending(w, write);
-	advance(w, 400);
-	expect_good(w, write);
+	expect_held(w, write, 66700, 400);
 	world_end(w);
 }
 
@@ -1872,10 +1839,7 @@ static void without_a_fence_the_kernels_time_counts(void)
 	set_mode(sim_path(w, "8:0"), MODE_GONE);
 	restart_world(w);
 	write = submit_write(w, 0, 1);
-	advance(w, 49900);
-	expect_pending(w, write);
-	advance(w, 200);
-	expect_good(w, write);
+	expect_held(w, write, 49900, 200);
 	world_end(w);
 }
 
@@ -1892,10 +1856,7 @@ static void the_missing_disk_was_far_away(void)
 	set_mode(sim_path(w, "8:0"), MODE_GONE);
 	restart_world(w);
 	write = submit_write(w, 0, 1);
-	advance(w, 99900);
-	expect_pending(w, write);
-	advance(w, 200);
-	expect_good(w, write);
+	expect_held(w, write, 99900, 200);
 	world_end(w);
 }
 
@@ -1912,10 +1873,7 @@ static void no_path_is_left_in_the_table(void)
 	expect_notice(w, "2 disks that a former process used");
 	expect(w, reload(w, w->table) == 0);
 	write = submit_write(w, 0, 1);
-	advance(w, 68900);
-	expect_pending(w, write);
-	advance(w, 200);
-	expect_good(w, write);
+	expect_held(w, write, 68900, 200);
 	world_end(w);
 }
 
@@ -1939,10 +1897,7 @@ static void more_disks_than_can_be_remembered(void)
 	w->memory.nr_disks = 1;
 	restart_world(w);
 	write = submit_write(w, 0, 1);
-	advance(w, 40000);
-	expect_pending(w, write);
-	advance(w, 11000);
-	expect_good(w, write);
+	expect_held(w, write, 40000, 11000);
 	world_end(w);
 }
 
@@ -2014,10 +1969,7 @@ static void expect_the_usual_wait(struct world *w)
 	set_mode(sim_path(w, "8:0"), MODE_UP);
 	restart_world(w);
 	write = submit_write(w, 0, 1);
-	advance(w, 69000);
-	expect_pending(w, write);
-	advance(w, 2000);
-	expect_good(w, write);
+	expect_held(w, write, 69000, 2000);
 	world_end(w);
 }
 
@@ -2521,10 +2473,7 @@ static void a_lost_write_that_could_not_be_saved(void)
 	advance(w, 100);
 	expect_notice(w, "mpatha: a former process lost writes that may still land: writes wait, "
 			 "at most 1");
-	advance(w, 17800);
-	expect_pending(w, write);
-	advance(w, 2000);
-	expect_good(w, write);
+	expect_held(w, write, 17800, 2000);
 	world_end(w);
 }
 
