@@ -31,14 +31,14 @@ enum mpath_notice_kind {
 	NOTICE_NO_PATH, /* the last usable path is gone */
 	NOTICE_QUEUEING_STARTED, /* commands wait for a path from now on */
 	NOTICE_QUEUEING_STOPPED, /* a path is back, or nothing may wait any more */
-	NOTICE_POLICY,		 /* queue_if_no_path was switched on or off, or is defeated */
+	NOTICE_POLICY,		 /* queue_if_no_path was switched on or off */
 	NOTICE_LUN,		 /* which LUN it is was learnt or forgotten */
 	NOTICE_LUN_RESIZED,
 	NOTICE_SUSPENDED,
 	NOTICE_RESUMED,
 	NOTICE_RELOADED,    /* another table has taken over */
 	NOTICE_REFUSED,	    /* what configfs was told is refused, and nothing has changed */
-	NOTICE_WRITES_WAIT, /* for what may still land; why, and at most how long */
+	NOTICE_WRITES_WAIT, /* for what may still land; why, and mostly how long at the most */
 	NOTICE_WARNING,	    /* what the administrator should look after */
 	NOTICE_OTHER,
 };
