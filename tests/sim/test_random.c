@@ -1325,6 +1325,17 @@ static void check_groups(struct world *w)
 	}
 }
 
+/* A check may have come just when an activation had the array move the LUN: the next one tells. */
+static bool comes_into_use(struct world *w, const struct sim_path *p)
+{
+	for (unsigned int i = 0; i < 20; i++) {
+		if (!p->path || p->path->leaving || (p->path->active && !p->path->suspect))
+			return true;
+		advance(w, 100);
+	}
+	return false;
+}
+
 /* All is well again: everything is answered, and every path of the LUN is back in use. */
 static void heal(struct world *w)
 {
@@ -1384,9 +1395,7 @@ static void heal(struct world *w)
 		oracle_check(w, w->ios[i].state == SIM_IO_ANSWERED,
 			     "io %u waits though all is well", i);
 	for (i = 0; i < w->nr_paths; i++)
-		oracle_check(w,
-			     !w->paths[i].path || w->paths[i].path->leaving ||
-				     (w->paths[i].path->active && !w->paths[i].path->suspect),
+		oracle_check(w, comes_into_use(w, &w->paths[i]),
 			     "%s is not used though all is well", w->paths[i].name);
 	with_dice_of(EXTRA_GROUPS, w, check_groups);
 	expect(w, mpath_lun(w->m)->known);
