@@ -195,8 +195,7 @@ static bool was_asked_to_move(const struct priority_group *pg)
  */
 static bool is_kept_waiting(const struct multipath *m, const struct path *path)
 {
-	return m->activating_path == path && path->tpg.state_known &&
-	       path->tpg.state == ALUA_TRANSITIONING && !m->current_is_asked_for &&
+	return m->activating_path == path && is_in_transition(path) && !m->current_is_asked_for &&
 	       !was_asked_to_move(path->pg) && need_not_move(m, path->pg);
 }
 

@@ -174,10 +174,21 @@ void hw_reattach(struct multipath *m)
 
 /* --- what a sense means --- */
 
-static struct verdict verdict_of(struct multipath *m, const struct scsi_sense *sense,
+/* What the hardware handler knows of it. */
+static enum hw_sense_opinion opinion_of(const struct multipath *m, const struct scsi_result *result)
+{
+	const struct hw_handler_type *type = m->hw.type;
+	struct scsi_sense sense;
+
+	if (!type || !type->check_sense || !scsi_result_sense(result, &sense) || sense.deferred)
+		return HW_NO_OPINION;
+	return type->check_sense(&sense);
+}
+
+static struct verdict verdict_of(struct multipath *m, enum hw_sense_opinion opinion,
 				 struct verdict generic)
 {
-	switch (m->hw.type->check_sense(sense)) {
+	switch (opinion) {
 	case HW_NO_OPINION:
 		return generic;
 	case HW_SENSE_TRANSITIONING:
@@ -212,12 +223,8 @@ struct verdict judge_reset(const struct multipath *m, const struct scsi_result *
 /* The generic verdict, or what the hardware handler knows better. */
 struct verdict judge_for(struct multipath *m, const struct scsi_result *result)
 {
-	struct verdict verdict = judge(result);
-	struct scsi_sense sense;
+	struct verdict verdict = verdict_of(m, opinion_of(m, result), judge(result));
 
-	if (m->hw.type && m->hw.type->check_sense && scsi_result_sense(result, &sense) &&
-	    !sense.deferred)
-		verdict = verdict_of(m, &sense, verdict);
 	return judge_reset(m, result, verdict);
 }
 
@@ -227,6 +234,12 @@ struct verdict judge_for(struct multipath *m, const struct scsi_result *result)
 bool is_optimized(const struct path *path)
 {
 	return path->tpg.state_known && path->tpg.state == ALUA_OPTIMIZED;
+}
+
+/* Likewise, whatever the checker. */
+bool is_in_transition(const struct path *path)
+{
+	return path->tpg.state_known && path->tpg.state == ALUA_TRANSITIONING;
 }
 
 /* All paths of a group have the same state: the first one tells it. */
@@ -286,11 +299,7 @@ void want_refresh(struct multipath *m)
 /* By an activation.  It asks for the states itself, but some arrays tell it of their own only. */
 void hear_of_states(struct multipath *m, const struct scsi_result *result)
 {
-	const struct hw_handler_type *type = m->hw.type;
-	struct scsi_sense sense;
-
-	if (type->check_sense && scsi_result_sense(result, &sense) && !sense.deferred &&
-	    type->check_sense(&sense) == HW_SENSE_STATE_CHANGED)
+	if (opinion_of(m, result) == HW_SENSE_STATE_CHANGED)
 		want_refresh(m);
 }
 

@@ -588,6 +588,7 @@ bool hw_attach(struct multipath *m, struct path *path, struct strbuf *reason);
 void hw_detach(struct path *path);
 void hw_conversation_over(struct path *path);
 bool is_optimized(const struct path *path);
+bool is_in_transition(const struct path *path);
 void tell_port_groups(struct multipath *m);
 void want_refresh(struct multipath *m);
 void hear_of_states(struct multipath *m, const struct scsi_result *result);

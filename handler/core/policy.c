@@ -135,12 +135,6 @@ void policy_path_checked(struct multipath *m)
 
 /* --- the better group --- */
 
-/* As the array says, whatever the checker. */
-static bool is_in_transition(const struct path *path)
-{
-	return path->tpg.state_known && path->tpg.state == ALUA_TRANSITIONING;
-}
-
 /* Not one in transition: they would wait for its end. */
 static bool may_take_commands(const struct priority_group *pg)
 {
@@ -300,8 +294,7 @@ void policy_path_up(struct multipath *m, struct path *path, bool was_down)
 	may_fail_back(m, path, was_down);
 }
 
-/* It was only in doubt.  Where commands are that is no reason to stay there for longer, or to go.
- */
+/* It was only in doubt.  In the group in use that is no reason to stay for longer, nor to go. */
 void policy_path_cleared(struct multipath *m, const struct path *path, bool by_array)
 {
 	if (!is_better(m, path->pg))
