@@ -1981,19 +1981,26 @@ static void test_fence_is_told_at_once(void)
 	assert(rmdir(blocked) == 0 && unlink(tally_name()) == 0);
 }
 
-/* A killed process has told, but not saved it. */
+/* Killed then, it has not saved it. */
+static void former_process_tells(const struct mpath_error_tally *told)
+{
+	struct tally tally = {0};
+
+	forget_state("mpatha");
+	assert(tally_open(&tally, "mpatha", "this") == 0);
+	tally_tell(&tally, told);
+	tally_close(&tally);
+}
+
+/* This one waits for what the former one has lost. */
 static void test_told_by_a_former_process(void)
 {
 	static struct command write;
 	struct mpath_error_tally told = {.fence_end_ns = clock_now_ns() + 700 * NSEC_PER_MSEC};
 	uint64_t begin_ns = clock_now_ns();
-	struct tally tally = {0};
 	struct front front;
 
-	forget_state("mpatha");
-	assert(tally_open(&tally, "mpatha", "this") == 0);
-	tally_tell(&tally, &told);
-	tally_close(&tally);
+	former_process_tells(&told);
 	log_clear();
 	start(&front, TABLE);
 	send_command(&front, &write, true, 0);
@@ -2011,13 +2018,9 @@ static void test_told_by_a_former_process_in_vain(void)
 	const struct mpath_error_tally told = {.disks = {{4711, 0}}};
 	static struct command write;
 	uint64_t begin_ns = clock_now_ns();
-	struct tally tally = {0};
 	struct front front;
 
-	forget_state("mpatha");
-	assert(tally_open(&tally, "mpatha", "this") == 0);
-	tally_tell(&tally, &told);
-	tally_close(&tally);
+	former_process_tells(&told);
 	is_short = true;
 	start(&front, TABLE);
 	is_short = false;

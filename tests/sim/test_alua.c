@@ -611,6 +611,18 @@ static void a_transition_while_another_group_is_optimized(void)
 	}
 }
 
+/* @n reads, one after the other, and none of them waits. */
+static void expect_reads_at(struct world *w, unsigned int group, unsigned int n, uint64_t each_ms)
+{
+	while (n--) {
+		struct sim_io *io = submit_read(w, 0, 1);
+
+		advance(w, each_ms);
+		expect_good(w, io);
+		expect(w, io->last_path->nexus.group == group);
+	}
+}
+
 /*
  * The checker does not see that the group that was left is in transition still: commands do not go
  * back there, to wait for its end, before it is over; also if one of its paths was never there.
@@ -628,12 +640,7 @@ static void failback_waits_for_a_transition(bool first_is_there)
 	read_and_wait(w);
 	set_port_group(w, 1, ALUA_TRANSITIONING, false);
 	set_port_group(w, 2, ALUA_OPTIMIZED, false);
-	for (int i = 0; i < 20; i++) {
-		io = submit_read(w, 0, 1);
-		advance(w, 500);
-		expect_good(w, io);
-		expect(w, io->last_path->nexus.group == 2);
-	}
+	expect_reads_at(w, 2, 20, 500);
 	set_port_group(w, 1, ALUA_OPTIMIZED, false);
 	advance(w, 2100);
 	io = read_and_wait(w);
@@ -887,12 +894,7 @@ static void an_activation_meets_a_transition(void)
 			set_mode(&w->paths[i], MODE_UP);
 		advance(w, 6000);
 		expect_good(w, io);
-		for (i = 0; i < 600; i++) {
-			io = submit_read(w, 0, 1);
-			advance(w, 50);
-			expect_good(w, io);
-			expect(w, io->last_path->nexus.group == 2);
-		}
+		expect_reads_at(w, 2, 600, 50);
 		set_port_group(w, 1, ALUA_OPTIMIZED, false);
 		advance(w, 12000);
 		io = read_and_wait(w);
