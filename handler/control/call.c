@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "control/gate.h"
 #include "control/objects.h"
 #include "runtime/device.h"
 
@@ -173,8 +174,7 @@ static unsigned int calls_of(const char *map, bool asks)
 
 static bool is_room_for(const char *map, bool asks)
 {
-	return calls_in_flight[asks] < CALLS_MAX / 2 ||
-	       (calls_in_flight[asks] < CALLS_MAX && calls_of(map, asks) < CALLS_OF_MAP_MAX);
+	return is_room(calls_in_flight[asks], CALLS_MAX, calls_of(map, asks), CALLS_OF_MAP_MAX);
 }
 
 /* NULL: too many; the invocation was answered. */

@@ -64,12 +64,6 @@ static void open_gate(void)
 
 enum pass { PASS_IN, PASS_REFUSED, PASS_DROPPED };
 
-static bool is_room(unsigned int let_in, unsigned int max, unsigned int calls,
-		    unsigned int client_max)
-{
-	return let_in < max / 2 || (let_in < max && calls < client_max);
-}
-
 /* Who wants no reply is dropped instead of refused, which costs nothing. */
 static enum pass count_call(const char *client, bool wants_reply, bool wants_all)
 {

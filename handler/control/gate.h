@@ -8,6 +8,13 @@
 #include <gio/gio.h>
 #include <stdbool.h>
 
+/* Of @max there are @taken.  The second half is for who has less than @his_max of them. */
+static inline bool is_room(unsigned int taken, unsigned int max, unsigned int his,
+			   unsigned int his_max)
+{
+	return taken < max / 2 || (taken < max && his < his_max);
+}
+
 /* Control thread, before the first connection.  @reopened is called on it: see gate_is_open(). */
 void gate_init(GMainContext *context, void (*reopened)(void));
 /* Let no more method calls in through @connection than are allowed; NULL: it is gone. */
