@@ -739,6 +739,8 @@ static void random_owner(struct world *w)
 		lun->move = MOVE_REFUSES;
 		memcpy(lun->excuse, excuses[below(sizeof(excuses) / 3)], 3);
 		lun->excuses_left = below(9);
+		if (lun->excuse[0] == 0x06 && !lun->excuses_left)
+			lun->excuses_left = 9; /* for ever no array has news that it tells once */
 		return;
 	case 4:
 		lun->upgrading = chance(30);
