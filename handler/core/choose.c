@@ -272,24 +272,41 @@ static bool may_be_another_lun(const struct path *path)
 	return path->suspect && (path->recheck_identity || path->probing == PROBE_IDENTIFY);
 }
 
-static bool serves_already(const struct priority_group *pg)
+static uint64_t in_transition_since_ns(const struct priority_group *pg)
+{
+	const struct path *path;
+	uint64_t since_ns = 0;
+
+	list_for_each_entry(path, &pg->paths, node)
+		if (is_in_transition(path) && path->tpg.since_ns > since_ns)
+			since_ns = path->tpg.since_ns;
+	return since_ns;
+}
+
+/* As the array has said since then. */
+static bool serves_already(const struct priority_group *pg, uint64_t since_ns)
 {
 	const struct path *path;
 
 	list_for_each_entry(path, &pg->paths, node)
-		if (path->active && !path->suspect && !is_optimized(path))
+		if (path->active && !path->suspect &&
+		    (!is_optimized(path) || path->tpg.told_ns < since_ns))
 			return false;
 	return true;
 }
 
-/* The next group of use has the LUN already, as the array says. */
+/*
+ * The next group of use has the LUN already, as the array says; not before the transition, in which
+ * it may lose it: some arrays tell of the group that is asked only.
+ */
 bool need_not_move(const struct multipath *m, const struct priority_group *from)
 {
+	uint64_t since_ns = in_transition_since_ns(from);
 	const struct priority_group *pg;
 
 	for_each_group(m, pg)
 		if (pg != from && !pg->bypassed && has_usable_path(pg))
-			return serves_already(pg);
+			return serves_already(pg, since_ns);
 	return false;
 }
 

@@ -86,6 +86,8 @@ static void learn_from_siblings(struct hw_handler *hh, struct path *path)
 			continue;
 		path->tpg.state_known = other->tpg.state_known;
 		path->tpg.state = other->tpg.state;
+		path->tpg.since_ns = other->tpg.since_ns;
+		path->tpg.told_ns = other->tpg.told_ns;
 		path->tpg.preferred = other->tpg.preferred;
 		path->tpg.supported = other->tpg.supported;
 		path->tpg.transition_s = other->tpg.transition_s;
@@ -176,24 +178,27 @@ static enum hw_result try_again(struct alua_path *alua, uint64_t *wait_ns)
 
 /* --- what the target says of its groups --- */
 
-static void set_group_state(struct hw_handler *hh, uint16_t id, uint8_t state)
+static void set_group_state(struct hw_handler *hh, uint16_t id, uint8_t state, uint64_t now_ns)
 {
 	struct path *path;
 
 	list_for_each_entry(path, &hh->paths, hw_node) {
 		if (path->tpg.id != id)
 			continue;
+		if (!path->tpg.state_known || path->tpg.state != state)
+			path->tpg.since_ns = now_ns;
+		path->tpg.told_ns = now_ns;
 		path->tpg.state = state;
 		path->tpg.state_known = true;
 	}
 }
 
 static void learn_group(struct hw_handler *hh, const struct scsi_port_group *group,
-			uint8_t transition_s, bool refresh)
+			uint8_t transition_s, bool refresh, uint64_t now_ns)
 {
 	struct path *path;
 
-	set_group_state(hh, group->id, group->state);
+	set_group_state(hh, group->id, group->state, now_ns);
 	list_for_each_entry(path, &hh->paths, hw_node) {
 		if (path->tpg.id != group->id)
 			continue;
@@ -206,7 +211,8 @@ static void learn_group(struct hw_handler *hh, const struct scsi_port_group *gro
 	}
 }
 
-static void learn_groups(struct hw_handler *hh, const struct scsi_answer *answer, bool refresh)
+static void learn_groups(struct hw_handler *hh, const struct scsi_answer *answer, bool refresh,
+			 uint64_t now_ns)
 {
 	struct scsi_port_group group;
 	struct rtpg_walk walk;
@@ -214,7 +220,7 @@ static void learn_groups(struct hw_handler *hh, const struct scsi_answer *answer
 	if (!scsi_rtpg_begin(&walk, answer->data, answer->len))
 		return;
 	while (scsi_rtpg_next(&walk, &group))
-		learn_group(hh, &group, walk.transition_s, refresh);
+		learn_group(hh, &group, walk.transition_s, refresh, now_ns);
 }
 
 /* --- and what follows from it --- */
@@ -246,7 +252,7 @@ static void give_up_transition(struct hw_handler *hh, struct path *path, uint64_
 	bool was_told = alua_of(path)->given_up_ns != 0;
 	struct path *other;
 
-	set_group_state(hh, path->tpg.id, ALUA_STANDBY);
+	set_group_state(hh, path->tpg.id, ALUA_STANDBY, now_ns);
 	list_for_each_entry(other, &hh->paths, hw_node)
 		if (other != path && other->tpg.id == path->tpg.id && !was_told)
 			alua_of(other)->given_up_ns = now_ns;
@@ -318,7 +324,7 @@ static enum hw_result states_refused(struct hw_handler *hh, struct path *path, u
 	struct alua_path *alua = path->hw_data;
 
 	if (is_transition(sense)) {
-		set_group_state(hh, path->tpg.id, ALUA_TRANSITIONING);
+		set_group_state(hh, path->tpg.id, ALUA_TRANSITIONING, now_ns);
 		return judge_state(hh, path, now_ns, next, wait_ns);
 	}
 	if (sense->key == 0x05 && !alua->plain_header) {
@@ -341,7 +347,7 @@ static enum hw_result states_answered(struct hw_handler *hh, struct path *path, 
 	case OUTCOME_GOOD:
 		if (must_ask_for_more(path->hw_data, last, next))
 			return ask_states(path->hw_data, next);
-		learn_groups(hh, last, alua_of(path)->purpose == HW_REFRESH);
+		learn_groups(hh, last, alua_of(path)->purpose == HW_REFRESH, now_ns);
 		return judge_state(hh, path, now_ns, next, wait_ns);
 	case OUTCOME_AGAIN:
 		return try_again(path->hw_data, wait_ns);

@@ -58,9 +58,11 @@ struct path_facts {
 struct port_group {
 	bool known; /* the path told its group: id is valid */
 	uint16_t id;
-	uint8_t tpgs;	  /* TPGS_IMPLICIT | TPGS_EXPLICIT: who changes states */
-	bool state_known; /* the target has told the state; else it is taken for optimized */
-	uint8_t state;	  /* enum alua_state */
+	uint8_t tpgs;	   /* TPGS_IMPLICIT | TPGS_EXPLICIT: who changes states */
+	bool state_known;  /* the target has told the state; else it is taken for optimized */
+	uint8_t state;	   /* enum alua_state */
+	uint64_t since_ns; /* it has it, as far as was told ... */
+	uint64_t told_ns;  /* ... which was told last then */
 	bool preferred;
 	uint8_t supported;    /* ALUA_SUPPORTS_... */
 	uint8_t transition_s; /* so long may a transition take; 0: nobody said */
