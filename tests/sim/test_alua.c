@@ -776,6 +776,23 @@ static void no_followover_for_who_wants_another_group(void)
 	}
 }
 
+/* Nor once more, when the array has moved the LUN away since, and gives it back. */
+static void followover_comes_once(void)
+{
+	struct world *w = followover_world(false);
+
+	comes_up_in_a_transition(w);
+	set_port_group(w, 1, ALUA_OPTIMIZED, false);
+	advance(w, 10000);
+	expect(w, read_and_wait(w)->last_path->nexus.group == 1);
+	set_port_group(w, 2, ALUA_OPTIMIZED, false);
+	set_port_group(w, 1, ALUA_TRANSITIONING, true);
+	expect_reads_at(w, 2, 5, 1000);
+	set_port_group(w, 1, ALUA_OPTIMIZED, false);
+	expect_reads_at(w, 2, 10, 1000);
+	world_end(w);
+}
+
 /* Nor is one followed that was not down, be it reinstated in a transition. */
 static void no_followover_for_who_was_not_down(void)
 {
@@ -901,6 +918,40 @@ static void an_activation_meets_a_transition(void)
 		expect(w, io->last_path->nexus.group == 1 && lun(w)->nr_stpg == 0);
 		world_end(w);
 	}
+}
+
+/* But the array was asked for this one, by the activation itself: it is where commands are to go.
+ */
+static void an_activation_waits_for_its_own_transition(void)
+{
+	struct world *w = new_world(QUEUE TWO_BY_TWO_ALUA, BOTH, 2);
+	struct sim_io *io;
+
+	w->settings.policy.failback = FAILBACK_IMMEDIATE;
+	world_up(w);
+	read_and_wait(w);
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	set_mode(sim_path(w, "8:16"), MODE_LOST);
+	set_port_group(w, 1, ALUA_STANDBY, false);
+	set_port_group(w, 2, ALUA_OPTIMIZED, false);
+	advance(w, 12000);
+	expect(w, read_and_wait(w)->last_path->nexus.group == 2);
+	lun(w)->stpg = STPG_TAKES_TIME;
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	set_mode(sim_path(w, "8:16"), MODE_UP);
+	advance(w, 6000);
+	io = submit_read(w, 0, 1);
+	for (unsigned int i = 0; i < 100 && !lun(w)->nr_stpg; i++)
+		advance(w, 1);
+	set_port_group(w, 2, ALUA_OPTIMIZED, false); /* until the first one is ready */
+	advance(w, 6000);
+	expect_pending(w, io);
+	set_port_group(w, 1, ALUA_OPTIMIZED, false);
+	set_port_group(w, 2, ALUA_STANDBY, false);
+	advance(w, 3000);
+	expect_good(w, io);
+	expect(w, io->last_path->nexus.group == 1 && lun(w)->nr_stpg == 1);
+	world_end(w);
 }
 
 /*
@@ -1497,10 +1548,12 @@ int main(void)
 	STORY(the_end_of_a_transition_that_an_activation_has_met);
 	STORY(followover_when_a_transition_is_over);
 	STORY(no_followover_for_who_wants_another_group);
+	STORY(followover_comes_once);
 	STORY(no_followover_for_who_was_not_down);
 	STORY(failback_when_the_array_gives_the_lun_back);
 	STORY(a_transition_that_was_asked_for);
 	STORY(an_activation_meets_a_transition);
+	STORY(an_activation_waits_for_its_own_transition);
 	STORY(an_activation_meets_a_move);
 	STORY(an_activation_meets_a_transition_of_its_own_group);
 	STORY(a_transition_of_all_groups);

@@ -875,6 +875,28 @@ static void a_move_is_followed_once(void)
 	world_end(w);
 }
 
+/* It was moved to where no path was up: who comes up there is followed, failback or not. */
+static void a_move_is_followed_when_its_paths_come_up(void)
+{
+	struct world *w = alua_world(IMPLICIT, GROUPING_GROUP_BY_PRIO, FAILBACK_MANUAL);
+
+	world_up(w);
+	expect(w, path_of_read(w)->nexus.group == 1);
+	advance(w, 2000);
+	set_mode(sim_path(w, "8:0"), MODE_NOT_SENT);
+	set_mode(sim_path(w, "8:32"), MODE_NOT_SENT);
+	advance(w, 8000);
+	set_port_group(w, 1, ALUA_NON_OPTIMIZED, false);
+	set_port_group(w, 2, ALUA_OPTIMIZED, true);
+	path_of_read(w);
+	advance(w, 3000);
+	expect(w, path_of_read(w)->nexus.group == 1);
+	comes_back(w, "8:0");
+	comes_back(w, "8:32");
+	expect(w, path_of_read(w)->nexus.group == 2);
+	world_end(w);
+}
+
 /* A move of the LUN to where nothing is better was no move: what comes up later is failback's. */
 static void a_change_of_states_is_over(void)
 {
@@ -1018,6 +1040,7 @@ int main(void)
 	STORY(failback_without_commands);
 	STORY(followover_is_about_a_path_that_comes_up);
 	STORY(a_move_is_followed_once);
+	STORY(a_move_is_followed_when_its_paths_come_up);
 	STORY(a_change_of_states_is_over);
 	STORY(failback_is_asked_for_once);
 	return end_of_stories();

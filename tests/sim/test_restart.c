@@ -1993,6 +1993,24 @@ static void an_unmap_that_has_ended(void)
 	expect_the_usual_wait(w);
 }
 
+/* It is told of once, whatever another path_timeout_ms makes of the other writes. */
+static void an_unmap_that_has_ended_under_another_time_out(void)
+{
+	struct world *w = world_new(QUEUE TWO_PATHS);
+
+	w->settings.fence = FENCE_TIME;
+	world_up(w);
+	sim_path(w, "8:0")->latency_ns = sim_path(w, "8:16")->latency_ns = 2 * NSEC_PER_SEC;
+	submit_unmap(w, 0, 1);
+	advance(w, 1);
+	w->settings.path_timeout_ms /= 2;
+	expect(w, reload(w, QUEUE TWO_PATHS) == 0);
+	advance(w, 13000);
+	mpath_remember(w->m, &w->saved);
+	expect(w, w->saved.slow_end_ns == 0);
+	world_end(w);
+}
+
 /* The second process has seen it end: to the third, what is stuck then is like any other write. */
 static void an_unmap_that_the_process_before_has_seen_end(void)
 {
@@ -2695,6 +2713,7 @@ int main(void)
 	STORY(an_unmap_is_out_for_long);
 	STORY(an_unmap_ends_soon);
 	STORY(an_unmap_that_has_ended);
+	STORY(an_unmap_that_has_ended_under_another_time_out);
 	STORY(an_unmap_that_the_process_before_has_seen_end);
 	STORY(a_slow_write_that_was_kept_back_for_long);
 	STORY(a_slow_write_is_told_on_though_another_came_late);
