@@ -201,7 +201,7 @@ static void recall_tally(struct world *w)
 		memory->slow_end_ns = w->tally.slow_end_ns;
 	if (memory->transit_ms < w->tally.transit_ms)
 		memory->transit_ms = w->tally.transit_ms;
-	if (memory->timeout_ms < w->tally.timeout_ms)
+	if (w->former_timeout_ms < w->tally.timeout_ms)
 		w->former_timeout_ms = w->tally.timeout_ms;
 	memory->nr_disks += w->tally.disks[0].disk != 0; /* how many is of no interest */
 }
@@ -210,7 +210,9 @@ static void recall_tally(struct world *w)
 void world_recall(struct world *w)
 {
 	w->saved = w->memory;
-	w->former_timeout_ms = w->memory.timeout_ms;
+	/* An old file may be of a process that had used no disk yet. */
+	w->former_timeout_ms =
+		w->memory.nr_disks || w->memory.fence_end_ns ? w->memory.timeout_ms : 0;
 	if (w->tally_unmapped) {
 		oracle_check(w, !w->file_is_old, "no word is left");
 		w->tally_is_old = true;
