@@ -385,6 +385,7 @@ static void random_foreign(struct world *w)
 		p->refused = NULL; /* nobody could know of them */
 		w->memory.disks[w->memory.nr_disks++] = p->disk;
 	}
+	w->tally_is_old = true; /* only the file tells of them, until somebody tells once more */
 }
 
 /* Priority groups as the policies form them. */
