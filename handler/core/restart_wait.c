@@ -496,6 +496,8 @@ void restart_reconsider(struct multipath *m)
 	}
 	if (m->former_fence_ns)
 		former_fence_ends(m);
+	if (m->stopping) /* nobody looks what is kept back any more: it is over for the next one */
+		return;
 	if (m->now_ns >= wait_over_ns(m))
 		end_of_wait(m, "the wait is over");
 	else if (!m->nr_unsettled && !any_foreign(m))

@@ -897,6 +897,36 @@ static void ended_where_it_was_never_used(void)
 	world_end(w);
 }
 
+static uint64_t three_minutes(struct world *w)
+{
+	(void)w;
+	return 180 * NSEC_PER_SEC;
+}
+
+/*
+ * Or that takes longer than the wait, as a disk is slow to close, and systemd kills it: meanwhile
+ * it has not seen whether something is kept back, so the time was over for nobody.
+ */
+static void ended_for_longer_than_it_would_wait(void)
+{
+	struct world *w = killed_while(block_with_an_error, FENCE_TIME);
+	struct sim_io *write;
+
+	advance(w, 20000);
+	w->work_ns = three_minutes;
+	expect(w, !end_in_order(w, 150000, 0));
+	w->work_ns = NULL;
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 200000);
+	expect_pending(w, write);
+	sim_unblock(sim_path(w, "8:0"));
+	advance(w, 71000);
+	expect_good(w, write);
+	expect(w, w->luns[0].stamps[0] == write->stamp);
+	world_end(w);
+}
+
 /* It was found to be gone, and is killed before it looks for the path again. */
 static void killed_while_the_path_is_closed(void)
 {
@@ -2659,6 +2689,7 @@ int main(void)
 	STORY(stopped_while_it_keeps_back);
 	STORY(ended_while_it_keeps_back);
 	STORY(ended_where_it_was_never_used);
+	STORY(ended_for_longer_than_it_would_wait);
 	STORY(killed_while_the_path_is_closed);
 	STORY(nothing_is_kept_back_without_fence);
 	STORY(the_port_is_lost_while_we_stand_still);
