@@ -118,12 +118,14 @@ static const char *disk_is_gone(struct sim_path *p)
 	return "no such device";
 }
 
-/* As the counters show them. */
-static int64_t foreign_now(const struct sim_path *p)
+/* As the counters show them, which are the disk's: the path may have left, and joined again. */
+static int64_t foreign_now(struct sim_path *p)
 {
+	const struct sim_path *disk = sim_disk_of(p);
+
 	if (p->blocked)
 		return p->silent ? 0 : -EAGAIN;
-	return p->w->now_ns < p->uncounted_until_ns ? 0 : p->foreign - p->hidden;
+	return p->w->now_ns < p->uncounted_until_ns ? 0 : disk->foreign - disk->hidden;
 }
 
 const char *sim_path_open(struct sim_path *p, struct path_facts *facts)
@@ -177,7 +179,7 @@ void sim_path_close(struct sim_path *p)
 }
 
 /* As in /sys: all commands of the device that are out, ours, a dead process's. */
-static int64_t count_now(const struct sim_path *p)
+static int64_t count_now(struct sim_path *p)
 {
 	int64_t n = foreign_now(p);
 	unsigned int i;
