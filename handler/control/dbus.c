@@ -43,7 +43,7 @@ static struct {
 	GDBusConnection *connection;	    /* NULL: there is none */
 	GDBusConnection *runner_connection; /* the one that tcmu-runner shares with us */
 	bool serving;			    /* the name is ours */
-	bool left;			    /* we have closed the last connection */
+	bool was_ours;			    /* the name, of a connection that is gone */
 	bool retrying;			    /* the next try is coming */
 	bool complained;		    /* about no bus or no name: once, not every second */
 
@@ -235,6 +235,7 @@ static void on_name_reply(GObject *source, GAsyncResult *result, gpointer data)
 	}
 	if (code == REQUEST_NAME_PRIMARY_OWNER || code == REQUEST_NAME_ALREADY_OWNER) {
 		service.serving = true;
+		service.was_ours = false;
 		service.complained = false;
 		mpath_log(MPATH_LOG_INFO, NULL, NULL, "D-Bus: serving " BUS_NAME);
 		tell_of_runner();
@@ -245,16 +246,42 @@ static void on_name_reply(GObject *source, GAsyncResult *result, gpointer data)
 	retry_later();
 }
 
+/* Another process has taken it: we wait until that one ends. */
+static void on_name_lost(GDBusConnection *connection, const char *sender, const char *object_path,
+			 const char *interface, const char *signal, GVariant *arguments,
+			 gpointer data)
+{
+	(void)sender;
+	(void)object_path;
+	(void)interface;
+	(void)signal;
+	(void)arguments;
+	(void)data;
+	if (connection != service.connection)
+		return;
+	complain("lost " BUS_NAME, "another process has taken it");
+	service.serving = false;
+	retry_later();
+}
+
+static void watch_name(void)
+{
+	g_dbus_connection_signal_subscribe(service.connection, "org.freedesktop.DBus",
+					   "org.freedesktop.DBus", "NameLost",
+					   "/org/freedesktop/DBus", BUS_NAME,
+					   G_DBUS_SIGNAL_FLAGS_NONE, on_name_lost, NULL, NULL);
+}
+
 /*
  * Only a connection of ours that follows one takes the name from it, as a dbus-daemon that reads
- * nothing from us (gate.c) does not see that we have closed the former one.  So there is nothing to
- * watch but the connection.
+ * nothing from us (gate.c) does not see that we have closed the former one.  Should another process
+ * have got it in between, that one is told, and waits as we would.
  */
 static void request_name(void)
 {
 	guint32 flags = REQUEST_NAME_ALLOW_REPLACEMENT | REQUEST_NAME_DO_NOT_QUEUE;
 
-	if (service.left)
+	if (service.was_ours)
 		flags |= REQUEST_NAME_REPLACE_EXISTING;
 	g_dbus_connection_call(service.connection, "org.freedesktop.DBus", "/org/freedesktop/DBus",
 			       "org.freedesktop.DBus", "RequestName",
@@ -262,15 +289,17 @@ static void request_name(void)
 			       G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_name_reply, NULL);
 }
 
+/* "By the peer" it may be called, too, when we have closed it while a write was under way. */
 static void on_closed(GDBusConnection *connection, gboolean by_peer, GError *error, gpointer data)
 {
 	(void)connection;
+	(void)by_peer;
 	(void)data;
 	complain("connection lost", error ? error->message : "closed");
 	show_objects(NULL);
 	g_clear_object(&service.connection);
+	service.was_ours |= service.serving;
 	service.serving = false;
-	service.left = !by_peer;
 	retry_later();
 }
 
@@ -317,6 +346,7 @@ static bool connect_to_bus(void)
 	}
 	g_dbus_connection_set_exit_on_close(service.connection, FALSE);
 	g_signal_connect(service.connection, "closed", G_CALLBACK(on_closed), NULL);
+	watch_name();
 	show_objects(service.connection);
 	return true;
 }

@@ -446,6 +446,36 @@ G_MODULE_EXPORT void g_type_add_interface_static(GType type, GType interface,
 	real(type, interface, info);
 }
 
+/*
+ * Of the read and the write that a close cancels, GDBus takes the write for the other side's doing;
+ * which of them it sees first is chance.
+ */
+static bool blames_bus;
+static void (*on_closed)(GDBusConnection *, gboolean, GError *, gpointer);
+
+static void closed_by_bus(GDBusConnection *connection, gboolean by_peer, GError *error,
+			  gpointer data)
+{
+	(void)by_peer;
+	on_closed(connection, TRUE, error, data);
+}
+
+G_MODULE_EXPORT gulong g_signal_connect_data(gpointer instance, const gchar *signal,
+					     GCallback handler, gpointer data,
+					     GClosureNotify destroy, GConnectFlags flags)
+{
+	static gulong (*real)(gpointer, const gchar *, GCallback, gpointer, GClosureNotify,
+			      GConnectFlags);
+
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "g_signal_connect_data");
+	if (blames_bus && !strcmp(signal, "closed")) {
+		*(GCallback *)&on_closed = handler;
+		handler = G_CALLBACK(closed_by_bus);
+	}
+	return real(instance, signal, handler, data, destroy, flags);
+}
+
 static void go_on_the_bus_as_runner(void)
 {
 	if (g_bus_get_sync(G_BUS_TYPE_SYSTEM, NULL, NULL))
@@ -463,6 +493,7 @@ int main(int argc, char **argv)
 	if (pthread_create(&thread, NULL, owner_thread, NULL))
 		return 1;
 	beside_runner = argc > 1 && !strcmp(argv[1], "beside-runner");
+	blames_bus = argc > 1 && !strcmp(argv[1], "blames-bus");
 	control_start(&hooks);
 	if (beside_runner)
 		go_on_the_bus_as_runner();

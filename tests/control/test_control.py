@@ -107,6 +107,11 @@ class Client:
         return self.call(path, "org.freedesktop.DBus.Properties.Get", "(ss)",
                          f"org.tcmu.Mpath1.{interface}", name)
 
+    def ask_bus(self, method, *arguments, signature):
+        return self.bus.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                  "org.freedesktop.DBus", method, GLib.Variant(signature, arguments),
+                                  None, Gio.DBusCallFlags.NONE, 60000, None).unpack()[0]
+
     def iterate(self):
         while GLib.MainContext.default().iteration(False):
             pass
@@ -258,8 +263,8 @@ class ControlTest(unittest.TestCase):
                      "the objects")
             client.bus.close_sync()
 
-    def start_server(self, *maps):
-        self.server = Server(self.bus)
+    def start_server(self, *maps, options=()):
+        self.server = Server(self.bus, *options)
         self.addCleanup(self.end_server)
         for name in maps:
             self.server.say("add", name)
@@ -752,9 +757,9 @@ class ControlTest(unittest.TestCase):
 
     def test_a_client_does_not_read(self):
         """dbus-daemon reads no more from who has too much on its way, which are answers that nobody
-        reads: others are answered again before long."""
+        reads: others are answered again before long, whomever GDBus blames for the close."""
         self.bus.start(ALLOW_ALL, '<limit name="max_incoming_bytes">500000</limit>')
-        self.start_server(*(f"m{i}" for i in range(8)))
+        self.start_server(*(f"m{i}" for i in range(8)), options=["blames-bus"])
         self.server.serving()
         lazy = multiprocessing.get_context("fork").Process(
             target=ask_and_not_read, args=(f"{self.bus.dir.name}/bus",))
@@ -766,6 +771,19 @@ class ControlTest(unittest.TestCase):
         self.server.serving(2)
         self.assertEqual(self.client().call("/map/m3", "Map.Status", "(s)", "info"),
                          "the info of this map")
+
+    def test_another_process(self):
+        """Which takes the name has it for as long as it lives; then it is ours again."""
+        self.start()
+        client = Client(self.bus.address)
+        name = "org.tcmu.Mpath1"
+        self.assertEqual(client.ask_bus("RequestName", name, 2, signature="(su)"), 1)
+        wait_for(lambda: "another process has taken it" in self.server.log_text(), "it is told")
+        time.sleep(2.5)     # it has tried again
+        self.assertEqual(client.ask_bus("GetNameOwner", name, signature="(s)"),
+                         client.bus.get_unique_name())
+        client.bus.close_sync()
+        self.server.serving(2)
 
     def test_flood(self):
         """More calls than a client may have under way (dbus-daemon itself allows 128): some are
@@ -904,8 +922,7 @@ class ControlTest(unittest.TestCase):
     def test_beside_tcmu_runner(self):
         """Its main thread goes on the bus when ours does: neither waits for the other for ever."""
         self.bus.start()
-        self.server = Server(self.bus, "beside-runner")
-        self.addCleanup(self.end_server)
+        self.start_server(options=["beside-runner"])
         self.server.serving()
         wait_for(lambda: "tcmu-runner is on the bus" in self.server.log_text(), "tcmu-runner")
 
