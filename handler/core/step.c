@@ -187,6 +187,19 @@ static bool all_links_closed(const struct multipath *m)
 	return list_empty(&m->leaving);
 }
 
+bool mpath_only_opens(const struct multipath *m)
+{
+	const struct path *path;
+
+	for_each_path(m, path)
+		if (has_device(path))
+			return false;
+	list_for_each_entry(path, &m->leaving, map_node)
+		if (has_device(path))
+			return false;
+	return m->stopping && m->nr_ios == 0;
+}
+
 /* What the event has made possible, or has put an end to. */
 static void follow_up(struct multipath *m)
 {

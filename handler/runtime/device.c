@@ -8,7 +8,8 @@
  * is a job for a worker, and comes back as an event.  Nothing is decided here.
  *
  * Life: device_start -> (letters, completions, jobs) -> device_stop: MPATH_STOP, then the core
- * says when nothing is left, then the last job comes back, then the memory goes.
+ * says when nothing is left, then the last job comes back, then the memory goes.  A path that hangs
+ * in open(), for minutes, is not waited for, but its device lives on until then, without a front.
  */
 #include "runtime/device_parts.h"
 
@@ -22,6 +23,7 @@
 #include "runtime/state.h"
 
 #define REFRESH_INTERVAL_NS NSEC_PER_SEC
+#define OPEN_PATIENCE_S	    2
 
 static uint64_t device_now_ns(const struct device *d)
 {
@@ -30,20 +32,43 @@ static uint64_t device_now_ns(const struct device *d)
 
 /* --- ends and waiters --- */
 
+static void device_end(struct device *d);
+
+static bool device_is_over(const struct device *d)
+{
+	return d->stopped && !d->nr_jobs && !d->flush_wanted && search_is_idle(&d->search);
+}
+
+/* Once it is so it stays so: nothing new is begun, but a save. */
+static bool front_is_done(const struct device *d)
+{
+	return d->front_done || (d->stopping && mpath_only_opens(d->map) && !d->flush_wanted &&
+				 !d->refresh.running && !d->keeper.running);
+}
+
 /*
  * Always the last thing that a handler does: once it has found the device finished, device_stop
- * may free it at any moment.
+ * may free it at any moment, or it is free already.
  */
 void device_check_finished(struct device *d)
 {
-	if (!d->stopped || d->nr_jobs || d->flush_wanted || !search_is_idle(&d->search))
+	bool is_over = device_is_over(d);
+	bool is_deserted;
+
+	if (!is_over && (d->front_done || !front_is_done(d)))
 		return;
-	loop_timer_set(d->loop, &d->wake, 0);
-	loop_timer_set(d->loop, &d->refresh.timer, 0);
+	if (is_over) {
+		loop_timer_set(d->loop, &d->wake, 0);
+		loop_timer_set(d->loop, &d->refresh.timer, 0);
+	}
 	pthread_mutex_lock(&d->lock);
-	d->finished = true;
+	d->front_done = true;
+	d->finished = is_over;
+	is_deserted = d->deserted;
 	pthread_cond_broadcast(&d->changed);
 	pthread_mutex_unlock(&d->lock);
+	if (is_over && is_deserted)
+		device_end(d);
 }
 
 void device_start_job(struct device *d, struct job_queue *queue, struct job *job)
@@ -677,12 +702,10 @@ struct device *device_start(const struct device_config *config, const struct dev
 	return d;
 }
 
-void device_wait_settled(struct device *d, unsigned int ms)
+static struct timespec in_ms(unsigned int ms)
 {
 	struct timespec until;
-	int err = 0;
 
-	assert(!loop_is_current(d->loop));
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += ms / 1000;
 	until.tv_nsec += (long)(ms % 1000) * 1000000;
@@ -690,23 +713,57 @@ void device_wait_settled(struct device *d, unsigned int ms)
 		until.tv_sec++;
 		until.tv_nsec -= 1000000000;
 	}
+	return until;
+}
+
+void device_wait_settled(struct device *d, unsigned int ms)
+{
+	struct timespec until = in_ms(ms);
+	int err = 0;
+
+	assert(!loop_is_current(d->loop));
 	pthread_mutex_lock(&d->lock);
 	while (!d->settled && err != ETIMEDOUT)
 		err = pthread_cond_timedwait(&d->changed, &d->lock, &until);
 	pthread_mutex_unlock(&d->lock);
 }
 
+static void device_end(struct device *d)
+{
+	device_leave_word(d);
+	device_free(d);
+}
+
+/* Under its lock; true: it is finished. */
+static bool wait_finished(struct device *d)
+{
+	struct timespec until;
+	int err = 0;
+
+	while (!d->front_done)
+		pthread_cond_wait(&d->changed, &d->lock);
+	until = in_ms(OPEN_PATIENCE_S * 1000);
+	while (!d->finished && err != ETIMEDOUT)
+		err = pthread_cond_timedwait(&d->changed, &d->lock, &until);
+	return d->finished;
+}
+
 void device_stop(struct device *d)
 {
+	bool finished;
+
 	assert(!loop_is_current(d->loop));
 	registry_unlist(&d->registration);
 	loop_post(d->loop, &d->stop);
 
 	pthread_mutex_lock(&d->lock);
-	while (!d->finished)
-		pthread_cond_wait(&d->changed, &d->lock);
+	finished = wait_finished(d);
+	d->deserted = !finished;
+	if (!finished)
+		mpath_log(MPATH_LOG_WARN, d->name, NULL,
+			  "a path hangs while it is opened: the map's name stays in use until that "
+			  "is over");
 	pthread_mutex_unlock(&d->lock);
-
-	device_leave_word(d);
-	device_free(d);
+	if (finished)
+		device_end(d);
 }

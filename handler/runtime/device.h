@@ -66,7 +66,9 @@ void device_wait_settled(struct device *device, unsigned int ms);
 
 /*
  * Drain and free: what is held is answered, reads are given up, writes in flight are waited for
- * (D9, D11).  Blocks; not on an owner thread.  The front is called for the last time inside.
+ * (D9, D11).  Blocks; not on an owner thread.  The front is called for the last time inside.  A
+ * path that hangs in open() is waited for without it, for up to minutes: the name is in use until
+ * then.
  */
 void device_stop(struct device *device);
 

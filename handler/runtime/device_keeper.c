@@ -79,7 +79,7 @@ void keeper_start(struct device *d)
 	keeper->running = true;
 	keeper->again = false;
 	keeper->later = false;
-	keeper->tell_front = keeper->news;
+	keeper->tell_front = keeper->news && !d->front_done;
 	keeper->news = false;
 	keeper->kept->lun = *mpath_lun(d->map);
 	mpath_remember(d->map, &keeper->kept->memory);

@@ -104,7 +104,9 @@ struct device {
 	pthread_mutex_t lock; /* for the threads that wait for us */
 	pthread_cond_t changed;
 	bool settled;
-	bool finished; /* the owner thread will not touch the device again */
+	bool front_done; /* nothing is left that would call the front */
+	bool deserted;	 /* device_stop does not wait any more: the owner thread frees it */
+	bool finished;	 /* the owner thread will not touch the device again */
 };
 
 static inline struct device_path *device_path_of(const struct mpath_io *io)

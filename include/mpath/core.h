@@ -319,6 +319,8 @@ uint32_t mpath_time_out_needed_s(const struct multipath *m);
 uint32_t mpath_time_out_short_s(const struct multipath *m);
 /* True once every path has been looked at once since creation: open() waits a moment for it. */
 bool mpath_settled(const struct multipath *m);
+/* After MPATH_STOP: nothing is left but paths that the runtime still opens. */
+bool mpath_only_opens(const struct multipath *m);
 
 /* The paths in table order, counted from 0; NULL past the last.  Slow: not on the I/O path. */
 struct path *mpath_path(struct multipath *m, unsigned int number);

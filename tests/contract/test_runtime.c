@@ -286,7 +286,7 @@ static struct device *start_named(struct front *front, const char *name, const c
 	return front->device;
 }
 
-static void start(struct front *front, const char *text)
+static bool start_without_waiting(struct front *front, const char *text)
 {
 	char words[200];
 	struct strbuf error;
@@ -294,10 +294,15 @@ static void start(struct front *front, const char *text)
 	strbuf_init(&error, words, sizeof(words));
 	*front = (struct front){0};
 	front->backstore.block_size = BLOCK;
-	if (!start_named(front, "mpatha", text, &error)) {
+	if (!start_named(front, "mpatha", text, &error))
 		fprintf(stderr, "%s\n", words);
+	return front->device != NULL;
+}
+
+static void start(struct front *front, const char *text)
+{
+	if (!start_without_waiting(front, text))
 		abort();
-	}
 	device_wait_settled(front->device, SOON_MS);
 }
 
@@ -675,7 +680,7 @@ static void test_stop_in_flight(void)
 	}
 }
 
-/* One path hangs in open(): the other one works, and close() waits for the first. */
+/* One path is slow in open(): the other one works, and close() waits for the first. */
 static void test_slow_open(void)
 {
 	struct front front;
@@ -691,6 +696,38 @@ static void test_slow_open(void)
 	device_stop(front.device);
 	atomic_store(&paths[1].open_ms, 1000);
 	assert(atomic_load(&paths[0].nr_opens) == atomic_load(&paths[0].nr_closes));
+}
+
+/*
+ * A path hangs in open() for long, as while its host adapter is in error recovery: close() does not
+ * wait for it, with tcmu-runner's main thread, but nobody gets the name before it is over.
+ */
+static void test_stop_while_an_open_hangs(void)
+{
+	unsigned int nr_closes;
+	struct front front;
+	uint64_t begin_ns;
+
+	start(&front, TABLE);
+	round_trip(&front, 0, 7);
+	device_stop(front.device);
+
+	nr_closes = atomic_load(&paths[1].nr_closes);
+	atomic_store(&paths[1].open_ms, 4000);
+	begin_ns = clock_now_ns();
+	assert(start_without_waiting(&front, TABLE));
+	device_stop(front.device);
+	assert(clock_now_ns() - begin_ns < 3 * NSEC_PER_SEC);
+	memset(&front, 0xee, sizeof(front)); /* it is the caller's again */
+	atomic_store(&paths[1].open_ms, 0);
+	assert(!start_without_waiting(&front, TABLE));
+	while (!start_without_waiting(&front, TABLE))
+		sleep_ms(200);
+	assert(clock_now_ns() - begin_ns > 3900 * NSEC_PER_MSEC);
+	assert(atomic_load(&paths[1].nr_closes) == nr_closes + 1);
+	device_wait_settled(front.device, SOON_MS);
+	round_trip(&front, 0, 8);
+	device_stop(front.device);
 }
 
 /* Stopped in the moment in which it was started, again and again. */
@@ -2362,6 +2399,7 @@ static const struct {
 	{"end-while-held", test_end_while_held},
 	{"stop-in-flight", test_stop_in_flight},
 	{"slow-open", test_slow_open},
+	{"stop-while-an-open-hangs", test_stop_while_an_open_hangs},
 	{"start-stop", test_start_stop},
 	{"requests", test_requests},
 	{"changes", test_changes},
