@@ -208,6 +208,12 @@ static void leave_transition(struct multipath *m, struct path *path)
 	path->needs_activation = path->suspect;
 }
 
+/* Busy, or quiesced: it may do what is asked for in a while. */
+static bool is_not_now(const struct multipath *m, const struct scsi_result *result)
+{
+	return scsi_has_no_room(result) || asks_for_patience(m, result);
+}
+
 void converse_with_array(struct multipath *m, struct path *path, const struct scsi_answer *answer)
 {
 	struct scsi_question question = new_question(m, path);
@@ -227,7 +233,7 @@ void converse_with_array(struct multipath *m, struct path *path, const struct sc
 		send_probe(m, path);
 	} else if (result == HW_WAIT) {
 		long_answer_is_over(m, path);
-		if (m->activating_path == path && answer && !scsi_has_no_room(answer->result))
+		if (m->activating_path == path && answer && !is_not_now(m, answer->result))
 			m->pg_init_busy_ns = 0; /* it has time to say that this takes time */
 		path->resume_ns = m->now_ns + wait_ns;
 		wake_by(m, path->resume_ns);
@@ -272,7 +278,7 @@ bool waits_for_room(struct multipath *m, struct path *path)
 			m, io); /* neither the path's fault nor the array's (H7) */
 	} else {
 		io->short_until_ns = 0;
-		if (!scsi_has_no_room(&io->result))
+		if (!is_not_now(m, &io->result))
 			return false;
 		ends_ns = array_patience_ends(m);
 	}

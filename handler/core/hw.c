@@ -303,6 +303,15 @@ void hear_of_states(struct multipath *m, const struct scsi_result *result)
 		want_refresh(m);
 }
 
+/*
+ * The array lets nobody at the LUN for a while.  A handler that can ask for the states waits for
+ * these to change.
+ */
+bool asks_for_patience(const struct multipath *m, const struct scsi_result *result)
+{
+	return !m->hw.type->can_refresh && opinion_of(m, result) == HW_SENSE_TRANSITIONING;
+}
+
 static bool somebody_has_told(const struct multipath *m)
 {
 	const struct path *path;

@@ -592,6 +592,7 @@ bool is_in_transition(const struct path *path);
 void tell_port_groups(struct multipath *m);
 void want_refresh(struct multipath *m);
 void hear_of_states(struct multipath *m, const struct scsi_result *result);
+bool asks_for_patience(const struct multipath *m, const struct scsi_result *result);
 bool any_in_transition(const struct multipath *m);
 void refresh_timeout(struct multipath *m);
 void refreshed(struct multipath *m, enum hw_result result);

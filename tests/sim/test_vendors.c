@@ -606,9 +606,10 @@ static void excuses(void)
 		{MAKE_RDAC, 0x00, 0x00, 0x00, 5, 50, 6, 1, NULL},
 		{MAKE_RDAC, 0x0b, 0x00, 0x00, 5, 50, 6, 1, NULL},
 		{MAKE_RDAC, 0x06, 0x29, 0x00, 5, 50, 6, 1, NULL},
-		/* It becomes ready: after the handler's own five tries in a round of its own. */
-		{MAKE_RDAC, 0x02, 0x04, 0x01, 8, 200, 9, 2, "activating once more"},
-		{MAKE_RDAC, 0x02, 0x04, 0x01, 0, 500, 24, 0, "tried pg_init_retries times"},
+		/* It becomes ready: it is asked for five seconds in each round, as one that is
+		   busy. */
+		{MAKE_RDAC, 0x02, 0x04, 0x01, 8, 400, 9, 1, NULL},
+		{MAKE_RDAC, 0x02, 0x04, 0x01, 0, 20730, 420, 0, "tried pg_init_retries times"},
 		{MAKE_RDAC, 0x05, 0x26, 0x00, 0, 5, 1, 0, "activation failed"},
 
 		/* The switch-over is under way. */
@@ -917,14 +918,15 @@ static void a_transition_without_end(void)
  * s), or a controller that has just taken it over is not ready yet.  The kernel's handler has
  * commands wait below dm; no initiator knows what to make of these senses.
  */
+static const uint8_t quiesced[][3] = {
+	{0x02, 0x04, 0xa1}, {0x02, 0xa1, 0x02}, {0x06, 0x8b, 0x02}, {0x02, 0x04, 0x01}};
+#define NR_QUIESCED (sizeof(quiesced) / sizeof(quiesced[0]))
+
 static void an_array_that_is_quiesced(void)
 {
-	static const uint8_t senses[][3] = {
-		{0x02, 0x04, 0xa1}, {0x02, 0xa1, 0x02}, {0x06, 0x8b, 0x02}, {0x02, 0x04, 0x01}};
-
-	for (size_t i = 0; i < sizeof(senses) / sizeof(senses[0]); i++) {
+	for (size_t i = 0; i < NR_QUIESCED; i++) {
 		struct world *w = used_world("0", MAKE_RDAC, TWO_BY_TWO_PATHS);
-		const uint8_t *s = senses[i];
+		const uint8_t *s = quiesced[i];
 		struct sim_io *read, *write;
 
 		answer_with_sense(sim_path(w, "8:0"), s[0], s[1], s[2], 0);
@@ -941,6 +943,61 @@ static void an_array_that_is_quiesced(void)
 		expect_good(w, read);
 		expect_good(w, write);
 		expect(w, w->m->nr_path_faults == 0 && lun(w)->nr_moves == 0);
+		world_end(w);
+	}
+}
+
+/* Likewise, when the LUN's controller has gone for new firmware, and the other one is to take over.
+ */
+static void quiesced_when_it_is_to_take_over(void)
+{
+	for (size_t i = 0; i < NR_QUIESCED; i++) {
+		struct world *w = used_world("0", MAKE_RDAC, GROUPS);
+		struct sim_path *path = sim_path(w, "8:16");
+		const uint8_t *s = quiesced[i];
+		struct sim_io *io;
+
+		array_refuses(w, s[0], s[1], s[2], 100000);
+		set_mode(sim_path(w, "8:0"), MODE_LOST);
+		io = submit_write(w, 0, 1);
+		advance(w, 25000);
+		expect_pending(w, io);
+		expect(w, path->path->fail_count == 0);
+		expect(w, lun(w)->nr_moves <= 25 * 20);
+		lun(w)->move = MOVE_OBEYS;
+		advance(w, 100);
+		expect_good(w, io);
+		expect(w, io->last_path == path && lun(w)->owner == 1);
+		world_end(w);
+	}
+}
+
+/* For ever.  Where the other group serves, nobody waits for that for long. */
+static void quiesced_for_ever(void)
+{
+	for (size_t i = 0; i < NR_QUIESCED; i++) {
+		struct world *w = used_world("0", MAKE_RDAC, GROUPS);
+		const uint8_t *s = quiesced[i];
+		struct sim_io *io;
+
+		array_refuses(w, s[0], s[1], s[2], 0);
+		message(w, "switch_group 2");
+		io = submit_write(w, 0, 1);
+		advance(w, 4900);
+		expect_pending(w, io);
+		advance(w, 300);
+		expect_good(w, io);
+		expect(w, io->last_path == sim_path(w, "8:0") && lun(w)->owner == 0);
+		world_end(w);
+
+		w = used_world("0", MAKE_RDAC, GROUPS);
+		array_refuses(w, s[0], s[1], s[2], 0);
+		set_mode(sim_path(w, "8:0"), MODE_LOST);
+		io = submit_write(w, 0, 1);
+		advance(w, 29900);
+		expect_pending(w, io);
+		advance(w, 300);
+		expect_sense(w, io, 0x02, 0x08, 0x00);
 		world_end(w);
 	}
 }
@@ -1282,6 +1339,8 @@ int main(void)
 	STORY(a_transition_that_the_checker_does_not_see);
 	STORY(a_transition_without_end);
 	STORY(an_array_that_is_quiesced);
+	STORY(quiesced_when_it_is_to_take_over);
+	STORY(quiesced_for_ever);
 	STORY(identified_while_the_owner_is_not_ready);
 	STORY(a_transition_and_another);
 	STORY(a_path_comes_back_while_another_is_activated);
