@@ -95,11 +95,12 @@ static void path_in_transition(struct multipath *m, struct path *path)
 		path_down(m, path, TRANSITION_TOO_LONG);
 		return;
 	}
-	path->in_transition = path->active;
-	if (path->active)
+	if (path->active) {
+		note_transition(m, path);
 		suspect_path(m, path, why);
-	else if (!path->settled)
+	} else if (!path->settled) {
 		exclude_path(m, path, why);
+	}
 	path_settled(m, path);
 	check_again(m, path);
 }

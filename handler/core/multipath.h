@@ -492,6 +492,7 @@ void suspect_path(struct multipath *m, struct path *path, const char *why);
 void suspect_path_of(struct multipath *m, struct path *path, uint64_t sent_ns, const char *why);
 void end_pauses(struct multipath *m); /* of paths in doubt: a command waits for them */
 bool told_transition(struct multipath *m, struct path *path, uint64_t sent_ns, const char *why);
+void note_transition(struct multipath *m, struct path *path);
 #define TRANSITION_TOO_LONG "asymmetric access state transition takes too long"
 bool transition_lasts_too_long(const struct multipath *m, const struct path *path,
 			       uint64_t since_ns);

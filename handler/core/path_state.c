@@ -225,6 +225,20 @@ static bool is_unseen_by_checker(const struct multipath *m, const struct path *p
 		       m->settings.recheck_interval_ms * NSEC_PER_MSEC;
 }
 
+/* One that goes on unseen by the checker is no new one. */
+static void enter_transition(struct multipath *m, struct path *path, bool goes_on)
+{
+	if (!path->in_transition && !goes_on)
+		path->transition_ns = m->now_ns;
+	path->in_transition = true;
+}
+
+/* The checker is told of it. */
+void note_transition(struct multipath *m, struct path *path)
+{
+	enter_transition(m, path, is_unseen_by_checker(m, path, m->now_ns));
+}
+
 /*
  * A command is told that the port group changes its state.  The checker is asked when that is over;
  * but not every one sees it (emc_clariion and rdac read pages that are there all the time).  Then
@@ -240,11 +254,10 @@ bool told_transition(struct multipath *m, struct path *path, uint64_t sent_ns, c
 		fail_path(m, path, TRANSITION_TOO_LONG);
 		return false;
 	}
-	path->in_transition = true;
+	enter_transition(m, path, again);
 	if (path->suspect)
 		return true;
 	if (!again) {
-		path->transition_ns = m->now_ns;
 		suspect_path(m, path, why);
 		return false;
 	}

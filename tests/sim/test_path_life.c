@@ -514,6 +514,32 @@ static void a_transition_without_end_fails_the_path(void)
 	world_end(w);
 }
 
+/*
+ * The checker is told of it first, and that it is over; but the next command meets one more, which
+ * has just begun.
+ */
+static void a_transition_that_the_checker_has_met_first(void)
+{
+	struct world *w = world_new(FAIL ONE_PATH);
+	struct sim_io *io;
+
+	world_up(w);
+	set_mode(sim_path(w, "8:0"), MODE_TRANSITIONING);
+	advance(w, 6000);
+	expect_detail(w, "8:0: in doubt");
+	set_mode(sim_path(w, "8:0"), MODE_UP);
+	while (sim_path(w, "8:0")->path->suspect)
+		advance(w, 1);
+	answer_with_sense(sim_path(w, "8:0"), 0x02, 0x04, 0x0a, 1);
+	io = submit_read(w, 0, 1);
+	advance(w, 10);
+	expect_pending(w, io);
+	advance(w, 1100);
+	expect_good(w, io);
+	expect(w, sim_path(w, "8:0")->path->fail_count == 0);
+	world_end(w);
+}
+
 /* A path that is in transition when the map is made is not used, and the status says why. */
 static void a_map_is_made_during_a_transition(void)
 {
@@ -883,6 +909,7 @@ int main(void)
 	STORY(a_stopped_lun_keeps_its_paths);
 	STORY(a_transition_does_not_fail_the_path);
 	STORY(a_transition_without_end_fails_the_path);
+	STORY(a_transition_that_the_checker_has_met_first);
 	STORY(a_map_is_made_during_a_transition);
 	STORY(a_slow_check_changes_nothing);
 	STORY(a_slow_path_comes_back);
