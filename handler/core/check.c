@@ -144,6 +144,12 @@ static bool says_nothing(const struct scsi_result *result)
 	return result->transport == TRANSPORT_BUSY || scsi_is_deferred(result);
 }
 
+/* What the hardware handler takes for a transition the checker does not know as one. */
+static bool is_told_to_wait(struct multipath *m, const struct path *path)
+{
+	return judge_for(m, &path->probe.result).verdict == IO_TRANSITIONING;
+}
+
 void checked(struct multipath *m, struct path *path, enum check_result result)
 {
 	end_probe(m, path);
@@ -172,7 +178,10 @@ void checked(struct multipath *m, struct path *path, enum check_result result)
 			check_again(m, path);
 		return;
 	case CHECK_DOWN:
-		path_down(m, path, "checker: down");
+		if (is_told_to_wait(m, path))
+			path_in_transition(m, path);
+		else
+			path_down(m, path, "checker: down");
 		return;
 	case CHECK_GHOST:
 		path_ghost(m, path);
@@ -241,8 +250,7 @@ static void path_identified(struct multipath *m, struct path *path, bool passive
  */
 static bool must_be_asked_later(struct multipath *m, const struct path *path)
 {
-	return path->active && path->identified &&
-	       judge_for(m, &path->probe.result).verdict == IO_TRANSITIONING;
+	return path->active && path->identified && is_told_to_wait(m, path);
 }
 
 static void ask_later(struct multipath *m, struct path *path)

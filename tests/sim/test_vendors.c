@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "core/registry.h"
 #include "hw_handlers/rdac_transfer.h"
 #include "mpath/scsi.h"
 #include "sim/lib/tables.h"
@@ -1002,6 +1003,31 @@ static void quiesced_for_ever(void)
 	}
 }
 
+/* Who reads a block, as a checker or because a message asks for that, is told the same. */
+static void a_block_is_read_while_it_is_quiesced(void)
+{
+	for (int by_message = 0; by_message < 2; by_message++) {
+		struct world *w = new_world("0", MAKE_RDAC, TWO_BY_TWO_PATHS);
+		struct sim_io *io;
+
+		if (!by_message)
+			w->settings.checker = path_checker_find("directio");
+		world_up(w);
+		read_and_wait(w, 20);
+		lun(w)->starting = true;
+		io = submit_read(w, 0, 1);
+		if (by_message)
+			message(w, "probe_paths");
+		advance(w, 20000);
+		expect_pending(w, io);
+		lun(w)->starting = false;
+		advance(w, 1100);
+		expect_good(w, io);
+		expect(w, w->m->nr_path_faults == 0 && lun(w)->nr_moves == 0);
+		world_end(w);
+	}
+}
+
 /*
  * The controllers fail over: their ports are told of a reset, and so have to prove whose they are,
  * which a LUN that is not ready yet cannot tell wholly.  No path is at fault for that, nor is the
@@ -1341,6 +1367,7 @@ int main(void)
 	STORY(an_array_that_is_quiesced);
 	STORY(quiesced_when_it_is_to_take_over);
 	STORY(quiesced_for_ever);
+	STORY(a_block_is_read_while_it_is_quiesced);
 	STORY(identified_while_the_owner_is_not_ready);
 	STORY(a_transition_and_another);
 	STORY(a_path_comes_back_while_another_is_activated);
