@@ -102,3 +102,10 @@ enum check_result check_answer(const struct scsi_result *result, enum check_resu
 	}
 	return CHECK_DOWN;
 }
+
+bool check_medium_error(const struct scsi_result *result)
+{
+	struct scsi_sense sense;
+
+	return scsi_result_sense(result, &sense) && sense.key == 0x03 && !sense.deferred;
+}

@@ -16,4 +16,7 @@
  */
 enum check_result check_answer(const struct scsi_result *result, enum check_result *at_the_end);
 
+/* Who reads a block finds it unreadable: that is the disk's fault, and the same on every path. */
+bool check_medium_error(const struct scsi_result *result);
+
 #endif

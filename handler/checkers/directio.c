@@ -40,13 +40,6 @@ static bool is_good(const struct scsi_result *result)
 	return result->transport == TRANSPORT_OK && result->status == SAM_GOOD;
 }
 
-static bool is_medium_error(const struct scsi_result *result)
-{
-	struct scsi_sense sense;
-
-	return scsi_result_sense(result, &sense) && sense.key == 0x03 && !sense.deferred;
-}
-
 /* A block that is larger than our buffer is not read: that the target answers has to do. */
 static enum check_result capacity_answered(struct directio_context *dio,
 					   const struct scsi_answer *last,
@@ -72,7 +65,7 @@ static enum check_result directio_check(void *context, const struct scsi_answer 
 		return directio_ask(dio, next, CHECK_DOWN);
 	if (is_good(last->result) && !dio->block_size)
 		return capacity_answered(dio, last, next);
-	if (is_medium_error(last->result))
+	if (check_medium_error(last->result))
 		return CHECK_UP;
 	result = check_answer(last->result, &at_the_end);
 	return result == CHECK_ASK ? directio_ask(dio, next, at_the_end) : result;

@@ -84,6 +84,8 @@ static enum check_result emc_check(void *context, const struct scsi_answer *last
 		return emc_ask(emc, next, CHECK_DOWN);
 	if (!emc->reading && scsi_is_done(last->result))
 		return read_page(emc, last, next);
+	if (emc->reading && check_medium_error(last->result))
+		return CHECK_UP;
 	result = check_answer(last->result, &at_the_end);
 	if (!emc->reading && result == CHECK_UP)
 		return CHECK_ANSWERS; /* busy: it does not say who owns the LUN */

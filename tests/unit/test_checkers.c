@@ -296,6 +296,10 @@ static void test_emc_clariion_reads_where_it_is_owned(void)
 	emc_page(&t, 4, 2);
 	assert(sense(&t, 0x05, 0x25, 0x01) == CHECK_DOWN); /* an inactive snapshot */
 	emc_page(&t, 4, 2);
+	assert(sense(&t, 0x03, 0x11, 0x00) == CHECK_UP); /* the disk's fault */
+	emc_page(&t, 4, 2);
+	assert(sense(&t, 0x04, 0x44, 0x00) == CHECK_DOWN);
+	emc_page(&t, 4, 2);
 	assert(sense(&t, 0x06, 0x29, 0x00) == CHECK_ASK);
 	expect_asked(&t, read_block, 10, 512);
 	emc_page(&t, 4, 2);
