@@ -77,7 +77,8 @@ void listen_for_doubts(struct multipath *m, struct path *path)
 		hear_of_states(m, &path->probe.result);
 	if (is_capacity_change(&path->probe.result))
 		capacity_changed(m);
-	else if (verdict.verdict == IO_DONE && is_told_once(&path->probe.result))
+	else if (verdict.verdict == IO_DONE && is_told_once(&path->probe.result) &&
+		 !asks_for_patience(m, &path->probe.result))
 		hear_for_initiators(m, path, &path->probe.result);
 	if (generic.verdict == IO_REIDENTIFY)
 		doubt_identity(m, path, generic.why);

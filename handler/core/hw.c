@@ -309,7 +309,7 @@ void hear_of_states(struct multipath *m, const struct scsi_result *result)
  */
 bool asks_for_patience(const struct multipath *m, const struct scsi_result *result)
 {
-	return !m->hw.type->can_refresh && opinion_of(m, result) == HW_SENSE_TRANSITIONING;
+	return opinion_of(m, result) == HW_SENSE_TRANSITIONING && !m->hw.type->can_refresh;
 }
 
 static bool somebody_has_told(const struct multipath *m)

@@ -969,6 +969,7 @@ static void quiesced_when_it_is_to_take_over(void)
 		advance(w, 100);
 		expect_good(w, io);
 		expect(w, io->last_path == path && lun(w)->owner == 1);
+		read_and_wait(w, 20); /* a unit attention of these is nobody else's */
 		world_end(w);
 	}
 }
