@@ -974,6 +974,25 @@ static void quiesced_when_it_is_to_take_over(void)
 	}
 }
 
+/* It has taken it over, but does not tell its size before it is ready. */
+static void the_new_owner_is_not_ready_yet(void)
+{
+	struct world *w = used_world("0", MAKE_RDAC, GROUPS);
+	struct sim_io *io;
+
+	lun(w)->starting = true;
+	set_mode(sim_path(w, "8:0"), MODE_LOST);
+	io = submit_write(w, 0, 1);
+	advance(w, 25000);
+	expect_pending(w, io);
+	expect(w, sim_path(w, "8:16")->path->fail_count == 0);
+	lun(w)->starting = false;
+	advance(w, 100);
+	expect_good(w, io);
+	expect(w, lun(w)->nr_moves == 1);
+	world_end(w);
+}
+
 /* For ever.  Where the other group serves, nobody waits for that for long. */
 static void quiesced_for_ever(void)
 {
@@ -1367,6 +1386,7 @@ int main(void)
 	STORY(a_transition_without_end);
 	STORY(an_array_that_is_quiesced);
 	STORY(quiesced_when_it_is_to_take_over);
+	STORY(the_new_owner_is_not_ready_yet);
 	STORY(quiesced_for_ever);
 	STORY(a_block_is_read_while_it_is_quiesced);
 	STORY(identified_while_the_owner_is_not_ready);
