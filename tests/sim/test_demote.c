@@ -181,6 +181,22 @@ static void what_is_slow_everywhere_is_left_alone(void)
 	world_end(w);
 }
 
+/* Its peers are not spotless, either. */
+static void a_path_that_stalls_more_than_its_peers(void)
+{
+	struct world *w = new_world(FAIL THREE_PATHS, 3);
+	struct load l;
+
+	world_up(w);
+	load_begins(&l, w, 16);
+	load_runs(&l, 2000);
+	load_fault(w, STALLS_MORE);
+	load_runs(&l, 5000);
+	expect(w, is_slow(w, "8:0") && !is_slow(w, "8:16") && !is_slow(w, "8:32"));
+	load_ends(&l);
+	world_end(w);
+}
+
 /* There is nothing to compare it with. */
 static void a_path_alone_is_left_alone(void)
 {
@@ -237,7 +253,7 @@ static void who_refuses_is_not_quick(void)
 /* Of three, two are as slow: that is how it is. */
 static void the_many_are_right(void)
 {
-	struct world *w = new_world(FAIL "0 1 1 round-robin 0 3 1 8:0 1 8:16 1 8:32 1", 3);
+	struct world *w = new_world(FAIL THREE_PATHS, 3);
 	struct load l;
 
 	world_up(w);
@@ -596,6 +612,7 @@ int main(void)
 	STORY(trials_become_seldom);
 	STORY(a_hopeless_path_gets_no_trial);
 	STORY(what_is_slow_everywhere_is_left_alone);
+	STORY(a_path_that_stalls_more_than_its_peers);
 	STORY(a_path_alone_is_left_alone);
 	STORY(who_refuses_is_not_quick);
 	STORY(the_many_are_right);

@@ -29,7 +29,7 @@ static uint64_t usual_us(void)
 
 static bool is_faulty(const struct sim_path *p)
 {
-	return fault == STALLS_EVERYWHERE || fault == SLOWER_EVERYWHERE || p->id == 0;
+	return fault >= STALLS_EVERYWHERE || p->id == 0;
 }
 
 static uint64_t takes_ns(struct sim_path *p)
@@ -53,6 +53,9 @@ static uint64_t takes_ns(struct sim_path *p)
 	case STALLS:
 	case STALLS_EVERYWHERE:
 		us += roll(100) ? 0 : 50000;
+		break;
+	case STALLS_MORE:
+		us += roll(p->id ? 500 : 30) ? 0 : 50000;
 		break;
 	}
 	return us * 1000;

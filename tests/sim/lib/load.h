@@ -19,6 +19,7 @@ enum fault {
 	SILENT, /* swallows all commands */
 	STALLS_EVERYWHERE,
 	SLOWER_EVERYWHERE,
+	STALLS_MORE, /* one in 30, of the others' one in 500 */
 };
 
 /* So many reads are out at any time. */
