@@ -1037,19 +1037,6 @@ static void a_young_map_does_not_hedge(void)
 	is_not_hedged(w, submit_read(w, 0, 1));
 }
 
-/* A leg has 64 KiB. */
-static void a_read_that_just_fits(void)
-{
-	struct world *w = up(QUEUE TWO_PATHS);
-	struct sim_io *fits = submit_read(w, 0, 128), *is_longer = submit_read(w, 0, 129);
-
-	expect(w, fits->nr_legs == 1 && is_longer->nr_legs == 0);
-	advance(w, 10);
-	expect_good(w, fits);
-	expect_good(w, is_longer);
-	world_end(w);
-}
-
 /* Then reads go as without hedging, and come back. */
 static void more_reads_than_legs(void)
 {
@@ -1162,7 +1149,6 @@ int main(void)
 	STORY(a_full_path_gets_no_second_leg);
 	STORY(a_read_past_its_deadline);
 	STORY(a_young_map_does_not_hedge);
-	STORY(a_read_that_just_fits);
 	STORY(more_reads_than_legs);
 	STORY(off_is_off);
 	STORY(idle_maps_sleep);
