@@ -199,6 +199,16 @@ static bool is_kept_waiting(const struct multipath *m, const struct path *path)
 	       !was_asked_to_move(path->pg) && need_not_move(m, path->pg);
 }
 
+/*
+ * The transition has just been heard of.  An array that tells of the group that is asked only must
+ * be asked for the others, too, to see who serves; else nobody may do that before it is over.
+ */
+static void ask_who_serves(struct multipath *m, const struct path *path)
+{
+	if (is_in_transition(path) && path->tpg.since_ns == m->now_ns)
+		want_refresh(m);
+}
+
 /* As if a command had been told.  It is activated once that is over, if commands are here then. */
 static void leave_transition(struct multipath *m, struct path *path)
 {
@@ -237,6 +247,7 @@ void converse_with_array(struct multipath *m, struct path *path, const struct sc
 			m->pg_init_busy_ns = 0; /* it has time to say that this takes time */
 		path->resume_ns = m->now_ns + wait_ns;
 		wake_by(m, path->resume_ns);
+		ask_who_serves(m, path);
 		if (is_kept_waiting(m, path))
 			leave_transition(m, path);
 	} else {

@@ -1019,6 +1019,39 @@ static void an_activation_meets_a_transition_of_its_own_group(void)
 	world_end(w);
 }
 
+/*
+ * Nobody has told of it before, and nobody is about to ask the other controller, whose word of
+ * itself is old: it is asked at once, not with the next check of a path, if there is one.
+ */
+static void an_activation_meets_a_transition_that_nobody_knew_of(void)
+{
+	for (int checked = 0; checked < 2; checked++) {
+		struct world *w = new_world(QUEUE TWO_BY_TWO_ALUA, BOTH, 2);
+
+		w->settings.policy.failback = FAILBACK_DEFERRED;
+		w->settings.policy.failback_s = 8;
+		lun(w)->tur_in_transition = true;
+		lun(w)->tells_own_group = true;
+		if (!checked)
+			w->settings.checker = NULL;
+		world_up(w);
+		read_and_wait(w);
+		message(w, "fail_path 8:0");
+		message(w, "fail_path 8:16");
+		set_port_group(w, 1, ALUA_STANDBY, false);
+		set_port_group(w, 2, ALUA_OPTIMIZED, false);
+		expect_reads_at(w, 2, 10, 1000);
+		message(w, "reinstate_path 8:0");
+		message(w, "reinstate_path 8:16");
+		expect_reads_at(w, 2, 7, 1000);
+		set_port_group(w, 1, ALUA_TRANSITIONING, false);
+		advance(w, 1000);
+		expect_reads_at(w, 2, 20, 1000);
+		expect(w, lun(w)->nr_stpg == 0);
+		world_end(w);
+	}
+}
+
 /* What was told of the other group is from before that: it is not asked to take the LUN back. */
 static void a_transition_of_all_groups(void)
 {
@@ -1556,6 +1589,7 @@ int main(void)
 	STORY(an_activation_waits_for_its_own_transition);
 	STORY(an_activation_meets_a_move);
 	STORY(an_activation_meets_a_transition_of_its_own_group);
+	STORY(an_activation_meets_a_transition_that_nobody_knew_of);
 	STORY(a_transition_of_all_groups);
 	STORY(identified_in_a_transition);
 	STORY(a_transition_takes_too_long);
