@@ -109,8 +109,21 @@ void restart_world(struct world *w)
 
 /* --- in order --- */
 
+/* Of a disk that nobody can ask, as the tally before could not be mapped, only the file tells. */
+static bool fears_any_disk(const struct world *w)
+{
+	struct mpath_memory memory = {0};
+
+	mpath_remember(w->m, &memory);
+	while (memory.nr_disks)
+		if (!memory.disks[--memory.nr_disks])
+			return true;
+	return false;
+}
+
 /* As device_leave_word(): who fears nothing, and has saved that, leaves none. */
-static void leave_word(struct world *w, const struct mpath_error_tally *last)
+static void leave_word(struct world *w, const struct mpath_error_tally *last,
+		       bool only_the_file_tells)
 {
 	if (!w->cannot_save && !last->fence_end_ns && !last->disks[0].disk)
 		w->tally = (struct mpath_error_tally){0};
@@ -118,14 +131,14 @@ static void leave_word(struct world *w, const struct mpath_error_tally *last)
 		w->tally = *last;
 	else
 		return;
-	w->tally_is_old = false;
+	w->tally_is_old = only_the_file_tells;
 }
 
 bool end_in_order(struct world *w, uint64_t patience_ms, uint64_t lands_late_ms)
 {
 	uint64_t until_ns = w->now_ns + patience_ms * NSEC_PER_MSEC;
 	struct mpath_error_tally last;
-	bool in_order;
+	bool in_order, only_the_file_tells;
 
 	tell(w, "the process is to end");
 	stop_world(w);
@@ -135,9 +148,10 @@ bool end_in_order(struct world *w, uint64_t patience_ms, uint64_t lands_late_ms)
 	if (in_order && !w->cannot_save)
 		world_save(w);
 	mpath_tell_errors(w->m, &last);
+	only_the_file_tells = fears_any_disk(w);
 	kill_world(w, lands_late_ms);
 	if (in_order)
-		leave_word(w, &last);
+		leave_word(w, &last, only_the_file_tells);
 	w->shut_down = w->stopping = w->stopped = false;
 	return in_order;
 }
@@ -156,7 +170,7 @@ void world_tell_tally(struct world *w)
 	if (w->tally_unmapped)
 		return;
 	mpath_tell_errors(w->m, &w->tally);
-	w->tally_is_old = false;
+	w->tally_is_old = fears_any_disk(w);
 }
 
 void world_keep(struct world *w, const struct mpath_actions *a)
