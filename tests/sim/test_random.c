@@ -6,6 +6,7 @@
  *   sim_random		those in seeds/, then MPATH_SEEDS (default below) from MPATH_FIRST_SEED
  *			(1) on, in as many processes as there are CPUs; with MPATH_LONG=1 as many
  *			as it takes for 10^8 commands
+ *			or, with MPATH_HOT=1, in worlds where much more happens: no floors there
  *   sim_random SEED	that one, with all that happens in it
  */
 #include <dirent.h>
@@ -1541,7 +1542,7 @@ static void run_share(unsigned int job, unsigned int nr_jobs)
 	unsigned long first = number_from("MPATH_FIRST_SEED", 1);
 	unsigned long nr_seeds = number_from("MPATH_SEEDS", SEEDS_DEFAULT);
 
-	if (job == 0)
+	if (job == 0 && heat() == 1) /* in heat these would be other worlds */
 		live_found_seeds();
 	for (shared->seed = first + job;
 	     is_long ? shared->nr_ios < LONG_COMMANDS / nr_jobs : shared->seed < first + nr_seeds;
@@ -1555,7 +1556,7 @@ static bool report_line(unsigned long n, unsigned int floor, unsigned long nr_wo
 	bool enough = n >= (unsigned long)floor * nr_worlds / 1000;
 
 	printf("%10lu %s%s\n", n, what, enough ? "" : "   <-- too few");
-	return enough || nr_worlds < WORLDS_TO_TELL;
+	return enough || nr_worlds < WORLDS_TO_TELL || heat() > 1;
 }
 
 static int report(const struct shared *jobs, unsigned int nr_jobs)

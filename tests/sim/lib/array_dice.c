@@ -122,7 +122,7 @@ static void random_news(struct world *w)
 
 void random_arrays(struct world *w)
 {
-	switch (below(120)) {
+	switch (below(120 / heat())) {
 	case 0:
 		grow(w);
 		return;

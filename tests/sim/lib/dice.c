@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sim/lib/dice.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static uint64_t dice[NR_EXTRAS];
@@ -50,11 +51,33 @@ static bool may_have(enum extra extra, uint64_t seed)
 	return memchr(newest, (int)(seed % 61), sizeof(newest)) != NULL;
 }
 
+static bool is_hot(void)
+{
+	return getenv("MPATH_HOT") != NULL;
+}
+
+unsigned int heat(void)
+{
+	return is_hot() ? 2 : 1;
+}
+
+/* What has found the most. */
+static bool gets_hot(enum extra extra)
+{
+	return extra == EXTRA_RESTARTS || extra == EXTRA_KEPT_BACK || extra == EXTRA_TABLES ||
+	       extra == EXTRA_GROUPS || extra == EXTRA_ARRAY || extra == EXTRA_KINDS;
+}
+
 void shake(uint64_t seed)
 {
+	bool hot = is_hot();
+
 	for (hand = NR_EXTRAS; hand-- > NO_EXTRA;) {
 		dice[hand] = (seed + ((uint64_t)hand << 56)) * 0x2545f4914f6cdd1d;
-		has[hand] = hand && may_have(hand, seed) && chance(40);
+		if (hot && gets_hot(hand))
+			has[hand] = chance(70);
+		else
+			has[hand] = hand && may_have(hand, seed) && chance(40);
 	}
 	hand = NO_EXTRA;
 }

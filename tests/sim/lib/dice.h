@@ -38,6 +38,8 @@ enum extra {
 /* The world's of that seed, from their first roll on. */
 void shake(uint64_t seed);
 bool has_extra(enum extra extra);
+/* So many times as often it happens: with MPATH_HOT most worlds have extras, and more of them. */
+unsigned int heat(void);
 /* Takes its dice, and says whose were in use. */
 enum extra take_dice_of(enum extra extra);
 /* If it has that: whatever @play meets rolls these dice, too. */

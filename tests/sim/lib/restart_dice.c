@@ -380,7 +380,7 @@ void random_deaths(struct world *w)
 		return;
 	if (chance(10))
 		remember_file(w);
-	switch (below(80)) {
+	switch (below(80 / heat())) {
 	case 0:
 	case 1:
 	case 2:

@@ -137,7 +137,7 @@ void random_tables(struct world *w)
 {
 	unsigned int n;
 
-	if (w->shut_down || !chance(is_worst_time(w) ? 6 : 2))
+	if (w->shut_down || !chance(heat() * (is_worst_time(w) ? 6 : 2)))
 		return;
 	for (n = chance(70) ? 1 : 2 + below(3); n-- > 0;) {
 		load_another(w);
