@@ -13,6 +13,8 @@
  * at the most the array is waited for where another group can be used. */
 #define SHORT_PAUSE_NS (50 * NSEC_PER_MSEC)
 #define BUSY_TIME_NS   (5 * NSEC_PER_SEC)
+/* If it was not asked for so long it has that time anew. */
+#define LEFT_ALONE_NS (60 * NSEC_PER_SEC)
 
 /* An array has no more than some dozen things to say at a time that it says once. */
 #define OTHER_NEWS_MAX 16
@@ -265,12 +267,23 @@ static bool another_group_will_do(const struct multipath *m)
 	return false;
 }
 
-/* Perhaps because it takes over from a controller that has died.  For all paths together. */
-static uint64_t array_patience_ends(struct multipath *m)
+/*
+ * Perhaps because it takes over from a controller that has died.  For all paths together.  Where
+ * another group can be used it has that time once, until it was left alone for a while: a path that
+ * has failed for that is back in a second, and failback may send commands there again.  But the
+ * administrator may ask for it as often as he likes.
+ */
+static bool has_time(struct multipath *m, struct priority_group *pg)
 {
 	if (!m->pg_init_busy_ns)
 		m->pg_init_busy_ns = m->now_ns;
-	return m->pg_init_busy_ns + (another_group_will_do(m) ? BUSY_TIME_NS : SHORT_TIME_NS);
+	if (!another_group_will_do(m))
+		return m->now_ns < m->pg_init_busy_ns + SHORT_TIME_NS;
+	if (m->now_ns < m->pg_init_busy_ns + BUSY_TIME_NS &&
+	    (m->current_is_asked_for || m->now_ns >= pg->impatient_ns))
+		return true;
+	pg->impatient_ns = m->now_ns + LEFT_ALONE_NS;
+	return false;
 }
 
 /*
@@ -280,21 +293,17 @@ static uint64_t array_patience_ends(struct multipath *m)
 bool waits_for_room(struct multipath *m, struct path *path)
 {
 	struct mpath_io *io = &path->probe;
-	uint64_t ends_ns;
 
 	if (m->activating_path != path || turn_is_over(m, path))
 		return false;
 	if (io->result.transport == TRANSPORT_BUSY) {
-		ends_ns = patience_with_room_ends(
-			m, io); /* neither the path's fault nor the array's (H7) */
+		if (m->now_ns >= patience_with_room_ends(m, io))
+			return false; /* neither the path's fault nor the array's (H7) */
 	} else {
 		io->short_until_ns = 0;
-		if (!is_not_now(m, &io->result))
+		if (!is_not_now(m, &io->result) || !has_time(m, path->pg))
 			return false;
-		ends_ns = array_patience_ends(m);
 	}
-	if (m->now_ns >= ends_ns)
-		return false;
 	path->resume_ns = m->now_ns + SHORT_PAUSE_NS;
 	wake_by(m, path->resume_ns);
 	return true;

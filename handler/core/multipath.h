@@ -58,6 +58,7 @@ struct priority_group {
 	bool bypassed;
 	bool bypassed_by_array; /* it was busy; nobody has asked for that: see bypass.c */
 	uint64_t busy_ns;	/* bypassed: when its array was busy last; 0: never */
+	uint64_t impatient_ns;	/* until then its activation does not wait for a busy array */
 	bool full_are_silent;	/* paths of it have no room, and have not answered: see demote.c */
 	struct list paths;	/* path.node, in table order */
 	struct path_selector selector;

@@ -1023,6 +1023,40 @@ static void quiesced_for_ever(void)
 	}
 }
 
+/*
+ * Nor again and again: the controller that commands have left is back, and so are its paths each
+ * time, but the array takes its time to let it have the LUN.
+ */
+static void quiesced_when_commands_are_to_go_back(void)
+{
+	for (size_t i = 0; i < NR_QUIESCED; i++) {
+		struct world *w = new_world("0", MAKE_RDAC, TWO_BY_TWO_PATHS);
+		const uint8_t *s = quiesced[i];
+		unsigned int nr_good = 0;
+
+		w->settings.policy.failback = FAILBACK_IMMEDIATE;
+		world_up(w);
+		read_and_wait(w, 20);
+		set_controller_mode(w, 0, MODE_LOST);
+		read_and_wait(w, 100);
+		array_refuses(w, s[0], s[1], s[2], 0);
+		set_controller_mode(w, 0, MODE_UP);
+		for (unsigned int n = 0; n < 1200; n++) {
+			struct sim_io *io = submit_read(w, 0, 1);
+
+			advance(w, 10);
+			nr_good += io->state == SIM_IO_ANSWERED;
+			advance(w, 90);
+		}
+		expect(w, nr_good > 900);
+		lun(w)->move = MOVE_OBEYS;
+		advance(w, 2000);
+		read_and_wait(w, 100);
+		expect(w, lun(w)->owner == 0);
+		world_end(w);
+	}
+}
+
 /* Who reads a block, as a checker or because a message asks for that, is told the same. */
 static void a_block_is_read_while_it_is_quiesced(void)
 {
@@ -1388,6 +1422,7 @@ int main(void)
 	STORY(quiesced_when_it_is_to_take_over);
 	STORY(the_new_owner_is_not_ready_yet);
 	STORY(quiesced_for_ever);
+	STORY(quiesced_when_commands_are_to_go_back);
 	STORY(a_block_is_read_while_it_is_quiesced);
 	STORY(identified_while_the_owner_is_not_ready);
 	STORY(a_transition_and_another);
