@@ -94,6 +94,17 @@ void device_tell_errors(struct device *d)
 	tally_tell(&d->tally, &now);
 }
 
+/* The tally of a former process that could not be read: what it tells is feared as long. */
+static bool is_unread(const struct device *d)
+{
+	struct mpath_memory memory = {0};
+
+	if (d->tally.mapped)
+		return false;
+	mpath_remember(d->map, &memory);
+	return memory.nr_disks;
+}
+
 /*
  * The map has ended, and nobody needs the tally any more; unless the file does not know how it has
  * ended, or a former process's commands are still feared: for a time, and on disks whose errors are
@@ -106,7 +117,7 @@ void device_leave_word(struct device *d)
 	mpath_tell_errors(d->map, &last);
 	if (d->keeper.failed || last.fence_end_ns || last.disks[0].disk)
 		tally_tell(&d->tally, &last);
-	else
+	else if (!is_unread(d))
 		tally_forget(&d->tally);
 }
 

@@ -2068,6 +2068,28 @@ static void test_told_by_a_former_process_in_vain(void)
 	assert(access(tally_name(), F_OK) != 0);
 }
 
+/* Nor has it seen to that, or saved anything, when it ends: the next one fears it as well. */
+static void test_told_in_vain_to_one_that_ends_at_once(void)
+{
+	const struct mpath_error_tally told = {.disks = {{4711, 0}}};
+	static struct command write;
+	struct front front;
+	uint64_t begin_ns;
+
+	former_process_tells(&told);
+	is_short = true;
+	assert(start_without_waiting(&front, TABLE));
+	is_short = false;
+	device_stop(front.device);
+	begin_ns = clock_now_ns();
+	start(&front, TABLE);
+	send_command(&front, &write, true, 0);
+	assert(wait_command(&write, 3 * SOON_MS) && is_good(&write));
+	assert(clock_now_ns() - begin_ns >= 1800 * NSEC_PER_MSEC); /* restart_wait_ms, the fence */
+	device_stop(front.device);
+	assert(access(tally_name(), F_OK) != 0);
+}
+
 /*
  * It ends in order while commands of a former process are out: the next one is to fear that one's
  * disks, too, and to know which errors they had.
@@ -2441,6 +2463,7 @@ static const struct {
 	{"fence is told at once", test_fence_is_told_at_once},
 	{"told by a former process", test_told_by_a_former_process},
 	{"told by a former process in vain", test_told_by_a_former_process_in_vain},
+	{"told in vain to one that ends", test_told_in_vain_to_one_that_ends_at_once},
 	{"what is feared is told at the end", test_what_is_feared_is_told_at_the_end},
 	{"fence is over at the end", test_fence_is_over_at_the_end},
 	{"fence of a former process", test_fence_of_a_former_process},
