@@ -436,7 +436,7 @@ def test_iscsi_test_cu():
         target = lio.IscsiTarget(backstore, f"iqn.2026-01.org.tcmu-mpath:suites{i}", port=3270 + i)
         defer(target.delete)
         results = {}
-        thread = threading.Thread(target=iscsi_test, args=(target, results))
+        thread = threading.Thread(target=iscsi_test, args=(target, results), daemon=True)
         runs.append((thread, results))
         thread.start()
     for thread, _ in runs:
