@@ -65,6 +65,16 @@ def load_on(m, seconds, rate=RATE, **options):
     return load.wait_load(seconds=60)     # the fourth of four, on one emulated CPU
 
 
+def lasting(m, load, left, usual, most):
+    """A load for what is left to be done, of which each takes so many seconds: this one, if it lasts for the
+    next of it on a busy machine, too, or else another one, when this one has verified all."""
+    if load:
+        if load.begin + load.seconds - time.monotonic() >= most:
+            return load
+        finish(load)
+    return load_on(m, most + usual * left)
+
+
 def finish(*loads):
     """They have lasted as long as the story, and are clean.  Returns their results."""
     for load in loads:
@@ -115,8 +125,9 @@ def lose_groups(made, losses):
     m = map_over(made, grouping="failover")
     expect(m.status("table").split("1 alua")[1:], f"no handler alua: {m.status('table')}")
     m.wait_in_use()
-    load = load_on(m, 4 + count(1.5, 3) * len(losses))      # forty losses meet a busy minute
+    load = None
     for i, cut in enumerate(losses):
+        load = lasting(m, load, len(losses) - i, usual=1.5, most=5)
         here, there = made.paths[i % 2], made.paths[1 - i % 2]
         here.wait_load()
         expect_equal(state(there), STANDBY, f"{there} before {here} is lost")
@@ -171,9 +182,10 @@ def follow(made, moves):
     """
     start_runner()
     m = map_over(made, grouping="group_by_prio", failback="manual")
-    load = load_on(m, 5 + 3 * len(moves))
+    load = None
     before, after = [], []
     for i, move in enumerate(moves):
+        load = lasting(m, load, len(moves) - i, usual=3, most=8)
         here, there = made.paths[i % 2], made.paths[1 - i % 2]
         before.append(seconds_until_used(m, here))
         move(here, there)
