@@ -267,6 +267,17 @@ static bool another_group_will_do(const struct multipath *m)
 	return false;
 }
 
+/* Its array has not been too busy lately. */
+static bool another_group_is_better(const struct multipath *m)
+{
+	const struct priority_group *pg;
+
+	for_each_group(m, pg)
+		if (pg != m->current_pg && has_usable_path(pg) && m->now_ns >= pg->impatient_ns)
+			return true;
+	return false;
+}
+
 /*
  * Perhaps because it takes over from a controller that has died.  For all paths together.  Where
  * another group can be used it has that time once, until it was left alone for a while: a path that
@@ -275,12 +286,14 @@ static bool another_group_will_do(const struct multipath *m)
  */
 static bool has_time(struct multipath *m, struct priority_group *pg)
 {
+	bool had_its_time = m->now_ns < pg->impatient_ns && !m->current_is_asked_for &&
+			    another_group_is_better(m);
+
 	if (!m->pg_init_busy_ns)
 		m->pg_init_busy_ns = m->now_ns;
 	if (!another_group_will_do(m))
 		return m->now_ns < m->pg_init_busy_ns + SHORT_TIME_NS;
-	if (m->now_ns < m->pg_init_busy_ns + BUSY_TIME_NS &&
-	    (m->current_is_asked_for || m->now_ns >= pg->impatient_ns))
+	if (!had_its_time && m->now_ns < m->pg_init_busy_ns + BUSY_TIME_NS)
 		return true;
 	pg->impatient_ns = m->now_ns + LEFT_ALONE_NS;
 	return false;

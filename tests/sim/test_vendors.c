@@ -1057,6 +1057,30 @@ static void quiesced_when_commands_are_to_go_back(void)
 	}
 }
 
+/* Both groups are at the controller that is to take over: paths do not fail the quicker for that.
+ */
+static void quiesced_whichever_group_asks(void)
+{
+	struct world *w = new_world("0", MAKE_RDAC, TWO_BY_TWO_PATHS);
+	struct sim_io *io;
+	unsigned int i;
+
+	world_up(w);
+	read_and_wait(w, 20);
+	for (i = 0; i < 4; i++)
+		w->paths[i].nexus.controller = 1;
+	array_refuses(w, 0x02, 0x04, 0xa1, 0);
+	io = submit_read(w, 0, 1);
+	advance(w, 60000);
+	expect_pending(w, io);
+	for (i = 0; i < 4; i++)
+		expect(w, w->paths[i].path->fail_count <= 8);
+	lun(w)->move = MOVE_OBEYS;
+	advance(w, 2000);
+	expect_good(w, io);
+	world_end(w);
+}
+
 /* Who reads a block, as a checker or because a message asks for that, is told the same. */
 static void a_block_is_read_while_it_is_quiesced(void)
 {
@@ -1423,6 +1447,7 @@ int main(void)
 	STORY(the_new_owner_is_not_ready_yet);
 	STORY(quiesced_for_ever);
 	STORY(quiesced_when_commands_are_to_go_back);
+	STORY(quiesced_whichever_group_asks);
 	STORY(a_block_is_read_while_it_is_quiesced);
 	STORY(identified_while_the_owner_is_not_ready);
 	STORY(a_transition_and_another);
