@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runner/cmdproc.h"
 #include "runner/config.h"
 #include "runner/lock_memory.h"
 #include "runner/lun.h"
@@ -86,7 +87,7 @@ static int lun_open_ring(struct lun *lun, struct strbuf *error)
 	int err;
 
 	free(tcmu_dev_get_memory_info(lun->dev, &base, &len, &offset));
-	err = ring_init(&lun->ring, base, len, &lun_ring_ops, lun);
+	err = ring_init(&lun->ring, base, len, &lun->cmds, &lun_ring_ops, lun);
 	if (err)
 		strbuf_printf(error, "the TCMU mailbox of this kernel is not of version %d",
 			      RING_VERSION);
@@ -138,10 +139,11 @@ static int lun_start_device(struct lun *lun, const struct map_config *config, st
 struct errand {
 	struct letter letter;
 	struct lun *lun;
+	int err;
 	sem_t done;
 };
 
-static void lun_do_errand(struct lun *lun, void (*deliver)(struct letter *letter))
+static int lun_do_errand(struct lun *lun, void (*deliver)(struct letter *letter))
 {
 	struct errand errand = {.letter.deliver = deliver, .lun = lun};
 
@@ -150,24 +152,38 @@ static void lun_do_errand(struct lun *lun, void (*deliver)(struct letter *letter
 	while (sem_wait(&errand.done))
 		;
 	sem_destroy(&errand.done);
+	return errand.err;
 }
 
 static void deliver_start(struct letter *letter)
 {
 	struct errand *errand = container_of(letter, struct errand, letter);
-	struct lun *lun = errand->lun;
 
-	lun_set_tick(lun, loop_now_ns(lun->loop));
+	errand->err = lun_begin_commands(errand->lun);
 	sem_post(&errand->done);
 }
 
 static void deliver_close(struct letter *letter)
 {
 	struct errand *errand = container_of(letter, struct errand, letter);
-	struct lun *lun = errand->lun;
 
-	lun_stop_tick(lun);
+	lun_end_commands(errand->lun);
 	sem_post(&errand->done);
+}
+
+static int lun_start_commands(struct lun *lun, struct strbuf *error)
+{
+	int fd = tcmu_dev_get_fd(lun->dev);
+	int err = 0;
+
+	lun->uio.fd = cmdproc_take_uio(fd);
+	if (lun->uio.fd < 0)
+		err = lun->uio.fd;
+	else if ((err = lun_do_errand(lun, deliver_start)))
+		cmdproc_give_uio(fd, lun->uio.fd);
+	if (err)
+		strbuf_printf(error, "the ring cannot be watched: %s", strerror(-err));
+	return err;
 }
 
 static struct lun *lun_new(struct tcmu_device *dev)
@@ -209,9 +225,13 @@ static int lun_start(struct lun *lun, const struct map_config *config, struct st
 	err = lun_start_device(lun, config, error);
 	if (err)
 		goto free_name;
-	lun_do_errand(lun, deliver_start);
+	err = lun_start_commands(lun, error);
+	if (err)
+		goto stop_device;
 	return 0;
 
+stop_device:
+	device_stop(lun->device);
 free_name:
 	free(lun->name);
 	return err;
@@ -286,8 +306,8 @@ int lun_open(struct tcmu_device *dev, bool reopen)
 /* --- close --- */
 
 /*
- * On the cmdproc thread, which is being cancelled, or on main after that: either way libtcmu does
- * not look at the ring any more.  rmdir holds the configfs directory: see backstore.h.
+ * On the cmdproc thread, which is being cancelled, or on main after that.  rmdir holds the configfs
+ * directory: see backstore.h.
  */
 void lun_close(struct tcmu_device *dev)
 {
@@ -296,6 +316,7 @@ void lun_close(struct tcmu_device *dev)
 	lun_do_errand(lun, deliver_close);
 	device_stop(lun->device);
 	ring_close(&lun->ring);
+	cmdproc_give_uio(tcmu_dev_get_fd(dev), lun->uio.fd);
 	mpath_log(MPATH_LOG_INFO, lun->name, NULL, "out of service");
 	ring_cmd_pool_destroy(&lun->cmds);
 	backstore_close(&lun->backstore);

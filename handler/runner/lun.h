@@ -3,9 +3,8 @@
  * One LUN of ours: what tcmu-runner's callbacks are made of.
  *
  * It calls in from its main thread (check_config, open, reconfig), and from one thread per LUN,
- * cmdproc (handle_cmd, close).  A command that arrives becomes a letter to the thread that owns the
- * LUN's map; its answer leaves through ring.c.  tcmu-runner.md tells what of this is forced upon
- * us.
+ * cmdproc (close), which has nothing else to do: the thread that owns the LUN's map reads the ring
+ * (cmdproc.h).  tcmu-runner.md tells what of this is forced upon us.
  */
 #ifndef MPATH_RUNNER_LUN_H
 #define MPATH_RUNNER_LUN_H
@@ -16,7 +15,6 @@
 
 #include "mpath/tcmu_runner_abi.h"
 #include "runner/backstore.h"
-#include "runner/cmdproc.h"
 #include "runner/ring.h"
 #include "runtime/device.h"
 #include "runtime/loop.h"
@@ -32,15 +30,13 @@ struct lun {
 	struct backstore backstore;
 	struct ring ring;
 	struct ring_cmd_pool cmds;
-	struct cmdproc cmdproc;
-	/* cmdproc's: when the first of the commands came that the loop has not taken yet */
-	uint64_t arrival_ns;
-	unsigned int arrival_batch;
 	uint32_t block_size;
+	int cpu; /* where the ring is read: TCMU does not say from which a command came */
 	_Atomic uint64_t size; /* of the LUN when it was looked at last, 0: never */
 
 	struct device *device;
 	struct loop *loop; /* the device's */
+	struct watch uio;  /* the kernel tells of commands, and is told of answers */
 	struct batch_end flush;
 	struct timer tick;
 	uint64_t tick_ns; /* when it is due; 0: off */
@@ -55,11 +51,12 @@ void lun_log_warnings(const struct map_config *config);
 
 /* lun_commands.c: commands come and answers leave. */
 extern const struct ring_ops lun_ring_ops;
-int lun_handle_cmd(struct tcmu_device *dev, struct tcmur_cmd *cmd);
 void lun_init_commands(struct lun *lun);
-/* Owner thread: the ring is looked at from now on, or not any more. */
-void lun_set_tick(struct lun *lun, uint64_t now_ns);
-void lun_stop_tick(struct lun *lun);
+/* Owner thread: the ring is read from now on, or not any more.  0 or -errno. */
+int lun_begin_commands(struct lun *lun);
+void lun_end_commands(struct lun *lun);
+/* As in struct tcmur_handler: never called. */
+int lun_handle_cmd(struct tcmu_device *dev, struct tcmur_cmd *cmd);
 /* As in struct device_front. */
 void lun_complete(void *front, struct mpath_io *io);
 void lun_publish(void *front);

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A LUN's commands and answers: from cmdproc over the owner thread to the map, and back.
+ * A LUN's commands and answers: from the ring to the map, and back.  All on the owner thread.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,16 +22,9 @@ static void lun_kick(void *arg)
 	const uint32_t nothing = 0;
 
 	/* It cannot fail but for a device that is gone, and then nobody waits for the answers. */
-	if (write(lun->cmdproc.uio_fd, &nothing, sizeof(nothing)) < 0)
+	if (write(lun->uio.fd, &nothing, sizeof(nothing)) < 0)
 		mpath_log(MPATH_LOG_ERROR, lun->name, NULL, "cannot tell the kernel of answers: %s",
 			  strerror(errno));
-}
-
-static bool lun_libtcmu_idle(void *arg)
-{
-	struct lun *lun = arg;
-
-	return cmdproc_is_idle(&lun->cmdproc);
 }
 
 static void refuse(struct ring_cmd *cmd, uint8_t asc)
@@ -44,14 +35,13 @@ static void refuse(struct ring_cmd *cmd, uint8_t asc)
 	cmd->refused = true;
 }
 
-/* The CDB and the iovecs are there: what does the command want? */
+/* What does the command want? */
 static void lun_prepare(void *arg, struct ring_cmd *cmd)
 {
 	struct lun *lun = arg;
 	struct scsi_cmd *scsi = &cmd->io.cmd;
 
-	/* Where cmdproc runs: TCMU does not say from which CPU the initiator's command came. */
-	cmd->io.cpu = sched_getcpu();
+	cmd->io.cpu = lun->cpu;
 	switch (scsi_cdb_fill(scsi, scsi_iov_len(scsi->iov, scsi->iov_cnt), lun->block_size)) {
 	case CDB_OK:
 		return;
@@ -65,17 +55,24 @@ static void lun_prepare(void *arg, struct ring_cmd *cmd)
 	}
 }
 
-static void lun_prepare_dropped(void *arg, struct ring_cmd *cmd)
+static bool asks_for_identity(const uint8_t *cdb)
 {
-	cmd->io.arrival_ns = clock_now_ns();
-	lun_prepare(arg, cmd);
+	return cdb[0] == INQUIRY && cdb[1] & INQUIRY_EVPD &&
+	       (cdb[2] == 0x00 || cdb[2] == 0x80 || cdb[2] == 0x83);
 }
 
+/*
+ * targetcli sets the serial number only after the backstore is enabled, and an initiator may ask
+ * for it right then.
+ */
 static void lun_submit(void *arg, struct mpath_io *io)
 {
 	struct lun *lun = arg;
 
-	device_submit(lun->device, io);
+	if (asks_for_identity(io->cmd.cdb))
+		device_submit_with_news(lun->device, io);
+	else
+		device_submit(lun->device, io);
 }
 
 static void lun_abort(void *arg, struct mpath_io *io)
@@ -87,13 +84,12 @@ static void lun_abort(void *arg, struct mpath_io *io)
 
 const struct ring_ops lun_ring_ops = {
 	.kick = lun_kick,
-	.libtcmu_idle = lun_libtcmu_idle,
-	.prepare = lun_prepare_dropped,
+	.prepare = lun_prepare,
 	.submit = lun_submit,
 	.abort = lun_abort,
 };
 
-/* --- owner thread: flush and tick --- */
+/* --- reading the ring --- */
 
 static void lun_flush(struct batch_end *batch_end)
 {
@@ -103,11 +99,11 @@ static void lun_flush(struct batch_end *batch_end)
 }
 
 /* Ticks of all LUNs fall together, so that an idle machine wakes up once for all of them. */
-void lun_set_tick(struct lun *lun, uint64_t now_ns)
+static void lun_set_tick(struct lun *lun, uint64_t now_ns)
 {
 	uint64_t every_ns, due_ns;
 
-	if (lun->closing || (lun->tick_ns > now_ns && lun->tick_ns <= now_ns + RING_TICK_NS))
+	if (lun->tick_ns > now_ns && lun->tick_ns <= now_ns + RING_TICK_NS)
 		return; /* mostly: and no division is needed */
 	every_ns = ring_busy(&lun->ring) ? RING_TICK_NS : RING_IDLE_TICK_NS;
 	due_ns = (now_ns / every_ns + 1) * every_ns;
@@ -117,170 +113,61 @@ void lun_set_tick(struct lun *lun, uint64_t now_ns)
 	loop_timer_set(lun->loop, &lun->tick, due_ns);
 }
 
-void lun_stop_tick(struct lun *lun)
-{
-	lun->closing = true;
-	loop_timer_set(lun->loop, &lun->tick, 0);
-}
-
 static void lun_tick(struct timer *timer, uint64_t now_ns)
 {
 	struct lun *lun = container_of(timer, struct lun, tick);
 
+	lun->cpu = sched_getcpu();
 	ring_tick(&lun->ring, now_ns);
 	lun_set_tick(lun, now_ns);
 }
 
-/* A command came; it may have been answered at once. */
-static void lun_took(struct lun *lun)
+/*
+ * Each entry is an event of its own for an edge-triggered epoll, although nobody ever reads the
+ * descriptor, so that it stays ready: but for one of 2^32, and that one is seen by the tick.
+ */
+static void lun_uio_ready(struct watch *watch, uint32_t epoll_events)
 {
-	lun->cmdproc.delivered++;
+	struct lun *lun = container_of(watch, struct lun, uio);
+	uint64_t now_ns = loop_now_ns(lun->loop);
+
+	(void)epoll_events;
+	lun->cpu = sched_getcpu();
+	ring_take(&lun->ring, now_ns);
+	/* Some may have been answered at once. */
 	if (lun->ring.tail != lun->ring.published)
 		loop_at_batch_end(lun->loop, &lun->flush);
-	lun_set_tick(lun, loop_now_ns(lun->loop));
+	lun_set_tick(lun, now_ns);
 }
 
-static void deliver_cmd(struct letter *letter)
+/* What came before there was anybody to be told is there already. */
+int lun_begin_commands(struct lun *lun)
 {
-	struct ring_cmd *cmd = container_of(letter, struct ring_cmd, letter);
-	struct lun *lun = cmd->front;
+	int err = loop_watch(lun->loop, &lun->uio);
 
-	ring_look(&lun->ring, loop_now_ns(lun->loop));
-	ring_take(&lun->ring, cmd);
-	lun_took(lun);
+	if (!err)
+		lun_uio_ready(&lun->uio, 0);
+	return err;
 }
 
-/* --- cmdproc: a command arrives --- */
-
-/* There is no memory for a ring_cmd, but the command itself has some that nobody uses. */
-struct overflow {
-	struct letter letter;
-	struct lun *lun;
-	struct tcmulib_cmd *lib_cmd;
-};
-_Static_assert(sizeof(struct overflow) <= sizeof(((struct tcmulib_cmd *)0)->sense_buf),
-	       "an overflow fits into the sense buffer");
-_Static_assert(offsetof(struct tcmulib_cmd, sense_buf) % _Alignof(struct overflow) == 0,
-	       "an overflow is aligned there");
-
-static void deliver_overflow(struct letter *letter)
+void lun_end_commands(struct lun *lun)
 {
-	struct overflow *overflow = container_of(letter, struct overflow, letter);
-	struct lun *lun = overflow->lun;
-
-	ring_look(&lun->ring, loop_now_ns(lun->loop));
-	ring_take_overflow(&lun->ring, overflow->lib_cmd);
-	lun_took(lun);
+	loop_unwatch(lun->loop, &lun->uio);
+	loop_timer_set(lun->loop, &lun->tick, 0);
 }
 
-static void post_overflow(struct lun *lun, struct tcmulib_cmd *lib_cmd)
+/* Its thread does not come so far.  One that does is another than we know, and goes no further. */
+int lun_handle_cmd(struct tcmu_device *dev, struct tcmur_cmd *cmd)
 {
-	struct overflow *overflow = (struct overflow *)(void *)lib_cmd->sense_buf;
+	struct lun *lun = tcmur_dev_get_private(dev);
 
-	overflow->letter.deliver = deliver_overflow;
-	overflow->lun = lun;
-	overflow->lib_cmd = lib_cmd;
-	loop_post(lun->loop, &overflow->letter);
-}
-
-struct backstore_letter {
-	struct letter letter;
-	struct lun *lun;
-	struct mpath_backstore attributes;
-};
-
-static void deliver_backstore(struct letter *letter)
-{
-	struct backstore_letter *news = container_of(letter, struct backstore_letter, letter);
-
-	device_set_backstore(news->lun->device, &news->attributes);
-	free(news);
-}
-
-/*
- * targetcli sets the serial number only after the backstore is enabled, and an initiator may ask
- * for it right then: its command must not overtake the news.
- */
-static void read_and_post_backstore(struct lun *lun)
-{
-	struct backstore_letter *news = calloc(1, sizeof(*news));
-
-	if (!news)
-		return;
-	if (!backstore_read(&lun->backstore, &news->attributes)) {
-		free(news);
-		return;
-	}
-	news->lun = lun;
-	news->letter.deliver = deliver_backstore;
-	loop_post(lun->loop, &news->letter);
-}
-
-/* Removal cancels this thread: not while it has open files and memory. */
-static void post_backstore(struct lun *lun)
-{
-	int state;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	read_and_post_backstore(lun);
-	pthread_setcancelstate(state, NULL);
-}
-
-static bool asks_for_identity(const uint8_t *cdb)
-{
-	return cdb[0] == INQUIRY && cdb[1] & INQUIRY_EVPD &&
-	       (cdb[2] == 0x00 || cdb[2] == 0x80 || cdb[2] == 0x83);
-}
-
-/*
- * The clock is read once for all commands that the loop takes at once.  For those behind the first
- * it is too early by as long as that takes, which makes a deadline safer.
- */
-static uint64_t arrival_ns(struct lun *lun)
-{
-	unsigned int batch = loop_batch(lun->loop);
-
-	if (!lun->arrival_ns || batch != lun->arrival_batch) {
-		lun->arrival_batch = batch;
-		lun->arrival_ns = clock_now_ns();
-	}
-	return lun->arrival_ns;
-}
-
-/* Nothing here is a cancellation point, or it is guarded: removal cancels cmdproc at one. */
-static void lun_handle(struct lun *lun, struct tcmulib_cmd *lib_cmd)
-{
-	struct ring_cmd *cmd = ring_cmd_get(&lun->cmds);
-	size_t cdb_len = ring_libtcmu_cdb_len(lib_cmd->cdb);
-
-	cmdproc_hands_out(&lun->cmdproc);
-	if (!cmd) {
-		post_overflow(lun, lib_cmd);
-		return;
-	}
-	if (asks_for_identity(lib_cmd->cdb))
-		post_backstore(lun);
-
-	cmd->front = lun;
-	cmd->lib_cmd = lib_cmd;
-	cmd->letter.deliver = deliver_cmd;
-	cmd->io.cmd.iov = lib_cmd->iovec;
-	cmd->io.cmd.iov_cnt = lib_cmd->iov_cnt;
-	/* scsi_cdb_fill() refuses what is too long. */
-	cmd->io.cmd.cdb_len = cdb_len > UINT8_MAX ? UINT8_MAX : (uint8_t)cdb_len;
-	memcpy(cmd->io.cmd.cdb, lib_cmd->cdb, cdb_len < SCSI_CDB_MAX ? cdb_len : SCSI_CDB_MAX);
-	cmd->io.arrival_ns = arrival_ns(lun);
-	lun_prepare(lun, cmd);
-	loop_post(lun->loop, &cmd->letter);
-}
-
-int lun_handle_cmd(struct tcmu_device *dev, struct tcmur_cmd *tcmur_cmd)
-{
-	struct tcmulib_cmd *lib_cmd;
-
-	memcpy(&lib_cmd, tcmur_cmd, sizeof(lib_cmd)); /* its first field; may be misaligned */
-	lun_handle(tcmur_dev_get_private(dev), lib_cmd);
-	return TCMU_STS_ASYNC_HANDLED;
+	(void)cmd;
+	mpath_log(
+		MPATH_LOG_ERROR, lun->name, NULL,
+		"this tcmu-runner reads the ring before it waits for commands: it is not known to "
+		"work with this handler");
+	for (;;)
+		pause();
 }
 
 /* --- the map's answers --- */
@@ -301,9 +188,9 @@ void lun_publish(void *front)
 
 void lun_init_commands(struct lun *lun)
 {
+	lun->uio.ready = lun_uio_ready;
 	lun->tick.fire = lun_tick;
 	list_init(&lun->tick.node);
 	lun->flush.end = lun_flush;
 	list_init(&lun->flush.node);
-	cmdproc_init(&lun->cmdproc, tcmu_dev_get_fd(lun->dev), tcmu_dev_get_uio_name(lun->dev));
 }

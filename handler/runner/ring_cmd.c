@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The pool of a LUN's commands: one thread takes, another gives back, nobody waits.
+ * The pool of a LUN's commands.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -27,9 +27,7 @@ static bool add_chunk(struct ring_cmd_pool *pool, unsigned int nr_cmds)
 	chunk->next = pool->chunks;
 	pool->chunks = chunk;
 	for (unsigned int i = 0; i < nr_cmds; i++) {
-		chunk->cmds[i].pool = pool;
-		chunk->cmds[i].lib_cmd = NULL;
-		chunk->cmds[i].next_free = pool->free;
+		chunk->cmds[i] = (struct ring_cmd){.pool = pool, .next_free = pool->free};
 		pool->free = &chunk->cmds[i];
 	}
 	return true;
@@ -39,7 +37,6 @@ bool ring_cmd_pool_init(struct ring_cmd_pool *pool)
 {
 	pool->free = NULL;
 	pool->chunks = NULL;
-	atomic_init(&pool->returned, NULL);
 	return add_chunk(pool, CHUNK_CMDS_FIRST);
 }
 
@@ -57,7 +54,7 @@ void ring_cmd_pool_destroy(struct ring_cmd_pool *pool)
 	while ((chunk = pool->chunks)) {
 		pool->chunks = chunk->next;
 		for (unsigned int i = 0; i < chunk->nr_cmds; i++)
-			free(chunk->cmds[i].lib_cmd);
+			free(chunk->cmds[i].iov);
 		free(chunk);
 	}
 }
@@ -66,9 +63,6 @@ struct ring_cmd *ring_cmd_get(struct ring_cmd_pool *pool)
 {
 	struct ring_cmd *cmd;
 
-	/* Taking all that came back at once is what makes this safe without a lock. */
-	if (!pool->free)
-		pool->free = atomic_exchange_explicit(&pool->returned, NULL, memory_order_acquire);
 	if (!pool->free)
 		grow(pool);
 	cmd = pool->free;
@@ -76,31 +70,23 @@ struct ring_cmd *ring_cmd_get(struct ring_cmd_pool *pool)
 		return NULL;
 
 	pool->free = cmd->next_free;
-	free(cmd->lib_cmd);
-	memset(cmd, 0, sizeof(*cmd));
-	cmd->pool = pool;
+	memset(&cmd->io, 0, sizeof(cmd->io));
 	cmd->io.owner = cmd;
 	list_init(&cmd->io.node);
+	cmd->refused = false;
 	return cmd;
 }
 
-/*
- * The lib_cmd came with malloc(), and nobody else keeps it: we are the ones to complete it (D3).
- * Its memory goes back when the command is taken again, for that is done by the thread that called
- * malloc(): so it comes out of that thread's cache, and the two threads do not meet in the heap.
- */
+bool ring_cmd_make_room(struct ring_cmd *cmd, size_t iov_cnt)
+{
+	free(cmd->iov);
+	cmd->iov = malloc(iov_cnt * sizeof(*cmd->iov));
+	cmd->iov_max = cmd->iov ? iov_cnt : 0;
+	return cmd->iov;
+}
+
 void ring_cmd_put(struct ring_cmd *cmd)
 {
-	struct ring_cmd_pool *pool = cmd->pool;
-	struct ring_cmd *first;
-
-	if (!pool) {
-		free(cmd);
-		return;
-	}
-	first = atomic_load_explicit(&pool->returned, memory_order_relaxed);
-	do
-		cmd->next_free = first;
-	while (!atomic_compare_exchange_weak_explicit(&pool->returned, &first, cmd,
-						      memory_order_release, memory_order_relaxed));
+	cmd->next_free = cmd->pool->free;
+	cmd->pool->free = cmd;
 }

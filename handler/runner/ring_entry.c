@@ -56,60 +56,38 @@ void ring_view_set_tail(const struct ring_view *view, uint32_t tail)
 	__atomic_store_n(&mailbox(view)->tail, tail, __ATOMIC_RELEASE);
 }
 
-size_t ring_libtcmu_cdb_len(const uint8_t *cdb)
+/* The kernel's table: what it has copied into the ring.  At least 8 bytes are readable. */
+static size_t cdb_len_of(const uint8_t *cdb)
 {
-	switch (cdb[0] >> 5) {
-	case 0:
-		return 6;
-	case 1:
-	case 2:
-		return 10;
-	case 3:
-		return cdb[0] == 0x7f ? 8 + (size_t)cdb[7] : 0;
-	case 4:
-		return 16;
-	case 5:
-		return 12;
-	}
-	return 0;
+	static const uint8_t lens[8] = {6, 10, 10, 12, 16, 12, 10, 10}; /* by the opcode's group */
+
+	return cdb[0] == 0x7f ? 8 + (size_t)cdb[7] : lens[cdb[0] >> 5];
 }
 
-/* The kernel's table for the groups that libtcmu drops: what it has copied into the ring. */
-static size_t dropped_cdb_len(uint8_t opcode)
-{
-	return opcode >> 5 == 3 ? 12 : 10;
-}
-
-static void read_request(const struct ring_view *view, uint32_t at, struct ring_request *request)
-{
-	memcpy(request, entry_bytes(view, at), sizeof(*request));
-}
-
-/* Where the CDB lies, with at least @len bytes inside the entry; NULL if it does not. */
+/* Where the CDB lies, and how many bytes of the entry are there; NULL: not in the entry. */
 static const uint8_t *entry_cdb(const struct ring_view *view, const struct ring_entry *entry,
-				size_t len)
+				size_t *room)
 {
 	uint64_t start = (uint64_t)view->ring_off + entry->at;
-	struct ring_request request;
 	uint64_t cdb_off;
 
-	read_request(view, entry->at, &request);
-	cdb_off = request.cdb_off;
-	if (cdb_off < start + sizeof(struct ring_request) || cdb_off > start + entry->len ||
-	    start + entry->len - cdb_off < len)
+	memcpy(&cdb_off, entry_bytes(view, entry->at) + offsetof(struct ring_request, cdb_off),
+	       sizeof(cdb_off));
+	if (cdb_off < start + sizeof(struct ring_request) || cdb_off > start + entry->len)
 		return NULL;
+	*room = start + entry->len - cdb_off;
 	return view->base + cdb_off;
 }
 
+/* A slot must hold a response; the CDB is padded to 8 bytes. */
 static enum ring_entry_kind command_kind(const struct ring_view *view,
 					 const struct ring_entry *entry)
 {
-	const uint8_t *cdb = entry_cdb(view, entry, 8);
+	size_t room;
 
-	/* A slot must hold a response; the CDB is padded to 8 bytes. */
-	if (entry->len < sizeof(struct ring_response) || !cdb)
+	if (entry->len < sizeof(struct ring_response) || !entry_cdb(view, entry, &room) || room < 8)
 		return ENTRY_BROKEN;
-	return ring_libtcmu_cdb_len(cdb) ? ENTRY_CMD : ENTRY_DROPPED;
+	return ENTRY_CMD;
 }
 
 struct ring_entry ring_entry_at(const struct ring_view *view, uint32_t at, uint32_t head)
@@ -169,17 +147,16 @@ uint16_t ring_tmr_id(const struct ring_view *view, const struct ring_entry *entr
 size_t ring_entry_cdb(const struct ring_view *view, const struct ring_entry *entry,
 		      uint8_t cdb[SCSI_CDB_MAX])
 {
-	const uint8_t *bytes = entry_cdb(view, entry, 8);
-	size_t len;
+	size_t room, len;
+	const uint8_t *bytes = entry_cdb(view, entry, &room);
 
-	if (!bytes)
+	if (!bytes || room < 8) /* changed under way */
 		return 0;
-	len = dropped_cdb_len(bytes[0]);
-	bytes = entry_cdb(view, entry, len);
-	if (!bytes)
+	len = cdb_len_of(bytes);
+	if (room < len)
 		return 0;
 	memset(cdb, 0, SCSI_CDB_MAX);
-	memcpy(cdb, bytes, len);
+	memcpy(cdb, bytes, len < SCSI_CDB_MAX ? len : SCSI_CDB_MAX);
 	return len;
 }
 
@@ -201,19 +178,20 @@ size_t ring_entry_iov(const struct ring_view *view, const struct ring_entry *ent
 		      struct iovec *iov, size_t max)
 {
 	size_t room = (entry->len - sizeof(struct ring_request)) / sizeof(struct ring_iovec);
-	struct ring_request request;
 	struct iovec nth;
+	uint32_t count;
 
-	read_request(view, entry->at, &request);
-	if (request.iov_cnt > room)
+	memcpy(&count, entry_bytes(view, entry->at) + offsetof(struct ring_request, iov_cnt),
+	       sizeof(count));
+	if (count > room)
 		return 0;
-	for (size_t i = 0; i < request.iov_cnt; i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (!nth_iov(view, entry, i, &nth))
 			return 0;
-		if (iov && i < max)
+		if (i < max)
 			iov[i] = nth;
 	}
-	return request.iov_cnt;
+	return count;
 }
 
 void ring_entry_zero_data(const struct ring_view *view, const struct ring_entry *entry)

@@ -25,12 +25,11 @@ struct ring_view {
 };
 
 enum ring_entry_kind {
-	ENTRY_NONE,    /* the kernel has written nothing more */
-	ENTRY_SKIP,    /* padding, or an opcode that nobody knows: needs no response */
-	ENTRY_TMR,     /* task management: needs no response */
-	ENTRY_CMD,     /* a command that libtcmu hands to us */
-	ENTRY_DROPPED, /* a command that libtcmu steps over and forgets */
-	ENTRY_BROKEN,  /* not an entry */
+	ENTRY_NONE, /* the kernel has written nothing more */
+	ENTRY_SKIP, /* padding, or an opcode that nobody knows: needs no response */
+	ENTRY_TMR,  /* task management: needs no response */
+	ENTRY_CMD,
+	ENTRY_BROKEN, /* not an entry */
 };
 
 struct ring_entry {
@@ -58,22 +57,19 @@ size_t ring_tmr_count(const struct ring_view *view, const struct ring_entry *ent
 uint16_t ring_tmr_id(const struct ring_view *view, const struct ring_entry *entry, size_t i);
 
 /*
- * The CDB of a dropped command into @cdb; returns its length as the kernel counts it, 0 if it
- * does not lie in the ring.
+ * The CDB of a command into @cdb, as far as there is room; returns its length as the kernel counts
+ * it, 0 if it does not lie in the ring.
  */
 size_t ring_entry_cdb(const struct ring_view *view, const struct ring_entry *entry,
 		      uint8_t cdb[SCSI_CDB_MAX]);
 /*
- * The data of a dropped command: fills up to @max iovecs, and returns how many it has; none if
- * one points outside the mapping.  With @iov NULL only counts.
+ * The data of a command: fills up to @max iovecs, and returns how many it has; none if
+ * one points outside the mapping.
  */
 size_t ring_entry_iov(const struct ring_view *view, const struct ring_entry *entry,
 		      struct iovec *iov, size_t max);
 /* Likewise: nothing of another command's is left there. */
 void ring_entry_zero_data(const struct ring_view *view, const struct ring_entry *entry);
-
-/* Bytes of a CDB as libtcmu hands it over; 0: it drops the opcode.  At least 8 are readable. */
-size_t ring_libtcmu_cdb_len(const uint8_t *cdb);
 
 /*
  * The response for @io: status, sense, and a read length where that is allowed.  Also zeroes

@@ -315,11 +315,6 @@ void device_submit(struct device *d, struct mpath_io *io)
 		device_step(d, &(struct mpath_event){.type = MPATH_SUBMIT, .io = io});
 }
 
-void device_abort(struct device *d, struct mpath_io *io)
-{
-	device_step(d, &(struct mpath_event){.type = MPATH_ABORT, .io = io});
-}
-
 struct loop *device_loop(struct device *d)
 {
 	return d->loop;
@@ -342,17 +337,40 @@ static void refresh_run(struct job *job)
 	d->refresh.valid = d->ops->read_backstore(d->front, &d->refresh.read);
 }
 
+static void refresh_start(struct device *d)
+{
+	d->refresh.running = true;
+	list_splice(&d->refresh.waiting, &d->refresh.next);
+	device_start_job(d, &d->refresh.jobs, &d->refresh.job);
+}
+
+static void device_set_backstore(struct device *d, const struct mpath_backstore *backstore)
+{
+	d->refresh.known = *backstore;
+	device_step(d,
+		    &(struct mpath_event){.type = MPATH_BACKSTORE, .backstore = &d->refresh.known});
+}
+
+static void submit_all(struct device *d, struct list *ios)
+{
+	struct list *node;
+
+	while ((node = list_pop(ios)))
+		device_submit(d, container_of(node, struct mpath_io, node));
+}
+
 static void refresh_done(struct letter *letter)
 {
 	struct device *d = container_of(letter, struct device, refresh.job.letter);
 
 	d->nr_jobs--;
 	d->refresh.running = false;
-	if (!d->stopping && d->refresh.valid && !d->refresh.overtaken &&
-	    !backstore_equal(&d->refresh.read, &d->refresh.known)) {
+	if (!d->stopping && d->refresh.valid &&
+	    !backstore_equal(&d->refresh.read, &d->refresh.known))
 		device_set_backstore(d, &d->refresh.read);
-		return;
-	}
+	submit_all(d, &d->refresh.waiting);
+	if (!list_empty(&d->refresh.next))
+		refresh_start(d);
 	device_check_finished(d);
 }
 
@@ -381,17 +399,43 @@ static void refresh_fire(struct timer *timer, uint64_t now_ns)
 		workers_ready();
 		return; /* configfs is slow: one reader at a time */
 	}
-	d->refresh.running = true;
-	d->refresh.overtaken = false;
-	device_start_job(d, &d->refresh.jobs, &d->refresh.job);
+	refresh_start(d);
 }
 
-void device_set_backstore(struct device *d, const struct mpath_backstore *backstore)
+void device_submit_with_news(struct device *d, struct mpath_io *io)
 {
-	d->refresh.overtaken = d->refresh.running;
-	d->refresh.known = *backstore;
-	device_step(d,
-		    &(struct mpath_event){.type = MPATH_BACKSTORE, .backstore = &d->refresh.known});
+	list_push_back(&d->refresh.next, &io->node);
+	if (!d->refresh.running)
+		refresh_start(d);
+}
+
+/* Without the news: for who cannot wait. */
+static void submit_waiting(struct device *d)
+{
+	submit_all(d, &d->refresh.waiting);
+	submit_all(d, &d->refresh.next);
+}
+
+static bool is_on(const struct list *ios, const struct mpath_io *wanted)
+{
+	const struct mpath_io *io;
+
+	list_for_each_entry(io, ios, node)
+		if (io == wanted)
+			return true;
+	return false;
+}
+
+void device_abort(struct device *d, struct mpath_io *io)
+{
+	if (!is_on(&d->refresh.waiting, io) && !is_on(&d->refresh.next, io)) {
+		device_step(d, &(struct mpath_event){.type = MPATH_ABORT, .io = io});
+		return;
+	}
+	list_del(&io->node);
+	io->result = (struct scsi_result){.status = SAM_TASK_ABORTED,
+					  .residual = (uint32_t)io->cmd.data_len};
+	device_complete_io(d, io);
 }
 
 /* --- control --- */
@@ -501,6 +545,7 @@ static void device_handle_stop(struct letter *letter)
 {
 	struct device *d = container_of(letter, struct device, stop);
 
+	submit_waiting(d);
 	d->stopping = true;
 	search_stop(&d->search);
 	if (d->keeper.later || d->keeper.failed)
@@ -594,6 +639,8 @@ static void device_init_parts(struct device *d)
 	list_init(&d->refresh.timer.node);
 	d->refresh.timer.fire = refresh_fire;
 	job_queue_init(&d->refresh.jobs);
+	list_init(&d->refresh.waiting);
+	list_init(&d->refresh.next);
 	job_init(&d->refresh.job, d->loop, refresh_run, refresh_done);
 
 	search_attach(&d->search, d->loop);

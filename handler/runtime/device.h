@@ -77,7 +77,8 @@ struct loop *device_loop(struct device *device);
 /* Owner thread, from a letter of the front's. */
 void device_submit(struct device *device, struct mpath_io *io);
 void device_abort(struct device *device, struct mpath_io *io);
-void device_set_backstore(struct device *device, const struct mpath_backstore *backstore);
+/* As device_submit, once the backstore's attributes were read anew: the answer must know them. */
+void device_submit_with_news(struct device *device, struct mpath_io *io);
 
 /* SIGTERM: what every device holds is answered BUSY from now on.  Any thread; does not wait. */
 void device_shutdown_all(void);

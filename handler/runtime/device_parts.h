@@ -49,8 +49,9 @@ struct refresh {
 	struct job job;
 	struct job_queue jobs; /* so a backstore that hangs holds up only itself */
 	bool running;
-	bool valid;	/* the last reading succeeded */
-	bool overtaken; /* the map was told meanwhile by who may have read later */
+	bool valid;	     /* the last reading succeeded */
+	struct list waiting; /* commands, by io.node, for the end of this reading */
+	struct list next;    /* and those that came after it had begun, for the next one */
 	struct mpath_backstore read;
 	struct mpath_backstore known; /* what the map was told last */
 };

@@ -38,7 +38,6 @@ struct loop {
 	int event_fd;
 
 	_Atomic(struct list *) letters; /* the newest, and by letter.node.next the older ones */
-	atomic_uint nr_batches;
 
 	/* Owner thread only. */
 	bool posted_to_self; /* there are letters, and nobody has written to event_fd */
@@ -85,16 +84,6 @@ void loop_read_clock(struct loop *loop)
 
 /* --- letters --- */
 
-/* tcmu-runner cancels threads that post: not between a letter and the call that makes it known. */
-static void loop_wake(struct loop *loop)
-{
-	int state;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	eventfd_write(loop->event_fd, 1);
-	pthread_setcancelstate(state, NULL);
-}
-
 void loop_post(struct loop *loop, struct letter *letter)
 {
 	struct list *newest = atomic_load_explicit(&loop->letters, memory_order_relaxed);
@@ -108,12 +97,7 @@ void loop_post(struct loop *loop, struct letter *letter)
 	if (loop_is_current(loop))
 		loop->posted_to_self = true;
 	else
-		loop_wake(loop);
-}
-
-unsigned int loop_batch(const struct loop *loop)
-{
-	return atomic_load_explicit(&loop->nr_batches, memory_order_relaxed);
+		eventfd_write(loop->event_fd, 1);
 }
 
 /*
@@ -125,8 +109,6 @@ static void loop_begin_batch(struct loop *loop, struct list *letters)
 	struct list *node, *older;
 
 	node = atomic_exchange_explicit(&loop->letters, NULL, memory_order_acquire);
-	/* Now, not before: who is told of a new batch must not have a letter in this one. */
-	atomic_fetch_add_explicit(&loop->nr_batches, 1, memory_order_release);
 	list_init(letters);
 	for (; node; node = older) {
 		older = node->next;

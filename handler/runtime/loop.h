@@ -50,13 +50,8 @@ struct batch_end {
 struct loop *loop_acquire(void);
 void loop_release(struct loop *loop);
 
-/* Any thread, without a lock; no cancellation point. */
+/* Any thread, without a lock. */
 void loop_post(struct loop *loop, struct letter *letter);
-/*
- * Any thread.  As long as the number stays the same, the loop has not taken what was posted: so
- * a poster can do once for a batch what need not be done for each letter.
- */
-unsigned int loop_batch(const struct loop *loop);
 bool loop_is_current(const struct loop *loop);
 
 /* Owner thread.  loop_now_ns() is read once per batch ... */

@@ -67,7 +67,6 @@ struct numbered {
 	struct letter letter;
 	unsigned int poster;
 	unsigned int number;
-	unsigned int batch; /* when it was posted */
 };
 
 static unsigned int next_number[NR_POSTERS]; /* owner thread */
@@ -79,7 +78,6 @@ static void numbered_deliver(struct letter *letter)
 
 	assert(loop_is_current(loop));
 	assert(n->number == next_number[n->poster]++);
-	assert(n->batch != loop_batch(loop));
 	if (n->number == NR_LETTERS - 1)
 		sem_post(&all_delivered);
 	free(n);
@@ -96,7 +94,6 @@ static void *post_letters(void *arg)
 		n->letter.deliver = numbered_deliver;
 		n->poster = (unsigned int)(uintptr_t)arg;
 		n->number = i;
-		n->batch = loop_batch(loop);
 		loop_post(loop, &n->letter);
 		if (i % 1000 == 0)
 			sleep_ms(1); /* so that the loop falls asleep now and then */
@@ -104,10 +101,7 @@ static void *post_letters(void *arg)
 	return NULL;
 }
 
-/*
- * Four posters at once: nothing is lost, each one's letters keep their order, and once a letter has
- * been taken the batch in which it was posted is over.
- */
+/* Four posters at once: nothing is lost, and each one's letters keep their order. */
 static void test_letters(void)
 {
 	pthread_t threads[NR_POSTERS];
@@ -120,39 +114,6 @@ static void test_letters(void)
 		sem_wait(&all_delivered);
 	for (i = 0; i < NR_POSTERS; i++)
 		pthread_join(threads[i], NULL);
-	sem_destroy(&all_delivered);
-}
-
-static void *post_when_cancelled(void *arg)
-{
-	pthread_cancel(pthread_self());
-	loop_post(loop, arg);
-	pthread_testcancel();
-	return NULL;
-}
-
-static void tell_delivered(struct letter *letter)
-{
-	(void)letter;
-	sem_post(&all_delivered);
-}
-
-/* tcmu-runner cancels cmdproc at any time: a letter that was linked is made known. */
-static void test_cancelled_poster(void)
-{
-	struct letter letter = {.deliver = tell_delivered};
-	struct timespec bound;
-	pthread_t poster;
-	void *ended;
-
-	sem_init(&all_delivered, 0, 0);
-	sleep_ms(10); /* the loop has fallen asleep */
-	assert(!pthread_create(&poster, NULL, post_when_cancelled, &letter));
-	pthread_join(poster, &ended);
-	assert(ended == PTHREAD_CANCELED);
-	clock_gettime(CLOCK_REALTIME, &bound);
-	bound.tv_sec += 10;
-	assert(!sem_timedwait(&all_delivered, &bound));
 	sem_destroy(&all_delivered);
 }
 
@@ -674,34 +635,6 @@ static void test_batch_end(void)
 	assert(nr_batch_ends >= 1 && nr_batch_ends <= 2);
 }
 
-static void post_nothing(struct letter *letter)
-{
-	(void)letter;
-}
-
-/* On the owner thread, so nothing is taken meanwhile: it is one batch to whoever posts. */
-static void post_two(void *arg)
-{
-	static struct letter letters[2] = {{.deliver = post_nothing}, {.deliver = post_nothing}};
-	unsigned int *batch = arg;
-
-	*batch = loop_batch(loop);
-	loop_post(loop, &letters[0]);
-	assert(loop_batch(loop) == *batch);
-	loop_post(loop, &letters[1]);
-	assert(loop_batch(loop) == *batch);
-}
-
-/* Once they are taken it is another one. */
-static void test_batch_number(void)
-{
-	unsigned int batch;
-
-	on_owner(post_two, &batch);
-	on_owner(nothing, NULL);
-	assert(loop_batch(loop) != batch);
-}
-
 /* --- jobs --- */
 
 #define NR_QUEUES  100
@@ -894,7 +827,6 @@ int main(void)
 	loop = loop_acquire();
 	assert(loop && workers_ready());
 	test_letters();
-	test_cancelled_poster();
 	test_letters_to_self();
 	test_thread();
 	test_spreading();
@@ -906,7 +838,6 @@ int main(void)
 	test_edges();
 	test_answers_in_a_standstill();
 	test_batch_end();
-	test_batch_number();
 	test_jobs();
 	test_hanging_queues();
 	test_too_many_workers();

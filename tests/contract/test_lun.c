@@ -2,9 +2,9 @@
 /*
  * A LUN from the ring to the paths and back, with all the threads that it has in tcmu-runner: the
  * kernel here, cmdproc, which is cancelled at the end as there, the owner thread and workers.  Each
- * command that was handed out is answered once, with its own data; nothing is written afterwards.
+ * command is answered once, with its own data; nothing is written afterwards.
  *
- * Kernel, libtcmu and backstore are played, and the transport is the fake one.
+ * Kernel, tcmu-runner and backstore are played, and the transport is the fake one.
  */
 #include <assert.h>
 #include <poll.h>
@@ -45,7 +45,7 @@ int handler_init_here(void);
 #define CDB_AT	    sizeof(struct ring_response)
 #define ENTRY_SIZE  (uint32_t)(CDB_AT + 16)
 #define TMR_SIZE    (uint32_t)(sizeof(struct ring_tmr) + 8)
-#define NOT_HEARD   0x62 /* libtcmu steps over it */
+#define NOT_HEARD   0x62 /* libtcmu would step over it */
 #define WAIT_MS	    20000
 #define MAP_FILE    "[multipath]\ntable=0 0 1 1 round-robin 0 2 1 8:0 1 8:16 1\n"
 
@@ -145,12 +145,12 @@ struct command {
 	bool is_out;
 	bool is_named; /* by a TMR */
 	uint8_t cdb[16];
-	atomic_bool is_handed_out;
 };
 
 static _Alignas(8) uint8_t mem[MEM_SIZE];
 static struct tcmu_device device = {.cfgstring = "mpath/m", .shared = mem, .shared_len = MEM_SIZE};
-static int kernel_fd; /* the other end of the uio device */
+static int kernel_fd;  /* the other end of the uio device */
+static int drained_fd; /* the handler's end: nobody reads it there */
 static uint32_t taken;
 static struct command commands[NR_IDS]; /* by id; each has blocks of its own */
 static int written[NR_IDS];		/* what stands there; -1: nobody knows */
@@ -196,8 +196,11 @@ static void move_head(uint32_t len)
 
 static void raise_event(void)
 {
-	const uint32_t event = 1;
+	uint32_t event;
 
+	while (recv(drained_fd, &event, sizeof(event), MSG_DONTWAIT) > 0)
+		;
+	event = 1;
 	assert(send(kernel_fd, &event, sizeof(event), 0) == sizeof(event));
 }
 
@@ -237,7 +240,6 @@ static bool put_command(uint8_t opcode)
 	fill_cdb((unsigned int)id, opcode);
 	commands[id].is_out = true;
 	commands[id].is_named = false;
-	commands[id].is_handed_out = false;
 	nr_out++;
 	memset(entry, 0, ENTRY_SIZE);
 	request->header =
@@ -273,7 +275,7 @@ static bool put_tmr(void)
 	return true;
 }
 
-/* What libtcmu does not hand out is put before something that it does, and told together. */
+/* Two may be told together. */
 static void put_some(void)
 {
 	static const uint8_t usual[] = {0x28, 0x28, 0x28, 0x2a, 0x2a};
@@ -325,7 +327,6 @@ static void take_answer(const struct ring_response *response)
 		       response->scsi_status == SAM_BUSY || command->is_named);
 		return;
 	}
-	assert(command->is_handed_out);
 	if (response->scsi_status == SAM_GOOD) {
 		check_good(id);
 		return;
@@ -361,48 +362,7 @@ static void wait_for_kick(void)
 		;
 }
 
-/* --- libtcmu --- */
-
-static uint32_t walked; /* cmdproc's */
-
-static void hand_out(const uint8_t *entry)
-{
-	struct {
-		struct tcmulib_cmd cmd;
-		struct iovec iov;
-		uint8_t cdb[16];
-	} *whole = malloc(sizeof(*whole));
-	struct ring_request request;
-	struct tcmur_cmd tcmur_cmd;
-	struct ring_iovec iov;
-
-	assert(whole);
-	memset(whole, 0xa5, sizeof(*whole)); /* libtcmu does not clear it */
-	memcpy(&request, entry, sizeof(request));
-	memcpy(&iov, entry + sizeof(request), sizeof(iov));
-	memcpy(whole->cdb, mem + request.cdb_off, sizeof(whole->cdb));
-	whole->iov = (struct iovec){mem + iov.offset, iov.len};
-	whole->cmd.cmd_id = request.header.cmd_id;
-	whole->cmd.cdb = whole->cdb;
-	whole->cmd.iovec = &whole->iov;
-	whole->cmd.iov_cnt = 1;
-	tcmur_cmd.lib_cmd = &whole->cmd;
-	commands[request.header.cmd_id].is_handed_out = true;
-	assert(lun_handle_cmd(&device, &tcmur_cmd) == TCMU_STS_ASYNC_HANDLED);
-}
-
-static __attribute__((noinline)) void walk(void)
-{
-	while (walked != __atomic_load_n(&mailbox()->head, __ATOMIC_ACQUIRE)) {
-		const uint8_t *entry = mem + RING_OFF + walked;
-		struct ring_header header;
-
-		memcpy(&header, entry, sizeof(header));
-		if ((header.len_op & RING_OP_MASK) == RING_OP_CMD && entry[CDB_AT] != NOT_HEARD)
-			hand_out(entry);
-		walked = (walked + (header.len_op & ~RING_OP_MASK)) % RING_SIZE;
-	}
-}
+/* --- tcmu-runner --- */
 
 /* TSan loses sight of a thread that is cancelled within a call: then nothing waits for another. */
 #ifdef __SANITIZE_THREAD__
@@ -422,19 +382,12 @@ static void cmdproc_ends(void *arg)
 /* Nothing on the stack of who is cancelled: it is never left, as ASan would see. */
 static void *cmdproc_run(void *arg)
 {
-	static struct pollfd uio;
 	static uint32_t event;
 
 	(void)arg;
-	uio = (struct pollfd){.fd = device.fd, .events = POLLIN};
 	prctl(PR_SET_NAME, "cmdproc-uio0");
 	pthread_cleanup_push(cmdproc_ends, NULL);
-	for (;;) {
-		while (recv(device.fd, &event, sizeof(event), MSG_DONTWAIT) > 0)
-			;
-		walk();
-		ppoll(&uio, 1, NULL, NULL);
-	}
+	assert(read(device.fd, &event, sizeof(event)) < 0 && !"cmdproc comes to the ring");
 	pthread_cleanup_pop(0);
 	return NULL;
 }
@@ -448,14 +401,22 @@ static void begin_ring(void)
 	assert(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends));
 	device.fd = ends[0];
 	kernel_fd = ends[1];
+	drained_fd = dup(ends[0]);
 	memset(mem, 0, sizeof(mem));
 	*mailbox() = (struct ring_mailbox){.version = RING_VERSION,
 					   .flags = RING_CAN_READ_LEN | RING_CAN_TMR,
 					   .ring_off = RING_OFF,
 					   .ring_size = RING_SIZE};
-	taken = walked = 0;
+	taken = 0;
 	memset(commands, 0, sizeof(commands));
 	nr_out = 0;
+}
+
+static void end_ring(void)
+{
+	close(device.fd);
+	close(drained_fd);
+	close(kernel_fd);
 }
 
 static void serve(unsigned int nr)
@@ -472,17 +433,7 @@ static void serve(unsigned int nr)
 	}
 }
 
-static unsigned int nr_handed_out(void)
-{
-	unsigned int nr = 0;
-
-	for (unsigned int id = 0; id < NR_IDS; id++)
-		nr += commands[id].is_out && commands[id].is_handed_out;
-	return nr;
-}
-
-/* Removed while commands are out: in the ring, on their way to the owner thread, and on the paths.
- */
+/* Removed while commands are out: in the ring, waiting for the backstore, and on the paths. */
 static void end_in_flight(pthread_t cmdproc)
 {
 	static uint8_t after[MEM_SIZE];
@@ -496,7 +447,7 @@ static void end_in_flight(pthread_t cmdproc)
 	if (!CLOSES_ITSELF)
 		lun_close(&device);
 	take_answers();
-	assert(nr_handed_out() == 0);
+	assert(nr_out == 0);
 	memcpy(after, mem, sizeof(mem));
 	usleep(400 * 1000);
 	assert(memcmp(after, mem, sizeof(mem)) == 0);
@@ -516,8 +467,7 @@ static void live(void)
 	serve(NR_COMMANDS);
 	end_in_flight(cmdproc);
 	assert(!device.private);
-	close(device.fd);
-	close(kernel_fd);
+	end_ring();
 }
 
 static void write_file(const char *name, const char *content)
@@ -558,8 +508,7 @@ static void test_size_follows(void)
 	wait_for_size(2 * FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE);
 	lun_close(&device);
 	assert(!nr_sizes_refused);
-	close(device.fd);
-	close(kernel_fd);
+	end_ring();
 	strcpy(device.cfgstring, "mpath/m");
 	atomic_store(&disk.nr_blocks, 0);
 	backstore_size = FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE;
@@ -583,8 +532,7 @@ static void test_size_is_told_before_it_is_kept(void)
 	wait_for_size(2 * FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE);
 	assert(!is_kept_first);
 	lun_close(&device);
-	close(device.fd);
-	close(kernel_fd);
+	end_ring();
 	strcpy(device.cfgstring, "mpath/m");
 	atomic_store(&disk.nr_blocks, 0);
 	backstore_size = FAKE_NR_BLOCKS * FAKE_BLOCK_SIZE;
@@ -628,8 +576,7 @@ static void test_size_of_old_is_restored(void)
 		assert(!write_size(lun_size));
 		assert(backstore_size == lun_size);
 		lun_close(&device);
-		close(device.fd);
-		close(kernel_fd);
+		end_ring();
 	}
 	strcpy(device.cfgstring, "mpath/m");
 }

@@ -1543,39 +1543,80 @@ static void let_reads_go(struct front *front, unsigned int nr)
 	pthread_mutex_unlock(&lock);
 }
 
-struct backstore_news {
-	struct letter letter;
-	struct front *front;
-	struct mpath_backstore attributes;
+struct stopper {
+	struct device *device;
+	bool stopped;
 };
 
-static void backstore_news_deliver(struct letter *letter)
+static void *stop_run(void *arg)
 {
-	struct backstore_news *news = container_of(letter, struct backstore_news, letter);
+	struct stopper *stopper = arg;
 
-	device_set_backstore(news->front->device, &news->attributes);
+	device_stop(stopper->device);
+	pthread_mutex_lock(&lock);
+	stopper->stopped = true;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+	return NULL;
 }
 
-static void expect_serial(struct front *front, const char *serial)
+/* Likewise, but the answer must know the backstore as it is now. */
+static void command_deliver_with_news(struct letter *letter)
 {
-	static struct command command; /* one test thread */
-	struct mpath_io *io = &command.io;
+	struct command *command = container_of(letter, struct command, letter);
 
-	prepare_command(front, &command, (const uint8_t[6]){0x12, 1, 0x80, 0, 255, 0}, 6);
-	loop_post(device_loop(front->device), &command.letter);
-	assert(wait_command(&command, SOON_MS) && is_good(&command));
+	device_submit_with_news(command->front->device, &command->io);
+}
+
+static void command_abort(struct letter *letter)
+{
+	struct command *command = container_of(letter, struct command, letter);
+
+	device_abort(command->front->device, &command->io);
+}
+
+static void post_command(struct command *command, void (*deliver)(struct letter *letter))
+{
+	command->letter.deliver = deliver;
+	loop_post(device_loop(command->front->device), &command->letter);
+}
+
+static void ask_serial(struct front *front, struct command *command)
+{
+	prepare_command(front, command, (const uint8_t[6]){0x12, 1, 0x80, 0, 255, 0}, 6);
+	post_command(command, command_deliver_with_news);
+}
+
+static void expect_serial(struct command *command, const char *serial)
+{
+	const struct mpath_io *io = &command->io;
+
+	assert(wait_command(command, SOON_MS) && is_good(command));
 	assert(io->cmd.data_len - io->result.residual == 4 + strlen(serial) + 1);
-	assert(strcmp((const char *)command.data + 4, serial) == 0);
+	assert(strcmp((const char *)command->data + 4, serial) == 0);
+}
+
+static bool is_answered(struct command *command)
+{
+	bool is;
+
+	pthread_mutex_lock(&lock);
+	is = command->nr_done;
+	pthread_mutex_unlock(&lock);
+	return is;
 }
 
 /*
- * A worker has read the backstore and is slow to say so; meanwhile the serial number was set, and
- * whoever brings the commands has told it.  What is older does not take its place.
+ * An initiator asks for the serial number that was set a moment ago, while a worker, which has read
+ * the backstore before that, is slow to say so: the answer comes with the next reading.  Who gives
+ * up, or whose LUN is removed, does not wait for it.
  */
 static void test_backstore_read_too_early(void)
 {
-	struct backstore_news news = {.letter.deliver = backstore_news_deliver};
+	static struct command first, second, last; /* one test thread */
+	struct stopper stopper = {0};
 	struct front front;
+	pthread_t thread;
 
 	start(&front, TABLE);
 	pthread_mutex_lock(&lock);
@@ -1584,16 +1625,26 @@ static void test_backstore_read_too_early(void)
 	wait_held(&front, 1);
 	pthread_mutex_lock(&lock);
 	snprintf(front.backstore.serial, sizeof(front.backstore.serial), "0123");
-	news.attributes = front.backstore;
 	pthread_mutex_unlock(&lock);
-	news.front = &front;
-	loop_post(device_loop(front.device), &news.letter);
-	expect_serial(&front, "0123");
+	ask_serial(&front, &first);
+	round_trip(&front, 0, 0x17); /* others go on */
 	let_reads_go(&front, 1);
 	wait_held(&front, 2); /* so the first one was delivered */
-	expect_serial(&front, "0123");
+	assert(!is_answered(&first));
+
+	ask_serial(&front, &second);
+	post_command(&second, command_abort);
+	assert(wait_command(&second, SOON_MS) && second.io.result.status == SAM_TASK_ABORTED);
+	let_reads_go(&front, 2);
+	expect_serial(&first, "0123");
+
+	ask_serial(&front, &last);
+	wait_held(&front, 3);
+	stopper.device = front.device;
+	assert(!__real_pthread_create(&thread, NULL, stop_run, &stopper));
+	assert(wait_command(&last, SOON_MS));
 	let_reads_go(&front, UINT_MAX);
-	device_stop(front.device);
+	pthread_join(thread, NULL);
 }
 
 /* Nobody can read the backstore of one map: others are told of theirs, and end, as always. */
@@ -1717,23 +1768,6 @@ static void test_no_thread_for_a_while(void)
 	}
 	end_hanging(&may_end, 40);
 	device_stop(front.device);
-}
-
-struct stopper {
-	struct device *device;
-	bool stopped;
-};
-
-static void *stop_run(void *arg)
-{
-	struct stopper *stopper = arg;
-
-	device_stop(stopper->device);
-	pthread_mutex_lock(&lock);
-	stopper->stopped = true;
-	pthread_cond_broadcast(&changed);
-	pthread_mutex_unlock(&lock);
-	return NULL;
 }
 
 /* The same while the map ends: close() does not wait for what hangs, nor for ever. */

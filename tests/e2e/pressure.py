@@ -87,7 +87,7 @@ def threads(pid):
     found = {}
     for task in glob.glob(f"/proc/{pid}/task/*"):
         name = read(task + "/comm", "")
-        if name.startswith(("mpath-loop", "mpath-worker", "cmdproc-")):
+        if name.startswith(("mpath-loop", "mpath-worker")):
             found[name] = int(read(task + "/stat").rpartition(")")[2].split()[6])
     return found
 
@@ -113,7 +113,6 @@ def test_prepared():
     runner = shared_service().runner
     flags = threads(runner.pid)
     note(f"locked: {locked_kib(runner.pid)} KiB, threads: {sorted(flags)}")
-    expect(any(name.startswith("cmdproc-") for name in flags), f"no cmdproc thread: {flags}")
     expect(any(name.startswith("mpath-loop") for name in flags), f"no loop thread: {flags}")
     for name, bits in flags.items():
         expect(bits & PF_MEMALLOC_NOIO and bits & PF_LOCAL_THROTTLE, f"{name} has flags {bits:#x}")

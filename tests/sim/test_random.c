@@ -225,7 +225,6 @@ static const struct {
 	{"unit attentions", offsetof(struct sim_counts, unit_attentions), 2000},
 	{"rounds of a ring", offsetof(struct sim_counts, ring_rounds), 100},
 	{"task management functions in a ring", offsetof(struct sim_counts, ring_tmrs), 500},
-	{"commands that libtcmu drops", offsetof(struct sim_counts, ring_dropped), 200},
 	{"caches synchronized", offsetof(struct sim_counts, sync_caches), 2000},
 	{"fences outlived their process", offsetof(struct sim_counts, fences_kept), 20},
 	{"writes that a dead process had lost landed", offsetof(struct sim_counts, lost_landings),

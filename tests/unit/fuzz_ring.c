@@ -2,7 +2,7 @@
 /*
  * A ring full of lies: any bytes as mailbox, entries, task management and data, changed under way
  * by a hostile kernel, while commands are taken, answered and given up in any order.  Nothing
- * outside the mapping is touched; in the ring only slots that libtcmu has passed are written, in
+ * outside the mapping is touched; in the ring only slots that were taken are written, in
  * the mailbox only the tail, in the data only a taken command's buffers; once broken, nothing.
  *
  * fuzz parses: runner/ring.c runner/ring_entry.c
@@ -36,7 +36,6 @@ static struct {
 	uint8_t before[MEM_MAX];
 	struct mpath_io *ios[IOS_MAX]; /* submitted and not answered */
 	unsigned int nr_ios;
-	bool idle;
 	bool refuse;
 	bool complete_on_abort;
 	uint64_t now_ns;
@@ -103,7 +102,7 @@ static struct snapshot snapshot(void)
 	return (struct snapshot){w.ring.tail, w.ring.broken};
 }
 
-/* Compare with what was remembered; dropped commands are answered from within, buffers and all. */
+/* Compare with what was remembered; refused commands are answered from within, buffers and all. */
 static void check_changes(struct snapshot then, bool may_clear)
 {
 	const struct ring_view *view = &w.ring.view;
@@ -133,12 +132,6 @@ static void kick(void *arg)
 	(void)arg;
 	assert(!w.ring.broken);
 	assert(ring_view_tail(&w.ring.view) == w.ring.published);
-}
-
-static bool libtcmu_idle(void *arg)
-{
-	(void)arg;
-	return w.idle;
 }
 
 static void check_iov(const struct scsi_cmd *cmd)
@@ -199,62 +192,10 @@ static void abort_io(void *arg, struct mpath_io *io)
 
 static const struct ring_ops ops = {
 	.kick = kick,
-	.libtcmu_idle = libtcmu_idle,
 	.prepare = prepare,
 	.submit = submit,
 	.abort = abort_io,
 };
-
-/* --- libtcmu hands over a command --- */
-
-static struct tcmulib_cmd *lib_cmd(struct input *in, unsigned int id)
-{
-	struct tcmulib_cmd *cmd = calloc(1, sizeof(*cmd) + sizeof(struct iovec) + 16);
-	size_t data_off = w.ring.view.ring_off + w.ring.view.ring_size;
-	size_t room = w.len - data_off;
-	size_t len = room ? take_byte(in) % room : 0;
-
-	assert(cmd);
-	cmd->cmd_id = (uint16_t)id;
-	cmd->iovec = (struct iovec *)(void *)(cmd + 1);
-	cmd->iov_cnt = 1;
-	cmd->iovec[0] = (struct iovec){w.mem + data_off, len};
-	cmd->cdb = (uint8_t *)(cmd->iovec + 1);
-	return cmd;
-}
-
-static void take(struct input *in, unsigned int id)
-{
-	struct ring_cmd *cmd = ring_cmd_get(&pool);
-
-	assert(cmd);
-	cmd->lib_cmd = lib_cmd(in, id);
-	cmd->io.cmd.iov = cmd->lib_cmd->iovec;
-	cmd->io.cmd.iov_cnt = 1;
-	prepare(&w, cmd);
-	ring_take(&w.ring, cmd);
-}
-
-/* As libtcmu does it, or with an id that is nowhere in the ring. */
-static unsigned int next_id(struct input *in)
-{
-	uint32_t head = ring_view_head(&w.ring.view);
-	uint32_t at = w.ring.passed;
-	unsigned int lie = take_byte(in);
-
-	if (lie & 0x80)
-		return take_word(in);
-	for (unsigned int i = 0; i < RING_SIZE / RING_ALIGN; i++) {
-		struct ring_entry entry = ring_entry_at(&w.ring.view, at, head);
-
-		if (entry.kind == ENTRY_NONE || entry.kind == ENTRY_BROKEN)
-			break;
-		if (entry.kind == ENTRY_CMD)
-			return entry.id;
-		at = entry.next;
-	}
-	return lie;
-}
 
 /* --- the kernel --- */
 
@@ -335,11 +276,10 @@ static void check_entries(void)
 			assert(32 + 2 * ring_tmr_count(&w.ring.view, &entry) <= entry.len);
 			break;
 		case ENTRY_CMD:
-		case ENTRY_DROPPED:
 			assert(entry.len >= sizeof(struct ring_response));
 			assert(48 + 16 * ring_entry_iov(&w.ring.view, &entry, NULL, 0) <=
 			       entry.len);
-			assert(ring_entry_cdb(&w.ring.view, &entry, cdb) <= 12);
+			assert(ring_entry_cdb(&w.ring.view, &entry, cdb) <= 8 + 255);
 			break;
 		case ENTRY_SKIP:
 			break;
@@ -355,7 +295,6 @@ static void one_thing(struct input *in)
 	uint8_t what = take_byte(in);
 	bool may_clear = true;
 
-	w.idle = what & 0x80;
 	w.refuse = what & 0x40;
 	w.complete_on_abort = what & 0x20;
 	switch (what & 0xf) {
@@ -378,8 +317,6 @@ static void one_thing(struct input *in)
 	then = snapshot();
 	switch (what & 0xf) {
 	case 5:
-		ring_take_overflow(&w.ring, lib_cmd(in, next_id(in)));
-		break;
 	case 6:
 		ring_flush(&w.ring);
 		may_clear = false;
@@ -400,7 +337,7 @@ static void one_thing(struct input *in)
 			complete(take_byte(in) % w.nr_ios, take_byte(in));
 		break;
 	default:
-		take(in, next_id(in));
+		ring_take(&w.ring, w.now_ns);
 		break;
 	}
 	check_changes(then, may_clear);
@@ -453,7 +390,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(w.mem, 0xee, w.len);
 	memcpy(w.mem, &mailbox, w.len < sizeof(mailbox) ? w.len : sizeof(mailbox));
 
-	if (!ring_init(&w.ring, w.mem, w.len, &ops, &w)) {
+	if (!ring_init(&w.ring, w.mem, w.len, &pool, &ops, &w)) {
 		if (w.ring.tail >= w.ring.view.ring_size || w.ring.tail % RING_ALIGN)
 			assert(ring_entry_at(&w.ring.view, w.ring.tail, 0).kind == ENTRY_BROKEN);
 		while (in.size)

@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -262,7 +261,33 @@ int close(int fd)
 	return (int)syscall(SYS_close, fd);
 }
 
+/* The handler takes the uio fd, and gives cmdproc another. */
+int fcntl(int fd, int what, ...)
+{
+	va_list args;
+	long arg;
+	int got;
+
+	va_start(args, what);
+	arg = va_arg(args, long);
+	va_end(args);
+	count();
+	got = (int)syscall(SYS_fcntl, fd, what, arg);
+	if (what == F_DUPFD_CLOEXEC && got >= 0 && kind_of(fd) != FD_REAL)
+		remember(got, fds[fd].kind, fds[fd].number);
+	return got;
+}
+
+int dup3(int from, int to, int flags)
+{
+	count();
+	if (kind_of(to) != FD_REAL)
+		fds[to].kind = FD_REAL;
+	return (int)syscall(SYS_dup3, from, to, flags);
+}
+
 /* For libraries that are built for large files. */
+int fcntl64(int fd, int what, ...) __attribute__((alias("fcntl")));
 int open64(const char *name, int flags, ...) __attribute__((alias("open")));
 int stat64(const char *name, struct stat64 *st) __attribute__((alias("stat")));
 int lstat64(const char *name, struct stat64 *st) __attribute__((alias("lstat")));
@@ -351,7 +376,7 @@ int eventfd_write(int fd, eventfd_t value)
 	return syscall(SYS_write, fd, &value, sizeof(value)) < 0 ? -1 : 0;
 }
 
-/* All is on one CPU; so there is one loop, and lockstep has two sides. */
+/* All is on one CPU; so there is one loop. */
 long sysconf(int name)
 {
 	return name == _SC_NPROCESSORS_ONLN ? 1 : LIBC(sysconf)(name);
@@ -372,9 +397,6 @@ int epoll_ctl(int fd, int what, int of, struct epoll_event *event)
 /* --- lockstep --- */
 
 static atomic_bool lockstep;
-static pthread_mutex_t turn_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t turn_changed = PTHREAD_COND_INITIALIZER;
-static enum role turn; /* under turn_lock */
 static uint64_t lockstep_ns;
 static atomic_bool clock_stopped;
 
@@ -397,7 +419,6 @@ void lockstep_begin(void)
 {
 	if (!atomic_load(&clock_stopped))
 		take_time();
-	turn = ROLE_CMDPROC;
 	CALLGRIND_START_INSTRUMENTATION;
 	atomic_store(&lockstep, true);
 }
@@ -408,56 +429,14 @@ void lockstep_end(void)
 		return;
 	CALLGRIND_STOP_INSTRUMENTATION;
 	memcpy(lockstep_calls, calls, sizeof(calls));
-	pthread_mutex_lock(&turn_lock);
-	pthread_cond_broadcast(&turn_changed);
-	pthread_mutex_unlock(&turn_lock);
-}
-
-static void wait_for_turn(enum role mine)
-{
-	pthread_mutex_lock(&turn_lock);
-	while (atomic_load(&lockstep) && turn != mine)
-		pthread_cond_wait(&turn_changed, &turn_lock);
-	pthread_mutex_unlock(&turn_lock);
-}
-
-static void give_turn(enum role next)
-{
-	pthread_mutex_lock(&turn_lock);
-	turn = next;
-	pthread_cond_broadcast(&turn_changed);
-	pthread_mutex_unlock(&turn_lock);
-}
-
-bool lockstep_cmdproc_waits(void)
-{
-	if (!atomic_load(&lockstep))
-		return false;
-	give_turn(ROLE_LOOP);
-	wait_for_turn(ROLE_CMDPROC);
-	return true;
 }
 
 int epoll_wait(int fd, struct epoll_event *events, int max, int timeout)
 {
-	int n;
-
 	if (role == ROLE_NONE)
 		role = ROLE_LOOP;
 	count();
-	if (!atomic_load(&lockstep)) {
-		n = (int)syscall(SYS_epoll_wait, fd, events, max, timeout);
-		if (atomic_load(&lockstep)) /* it began meanwhile */
-			wait_for_turn(ROLE_LOOP);
-		return n;
-	}
-	wait_for_turn(ROLE_LOOP);
-	n = (int)syscall(SYS_epoll_wait, fd, events, max, 0);
-	if (n)
-		return n;
-	give_turn(ROLE_CMDPROC);
-	wait_for_turn(ROLE_LOOP);
-	return (int)syscall(SYS_epoll_wait, fd, events, max, 0);
+	return (int)syscall(SYS_epoll_wait, fd, events, max, timeout);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *ts)

@@ -7,6 +7,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -87,9 +88,10 @@ void *kernel_memory(struct kernel_dev *dev, size_t *len)
 	return dev->mem;
 }
 
+/* Another one: what becomes of that is not the kernel's. */
 int kernel_event_fd(struct kernel_dev *dev)
 {
-	return dev->event_fd;
+	return (int)syscall(SYS_fcntl, dev->event_fd, F_DUPFD_CLOEXEC, 0);
 }
 
 uint64_t kernel_kicks(void)

@@ -16,7 +16,7 @@
  *	ring		the ring alone, answered in place: what playing the kernel costs
  *	each		a handler that sends each command at once, waits for it, and kicks for it
  *	ours		handler_mpath.so
- *	lockstep	the same, with exact counts: cmdproc and the loop take turns
+ *	lockstep	the same, with exact counts: time stands still
  *	rounds		lockstep on all maps one after another, DEPTH commands each, and again
  *	warm-up		the same without lockstep
  */

@@ -104,8 +104,7 @@ static void *cmdproc_run(void *arg)
 		lib_processing_start(rdev->dev);
 		handle_commands(rdev);
 		calls[ROLE_CMDPROC].others++;
-		if (!lockstep_cmdproc_waits())
-			ppoll(&pfd, 1, NULL, NULL);
+		ppoll(&pfd, 1, NULL, NULL);
 	}
 	return NULL;
 }

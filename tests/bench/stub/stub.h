@@ -54,12 +54,11 @@ extern _Thread_local enum role role;
 void calls_begin(const char *root); /* absolute names are looked for below this directory */
 
 /*
- * Exact figures: cmdproc and the loop take turns, each until it has nothing left to do, and time
- * passes only by being looked at.  It ends with the last answer.
+ * Exact figures: time passes only by being looked at.  It ends with the last answer.  (The
+ * initiator's commands come from within the loop's own kicks, so there is nobody to race with.)
  */
 void lockstep_begin(void);
 void lockstep_end(void);
-bool lockstep_cmdproc_waits(void); /* false: lockstep is off, wait as usual */
 /* Time passes in that way also between one lockstep and the next: nothing becomes due. */
 void clock_stop(bool stop);
 

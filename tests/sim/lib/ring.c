@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The TCMU ring between initiators and map, for worlds that have one: the kernel writes entries
- * and takes answers, libtcmu hands out what it understands, and in between there is the real
- * runner/ring.c, whose mailbox is a piece of memory.
+ * and takes answers, and in between there is the real runner/ring.c, whose mailbox is a piece of
+ * memory.
  *
  * A command goes in as bytes, and what the map gets is read from these; its answer comes back as
  * bytes, and is compared with what the map has said.
@@ -27,8 +27,7 @@ struct sim_ring {
 	uint8_t *mem;
 	struct ring ring;
 	struct ring_cmd_pool pool;
-	uint32_t taken;	  /* the kernel's: it has seen all answers before that */
-	uint32_t libtcmu; /* its read pointer */
+	uint32_t taken; /* the kernel's: it has seen all answers before that */
 	struct sim_io *by_id[IDS_MAX];
 	struct iovec iov[IDS_MAX][SIM_PIECES_MAX]; /* of these */
 	uint32_t iov_cnt[IDS_MAX];
@@ -291,53 +290,13 @@ void sim_ring_flush(struct world *w)
 	}
 }
 
-/* --- libtcmu, and lun_commands.c --- */
-
-static const uint8_t *cdb_of(const struct sim_ring *r, uint32_t at)
-{
-	struct ring_request request;
-
-	memcpy(&request, entry(r, at), sizeof(request));
-	return r->mem + request.cdb_off;
-}
-
-static struct iovec iov_at(const struct sim_ring *r, uint32_t at, uint32_t nr)
-{
-	struct ring_iovec iov;
-
-	memcpy(&iov, entry(r, at) + offsetof(struct ring_request, iov) + nr * sizeof(iov),
-	       sizeof(iov));
-	return (struct iovec){r->mem + iov.offset, iov.len};
-}
-
-static struct tcmulib_cmd *hand_out(struct sim_ring *r, uint32_t at)
-{
-	struct ring_request request;
-	struct tcmulib_cmd *lib_cmd;
-	struct iovec *iov;
-	size_t size;
-	uint32_t i;
-
-	memcpy(&request, entry(r, at), sizeof(request));
-	size = sizeof(*lib_cmd) + request.iov_cnt * sizeof(*iov) + SCSI_CDB_MAX;
-	lib_cmd = malloc(size);
-	memset(lib_cmd, 0xa5, size); /* libtcmu does not clear it */
-	lib_cmd->cmd_id = request.header.cmd_id;
-	lib_cmd->iov_cnt = request.iov_cnt;
-	lib_cmd->iovec = iov = (struct iovec *)(void *)(lib_cmd + 1);
-	for (i = 0; i < request.iov_cnt; i++)
-		iov[i] = iov_at(r, at, i);
-	lib_cmd->cdb = (uint8_t *)(iov + i);
-	memcpy(lib_cmd->cdb, cdb_of(r, at), ring_libtcmu_cdb_len(cdb_of(r, at)));
-	return lib_cmd;
-}
+/* --- what the ring asks of the world --- */
 
 static void prepare(void *arg, struct ring_cmd *cmd)
 {
 	struct scsi_cmd *scsi = &cmd->io.cmd;
 	struct world *w = arg;
 
-	cmd->io.arrival_ns = w->now_ns;
 	cmd->io.cpu = w->cpu;
 	oracle_check(w,
 		     scsi_cdb_fill(scsi, scsi_iov_len(scsi->iov, scsi->iov_cnt), SIM_BLOCK_SIZE) ==
@@ -345,63 +304,9 @@ static void prepare(void *arg, struct ring_cmd *cmd)
 		     "a CDB that was understood in the initiator is not in the ring");
 }
 
-static void handle_cmd(struct world *w, struct tcmulib_cmd *lib_cmd)
-{
-	struct ring_cmd *cmd = ring_cmd_get(&w->ring->pool);
-
-	cmd->lib_cmd = lib_cmd;
-	cmd->io.cmd.iov = lib_cmd->iovec;
-	cmd->io.cmd.iov_cnt = lib_cmd->iov_cnt;
-	cmd->io.cmd.cdb_len = (uint8_t)ring_libtcmu_cdb_len(lib_cmd->cdb);
-	memcpy(cmd->io.cmd.cdb, lib_cmd->cdb, cmd->io.cmd.cdb_len);
-	prepare(w, cmd);
-	ring_take(&w->ring->ring, cmd);
-}
-
-/* libtcmu comes to what has been written since, and the LUN's timer looks at what it leaves out. */
-void sim_ring_run(struct world *w)
-{
-	struct sim_ring *r = w->ring;
-
-	if (w->stopping)
-		return; /* what nobody has seen yet is answered at the end */
-	ring_look(&r->ring, w->now_ns);
-	while (r->libtcmu != mailbox(r)->head) {
-		uint32_t at = r->libtcmu;
-		struct ring_header header = header_at(r, at);
-
-		r->libtcmu = behind(&header, at);
-		if ((header.len_op & RING_OP_MASK) != RING_OP_CMD)
-			continue;
-		if (ring_libtcmu_cdb_len(cdb_of(r, at)))
-			handle_cmd(w, hand_out(r, at));
-		else
-			w->counts.ring_dropped++;
-	}
-	ring_tick(&r->ring, w->now_ns);
-	sim_ring_flush(w);
-}
-
-void sim_ring_tick(struct world *w)
-{
-	w->ring->ticks = false;
-	sim_ring_run(w);
-	if (ring_busy(&w->ring->ring))
-		tick_later(w);
-}
-
-/* --- what the ring asks of the world --- */
-
 static void kick(void *arg)
 {
 	(void)arg; /* the kernel looks anyway: sim_ring_flush() */
-}
-
-static bool libtcmu_idle(void *arg)
-{
-	const struct world *w = arg;
-
-	return w->ring->libtcmu == mailbox(w->ring)->head;
 }
 
 /* The initiator's command is the one that has come through the ring from now on. */
@@ -441,11 +346,28 @@ static void abort_task_of(void *arg, struct mpath_io *from_ring)
 
 static const struct ring_ops ops = {
 	.kick = kick,
-	.libtcmu_idle = libtcmu_idle,
 	.prepare = prepare,
 	.submit = submit,
 	.abort = abort_task_of,
 };
+
+/* --- lun_commands.c: the kernel has told, or a timer looks --- */
+
+void sim_ring_run(struct world *w)
+{
+	if (w->stopping)
+		return; /* what nobody has seen yet is answered at the end */
+	ring_tick(&w->ring->ring, w->now_ns);
+	sim_ring_flush(w);
+}
+
+void sim_ring_tick(struct world *w)
+{
+	w->ring->ticks = false;
+	sim_ring_run(w);
+	if (ring_busy(&w->ring->ring))
+		tick_later(w);
+}
 
 void sim_ring_answer(struct world *w, struct sim_io *io)
 {
@@ -476,9 +398,9 @@ void sim_ring_begin(struct world *w, uint32_t at)
 		.head = at,
 		.tail = at,
 	};
-	r->taken = r->libtcmu = at;
+	r->taken = at;
 	oracle_check(w, ring_cmd_pool_init(&r->pool), "not enough memory for commands");
-	oracle_check(w, ring_init(&r->ring, r->mem, MEM_SIZE, &ops, w) == 0, "no ring");
+	oracle_check(w, ring_init(&r->ring, r->mem, MEM_SIZE, &r->pool, &ops, w) == 0, "no ring");
 }
 
 /* The process is gone, and what it had of the ring; the kernel has forgotten all commands. */

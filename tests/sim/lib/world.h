@@ -203,7 +203,6 @@ struct sim_counts {
 	unsigned long unit_attentions;
 	unsigned long ring_rounds;   /* through the whole ring */
 	unsigned long ring_tmrs;     /* entries about task management */
-	unsigned long ring_dropped;  /* commands that libtcmu does not hand out */
 	unsigned long sync_caches;   /* answered good */
 	unsigned long fences_kept;   /* restarts while lost writes of the old process might land */
 	unsigned long lost_landings; /* of these, the writes that did */
@@ -321,7 +320,7 @@ struct world {
 	bool (*coin)(struct world *w);	     /* does a command in doubt land?  NULL: path->lands */
 	bool (*runs_early)(struct world *w); /* is it carried out when sent, not when answered? */
 	uint64_t (*jitter_ns)(struct sim_path *p); /* more latency, for this command only */
-	bool (*is_slow)(struct world *w); /* libtcmu reads the ring when time moves, not at once */
+	bool (*is_slow)(struct world *w); /* the ring is read when time moves, not at once */
 	/* When does a command in doubt that does not land at once land all the same?  0: never. */
 	uint64_t (*lands_later_ns)(struct world *w, const struct scsi_cmd *cmd);
 	/* So long after it is hidden an orphan lands at the latest that had this time-out. */
@@ -522,7 +521,7 @@ struct sim_io *submit_blocks(struct world *w, const uint8_t *cdb, size_t cdb_len
 struct sim_io *submit_copy_of(struct world *w, uint64_t from, uint64_t to);
 struct sim_io *submit_cdb(struct world *w, const uint8_t *cdb, size_t cdb_len, size_t data_len);
 struct sim_io *submit_poison(struct world *w);
-/* Of a vendor's: libtcmu does not hand it out. */
+/* Of a vendor's. */
 #define submit_vendor(w)   submit_cdb(w, (const uint8_t[10]){0xc1}, 10, 0)
 #define submit_tur(w)	   submit_cdb(w, (const uint8_t[6]){0}, 6, 0)
 #define submit_inquiry(w)  submit_cdb(w, (const uint8_t[6]){0x12, 0, 0, 0, 96}, 6, 96)
