@@ -27,6 +27,14 @@ static void lun_kick(void *arg)
 			  strerror(errno));
 }
 
+static uint64_t lun_read_clock(void *arg)
+{
+	struct lun *lun = arg;
+
+	loop_read_clock(lun->loop);
+	return loop_now_ns(lun->loop);
+}
+
 static void refuse(struct ring_cmd *cmd, uint8_t asc)
 {
 	struct mpath_io *io = &cmd->io;
@@ -84,6 +92,7 @@ static void lun_abort(void *arg, struct mpath_io *io)
 
 const struct ring_ops lun_ring_ops = {
 	.kick = lun_kick,
+	.read_clock = lun_read_clock,
 	.prepare = lun_prepare,
 	.submit = lun_submit,
 	.abort = lun_abort,
@@ -117,9 +126,10 @@ static void lun_tick(struct timer *timer, uint64_t now_ns)
 {
 	struct lun *lun = container_of(timer, struct lun, tick);
 
+	(void)now_ns;
 	lun->cpu = sched_getcpu();
-	ring_tick(&lun->ring, now_ns);
-	lun_set_tick(lun, now_ns);
+	ring_tick(&lun->ring);
+	lun_set_tick(lun, loop_now_ns(lun->loop));
 }
 
 /*
@@ -129,15 +139,14 @@ static void lun_tick(struct timer *timer, uint64_t now_ns)
 static void lun_uio_ready(struct watch *watch, uint32_t epoll_events)
 {
 	struct lun *lun = container_of(watch, struct lun, uio);
-	uint64_t now_ns = loop_now_ns(lun->loop);
 
 	(void)epoll_events;
 	lun->cpu = sched_getcpu();
-	ring_take(&lun->ring, now_ns);
+	ring_take(&lun->ring);
 	/* Some may have been answered at once. */
 	if (lun->ring.tail != lun->ring.published)
 		loop_at_batch_end(lun->loop, &lun->flush);
-	lun_set_tick(lun, now_ns);
+	lun_set_tick(lun, loop_now_ns(lun->loop));
 }
 
 /* What came before there was anybody to be told is there already. */

@@ -256,10 +256,8 @@ static void pass(struct ring *ring, const struct ring_entry *entry)
 		ring->passed = entry->next;
 }
 
-static void take_all(struct ring *ring, uint64_t arrival_ns)
+static void take_all(struct ring *ring, uint32_t head, uint64_t arrival_ns)
 {
-	uint32_t head = ring_view_head(&ring->view);
-
 	while (!ring->broken) {
 		struct ring_entry entry = ring_entry_at(&ring->view, ring->passed, head);
 
@@ -287,18 +285,25 @@ static uint64_t arrival_ns(const struct ring *ring, uint64_t now_ns)
 	return is_late ? ring->looked_ns : now_ns;
 }
 
-void ring_take(struct ring *ring, uint64_t now_ns)
+/*
+ * The clock is read behind the head: whatever is taken was there by then, although we may have
+ * stood still in the midst of a batch.  What came since is not taken, and was not looked for.
+ */
+void ring_take(struct ring *ring)
 {
+	uint32_t head = ring_view_head(&ring->view);
+	uint64_t now_ns = ring->ops->read_clock(ring->arg);
 	uint64_t since_ns = arrival_ns(ring, now_ns);
 
-	ring->looked_ns = now_ns;
-	take_all(ring, since_ns);
+	if (ring_view_head(&ring->view) == head)
+		ring->looked_ns = now_ns;
+	take_all(ring, head, since_ns);
 }
 
 /* The kernel tells of what it puts there; but a front end that submits in batches does so late. */
-void ring_tick(struct ring *ring, uint64_t now_ns)
+void ring_tick(struct ring *ring)
 {
-	ring_take(ring, now_ns);
+	ring_take(ring);
 	ring_flush(ring);
 	if (ring->broken && !ring->given_up)
 		abort_all(ring);
@@ -312,6 +317,6 @@ bool ring_busy(const struct ring *ring)
 void ring_close(struct ring *ring)
 {
 	ring->closing = true;
-	take_all(ring, 0);
+	take_all(ring, ring_view_head(&ring->view), 0);
 	ring_flush(ring);
 }

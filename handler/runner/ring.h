@@ -56,6 +56,8 @@ void ring_cmd_put(struct ring_cmd *cmd);
 struct ring_ops {
 	/* Tell the kernel that the tail has moved. */
 	void (*kick)(void *arg);
+	/* What is the time?  Not when the batch began, see ring_take(). */
+	uint64_t (*read_clock)(void *arg);
 	/* The CDB, the iovecs and the time are there: fill in the rest of @cmd's io. */
 	void (*prepare)(void *arg, struct ring_cmd *cmd);
 	void (*submit)(void *arg, struct mpath_io *io);
@@ -89,7 +91,7 @@ int ring_init(struct ring *ring, void *base, size_t len, struct ring_cmd_pool *c
  * has looked for so long, io.arrival_ns is when it was not there yet.
  */
 #define RING_LATE_NS (1500 * 1000 * 1000ull)
-void ring_take(struct ring *ring, uint64_t now_ns);
+void ring_take(struct ring *ring);
 
 /* Write the response of a command that ring_ops.submit got, and free it. */
 void ring_complete(struct ring *ring, struct mpath_io *io);
@@ -99,7 +101,7 @@ void ring_flush(struct ring *ring);
 /* Look whether all is in order: every RING_TICK_NS while ring_busy(), else RING_IDLE_TICK_NS. */
 #define RING_TICK_NS	  (100 * 1000 * 1000ull)
 #define RING_IDLE_TICK_NS (1000 * 1000 * 1000ull)
-void ring_tick(struct ring *ring, uint64_t now_ns);
+void ring_tick(struct ring *ring);
 bool ring_busy(const struct ring *ring);
 
 /* Nothing may be submitted any more: what is left there is answered BUSY. */

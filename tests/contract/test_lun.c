@@ -78,6 +78,7 @@ static atomic_uint nr_backstore_reads;
 static _Atomic uint64_t backstore_size;
 static atomic_bool is_unreadable;    /* the backstore */
 static atomic_uint nr_sizes_refused; /* EMFILE is what they get */
+static atomic_uint time_out_ms;
 
 int backstore_open(struct backstore *backstore, const char *uio_name, struct strbuf *error)
 {
@@ -96,8 +97,9 @@ void backstore_close(struct backstore *backstore)
 bool backstore_read(const struct backstore *backstore, struct mpath_backstore *attributes)
 {
 	(void)backstore;
-	*attributes =
-		(struct mpath_backstore){.block_size = FAKE_BLOCK_SIZE, .size = backstore_size};
+	*attributes = (struct mpath_backstore){.block_size = FAKE_BLOCK_SIZE,
+					       .size = backstore_size,
+					       .cmd_time_out_ms = time_out_ms};
 	snprintf(attributes->serial, sizeof(attributes->serial), "%u", ++nr_backstore_reads);
 	return !is_unreadable;
 }
@@ -581,6 +583,50 @@ static void test_size_of_old_is_restored(void)
 	strcpy(device.cfgstring, "mpath/m");
 }
 
+struct standstill {
+	struct letter letter;
+	unsigned int ms;
+};
+
+static void stand_still(struct letter *letter)
+{
+	usleep(container_of(letter, struct standstill, letter)->ms * 1000);
+}
+
+/*
+ * tcmu-runner is stopped in the midst of a batch, before it looks into the ring.  The kernel has
+ * answered by its cmd_time_out what came since then: such a write must not be sent, although the
+ * batch has begun before it came.
+ */
+static void test_standstill_in_a_batch(void)
+{
+	struct standstill first = {{.deliver = stand_still}, 100};
+	struct standstill second = {{.deliver = stand_still}, 3300};
+	struct loop *loop;
+
+	write_file("s.map", MAP_FILE);
+	strcpy(device.cfgstring, "mpath/s");
+	time_out_ms = 3000;
+	begin_ring();
+	assert(!lun_open(&device, false));
+	loop = ((struct lun *)device.private)->loop;
+	loop_post(loop, &first.letter);
+	usleep(50 * 1000); /* so that what is told now and the second are of one batch */
+	assert(put_command(0x28));
+	commands[0].is_named = true;
+	raise_event();
+	loop_post(loop, &second.letter);
+	usleep(200 * 1000);
+	assert(put_command(0x2a));
+	commands[1].is_named = true; /* it may be answered as if it were */
+	serve(0);
+	assert(written[1] < 0);
+	lun_close(&device);
+	end_ring();
+	time_out_ms = 0;
+	strcpy(device.cfgstring, "mpath/m");
+}
+
 static gboolean quit(gpointer loop)
 {
 	g_main_loop_quit(loop);
@@ -631,6 +677,8 @@ int main(void)
 	printf("ok   the size is told before it is kept\n");
 	test_size_of_old_is_restored();
 	printf("ok   an old size is restored\n");
+	test_standstill_in_a_batch();
+	printf("ok   a write that comes during a standstill\n");
 	for (unsigned int i = 0; i < NR_LIVES; i++) {
 		live();
 		printf("ok   life %u, %u aborted so far\n", i + 1, nr_aborted);

@@ -134,6 +134,12 @@ static void kick(void *arg)
 	assert(ring_view_tail(&w.ring.view) == w.ring.published);
 }
 
+static uint64_t read_clock(void *arg)
+{
+	(void)arg;
+	return w.now_ns;
+}
+
 static void check_iov(const struct scsi_cmd *cmd)
 {
 	const struct ring_view *view = &w.ring.view;
@@ -192,6 +198,7 @@ static void abort_io(void *arg, struct mpath_io *io)
 
 static const struct ring_ops ops = {
 	.kick = kick,
+	.read_clock = read_clock,
 	.prepare = prepare,
 	.submit = submit,
 	.abort = abort_io,
@@ -329,7 +336,7 @@ static void one_thing(struct input *in)
 	case 9:
 	case 10:
 		w.now_ns += RING_TICK_NS;
-		ring_tick(&w.ring, w.now_ns);
+		ring_tick(&w.ring);
 		break;
 	case 11:
 	case 12:
@@ -337,7 +344,7 @@ static void one_thing(struct input *in)
 			complete(take_byte(in) % w.nr_ios, take_byte(in));
 		break;
 	default:
-		ring_take(&w.ring, w.now_ns);
+		ring_take(&w.ring);
 		break;
 	}
 	check_changes(then, may_clear);

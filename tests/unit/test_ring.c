@@ -31,6 +31,8 @@ struct world {
 	struct ring_cmd_pool pool;
 	uint32_t kernel_tail; /* what the kernel has taken of our responses */
 	uint64_t now_ns;
+	uint64_t still_ns;	  /* so long we stand still before the clock is read */
+	uint16_t comes_meanwhile; /* this command; 0: none */
 	unsigned int kicks;
 	bool refuse_prepare;
 	bool complete_on_abort;
@@ -67,6 +69,19 @@ static void kick(void *arg)
 	w.kicks++;
 }
 
+static uint32_t put_cmd(uint16_t id, uint8_t opcode, uint32_t data_len);
+
+static uint64_t read_clock(void *arg)
+{
+	assert(arg == &w);
+	w.now_ns += w.still_ns;
+	if (w.comes_meanwhile)
+		put_cmd(w.comes_meanwhile, READ_10, 0);
+	w.comes_meanwhile = 0;
+	w.still_ns = 0;
+	return w.now_ns;
+}
+
 static void prepare(void *arg, struct ring_cmd *cmd)
 {
 	assert(arg == &w);
@@ -101,6 +116,7 @@ static void abort_io(void *arg, struct mpath_io *io)
 
 static const struct ring_ops ops = {
 	.kick = kick,
+	.read_clock = read_clock,
 	.prepare = prepare,
 	.submit = submit,
 	.abort = abort_io,
@@ -236,7 +252,7 @@ static void kernel_takes(const char *expected)
 /* The kernel has told us: we look. */
 static void told(void)
 {
-	ring_take(&w.ring, w.now_ns);
+	ring_take(&w.ring);
 }
 
 /* --- the core, and the passing of time --- */
@@ -261,7 +277,7 @@ static void answer(uint16_t id, uint8_t status)
 static void tick(void)
 {
 	w.now_ns += RING_TICK_NS;
-	ring_tick(&w.ring, w.now_ns);
+	ring_tick(&w.ring);
 }
 
 static void expect_said(const char *expected)
@@ -1169,7 +1185,7 @@ static void test_command_that_came_late(void)
 {
 	begin();
 	w.now_ns = 1000 * 1000000ull;
-	ring_tick(&w.ring, w.now_ns);
+	ring_tick(&w.ring);
 	put_cmd(1, READ_10, 0);
 	assert(arrival_ms(1, 2000) == 2000); /* a LUN at rest is looked at once a second */
 
@@ -1182,9 +1198,30 @@ static void test_command_that_came_late(void)
 	end();
 }
 
+/*
+ * Stopped while it looks, between the head and the clock: what comes then has not been looked for
+ * either, and its time counts from when it may have come.
+ */
+static void test_command_that_came_while_we_looked(void)
+{
+	begin();
+	w.now_ns = 1000 * 1000000ull;
+	told();
+	put_cmd(1, READ_10, 0);
+	w.still_ns = 40000 * 1000000ull;
+	w.comes_meanwhile = 2;
+	assert(arrival_ms(1, 1100) == 1000);
+	assert(!w.submitted[2]);
+	assert(arrival_ms(2, 41110) == 1000);
+	put_cmd(3, READ_10, 0);
+	assert(arrival_ms(3, 41120) == 41120);
+	end();
+}
+
 int main(void)
 {
 	test_out_of_order();
+	test_command_that_came_while_we_looked();
 	test_command_that_came_late();
 	test_padding_at_the_wrap();
 	test_round_and_round();

@@ -309,6 +309,13 @@ static void kick(void *arg)
 	(void)arg; /* the kernel looks anyway: sim_ring_flush() */
 }
 
+static uint64_t read_clock(void *arg)
+{
+	const struct world *w = arg;
+
+	return w->now_ns;
+}
+
 /* The initiator's command is the one that has come through the ring from now on. */
 static void submit(void *arg, struct mpath_io *from_ring)
 {
@@ -346,6 +353,7 @@ static void abort_task_of(void *arg, struct mpath_io *from_ring)
 
 static const struct ring_ops ops = {
 	.kick = kick,
+	.read_clock = read_clock,
 	.prepare = prepare,
 	.submit = submit,
 	.abort = abort_task_of,
@@ -357,7 +365,7 @@ void sim_ring_run(struct world *w)
 {
 	if (w->stopping)
 		return; /* what nobody has seen yet is answered at the end */
-	ring_tick(&w->ring->ring, w->now_ns);
+	ring_tick(&w->ring->ring);
 	sim_ring_flush(w);
 }
 
