@@ -306,9 +306,6 @@ const struct link_events device_link_events = {
 
 void device_submit(struct device *d, struct mpath_io *io)
 {
-	/* The clock is read once per batch: a command may have come in since. */
-	if (io->arrival_ns > device_now_ns(d))
-		io->arrival_ns = device_now_ns(d);
 	if (mpath_submit_short(d->map, io, device_now_ns(d)))
 		device_send_io(d, io);
 	else

@@ -74,7 +74,7 @@ void device_stop(struct device *device);
 
 struct loop *device_loop(struct device *device);
 
-/* Owner thread, from a letter of the front's. */
+/* Owner thread.  io->arrival_ns is not later than what the loop's clock was read at last. */
 void device_submit(struct device *device, struct mpath_io *io);
 void device_abort(struct device *device, struct mpath_io *io);
 /* As device_submit, once the backstore's attributes were read anew: the answer must know them. */

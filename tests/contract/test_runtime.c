@@ -180,6 +180,7 @@ struct front {
 struct command {
 	struct mpath_io io;
 	struct letter letter;
+	struct letter abort; /* may be posted while the other is on its way */
 	struct front *front;
 	struct iovec iov[2];
 	uint8_t data[CMD_BYTES];
@@ -1570,21 +1571,16 @@ static void command_deliver_with_news(struct letter *letter)
 
 static void command_abort(struct letter *letter)
 {
-	struct command *command = container_of(letter, struct command, letter);
+	struct command *command = container_of(letter, struct command, abort);
 
 	device_abort(command->front->device, &command->io);
-}
-
-static void post_command(struct command *command, void (*deliver)(struct letter *letter))
-{
-	command->letter.deliver = deliver;
-	loop_post(device_loop(command->front->device), &command->letter);
 }
 
 static void ask_serial(struct front *front, struct command *command)
 {
 	prepare_command(front, command, (const uint8_t[6]){0x12, 1, 0x80, 0, 255, 0}, 6);
-	post_command(command, command_deliver_with_news);
+	command->letter.deliver = command_deliver_with_news;
+	loop_post(device_loop(front->device), &command->letter);
 }
 
 static void expect_serial(struct command *command, const char *serial)
@@ -1633,7 +1629,8 @@ static void test_backstore_read_too_early(void)
 	assert(!is_answered(&first));
 
 	ask_serial(&front, &second);
-	post_command(&second, command_abort);
+	second.abort.deliver = command_abort;
+	loop_post(device_loop(front.device), &second.abort);
 	assert(wait_command(&second, SOON_MS) && second.io.result.status == SAM_TASK_ABORTED);
 	let_reads_go(&front, 2);
 	expect_serial(&first, "0123");
