@@ -42,7 +42,7 @@ static void ring_break(struct ring *ring, const char *what)
 
 /*
  * The tail is ours alone, unless somebody writes the backstore's action/reset_ring below a running
- * tcmu-runner: then the kernel begins anew, and neither libtcmu nor we know where.
+ * tcmu-runner: then the kernel begins anew, and we do not know where.
  */
 static void check_not_reset(struct ring *ring)
 {
@@ -258,6 +258,7 @@ static void pass(struct ring *ring, const struct ring_entry *entry)
 
 static void take_all(struct ring *ring, uint32_t head, uint64_t arrival_ns)
 {
+	check_not_reset(ring); /* else we would take what is left of an earlier round */
 	while (!ring->broken) {
 		struct ring_entry entry = ring_entry_at(&ring->view, ring->passed, head);
 

@@ -952,6 +952,26 @@ static void test_reset_behind_our_back(void)
 	end();
 }
 
+/* The kernel begins anew, and what stands behind our place is of a former round: long answered. */
+static void test_reset_in_a_later_round(void)
+{
+	begin();
+	for (unsigned int i = 0; i < 2 * RING_SIZE / 128 + 5; i++) {
+		put_cmd(1, READ_10, 0);
+		told();
+		answer(1, SAM_GOOD);
+		ring_flush(&w.ring);
+		kernel_takes("1=00");
+		strbuf_init(&w.said, w.trace, sizeof(w.trace));
+	}
+	mailbox()->head = mailbox()->tail = 0;
+	put_cmd(2, READ_10, 0);
+	told();
+	expect_said("");
+	assert(w.ring.broken);
+	end();
+}
+
 static void test_hostile_mailboxes(void)
 {
 	struct ring ring;
@@ -1246,6 +1266,7 @@ int main(void)
 	test_tmr_that_counts_too_many();
 	test_head_that_passes_the_tail();
 	test_reset_behind_our_back();
+	test_reset_in_a_later_round();
 	test_reset_while_commands_are_held();
 	test_hostile_mailboxes();
 	test_the_limits_of_a_ring();
