@@ -168,8 +168,8 @@ static void abort_all(struct ring *ring)
 	}
 }
 
-/* The initiator is to come again.  It gets the buffer, too: see ring_response_fill(). */
-static void put_off(struct ring *ring, const struct ring_entry *entry, uint8_t status)
+/* The core does not see this one.  The initiator gets the buffer: see ring_response_fill(). */
+static void answer_unseen(struct ring *ring, const struct ring_entry *entry, uint8_t status)
 {
 	const struct ring_response response = {.scsi_status = status};
 
@@ -191,6 +191,29 @@ static void act_on_tmr(struct ring *ring, const struct ring_entry *entry)
 		if (cmd)
 			ring->ops->abort(ring->arg, &cmd->io);
 	}
+}
+
+static bool names(const struct ring *ring, const struct ring_entry *tmr, uint16_t id)
+{
+	size_t count = ring_tmr_count(&ring->view, tmr);
+
+	for (size_t i = 0; i < count; i++)
+		if (ring_tmr_id(&ring->view, tmr, i) == id)
+			return true;
+	return false;
+}
+
+/* A TMR behind it means this command: until it is answered no other one has its id. */
+static bool is_given_up(const struct ring *ring, const struct ring_entry *cmd, uint32_t head)
+{
+	struct ring_entry entry = ring_entry_at(&ring->view, cmd->next, head);
+
+	while (entry.kind != ENTRY_NONE && entry.kind != ENTRY_BROKEN) {
+		if (entry.kind == ENTRY_TMR && names(ring, &entry, cmd->id))
+			return true;
+		entry = ring_entry_at(&ring->view, entry.next, head);
+	}
+	return false;
 }
 
 /* False: no memory. */
@@ -227,15 +250,35 @@ static struct ring_cmd *copy_cmd(struct ring *ring, const struct ring_entry *ent
 	return cmd;
 }
 
-static void take_cmd(struct ring *ring, const struct ring_entry *entry, uint64_t arrival_ns)
-{
-	struct ring_cmd *cmd = ring->closing ? NULL : copy_cmd(ring, entry);
+/* What is taken at once. */
+struct batch {
+	uint32_t head; /* up to here */
+	uint64_t arrival_ns;
+	bool is_late; /* it may have been there for long */
+};
 
-	if (!cmd) {
-		put_off(ring, entry, ring->closing ? SAM_BUSY : SAM_TASK_SET_FULL);
+/*
+ * After a standstill the initiator may have given up a command already.  That one the core does not
+ * see any more: it would tell its news, a unit attention, to whom nobody listens.
+ */
+static void take_cmd(struct ring *ring, const struct ring_entry *entry, const struct batch *batch)
+{
+	struct ring_cmd *cmd;
+
+	if (ring->closing) {
+		answer_unseen(ring, entry, SAM_BUSY);
 		return;
 	}
-	cmd->io.arrival_ns = arrival_ns;
+	if (batch->is_late && is_given_up(ring, entry, batch->head)) {
+		answer_unseen(ring, entry, SAM_TASK_ABORTED);
+		return;
+	}
+	cmd = copy_cmd(ring, entry);
+	if (!cmd) {
+		answer_unseen(ring, entry, SAM_TASK_SET_FULL);
+		return;
+	}
+	cmd->io.arrival_ns = batch->arrival_ns;
 	ring->ops->prepare(ring->arg, cmd);
 	start(ring, cmd);
 }
@@ -256,11 +299,11 @@ static void pass(struct ring *ring, const struct ring_entry *entry)
 		ring->passed = entry->next;
 }
 
-static void take_all(struct ring *ring, uint32_t head, uint64_t arrival_ns)
+static void take_all(struct ring *ring, const struct batch *batch)
 {
 	check_not_reset(ring); /* else we would take what is left of an earlier round */
 	while (!ring->broken) {
-		struct ring_entry entry = ring_entry_at(&ring->view, ring->passed, head);
+		struct ring_entry entry = ring_entry_at(&ring->view, ring->passed, batch->head);
 
 		if (entry.kind == ENTRY_NONE)
 			return;
@@ -273,32 +316,26 @@ static void take_all(struct ring *ring, uint32_t head, uint64_t arrival_ns)
 		if (entry.kind == ENTRY_TMR)
 			act_on_tmr(ring, &entry);
 		if (entry.kind == ENTRY_CMD)
-			take_cmd(ring, &entry, arrival_ns);
+			take_cmd(ring, &entry, batch);
 	}
-}
-
-/* The deadline is the kernel's: past it, the initiator may have written newer data elsewhere (H4).
- */
-static uint64_t arrival_ns(const struct ring *ring, uint64_t now_ns)
-{
-	bool is_late = ring->looked_ns && now_ns - ring->looked_ns > RING_LATE_NS;
-
-	return is_late ? ring->looked_ns : now_ns;
 }
 
 /*
  * The clock is read behind the head: whatever is taken was there by then, although we may have
  * stood still in the midst of a batch.  What came since is not taken, and was not looked for.
+ *
+ * The deadline is the kernel's: past it, the initiator may have written newer data elsewhere (H4).
  */
 void ring_take(struct ring *ring)
 {
-	uint32_t head = ring_view_head(&ring->view);
+	struct batch batch = {.head = ring_view_head(&ring->view)};
 	uint64_t now_ns = ring->ops->read_clock(ring->arg);
-	uint64_t since_ns = arrival_ns(ring, now_ns);
 
-	if (ring_view_head(&ring->view) == head)
+	batch.is_late = ring->looked_ns && now_ns - ring->looked_ns > RING_LATE_NS;
+	batch.arrival_ns = batch.is_late ? ring->looked_ns : now_ns;
+	if (ring_view_head(&ring->view) == batch.head)
 		ring->looked_ns = now_ns;
-	take_all(ring, head, since_ns);
+	take_all(ring, &batch);
 }
 
 /* The kernel tells of what it puts there; but a front end that submits in batches does so late. */
@@ -318,6 +355,6 @@ bool ring_busy(const struct ring *ring)
 void ring_close(struct ring *ring)
 {
 	ring->closing = true;
-	take_all(ring, ring_view_head(&ring->view), 0);
+	take_all(ring, &(struct batch){.head = ring_view_head(&ring->view)});
 	ring_flush(ring);
 }

@@ -1219,6 +1219,37 @@ static void test_command_that_came_late(void)
 }
 
 /*
+ * tcmu-runner was stopped, and the initiator has given up what it had sent meanwhile: the map does
+ * not see that any more, or it would tell its news, a unit attention, to whom nobody listens.
+ */
+static void test_command_that_came_and_was_aborted_meanwhile(void)
+{
+	const uint16_t one[] = {1}, two[] = {2}, both[] = {9, 1};
+
+	begin();
+	w.now_ns = 1000 * 1000000ull;
+	told();
+	put_tmr(two, 1); /* another one, that had this id */
+	put_cmd(1, READ_10, 512);
+	put_cmd(2, READ_10, 0);
+	put_tmr(both, 2);
+	put_cmd(3, READ_10, 0);
+	w.now_ns += RING_LATE_NS + 1;
+	told();
+	expect_said("start 2 op 28\nstart 3 op 28\n");
+	ring_flush(&w.ring);
+	kernel_takes("1=40");
+	expect_nothing_stale(512);
+	put_cmd(1, READ_10, 0);
+	put_tmr(one, 1);
+	told();
+	expect_said("start 1 op 28\nabort 1\n"); /* nobody is kept up by looking for that */
+	for (uint16_t id = 1; id <= 3; id++)
+		answer(id, SAM_TASK_ABORTED);
+	end();
+}
+
+/*
  * Stopped while it looks, between the head and the clock: what comes then has not been looked for
  * either, and its time counts from when it may have come.
  */
@@ -1242,6 +1273,7 @@ int main(void)
 {
 	test_out_of_order();
 	test_command_that_came_while_we_looked();
+	test_command_that_came_and_was_aborted_meanwhile();
 	test_command_that_came_late();
 	test_padding_at_the_wrap();
 	test_round_and_round();

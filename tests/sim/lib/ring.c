@@ -184,8 +184,10 @@ void sim_ring_abort(struct world *w, const struct sim_io *io)
 	uint32_t at, len;
 
 	for (id = 0; id < IDS_MAX; id++)
-		if (w->ring->by_id[id] && (!io || io == w->ring->by_id[id]))
+		if (w->ring->by_id[id] && (!io || io == w->ring->by_id[id])) {
 			ids[tmr.cmd_cnt++] = (uint16_t)id;
+			w->ring->by_id[id]->named = true;
+		}
 	len = (uint32_t)(sizeof(tmr) + tmr.cmd_cnt * sizeof(*ids) + 7) & ~7u;
 	at = put_entry(w, RING_OP_TMR, len, 0);
 	tmr.header = header_at(w->ring, at);
@@ -263,9 +265,11 @@ static void take_answer(struct world *w, const struct ring_response *response)
 	struct sim_io *io = id < IDS_MAX ? r->by_id[id] : NULL;
 
 	oracle_check(w, io, "the ring answers id %u, which nobody asked", id);
-	if (io->in_ring) /* put off: the map has never seen it */
+	if (io->in_ring) { /* the map has never seen it */
 		io->io.result = (struct scsi_result){.status = response->scsi_status,
 						     .residual = (uint32_t)io->io.cmd.data_len};
+		io->tmr = io->named;
+	}
 	check_response(w, io, response);
 	r->by_id[id] = NULL;
 	io->in_ring = false;

@@ -125,6 +125,7 @@ struct sim_io {
 	struct ring_cmd *ring_cmd; /* ring.c: while the map has it */
 	uint16_t ring_id;
 	bool in_ring;	      /* the kernel has written it there, and the map has not seen it yet */
+	bool named;	      /* by a TMR that was put into the ring */
 	bool poison;	      /* TRANSPORT_FAULT wherever it goes */
 	unsigned int sent;    /* so often it is on a path, as the world sees it */
 	unsigned int nr_legs; /* of these, legs: with buffers of their own */
