@@ -3,11 +3,13 @@
  * Short memory where tcmu-runner calls in: whichever allocation fails in open(), the LUN is
  * refused, the log says why, and nothing is left; or it is in service.  In reconfig(): refused,
  * with words, or taken over.  Backstore and tcmu-runner are played here, and the transport is the
- * fake one.  And the handler is not loaded twice.
+ * fake one.  And the ring cannot be watched, and the handler is not loaded twice.
  */
 #include <assert.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,7 +45,8 @@ void log_sink_write(enum log_level level, const char *map, const char *path, con
 		return;
 	assert(level == MPATH_LOG_ERROR || level == MPATH_LOG_WARN);
 	assert(strstr(words, "memory") || strstr(words, "allocat") ||
-	       strstr(words, "cannot start a thread"));
+	       strstr(words, "cannot start a thread") ||
+	       strstr(words, "the ring cannot be watched"));
 	atomic_fetch_add(&nr_refusals, 1);
 }
 
@@ -157,6 +160,39 @@ static void test_open(void)
 	assert(nr_refused > 30);
 }
 
+static unsigned int nr_descriptors(void)
+{
+	DIR *fds = opendir("/proc/self/fd");
+	unsigned int nr = 0;
+
+	while (readdir(fds))
+		nr++;
+	closedir(fds);
+	return nr;
+}
+
+/* The last step of open(): the map is ended again, and tcmu-runner has its descriptor as before. */
+static void test_ring_cannot_be_watched(void)
+{
+	unsigned int before = 0;
+	int uio_fd = device.fd;
+	struct stat is, was;
+
+	device.fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	assert(!fstat(device.fd, &was));
+	for (unsigned int i = 0; i < 3; i++) {
+		assert(lun_open(&device, false) == -EPERM);
+		assert(!nr_backstores && !device.private);
+		assert(!fstat(device.fd, &is) && is.st_ino == was.st_ino);
+		assert(!before || nr_descriptors() == before);
+		before = nr_descriptors();
+	}
+	refusals(); /* these are not for want of memory */
+	atomic_store(&nr_refusals, 0);
+	close(device.fd);
+	device.fd = uio_fd;
+}
+
 /* What other threads do for a map that was just opened is over: it needs memory, too. */
 static void wait_for_quiet(void)
 {
@@ -233,11 +269,12 @@ int main(void)
 	mpath_log_set_sink(log_sink_write);
 	fake_add_path(&fake_paths[0], "8:0", &disk);
 	fake_add_path(&fake_paths[1], "8:16", &disk);
-	device.fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	device.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	write_file("m.map", "[multipath]\ntable=0 0 1 1 round-robin 0 1 1 8:0 1\n");
 	test_open();
 	test_reconfig();
 	test_check_config();
+	test_ring_cannot_be_watched();
 	close(device.fd);
 	fake_forget_paths();
 	return 0;
