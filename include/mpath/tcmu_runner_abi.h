@@ -19,16 +19,19 @@
 
 struct tcmu_device; /* opaque, and different in each version */
 
-/* handle_cmd's return value when we answer the command ourselves, later.  We use no other. */
+/* handle_cmd's return value for a command that is answered later. */
 #define TCMU_STS_ASYNC_HANDLED (-2)
 
-/* A command, as libtcmu took it from the ring.  One malloc() together with iovecs and CDB. */
+/*
+ * A command, as libtcmu takes it from the ring.  One malloc() together with iovecs and CDB.  Only
+ * tests and benches meet one: we read the ring ourselves.
+ */
 struct tcmulib_cmd {
 	uint16_t cmd_id;
 	uint8_t *cdb;
 	struct iovec *iovec;
 	size_t iov_cnt;
-	uint8_t sense_buf[96]; /* for libtcmu's own answers only: ours to use */
+	uint8_t sense_buf[96];
 	void *hm_private;
 };
 
@@ -77,7 +80,7 @@ struct tcmur_handler {
 	int nr_threads;
 	int (*handle_cmd)(struct tcmu_device *dev, struct tcmur_cmd *cmd); /* cmdproc */
 
-	/* A handler with none of these gets every command by handle_cmd: we set none. */
+	/* A handler with none of these would get every command by handle_cmd: we set none. */
 	void *read;
 	void *write;
 	void *flush;

@@ -60,7 +60,7 @@ def expect_no_growth(samples):
 
 
 def use(lun, number):
-    """Data through the LUN, an opcode that libtcmu drops, and control."""
+    """Data through the LUN, an opcode that nobody knows, and control."""
     data = bytes([number % 255 + 1]) * 65536
     path = lun.export()
     for lba in range(0, 2048, 128):

@@ -318,7 +318,7 @@ def test_no_stale_bytes():
 
 
 def test_vendor_opcodes():
-    """What libtcmu drops without a word is answered all the same, and soon."""
+    """What no standard knows is answered all the same, and soon."""
     made, m, other = scsi_debug_map()
     slowest = 0
     for opcode in (0xc1, 0xc0, 0xff, 0xe5, 0x65, 0x60, 0x7e):

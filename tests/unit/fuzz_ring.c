@@ -335,7 +335,7 @@ static void one_thing(struct input *in)
 	case 8:
 	case 9:
 	case 10:
-		w.now_ns += RING_TICK_NS;
+		w.now_ns += what & 0x10 ? RING_LATE_NS + 1 : RING_TICK_NS;
 		ring_tick(&w.ring);
 		break;
 	case 11:
