@@ -224,7 +224,8 @@ static bool copy_iov(struct ring *ring, const struct ring_entry *entry, struct r
 	if (iov_cnt > cmd->iov_max) {
 		if (!ring_cmd_make_room(cmd, iov_cnt))
 			return false;
-		ring_entry_iov(&ring->view, entry, cmd->iov, iov_cnt);
+		if (ring_entry_iov(&ring->view, entry, cmd->iov, iov_cnt) != iov_cnt)
+			iov_cnt = 0; /* changed under way */
 	}
 	cmd->io.cmd.iov = cmd->iov;
 	cmd->io.cmd.iov_cnt = iov_cnt;

@@ -14,6 +14,7 @@
 
 static atomic_int allocations_left; /* until one fails; it fails once */
 static atomic_uint nr_allocations;
+static void (*on_allocation)(void); /* NULL, or called by each: what happens meanwhile */
 
 /* The nth from now on, by whatever thread; 0: none. */
 static inline void fail_allocation(int nth)
@@ -29,6 +30,8 @@ static inline bool allocation_has_failed(void)
 static inline bool allocation_fails(void)
 {
 	atomic_fetch_add(&nr_allocations, 1);
+	if (on_allocation)
+		on_allocation();
 	return atomic_fetch_sub(&allocations_left, 1) == 1;
 }
 

@@ -846,6 +846,24 @@ static void test_hostile_iovecs(void)
 	end();
 }
 
+static void forget_a_piece(void)
+{
+	set_u32(0, offsetof(struct ring_request, iov_cnt), 1);
+}
+
+/* Somebody resets the ring while room for the pieces is made: none is used that was not read. */
+static void test_pieces_that_change_under_way(void)
+{
+	begin();
+	put_cmd(1, VENDOR, 64);
+	on_allocation = forget_a_piece;
+	told();
+	on_allocation = NULL;
+	assert(w.submitted[1]->cmd.iov_cnt == 0);
+	answer(1, SAM_GOOD);
+	end();
+}
+
 /* The first byte of the data area and its last, and a CDB in the first place that there is. */
 static void test_all_the_room_is_used(void)
 {
@@ -1294,6 +1312,7 @@ int main(void)
 	test_any_status();
 	test_hostile_entries();
 	test_hostile_iovecs();
+	test_pieces_that_change_under_way();
 	test_all_the_room_is_used();
 	test_tmr_that_counts_too_many();
 	test_head_that_passes_the_tail();
