@@ -596,7 +596,8 @@ static void stand_still(struct letter *letter)
 /*
  * tcmu-runner is stopped in the midst of a batch, before it looks into the ring.  The kernel has
  * answered by its cmd_time_out what came since then: such a write must not be sent, although the
- * batch has begun before it came.
+ * batch has begun before it came.  The sg transport looks at the clock once more, this one does
+ * not.
  */
 static void test_standstill_in_a_batch(void)
 {
