@@ -20,7 +20,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "mpath/tcmu_runner_abi.h"
 #include "runner/lock_memory.h"
 #include "runtime/log.h"
 
@@ -41,11 +40,9 @@ static bool may_lock_all(void)
 static bool is_on_the_way(uintptr_t begin, uintptr_t end)
 {
 	const uintptr_t functions[] = {
-		(uintptr_t)lock_memory,		   /* our plug-in */
-		(uintptr_t)tcmur_register_handler, /* tcmu-runner */
-		(uintptr_t)tcmu_dev_get_fd,	   /* libtcmu */
-		(uintptr_t)sg_get_sense_key_str,   /* libsgutils2 */
-		(uintptr_t)read,		   /* libc */
+		(uintptr_t)lock_memory,		 /* our plug-in */
+		(uintptr_t)sg_get_sense_key_str, /* libsgutils2 */
+		(uintptr_t)read,		 /* libc */
 	};
 
 	for (unsigned int i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)

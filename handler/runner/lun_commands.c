@@ -143,8 +143,8 @@ static void lun_uio_ready(struct watch *watch, uint32_t epoll_events)
 	(void)epoll_events;
 	lun->cpu = sched_getcpu();
 	ring_take(&lun->ring);
-	/* Some may have been answered at once. */
-	if (lun->ring.tail != lun->ring.published)
+	/* Some may have been answered at once; or task management is all that was there. */
+	if (lun->ring.tail != lun->ring.published || !lun->ring.outstanding)
 		loop_at_batch_end(lun->loop, &lun->flush);
 	lun_set_tick(lun, loop_now_ns(lun->loop));
 }
