@@ -97,7 +97,7 @@ def cost_of_objects(file):
 
 
 def count(work, maps=1, paths=2):
-    """cost_of_objects() of what lockstep runs in work(Machine)."""
+    """cost_of_objects() of the exact runs in work(Machine)."""
     with tempfile.TemporaryDirectory() as directory:
         file = f"{directory}/out"
         with Machine(["valgrind", "--tool=callgrind", "--fair-sched=yes", "--instr-atstart=no",

@@ -45,7 +45,7 @@
 #define SG_MAJOR 21
 #define SD_MAJOR 8
 
-struct calls calls[NR_ROLES], lockstep_calls[NR_ROLES];
+struct calls calls[NR_ROLES], exact_calls[NR_ROLES];
 _Thread_local enum role role;
 
 enum fd_kind { FD_REAL, FD_UIO, FD_SG, FD_DISK };
@@ -394,10 +394,10 @@ int epoll_ctl(int fd, int what, int of, struct epoll_event *event)
 	return (int)syscall(SYS_epoll_ctl, fd, what, of, event);
 }
 
-/* --- lockstep --- */
+/* --- exact figures --- */
 
-static atomic_bool lockstep;
-static uint64_t lockstep_ns;
+static atomic_bool exact;
+static uint64_t exact_ns;
 static atomic_bool clock_stopped;
 
 static void take_time(void)
@@ -405,7 +405,7 @@ static void take_time(void)
 	struct timespec now;
 
 	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
-	lockstep_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	exact_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 void clock_stop(bool stop)
@@ -415,20 +415,20 @@ void clock_stop(bool stop)
 	atomic_store(&clock_stopped, stop);
 }
 
-void lockstep_begin(void)
+void exact_begin(void)
 {
 	if (!atomic_load(&clock_stopped))
 		take_time();
 	CALLGRIND_START_INSTRUMENTATION;
-	atomic_store(&lockstep, true);
+	atomic_store(&exact, true);
 }
 
-void lockstep_end(void)
+void exact_end(void)
 {
-	if (!atomic_exchange(&lockstep, false))
+	if (!atomic_exchange(&exact, false))
 		return;
 	CALLGRIND_STOP_INSTRUMENTATION;
-	memcpy(lockstep_calls, calls, sizeof(calls));
+	memcpy(exact_calls, calls, sizeof(calls));
 }
 
 int epoll_wait(int fd, struct epoll_event *events, int max, int timeout)
@@ -444,12 +444,12 @@ int clock_gettime(clockid_t clock, struct timespec *ts)
 	static __typeof__(&clock_gettime) real;
 	uint64_t now_ns;
 
-	if (clock != CLOCK_MONOTONIC || !(atomic_load(&lockstep) || atomic_load(&clock_stopped))) {
+	if (clock != CLOCK_MONOTONIC || !(atomic_load(&exact) || atomic_load(&clock_stopped))) {
 		if (!real)
 			real = LIBC(clock_gettime);
 		return real(clock, ts);
 	}
-	now_ns = lockstep_ns += 100; /* slower than the real one */
+	now_ns = exact_ns += 100; /* slower than the real one */
 	ts->tv_sec = (time_t)(now_ns / 1000000000u);
 	ts->tv_nsec = (long)(now_ns % 1000000000u);
 	return 0;

@@ -169,11 +169,11 @@ void kernel_kick(struct kernel_dev *dev)
 	syscall(SYS_write, dev->event_fd, &events, sizeof(events));
 	if (!ended)
 		return;
-	lockstep_end();
+	exact_end();
 	sem_post(&dev->done);
 }
 
-void kernel_start(struct kernel_dev *dev, unsigned int depth, unsigned int commands, bool lockstep)
+void kernel_start(struct kernel_dev *dev, unsigned int depth, unsigned int commands, bool exact)
 {
 	assert(depth <= DEPTH_MAX && dev->nr_free == DEPTH_MAX);
 	pthread_mutex_lock(&dev->lock);
@@ -181,8 +181,8 @@ void kernel_start(struct kernel_dev *dev, unsigned int depth, unsigned int comma
 	dev->to_come = dev->to_answer = commands;
 	put_reads(dev);
 	pthread_mutex_unlock(&dev->lock);
-	if (lockstep)
-		lockstep_begin();
+	if (exact)
+		exact_begin();
 	eventfd_write(dev->event_fd, 1);
 }
 

@@ -16,9 +16,9 @@
  *	ring		the ring alone, answered in place: what playing the kernel costs
  *	each		a handler that sends each command at once, waits for it, and kicks for it
  *	ours		handler_mpath.so
- *	lockstep	the same, with exact counts: time stands still
- *	rounds		lockstep on all maps one after another, DEPTH commands each, and again
- *	warm-up		the same without lockstep
+ *	exact		the same, with exact counts: time stands still
+ *	rounds		so on all maps one after another, DEPTH commands each, and again
+ *	warm-up		the same in time
  */
 #include <assert.h>
 #include <fcntl.h>
@@ -219,7 +219,7 @@ static void ours_run(unsigned int depth, unsigned int commands)
 	kernel_wait(kernel_dev(0));
 }
 
-static void lockstep_run(unsigned int depth, unsigned int commands)
+static void exact_run(unsigned int depth, unsigned int commands)
 {
 	kernel_start(kernel_dev(0), depth, commands, true);
 	kernel_wait(kernel_dev(0));
@@ -227,10 +227,10 @@ static void lockstep_run(unsigned int depth, unsigned int commands)
 
 static unsigned int nr_maps;
 
-static void all_maps(unsigned int depth, unsigned int commands, bool lockstep)
+static void all_maps(unsigned int depth, unsigned int commands, bool exact)
 {
 	for (unsigned int i = 0; i < commands / depth; i++) {
-		kernel_start(kernel_dev(i % nr_maps), depth, depth, lockstep);
+		kernel_start(kernel_dev(i % nr_maps), depth, depth, exact);
 		kernel_wait(kernel_dev(i % nr_maps));
 	}
 }
@@ -253,8 +253,8 @@ static const struct contender {
 	const char *name;
 	void (*run)(unsigned int depth, unsigned int commands);
 } contenders[] = {
-	{"direct", direct_run},	  {"ring", ring_run},	      {"each", each_run},
-	{"ours", ours_run},	  {"lockstep", lockstep_run}, {"rounds", rounds_run},
+	{"direct", direct_run},	  {"ring", ring_run},	{"each", each_run},
+	{"ours", ours_run},	  {"exact", exact_run}, {"rounds", rounds_run},
 	{"warm-up", warm_up_run},
 };
 
@@ -276,7 +276,7 @@ static long switches(void)
 
 static void measure(const struct contender *contender, unsigned int depth, unsigned int commands)
 {
-	const struct calls *after = contender->run == lockstep_run ? lockstep_calls : calls;
+	const struct calls *after = contender->run == exact_run ? exact_calls : calls;
 	const struct calls *cmdproc = &after[ROLE_CMDPROC], *loop = &after[ROLE_LOOP];
 	struct calls before[NR_ROLES];
 	uint64_t kicks = kernel_kicks(), ns;

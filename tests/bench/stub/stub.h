@@ -47,8 +47,8 @@ struct calls {
 	uint64_t others;
 };
 
-extern struct calls calls[NR_ROLES];	      /* so far */
-extern struct calls lockstep_calls[NR_ROLES]; /* when the last lockstep ended */
+extern struct calls calls[NR_ROLES];	   /* so far */
+extern struct calls exact_calls[NR_ROLES]; /* when the last exact run ended */
 extern _Thread_local enum role role;
 
 void calls_begin(const char *root); /* absolute names are looked for below this directory */
@@ -57,9 +57,9 @@ void calls_begin(const char *root); /* absolute names are looked for below this 
  * Exact figures: time passes only by being looked at.  It ends with the last answer.  (The
  * initiator's commands come from within the loop's own kicks, so there is nobody to race with.)
  */
-void lockstep_begin(void);
-void lockstep_end(void);
-/* Time passes in that way also between one lockstep and the next: nothing becomes due. */
+void exact_begin(void);
+void exact_end(void);
+/* Time passes in that way also between one exact run and the next: nothing becomes due. */
 void clock_stop(bool stop);
 
 /* --- memory.c --- */
@@ -88,7 +88,7 @@ int kernel_event_fd(struct kernel_dev *dev);
 void kernel_kick(struct kernel_dev *dev); /* write() to the uio fd */
 uint64_t kernel_kicks(void);		  /* of all devices, so far */
 /* @depth READs in the ring at any time, until @commands have been answered. */
-void kernel_start(struct kernel_dev *dev, unsigned int depth, unsigned int commands, bool lockstep);
+void kernel_start(struct kernel_dev *dev, unsigned int depth, unsigned int commands, bool exact);
 void kernel_wait(struct kernel_dev *dev);
 /* The ring alone: all that is in it is answered, and the next commands come.  False: no more. */
 bool kernel_answer_all(struct kernel_dev *dev);
