@@ -653,6 +653,7 @@ static void inherit_group_states(struct multipath *m, struct mpath_change *chang
 		change->groups[i].bypassed = old && old->bypassed;
 		change->groups[i].bypassed_by_array = old && old->bypassed_by_array;
 		change->groups[i].busy_ns = old ? old->busy_ns : 0;
+		change->groups[i].impatient_ns = old ? old->impatient_ns : 0;
 	}
 	m->used_pg = successor(change, m->used_pg);
 	m->current_pg = successor(change, m->current_pg);

@@ -1057,6 +1057,34 @@ static void quiesced_when_commands_are_to_go_back(void)
 	}
 }
 
+/* Nor once more because a path joins the map, which leaves the groups what they are. */
+static void quiesced_when_a_path_joins(void)
+{
+	struct world *w = new_world("0", MAKE_RDAC, TWO_BY_TWO_PATHS);
+	unsigned int nr_good = 0;
+
+	w->settings.policy.failback = FAILBACK_IMMEDIATE;
+	world_up(w);
+	read_and_wait(w, 20);
+	set_controller_mode(w, 0, MODE_LOST);
+	read_and_wait(w, 100);
+	array_refuses(w, 0x02, 0x04, 0xa1, 0);
+	set_controller_mode(w, 0, MODE_UP);
+	for (unsigned int n = 0; n < 200; n++) {
+		struct sim_io *io = submit_read(w, 0, 1);
+
+		if (n == 100) {
+			expect(w, add_path(w, "8:64", 2) == 0);
+			sim_path(w, "8:64")->nexus.controller = 1;
+		}
+		advance(w, 10);
+		nr_good += n > 100 && io->state == SIM_IO_ANSWERED;
+		advance(w, 90);
+	}
+	expect(w, nr_good > 70);
+	world_end(w);
+}
+
 /* Both groups are at the controller that is to take over: paths do not fail the quicker for that.
  */
 static void quiesced_whichever_group_asks(void)
@@ -1447,6 +1475,7 @@ int main(void)
 	STORY(the_new_owner_is_not_ready_yet);
 	STORY(quiesced_for_ever);
 	STORY(quiesced_when_commands_are_to_go_back);
+	STORY(quiesced_when_a_path_joins);
 	STORY(quiesced_whichever_group_asks);
 	STORY(a_block_is_read_while_it_is_quiesced);
 	STORY(identified_while_the_owner_is_not_ready);
