@@ -284,25 +284,36 @@ static void take_cmd(struct ring *ring, const struct ring_entry *entry, const st
 	start(ring, cmd);
 }
 
-/* The kernel never fills the ring, or nobody could tell a full one from an empty one. */
-static uint32_t unanswered_bytes(const struct ring *ring)
+static uint32_t bytes_from_tail(const struct ring *ring, uint32_t to)
 {
-	uint32_t bytes = ring->passed - ring->published;
+	uint32_t bytes = to - ring->published;
 
-	return ring->passed < ring->published ? bytes + ring->view.ring_size : bytes;
+	return to < ring->published ? bytes + ring->view.ring_size : bytes;
 }
 
+/* The kernel never fills the ring, or nobody could tell a full one from an empty one. */
 static void pass(struct ring *ring, const struct ring_entry *entry)
 {
-	if (unanswered_bytes(ring) + entry->len >= ring->view.ring_size)
+	if (bytes_from_tail(ring, ring->passed) + entry->len >= ring->view.ring_size)
 		ring_break(ring, "the head has passed the tail");
 	else
 		ring->passed = entry->next;
 }
 
+/*
+ * If the tail was where the kernel begins anew, only the head tells of that: it never goes back.
+ * Else we would take what is left of an earlier round.
+ */
+static void check_head(struct ring *ring, uint32_t head)
+{
+	check_not_reset(ring);
+	if (bytes_from_tail(ring, head) < bytes_from_tail(ring, ring->passed))
+		ring_break(ring, "the head has gone back");
+}
+
 static void take_all(struct ring *ring, const struct batch *batch)
 {
-	check_not_reset(ring); /* else we would take what is left of an earlier round */
+	check_head(ring, batch->head);
 	while (!ring->broken) {
 		struct ring_entry entry = ring_entry_at(&ring->view, ring->passed, batch->head);
 

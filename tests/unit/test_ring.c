@@ -970,6 +970,38 @@ static void test_reset_behind_our_back(void)
 	end();
 }
 
+static void fill_the_ring(void)
+{
+	while (mailbox()->head + 128 < RING_SIZE)
+		put_cmd(9, READ_10, 0);
+	mailbox()->head = mailbox()->tail = 0;
+}
+
+/*
+ * Nothing was answered since this process began, as no path is there: the tail is where it was, but
+ * the head is not.  What stands behind our place was answered by a former process.
+ */
+static void test_reset_before_the_first_answer(void)
+{
+	for (unsigned int new_ones = 0; new_ones < 2; new_ones++) {
+		begin();
+		fill_the_ring();
+		put_cmd(1, READ_10, 512);
+		put_cmd(2, READ_10, 512);
+		told();
+		mailbox()->head = 0;
+		if (new_ones)
+			put_cmd(3, READ_10, 512);
+		tick();
+		assert(w.ring.broken);
+		expect_said("start 1 op 28\nstart 2 op 28\nabort 1\nabort 2\n");
+		answer(1, SAM_TASK_ABORTED);
+		answer(2, SAM_TASK_ABORTED);
+		assert(!w.kicks && w.mem[DATA_OFF + 512] == STALE);
+		end();
+	}
+}
+
 /* The kernel begins anew, and what stands behind our place is of a former round: long answered. */
 static void test_reset_in_a_later_round(void)
 {
@@ -1317,6 +1349,7 @@ int main(void)
 	test_tmr_that_counts_too_many();
 	test_head_that_passes_the_tail();
 	test_reset_behind_our_back();
+	test_reset_before_the_first_answer();
 	test_reset_in_a_later_round();
 	test_reset_while_commands_are_held();
 	test_hostile_mailboxes();
