@@ -13,8 +13,8 @@
  * at the most the array is waited for where another group can be used. */
 #define SHORT_PAUSE_NS (50 * NSEC_PER_MSEC)
 #define BUSY_TIME_NS   (5 * NSEC_PER_SEC)
-/* If it was not asked for so long it has that time anew. */
-#define LEFT_ALONE_NS (60 * NSEC_PER_SEC)
+/* So long after that time it has it anew. */
+#define IMPATIENT_NS (60 * NSEC_PER_SEC)
 
 /* An array has no more than some dozen things to say at a time that it says once. */
 #define OTHER_NEWS_MAX 16
@@ -280,9 +280,9 @@ static bool another_group_is_better(const struct multipath *m)
 
 /*
  * Perhaps because it takes over from a controller that has died.  For all paths together.  Where
- * another group can be used it has that time once, until it was left alone for a while: a path that
- * has failed for that is back in a second, and failback may send commands there again.  But the
- * administrator may ask for it as often as he likes.
+ * another group can be used it has that time now and then only: a path that has failed for that is
+ * back in a second, and failback may send commands there again.  But not never: it may be done a
+ * moment after each time that it is asked.  And the administrator may ask as often as he likes.
  */
 static bool has_time(struct multipath *m, struct priority_group *pg)
 {
@@ -293,9 +293,11 @@ static bool has_time(struct multipath *m, struct priority_group *pg)
 		m->pg_init_busy_ns = m->now_ns;
 	if (!another_group_will_do(m))
 		return m->now_ns < m->pg_init_busy_ns + SHORT_TIME_NS;
-	if (!had_its_time && m->now_ns < m->pg_init_busy_ns + BUSY_TIME_NS)
+	if (had_its_time)
+		return false;
+	if (m->now_ns < m->pg_init_busy_ns + BUSY_TIME_NS)
 		return true;
-	pg->impatient_ns = m->now_ns + LEFT_ALONE_NS;
+	pg->impatient_ns = m->now_ns + IMPATIENT_NS;
 	return false;
 }
 

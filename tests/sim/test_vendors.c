@@ -1057,6 +1057,36 @@ static void quiesced_when_commands_are_to_go_back(void)
 	}
 }
 
+/*
+ * It does at last, but not at once: a second goes by each time that it is asked.  Who never gives
+ * it that again never goes back.
+ */
+static void quiesced_for_a_second_each_time(void)
+{
+	struct world *w = new_world("0", MAKE_RDAC, TWO_BY_TWO_PATHS);
+	unsigned int nr_moves = 0, since = 0, n;
+
+	w->settings.policy.failback = FAILBACK_IMMEDIATE;
+	world_up(w);
+	read_and_wait(w, 20);
+	set_controller_mode(w, 0, MODE_LOST);
+	read_and_wait(w, 100);
+	array_refuses(w, 0x02, 0x04, 0xa1, 0);
+	set_controller_mode(w, 0, MODE_UP);
+	for (n = 0; n < 1000 && lun(w)->owner; n++) {
+		submit_read(w, 0, 1);
+		advance(w, 100);
+		since = lun(w)->nr_moves == nr_moves ? 0 : since + 1;
+		nr_moves = lun(w)->nr_moves;
+		if (n > 200 && since == 10)
+			lun(w)->move = MOVE_OBEYS;
+	}
+	expect(w, lun(w)->owner == 0);
+	advance(w, 2000);
+	read_and_wait(w, 100);
+	world_end(w);
+}
+
 /* Nor once more because a path joins the map, which leaves the groups what they are. */
 static void quiesced_when_a_path_joins(void)
 {
@@ -1475,6 +1505,7 @@ int main(void)
 	STORY(the_new_owner_is_not_ready_yet);
 	STORY(quiesced_for_ever);
 	STORY(quiesced_when_commands_are_to_go_back);
+	STORY(quiesced_for_a_second_each_time);
 	STORY(quiesced_when_a_path_joins);
 	STORY(quiesced_whichever_group_asks);
 	STORY(a_block_is_read_while_it_is_quiesced);
