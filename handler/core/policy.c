@@ -212,14 +212,32 @@ static bool has_another_usable_path(const struct priority_group *pg, unsigned in
 	return false;
 }
 
-/* Not anew for what is only looked at again: priorities are asked for all the time. */
-static void defer_failback(struct multipath *m)
+/*
+ * Not anew for what is only looked at again: priorities are asked for all the time.  An array that
+ * was too busy to let the group have the LUN is left alone: else its paths would fail again and
+ * again for that, and be down when the group in use is lost.
+ */
+static void defer_failback(struct multipath *m, const struct priority_group *best)
 {
+	const struct mpath_policy *policy = &m->settings.policy;
+	uint64_t wait_s = policy->failback == FAILBACK_DEFERRED ? policy->failback_s : 0;
+
 	if (m->failback_due_ns)
 		return;
-	m->failback_due_ns = m->now_ns + m->settings.policy.failback_s * NSEC_PER_SEC;
+	m->failback_due_ns = m->now_ns + wait_s * NSEC_PER_SEC;
+	if (m->failback_due_ns < best->impatient_ns)
+		m->failback_due_ns = best->impatient_ns;
 	wake_by(m, m->failback_due_ns);
-	trace(m, "failback in %u s", m->settings.policy.failback_s);
+	trace(m, "failback in %u s",
+	      (unsigned int)((m->failback_due_ns - m->now_ns) / NSEC_PER_SEC));
+}
+
+static void fail_back_now(struct multipath *m, struct priority_group *best)
+{
+	if (m->now_ns < best->impatient_ns)
+		defer_failback(m, best);
+	else
+		use_group(m, best, "failback to");
 }
 
 static void fail_back(struct multipath *m, struct priority_group *best)
@@ -228,14 +246,14 @@ static void fail_back(struct multipath *m, struct priority_group *best)
 	case FAILBACK_MANUAL:
 		return;
 	case FAILBACK_IMMEDIATE:
-		use_group(m, best, "failback to");
+		fail_back_now(m, best);
 		return;
 	case FAILBACK_FOLLOWOVER:
 		if (!has_another_usable_path(best, m->came_up_id))
-			use_group(m, best, "failback to");
+			fail_back_now(m, best);
 		return;
 	case FAILBACK_DEFERRED:
-		defer_failback(m);
+		defer_failback(m, best);
 		return;
 	}
 }
@@ -341,12 +359,14 @@ void policy_told_to_switch(struct multipath *m)
 /* As in multipathd any failure cancels it; what is still better has to stay so all the time. */
 void policy_path_failed(struct multipath *m)
 {
+	const struct priority_group *best = best_group(m);
+
 	if (!m->failback_due_ns)
 		return;
 	trace(m, "failback cancelled");
 	m->failback_due_ns = 0;
-	if (is_better(m, best_group(m)))
-		defer_failback(m);
+	if (is_better(m, best))
+		defer_failback(m, best);
 }
 
 static void failback_timeout(struct multipath *m)

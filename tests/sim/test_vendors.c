@@ -1050,7 +1050,7 @@ static void quiesced_when_commands_are_to_go_back(void)
 		}
 		expect(w, nr_good > 900);
 		lun(w)->move = MOVE_OBEYS;
-		advance(w, 2000);
+		advance(w, 60000); /* until it is asked once more */
 		read_and_wait(w, 100);
 		expect(w, lun(w)->owner == 0);
 		world_end(w);
@@ -1085,6 +1085,33 @@ static void quiesced_for_a_second_each_time(void)
 	advance(w, 2000);
 	read_and_wait(w, 100);
 	world_end(w);
+}
+
+/* Meanwhile its paths are up: the array lets it have the LUN when the other controller dies. */
+static void quiesced_until_the_other_one_dies(void)
+{
+	for (unsigned int n = 0; n < 20; n++) {
+		struct world *w = new_world("0", MAKE_RDAC, TWO_BY_TWO_PATHS);
+		struct sim_io *io;
+
+		w->settings.policy.failback = FAILBACK_IMMEDIATE;
+		world_up(w);
+		read_and_wait(w, 20);
+		set_controller_mode(w, 0, MODE_LOST);
+		read_and_wait(w, 100);
+		array_refuses(w, 0x02, 0x04, 0xa1, 0);
+		set_controller_mode(w, 0, MODE_UP);
+		for (unsigned int i = 0; i < 200 + n; i++) {
+			submit_read(w, 0, 1);
+			advance(w, 97);
+		}
+		lun(w)->move = MOVE_OBEYS;
+		set_controller_mode(w, 1, MODE_LOST);
+		io = submit_read(w, 0, 1);
+		advance(w, 1000);
+		expect_good(w, io);
+		world_end(w);
+	}
 }
 
 /* Nor once more because a path joins the map, which leaves the groups what they are. */
@@ -1506,6 +1533,7 @@ int main(void)
 	STORY(quiesced_for_ever);
 	STORY(quiesced_when_commands_are_to_go_back);
 	STORY(quiesced_for_a_second_each_time);
+	STORY(quiesced_until_the_other_one_dies);
 	STORY(quiesced_when_a_path_joins);
 	STORY(quiesced_whichever_group_asks);
 	STORY(a_block_is_read_while_it_is_quiesced);
