@@ -263,6 +263,8 @@ static void take_result(struct multipath *m, struct path *path, enum hw_result r
 		return;
 	case HW_DONE:
 		trace(m, "path %s: activated", path_name(path));
+		if (path->pg)
+			path->pg->impatient_ns = 0;
 		if (!m->pg_init_required && path->pg == m->current_pg)
 			lift_bypass(m, path->pg, "its activation was successful, enabled");
 		return;

@@ -1114,6 +1114,35 @@ static void quiesced_until_the_other_one_dies(void)
 	}
 }
 
+/* Once it has let it have the LUN that is forgotten. */
+static void quiesced_until_somebody_asks(void)
+{
+	struct world *w = new_world("0", MAKE_RDAC, TWO_BY_TWO_PATHS);
+
+	w->settings.policy.failback = FAILBACK_IMMEDIATE;
+	world_up(w);
+	read_and_wait(w, 20);
+	set_controller_mode(w, 0, MODE_LOST);
+	read_and_wait(w, 100);
+	array_refuses(w, 0x02, 0x04, 0xa1, 0);
+	set_controller_mode(w, 0, MODE_UP);
+	advance(w, 2000);
+	read_and_wait(w, 10000);
+	expect(w, lun(w)->owner == 1);
+	lun(w)->move = MOVE_OBEYS;
+	message(w, "switch_group 1");
+	read_and_wait(w, 100);
+	expect(w, lun(w)->owner == 0);
+	set_controller_mode(w, 0, MODE_LOST);
+	read_and_wait(w, 100);
+	expect(w, lun(w)->owner == 1);
+	set_controller_mode(w, 0, MODE_UP);
+	advance(w, 6000);
+	read_and_wait(w, 100);
+	expect(w, lun(w)->owner == 0);
+	world_end(w);
+}
+
 /* Nor once more because a path joins the map, which leaves the groups what they are. */
 static void quiesced_when_a_path_joins(void)
 {
@@ -1534,6 +1563,7 @@ int main(void)
 	STORY(quiesced_when_commands_are_to_go_back);
 	STORY(quiesced_for_a_second_each_time);
 	STORY(quiesced_until_the_other_one_dies);
+	STORY(quiesced_until_somebody_asks);
 	STORY(quiesced_when_a_path_joins);
 	STORY(quiesced_whichever_group_asks);
 	STORY(a_block_is_read_while_it_is_quiesced);
