@@ -81,10 +81,14 @@ def wait_for(condition, seconds, what=None):
 
 
 def modprobe(*modules):
-    """Loads modules, but runs modprobe only if one is missing."""
+    """Loads modules, but runs modprobe only if one is missing.
+
+    A guest whose clock counts instructions does not wait for its disk: to it, a busy machine's disk
+    may take minutes.
+    """
     missing = [m for m in modules if not os.path.isdir("/sys/module/" + m.replace("-", "_"))]
     if missing:
-        run("modprobe", "-a", *missing)
+        run("modprobe", "-a", *missing, timeout=3600)
 
 
 def mount_configfs():
