@@ -334,7 +334,8 @@ static void take_all(struct ring *ring, const struct batch *batch)
 
 /*
  * The clock is read behind the head: whatever is taken was there by then, although we may have
- * stood still in the midst of a batch.  What came since is not taken, and was not looked for.
+ * stood still in the midst of a batch.  What came since is not taken; nor does the
+ * ring count as looked at then, or that would seem to have come after this look.
  *
  * The deadline is the kernel's: past it, the initiator may have written newer data elsewhere (H4).
  */

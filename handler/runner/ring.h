@@ -65,6 +65,7 @@ struct ring_ops {
 	void (*abort)(void *arg, struct mpath_io *io);
 };
 
+/* Around the ring, one behind the other or at the same place: published, tail, passed, the head. */
 struct ring {
 	struct ring_view view;
 	const struct ring_ops *ops;
