@@ -257,23 +257,14 @@ void converse_with_array(struct multipath *m, struct path *path, const struct sc
 	}
 }
 
-static bool another_group_will_do(const struct multipath *m)
+/* With @rested only one whose array has not been too busy lately. */
+static bool another_group_will_do(const struct multipath *m, bool rested)
 {
 	const struct priority_group *pg;
 
 	for_each_group(m, pg)
-		if (pg != m->current_pg && has_usable_path(pg))
-			return true;
-	return false;
-}
-
-/* Its array has not been too busy lately. */
-static bool another_group_is_better(const struct multipath *m)
-{
-	const struct priority_group *pg;
-
-	for_each_group(m, pg)
-		if (pg != m->current_pg && has_usable_path(pg) && m->now_ns >= pg->impatient_ns)
+		if (pg != m->current_pg && has_usable_path(pg) &&
+		    (!rested || m->now_ns >= pg->impatient_ns))
 			return true;
 	return false;
 }
@@ -287,11 +278,11 @@ static bool another_group_is_better(const struct multipath *m)
 static bool has_time(struct multipath *m, struct priority_group *pg)
 {
 	bool had_its_time = m->now_ns < pg->impatient_ns && !m->current_is_asked_for &&
-			    another_group_is_better(m);
+			    another_group_will_do(m, true);
 
 	if (!m->pg_init_busy_ns)
 		m->pg_init_busy_ns = m->now_ns;
-	if (!another_group_will_do(m))
+	if (!another_group_will_do(m, false))
 		return m->now_ns < m->pg_init_busy_ns + SHORT_TIME_NS;
 	if (had_its_time)
 		return false;
