@@ -955,47 +955,10 @@ static void an_activation_waits_for_its_own_transition(void)
 }
 
 /*
- * A controller is there again, and the array gives it the LUN back just when commands go there,
- * too. Who is asked tells of itself only: that the other controller serves is from before that.  It
- * is not asked to take the LUN back, whoever is told first that the move is over.
+ * The other one serves; its own group is in transition.  Failback is immediate, and each tells of
+ * itself only.
  */
-static void an_activation_meets_a_move(void)
-{
-	for (unsigned int ms = 9000; ms < 11000; ms += 50) {
-		struct world *w = new_world(QUEUE TWO_BY_TWO_ALUA, BOTH, 2);
-		struct sim_io *io;
-
-		w->settings.policy.failback = FAILBACK_IMMEDIATE;
-		lun(w)->tur_in_transition = true;
-		lun(w)->tells_own_group = true;
-		world_up(w);
-		read_and_wait(w);
-		set_mode(sim_path(w, "8:0"), MODE_LOST);
-		set_mode(sim_path(w, "8:16"), MODE_LOST);
-		set_port_group(w, 1, ALUA_TRANSITIONING, false);
-		set_port_group(w, 2, ALUA_OPTIMIZED, false);
-		advance(w, 12000);
-		expect(w, read_and_wait(w)->last_path->nexus.group == 2);
-		set_mode(sim_path(w, "8:0"), MODE_UP);
-		set_mode(sim_path(w, "8:16"), MODE_UP);
-		while (!sim_path(w, "8:0")->path->active)
-			advance(w, 1);
-		set_port_group(w, 2, ALUA_TRANSITIONING, false);
-		io = submit_read(w, 0, 1);
-		advance(w, ms);
-		expect_pending(w, io);
-		set_port_group(w, 1, ALUA_OPTIMIZED, false);
-		set_port_group(w, 2, ALUA_STANDBY, false);
-		advance(w, 12000);
-		expect_good(w, io);
-		expect(w, read_and_wait(w)->last_path->nexus.group == 1);
-		expect(w, lun(w)->nr_stpg == 0);
-		world_end(w);
-	}
-}
-
-/* As above, but the other controller serves, and is asked then: commands need not wait. */
-static void an_activation_meets_a_transition_of_its_own_group(void)
+static struct world *controller_is_back(void)
 {
 	struct world *w = new_world(QUEUE TWO_BY_TWO_ALUA, BOTH, 2);
 
@@ -1014,6 +977,39 @@ static void an_activation_meets_a_transition_of_its_own_group(void)
 	set_mode(sim_path(w, "8:16"), MODE_UP);
 	while (!sim_path(w, "8:0")->path->active)
 		advance(w, 1);
+	return w;
+}
+
+/*
+ * A controller is there again, and the array gives it the LUN back just when commands go there,
+ * too. Who is asked tells of itself only: that the other controller serves is from before that.  It
+ * is not asked to take the LUN back, whoever is told first that the move is over.
+ */
+static void an_activation_meets_a_move(void)
+{
+	for (unsigned int ms = 9000; ms < 11000; ms += 50) {
+		struct world *w = controller_is_back();
+		struct sim_io *io;
+
+		set_port_group(w, 2, ALUA_TRANSITIONING, false);
+		io = submit_read(w, 0, 1);
+		advance(w, ms);
+		expect_pending(w, io);
+		set_port_group(w, 1, ALUA_OPTIMIZED, false);
+		set_port_group(w, 2, ALUA_STANDBY, false);
+		advance(w, 12000);
+		expect_good(w, io);
+		expect(w, read_and_wait(w)->last_path->nexus.group == 1);
+		expect(w, lun(w)->nr_stpg == 0);
+		world_end(w);
+	}
+}
+
+/* As above, but the other controller serves, and is asked then: commands need not wait. */
+static void an_activation_meets_a_transition_of_its_own_group(void)
+{
+	struct world *w = controller_is_back();
+
 	expect_reads_at(w, 2, 20, 1000);
 	expect(w, lun(w)->nr_stpg == 0);
 	world_end(w);

@@ -846,6 +846,22 @@ static void stopped_while_it_keeps_back(void)
 	}
 }
 
+/* What is kept back is out there, and a new process writes once it has been let go, after @ms. */
+static void expect_wait_for_kept_back(struct world *w, unsigned int ms)
+{
+	struct sim_io *write;
+
+	restart_world(w);
+	write = submit_write(w, 0, 1);
+	advance(w, 200000);
+	expect_pending(w, write);
+	sim_unblock(sim_path(w, "8:0"));
+	advance(w, ms);
+	expect_good(w, write);
+	expect(w, w->luns[0].stamps[0] == write->stamp);
+	world_end(w);
+}
+
 /*
  * The second process is ended, in order, as its LUN seems to hang: what the first one has left is
  * out there still, and the third must know of it.
@@ -853,19 +869,10 @@ static void stopped_while_it_keeps_back(void)
 static void ended_while_it_keeps_back(void)
 {
 	struct world *w = killed_while_blocked(FENCE_TIME);
-	struct sim_io *write;
 
 	advance(w, 20000);
 	expect(w, end_in_order(w, 100, 0));
-	restart_world(w);
-	write = submit_write(w, 0, 1);
-	advance(w, 200000);
-	expect_pending(w, write);
-	sim_unblock(sim_path(w, "8:0"));
-	advance(w, 1600);
-	expect_good(w, write);
-	expect(w, w->luns[0].stamps[0] == write->stamp);
-	world_end(w);
+	expect_wait_for_kept_back(w, 1600);
 }
 
 static void block_with_an_error(struct sim_path *p)
@@ -881,20 +888,11 @@ static void block_with_an_error(struct sim_path *p)
 static void ended_where_it_was_never_used(void)
 {
 	struct world *w = killed_while(block_with_an_error, FENCE_TIME);
-	struct sim_io *write;
 
 	advance(w, 20000);
 	expect(w, sim_path(w, "8:0")->path->feared && !sim_path(w, "8:0")->path->used);
 	expect(w, end_in_order(w, 100, 0));
-	restart_world(w);
-	write = submit_write(w, 0, 1);
-	advance(w, 200000);
-	expect_pending(w, write);
-	sim_unblock(sim_path(w, "8:0"));
-	advance(w, 71000);
-	expect_good(w, write);
-	expect(w, w->luns[0].stamps[0] == write->stamp);
-	world_end(w);
+	expect_wait_for_kept_back(w, 71000);
 }
 
 static uint64_t three_minutes(struct world *w)
@@ -910,21 +908,12 @@ static uint64_t three_minutes(struct world *w)
 static void ended_for_longer_than_it_would_wait(void)
 {
 	struct world *w = killed_while(block_with_an_error, FENCE_TIME);
-	struct sim_io *write;
 
 	advance(w, 20000);
 	w->work_ns = three_minutes;
 	expect(w, !end_in_order(w, 150000, 0));
 	w->work_ns = NULL;
-	restart_world(w);
-	write = submit_write(w, 0, 1);
-	advance(w, 200000);
-	expect_pending(w, write);
-	sim_unblock(sim_path(w, "8:0"));
-	advance(w, 71000);
-	expect_good(w, write);
-	expect(w, w->luns[0].stamps[0] == write->stamp);
-	world_end(w);
+	expect_wait_for_kept_back(w, 71000);
 }
 
 /* It was found to be gone, and is killed before it looks for the path again. */

@@ -993,6 +993,17 @@ static void the_new_owner_is_not_ready_yet(void)
 	world_end(w);
 }
 
+/* It is not answered before @ms are over; the caller says how it is then. */
+static struct sim_io *write_that_waits(struct world *w, unsigned int ms)
+{
+	struct sim_io *io = submit_write(w, 0, 1);
+
+	advance(w, ms - 100);
+	expect_pending(w, io);
+	advance(w, 300);
+	return io;
+}
+
 /* For ever.  Where the other group serves, nobody waits for that for long. */
 static void quiesced_for_ever(void)
 {
@@ -1003,10 +1014,7 @@ static void quiesced_for_ever(void)
 
 		array_refuses(w, s[0], s[1], s[2], 0);
 		message(w, "switch_group 2");
-		io = submit_write(w, 0, 1);
-		advance(w, 4900);
-		expect_pending(w, io);
-		advance(w, 300);
+		io = write_that_waits(w, 5000);
 		expect_good(w, io);
 		expect(w, io->last_path == sim_path(w, "8:0") && lun(w)->owner == 0);
 		world_end(w);
@@ -1014,10 +1022,7 @@ static void quiesced_for_ever(void)
 		w = used_world("0", MAKE_RDAC, GROUPS);
 		array_refuses(w, s[0], s[1], s[2], 0);
 		set_mode(sim_path(w, "8:0"), MODE_LOST);
-		io = submit_write(w, 0, 1);
-		advance(w, 29900);
-		expect_pending(w, io);
-		advance(w, 300);
+		io = write_that_waits(w, 30000);
 		expect_sense(w, io, 0x02, 0x08, 0x00);
 		world_end(w);
 	}
@@ -1461,10 +1466,7 @@ static void an_array_that_stays_busy(void)
 
 		is_too_busy_to_move(sim_path(w, "8:16"), *make);
 		message(w, "switch_group 2");
-		io = submit_write(w, 0, 1);
-		advance(w, 4900);
-		expect_pending(w, io);
-		advance(w, 300);
+		io = write_that_waits(w, 5000);
 		expect_good(w, io);
 		expect(w, io->last_path == sim_path(w, "8:0") && lun(w)->owner == 0);
 		world_end(w);
@@ -1475,10 +1477,7 @@ static void an_array_that_stays_busy(void)
 		is_too_busy_to_move(sim_path(w, "8:48"), *make);
 		for (int i = 0; i < 2; i++) {
 			message(w, "switch_group 2");
-			io = submit_write(w, 0, 1);
-			advance(w, 4900);
-			expect_pending(w, io);
-			advance(w, 300);
+			io = write_that_waits(w, 5000);
 			expect_good(w, io);
 			expect(w, io->last_path->id < 2 && lun(w)->owner == 0);
 			advance(w, 10000);
@@ -1488,10 +1487,7 @@ static void an_array_that_stays_busy(void)
 		w = used_world("0", *make, GROUPS);
 		is_too_busy_to_move(sim_path(w, "8:16"), *make);
 		set_mode(sim_path(w, "8:0"), MODE_LOST);
-		io = submit_write(w, 0, 1);
-		advance(w, 29900);
-		expect_pending(w, io);
-		advance(w, 300);
+		io = write_that_waits(w, 30000);
 		expect_sense(w, io, 0x02, 0x08, 0x00);
 		world_end(w);
 	}
